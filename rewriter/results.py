@@ -1,0 +1,76 @@
+"""What the engine says about a file: data only, shared by every layer above and below it."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """A stretch of text. Lines count from 1, columns from 0 in characters; the end is exclusive."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+class Safety(enum.Enum):
+    """Whether `fix` applies a finding on its own or only with --unsafe-fixes."""
+
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that the rewriter would change: the site, its `__init__` line and its import, all or none."""
+
+    code: str
+    message: str
+    span: Span
+    safety: Safety = Safety.SAFE
+    why_unsafe: str = ""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One thing left as it is: why, and what a person could do about it."""
+
+    code: str
+    message: str
+    span: Span
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a file could not be handled at all; nothing of it was changed."""
+
+    kind: str
+    """syntax, encoding, too-large, too-deep, unreadable, changed, self-check, crash or internal."""
+    message: str
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """Everything that is known of one file after a run over it."""
+
+    path: Path
+    before: bytes = b""
+    after: bytes = b""
+    """Equal to `before` when nothing changes, and whenever `failure` is set."""
+    findings: tuple[Finding, ...] = ()
+    """Applied in `after` when safe (or unsafe fixes are on); reported either way."""
+    refusals: tuple[Refusal, ...] = ()
+    suppressed: tuple[Finding | Refusal, ...] = ()
+    """Silenced by a comment or by per-file-ignores; not applied."""
+    failure: Failure | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def changed(self) -> bool:
+        return self.after != self.before

@@ -1,0 +1,134 @@
+"""The shape of one catalogue row, and how a call is bound to it."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+
+@dataclass(frozen=True)
+class Parameter:
+    name: str
+    keyword_only: bool
+    required: bool
+    variadic: bool
+    default: str = ""
+    """Source of the default, as in the signature."""
+
+
+@lru_cache(maxsize=None)
+def parse_signature(text: str) -> tuple[Parameter, ...]:
+    """`"input, other, *, alpha=1"` -> the parameters, by Python's own grammar."""
+    arguments = ast.parse(f"lambda {text}: 0", mode="eval").body
+    assert isinstance(arguments, ast.Lambda)
+    spec = arguments.args
+    positional = [*spec.posonlyargs, *spec.args]
+    defaults = [None] * (len(positional) - len(spec.defaults)) + list(spec.defaults)
+    parameters = [
+        Parameter(a.arg, False, d is None, False, "" if d is None else ast.unparse(d))
+        for a, d in zip(positional, defaults, strict=True)
+    ]
+    if spec.vararg:
+        parameters.append(Parameter(spec.vararg.arg, False, False, True))
+    parameters += [
+        Parameter(a.arg, True, d is None, False, "" if d is None else ast.unparse(d))
+        for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True)
+    ]
+    return tuple(parameters)
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """One way to write an operation, with the signature that this way has.
+
+    `name` is the full name of a function (`torch.nn.functional.relu`, `torch.relu_`), of a Tensor method
+    (`torch.Tensor.relu`; the receiver binds the first parameter), of a builtin (`builtins.abs`), or an operator
+    (`+`, `+=`, `unary -`).
+    """
+
+    name: str
+    signature: str
+    inplace: bool = False
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        return parse_signature(self.signature)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One torch operation: how people write it and which module takes its place.
+
+    A site becomes `target(<constants>)` in `__init__` and `self.name(<operands>)` in `forward`. Where an argument is
+    not a constant, or `target` has no such constructor parameter, `flexible` serves instead: its constructor takes
+    any of the function's parameters by keyword, and its forward takes whatever the function takes, in the
+    function's own order and names, plus what the constructor fixed. So there is always a form that keeps the meaning.
+    """
+
+    op: str
+    code: str
+    """The rule that handles it: RW101 ..."""
+    target: str
+    """`torch.nn.ReLU` or `runtime.modules.EltWiseAdd`."""
+    attribute: str
+    """The attribute's name before numbering: `add`, `relu`."""
+    operands: tuple[str, ...]
+    """The parameters that forward always takes, in order. A leading `*` marks a sequence that forward takes spread."""
+    spellings: tuple[Spelling, ...]
+    flexible: str = ""
+    """A class of runtime.modules; empty means that `target` itself is flexible."""
+    constructor: str = ""
+    """The target constructor's signature (without self); names are those of the function's parameters."""
+    follows_training: bool = False
+    """Its `training` parameter, given as `self.training`, is what the target does by itself."""
+    returns: str = "tensor"
+    """`tensor`, or `tensors` for a tuple of them."""
+
+    @cached_property
+    def constructor_parameters(self) -> tuple[Parameter, ...]:
+        return parse_signature(self.constructor)
+
+    @property
+    def flexible_target(self) -> str:
+        return self.flexible or self.target
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a call: the parameter it binds, its expression, and whether the author named it."""
+
+    parameter: Parameter
+    value: ast.expr
+    named: bool
+
+
+def bind(spelling: Spelling, positional: list[ast.expr], keywords: list[ast.keyword]) -> tuple[Argument, ...] | None:
+    """The call's arguments in written order, each with its parameter; None where they do not fit the signature.
+
+    Starred arguments and `**kwargs` never fit: what they hold is known only at run time.
+    """
+    if any(isinstance(a, ast.Starred) for a in positional) or any(k.arg is None for k in keywords):
+        return None
+    parameters = spelling.parameters
+    slots = [p for p in parameters if not p.keyword_only and not p.variadic]
+    rest = next((p for p in parameters if p.variadic), None)
+    bound: list[Argument] = []
+    for index, value in enumerate(positional):
+        if index < len(slots):
+            bound.append(Argument(slots[index], value, False))
+        elif rest is not None:
+            bound.append(Argument(rest, value, False))
+        else:
+            return None
+    by_name = {p.name: p for p in parameters if not p.variadic}
+    taken = {a.parameter.name for a in bound}
+    for keyword in keywords:
+        assert keyword.arg is not None
+        if keyword.arg not in by_name or keyword.arg in taken:
+            return None
+        taken.add(keyword.arg)
+        bound.append(Argument(by_name[keyword.arg], keyword.value, True))
+    if any(p.required and p.name not in taken for p in parameters):
+        return None
+    return tuple(bound)
