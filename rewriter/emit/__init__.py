@@ -1,0 +1,1 @@
+"""Writing: from planned changes to new text, and the proof that nothing else changed."""

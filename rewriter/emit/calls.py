@@ -1,0 +1,200 @@
+"""Turns sites into calls, inside one unit, with LibCST: operands, comments and line breaks stay what they were."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+
+import libcst as cst
+from libcst.metadata import MetadataWrapper, PositionProvider
+
+from rewriter.emit.units import UnitChanges
+from rewriter.facts.source import Source
+from rewriter.rules.plan import Named
+
+# A call that fits is put on one line; a longer one stays broken as the author broke it.
+LINE_LENGTH = 100
+
+_LINE = re.compile(r"\r\n|\r|\n")
+_COMMA = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+# Inside a call's brackets these need brackets of their own.
+_BRACKETED = (cst.NamedExpr, cst.Yield, cst.GeneratorExp, cst.Tuple)
+
+Site = cst.BinaryOperation | cst.UnaryOperation | cst.Call | cst.AugAssign
+
+
+def rewrite_unit(source: Source, unit: UnitChanges) -> str | None:
+    """The unit's new text; None where a comment would be lost."""
+    text = source.segment(unit.unit)
+    parsed = _Parsed(source, unit, text)
+    tidy = parsed.render(collapse=True)
+    column = source.span(unit.unit).column
+    fits = all(len(line) + (column if i == 0 else 0) <= LINE_LENGTH for i, line in enumerate(_LINE.split(tidy)))
+    if _comments(tidy) == _comments(text) and (fits or not _LINE.search(text)):
+        return tidy
+    kept = parsed.render(collapse=False)
+    return kept if _comments(kept) == _comments(text) else None
+
+
+def _comments(text: str) -> list[str]:
+    """Comments, near enough: a `#` in a string counts too, but is kept or moved like any other text."""
+    return sorted(re.findall(r"#[^\r\n]*", text))
+
+
+class _Parsed:
+    """A unit parsed on its own, its sites found again by position."""
+
+    def __init__(self, source: Source, unit: UnitChanges, text: str) -> None:
+        # A lone expression may run over several lines only in brackets, which it may have around it in the file.
+        self.opening = "(" if isinstance(unit.unit, ast.expr) else ""
+        closing = ")" if self.opening else ""
+        self.wrapper = MetadataWrapper(cst.parse_module(self.opening + text + closing), unsafe_skip_copy=True)
+        spans = self.wrapper.resolve(PositionProvider)
+        starts = [0, *(m.end() for m in _LINE.finditer(text))]
+        wanted = {}
+        for named in unit.changes:
+            node = named.change.site.node
+            wanted[type(node).__name__, source.start(node), source.end(node)] = named
+        base = source.start(unit.unit)
+        self.sites: dict[cst.CSTNode, _Placed] = {}
+        for node, span in spans.items():
+            if isinstance(node, Site):
+                begin, end = (
+                    base + starts[p.line - 1] + p.column - (len(self.opening) if p.line == 1 else 0)
+                    for p in (span.start, span.end)
+                )
+                if named := wanted.get((_AST_NAMES[type(node)], begin, end)):
+                    self.sites[node] = _Placed(named, _glued(source.text, begin))
+        assert len(self.sites) == len(wanted), "a site is not where it was"
+
+    def render(self, collapse: bool) -> str:
+        module = self.wrapper.module.visit(_ToCalls(self.sites, collapse))
+        if not self.opening:
+            return module.code
+        line = module.body[0]
+        assert isinstance(line, cst.SimpleStatementLine) and isinstance(line.body[0], cst.Expr)
+        value = line.body[0].value
+        if value.lpar:
+            value = value.with_changes(lpar=value.lpar[1:], rpar=value.rpar[:-1])
+        return module.code_for_node(value)
+
+
+_AST_NAMES = {
+    cst.BinaryOperation: "BinOp",
+    cst.UnaryOperation: "UnaryOp",
+    cst.Call: "Call",
+    cst.AugAssign: "AugAssign",
+}
+
+
+def _glued(text: str, start: int) -> bool:
+    """`return(a + b)`: the bracket before `start` is all that parts the word from the operand."""
+    return start >= 2 and text[start - 1] == "(" and (text[start - 2].isalnum() or text[start - 2] == "_")
+
+
+@dataclass(frozen=True)
+class _Placed:
+    named: Named
+    glued: bool
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """An operand, and the comma that followed it."""
+
+    value: cst.BaseExpression
+    comma: cst.Comma | cst.MaybeSentinel = cst.MaybeSentinel.DEFAULT
+
+
+class _ToCalls(cst.CSTTransformer):
+    def __init__(self, sites: dict[cst.CSTNode, _Placed], collapse: bool) -> None:
+        super().__init__()
+        self.sites = sites
+        self.collapse = collapse
+
+    def on_leave(self, original_node: cst.CSTNode, updated_node: cst.CSTNode) -> cst.CSTNode:  # type: ignore[override]
+        placed = self.sites.get(original_node)
+        if placed is None:
+            return updated_node
+        node = placed.named.change.site.node
+        if isinstance(updated_node, cst.AugAssign):
+            pieces = {
+                id(_target(node)): _Piece(updated_node.target.deep_clone(), _COMMA),
+                id(_operand(node)): _Piece(updated_node.value),
+            }
+            target = cst.AssignTarget(updated_node.target)
+            return cst.Assign(targets=[target], value=self._call(placed, pieces, None), semicolon=updated_node.semicolon)
+        assert isinstance(updated_node, Site)
+        pieces = _pieces(node, updated_node)
+        call = self._call(placed, pieces, updated_node if isinstance(updated_node, cst.Call) else None)
+        if isinstance(updated_node, cst.Call) or placed.glued:
+            call = call.with_changes(lpar=updated_node.lpar, rpar=updated_node.rpar)
+        return call
+
+    def _call(self, placed: _Placed, pieces: dict[int, _Piece], old: cst.Call | None) -> cst.Call:
+        change = placed.named.change
+        assert change.site.self_name is not None
+        arguments = []
+        for index, given in enumerate(change.given):
+            piece = pieces[id(given.value)]
+            last = index == len(change.given) - 1
+            arguments.append(self._argument(piece, given.keyword, isinstance(given.value, ast.Starred), last, old))
+        before = old.whitespace_before_args if old is not None and not self.collapse else cst.SimpleWhitespace("")
+        func = cst.Attribute(cst.Name(change.site.self_name), cst.Name(placed.named.name))
+        return cst.Call(func=func, args=arguments, whitespace_before_args=before)
+
+    def _argument(self, piece: _Piece, keyword: str | None, starred: bool, last: bool, old: cst.Call | None) -> cst.Arg:
+        value = piece.value
+        if value.lpar and not isinstance(value, _BRACKETED):
+            value = value.with_changes(lpar=[], rpar=[])
+        star = "**" if keyword == "**" else "*" if starred else ""
+        name = cst.Name(keyword) if keyword and keyword != "**" else None
+        equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace("")) if name else cst.MaybeSentinel.DEFAULT
+        return cst.Arg(value, keyword=name, equal=equal, star=star, comma=self._comma(piece, last, old))
+
+    def _comma(self, piece: _Piece, last: bool, old: cst.Call | None) -> cst.Comma | cst.MaybeSentinel:
+        trailing = old.args[-1].comma if old is not None and old.args else cst.MaybeSentinel.DEFAULT
+        if last:
+            return cst.MaybeSentinel.DEFAULT if self.collapse else trailing
+        if self.collapse or not isinstance(piece.comma, cst.Comma):
+            return _COMMA
+        return piece.comma
+
+
+def _target(node: ast.AST) -> ast.expr:
+    assert isinstance(node, ast.AugAssign)
+    return node.target
+
+
+def _operand(node: ast.AST) -> ast.expr:
+    assert isinstance(node, ast.AugAssign)
+    return node.value
+
+
+def _pieces(node: ast.AST, updated: cst.CSTNode) -> dict[int, _Piece]:
+    """The operands of a site: the ast node that a plan speaks of, and what it has become."""
+    if isinstance(node, ast.BinOp) and isinstance(updated, cst.BinaryOperation):
+        return {id(node.left): _Piece(updated.left, _comma_from(updated.operator)), id(node.right): _Piece(updated.right)}
+    if isinstance(node, ast.UnaryOp) and isinstance(updated, cst.UnaryOperation):
+        return {id(node.operand): _Piece(updated.expression)}
+    assert isinstance(node, ast.Call) and isinstance(updated, cst.Call)
+    found = {}
+    if isinstance(node.func, ast.Attribute) and isinstance(updated.func, cst.Attribute):
+        found[id(node.func.value)] = _Piece(updated.func.value)
+    written = sorted([*node.args, *node.keywords], key=lambda a: (a.lineno, a.col_offset))
+    for argument, new in zip(written, updated.args, strict=True):
+        value = argument.value if isinstance(argument, ast.keyword) else argument
+        found[id(value)] = _Piece(new.value, new.comma)
+        if isinstance(value, ast.List | ast.Tuple) and isinstance(new.value, cst.List | cst.Tuple):
+            for element, piece in zip(value.elts, new.value.elements, strict=True):
+                found[id(element)] = _Piece(piece.value, piece.comma)
+    return found
+
+
+def _comma_from(operator: cst.BaseBinaryOp) -> cst.Comma:
+    """A comma in place of an operator, with the line break and comment that stood around it."""
+    for whitespace in (operator.whitespace_before, operator.whitespace_after):
+        if isinstance(whitespace, cst.ParenthesizedWhitespace):
+            return cst.Comma(whitespace_after=whitespace)
+    return _COMMA

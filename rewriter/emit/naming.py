@@ -1,0 +1,108 @@
+"""How a file names torch.nn and the runtime, and the imports that it needs for that."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from rewriter.emit.splice import Splice
+from rewriter.facts.names import Names, bound_names
+from rewriter.facts.project import File
+
+
+@dataclass
+class Importer:
+    """Gives each target a name in one file, and remembers the imports that this takes."""
+
+    file: File
+    runtime: str
+    """The package that holds `modules`, `runtime` unless the settings say otherwise."""
+    needed: list[str] = field(default_factory=list)
+
+    def spell(self, target: str, locals_: set[str]) -> str:
+        """`torch.nn.ReLU` -> `nn.ReLU`, by the imports that the file has, or one that it gets."""
+        module, _, name = target.rpartition(".")
+        if module == "runtime.modules":
+            return f"{self._runtime_prefix(locals_)}.{name}"
+        return f"{self._torch_prefix(locals_)}.{name}"
+
+    def _torch_prefix(self, locals_: set[str]) -> str:
+        names = self.file.names
+        for full, suffix in (("torch.nn", ""), ("torch", ".nn")):
+            for bound in names.bindings:
+                if names.meaning(bound) == full and bound not in locals_:
+                    return bound + suffix
+        return self._add("torch.nn", "nn", locals_)
+
+    def _runtime_prefix(self, locals_: set[str]) -> str:
+        names = self.file.names
+        wanted = f"{self.runtime}.modules"
+        for bound in names.bindings:
+            if names.meaning(bound) == wanted and bound not in locals_:
+                return bound
+        top = self.runtime.split(".")[0]
+        free = not any(top in scope for scope in self._scopes(names)) and top not in locals_
+        if free or (names.meaning(top) == top and _imports(self.file.source.tree, wanted)):
+            statement = f"import {wanted}"
+            if statement not in self.needed and not _imports(self.file.source.tree, wanted):
+                self.needed.append(statement)
+            return wanted
+        return self._add(wanted, "runtime_modules", locals_)
+
+    def _scopes(self, names: Names) -> list[set[str]]:
+        """The names bound anywhere in the file: a local `runtime` would hide the package."""
+        inner = {n for node in ast.walk(self.file.source.tree) if isinstance(node, ast.arg | ast.Name) for n in _bound_by(node)}
+        return [set(names.bindings), inner]
+
+    def _add(self, module: str, alias: str, locals_: set[str]) -> str:
+        taken = set().union(*self._scopes(self.file.names), locals_)
+        name, number = alias, 2
+        while name in taken:
+            name, number = f"{alias}{number}", number + 1
+        statement = f"import {module} as {name}"
+        if statement not in self.needed:
+            self.needed.append(statement)
+        return name
+
+    def splices(self) -> list[Splice]:
+        """The needed imports, behind the last import at the top of the file."""
+        if not self.needed:
+            return []
+        source = self.file.source
+        offset, begins = _import_place(self.file)
+        lines = "".join(statement + source.newline for statement in self.needed)
+        if not begins:  # the last import ends the file without a line end
+            lines = source.newline + lines.removesuffix(source.newline)
+        return [Splice(offset, offset, lines)]
+
+
+def _bound_by(node: ast.arg | ast.Name) -> set[str]:
+    return {node.arg} if isinstance(node, ast.arg) else bound_names(node)
+
+
+def _imports(tree: ast.Module, module: str) -> bool:
+    return any(isinstance(s, ast.Import) and any(a.name == module and not a.asname for a in s.names) for s in tree.body)
+
+
+def _import_place(file: File) -> tuple[int, bool]:
+    """Where a new import goes, and whether a new line begins there."""
+    source = file.source
+    last: ast.stmt | None = None
+    for statement in source.tree.body:
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            last = statement
+        elif isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            break
+    if last is None:  # names come from a star import in a branch, or from nowhere
+        first = source.tree.body[0]
+        is_docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+        line = first.end_lineno if is_docstring else first.lineno - 1
+    else:
+        line = last.end_lineno
+    assert line is not None
+    following = [s for s in source.tree.body if s.lineno == line and s is not last]
+    if any(s.col_offset > 0 for s in following):  # `import a; x = 1` on one line
+        line = max(s.end_lineno or line for s in following)
+    offset = source.line_end(line) if line else 0
+    begins = offset == 0 or source.text[offset - 1] in "\r\n"
+    return offset, begins

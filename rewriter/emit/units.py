@@ -1,0 +1,53 @@
+"""The stretches of source that are rewritten as a whole: simple statements and the headers of compound ones."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from rewriter.facts.source import Source
+from rewriter.rules.plan import Named
+
+Unit = ast.stmt | ast.expr
+
+_SIMPLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.Expr, ast.Assert, ast.Raise, ast.Delete)
+
+
+@dataclass(frozen=True)
+class UnitChanges:
+    """All changes inside one unit, which are written together."""
+
+    unit: Unit
+    changes: tuple[Named, ...]
+
+
+def by_unit(source: Source, changes: Iterable[Named]) -> list[UnitChanges]:
+    """Groups changes by the unit that holds them, in source order."""
+    pending = {id(named.change.site.node): named for named in changes}
+    groups: dict[int, tuple[Unit, list[Named]]] = {}
+    for unit in _units(source.tree.body):
+        for node in ast.walk(unit):
+            if (named := pending.pop(id(node), None)) is not None:
+                groups.setdefault(id(unit), (unit, []))[1].append(named)
+    assert not pending, "a site outside of every unit"
+    return [UnitChanges(unit, tuple(found)) for unit, found in groups.values()]
+
+
+def _units(body: list[ast.stmt]) -> Iterator[Unit]:
+    for statement in body:
+        if isinstance(statement, _SIMPLE):
+            yield statement
+            continue
+        for child in ast.iter_child_nodes(statement):
+            yield from _inside(child)
+
+
+def _inside(child: ast.AST) -> Iterator[Unit]:
+    if isinstance(child, ast.expr):
+        yield child
+    elif isinstance(child, ast.stmt):
+        yield from _units([child])
+    elif isinstance(child, ast.ExceptHandler | ast.withitem | ast.match_case | ast.arguments | ast.keyword):
+        for part in ast.iter_child_nodes(child):
+            yield from _inside(part)

@@ -1,0 +1,47 @@
+"""From the plans of a file's classes to its new text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from rewriter.emit.calls import rewrite_unit
+from rewriter.emit.constructors import constructor_splices
+from rewriter.emit.naming import Importer
+from rewriter.emit.splice import Splice, apply
+from rewriter.emit.units import by_unit
+from rewriter.facts.project import Class, File
+from rewriter.rules.plan import Named
+
+
+@dataclass
+class Written:
+    """The new text, with what went into it."""
+
+    text: str
+    changes: list[Named] = field(default_factory=list)
+    dropped: list[Named] = field(default_factory=list)
+    """Changes that could not be written without losing a comment."""
+    imports: list[str] = field(default_factory=list)
+
+
+def write(file: File, plans: Iterable[tuple[Class, list[Named]]], runtime: str) -> Written:
+    importer = Importer(file, runtime)
+    splices: list[Splice] = []
+    written = Written(file.source.text)
+    for _, changes in plans:
+        dropped: set[int] = set()
+        for unit in by_unit(file.source, changes):
+            text = rewrite_unit(file.source, unit)
+            if text is None:
+                dropped |= {id(named) for named in unit.changes}
+            else:
+                splices.append(Splice(file.source.start(unit.unit), file.source.end(unit.unit), text))
+        kept = [named for named in changes if id(named) not in dropped]
+        written.dropped += [named for named in changes if id(named) in dropped]
+        if kept:
+            written.changes += kept
+            splices += constructor_splices(file, kept[0].change.place, kept, importer)
+    written.imports = importer.needed
+    written.text = apply(file.source.text, [*importer.splices(), *splices])
+    return written

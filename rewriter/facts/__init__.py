@@ -1,0 +1,1 @@
+"""Reading: what a file and its project say. Nothing here edits."""

@@ -1,0 +1,114 @@
+"""Where a class makes its modules, so that new ones can be made beside them."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from rewriter.facts.hierarchy import CONTAINERS, calls_super_init, is_init_call, own_name
+from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.project import Class, Function
+
+
+@dataclass(frozen=True)
+class Construction:
+    """A place in a class where `self.x = ...` runs once for each object, after nn.Module's own `__init__`."""
+
+    cls: Class
+    init: Function | None
+    """The class's own `__init__`; None where one has to be added."""
+    anchor: ast.stmt | None
+    """New lines go behind this statement of `__init__`."""
+    self_name: str
+    passes_arguments: bool
+    """An `__init__` to be added takes whatever the next one up takes."""
+
+
+@dataclass(frozen=True)
+class NoPlace:
+    """Why a class cannot be given new modules."""
+
+    code: str
+    reason: str
+    advice: str
+
+
+def find_construction(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
+    lineage = knowledge.hierarchy.lineage(cls)
+    if containers := sorted(lineage.torch & CONTAINERS):
+        return NoPlace(
+            "RW905",
+            f"{cls.node.name} is a {containers[0].removeprefix('torch.')}: a new child would become one of its steps",
+            "move the operation into a module of its own that the container holds",
+        )
+    if any(name.startswith("torch.jit.") for name in lineage.torch):
+        return _cannot(cls, "it is a ScriptModule, whose methods are compiled as they stand")
+    for relative in lineage.project:
+        if "__setattr__" in relative.methods:
+            return _cannot(cls, f"{relative.node.name} defines __setattr__, which may treat a new module in its own way")
+        if _walks_children(relative):
+            return _cannot(cls, f"{relative.node.name} walks its own children, and would meet the new module there")
+    for below in knowledge.hierarchy.subclasses(cls):
+        init = below.methods.get("__init__")
+        if init is not None and not calls_super_init(init):
+            return _cannot(cls, f"its subclass {below.node.name} does not run this __init__")
+    if (init := cls.methods.get("__init__")) is not None:
+        return _in_own_init(cls, init)
+    if cls.node.decorator_list:
+        return _cannot(cls, "it has no __init__ and a decorator that may write one")
+    simple = len(lineage.project) == 1 and lineage.torch == {"torch.nn.Module"} and not lineage.unseen
+    return Construction(cls, None, None, "self", passes_arguments=not simple)
+
+
+def _cannot(cls: Class, why: str) -> NoPlace:
+    return NoPlace(
+        "RW904",
+        f"no place to make a module in {cls.node.name}: {why}",
+        "make the module by hand where the object is set up, and call it here",
+    )
+
+
+def _in_own_init(cls: Class, init: Function) -> Construction | NoPlace:
+    name = own_name(init)
+    if name is None or init.decorators:
+        return _cannot(cls, "its __init__ is decorated or takes no object")
+    body = init.node.body
+    begin = next((i for i, s in enumerate(body) if _is_super_init(s)), None)
+    if begin is None:
+        return _cannot(cls, "its __init__ does not call super().__init__() as a statement of its own")
+    if body[0].lineno == init.node.lineno:
+        return _cannot(cls, "its __init__ stands on one line")
+    anchor = body[begin]
+    for statement in body[begin + 1 :]:
+        if any(isinstance(n, ast.Return | ast.Raise) for n in ast.walk(statement)) and not isinstance(statement, ast.If):
+            break
+        if any(isinstance(n, ast.Return) for n in ast.walk(statement)):
+            break
+        if _stores_attribute(statement, name):
+            anchor = statement
+    return Construction(cls, init, anchor, name, passes_arguments=False)
+
+
+def _is_super_init(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call) and is_init_call(statement.value)
+
+
+def _stores_attribute(statement: ast.stmt, name: str) -> bool:
+    return any(
+        isinstance(n, ast.Attribute)
+        and isinstance(n.ctx, ast.Store)
+        and isinstance(n.value, ast.Name)
+        and n.value.id == name
+        for n in ast.walk(statement)
+    )
+
+
+def _walks_children(cls: Class) -> bool:
+    own = {own_name(m) for m in cls.methods.values()}
+    return any(
+        isinstance(n, ast.Attribute)
+        and n.attr in ("children", "named_children", "_modules")
+        and isinstance(n.value, ast.Name)
+        and n.value.id in own
+        for n in ast.walk(cls.node)
+    )

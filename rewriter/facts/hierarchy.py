@@ -1,0 +1,146 @@
+"""Class hierarchies across files: order of bases, who is an nn.Module, which attribute names are taken."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from rewriter.facts.project import Class, Function, Project
+from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
+
+CONTAINERS = frozenset({"torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict"})
+
+_HARMLESS_BASES = frozenset({"abc.ABC", "typing.Generic", "typing.Protocol", "builtins.object", "object"})
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """A class with everything it inherits from, nearest first."""
+
+    project: tuple[Class, ...]
+    """The class itself and its bases that the project defines."""
+    torch: frozenset[str]
+    """Bases that torch defines, by full name."""
+    unseen: frozenset[str]
+    """Bases whose source is not at hand, as written."""
+
+    @property
+    def is_module(self) -> bool:
+        return any(name.startswith("torch.") for name in self.torch)
+
+    def method(self, name: str) -> Function | None:
+        return next((c.methods[name] for c in self.project if name in c.methods), None)
+
+
+@dataclass(eq=False)
+class Hierarchy:
+    """Answers about classes of one project, remembered."""
+
+    project: Project
+    _lineages: dict[Class, Lineage] = field(default_factory=dict)
+    _subclasses: dict[Class, list[Class]] = field(default_factory=dict)
+
+    def lineage(self, cls: Class) -> Lineage:
+        if cls not in self._lineages:
+            self._lineages[cls] = Lineage((cls,), frozenset(), frozenset())  # holds against cycles
+            self._lineages[cls] = self._linearize(cls)
+        return self._lineages[cls]
+
+    def _linearize(self, cls: Class) -> Lineage:
+        order: list[Class] = []
+        torch: set[str] = set()
+        unseen: set[str] = set()
+        for node, name in zip(cls.node.bases, cls.base_names, strict=True):
+            if name and name.startswith("torch."):
+                torch.add(name)
+                continue
+            base = self.project.find(name) if name else None
+            if isinstance(base, Class):
+                above = self.lineage(base)
+                order += above.project
+                torch |= above.torch
+                unseen |= above.unseen
+            elif (name or ast.unparse(node)) not in _HARMLESS_BASES:
+                unseen.add(name or ast.unparse(node))
+        # A base reached twice counts where it comes last, as in Python's own order.
+        last = [c for i, c in enumerate(order) if c not in order[i + 1 :]]
+        return Lineage((cls, *last), frozenset(torch), frozenset(unseen))
+
+    def subclasses(self, cls: Class) -> list[Class]:
+        """All classes of the project below `cls`."""
+        if cls not in self._subclasses:
+            self._subclasses[cls] = []
+            direct = [other for other in self._mentioning(cls) if other is not cls and cls in self.lineage(other).project]
+            self._subclasses[cls] = direct
+        return self._subclasses[cls]
+
+    def _mentioning(self, cls: Class) -> Iterator[Class]:
+        """Classes in files that name `cls`, or a class found that way (an indirect subclass)."""
+        seen: set[str] = set()
+        pending = [cls.node.name]
+        while pending:
+            word = pending.pop()
+            if word in seen:
+                continue
+            seen.add(word)
+            for file in self.project.files_mentioning(word):
+                for other in file.classes:
+                    if cls in self.lineage(other).project and other is not cls:
+                        pending.append(other.node.name)
+                        yield other
+
+    def taken_names(self, cls: Class) -> set[str]:
+        """Attribute names that a new attribute of `cls` must not take: they mean something up or down the line."""
+        taken = set(MODULE_ATTRIBUTES)
+        for relative in [*self.lineage(cls).project, *self.subclasses(cls)]:
+            taken |= mentioned_attributes(relative)
+        return taken
+
+
+_BY_NAME = frozenset({"setattr", "getattr", "hasattr", "delattr"})
+REGISTERING = frozenset({"add_module", "register_module", "register_buffer", "register_parameter"})
+
+
+def mentioned_attributes(cls: Class) -> set[str]:
+    """Every attribute name that the class defines, uses on its own object, or spells in a registering call."""
+    found = {s.name for s in cls.node.body if isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
+    for statement in cls.node.body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        if isinstance(statement, ast.AnnAssign):
+            targets = [statement.target]
+        found.update(t.id for t in targets if isinstance(t, ast.Name))
+    own = {"self", *(own_name(method) for method in cls.methods.values())}
+    for node in ast.walk(cls.node):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in own:
+            found.add(node.attr)
+        elif isinstance(node, ast.Call):
+            found.update(_spelled_name(node))
+    return found
+
+
+def _spelled_name(call: ast.Call) -> Iterator[str]:
+    if isinstance(call.func, ast.Name) and call.func.id in _BY_NAME:
+        arguments = call.args[1:2]
+    elif isinstance(call.func, ast.Attribute) and call.func.attr in REGISTERING:
+        arguments = call.args[:1]
+    else:
+        return
+    yield from (a.value for a in arguments if isinstance(a, ast.Constant) and isinstance(a.value, str))
+
+
+def own_name(method: Function) -> str | None:
+    """What a method calls its own object; None for static and class methods and for functions without arguments."""
+    if method.decorators & {"staticmethod", "classmethod"}:
+        return None
+    parameters = [*method.node.args.posonlyargs, *method.node.args.args]
+    return parameters[0].arg if parameters else None
+
+
+def calls_super_init(function: Function) -> bool:
+    """Whether an `__init__` runs the next one up: `super().__init__(...)` or `Base.__init__(self, ...)`."""
+    return any(isinstance(n, ast.Call) and is_init_call(n) for n in ast.walk(function.node))
+
+
+def is_init_call(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr == "__init__"

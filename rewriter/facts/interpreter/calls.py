@@ -1,0 +1,355 @@
+"""Evaluates calls: operations of torch, modules, methods of the class, functions of the project."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from rewriter.facts import values as v
+from rewriter.facts.hierarchy import REGISTERING, own_name
+from rewriter.facts.interpreter.expressions import Expressions
+from rewriter.facts.interpreter.state import Frame, State
+from rewriter.facts.project import Class, Function, FunctionNode
+from rewriter.facts.values import Kind, Value
+from rewriter.torch_api import catalogue, modules, tensors
+from rewriter.torch_api.row import Argument, Row, Spelling, bind
+
+MAX_DEPTH = 12
+
+_BUILTINS = {
+    "len": v.NUMBER, "int": v.NUMBER, "float": v.NUMBER, "bool": v.NUMBER, "round": v.NUMBER, "isinstance": v.NUMBER,
+    "hasattr": v.NUMBER, "callable": v.NUMBER, "all": v.NUMBER, "any": v.NUMBER, "str": v.STRING, "repr": v.STRING,
+    "range": v.SHAPE, "print": v.NONE, "type": v.OTHER, "id": v.NUMBER, "super": v.OTHER, "divmod": v.SHAPE,
+}  # fmt: skip
+_PASSING = frozenset({"list", "tuple", "reversed", "sorted", "iter", "set"})
+
+
+class Calls(Expressions):
+    """The part of the interpreter that follows calls."""
+
+    def run_body(self, body: list[ast.stmt]) -> None:
+        raise NotImplementedError
+
+    def _call(self, node: ast.Call) -> Value:
+        if (upper := self._super_method(node)) is not None:
+            return self.inline(upper, node, self._arguments(node))
+        callee, receiver = self._callee(node)
+        arguments = self._arguments(node)
+        if receiver is not None and callee is None:
+            assert isinstance(node.func, ast.Attribute)
+            return self._method(node, node.func, receiver, arguments)
+        assert callee is not None
+        return self.call_value(callee, node, arguments)
+
+    def _callee(self, node: ast.Call) -> tuple[Value | None, Value | None]:
+        """The function called, or else the object whose method is called."""
+        if not isinstance(node.func, ast.Attribute):
+            return self.evaluate(node.func), None
+        if self.global_name(node.func):
+            return self.meaning(node.func), None
+        receiver = self.evaluate(node.func.value)
+        return None, receiver
+
+    def _arguments(self, node: ast.Call) -> dict[ast.expr, Value]:
+        """Every argument's value, evaluated in written order."""
+        found = {}
+        for argument in sorted([*node.args, *(k.value for k in node.keywords)], key=lambda a: (a.lineno, a.col_offset)):
+            found[argument] = self.evaluate(argument)
+        return found
+
+    def call_value(self, callee: Value, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
+        ref = callee.ref
+        if isinstance(ref, Function):
+            return self.inline(ref, node, arguments)
+        if callee.may_be(Kind.CLASS):
+            return self._construct(ref, node, arguments)
+        if callee.may_be(Kind.MODULE):
+            return self.module_result(callee, arguments)
+        if isinstance(ref, str) and ref.startswith("builtins."):
+            return self._builtin(ref, node, arguments)
+        if isinstance(ref, str):
+            return self._library_function(ref, node, arguments)
+        return v.UNKNOWN
+
+    # Operations
+
+    def _library_function(self, name: str, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
+        candidates = self._fitting(name, node, arguments, receiver=None)
+        if candidates:
+            return self._operation_call(node, candidates, list(arguments.values()))
+        for argument in arguments.values():
+            if name in tensors.TAKES_NUMBERS:
+                self.demand(argument, v.NUMBER)
+        if name.startswith("math."):
+            return v.NUMBER
+        return self._follow(v.TENSOR, tensors.function(name)) if name.startswith("torch.") else v.UNKNOWN
+
+    def _operation_call(
+        self, node: ast.Call, candidates: tuple[tuple[Row, Spelling], ...], operands: list[Value], tensor: bool = True
+    ) -> Value:
+        self.note(node, candidates=candidates, tensor=tensor)
+        returns = {row.returns for row, _ in candidates}
+        assumed = all(o.assumed for o in operands if o.may_be(Kind.TENSOR))
+        if returns == {"tensor"}:
+            return v.ASSUMED if assumed else v.TENSOR
+        return v.TENSORS if returns == {"tensors"} else v.join(v.TENSOR, v.TENSORS)
+
+    def _fitting(
+        self, name: str, node: ast.Call, arguments: dict[ast.expr, Value], receiver: ast.expr | None
+    ) -> tuple[tuple[Row, Spelling], ...]:
+        """The overloads that the call may mean; all of them where starred arguments hide which."""
+        found = catalogue.by_spelling(name)
+        if not found:
+            return ()
+        positional = [receiver, *node.args] if receiver is not None else list(node.args)
+        bound = [(pair, bind(pair[1], positional, node.keywords)) for pair in found]
+        fitting = [(pair, arguments_) for pair, arguments_ in bound if arguments_ is not None]
+        for _, bindings in fitting[:1]:
+            self._demand_constants(bindings, found[0][0])
+        exact = tuple(pair for pair, bindings in fitting if self._kinds_agree(pair[1], bindings, arguments))
+        return exact or tuple(pair for pair, _ in fitting) or found
+
+    def _demand_constants(self, bindings: tuple[Argument, ...], row: Row) -> None:
+        """Parameters that are no operands take numbers: an assumed argument given there is one."""
+        operands = {name.lstrip("*") for name in row.operands}
+        for argument in bindings:
+            if argument.parameter.name not in operands and argument.value in self.values:
+                self.demand(self.values[argument.value], v.NUMBER)
+
+    def _kinds_agree(self, spelling: Spelling, bindings: tuple[Argument, ...], arguments: dict[ast.expr, Value]) -> bool:
+        required = dict(getattr(spelling, "requires", ()))
+        for argument in bindings:
+            wanted = required.get(argument.parameter.name)
+            value = arguments.get(argument.value)
+            if wanted and value is not None and not _agrees(value, argument.value, wanted):
+                return False
+        return True
+
+    # Methods
+
+    def _method(self, node: ast.Call, func: ast.Attribute, receiver: Value, arguments: dict[ast.expr, Value]) -> Value:
+        name = func.attr
+        if isinstance(receiver.ref, Class) and receiver.may_be(Kind.MODULE):
+            return self._method_of_object(node, func, receiver, arguments)
+        if receiver.may_be(Kind.SEQUENCE) or receiver.may_be(Kind.DICT):
+            return self._container_method(func, receiver, list(arguments.values()))
+        if receiver.may_be(Kind.TENSOR):
+            return self._tensor_method(node, func, receiver, arguments)
+        if receiver.may_be(Kind.MODULE):
+            return v.UNKNOWN
+        candidates = catalogue.by_spelling(f"torch.Tensor.{name}")
+        if candidates and not receiver.known and receiver.ref is None:
+            self.note(node, candidates=candidates, tensor=False)
+        return v.UNKNOWN
+
+    def _tensor_method(
+        self, node: ast.Call, func: ast.Attribute, receiver: Value, arguments: dict[ast.expr, Value]
+    ) -> Value:
+        name = func.attr
+        if tensors.takes_numbers(name):
+            for argument in arguments.values():
+                self.demand(argument, v.NUMBER)
+        candidates = self._fitting(f"torch.Tensor.{name}", node, arguments, receiver=func.value)
+        if candidates:
+            return self._operation_call(node, candidates, [receiver, *arguments.values()])
+        return self._follow(receiver, tensors.method(name, len(node.args)))
+
+    def _container_method(self, func: ast.Attribute, receiver: Value, arguments: list[Value]) -> Value:
+        if func.attr in ("append", "insert", "add", "setdefault") and arguments:
+            self._store_member(func.value, receiver, arguments[-1])
+        elif func.attr in ("extend", "update") and arguments:
+            self._store_member(func.value, receiver, arguments[0].member())
+        elif func.attr in ("pop", "get", "popitem"):
+            return receiver.member()
+        elif func.attr == "copy":
+            return receiver
+        elif func.attr in ("values", "keys"):
+            return v.sequence(receiver.member() if func.attr == "values" else v.STRING)
+        elif func.attr == "items":
+            return v.sequence(v.sequence(items=[v.STRING, receiver.member()]))
+        elif func.attr in ("index", "count", "numel"):
+            return v.NUMBER
+        return v.NONE
+
+    def _method_of_object(
+        self, node: ast.Call, func: ast.Attribute, receiver: Value, arguments: dict[ast.expr, Value]
+    ) -> Value:
+        assert isinstance(receiver.ref, Class)
+        own = isinstance(func.value, ast.Name) and func.value.id == self.frame.self_name
+        method = self.knowledge.hierarchy.lineage(receiver.ref).method(func.attr)
+        if method is not None:
+            return self.inline(method, node, arguments, receiver.ref) if own else v.UNKNOWN
+        if own and func.attr in REGISTERING:
+            self._register(func.attr, node, arguments)
+            return v.NONE
+        value = self.attribute_of(receiver, func)
+        if own:
+            self._note_module_call(node, func.attr, value)
+        if value.may_be(Kind.FUNCTION):
+            return self.call_value(value, node, arguments)
+        if value.may_be(Kind.MODULE):
+            return self.module_result(value, arguments)
+        # What a stored thing of unknown make gives for a tensor is taken for a tensor.
+        return v.ASSUMED if any(a.may_be(Kind.TENSOR) for a in arguments.values()) else v.UNKNOWN
+
+    def _register(self, method: str, node: ast.Call, arguments: dict[ast.expr, Value]) -> None:
+        """`self.register_buffer("name", ...)` and its like store an attribute."""
+        if len(node.args) >= 1 and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
+            stores_module = method in ("add_module", "register_module")
+            value = arguments.get(node.args[1]) if len(node.args) > 1 else None
+            self.state.variables[f"self.{node.args[0].value}"] = (value or v.UNKNOWN) if stores_module else v.TENSOR
+
+    def _note_module_call(self, node: ast.Call, attribute: str, value: Value) -> None:
+        if value.may_be(Kind.FUNCTION) and not value.may_be(Kind.MODULE):
+            return
+        key = f"self.{attribute}"
+        site = self.note(node, attribute=attribute, module=value)
+        site.instances.add(self.state.runs[key])
+        self.state.runs[key] += 1
+
+    def module_result(self, module: Value, arguments: dict[ast.expr, Value]) -> Value:
+        if isinstance(module.ref, Class):
+            return self.knowledge.forward_result(module.ref)
+        if isinstance(module.ref, str):
+            return self._follow(v.TENSOR, modules.result(module.ref))
+        return v.ASSUMED
+
+    def _construct(self, ref: object, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
+        if isinstance(ref, Class):
+            lineage = self.knowledge.hierarchy.lineage(ref)
+            return v.of(Kind.MODULE, ref=ref) if lineage.is_module else v.UNKNOWN
+        name = str(ref)
+        if name in ("torch.nn.Parameter", "torch.nn.Buffer", "torch.nn.parameter.Parameter", "torch.Tensor"):
+            return v.TENSOR
+        if name == "torch.Size":
+            return v.SHAPE
+        if name in ("torch.nn.ModuleList", "torch.nn.ModuleDict"):
+            held = v.join_all([a.member() for a in arguments.values()]) if arguments else v.of(Kind.MODULE)
+            return v.sequence(held) if name.endswith("List") else v.dictionary(held)
+        if name.startswith("torch.") and name.endswith("Tensor"):
+            return v.TENSOR
+        return v.of(Kind.MODULE, ref=name) if name.startswith(("torch.nn.", "runtime.modules.")) else v.OTHER
+
+    # Functions of the project
+
+    def _super_method(self, node: ast.Call) -> Function | None:
+        """The method that `super().name(...)` means in the class of this run."""
+        func = node.func
+        if not (isinstance(func, ast.Attribute) and isinstance(func.value, ast.Call)):
+            return None
+        inner = func.value
+        if not (isinstance(inner.func, ast.Name) and inner.func.id == "super") or self.frame.cls is None:
+            return None
+        order = self.knowledge.hierarchy.lineage(self.frame.cls).project
+        here = next((i for i, c in enumerate(order) if self.frame.function in c.methods.values()), len(order))
+        return next((c.methods[func.attr] for c in order[here + 1 :] if func.attr in c.methods), None)
+
+    def inline(
+        self, function: Function, node: ast.Call, arguments: dict[ast.expr, Value], cls: Class | None = None
+    ) -> Value:
+        """Runs the function's body with these arguments, as part of this run."""
+        if len(self.frames) > MAX_DEPTH or any(f.function is function for f in self.frames):
+            return v.UNKNOWN
+        cls = cls or (self.frame.cls if self._super_method(node) else None)
+        name = own_name(function) if cls is not None else None
+        frame = Frame(function, name, cls, len(self.frames), outer_loops=self.frame.loops + self.frame.outer_loops)
+        frame.deferred = self.frame.deferred
+        bound = dict(_bind_parameters(function.node, node, arguments, skip_first=name is not None))
+        caller = self.state
+        variables = dict(self.parameters(function, bound, name))
+        if name is not None:
+            variables[name] = v.of(Kind.MODULE, ref=cls)
+            variables.update({k: value for k, value in caller.variables.items() if k.startswith("self.")})
+        self.state = State(variables, caller.runs)
+        self.frames.append(frame)
+        self.run_body(function.node.body)
+        self.frames.pop()
+        caller.runs = self.state.runs
+        caller.variables.update({k: value for k, value in self.state.variables.items() if name and k.startswith("self.")})
+        self.state = caller
+        return v.join_all(frame.returns) if frame.returns else v.NONE
+
+    def parameters(self, function: Function, given: dict[str, Value], skip: str | None) -> Iterator[tuple[str, Value]]:
+        """Each parameter's value: what was given, else what its annotation or default says."""
+        spec = function.node.args
+        defaults = dict(_defaults(spec))
+        for argument in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]:
+            if argument.arg == skip:
+                continue
+            annotated = v.from_annotation(argument.annotation, function.full_name)
+            default = defaults.get(argument.arg)
+            found = given.get(argument.arg)
+            if found is None or not found.known:
+                found = annotated or v.from_default(default) or v.UNKNOWN
+            yield argument.arg, found
+        if spec.vararg:
+            yield spec.vararg.arg, given.get(spec.vararg.arg, v.sequence())
+        if spec.kwarg:
+            yield spec.kwarg.arg, v.DICT
+
+    def _builtin(self, ref: str, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
+        name = ref.removeprefix("builtins.")
+        values = list(arguments.values())
+        if name in ("range", "int", "float"):
+            for value in values:
+                self.demand(value, v.NUMBER)
+        candidates = self._fitting(ref, node, arguments, None) if any(_holds_tensor(a) for a in values) else ()
+        if candidates:
+            return self._operation_call(node, candidates, values)
+        if name in _PASSING and values:
+            return v.Value(frozenset({Kind.SEQUENCE}), element=values[0].member(), items=values[0].items if name != "reversed" else None)
+        if name == "zip":
+            return v.sequence(v.sequence(items=[self.iterated(a) for a in values]))
+        if name == "enumerate" and values:
+            return v.sequence(v.sequence(items=[v.NUMBER, self.iterated(values[0])]))
+        if name == "dict":
+            return v.DICT
+        if name in ("min", "max", "sum", "abs", "pow") and values:
+            return v.join_all([a.member() if a.may_be(Kind.SEQUENCE) else a for a in values])
+        return _BUILTINS.get(name, v.UNKNOWN)
+
+
+def _holds_tensor(value: Value) -> bool:
+    return value.may_be(Kind.TENSOR) or (value.may_be(Kind.SEQUENCE) and value.member().may_be(Kind.TENSOR))
+
+
+def _agrees(value: Value, node: ast.expr, wanted: str) -> bool:
+    """Whether a value can be what an overload needs; unknown values can be anything."""
+    if not value.known:
+        return True
+    allowed = {
+        "int": {Kind.NUMBER}, "bool": {Kind.NUMBER}, "ints": {Kind.SEQUENCE, Kind.NUMBER}, "tensor": {Kind.TENSOR},
+        "str": {Kind.STRING}, "tensors": {Kind.SEQUENCE}, "number": {Kind.NUMBER},
+    }[wanted]  # fmt: skip
+    if isinstance(node, ast.Constant) and wanted in ("int", "ints"):
+        return isinstance(node.value, int) and not isinstance(node.value, bool)
+    return bool(value.kinds & allowed)
+
+
+def _bind_parameters(
+    function: FunctionNode, call: ast.Call, arguments: dict[ast.expr, Value], skip_first: bool
+) -> Iterator[tuple[str, Value]]:
+    spec = function.args
+    names = [a.arg for a in [*spec.posonlyargs, *spec.args]][1 if skip_first else 0 :]
+    extra: list[Value] = []
+    for index, argument in enumerate(call.args):
+        if isinstance(argument, ast.Starred):
+            member = arguments[argument]
+            yield from ((name, member) for name in names[index:])
+            extra.append(member)
+            break
+        if index < len(names):
+            yield names[index], arguments[argument]
+        else:
+            extra.append(arguments[argument])
+    if spec.vararg:
+        yield spec.vararg.arg, v.sequence(v.join_all(extra)) if extra else v.sequence()
+    for keyword in call.keywords:
+        if keyword.arg is not None:
+            yield keyword.arg, arguments[keyword.value]
+
+
+def _defaults(spec: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
+    positional = [*spec.posonlyargs, *spec.args]
+    yield from zip((a.arg for a in positional[len(positional) - len(spec.defaults) :]), spec.defaults, strict=True)
+    yield from ((a.arg, d) for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None)

@@ -1,0 +1,340 @@
+"""Evaluates expressions to abstract values, in evaluation order."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rewriter.facts import values as v
+from rewriter.facts.interpreter.state import Frame, Site, SiteNode, State
+from rewriter.facts.project import Class, Function
+from rewriter.facts.values import Kind, Value
+from rewriter.torch_api import catalogue, tensors
+
+if TYPE_CHECKING:
+    from rewriter.facts.knowledge import Knowledge
+
+OPERATORS: dict[type[ast.AST], str] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
+    ast.MatMult: "@", ast.USub: "unary -",
+}  # fmt: skip
+
+_NEVER_TENSOR = frozenset({Kind.STRING, Kind.SEQUENCE, Kind.DICT, Kind.CLASS, Kind.FUNCTION, Kind.MODULE})
+
+
+class Expressions:
+    """The part of the interpreter that gives every expression a value. Calls are evaluated by the subclass."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self.knowledge = knowledge
+        self.state = State()
+        self.frames: list[Frame] = []
+        self.sites: dict[ast.AST, Site] = {}
+        self.values: dict[ast.expr, Value] = {}
+        self.demands: dict[str, Value] = {}
+        """Assumed arguments of forward that turned out to be something else."""
+
+    @property
+    def frame(self) -> Frame:
+        return self.frames[-1]
+
+    def evaluate(self, node: ast.expr) -> Value:
+        method: Callable[[ast.expr], Value] = getattr(self, f"_{type(node).__name__.lower()}", self._other)
+        value = method(node)
+        self.values[node] = v.join(self.values[node], value) if node in self.values else value
+        return value
+
+    def _other(self, node: ast.expr) -> Value:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                self.evaluate(child)
+        return v.UNKNOWN
+
+    def _constant(self, node: ast.Constant) -> Value:
+        if node.value is None:
+            return v.NONE
+        if isinstance(node.value, str | bytes):
+            return v.STRING
+        return v.NUMBER if isinstance(node.value, int | float | complex) else v.OTHER
+
+    def _joinedstr(self, node: ast.JoinedStr) -> Value:
+        return v.STRING  # what is formatted changes no value, and its positions are wrong before Python 3.12
+
+    def _name(self, node: ast.Name) -> Value:
+        if node.id in self.state.variables:
+            return self.state.variables[node.id]
+        if node.id in self.frame.function.locals:
+            return v.UNKNOWN
+        return self.meaning(node)
+
+    def meaning(self, node: ast.expr) -> Value:
+        """The value of a global name or dotted path."""
+        name = self.global_name(node)
+        if name is None:
+            return v.UNKNOWN
+        if name.startswith("torch."):
+            return self._torch_object(name)
+        found = self.knowledge.project.find(name)
+        if isinstance(found, Function):
+            return v.of(Kind.FUNCTION, ref=found)
+        if isinstance(found, Class):
+            return v.of(Kind.CLASS, ref=found)
+        if name.startswith(("math.", "numpy.pi", "sys.")):
+            return v.NUMBER if not name.startswith("sys.") else v.OTHER
+        return v.Value(frozenset({Kind.UNKNOWN}), ref=name)
+
+    def _torch_object(self, name: str) -> Value:
+        if tensors.is_constant(name):
+            return v.NUMBER if tensors.is_number(name) else v.OTHER
+        kind = Kind.CLASS if name.rpartition(".")[2][:1].isupper() else Kind.FUNCTION
+        return v.of(kind, ref=name)
+
+    def global_name(self, node: ast.expr) -> str | None:
+        """The full name of an expression that reads no local variable."""
+        function = self.frame.function
+        full = function.full_name(node, function.locals)
+        if full is None and isinstance(node, ast.Name) and node.id not in function.locals | function.shadowed:
+            bound = function.file.names.bindings
+            return f"builtins.{node.id}" if node.id not in bound else None
+        return full
+
+    def _attribute(self, node: ast.Attribute) -> Value:
+        if self.global_name(node):
+            return self.meaning(node)
+        receiver = self.evaluate(node.value)
+        return self.attribute_of(receiver, node)
+
+    def attribute_of(self, receiver: Value, node: ast.Attribute) -> Value:
+        if isinstance(receiver.ref, Class) and receiver.may_be(Kind.MODULE):
+            key = self._stored_key(node)
+            if key in self.state.variables:
+                return self.state.variables[key]
+            return self.knowledge.attribute(receiver.ref, node.attr)
+        if receiver.may_be(Kind.TENSOR):
+            return self._follow(receiver, tensors.attribute(node.attr))
+        if isinstance(receiver.ref, str) and receiver.may_be(Kind.MODULE):
+            return v.TENSOR if node.attr in ("weight", "bias") else v.UNKNOWN
+        return v.UNKNOWN
+
+    def _stored_key(self, node: ast.Attribute) -> str:
+        """The name under which an attribute of self is kept among the variables once it is assigned."""
+        if isinstance(node.value, ast.Name) and node.value.id == self.frame.self_name:
+            return f"self.{node.attr}"
+        return ""
+
+    @staticmethod
+    def _follow(source: Value, kind: str) -> Value:
+        """The value of a catalogued result; what is computed from an assumed tensor is assumed as well."""
+        value = {
+            "tensor": v.TENSOR, "tensors": v.TENSORS, "number": v.NUMBER, "shape": v.SHAPE, "string": v.STRING,
+            "sequence": v.sequence(), "other": v.OTHER,
+        }.get(kind, v.UNKNOWN)  # fmt: skip
+        return v.ASSUMED if source.assumed and value == v.TENSOR else value
+
+    # Containers
+
+    def _tuple(self, node: ast.Tuple | ast.List | ast.Set) -> Value:
+        members = [self.evaluate(e) for e in node.elts]
+        if any(isinstance(e, ast.Starred) for e in node.elts):
+            return v.sequence(v.join_all(members))
+        return v.sequence(items=members)
+
+    _list = _set = _tuple
+
+    def _starred(self, node: ast.Starred) -> Value:
+        return self.evaluate(node.value).member()
+
+    def _dict(self, node: ast.Dict) -> Value:
+        members = []
+        for key, value in zip(node.keys, node.values, strict=True):
+            if key is not None:
+                self.evaluate(key)
+            found = self.evaluate(value)
+            members.append(found if key is not None else found.member())
+        return v.dictionary(v.join_all(members) if members else None)
+
+    def _subscript(self, node: ast.Subscript) -> Value:
+        receiver = self.evaluate(node.value)
+        self.evaluate(node.slice)
+        if receiver.may_be(Kind.SEQUENCE) or receiver.may_be(Kind.DICT):
+            return self._member_at(receiver, node.slice)
+        if receiver.may_be(Kind.TENSOR):
+            return v.ASSUMED if receiver.assumed else v.TENSOR
+        return v.UNKNOWN
+
+    @staticmethod
+    def _member_at(receiver: Value, index: ast.expr) -> Value:
+        if isinstance(index, ast.Slice):
+            return v.sequence(receiver.member()) if receiver.items or receiver.element else receiver
+        position = ast.unparse(index)
+        if receiver.items and position.lstrip("-").isdigit() and -len(receiver.items) <= int(position) < len(receiver.items):
+            return receiver.items[int(position)]
+        return receiver.member()
+
+    def _slice(self, node: ast.Slice) -> Value:
+        for part in (node.lower, node.upper, node.step):
+            if part is not None:
+                self.demand(self.evaluate(part), v.NUMBER)
+        return v.OTHER
+
+    def _namedexpr(self, node: ast.NamedExpr) -> Value:
+        value = self.evaluate(node.value)
+        self.state.variables[node.target.id] = value
+        return value
+
+    def _ifexp(self, node: ast.IfExp) -> Value:
+        self.evaluate(node.test)
+        before = self.state.copy()
+        taken = self.evaluate(node.body)
+        after_body, self.state = self.state, before
+        other = self.evaluate(node.orelse)
+        self.state.runs |= after_body.runs
+        return v.join(taken, other)
+
+    def _boolop(self, node: ast.BoolOp) -> Value:
+        return v.join_all([self.evaluate(operand) for operand in node.values])
+
+    def _compare(self, node: ast.Compare) -> Value:
+        operands = [self.evaluate(node.left), *(self.evaluate(c) for c in node.comparators)]
+        for operand in operands:
+            if any(o.is_only(Kind.STRING) for o in operands):
+                self.demand(operand, v.STRING)
+        identity = all(isinstance(o, ast.Is | ast.IsNot | ast.In | ast.NotIn) for o in node.ops)
+        return v.NUMBER if identity or not any(o.may_be(Kind.TENSOR) for o in operands) else v.TENSOR
+
+    # Operators
+
+    def _binop(self, node: ast.BinOp) -> Value:
+        left = self.evaluate(node.left)
+        right = self.evaluate(node.right)
+        return self.operation(node, type(node.op), left, right)
+
+    def _unaryop(self, node: ast.UnaryOp) -> Value:
+        operand = self.evaluate(node.operand)
+        if isinstance(node.op, ast.Not):
+            return v.NUMBER
+        return self.operation(node, type(node.op), operand)
+
+    def operation(self, node: SiteNode, operator: type[ast.AST], *operands: Value) -> Value:
+        """What an operator gives; a site where a tensor is, or may be, among the operands."""
+        if (others := self._not_arithmetic(operator, operands)) is not None:
+            return others
+        symbol = OPERATORS.get(operator, "") + ("=" if isinstance(node, ast.AugAssign) else "")
+        tensor = any(o.may_be(Kind.TENSOR) for o in operands)
+        if not tensor and all(o.is_only(Kind.NUMBER, Kind.NONE, Kind.OTHER) for o in operands):
+            return v.NUMBER
+        if candidates := catalogue.by_spelling(symbol):
+            self.note(node, candidates=candidates, tensor=tensor)
+        if not tensor:
+            return v.UNKNOWN
+        proven = any(o.may_be(Kind.TENSOR) and not o.assumed for o in operands)
+        sources = frozenset().union(*(o.sources for o in operands))
+        return v.TENSOR if proven else Value(frozenset({Kind.TENSOR}), assumed=True, sources=sources)
+
+    @staticmethod
+    def _not_arithmetic(operator: type[ast.AST], operands: tuple[Value, ...]) -> Value | None:
+        """Joining lists, repeating and formatting strings: operators that compute nothing."""
+        if not any(o.kinds & _NEVER_TENSOR and not o.may_be(Kind.TENSOR) for o in operands):
+            return None
+        if any(o.may_be(Kind.STRING) for o in operands):
+            return v.STRING
+        lists = [o for o in operands if o.may_be(Kind.SEQUENCE)]
+        if not lists or any(o.may_be(Kind.TENSOR) for o in operands if o not in lists and not o.assumed):
+            return v.UNKNOWN if not lists else None
+        members = [o.member() for o in lists if o.items or o.element is not None]
+        if operator is ast.Add and all(o.items is not None for o in operands):
+            return v.sequence(items=[i for o in operands for i in o.items or ()])
+        return v.sequence(v.join_all(members) if members else None)
+
+    def demand(self, value: Value, needed: Value) -> None:
+        """`value` is used as only `needed` can be: an argument that was taken for a tensor is none."""
+        for name in value.sources:
+            self.demands.setdefault(name, needed)
+
+    def note(self, node: SiteNode, **facts: object) -> Site:
+        """Records that the run has come to a site."""
+        frame = self.frame
+        site = self.sites.get(node)
+        if site is None:
+            site = self.sites[node] = Site(node, frame.function, frame.self_name, len(self.sites))
+            for name, value in facts.items():
+                setattr(site, name, value)
+        self.state.runs[node] += 1
+        site.runs = max(site.runs, self.state.runs[node])
+        site.tensor = site.tensor or bool(facts.get("tensor"))
+        site.in_loop = site.in_loop or bool(frame.loops or frame.outer_loops)
+        site.deferred = site.deferred or bool(frame.deferred)
+        return site
+
+    # Deferred code
+
+    def _lambda(self, node: ast.Lambda) -> Value:
+        names = [a.arg for a in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]]
+        self._deferred(names, lambda: self.evaluate(node.body))
+        return v.of(Kind.FUNCTION)
+
+    def _deferred(self, names: list[str], run: Callable[[], object]) -> None:
+        outer = self.state
+        self.state = outer.copy()
+        self.state.variables.update(dict.fromkeys(names, v.UNKNOWN))
+        self.frame.deferred += 1
+        run()
+        self.frame.deferred -= 1
+        outer.runs |= self.state.runs
+        self.state = outer
+
+    def _listcomp(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:
+        return v.sequence(self._comprehension(node.generators, [node.elt]))
+
+    _setcomp = _generatorexp = _listcomp
+
+    def _dictcomp(self, node: ast.DictComp) -> Value:
+        return v.dictionary(self._comprehension(node.generators, [node.key, node.value]))
+
+    def _comprehension(self, generators: list[ast.comprehension], results: list[ast.expr]) -> Value:
+        outer = self.state.copy()
+        for generator in generators:
+            self.assign(generator.target, self.iterated(self.evaluate(generator.iter)))
+            self.frame.loops += 1
+            for condition in generator.ifs:
+                self.evaluate(condition)
+        found = [self.evaluate(r) for r in results][-1]
+        self.frame.loops -= len(generators)
+        outer.runs |= self.state.runs
+        self.state = outer
+        return found
+
+    @staticmethod
+    def iterated(value: Value) -> Value:
+        """What a loop over `value` binds at each turn."""
+        return v.UNKNOWN if value.is_only(Kind.DICT) else value.member()
+
+    def assign(self, target: ast.expr, value: Value) -> None:
+        """Binds `value` to a target, taking tuples apart."""
+        if isinstance(target, ast.Name):
+            self.state.variables[target.id] = value
+        elif isinstance(target, ast.Starred):
+            self.assign(target.value, v.sequence(value.member()))
+        elif isinstance(target, ast.Tuple | ast.List):
+            exact = value.items is not None and len(value.items) == len(target.elts)
+            starred = any(isinstance(e, ast.Starred) for e in target.elts)
+            for index, element in enumerate(target.elts):
+                part = value.items[index] if exact and value.items and not starred else value.member()
+                self.assign(element, part)
+        elif isinstance(target, ast.Attribute):
+            self.evaluate(target.value)
+            if key := self._stored_key(target):
+                self.state.variables[key] = value
+        elif isinstance(target, ast.Subscript):
+            receiver = self.evaluate(target.value)
+            self.evaluate(target.slice)
+            self._store_member(target.value, receiver, value)
+
+    def _store_member(self, holder: ast.expr, receiver: Value, value: Value) -> None:
+        """`xs[i] = value` and `xs.append(value)` widen what the sequence or dict holds."""
+        if not isinstance(holder, ast.Name) or not (receiver.may_be(Kind.SEQUENCE) or receiver.may_be(Kind.DICT)):
+            return
+        known = receiver.items or receiver.element is not None
+        element = v.join(receiver.member(), value) if known else value
+        self.state.variables[holder.id] = Value(receiver.kinds, element=element, sources=receiver.sources)

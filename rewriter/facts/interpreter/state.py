@@ -1,0 +1,73 @@
+"""What is known at one point of a run, and what a run has noted."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from dataclasses import dataclass, field
+
+from rewriter.facts.project import Class, Function
+from rewriter.facts.values import Value, join
+from rewriter.torch_api.row import Row, Spelling
+
+SiteNode = ast.Call | ast.BinOp | ast.UnaryOp | ast.AugAssign
+
+
+@dataclass
+class State:
+    """Variables, and how often each site has run on the way here: the most over all paths."""
+
+    variables: dict[str, Value] = field(default_factory=dict)
+    runs: Counter[ast.AST | str] = field(default_factory=Counter)
+
+    def copy(self) -> State:
+        return State(dict(self.variables), Counter(self.runs))
+
+
+def merge(a: State | None, b: State | None) -> State | None:
+    """The state after two alternatives; None is a path that does not come through."""
+    if a is None or b is None:
+        return b if a is None else a
+    variables = dict(a.variables)
+    for name, value in b.variables.items():
+        variables[name] = join(variables[name], value) if name in variables else value
+    return State(variables, a.runs | b.runs)
+
+
+@dataclass(eq=False)
+class Frame:
+    """One activation of a function."""
+
+    function: Function
+    self_name: str | None
+    cls: Class | None
+    """The class that the run is about: where `self.x` is looked up."""
+    depth: int
+    loops: int = 0
+    deferred: int = 0
+    """Inside a lambda, nested function or generator, which may run at any time or never."""
+    outer_loops: int = 0
+    """Loops around the calls that led here."""
+    returns: list[Value] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Site:
+    """A place in the source where a run met an operation or called a module."""
+
+    node: SiteNode
+    function: Function
+    self_name: str | None
+    order: int
+    candidates: tuple[tuple[Row, Spelling], ...] = ()
+    """For an operation: what it may be; empty for a call of a module."""
+    tensor: bool = True
+    """Some operand is a tensor; False where no operand is known well enough to say."""
+    attribute: str = ""
+    """For a module call: the attribute of self that holds the module."""
+    module: Value | None = None
+    runs: int = 1
+    in_loop: bool = False
+    deferred: bool = False
+    instances: set[int] = field(default_factory=set)
+    """For a module call: how many calls of the same attribute came before, over all visits."""

@@ -1,0 +1,139 @@
+"""What the project says of its classes: the values of attributes, what a forward returns, which sites it runs."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from rewriter.facts import values as v
+from rewriter.facts.hierarchy import Hierarchy, own_name
+from rewriter.facts.interpreter.state import Frame, State
+from rewriter.facts.interpreter.statements import Interpreter
+from rewriter.facts.project import Class, Function, Project
+from rewriter.facts.values import Kind, Value
+
+# An argument found to be no tensor changes what others may be; more rounds than this have not been seen to add anything.
+MAX_ROUNDS = 4
+
+
+@dataclass(eq=False)
+class Knowledge:
+    """Remembers what runs over the project's classes have found."""
+
+    project: Project
+    hierarchy: Hierarchy = field(init=False)
+    _attributes: dict[Class, dict[str, Value]] = field(default_factory=dict)
+    _results: dict[Class, Value] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.hierarchy = Hierarchy(self.project)
+
+    def attribute(self, cls: Class, name: str) -> Value:
+        """The value of `self.<name>` as `__init__` leaves it."""
+        if name == "training":
+            return v.NUMBER
+        return self.attributes(cls).get(name, v.UNKNOWN)
+
+    def attributes(self, cls: Class) -> dict[str, Value]:
+        if cls not in self._attributes:
+            self._attributes[cls] = {}  # what a class that makes itself may know of itself
+            found: dict[str, Value] = {}
+            for ancestor in reversed(self.hierarchy.lineage(cls).project):
+                found.update(_class_level(ancestor))
+            init = self.hierarchy.lineage(cls).method("__init__")
+            if init is not None:
+                found.update(self._run_init(cls, init))
+            self._attributes[cls] = found
+        return self._attributes[cls]
+
+    def _run_init(self, cls: Class, init: Function) -> dict[str, Value]:
+        run = Run(self, cls, init, assume=False)
+        run.once()
+        stored = run.interpreter.state.variables
+        return {name.removeprefix("self."): value for name, value in stored.items() if name.startswith("self.")}
+
+    def forward_result(self, cls: Class) -> Value:
+        """What calling an object of the class gives."""
+        if cls not in self._results:
+            self._results[cls] = v.ASSUMED  # holds against recursion
+            forward = self.hierarchy.lineage(cls).method("forward")
+            if forward is not None:
+                run = Run(self, cls, forward)
+                run.until_settled()
+                self._results[cls] = run.result if run.result.known else v.ASSUMED
+        return self._results[cls]
+
+
+@dataclass(eq=False)
+class Run:
+    """One method of a class, run with arguments that its signature alone describes."""
+
+    knowledge: Knowledge
+    cls: Class
+    function: Function
+    assume: bool = True
+    """Take untyped arguments for tensors, as forward's are."""
+    result: Value = v.UNKNOWN
+
+    def once(self, settled: dict[str, Value] | None = None) -> None:
+        self.interpreter = Interpreter(self.knowledge)
+        name = own_name(self.function)
+        variables = dict(self._parameters(name))
+        variables.update(settled or {})
+        if name is not None:
+            variables[name] = v.of(Kind.MODULE, ref=self.cls)
+        frame = Frame(self.function, name, self.cls, 0)
+        self.interpreter.frames.append(frame)
+        self.interpreter.state = State(variables)
+        self.interpreter.run_body(self.function.node.body)
+        self.result = v.join_all(frame.returns) if frame.returns else v.NONE
+
+    def until_settled(self) -> None:
+        """Runs again while a run shows that some argument is no tensor after all."""
+        settled: dict[str, Value] = {}
+        for _ in range(MAX_ROUNDS):
+            self.once(settled)
+            if not self.interpreter.demands.keys() - settled.keys():
+                return
+            settled |= self.interpreter.demands
+
+    def _parameters(self, own: str | None) -> Iterator[tuple[str, Value]]:
+        spec = self.function.node.args
+        positional = [*spec.posonlyargs, *spec.args]
+        defaults = dict(zip([a.arg for a in positional[len(positional) - len(spec.defaults) :]], spec.defaults, strict=True))
+        defaults |= {a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None}
+        for argument in [*positional, *spec.kwonlyargs]:
+            if argument.arg != own:
+                yield argument.arg, self._parameter(argument, defaults.get(argument.arg))
+        if spec.vararg:
+            yield spec.vararg.arg, v.sequence(v.ASSUMED if self.assume else v.UNKNOWN)
+        if spec.kwarg:
+            yield spec.kwarg.arg, v.DICT
+
+    def _parameter(self, argument: ast.arg, default: ast.expr | None) -> Value:
+        annotated = v.from_annotation(argument.annotation, self.function.full_name)
+        if annotated is not None:
+            return annotated
+        said = v.from_default(default)
+        if said is not None and said != v.NONE:
+            return said
+        untyped = argument.annotation is None or ast.unparse(argument.annotation).endswith("Any")
+        if not self.assume or not untyped:
+            return v.UNKNOWN
+        assumed = Value(frozenset({Kind.TENSOR}), assumed=True, sources=frozenset({argument.arg}))
+        return v.join(assumed, v.NONE) if said == v.NONE else assumed
+
+
+def _class_level(cls: Class) -> Iterator[tuple[str, Value]]:
+    def full_name(node: ast.expr) -> str | None:
+        return cls.file.names.full_name(node, cls.shadowed)
+
+    for statement in cls.node.body:
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            found = v.from_annotation(statement.annotation, full_name) or v.from_default(statement.value)
+            yield statement.target.id, found or v.UNKNOWN
+        elif isinstance(statement, ast.Assign):
+            for target in statement.targets:
+                if isinstance(target, ast.Name):
+                    yield target.id, v.from_default(statement.value) or v.UNKNOWN

@@ -1,0 +1,185 @@
+"""What a name means in a module: `F`, `nn.functional.relu`, `cat`, through every form of import.
+
+A name has a meaning only where all its bindings agree; a name bound to different things in different branches, or
+rebound as a plain variable, has none.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+# Names under which torch offers the same object again.
+_SAME = (
+    ("torch.nn.modules.activation.", "torch.nn."),
+    ("torch.nn.functional.F.", "torch.nn.functional."),
+    ("torch.functional.", "torch."),
+    ("torch._tensor.Tensor", "torch.Tensor"),
+)
+
+
+def canonical(name: str) -> str:
+    """One spelling for objects that torch offers under several names."""
+    for alias, proper in _SAME:
+        if name.startswith(alias):
+            return proper + name[len(alias) :]
+    parts = name.split(".")
+    if name.startswith("torch.nn.modules.") and len(parts) == 5:  # torch.nn.modules.conv.Conv2d
+        return f"torch.nn.{parts[4]}"
+    return name
+
+
+@dataclass
+class Names:
+    """The module-level bindings of one file."""
+
+    module: str
+    """The file's own dotted name, `''` where it has none."""
+    bindings: dict[str, set[str]] = field(default_factory=dict)
+    """name -> full names it may stand for; `''` among them is something that no full name says."""
+    stars: list[str] = field(default_factory=list)
+    """Modules that are star-imported, in order."""
+
+    @classmethod
+    def of(cls, tree: ast.Module, module: str, is_package: bool = False) -> Names:
+        names = cls(module)
+        for statement in _module_level(tree.body):
+            names._bind(statement, is_package)
+        return names
+
+    def _bind(self, statement: ast.stmt, is_package: bool) -> None:
+        if isinstance(statement, ast.Import):
+            for alias in statement.names:
+                top = alias.name.split(".")[0]
+                self._add(alias.asname or top, alias.name if alias.asname else top)
+        elif isinstance(statement, ast.ImportFrom):
+            base = absolute_module(statement, self.module, is_package)
+            for alias in statement.names:
+                if alias.name == "*":
+                    self.stars.append(base)
+                else:
+                    self._add(alias.asname or alias.name, f"{base}.{alias.name}" if base else "")
+        elif isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            self._add(statement.name, self.own(statement.name))
+        elif isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            self._bind_assignment(statement.targets[0], statement.value)
+        else:
+            for name in bound_names(statement):
+                self._add(name, self.own(name))
+
+    def _bind_assignment(self, target: ast.expr, value: ast.expr) -> None:
+        """`relu = F.relu` passes the meaning on; any other value is a variable of this module."""
+        chain = dotted(value)
+        meaning = self.full_name(value) if chain and isinstance(target, ast.Name) else None
+        for name in _target_names(target):
+            self._add(name, meaning or self.own(name))
+
+    def _add(self, name: str, meaning: str) -> None:
+        self.bindings.setdefault(name, set()).add(meaning)
+
+    def own(self, name: str) -> str:
+        return f"{self.module or '__main__'}.{name}"
+
+    def meaning(self, name: str) -> str | None:
+        """The one full name that `name` stands for at module level; None when unbound, unknown or in dispute."""
+        found = self.bindings.get(name)
+        if found is None:
+            return None
+        meanings = {canonical(full) for full in found}
+        return next(iter(meanings)) or None if len(meanings) == 1 else None
+
+    def full_name(self, expression: ast.expr, shadowed: frozenset[str] | set[str] = frozenset()) -> str | None:
+        """`nn.functional.relu` -> `torch.nn.functional.relu`; None where a local name stands in the way."""
+        chain = dotted(expression)
+        if chain is None or chain[0] in shadowed:
+            return None
+        head = self.meaning(chain[0])
+        return canonical(".".join([head, *chain[1:]])) if head else None
+
+
+def absolute_module(statement: ast.ImportFrom, module: str, is_package: bool) -> str:
+    """The full name of the module that a from-import reads; `''` where it leaves the known tree."""
+    if not statement.level:
+        return statement.module or ""
+    parts = module.split(".") if module else []
+    keep = len(parts) - statement.level + (1 if is_package else 0)
+    if keep < 0 or (keep == 0 and not statement.module):
+        return ""
+    return ".".join([*parts[:keep], *([statement.module] if statement.module else [])])
+
+
+def dotted(expression: ast.expr) -> list[str] | None:
+    """`a.b.c` -> ['a', 'b', 'c']; None for anything else."""
+    parts: list[str] = []
+    while isinstance(expression, ast.Attribute):
+        parts.append(expression.attr)
+        expression = expression.value
+    if not isinstance(expression, ast.Name):
+        return None
+    return [expression.id, *reversed(parts)]
+
+
+def bound_names(node: ast.AST) -> set[str]:
+    """Every name that running `node` may bind, not looking into the scopes of functions and classes."""
+    found: set[str] = set()
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, ast.Name) and isinstance(current.ctx, ast.Store | ast.Del):
+            found.add(current.id)
+        elif isinstance(current, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found.add(current.name)
+            continue
+        elif isinstance(current, ast.Import | ast.ImportFrom):
+            found.update(alias.asname or alias.name.split(".")[0] for alias in current.names)
+        elif isinstance(current, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and current.name:
+            found.add(current.name)
+        elif isinstance(current, ast.MatchMapping) and current.rest:
+            found.add(current.rest)
+        if not isinstance(current, ast.Lambda):
+            stack.extend(ast.iter_child_nodes(current))
+    return found
+
+
+def local_names(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> set[str]:
+    """The names local to a function: its parameters and whatever its body binds and does not declare global."""
+    spec = function.args
+    names = {a.arg for a in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]}
+    names.update(a.arg for a in (spec.vararg, spec.kwarg) if a)
+    body = function.body if isinstance(function.body, list) else [function.body]
+    declared: set[str] = set()
+    for statement in body:
+        names |= bound_names(statement)
+        declared |= {n for node in ast.walk(statement) if isinstance(node, ast.Global) for n in node.names}
+    return names - declared
+
+
+def _module_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements that run at import, through if, try, with and loops."""
+    for statement in body:
+        blocks = [getattr(statement, name, None) for name in ("body", "orelse", "finalbody")]
+        if isinstance(statement, ast.If | ast.Try | ast.With | ast.For | ast.While):
+            for block in blocks:
+                yield from _module_level(block or [])
+            for handler in getattr(statement, "handlers", []):
+                yield from _module_level(handler.body)
+            for header in _headers(statement):
+                yield from header
+        else:
+            yield statement
+
+
+def _headers(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """Bindings in the header of a compound statement, as assignments without a known value."""
+    targets: list[ast.expr] = []
+    if isinstance(statement, ast.For):
+        targets.append(statement.target)
+    elif isinstance(statement, ast.With):
+        targets += [item.optional_vars for item in statement.items if item.optional_vars]
+    for target in targets:
+        yield [ast.Assign(targets=[target], value=ast.Constant(None), lineno=statement.lineno)]
+
+
+def _target_names(target: ast.expr) -> set[str]:
+    return {n.id for n in ast.walk(target) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}

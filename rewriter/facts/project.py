@@ -1,0 +1,237 @@
+"""The files of a project, read when somebody asks for them, and what a full name means among them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rewriter.facts.names import Names, local_names
+from rewriter.facts.source import Source, SourceError
+
+if TYPE_CHECKING:
+    from rewriter.settings import Settings
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(eq=False)
+class Function:
+    """A function or method, with the file that its names are read in."""
+
+    node: FunctionNode
+    file: File
+    shadowed: frozenset[str] = frozenset()
+    """Names local to the functions around it."""
+
+    def full_name(self, expression: ast.expr, locals_: frozenset[str] | set[str] = frozenset()) -> str | None:
+        return self.file.names.full_name(expression, self.shadowed | locals_)
+
+    @cached_property
+    def locals(self) -> set[str]:
+        return local_names(self.node)
+
+    @cached_property
+    def decorators(self) -> frozenset[str]:
+        targets = [d.func if isinstance(d, ast.Call) else d for d in self.node.decorator_list]
+        return frozenset(self.full_name(t) or ast.unparse(t) for t in targets)
+
+
+@dataclass(eq=False)
+class Class:
+    """A class statement: its methods and bases as written."""
+
+    node: ast.ClassDef
+    file: File
+    name: str
+    shadowed: frozenset[str]
+
+    @cached_property
+    def methods(self) -> dict[str, Function]:
+        """The methods by name; of several with one name the last, which is the one that stays."""
+        found = {}
+        for statement in self.node.body:
+            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+                found[statement.name] = Function(statement, self.file, self.shadowed)
+        return found
+
+    @cached_property
+    def base_names(self) -> list[str | None]:
+        return [self.file.names.full_name(b.value if isinstance(b, ast.Subscript) else b, self.shadowed) for b in self.node.bases]
+
+
+@dataclass(eq=False)
+class File:
+    """One parsed file of the project."""
+
+    path: Path
+    module: str
+    source: Source
+
+    @cached_property
+    def names(self) -> Names:
+        return Names.of(self.source.tree, self.module, self.path.name == "__init__.py")
+
+    @cached_property
+    def classes(self) -> list[Class]:
+        """Every class statement, nested ones too, in order."""
+        return list(_classes(self, self.source.tree.body, frozenset(), ""))
+
+    @cached_property
+    def functions(self) -> dict[str, Function]:
+        """The functions at module level."""
+        return {s.name: Function(s, self) for s in self.source.tree.body if isinstance(s, ast.FunctionDef)}
+
+
+def _classes(file: File, body: Sequence[ast.stmt], shadowed: frozenset[str], prefix: str) -> Iterator[Class]:
+    for statement in body:
+        if isinstance(statement, ast.ClassDef):
+            name = prefix + statement.name
+            yield Class(statement, file, file.names.own(name), shadowed)
+            yield from _classes(file, statement.body, shadowed, f"{name}.")
+        elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from _classes(file, statement.body, shadowed | local_names(statement), f"{prefix}{statement.name}.")
+        else:
+            for block in ("body", "orelse", "finalbody", "handlers"):
+                inner = getattr(statement, block, None)
+                if isinstance(inner, list):
+                    for part in inner:
+                        nested = part.body if isinstance(part, ast.ExceptHandler) else [part]
+                        yield from _classes(file, [s for s in nested if isinstance(s, ast.stmt)], shadowed, prefix)
+
+
+@dataclass(eq=False)
+class Project:
+    """All files under some import roots. Files are parsed at most once, and only on demand."""
+
+    roots: tuple[Path, ...] = ()
+    """Where imports start from."""
+    scopes: tuple[Path, ...] = ()
+    """Whose files may subclass or call each other: packages as a whole, folders given, single files' neighbours."""
+    _files: dict[Path, File | None] = field(default_factory=dict)
+    _texts: dict[Path, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def for_paths(cls, paths: Sequence[Path], settings: Settings) -> Project:
+        del settings  # excluded files are still read: what they say stays true
+        absolute = [p.absolute() for p in paths]
+        return cls(tuple(sorted({import_root(p) for p in absolute})), tuple(sorted({_scope(p) for p in absolute})))
+
+    def add(self, path: Path, source: Source) -> File:
+        """The file whose content is `source`, whatever the disk holds."""
+        path = path.absolute()
+        file = File(path, self._module_name(path), source)
+        self._files[path] = file
+        return file
+
+    def with_file(self, path: Path, source: Source) -> Project:
+        """This project with another content of one file; what is parsed already is shared."""
+        other = Project(self.roots, self.scopes, dict(self._files), self._texts)
+        other.add(path, source)
+        return other
+
+    def _module_name(self, path: Path) -> str:
+        for root in (*self.roots, import_root(path)):
+            if path.is_relative_to(root):
+                parts = path.relative_to(root).with_suffix("").parts
+                return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        return path.stem
+
+    def file(self, path: Path) -> File | None:
+        if path not in self._files:
+            self._files[path] = None
+            try:
+                self.add(path, Source.parse(path.read_bytes()))
+            except (OSError, SourceError):
+                pass  # whoever rewrites that file reports it
+        return self._files[path]
+
+    def module(self, name: str) -> File | None:
+        if not name:
+            return None
+        for root in self.roots:
+            stem = root.joinpath(*name.split("."))
+            for path in (stem.with_suffix(".py"), stem / "__init__.py"):
+                if path in self._files or path.is_file():
+                    return self.file(path)
+        return None
+
+    def find(self, full_name: str, depth: int = 8) -> Class | Function | None:
+        """The class or function of that full name, through re-exports."""
+        for module, rest in _splits(full_name):
+            file = self.module(module) or self._unnamed(module)
+            if file is None:
+                continue
+            for cls in file.classes:
+                if cls.name == file.names.own(rest):
+                    return cls
+            if rest in file.functions:
+                return file.functions[rest]
+            head, _, tail = rest.partition(".")
+            meaning = file.names.meaning(head)
+            target = ".".join([meaning, tail]) if meaning and tail else meaning
+            candidates = [target] if target else [f"{star}.{rest}" for star in file.names.stars]
+            for candidate in candidates:
+                if depth and candidate != full_name and (found := self.find(candidate, depth - 1)):
+                    return found
+        return None
+
+    def _unnamed(self, module: str) -> File | None:
+        """A file given by its text alone, known by its module name only."""
+        return next((f for f in self._files.values() if f and (f.module or "__main__") == module), None)
+
+    def files_mentioning(self, word: str) -> Iterator[File]:
+        """Every file that has `word` in its text; the others are not even parsed."""
+        needle = word.encode()
+        for path in self._paths:
+            if path not in self._texts:
+                try:
+                    self._texts[path] = path.read_bytes()
+                except OSError:
+                    self._texts[path] = b""
+            if needle in self._texts[path] and (file := self.file(path)):
+                yield file
+        for path, known in list(self._files.items()):
+            if known and path not in self._texts and word in known.source.text:
+                yield known
+
+    @cached_property
+    def _paths(self) -> list[Path]:
+        return sorted({p for scope in self.scopes for p in _python_files(scope)})
+
+
+def _scope(path: Path) -> Path:
+    """The whole package that a path belongs to; a path in no package stands for itself."""
+    root = import_root(path)
+    folder = path if path.is_dir() else path.parent
+    return folder if folder == root and path.is_dir() else root / path.relative_to(root).parts[0]
+
+
+def _python_files(scope: Path) -> Iterator[Path]:
+    skipped = {"node_modules", "site-packages", "build", "dist", "venv", "__pycache__"}
+    if not scope.is_dir():  # a single file: its neighbours may import it
+        yield from (p for p in scope.parent.glob("*.py") if p.is_file())
+        return
+    for entry in sorted(scope.iterdir()):
+        if entry.is_file() and entry.suffix == ".py":
+            yield entry
+        elif entry.is_dir() and not entry.is_symlink() and not entry.name.startswith(".") and entry.name not in skipped:
+            yield from _python_files(entry)
+
+
+def _splits(full_name: str) -> Iterator[tuple[str, str]]:
+    """`a.b.c` -> (a.b, c), (a, b.c)."""
+    parts = full_name.split(".")
+    for cut in range(len(parts) - 1, 0, -1):
+        yield ".".join(parts[:cut]), ".".join(parts[cut:])
+
+
+def import_root(path: Path) -> Path:
+    """The folder that the file's imports start from: the first one above that is no package."""
+    folder = path if path.is_dir() else path.parent
+    while (folder / "__init__.py").is_file() and folder.parent != folder:
+        folder = folder.parent
+    return folder

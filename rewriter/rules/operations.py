@@ -1,0 +1,192 @@
+"""From an operation's site to a change: which row, which module, what is fixed and what is given."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from rewriter.facts.construction import Construction
+from rewriter.facts.interpreter.state import Site
+from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.values import Kind, Value
+from rewriter.results import Refusal
+from rewriter.rules.change import Change, Fixed, Given, Make
+from rewriter.rules.constants import is_constant
+from rewriter.rules.refusals import refuse
+from rewriter.torch_api.row import Argument, Row, Spelling, bind
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the decision about one class's sites may draw on."""
+
+    knowledge: Knowledge
+    place: Construction
+    values: dict[ast.expr, Value]
+    follows_training: bool
+    """`self.training` reaches children by nn.Module's own train() and nothing else."""
+
+
+def decide(site: Site, context: Context) -> Change | Refusal:
+    """The change that gives the operation a module of its own, or why there is none."""
+    pairs = site.candidates
+    if len(pairs) > 1 and (pairs := _same_module(site, pairs)) is None:
+        return refuse("RW906", site, f"{describe(site)} may mean several operations, which differ by their arguments")
+    row, spelling = pairs[0]
+    arguments = _arguments(site, spelling)
+    if arguments is None:
+        return _verbatim(site, row, context)
+    if _is_lone_tensor(row, arguments, context):
+        return refuse("RW901", site, f"{describe(site)} is given a tensor where a sequence of tensors is expected")
+    make, left = _split(site, row, spelling, arguments, context)
+    given = tuple(_given(row, left))
+    return Change(row.code, site, context.place, row.attribute, make, given, describe(site))
+
+
+def describe(site: Site) -> str:
+    """The site as the author would name it: `+=`, `torch.cat`, `.mean()`."""
+    node = site.node
+    spelling = site.candidates[0][1].name if site.candidates else ""
+    if not isinstance(node, ast.Call):
+        return f"`{spelling.removeprefix('unary ')}`"
+    if spelling.startswith("torch.Tensor."):
+        return f"`.{spelling.removeprefix('torch.Tensor.')}()`"
+    return f"`{ast.unparse(node.func)}()`"
+
+
+def _same_module(site: Site, pairs: tuple[tuple[Row, Spelling], ...]) -> tuple[tuple[Row, Spelling], ...] | None:
+    """Overloads that end in one flexible module are one operation."""
+    targets = {row.flexible_target for row, _ in pairs}
+    if len(targets) > 1:
+        return None
+    return pairs
+
+
+def _arguments(site: Site, spelling: Spelling) -> tuple[Argument, ...] | None:
+    node = site.node
+    if isinstance(node, ast.BinOp):
+        operands = [node.left, node.right]
+    elif isinstance(node, ast.AugAssign):
+        operands = [node.target, node.value]
+    elif isinstance(node, ast.UnaryOp):
+        operands = [node.operand]
+    else:
+        receiver = _receiver(node, spelling)
+        return bind(spelling, [*receiver, *node.args], node.keywords)
+    return bind(spelling, operands, [])
+
+
+def _receiver(node: ast.Call, spelling: Spelling) -> list[ast.expr]:
+    is_method = spelling.name.startswith("torch.Tensor.") and isinstance(node.func, ast.Attribute)
+    return [node.func.value] if is_method and isinstance(node.func, ast.Attribute) else []
+
+
+def _verbatim(site: Site, row: Row, context: Context) -> Change | Refusal:
+    """A call with starred arguments goes as it stands to a module that takes what the function takes."""
+    node = site.node
+    assert isinstance(node, ast.Call)
+    if any(name.startswith("*") for name in row.operands) or any(k.arg is None for k in node.keywords):
+        return refuse("RW906", site, f"{describe(site)} takes arguments that are known only when it runs")
+    spelling = site.candidates[0][1]
+    fixed = (Fixed("inplace", True, True),) if spelling.inplace else ()
+    ordered = sorted([*node.args, *node.keywords], key=lambda a: (a.lineno, a.col_offset))
+    given = [Given(r) for r in _receiver(node, spelling)]
+    given += [Given(a.value, a.arg) if isinstance(a, ast.keyword) else Given(a) for a in ordered]
+    return Change(row.code, site, context.place, row.attribute, Make(row.flexible_target, fixed), tuple(given), describe(site))
+
+
+def _is_lone_tensor(row: Row, arguments: tuple[Argument, ...], context: Context) -> bool:
+    """`torch.cat(x)` of a tensor raises; a module that takes tensors spread would not."""
+    first = arguments[0].value
+    value = context.values.get(first)
+    spread = bool(row.operands) and row.operands[0].startswith("*")
+    return spread and value is not None and value.is_only(Kind.TENSOR) and not value.assumed
+
+
+def _split(
+    site: Site, row: Row, spelling: Spelling, arguments: tuple[Argument, ...], context: Context
+) -> tuple[Make, list[Argument]]:
+    """What the constructor fixes, and what is left to the call."""
+    operands = {name.lstrip("*") for name in row.operands}
+    fixable = [
+        a
+        for a in arguments
+        if a.parameter.name not in operands and not a.parameter.variadic and is_constant(a.value, site.function)
+    ]
+    left = [a for a in arguments if a not in fixable]
+    follows = [a for a in left if _follows_training(a, row, site, context)]
+    plain = [a for a in left if a not in follows]
+    inplace = [Fixed("inplace", True, True)] if spelling.inplace else []
+    names = {p.name for p in row.constructor_parameters}
+    rigid = (
+        not [a for a in plain if a.parameter.name not in operands and not a.parameter.variadic]
+        and {a.parameter.name for a in fixable} <= names
+        and {p.name for p in row.constructor_parameters if p.required} <= {a.parameter.name for a in fixable}
+        and (not spelling.inplace or "inplace" in names)
+        and bool(follows) == row.follows_training
+    )
+    if rigid or not row.flexible:
+        return Make(row.target, (*_ordered(row, fixable), *inplace)), plain
+    named = [Fixed(a.parameter.name, a.value, True) for a in fixable]
+    return Make(row.flexible_target, (*named, *inplace)), left
+
+
+def _follows_training(argument: Argument, row: Row, site: Site, context: Context) -> bool:
+    value = argument.value
+    return (
+        row.follows_training
+        and argument.parameter.name == "training"
+        and context.follows_training
+        and isinstance(value, ast.Attribute)
+        and value.attr == "training"
+        and isinstance(value.value, ast.Name)
+        and value.value.id == site.self_name
+    )
+
+
+def _ordered(row: Row, fixable: list[Argument]) -> list[Fixed]:
+    """Constructor arguments in the constructor's order: positional where the author wrote so and the order allows.
+
+    `dim` is always named: `Concat(1)` says too little.
+    """
+    by_name = {a.parameter.name: a for a in fixable}
+    found: list[Fixed] = []
+    positional = True
+    for parameter in row.constructor_parameters:
+        argument = by_name.pop(parameter.name, None)
+        if argument is None:
+            positional = False
+            continue
+        named = argument.named or not positional or parameter.keyword_only or parameter.name in ("dim", "inplace")
+        positional = positional and not named
+        found.append(Fixed(parameter.name, argument.value, named))
+    return found + [Fixed(name, a.value, True) for name, a in by_name.items()]
+
+
+def _given(row: Row, left: list[Argument]) -> list[Given]:
+    """The call's arguments in written order, so that what they do happens in the order it did."""
+    parts: list[Given] = []
+    keywords = False
+    position = 0
+    operands = [name.lstrip("*") for name in row.operands]
+    for argument in left:
+        name = argument.parameter.name
+        in_place = position < len(operands) and operands[position] == name and not keywords
+        if in_place and row.operands[position].startswith("*") and (spread := _spread(argument.value)):
+            parts += [Given(e) for e in spread]
+            position += 1
+        elif in_place or (argument.parameter.variadic and not keywords):
+            parts.append(Given(argument.value))
+            position += not argument.parameter.variadic
+        else:
+            parts.append(Given(argument.value, name))
+            keywords = True
+    return parts
+
+
+def _spread(value: ast.expr) -> list[ast.expr]:
+    """The members of a literal sequence that can be passed one by one; none where one might be a sequence of one."""
+    if not isinstance(value, ast.List | ast.Tuple) or len(value.elts) < 2:
+        return []
+    plain = [e for e in value.elts if not isinstance(e, ast.Starred)]
+    return value.elts if plain else []

@@ -1,0 +1,74 @@
+"""The reasons for leaving a site as it is; each has a code, an explanation and something that a person can do."""
+
+from __future__ import annotations
+
+from rewriter.facts.interpreter.state import Site
+from rewriter.results import Refusal
+from rewriter.rules.rule import Rule
+
+_TEXTS = {
+    ("RW901", "unknown-operand"): (
+        "It is not known whether the operand is a tensor.",
+        "The value comes from code that the rewriter cannot see, or from a call that may give anything.",
+        "annotate the argument or variable (`x: Tensor`), or make the module by hand",
+        "def forward(self, x):\n    y = third_party(x)\n    return y + 1  # what third_party gives is not known",
+    ),
+    ("RW902", "runs-again"): (
+        "The site runs more than once in a forward.",
+        "One module for all turns of a loop, or for all calls of a helper, would mix their statistics.",
+        "unroll the loop, or keep a ModuleList with one module a turn",
+        "for block in self.blocks:\n    x = x + block(x)  # one addition a block",
+    ),
+    ("RW903", "outside-module"): (
+        "The operation stands in a function that belongs to no module.",
+        "A function has no object that could hold a module.",
+        "move the operation into the forward that calls the function",
+        "def gelu_new(x):\n    return 0.5 * x * (1 + torch.tanh(x))",
+    ),
+    ("RW904", "no-constructor"): (
+        "There is no place where the class could make the module.",
+        "New modules are made in `__init__`, behind `super().__init__()`; this class has no such place.",
+        "make the module by hand where the object is set up, and call it here",
+        "class Block(Base):\n    def __init__(self):  # never calls super().__init__()\n        self.depth = 1",
+    ),
+    ("RW905", "container"): (
+        "The class is a container, whose children are its steps.",
+        "A child added to a Sequential, ModuleList or ModuleDict would run, or be iterated over, with the others.",
+        "move the operation into a module of its own that the container holds",
+        "class Residual(nn.Sequential):\n    def forward(self, x):\n        return x + super().forward(x)",
+    ),
+    ("RW906", "arguments-unknown"): (
+        "Which operation it is, or with which arguments, is known only when it runs.",
+        "`**kwargs`, and starred arguments where they decide what the call means, hide the parameters.",
+        "write the arguments out",
+        "x = F.interpolate(x, **self.resize)",
+    ),
+    ("RW907", "would-reorder"): (
+        "The operation cannot be moved into a call without changing what runs when, or losing a comment.",
+        "The target of the assignment would be evaluated twice, or a comment stands where the call has no room for it.",
+        "assign the target, or the operand, to a variable first",
+        "self.cache[next(self.counter)] += x",
+    ),
+    ("RW908", "deferred"): (
+        "The operation stands in a lambda or nested function.",
+        "When and how often it runs is decided by whoever is given the function.",
+        "move it into the forward, or into a method that the forward calls once",
+        "def forward(self, x):\n    return checkpoint(lambda y: y + 1, x)",
+    ),
+    ("RW909", "reused-parameters"): (
+        "A module that owns parameters, or may own some, is called again.",
+        "A second instance would have parameters of its own and change the state_dict.",
+        "make sure that the quantizer can share the module, or call a second one that is tied to it",
+        "x = self.norm(self.conv(self.norm(x)))",
+    ),
+}
+
+REASONS: tuple[Rule, ...] = tuple(
+    Rule(code, name, f"{summary}\n\n{why}\n\n```python\n{example}\n```\n\n**What to do.** {advice[0].upper()}{advice[1:]}.")
+    for (code, name), (summary, why, advice, example) in _TEXTS.items()
+)
+_ADVICE = {code: text[2] for (code, _), text in _TEXTS.items()}
+
+
+def refuse(code: str, site: Site, message: str, advice: str = "") -> Refusal:
+    return Refusal(code, message, site.function.file.source.span(site.node), advice or _ADVICE[code])

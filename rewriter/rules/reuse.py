@@ -1,0 +1,123 @@
+"""A module without parameters that a forward calls again gets an instance of its own for each call.
+
+A quantizer keeps one set of statistics, and one scale, for each module. Where `self.relu` runs twice, the second run
+overwrites what the first one taught it. Modules without parameters cost nothing, so each call can have its own.
+
+```python
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(8, 8, 1)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        return self.relu(self.conv(self.relu(x)))
+```
+
+becomes
+
+```python
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(8, 8, 1)
+        self.relu = nn.ReLU(inplace=True)
+        self.relu2 = nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        return self.relu2(self.conv(self.relu(x)))
+```
+
+The first call keeps its name, which other code may refer to. Calls in different branches of one `if` share an instance,
+since only one of them runs.
+
+**Safety.** The new instance is made by the expression that made the first. It is done only for torch.nn classes that
+have no parameters, no buffers and no state, so outputs, gradients and the state_dict stay what they were.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from rewriter.facts.interpreter.state import Site
+from rewriter.facts.names import bound_names
+from rewriter.facts.project import Class
+from rewriter.results import Refusal
+from rewriter.rules.change import Change, Given, MakeAgain
+from rewriter.rules.constants import reads_names
+from rewriter.rules.operations import Context
+from rewriter.rules.refusals import refuse
+from rewriter.rules.rule import described
+from rewriter.torch_api import modules
+
+RULE = described("RW201", "reused-module", __doc__)
+
+_PURE = frozenset({"int", "float", "bool", "len", "min", "max", "round", "tuple", "list", "str"})
+
+
+def decide_call(site: Site, context: Context) -> Change | Refusal | None:
+    """What to do about a call of a module; nothing where it is the first."""
+    if max(site.instances) == 0 and not site.in_loop:
+        return None
+    if (why := _not_makeable(site)) is not None:
+        return None if site.in_loop else refuse("RW909", site, why)
+    if site.in_loop or len(site.instances) > 1:
+        return refuse("RW902", site, f"`self.{site.attribute}` is called more than once from this place")
+    return _again(site, context)
+
+
+def _not_makeable(site: Site) -> str | None:
+    module = site.module
+    if module is not None and isinstance(module.ref, str) and module.ref in modules.PARAMETER_FREE:
+        return None
+    if module is not None and isinstance(module.ref, str):
+        return f"`self.{site.attribute}` is called again, and {module.ref} owns parameters or state"
+    return f"`self.{site.attribute}` is called again, and may own parameters"
+
+
+def _again(site: Site, context: Context) -> Change | Refusal:
+    found = list(_assignments(context.place.cls, site.attribute))
+    if len(found) != 1 or context.place.init is None:
+        return refuse("RW904", site, f"`self.{site.attribute}` is called again, but is not made in one place of this class")
+    statement = found[0]
+    assert statement.value is not None
+    init = context.place.init.node
+    if statement not in set(ast.walk(init)) or not _repeatable(statement.value, init):
+        return refuse("RW904", site, f"`self.{site.attribute}` is called again, but what made it cannot be run again in its place")
+    node = site.node
+    assert isinstance(node, ast.Call)
+    make = MakeAgain(site.attribute, statement.value, statement)
+    ordered = sorted([*node.args, *node.keywords], key=lambda a: (a.lineno, a.col_offset))
+    given = tuple(Given(a.value, a.arg or "**") if isinstance(a, ast.keyword) else Given(a) for a in ordered)
+    return Change(RULE.code, site, context.place, site.attribute, make, given, f"`self.{site.attribute}()` again")
+
+
+def _assignments(cls: Class, attribute: str) -> Iterator[ast.Assign | ast.AnnAssign]:
+    for node in ast.walk(cls.node):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        if any(isinstance(n, ast.Attribute) and n.attr == attribute for t in targets for n in ast.walk(t)):
+            assert isinstance(node, ast.Assign | ast.AnnAssign)
+            yield node
+
+
+def _repeatable(expression: ast.expr, init: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Running the expression again, later in `__init__`, gives an equal object."""
+    if not isinstance(expression, ast.Call):
+        return False
+    calls = [n for n in ast.walk(expression) if isinstance(n, ast.Call) and n is not expression]
+    if any(not (isinstance(c.func, ast.Name) and c.func.id in _PURE) for c in calls):
+        return False
+    if any(isinstance(n, ast.NamedExpr | ast.Await | ast.Yield | ast.Lambda) for n in ast.walk(expression)):
+        return False
+    rebound = [name for statement in ast.walk(init) if isinstance(statement, ast.stmt) for name in _bound_here(statement)]
+    parameters = {a.arg for a in [*init.args.posonlyargs, *init.args.args, *init.args.kwonlyargs]}
+    return all(rebound.count(name) <= (0 if name in parameters else 1) for name in reads_names(expression))
+
+
+def _bound_here(statement: ast.stmt) -> set[str]:
+    """What the statement itself binds, not the statements inside it."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {statement.name}
+    inner = {n for s in ast.walk(statement) if isinstance(s, ast.stmt) and s is not statement for n in bound_names(s)}
+    return bound_names(statement) - inner
