@@ -56,7 +56,7 @@ class _Rewrite:
         assert file is not None
         suppressions = Suppressions.parse(parsed.text)
         made = cls(file, path, settings, suppressions)
-        made.planner = Planner(Knowledge(own), made._wanted)
+        made.planner = Planner(Knowledge.of(own), made._wanted)
         return made
 
     def _wanted(self, cls: Class, change: Change) -> bool:

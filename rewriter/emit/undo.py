@@ -207,8 +207,9 @@ def _new_arguments(change: Change, call: ast.Call, maker: ast.expr) -> dict[str,
         found[operands[0]] = ast.List(elts=call.args, ctx=ast.Load())
     else:
         variadic = next((p.name for p in spelling.parameters if p.variadic), "")
+        slots = [p.name for p in spelling.parameters if not p.keyword_only and not p.variadic and p.name not in fixed]
         for index, value in enumerate(call.args):
-            name = operands[index] if index < len(operands) else variadic
+            name = slots[index] if index < len(slots) else variadic
             if name == variadic:
                 held = found.setdefault(name, ast.List(elts=[], ctx=ast.Load()))
                 assert isinstance(held, ast.List)

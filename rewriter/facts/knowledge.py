@@ -29,6 +29,14 @@ class Knowledge:
     def __post_init__(self) -> None:
         self.hierarchy = Hierarchy(self.project)
 
+    @classmethod
+    def of(cls, project: Project) -> Knowledge:
+        """The knowledge of a project, one for all who ask."""
+        if project.knowledge is None:
+            project.knowledge = cls(project)
+        assert isinstance(project.knowledge, cls)
+        return project.knowledge
+
     def attribute(self, cls: Class, name: str) -> Value:
         """The value of `self.<name>` as `__init__` leaves it."""
         if name == "training":

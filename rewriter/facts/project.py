@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,6 +27,7 @@ class Function:
     file: File
     shadowed: frozenset[str] = frozenset()
     """Names local to the functions around it."""
+    _global_names: dict[ast.expr, str | None] = field(default_factory=dict)
 
     def full_name(self, expression: ast.expr, locals_: frozenset[str] | set[str] = frozenset()) -> str | None:
         return self.file.names.full_name(expression, self.shadowed | locals_)
@@ -33,6 +35,19 @@ class Function:
     @cached_property
     def locals(self) -> set[str]:
         return local_names(self.node)
+
+    @cached_property
+    def _hidden(self) -> frozenset[str]:
+        return self.shadowed | self.locals
+
+    def global_name(self, node: ast.expr) -> str | None:
+        """The full name of a name or path inside the function that reads no local variable."""
+        if node not in self._global_names:
+            full = self.file.names.full_name(node, self._hidden)
+            if full is None and isinstance(node, ast.Name) and node.id not in self._hidden:
+                full = None if node.id in self.file.names.bindings else f"builtins.{node.id}"
+            self._global_names[node] = full
+        return self._global_names[node]
 
     @cached_property
     def decorators(self) -> frozenset[str]:
@@ -47,7 +62,12 @@ class Class:
     node: ast.ClassDef
     file: File
     name: str
-    shadowed: frozenset[str]
+    around: tuple[FunctionNode, ...]
+
+    @cached_property
+    def shadowed(self) -> frozenset[str]:
+        """Names local to the functions around the class."""
+        return frozenset().union(*(local_names(f) for f in self.around))
 
     @cached_property
     def methods(self) -> dict[str, Function]:
@@ -78,7 +98,13 @@ class File:
     @cached_property
     def classes(self) -> list[Class]:
         """Every class statement, nested ones too, in order."""
-        return list(_classes(self, self.source.tree.body, frozenset(), ""))
+        return list(_classes(self, self.source.tree.body, (), ""))
+
+    @cached_property
+    def definitions(self) -> dict[str, Class | Function]:
+        """Classes (by dotted path) and module-level functions, as other files see them."""
+        prefix = len(self.names.own(""))
+        return {**self.functions, **{cls.name[prefix:]: cls for cls in self.classes}}
 
     @cached_property
     def functions(self) -> dict[str, Function]:
@@ -86,21 +112,19 @@ class File:
         return {s.name: Function(s, self) for s in self.source.tree.body if isinstance(s, ast.FunctionDef)}
 
 
-def _classes(file: File, body: Sequence[ast.stmt], shadowed: frozenset[str], prefix: str) -> Iterator[Class]:
-    for statement in body:
-        if isinstance(statement, ast.ClassDef):
-            name = prefix + statement.name
-            yield Class(statement, file, file.names.own(name), shadowed)
-            yield from _classes(file, statement.body, shadowed, f"{name}.")
-        elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from _classes(file, statement.body, shadowed | local_names(statement), f"{prefix}{statement.name}.")
-        else:
-            for block in ("body", "orelse", "finalbody", "handlers"):
-                inner = getattr(statement, block, None)
+def _classes(file: File, body: Sequence[ast.AST], around: tuple[FunctionNode, ...], prefix: str) -> Iterator[Class]:
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            name = prefix + node.name
+            yield Class(node, file, file.names.own(name), around)
+            yield from _classes(file, node.body, around, f"{name}.")
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from _classes(file, node.body, (*around, node), f"{prefix}{node.name}.")
+        elif isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
+            for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+                inner = getattr(node, block, None)
                 if isinstance(inner, list):
-                    for part in inner:
-                        nested = part.body if isinstance(part, ast.ExceptHandler) else [part]
-                        yield from _classes(file, [s for s in nested if isinstance(s, ast.stmt)], shadowed, prefix)
+                    yield from _classes(file, inner, around, prefix)
 
 
 @dataclass(eq=False)
@@ -113,6 +137,11 @@ class Project:
     """Whose files may subclass or call each other: packages as a whole, folders given, single files' neighbours."""
     _files: dict[Path, File | None] = field(default_factory=dict)
     _texts: dict[Path, bytes] = field(default_factory=dict)
+    _named: dict[str, File] = field(default_factory=dict)
+    _modules: dict[str, File | None] = field(default_factory=dict)
+    _found: dict[str, Class | Function | None] = field(default_factory=dict)
+    knowledge: object = None
+    """What has been learnt by running the project's code abstractly; kept here to live as long as the files."""
 
     @classmethod
     def for_paths(cls, paths: Sequence[Path], settings: Settings) -> Project:
@@ -124,12 +153,22 @@ class Project:
         """The file whose content is `source`, whatever the disk holds."""
         path = path.absolute()
         file = File(path, self._module_name(path), source)
-        self._files[path] = file
+        self._files[path] = self._named[file.module or "__main__"] = file
         return file
 
     def with_file(self, path: Path, source: Source) -> Project:
-        """This project with another content of one file; what is parsed already is shared."""
-        other = Project(self.roots, self.scopes, dict(self._files), self._texts)
+        """This project with that content of one file; whatever does not hang on the file is shared."""
+        old = self.file(path.absolute())
+        if old is not None and old.source.text == source.text:
+            return self
+        name = self._module_name(path.absolute()) or "__main__"
+        kept = {
+            full: found
+            for full, found in self._found.items()
+            if (found.file is not old if found else not full.startswith(f"{name}."))
+        }
+        modules = {full: file for full, file in self._modules.items() if full != name and file is not old}
+        other = Project(self.roots, self.scopes, dict(self._files), self._texts, dict(self._named), modules, kept)
         other.add(path, source)
         return other
 
@@ -143,45 +182,50 @@ class Project:
     def file(self, path: Path) -> File | None:
         if path not in self._files:
             self._files[path] = None
-            try:
+            with contextlib.suppress(OSError, SourceError):  # whoever rewrites that file reports it
                 self.add(path, Source.parse(path.read_bytes()))
-            except (OSError, SourceError):
-                pass  # whoever rewrites that file reports it
         return self._files[path]
 
     def module(self, name: str) -> File | None:
-        if not name:
-            return None
-        for root in self.roots:
+        """The project's file that `import name` would run."""
+        if name not in self._modules:
+            self._modules[name] = self._locate(name)
+        return self._modules[name]
+
+    def _locate(self, name: str) -> File | None:
+        if name in self._named:
+            return self._named[name]
+        for root in self.roots if name else ():
             stem = root.joinpath(*name.split("."))
             for path in (stem.with_suffix(".py"), stem / "__init__.py"):
-                if path in self._files or path.is_file():
+                if path.is_file():
                     return self.file(path)
         return None
 
-    def find(self, full_name: str, depth: int = 8) -> Class | Function | None:
+    def find(self, full_name: str) -> Class | Function | None:
         """The class or function of that full name, through re-exports."""
+        if full_name not in self._found:
+            self._found[full_name] = None  # holds against imports that go in circles
+            self._found[full_name] = self._search(full_name)
+        return self._found[full_name]
+
+    def _search(self, full_name: str) -> Class | Function | None:
+        if full_name.startswith(("torch.", "builtins.")):
+            return None
         for module, rest in _splits(full_name):
-            file = self.module(module) or self._unnamed(module)
+            file = self.module(module)
             if file is None:
                 continue
-            for cls in file.classes:
-                if cls.name == file.names.own(rest):
-                    return cls
-            if rest in file.functions:
-                return file.functions[rest]
+            if rest in file.definitions:
+                return file.definitions[rest]
             head, _, tail = rest.partition(".")
             meaning = file.names.meaning(head)
             target = ".".join([meaning, tail]) if meaning and tail else meaning
-            candidates = [target] if target else [f"{star}.{rest}" for star in file.names.stars]
-            for candidate in candidates:
-                if depth and candidate != full_name and (found := self.find(candidate, depth - 1)):
+            stars = [] if target or self.module(f"{module}.{head}") else file.names.stars
+            for candidate in [target] if target else [f"{star}.{rest}" for star in stars]:
+                if candidate != full_name and (found := self.find(candidate)):
                     return found
         return None
-
-    def _unnamed(self, module: str) -> File | None:
-        """A file given by its text alone, known by its module name only."""
-        return next((f for f in self._files.values() if f and (f.module or "__main__") == module), None)
 
     def files_mentioning(self, word: str) -> Iterator[File]:
         """Every file that has `word` in its text; the others are not even parsed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rewriter.facts.construction import Construction
@@ -39,7 +40,7 @@ def decide(site: Site, context: Context) -> Change | Refusal:
     if _is_lone_tensor(row, arguments, context):
         return refuse("RW901", site, f"{describe(site)} is given a tensor where a sequence of tensors is expected")
     make, left = _split(site, row, spelling, arguments, context)
-    given = tuple(_given(row, left))
+    given = tuple(_given(row, spelling, make.target == row.flexible_target, left))
     return Change(row.code, site, context.place, row.attribute, make, given, describe(site))
 
 
@@ -163,25 +164,29 @@ def _ordered(row: Row, fixable: list[Argument]) -> list[Fixed]:
     return found + [Fixed(name, a.value, True) for name, a in by_name.items()]
 
 
-def _given(row: Row, left: list[Argument]) -> list[Given]:
-    """The call's arguments in written order, so that what they do happens in the order it did."""
-    parts: list[Given] = []
-    keywords = False
-    position = 0
-    operands = [name.lstrip("*") for name in row.operands]
+def _given(row: Row, spelling: Spelling, flexible: bool, left: list[Argument]) -> Iterator[Given]:
+    """The call's arguments in written order, so that what they do happens in the order it did.
+
+    Operands are positional. So is what the author wrote so, as long as everything before it is given as well.
+    """
+    slots = [p.name for p in spelling.parameters if not p.keyword_only and not p.variadic]
+    operands = {name.lstrip("*") for name in row.operands}
+    spreads = bool(row.operands) and row.operands[0].startswith("*")
+    position, keywords = 0, False
     for argument in left:
         name = argument.parameter.name
-        in_place = position < len(operands) and operands[position] == name and not keywords
-        if in_place and row.operands[position].startswith("*") and (spread := _spread(argument.value)):
-            parts += [Given(e) for e in spread]
+        fits = not keywords and position < len(slots) and slots[position] == name
+        if fits and spreads and position == 0 and (members := _spread(argument.value)):
+            yield from (Given(member) for member in members)
             position += 1
-        elif in_place or (argument.parameter.variadic and not keywords):
-            parts.append(Given(argument.value))
-            position += not argument.parameter.variadic
+        elif fits and (name in operands or (flexible and not argument.named and not spreads)):
+            yield Given(argument.value)
+            position += 1
+        elif argument.parameter.variadic and not keywords:
+            yield Given(argument.value)
         else:
-            parts.append(Given(argument.value, name))
+            yield Given(argument.value, name)
             keywords = True
-    return parts
 
 
 def _spread(value: ast.expr) -> list[ast.expr]:

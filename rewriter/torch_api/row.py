@@ -50,6 +50,8 @@ class Spelling:
     name: str
     signature: str
     inplace: bool = False
+    requires: tuple[tuple[str, str], ...] = ()
+    """(parameter, kind) pairs that tell this overload from others of the same name."""
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -94,6 +96,10 @@ class Row:
         return self.flexible or self.target
 
 
+# torch takes NumPy's names for these as well, except in torch.nn.functional.
+_NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
+
+
 @dataclass(frozen=True)
 class Argument:
     """One argument of a call: the parameter it binds, its expression, and whether the author named it."""
@@ -122,13 +128,16 @@ def bind(spelling: Spelling, positional: list[ast.expr], keywords: list[ast.keyw
         else:
             return None
     by_name = {p.name: p for p in parameters if not p.variadic}
+    if not spelling.name.startswith("torch.nn.functional."):
+        by_name |= {alias: by_name[name] for alias, name in _NUMPY_NAMES.items() if name in by_name}
     taken = {a.parameter.name for a in bound}
     for keyword in keywords:
         assert keyword.arg is not None
-        if keyword.arg not in by_name or keyword.arg in taken:
+        parameter = by_name.get(keyword.arg)
+        if parameter is None or parameter.name in taken:
             return None
-        taken.add(keyword.arg)
-        bound.append(Argument(by_name[keyword.arg], keyword.value, True))
+        taken.add(parameter.name)
+        bound.append(Argument(parameter, keyword.value, True))
     if any(p.required and p.name not in taken for p in parameters):
         return None
     return tuple(bound)

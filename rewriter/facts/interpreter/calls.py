@@ -117,7 +117,7 @@ class Calls(Expressions):
                 self.demand(self.values[argument.value], v.NUMBER)
 
     def _kinds_agree(self, spelling: Spelling, bindings: tuple[Argument, ...], arguments: dict[ast.expr, Value]) -> bool:
-        required = dict(getattr(spelling, "requires", ()))
+        required = dict(spelling.requires)
         for argument in bindings:
             wanted = required.get(argument.parameter.name)
             value = arguments.get(argument.value)

@@ -92,12 +92,7 @@ class Expressions:
 
     def global_name(self, node: ast.expr) -> str | None:
         """The full name of an expression that reads no local variable."""
-        function = self.frame.function
-        full = function.full_name(node, function.locals)
-        if full is None and isinstance(node, ast.Name) and node.id not in function.locals | function.shadowed:
-            bound = function.file.names.bindings
-            return f"builtins.{node.id}" if node.id not in bound else None
-        return full
+        return self.frame.function.global_name(node)
 
     def _attribute(self, node: ast.Attribute) -> Value:
         if self.global_name(node):

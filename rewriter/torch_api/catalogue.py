@@ -1,0 +1,46 @@
+"""THE catalogue of torch operations: every row, and the rows by spelling."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from rewriter.torch_api.row import Row, Spelling
+from rewriter.torch_api.rows import (
+    activations,
+    arithmetic,
+    elementwise,
+    grouping,
+    images,
+    layers,
+    matrix,
+    pooling,
+    reductions,
+)
+
+ROWS: tuple[Row, ...] = (
+    *arithmetic.ROWS,
+    *matrix.ROWS,
+    *elementwise.ROWS,
+    *grouping.ROWS,
+    *reductions.ROWS,
+    *activations.ROWS,
+    *pooling.ROWS,
+    *layers.ROWS,
+    *images.ROWS,
+)
+
+
+def _by_spelling() -> dict[str, tuple[tuple[Row, Spelling], ...]]:
+    found: dict[str, list[tuple[Row, Spelling]]] = defaultdict(list)
+    for row in ROWS:
+        for spelling in row.spellings:
+            found[spelling.name].append((row, spelling))
+    return {name: tuple(pairs) for name, pairs in found.items()}
+
+
+_BY_SPELLING = _by_spelling()
+
+
+def by_spelling(name: str) -> tuple[tuple[Row, Spelling], ...]:
+    """The operations that a full name, method or operator may mean: several where torch has overloads."""
+    return _BY_SPELLING.get(name, ())

@@ -1,0 +1,1 @@
+"""The catalogue's rows, by the rule that handles them."""

@@ -1,0 +1,83 @@
+"""Short forms for writing rows."""
+
+from __future__ import annotations
+
+from rewriter.torch_api.row import Row, Spelling, parse_signature
+
+_PREFIXES = (("F.", "torch.nn.functional."), ("Tensor.", "torch.Tensor."))
+
+
+def spelled(names: str, signature: str, *requires: tuple[str, str]) -> tuple[Spelling, ...]:
+    """Spellings that share a signature. `Tensor.x` binds its receiver to the first parameter; `_` ends in-place ones."""
+    return tuple(Spelling(_full(n), signature, _is_inplace(n), requires) for n in names.split())
+
+
+def _full(name: str) -> str:
+    for short, full in _PREFIXES:
+        if name.startswith(short):
+            return full + name[len(short) :]
+    return {"neg": "unary -"}.get(name, name)
+
+
+def _is_inplace(name: str) -> bool:
+    return (name.endswith("_") and not name.endswith("__")) or (name.endswith("=") and not name[:1].isalnum())
+
+
+def wrapped(
+    op: str,
+    code: str,
+    target: str,
+    *spellings: tuple[Spelling, ...],
+    operands: str = "input",
+    attribute: str = "",
+    returns: str = "tensor",
+) -> Row:
+    """An operation that a class of runtime.modules takes over. Its constructor takes whatever is no operand."""
+    found = tuple(s for group in spellings for s in group)
+    names = tuple(operands.split())
+    return Row(
+        op=op,
+        code=code,
+        target=f"runtime.modules.{target}",
+        attribute=attribute or op,
+        operands=names,
+        spellings=found,
+        constructor=_constructor(found, names),
+        returns=returns,
+    )
+
+
+def _constructor(spellings: tuple[Spelling, ...], operands: tuple[str, ...]) -> str:
+    fixed: dict[str, None] = {}
+    for spelling in spellings:
+        for parameter in parse_signature(spelling.signature):
+            if parameter.name not in {o.lstrip("*") for o in operands} | {"out"} and not parameter.variadic:
+                fixed.setdefault(parameter.name)
+    inplace = [] if "inplace" in fixed or not any(s.inplace for s in spellings) else ["inplace"]
+    return ", ".join(f"{name}=None" for name in [*fixed, *inplace])
+
+
+def module(
+    op: str,
+    target: str,
+    constructor: str,
+    *spellings: tuple[Spelling, ...],
+    operands: str = "input",
+    code: str = "RW106",
+    attribute: str = "",
+    returns: str = "tensor",
+    follows_training: bool = False,
+) -> Row:
+    """An operation that torch.nn has a module for; `Functional<target>` serves where that module cannot."""
+    return Row(
+        op=op,
+        code=code,
+        target=f"torch.nn.{target}",
+        attribute=attribute or op,
+        operands=tuple(operands.split()),
+        spellings=tuple(s for group in spellings for s in group),
+        flexible=f"runtime.modules.Functional{target}",
+        constructor=constructor,
+        follows_training=follows_training,
+        returns=returns,
+    )

@@ -1,0 +1,98 @@
+"""RW103: elementwise mathematics."""
+
+from __future__ import annotations
+
+from rewriter.torch_api.row import Row
+from rewriter.torch_api.rows.builder import spelled, wrapped
+
+# name -> class; each is a function, a method, and both in place.
+_UNARY = {
+    "exp": "Exp", "exp2": "Exp2", "expm1": "Expm1", "log": "Log", "log2": "Log2", "log10": "Log10", "log1p": "Log1p",
+    "sqrt": "Sqrt", "rsqrt": "Rsqrt", "reciprocal": "Reciprocal", "square": "Square", "sin": "Sin", "cos": "Cos",
+    "tan": "Tan", "asin": "Asin", "acos": "Acos", "atan": "Atan", "sinh": "Sinh", "cosh": "Cosh", "asinh": "Asinh",
+    "acosh": "Acosh", "atanh": "Atanh", "erf": "Erf", "erfc": "Erfc", "floor": "Floor", "ceil": "Ceil",
+    "trunc": "Trunc", "frac": "Frac",
+}  # fmt: skip
+_SPECIAL = frozenset({"exp2", "expm1", "log1p", "erf", "erfc"})
+
+
+def _unary(name: str, target: str) -> Row:
+    special = f" torch.special.{name}" if name in _SPECIAL else ""
+    return wrapped(
+        name,
+        "RW103",
+        target,
+        spelled(f"torch.{name}{special}", "input, *, out=None"),
+        spelled(f"Tensor.{name} Tensor.{name}_ torch.{name}_", "input"),
+    )
+
+
+def _binary(name: str, target: str, method: bool = True) -> Row:
+    methods = f"Tensor.{name}" if method else ""
+    return wrapped(
+        name, "RW103", target, spelled(f"torch.{name}", "input, other, *, out=None"), spelled(methods, "input, other"),
+        operands="input other",
+    )  # fmt: skip
+
+
+ROWS = (
+    *(_unary(name, target) for name, target in _UNARY.items()),
+    wrapped(
+        "abs", "RW103", "Abs",
+        spelled("builtins.abs", "input"),
+        spelled("torch.abs torch.absolute", "input, *, out=None"),
+        spelled("Tensor.abs Tensor.abs_ Tensor.absolute Tensor.absolute_ torch.abs_", "input"),
+    ),
+    wrapped(
+        "round", "RW103", "Round",
+        spelled("torch.round", "input, *, decimals=0, out=None"),
+        spelled("Tensor.round Tensor.round_ torch.round_", "input, *, decimals=0"),
+    ),
+    _binary("maximum", "Maximum"),
+    _binary("minimum", "Minimum"),
+    _binary("fmax", "Fmax"),
+    _binary("fmin", "Fmin"),
+    _binary("atan2", "Atan2"),
+    _binary("hypot", "Hypot"),
+    _binary("logaddexp", "LogAddExp"),
+    wrapped(
+        "clamp", "RW103", "Clamp",
+        spelled("torch.clamp torch.clip", "input, min=None, max=None, *, out=None"),
+        spelled("Tensor.clamp Tensor.clamp_ Tensor.clip Tensor.clip_ torch.clamp_ torch.clip_", "input, min=None, max=None"),
+    ),
+    wrapped(
+        "clamp_min", "RW103", "ClampMin",
+        spelled("torch.clamp_min", "input, min, *, out=None"),
+        spelled("Tensor.clamp_min Tensor.clamp_min_ torch.clamp_min_", "input, min"),
+    ),
+    wrapped(
+        "clamp_max", "RW103", "ClampMax",
+        spelled("torch.clamp_max", "input, max, *, out=None"),
+        spelled("Tensor.clamp_max Tensor.clamp_max_ torch.clamp_max_", "input, max"),
+    ),
+    wrapped(
+        "where", "RW103", "Where",
+        spelled("torch.where", "condition, input, other, *, out=None"),
+        operands="condition input other",
+    ),
+    wrapped(
+        "masked_fill", "RW103", "MaskedFill",
+        spelled("torch.masked_fill Tensor.masked_fill Tensor.masked_fill_", "input, mask, value"),
+        operands="input mask value",
+    ),
+    wrapped(
+        "cumsum", "RW103", "Cumsum",
+        spelled("torch.cumsum", "input, dim, *, dtype=None, out=None"),
+        spelled("Tensor.cumsum Tensor.cumsum_", "input, dim, *, dtype=None"),
+    ),
+    wrapped(
+        "cumprod", "RW103", "Cumprod",
+        spelled("torch.cumprod", "input, dim, *, dtype=None, out=None"),
+        spelled("Tensor.cumprod Tensor.cumprod_", "input, dim, *, dtype=None"),
+    ),
+    wrapped(
+        "nan_to_num", "RW103", "NanToNum",
+        spelled("torch.nan_to_num", "input, nan=None, posinf=None, neginf=None, *, out=None"),
+        spelled("Tensor.nan_to_num Tensor.nan_to_num_", "input, nan=None, posinf=None, neginf=None"),
+    ),
+)  # fmt: skip

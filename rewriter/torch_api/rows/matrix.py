@@ -1,0 +1,66 @@
+"""RW102: matrix products."""
+
+from __future__ import annotations
+
+from rewriter.torch_api.row import Row
+from rewriter.torch_api.rows.builder import spelled, wrapped
+
+
+def _scaled(op: str, target: str, first: str, second: str) -> Row:
+    """`beta * input + alpha * (first @ second)` and its kind."""
+    plain = f"input, {first}, {second}, *, beta=1, alpha=1"
+    return wrapped(
+        op, "RW102", target,
+        spelled(f"torch.{op}", f"{plain}, out=None"),
+        spelled(f"Tensor.{op} Tensor.{op}_", plain),
+        operands=f"input {first} {second}",
+    )  # fmt: skip
+
+
+ROWS = (
+    wrapped(
+        "matmul", "RW102", "Matmul",
+        spelled("@ @= operator.matmul operator.imatmul", "input, other"),
+        spelled("torch.matmul torch.linalg.matmul", "input, other, *, out=None"),
+        spelled("Tensor.matmul", "input, other"),
+        operands="input other",
+    ),
+    wrapped(
+        "bmm", "RW102", "BatchMatmul",
+        spelled("torch.bmm", "input, mat2, *, out=None"), spelled("Tensor.bmm", "input, mat2"),
+        operands="input mat2",
+    ),
+    wrapped(
+        "mm", "RW102", "MM",
+        spelled("torch.mm", "input, mat2, *, out=None"), spelled("Tensor.mm", "input, mat2"),
+        operands="input mat2",
+    ),
+    wrapped(
+        "mv", "RW102", "MV",
+        spelled("torch.mv", "input, vec, *, out=None"), spelled("Tensor.mv", "input, vec"),
+        operands="input vec",
+    ),
+    wrapped(
+        "dot", "RW102", "Dot",
+        spelled("torch.dot", "input, tensor, *, out=None"), spelled("Tensor.dot", "input, tensor"),
+        operands="input tensor",
+    ),
+    wrapped(
+        "inner", "RW102", "Inner",
+        spelled("torch.inner", "input, other, *, out=None"), spelled("Tensor.inner", "input, other"),
+        operands="input other",
+    ),
+    wrapped(
+        "outer", "RW102", "Outer",
+        spelled("torch.outer torch.ger", "input, vec2, *, out=None"), spelled("Tensor.outer Tensor.ger", "input, vec2"),
+        operands="input vec2",
+    ),
+    _scaled("addmm", "AddMM", "mat1", "mat2"),
+    _scaled("addmv", "AddMV", "mat", "vec"),
+    _scaled("addbmm", "AddBMM", "batch1", "batch2"),
+    _scaled("baddbmm", "BAddBMM", "batch1", "batch2"),
+    wrapped("einsum", "RW102", "Einsum", spelled("torch.einsum", "equation, *operands"), operands="operands"),
+    wrapped(
+        "tensordot", "RW102", "TensorDot", spelled("torch.tensordot", "a, b, dims=2, out=None"), operands="a b"
+    ),
+)  # fmt: skip
