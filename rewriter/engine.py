@@ -51,7 +51,9 @@ class _Rewrite:
 
     @classmethod
     def of(cls, parsed: Source, path: Path, settings: Settings, project: Project | None) -> _Rewrite:
-        own = project.with_file(path, parsed) if project else Project.for_paths([path], settings).with_file(path, parsed)
+        own = (
+            project.with_file(path, parsed) if project else Project.for_paths([path], settings).with_file(path, parsed)
+        )
         file = own.file(path.absolute())
         assert file is not None
         suppressions = Suppressions.parse(parsed.text)
@@ -109,7 +111,9 @@ class _Rewrite:
             for site in plan.outside:
                 if site.function.file is self.file and site.node not in seen:
                     seen.add(site.node)
-                    message = f"{describe(site)} stands in the function {site.function.node.name}, which a forward calls"
+                    message = (
+                        f"{describe(site)} stands in the function {site.function.node.name}, which a forward calls"
+                    )
                     self._refuse(cls, refuse("RW903", site, message))
 
     def _put_aside(self, cls: Class, change: Change) -> None:
@@ -171,4 +175,3 @@ def _message(change: Change, name: str) -> str:
 
 def _short(target: str) -> str:
     return target.replace("torch.nn.", "nn.")
-

@@ -124,7 +124,9 @@ class _ToCalls(cst.CSTTransformer):
                 id(_operand(node)): _Piece(updated_node.value),
             }
             target = cst.AssignTarget(updated_node.target)
-            return cst.Assign(targets=[target], value=self._call(placed, pieces, None), semicolon=updated_node.semicolon)
+            return cst.Assign(
+                targets=[target], value=self._call(placed, pieces, None), semicolon=updated_node.semicolon
+            )
         assert isinstance(updated_node, Site)
         pieces = _pieces(node, updated_node)
         call = self._call(placed, pieces, updated_node if isinstance(updated_node, cst.Call) else None)
@@ -150,7 +152,9 @@ class _ToCalls(cst.CSTTransformer):
             value = value.with_changes(lpar=[], rpar=[])
         star = "**" if keyword == "**" else "*" if starred else ""
         name = cst.Name(keyword) if keyword and keyword != "**" else None
-        equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace("")) if name else cst.MaybeSentinel.DEFAULT
+        equal = (
+            cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace("")) if name else cst.MaybeSentinel.DEFAULT
+        )
         return cst.Arg(value, keyword=name, equal=equal, star=star, comma=self._comma(piece, last, old))
 
     def _comma(self, piece: _Piece, last: bool, old: cst.Call | None) -> cst.Comma | cst.MaybeSentinel:
@@ -175,7 +179,10 @@ def _operand(node: ast.AST) -> ast.expr:
 def _pieces(node: ast.AST, updated: cst.CSTNode) -> dict[int, _Piece]:
     """The operands of a site: the ast node that a plan speaks of, and what it has become."""
     if isinstance(node, ast.BinOp) and isinstance(updated, cst.BinaryOperation):
-        return {id(node.left): _Piece(updated.left, _comma_from(updated.operator)), id(node.right): _Piece(updated.right)}
+        return {
+            id(node.left): _Piece(updated.left, _comma_from(updated.operator)),
+            id(node.right): _Piece(updated.right),
+        }
     if isinstance(node, ast.UnaryOp) and isinstance(updated, cst.UnaryOperation):
         return {id(node.operand): _Piece(updated.expression)}
     assert isinstance(node, ast.Call) and isinstance(updated, cst.Call)

@@ -81,7 +81,10 @@ def _new_init(source: Source, place: Construction, changes: list[Named], importe
     step = "\t" if "\t" in indent else "    "
     signature, passed = ("self, *args, **kwargs", "*args, **kwargs") if place.passes_arguments else ("self", "")
     locals_ = {"self", "args", "kwargs"}
-    body = [f"super().__init__({passed})", *(_line(source, place, named, importer, locals_) for named in changes)]
+    body = [
+        f"super().__init__({passed})",
+        *(_line(source, place, named, importer, locals_) for named in changes),
+    ]
     text = f"{indent}def __init__({signature}):{source.newline}"
     text += "".join(f"{indent}{step}{statement}{source.newline}" for statement in body)
     offset = source.line_end(line - 1) if line > 1 else 0

@@ -51,7 +51,12 @@ class Importer:
 
     def _scopes(self, names: Names) -> list[set[str]]:
         """The names bound anywhere in the file: a local `runtime` would hide the package."""
-        inner = {n for node in ast.walk(self.file.source.tree) if isinstance(node, ast.arg | ast.Name) for n in _bound_by(node)}
+        inner = {
+            n
+            for node in ast.walk(self.file.source.tree)
+            if isinstance(node, ast.arg | ast.Name)
+            for n in _bound_by(node)
+        }
         return [set(names.bindings), inner]
 
     def _add(self, module: str, alias: str, locals_: set[str]) -> str:

@@ -238,5 +238,3 @@ def _remove_imports(tree: ast.Module, imports: list[str]) -> None:
             if ast.dump(statement) == wanted:
                 tree.body.remove(statement)
                 break
-
-

@@ -45,7 +45,9 @@ def find_construction(knowledge: Knowledge, cls: Class) -> Construction | NoPlac
         return _cannot(cls, "it is a ScriptModule, whose methods are compiled as they stand")
     for relative in lineage.project:
         if "__setattr__" in relative.methods:
-            return _cannot(cls, f"{relative.node.name} defines __setattr__, which may treat a new module in its own way")
+            return _cannot(
+                cls, f"{relative.node.name} defines __setattr__, which may treat a new module in its own way"
+            )
         if _walks_children(relative):
             return _cannot(cls, f"{relative.node.name} walks its own children, and would meet the new module there")
     for below in knowledge.hierarchy.subclasses(cls):
@@ -80,7 +82,9 @@ def _in_own_init(cls: Class, init: Function) -> Construction | NoPlace:
         return _cannot(cls, "its __init__ stands on one line")
     anchor = body[begin]
     for statement in body[begin + 1 :]:
-        if any(isinstance(n, ast.Return | ast.Raise) for n in ast.walk(statement)) and not isinstance(statement, ast.If):
+        if any(isinstance(n, ast.Return | ast.Raise) for n in ast.walk(statement)) and not isinstance(
+            statement, ast.If
+        ):
             break
         if any(isinstance(n, ast.Return) for n in ast.walk(statement)):
             break

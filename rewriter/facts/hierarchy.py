@@ -71,7 +71,9 @@ class Hierarchy:
         """All classes of the project below `cls`."""
         if cls not in self._subclasses:
             self._subclasses[cls] = []
-            direct = [other for other in self._mentioning(cls) if other is not cls and cls in self.lineage(other).project]
+            direct = [
+                other for other in self._mentioning(cls) if other is not cls and cls in self.lineage(other).project
+            ]
             self._subclasses[cls] = direct
         return self._subclasses[cls]
 

@@ -109,7 +109,13 @@ class Run:
     def _parameters(self, own: str | None) -> Iterator[tuple[str, Value]]:
         spec = self.function.node.args
         positional = [*spec.posonlyargs, *spec.args]
-        defaults = dict(zip([a.arg for a in positional[len(positional) - len(spec.defaults) :]], spec.defaults, strict=True))
+        defaults = dict(
+            zip(
+                [a.arg for a in positional[len(positional) - len(spec.defaults) :]],
+                spec.defaults,
+                strict=True,
+            )
+        )
         defaults |= {a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None}
         for argument in [*positional, *spec.kwonlyargs]:
             if argument.arg != own:

@@ -80,7 +80,10 @@ class Class:
 
     @cached_property
     def base_names(self) -> list[str | None]:
-        return [self.file.names.full_name(b.value if isinstance(b, ast.Subscript) else b, self.shadowed) for b in self.node.bases]
+        return [
+            self.file.names.full_name(b.value if isinstance(b, ast.Subscript) else b, self.shadowed)
+            for b in self.node.bases
+        ]
 
 
 @dataclass(eq=False)

@@ -129,9 +129,20 @@ class _Annotations:
     full_name: Callable[[ast.expr], str | None]
     simple: dict[str, Value] = field(
         default_factory=lambda: {
-            "int": NUMBER, "float": NUMBER, "bool": NUMBER, "complex": NUMBER, "str": STRING, "bytes": STRING,
-            "torch.Size": SHAPE, "torch.dtype": OTHER, "torch.device": OTHER, "torch.Generator": OTHER,
-            "list": sequence(), "tuple": sequence(), "dict": DICT, "torch.nn.Module": of(Kind.MODULE),
+            "int": NUMBER,
+            "float": NUMBER,
+            "bool": NUMBER,
+            "complex": NUMBER,
+            "str": STRING,
+            "bytes": STRING,
+            "torch.Size": SHAPE,
+            "torch.dtype": OTHER,
+            "torch.device": OTHER,
+            "torch.Generator": OTHER,
+            "list": sequence(),
+            "tuple": sequence(),
+            "dict": DICT,
+            "torch.nn.Module": of(Kind.MODULE),
         }  # fmt: skip
     )
 

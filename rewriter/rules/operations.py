@@ -93,7 +93,15 @@ def _verbatim(site: Site, row: Row, context: Context) -> Change | Refusal:
     ordered = sorted([*node.args, *node.keywords], key=lambda a: (a.lineno, a.col_offset))
     given = [Given(r) for r in _receiver(node, spelling)]
     given += [Given(a.value, a.arg) if isinstance(a, ast.keyword) else Given(a) for a in ordered]
-    return Change(row.code, site, context.place, row.attribute, Make(row.flexible_target, fixed), tuple(given), describe(site))
+    return Change(
+        row.code,
+        site,
+        context.place,
+        row.attribute,
+        Make(row.flexible_target, fixed),
+        tuple(given),
+        describe(site),
+    )
 
 
 def _is_lone_tensor(row: Row, arguments: tuple[Argument, ...], context: Context) -> bool:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from rewriter.facts.construction import Construction, NoPlace, find_construction
+from rewriter.facts.construction import NoPlace, find_construction
 from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import Knowledge, Run
 from rewriter.facts.project import Class, Function
@@ -136,7 +136,10 @@ def _makes_modules(cls: Class) -> bool:
 
 
 def _sets_training(cls: Class) -> bool:
-    return any(isinstance(n, ast.Attribute) and n.attr == "training" and isinstance(n.ctx, ast.Store) for n in ast.walk(cls.node))
+    return any(
+        isinstance(n, ast.Attribute) and n.attr == "training" and isinstance(n.ctx, ast.Store)
+        for n in ast.walk(cls.node)
+    )
 
 
 def free_name(wanted: str, taken: set[str]) -> str:

@@ -64,7 +64,11 @@ _TEXTS = {
 }
 
 REASONS: tuple[Rule, ...] = tuple(
-    Rule(code, name, f"{summary}\n\n{why}\n\n```python\n{example}\n```\n\n**What to do.** {advice[0].upper()}{advice[1:]}.")
+    Rule(
+        code,
+        name,
+        f"{summary}\n\n{why}\n\n```python\n{example}\n```\n\n**What to do.** {advice[0].upper()}{advice[1:]}.",
+    )
     for (code, name), (summary, why, advice, example) in _TEXTS.items()
 )
 _ADVICE = {code: text[2] for (code, _), text in _TEXTS.items()}

@@ -79,12 +79,20 @@ def _not_makeable(site: Site) -> str | None:
 def _again(site: Site, context: Context) -> Change | Refusal:
     found = list(_assignments(context.place.cls, site.attribute))
     if len(found) != 1 or context.place.init is None:
-        return refuse("RW904", site, f"`self.{site.attribute}` is called again, but is not made in one place of this class")
+        return refuse(
+            "RW904",
+            site,
+            f"`self.{site.attribute}` is called again, but is not made in one place of this class",
+        )
     statement = found[0]
     assert statement.value is not None
     init = context.place.init.node
     if statement not in set(ast.walk(init)) or not _repeatable(statement.value, init):
-        return refuse("RW904", site, f"`self.{site.attribute}` is called again, but what made it cannot be run again in its place")
+        return refuse(
+            "RW904",
+            site,
+            f"`self.{site.attribute}` is called again, but what made it cannot be run again in its place",
+        )
     node = site.node
     assert isinstance(node, ast.Call)
     make = MakeAgain(site.attribute, statement.value, statement)
@@ -95,7 +103,9 @@ def _again(site: Site, context: Context) -> Change | Refusal:
 
 def _assignments(cls: Class, attribute: str) -> Iterator[ast.Assign | ast.AnnAssign]:
     for node in ast.walk(cls.node):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
         if any(isinstance(n, ast.Attribute) and n.attr == attribute for t in targets for n in ast.walk(t)):
             assert isinstance(node, ast.Assign | ast.AnnAssign)
             yield node
@@ -110,7 +120,9 @@ def _repeatable(expression: ast.expr, init: ast.FunctionDef | ast.AsyncFunctionD
         return False
     if any(isinstance(n, ast.NamedExpr | ast.Await | ast.Yield | ast.Lambda) for n in ast.walk(expression)):
         return False
-    rebound = [name for statement in ast.walk(init) if isinstance(statement, ast.stmt) for name in _bound_here(statement)]
+    rebound = [
+        name for statement in ast.walk(init) if isinstance(statement, ast.stmt) for name in _bound_here(statement)
+    ]
     parameters = {a.arg for a in [*init.args.posonlyargs, *init.args.args, *init.args.kwonlyargs]}
     return all(rebound.count(name) <= (0 if name in parameters else 1) for name in reads_names(expression))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Parameter:
     """Source of the default, as in the signature."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def parse_signature(text: str) -> tuple[Parameter, ...]:
     """`"input, other, *, alpha=1"` -> the parameters, by Python's own grammar."""
     arguments = ast.parse(f"lambda {text}: 0", mode="eval").body

@@ -71,11 +71,42 @@ _OTHER_MODULES = (
 _NUMBERS = frozenset({"torch.pi", "torch.e", "torch.inf", "torch.nan"})
 _CONSTANTS = frozenset(
     f"torch.{name}"
-    for name in (
-        "float float16 float32 float64 half double bfloat16 int int8 int16 int32 int64 long short uint8 uint16 uint32 "
-        "uint64 bool complex64 complex128 cfloat cdouble quint8 qint8 qint32 strided sparse_coo preserve_format "
-        "contiguous_format channels_last channels_last_3d float8_e4m3fn float8_e5m2"
-    ).split()
+    for name in [
+        "float",
+        "float16",
+        "float32",
+        "float64",
+        "half",
+        "double",
+        "bfloat16",
+        "int",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "long",
+        "short",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "bool",
+        "complex64",
+        "complex128",
+        "cfloat",
+        "cdouble",
+        "quint8",
+        "qint8",
+        "qint32",
+        "strided",
+        "sparse_coo",
+        "preserve_format",
+        "contiguous_format",
+        "channels_last",
+        "channels_last_3d",
+        "float8_e4m3fn",
+        "float8_e5m2",
+    ]
 )
 
 TAKES_NUMBERS = frozenset(

@@ -85,7 +85,11 @@ class Calls(Expressions):
         return self._follow(v.TENSOR, tensors.function(name)) if name.startswith("torch.") else v.UNKNOWN
 
     def _operation_call(
-        self, node: ast.Call, candidates: tuple[tuple[Row, Spelling], ...], operands: list[Value], tensor: bool = True
+        self,
+        node: ast.Call,
+        candidates: tuple[tuple[Row, Spelling], ...],
+        operands: list[Value],
+        tensor: bool = True,
     ) -> Value:
         self.note(node, candidates=candidates, tensor=tensor)
         returns = {row.returns for row, _ in candidates}
@@ -116,7 +120,9 @@ class Calls(Expressions):
             if argument.parameter.name not in operands and argument.value in self.values:
                 self.demand(self.values[argument.value], v.NUMBER)
 
-    def _kinds_agree(self, spelling: Spelling, bindings: tuple[Argument, ...], arguments: dict[ast.expr, Value]) -> bool:
+    def _kinds_agree(
+        self, spelling: Spelling, bindings: tuple[Argument, ...], arguments: dict[ast.expr, Value]
+    ) -> bool:
         required = dict(spelling.requires)
         for argument in bindings:
             wanted = required.get(argument.parameter.name)
@@ -265,7 +271,9 @@ class Calls(Expressions):
         self.run_body(function.node.body)
         self.frames.pop()
         caller.runs = self.state.runs
-        caller.variables.update({k: value for k, value in self.state.variables.items() if name and k.startswith("self.")})
+        caller.variables.update(
+            {k: value for k, value in self.state.variables.items() if name and k.startswith("self.")}
+        )
         self.state = caller
         return v.join_all(frame.returns) if frame.returns else v.NONE
 
@@ -297,7 +305,11 @@ class Calls(Expressions):
         if candidates:
             return self._operation_call(node, candidates, values)
         if name in _PASSING and values:
-            return v.Value(frozenset({Kind.SEQUENCE}), element=values[0].member(), items=values[0].items if name != "reversed" else None)
+            return v.Value(
+                frozenset({Kind.SEQUENCE}),
+                element=values[0].member(),
+                items=values[0].items if name != "reversed" else None,
+            )
         if name == "zip":
             return v.sequence(v.sequence(items=[self.iterated(a) for a in values]))
         if name == "enumerate" and values:

@@ -163,7 +163,11 @@ class Expressions:
         if isinstance(index, ast.Slice):
             return v.sequence(receiver.member()) if receiver.items or receiver.element else receiver
         position = ast.unparse(index)
-        if receiver.items and position.lstrip("-").isdigit() and -len(receiver.items) <= int(position) < len(receiver.items):
+        if (
+            receiver.items
+            and position.lstrip("-").isdigit()
+            and -len(receiver.items) <= int(position) < len(receiver.items)
+        ):
             return receiver.items[int(position)]
         return receiver.member()
 

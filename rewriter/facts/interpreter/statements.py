@@ -26,7 +26,9 @@ class Interpreter(Calls):
         for statement in body:
             if self.ended:
                 return  # what stands behind a return is never run
-            method: Callable[[ast.stmt], None] = getattr(self, f"_run_{type(statement).__name__.lower()}", self._run_other)
+            method: Callable[[ast.stmt], None] = getattr(
+                self, f"_run_{type(statement).__name__.lower()}", self._run_other
+            )
             method(statement)
 
     def _run_other(self, node: ast.stmt) -> None:

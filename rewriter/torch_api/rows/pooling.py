@@ -33,7 +33,11 @@ def _avg_pool(n: int) -> Row:
     constructor += "" if n == 1 else ", divisor_override=None"
     names = f"F.avg_pool{n}d" + (" torch.avg_pool1d" if n == 1 else "")
     return module(
-        f"avg_pool{n}d", f"AvgPool{n}d", constructor, spelled(names, f"input, {constructor}"), attribute="avg_pool"
+        f"avg_pool{n}d",
+        f"AvgPool{n}d",
+        constructor,
+        spelled(names, f"input, {constructor}"),
+        attribute="avg_pool",
     )
 
 
@@ -64,9 +68,7 @@ def _lp_pool(n: int) -> Row:
 
 def _fractional(n: int) -> Iterator[Row]:
     """torch.nn's module keeps a buffer for its random samples, so it is no stand-in for the function."""
-    signature = (
-        "input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None"
-    )
+    signature = "input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None"
     for suffix, target, returns in (("", "", "tensor"), ("_with_indices", "WithIndices", "tensors")):
         yield wrapped(
             f"fractional_max_pool{n}d{suffix}", "RW106", f"FractionalMaxPool{n}d{target}",

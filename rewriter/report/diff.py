@@ -1,0 +1,39 @@
+"""A patch that `git apply` takes, byte for byte."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rewriter.results import FileResult
+
+_LINE = re.compile(rb"[^\n]*\n|[^\n]+\Z")
+
+
+def patch(results: Sequence[FileResult]) -> bytes:
+    return b"".join(piece for result in results if result.changed for piece in _one(result))
+
+
+def _one(result: FileResult) -> Iterator[bytes]:
+    name = os.fsencode(_patch_path(result.path))
+    yield b"diff --git a/%b b/%b\n" % (name, name)
+    # Bytes pass through difflib as Latin-1 text, which maps each byte to one character and back.
+    before, after = ([line.decode("latin-1") for line in _LINE.findall(side)] for side in (result.before, result.after))
+    body = difflib.unified_diff(before, after, f"a/{name.decode('latin-1')}", f"b/{name.decode('latin-1')}")
+    for line in body:
+        yield line.encode("latin-1")
+        if not line.endswith("\n"):
+            yield b"\n\\ No newline at end of file\n"
+
+
+def _patch_path(path: Path) -> str:
+    """Relative to the top of the repository, or else to the current folder, as git wants it."""
+    absolute = path.absolute()
+    for folder in absolute.parents:
+        if (folder / ".git").exists():
+            return absolute.relative_to(folder).as_posix()
+    here = Path.cwd()
+    return (absolute.relative_to(here) if absolute.is_relative_to(here) else Path(path.name)).as_posix()

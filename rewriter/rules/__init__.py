@@ -1,0 +1,1 @@
+"""Deciding: facts in, changes and refusals out. Nothing here edits."""

@@ -1,0 +1,19 @@
+"""Every rule and every reason, for those who list or explain them."""
+
+from __future__ import annotations
+
+from rewriter.rules import arithmetic, elementwise, functional, grouping, matrix, reduction, reuse
+from rewriter.rules.refusals import REASONS
+from rewriter.rules.rule import Rule
+
+RULES: tuple[Rule, ...] = (
+    arithmetic.RULE,
+    matrix.RULE,
+    elementwise.RULE,
+    grouping.RULE,
+    reduction.RULE,
+    functional.RULE,
+    reuse.RULE,
+)
+
+ALL: tuple[Rule, ...] = (*RULES, *REASONS)

@@ -1,0 +1,60 @@
+"""The one mechanism of the wrapper modules: a torch function, some of its arguments fixed, the rest given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from torch import nn
+
+
+class Operation(nn.Module):
+    """A function as a module, so that a quantizer can see it, observe it and replace it.
+
+    The constructor fixes arguments, by keyword or in the order of `takes`; a call gives the others just as the
+    function takes them: `Operation(**fixed)(*args, **given)` is `function(*args, **fixed, **given)`. There are no
+    parameters and no buffers, so nothing is added to a state_dict.
+    """
+
+    function: ClassVar[Callable[..., Any]]
+    takes: ClassVar[tuple[str, ...]] = ()
+    """The parameters that the constructor may fix."""
+
+    def __init__(self, *positional: Any, **fixed: Any) -> None:
+        super().__init__()
+        if len(positional) > len(self.takes):
+            raise TypeError(f"{self._get_name()} takes {self._accepted()}, but {len(positional)} arguments were given")
+        self.fixed = dict(zip(self.takes, positional, strict=False))
+        for name, value in fixed.items():
+            if name not in self.takes:
+                raise TypeError(f"{self._get_name()} takes {self._accepted()}, not {name!r}")
+            if name in self.fixed:
+                raise TypeError(f"{self._get_name()} was given {name!r} twice")
+            self.fixed[name] = value
+
+    def _accepted(self) -> str:
+        return f"({', '.join(self.takes)})" if self.takes else "no arguments"
+
+    def forward(self, *args: Any, **given: Any) -> Any:
+        return type(self).function(*args, **{**self.fixed, **given})
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}={value!r}" for name, value in self.fixed.items())
+
+
+class InplaceOperation(Operation):
+    """An operation whose in-place form is another function: `inplace=True` in the constructor chooses it."""
+
+    function_: ClassVar[Callable[..., Any]]
+
+    def __init__(self, *positional: Any, **fixed: Any) -> None:
+        super().__init__(*positional, **fixed)
+        self.inplace = bool(self.fixed.pop("inplace", False))
+
+    def forward(self, *args: Any, **given: Any) -> Any:
+        function = type(self).function_ if self.inplace else type(self).function
+        return function(*args, **{**self.fixed, **given})
+
+    def extra_repr(self) -> str:
+        shown = super().extra_repr()
+        return ", ".join(filter(None, [shown, "inplace=True" if self.inplace else ""]))

@@ -1,0 +1,102 @@
+"""Python's operators as modules: numbers, broadcasting and reflected operands are welcome."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from functools import reduce
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from runtime.modules.base import InplaceOperation
+
+
+class Eltwise(InplaceOperation):
+    """`a op b`, and with more operands from left to right; in place `a op= b`, which changes `a` for all who hold it.
+
+    What only the torch function takes (`alpha`, `rounding_mode`, `out`) goes to the torch function.
+    """
+
+    symbol: ClassVar[Callable[[Any, Any], Any]]
+    symbol_: ClassVar[Callable[[Any, Any], Any]]
+    takes = ("inplace",)
+
+    def forward(self, *operands: Any, **given: Any) -> Any:
+        if self.fixed or given:
+            return super().forward(*operands, **given)
+        if len(operands) < 2:
+            raise TypeError(f"{self._get_name()} expects two operands or more, got {len(operands)}")
+        return reduce(type(self).symbol_ if self.inplace else type(self).symbol, operands)
+
+
+class EltWiseAdd(Eltwise):
+    """`a + b`, or `torch.add(a, b, alpha=...)`."""
+
+    takes = ("inplace", "alpha")
+    symbol, symbol_ = operator.add, operator.iadd
+    function, function_ = torch.add, Tensor.add_
+
+
+class EltWiseSub(Eltwise):
+    """`a - b`, or `torch.sub(a, b, alpha=...)`."""
+
+    takes = ("inplace", "alpha")
+    symbol, symbol_ = operator.sub, operator.isub
+    function, function_ = torch.sub, Tensor.sub_
+
+
+class EltWiseMult(Eltwise):
+    """`a * b`."""
+
+    symbol, symbol_ = operator.mul, operator.imul
+    function, function_ = torch.mul, Tensor.mul_
+
+
+class EltWiseDiv(Eltwise):
+    """`a / b`, or `torch.div(a, b, rounding_mode=...)`."""
+
+    takes = ("inplace", "rounding_mode")
+    symbol, symbol_ = operator.truediv, operator.itruediv
+    function, function_ = torch.div, Tensor.div_
+
+
+class FloorDivide(Eltwise):
+    """`a // b`."""
+
+    symbol, symbol_ = operator.floordiv, operator.ifloordiv
+    function, function_ = torch.floor_divide, Tensor.floor_divide_
+
+
+class Remainder(Eltwise):
+    """`a % b`."""
+
+    symbol, symbol_ = operator.mod, operator.imod
+    function, function_ = torch.remainder, Tensor.remainder_
+
+
+class Pow(Eltwise):
+    """`a ** b`."""
+
+    symbol, symbol_ = operator.pow, operator.ipow
+    function, function_ = torch.pow, Tensor.pow_
+
+
+class Neg(InplaceOperation):
+    """`-x`."""
+
+    takes = ("inplace",)
+    function, function_ = torch.neg, Tensor.neg_
+
+    def forward(self, *operands: Any, **given: Any) -> Any:
+        if len(operands) == 1 and not given and not self.inplace:
+            return -operands[0]
+        return super().forward(*operands, **given)
+
+
+class Matmul(Eltwise):
+    """`a @ b`."""
+
+    symbol, symbol_ = operator.matmul, operator.imatmul
+    function = function_ = torch.matmul
