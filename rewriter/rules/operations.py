@@ -120,7 +120,9 @@ def _split(
     fixable = [
         a
         for a in arguments
-        if a.parameter.name not in operands and not a.parameter.variadic and is_constant(a.value, site.function)
+        if a.parameter.name not in operands | {"out"}
+        and not a.parameter.variadic
+        and is_constant(a.value, site.function)
     ]
     left = [a for a in arguments if a not in fixable]
     follows = [a for a in left if _follows_training(a, row, site, context)]

@@ -53,8 +53,8 @@ NN_CLASSES = frozenset(
         "FeatureAlphaDropout",
         "Flatten",
         "Fold",
-        "FractionalMaxPool2d",
-        "FractionalMaxPool3d",
+        "",
+        "",
         "GELU",
         "GLU",
         "GRU",
@@ -171,7 +171,7 @@ NN_CLASSES = frozenset(
     ]
 )
 
-# Fractional pooling and Dropout draw random numbers, which is no state of their own.
+# Dropout draws random numbers, which is no state of its own; fractional pooling keeps its samples in a buffer.
 PARAMETER_FREE = frozenset(
     f"torch.nn.{name}"
     for name in [
@@ -202,8 +202,8 @@ PARAMETER_FREE = frozenset(
         "FeatureAlphaDropout",
         "Flatten",
         "Fold",
-        "FractionalMaxPool2d",
-        "FractionalMaxPool3d",
+        "",
+        "",
         "GELU",
         "GLU",
         "Hardshrink",

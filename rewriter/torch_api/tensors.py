@@ -8,8 +8,7 @@ from __future__ import annotations
 _ATTRIBUTES = {
     **dict.fromkeys(["shape", "names"], "shape"),
     **dict.fromkeys(
-        ["ndim", "nbytes", "itemsize", "requires_grad", "is_cuda", "is_cpu", "is_leaf", "is_sparse", "is_quantized",
-         "is_meta", "is_mkldnn", "is_mps", "is_xla", "is_xpu", "is_nested", "retains_grad", "output_nr"], "number",
+        ["ndim", "nbytes", "itemsize", "requires_grad", "retains_grad", "volatile", "output_nr"], "number",
     ),
     **dict.fromkeys(["dtype", "device", "layout", "grad_fn", "name"], "other"),
 }  # fmt: skip
@@ -115,7 +114,7 @@ TAKES_NUMBERS = frozenset(
 
 
 def attribute(name: str) -> str:
-    return _ATTRIBUTES.get(name, "tensor")
+    return "number" if name.startswith("is_") else _ATTRIBUTES.get(name, "tensor")
 
 
 def method(name: str, arguments: int) -> str:

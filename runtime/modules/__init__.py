@@ -74,6 +74,7 @@ from runtime.modules.elementwise import (
     Rsqrt,
     Sqrt,
     Square,
+    TensorWhere,
     Trunc,
     Where,
 )
@@ -109,6 +110,7 @@ from runtime.modules.images import (
     FunctionalUpsamplingNearest2d,
     GridSample,
     Interpolate,
+    NativeChannelShuffle,
     Pad,
 )
 from runtime.modules.layers import (
@@ -372,6 +374,7 @@ __all__ = [
     "Minimum",
     "MultiHeadAttentionForward",
     "NanToNum",
+    "NativeChannelShuffle",
     "Neg",
     "Norm",
     "Normalize",
@@ -397,6 +400,7 @@ __all__ = [
     "SumOf",
     "Tan",
     "TensorDot",
+    "TensorWhere",
     "Trunc",
     "VStack",
     "Var",

@@ -227,6 +227,12 @@ class Where(Operation):
     function = torch.where
 
 
+class TensorWhere(Operation):
+    """`torch.Tensor.where`, whose condition comes second."""
+
+    function = Tensor.where
+
+
 class MaskedFill(InplaceOperation):
     """`torch.masked_fill`."""
 

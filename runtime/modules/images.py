@@ -77,6 +77,13 @@ class FunctionalChannelShuffle(Operation):
     function = F.channel_shuffle
 
 
+class NativeChannelShuffle(Operation):
+    """`torch.nn.functional.native_channel_shuffle`."""
+
+    takes = ("groups",)
+    function = staticmethod(F.native_channel_shuffle)
+
+
 class FunctionalUnfold(Operation):
     """`torch.nn.functional.unfold`: takes at each call what `nn.Unfold` fixes or owns."""
 

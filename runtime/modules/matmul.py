@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -81,6 +83,9 @@ class Einsum(Operation):
 
     takes = ("equation",)
     function = staticmethod(torch.einsum)
+
+    def forward(self, *operands: Any) -> Any:
+        return torch.einsum(*self.fixed.values(), *operands)
 
 
 class TensorDot(Operation):

@@ -20,7 +20,7 @@ def _full(name: str) -> str:
 
 
 def _is_inplace(name: str) -> bool:
-    return (name.endswith("_") and not name.endswith("__")) or (name.endswith("=") and not name[:1].isalnum())
+    return (name.endswith("_") and not name.endswith("__")) or name.endswith("=") or name.startswith("operator.i")
 
 
 def wrapped(

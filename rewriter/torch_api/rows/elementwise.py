@@ -76,6 +76,10 @@ ROWS = (
         operands="condition input other",
     ),
     wrapped(
+        "where_method", "RW103", "TensorWhere",
+        spelled("Tensor.where", "input, condition, other"), operands="input condition other", attribute="where",
+    ),
+    wrapped(
         "masked_fill", "RW103", "MaskedFill",
         spelled("torch.masked_fill Tensor.masked_fill Tensor.masked_fill_", "input, mask, value"),
         operands="input mask value",

@@ -47,7 +47,12 @@ ROWS = (
     ),
     module(
         "channel_shuffle", "ChannelShuffle", "groups",
-        spelled("F.channel_shuffle torch.channel_shuffle F.native_channel_shuffle", "input, groups"),
+        spelled("F.channel_shuffle torch.channel_shuffle", "input, groups"),
+    ),
+    wrapped(
+        "native_channel_shuffle", "RW106", "NativeChannelShuffle",
+        spelled("F.native_channel_shuffle torch.native_channel_shuffle", "input, groups"),
+        attribute="channel_shuffle",
     ),
     module("unfold", "Unfold", _PATCHES, spelled("F.unfold", f"input, {_PATCHES}")),
     module("fold", "Fold", f"output_size, {_PATCHES}", spelled("F.fold", f"input, output_size, {_PATCHES}")),

@@ -65,13 +65,13 @@ ROWS = (
     ),
     wrapped(
         "vector_norm", "RW105", "VectorNorm",
-        spelled("torch.linalg.vector_norm", "x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None"),
-        operands="x", attribute="norm",
+        spelled("torch.linalg.vector_norm", "input, ord=2, dim=None, keepdim=False, *, dtype=None, out=None"),
+        attribute="norm",
     ),
     wrapped(
         "linalg_norm", "RW105", "LinalgNorm",
-        spelled("torch.linalg.norm", "A, ord=None, dim=None, keepdim=False, *, out=None, dtype=None"),
-        operands="A", attribute="norm",
+        spelled("torch.linalg.norm", "input, ord=None, dim=None, keepdim=False, *, out=None, dtype=None"),
+        attribute="norm",
     ),
     _spread("var", "Var"),
     _spread("std", "Std"),

@@ -1,0 +1,121 @@
+"""The catalogue knows every operation that it promises, and speaks of torch truthfully."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import runtime.modules
+from rewriter.torch_api import modules, tensors
+from rewriter.torch_api.catalogue import ROWS, by_spelling
+from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
+from rewriter.torch_api.row import Row
+
+LOSSES = {n for n in dir(F) if n.endswith("loss") or "cross_entropy" in n or n == "kl_div"}
+NOT_ACTIVATIONS = {
+    "one_hot": "makes integers",
+    "assert_int_or_pair": "checks its arguments",
+    "boolean_dispatch": "is machinery",
+    "handle_torch_function": "is machinery",
+    "has_torch_function": "is machinery",
+    "has_torch_function_unary": "is machinery",
+    "has_torch_function_variadic": "is machinery",
+    "scaled_mm": "takes operands that are quantized already",
+    "scaled_grouped_mm": "takes operands that are quantized already",
+    "grouped_mm": "runs on GPUs only",
+}
+PROMISED = (
+    "add sub mul div floor_divide remainder pow neg matmul mm bmm baddbmm addmm einsum abs exp log sqrt rsqrt reciprocal "
+    "square sin cos tan erf maximum minimum clamp where masked_fill lerp addcmul addcdiv cumsum cat concat hstack vstack "
+    "stack chunk split mean sum amax amin max min norm var std logsumexp prod relu sigmoid tanh softmax"
+)
+
+
+def test_every_function_of_torch_nn_functional_that_computes_on_activations() -> None:
+    public = {
+        n
+        for n, f in vars(F).items()
+        if callable(f) and not n.startswith("_") and not inspect.isclass(f) and n.islower()
+    }
+    unknown = {n for n in public - LOSSES - NOT_ACTIVATIONS.keys() if not by_spelling(f"torch.nn.functional.{n}")}
+    assert not unknown
+
+
+@pytest.mark.parametrize("name", PROMISED.split())
+def test_promised_operation(name: str) -> None:
+    assert by_spelling(f"torch.{name}")
+    if hasattr(torch.Tensor, name):
+        assert by_spelling(f"torch.Tensor.{name}")
+    if hasattr(torch.Tensor, f"{name}_"):
+        assert by_spelling(f"torch.Tensor.{name}_")
+
+
+@pytest.mark.parametrize("symbol", ["+", "-", "*", "/", "//", "%", "**", "@"])
+def test_operators(symbol: str) -> None:
+    assert by_spelling(symbol) and by_spelling(f"{symbol}=")
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.op)
+def test_targets_and_spellings_exist(row: Row) -> None:
+    for target in {row.target, row.flexible_target}:
+        owner, _, name = target.rpartition(".")
+        made = getattr({"torch.nn": nn, "runtime.modules": runtime.modules}[owner], name)
+        assert issubclass(made, nn.Module)
+    for spelling in row.spellings:
+        if spelling.name[:1].isalpha() and not spelling.name.startswith("unary"):
+            found: object = {"torch": torch, "builtins": __builtins__, "operator": __import__("operator")}[
+                spelling.name.split(".")[0]
+            ]
+            for part in spelling.name.split(".")[1:]:
+                found = found[part] if isinstance(found, dict) else getattr(found, part)
+            assert callable(found)
+
+
+def test_names_are_unique() -> None:
+    assert len({row.op for row in ROWS}) == len(ROWS)
+
+
+def test_reserved_names_are_those_of_nn_module() -> None:
+    real = {n for n in {*dir(nn.Module()), *vars(nn.Module())} if not (n.startswith("__") and n.endswith("__"))}
+    assert real <= MODULE_ATTRIBUTES
+
+
+def test_parameter_free_classes_have_no_state() -> None:
+    arguments = {
+        "AdaptiveAvgPool": (2,), "AdaptiveMaxPool": (2,), "AvgPool": (2,), "MaxPool": (2,), "MaxUnpool": (2,),
+        "LPPool": (2, 2), "ChannelShuffle": (2,), "CircularPad": (1,), "ConstantPad": (1, 0.0), "ReflectionPad": (1,),
+        "ReplicationPad": (1,), "ZeroPad": (1,), "Fold": (4, 2), "Unfold": (2,), "LocalResponseNorm": (2,),
+        "PixelShuffle": (2,), "PixelUnshuffle": (2,), "Threshold": (0.1, 0.2), "Unflatten": (1, (2, 2)),
+    }  # fmt: skip
+    for full in modules.PARAMETER_FREE:
+        name = full.rpartition(".")[2]
+        made = getattr(nn, name)(*arguments.get(re.sub(r"[123]d$", "", name), ()))
+        assert not list(made.parameters()) and not list(made.buffers()), name
+
+
+def test_every_class_of_torch_nn_is_known() -> None:
+    real = {f"torch.nn.{n}" for n, c in vars(nn).items() if inspect.isclass(c) and issubclass(c, nn.Module)}
+    assert real <= modules.NN_CLASSES
+
+
+@pytest.mark.parametrize("name", sorted(n for n in dir(torch.Tensor) if not n.startswith("_")))
+def test_attributes_of_tensors(name: str) -> None:
+    """A property's kind is what it gives; anything unlisted must give a tensor."""
+    if not isinstance(inspect.getattr_static(torch.Tensor, name), property | type(torch.Tensor.shape)):  # type: ignore[arg-type]
+        return
+    try:
+        value = getattr(torch.rand(2, 3), name)
+    except (RuntimeError, AttributeError):
+        return
+    kind = {bool: "number", int: "number", torch.Tensor: "tensor", torch.Size: "shape"}.get(type(value))
+    assert kind is None or tensors.attribute(name) == kind
+
+
+def test_constants_are_no_functions() -> None:
+    for name in ("float32", "bfloat16", "channels_last", "strided", "pi"):
+        assert tensors.is_constant(f"torch.{name}") and not callable(getattr(torch, name))
