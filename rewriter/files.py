@@ -8,7 +8,7 @@ import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rewriter.settings import Settings
 
@@ -40,7 +40,7 @@ def _walk(root: Path, settings: Settings) -> Iterator[Path]:
     yield from _walk_folder(root, settings, ignores)
 
 
-def _walk_folder(folder: Path, settings: Settings, ignores: list[tuple[Path, PathSpec]]) -> Iterator[Path]:
+def _walk_folder(folder: Path, settings: Settings, ignores: list[tuple[Path, PathSpec[Any]]]) -> Iterator[Path]:
     if settings.respect_gitignore and (own := _gitignore(folder)):
         ignores = [*ignores, own]
     try:
@@ -59,7 +59,7 @@ def _walk_folder(folder: Path, settings: Settings, ignores: list[tuple[Path, Pat
             yield entry
 
 
-def _gitignores_above(root: Path) -> Iterator[tuple[Path, PathSpec]]:
+def _gitignores_above(root: Path) -> Iterator[tuple[Path, PathSpec[Any]]]:
     """The .gitignore files between the repository's top and `root`, outermost first."""
     absolute = root.absolute()
     top = next((p for p in [absolute, *absolute.parents] if (p / ".git").exists()), None)
@@ -69,7 +69,7 @@ def _gitignores_above(root: Path) -> Iterator[tuple[Path, PathSpec]]:
                 yield own
 
 
-def _gitignore(folder: Path) -> tuple[Path, PathSpec] | None:
+def _gitignore(folder: Path) -> tuple[Path, PathSpec[Any]] | None:
     file = folder / ".gitignore"
     if not file.is_file():
         return None
@@ -79,14 +79,14 @@ def _gitignore(folder: Path) -> tuple[Path, PathSpec] | None:
     return folder.absolute(), PathSpec.from_lines("gitwildmatch", lines)
 
 
-def _is_ignored(entry: Path, is_folder: bool, ignores: list[tuple[Path, PathSpec]]) -> bool:
+def _is_ignored(entry: Path, is_folder: bool, ignores: list[tuple[Path, PathSpec[Any]]]) -> bool:
     """git's rule: the innermost file that speaks of the entry decides."""
     absolute = entry.absolute()
     for folder, spec in reversed(ignores):
         relative = absolute.relative_to(folder).as_posix() + ("/" if is_folder else "")
         verdict = spec.check_file(relative).include
         if verdict is not None:
-            return verdict
+            return bool(verdict)
     return False
 
 

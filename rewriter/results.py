@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -69,7 +69,12 @@ class FileResult:
     suppressed: tuple[Finding | Refusal, ...] = ()
     """Silenced by a comment or by per-file-ignores; not applied."""
     failure: Failure | None = None
-    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def items(self) -> list[Finding | Refusal]:
+        """Findings and refusals in the order of the source."""
+        found: list[Finding | Refusal] = [*self.findings, *self.refusals]
+        return sorted(found, key=lambda item: item.span)
 
     @property
     def changed(self) -> bool:

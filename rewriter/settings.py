@@ -123,7 +123,11 @@ def _checked(name: str, value: Any, where: str) -> Any:
         return tuple(value)
     if type(value) is not type(default):
         raise SettingsError(f"{where} should be a {type(default).__name__}, not {value!r}")
-    if name == "runtime_import" and not all(part.isidentifier() for part in value.split(".")):
+    if (
+        name == "runtime_import"
+        and isinstance(value, str)
+        and not all(part.isidentifier() for part in value.split("."))
+    ):
         raise SettingsError(f"{where} should be the dotted name of a package, not {value!r}")
     return value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
@@ -12,6 +13,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 from rewriter.emit.units import UnitChanges
 from rewriter.facts.source import Source
 from rewriter.rules.plan import Named
+from rewriter.torch_api.row import written_order
 
 # A call that fits is put on one line; a longer one stays broken as the author broke it.
 LINE_LENGTH = 100
@@ -54,8 +56,8 @@ class _Parsed:
         starts = [0, *(m.end() for m in _LINE.finditer(text))]
         wanted = {}
         for named in unit.changes:
-            node = named.change.site.node
-            wanted[type(node).__name__, source.start(node), source.end(node)] = named
+            site = named.change.site.node
+            wanted[type(site).__name__, source.start(site), source.end(site)] = named
         base = source.start(unit.unit)
         self.sites: dict[cst.CSTNode, _Placed] = {}
         for node, span in spans.items():
@@ -64,8 +66,8 @@ class _Parsed:
                     base + starts[p.line - 1] + p.column - (len(self.opening) if p.line == 1 else 0)
                     for p in (span.start, span.end)
                 )
-                if named := wanted.get((_AST_NAMES[type(node)], begin, end)):
-                    self.sites[node] = _Placed(named, _glued(source.text, begin))
+                if found := wanted.get((_AST_NAMES[type(node)], begin, end)):
+                    self.sites[node] = _Placed(found, _glued(source.text, begin))
         assert len(self.sites) == len(wanted), "a site is not where it was"
 
     def render(self, collapse: bool) -> str:
@@ -127,7 +129,7 @@ class _ToCalls(cst.CSTTransformer):
             return cst.Assign(
                 targets=[target], value=self._call(placed, pieces, None), semicolon=updated_node.semicolon
             )
-        assert isinstance(updated_node, Site)
+        assert isinstance(updated_node, cst.BaseExpression)
         pieces = _pieces(node, updated_node)
         call = self._call(placed, pieces, updated_node if isinstance(updated_node, cst.Call) else None)
         if isinstance(updated_node, cst.Call) or placed.glued:
@@ -150,7 +152,7 @@ class _ToCalls(cst.CSTTransformer):
         value = piece.value
         if value.lpar and not isinstance(value, _BRACKETED):
             value = value.with_changes(lpar=[], rpar=[])
-        star = "**" if keyword == "**" else "*" if starred else ""
+        star: Literal["", "*", "**"] = "**" if keyword == "**" else "*" if starred else ""
         name = cst.Name(keyword) if keyword and keyword != "**" else None
         equal = (
             cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace("")) if name else cst.MaybeSentinel.DEFAULT
@@ -189,8 +191,7 @@ def _pieces(node: ast.AST, updated: cst.CSTNode) -> dict[int, _Piece]:
     found = {}
     if isinstance(node.func, ast.Attribute) and isinstance(updated.func, cst.Attribute):
         found[id(node.func.value)] = _Piece(updated.func.value)
-    written = sorted([*node.args, *node.keywords], key=lambda a: (a.lineno, a.col_offset))
-    for argument, new in zip(written, updated.args, strict=True):
+    for argument, new in zip(written_order(node), updated.args, strict=True):
         value = argument.value if isinstance(argument, ast.keyword) else argument
         found[id(value)] = _Piece(new.value, new.comma)
         if isinstance(value, ast.List | ast.Tuple) and isinstance(new.value, cst.List | cst.Tuple):
@@ -201,7 +202,8 @@ def _pieces(node: ast.AST, updated: cst.CSTNode) -> dict[int, _Piece]:
 
 def _comma_from(operator: cst.BaseBinaryOp) -> cst.Comma:
     """A comma in place of an operator, with the line break and comment that stood around it."""
-    for whitespace in (operator.whitespace_before, operator.whitespace_after):
+    for name in ("whitespace_before", "whitespace_after"):
+        whitespace = getattr(operator, name)
         if isinstance(whitespace, cst.ParenthesizedWhitespace):
             return cst.Comma(whitespace_after=whitespace)
     return _COMMA

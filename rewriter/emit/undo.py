@@ -1,6 +1,6 @@
 """Proves a rewrite: undoing the declared changes in the new text gives the old text's syntax tree.
 
-Both trees are brought to a common form. In the old one each declared site becomes `__site__(name, operation, arguments by
+Both trees are brought to a common form. In the old one each declared site becomes `__site__(name, arguments by
 parameter)`; in the new one each call of a declared attribute becomes the same, from what the call and the `__init__`
 line say; then declared lines are taken out. Nothing of how the new text was made is used here.
 """
@@ -24,7 +24,7 @@ def undoes(old_text: str, new_text: str, plans: Iterable[tuple[Class, list[Named
     by_class = {cls.node.lineno: (cls, changes) for cls, changes in plans if changes}
     sites = {_key(n.change.site.node): n for _, changes in by_class.values() for n in changes}
     marked = _MarkOld(sites)
-    old = marked.visit(old)
+    marked.visit(old)
     if len(marked.found) != len(sites):
         return "a declared site is missing from the original"
     ordered = [c for c in ast.walk(ast.parse(old_text)) if isinstance(c, ast.ClassDef)]
@@ -77,12 +77,13 @@ def _old_arguments(change: Change, node: ast.AST) -> dict[str, ast.expr | None]:
         return _as_written(node)
     spelling = change.site.candidates[0][1]
     positional: list[ast.expr]
+    keywords: list[ast.keyword] = []
     if isinstance(node, ast.BinOp):
-        positional, keywords = [node.left, node.right], []
+        positional = [node.left, node.right]
     elif isinstance(node, ast.AugAssign):
-        positional, keywords = [_load(node.target), node.value], []
+        positional = [_load(node.target), node.value]
     elif isinstance(node, ast.UnaryOp):
-        positional, keywords = [node.operand], []
+        positional = [node.operand]
     else:
         assert isinstance(node, ast.Call)
         method = spelling.name.startswith("torch.Tensor.") and isinstance(node.func, ast.Attribute)

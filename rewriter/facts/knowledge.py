@@ -13,7 +13,7 @@ from rewriter.facts.interpreter.statements import Interpreter
 from rewriter.facts.project import Class, Function, Project
 from rewriter.facts.values import Kind, Value
 
-# An argument found to be no tensor changes what others may be; more rounds than this have not been seen to add anything.
+# An argument found to be no tensor changes what others may be; more rounds have not been seen to add anything.
 MAX_ROUNDS = 4
 
 

@@ -14,7 +14,7 @@ from itertools import accumulate
 
 from rewriter.results import Failure, Span
 
-# The line ends of Python's own tokenizer. str.splitlines knows more (form feed, U+2028), which are no line ends to Python.
+# The line ends of Python's own tokenizer; str.splitlines knows more (form feed, U+2028).
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import enum
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 
 class Kind(enum.Enum):
@@ -122,29 +122,22 @@ def join_all(values: Iterable[Value]) -> Value:
     return result
 
 
+_SIMPLE = {
+    **dict.fromkeys(["int", "float", "bool", "complex"], NUMBER),
+    **dict.fromkeys(["str", "bytes"], STRING),
+    **dict.fromkeys(["torch.dtype", "torch.device", "torch.Generator"], OTHER),
+    **dict.fromkeys(["list", "tuple"], sequence()),
+    "dict": DICT,
+    "torch.Size": SHAPE,
+    "torch.nn.Module": of(Kind.MODULE),
+}
+
+
 @dataclass(frozen=True)
 class _Annotations:
     """Reads type annotations; `full_name` resolves names as the annotated file does."""
 
     full_name: Callable[[ast.expr], str | None]
-    simple: dict[str, Value] = field(
-        default_factory=lambda: {
-            "int": NUMBER,
-            "float": NUMBER,
-            "bool": NUMBER,
-            "complex": NUMBER,
-            "str": STRING,
-            "bytes": STRING,
-            "torch.Size": SHAPE,
-            "torch.dtype": OTHER,
-            "torch.device": OTHER,
-            "torch.Generator": OTHER,
-            "list": sequence(),
-            "tuple": sequence(),
-            "dict": DICT,
-            "torch.nn.Module": of(Kind.MODULE),
-        }  # fmt: skip
-    )
 
     def read(self, node: ast.expr) -> Value:
         if isinstance(node, ast.Constant):
@@ -158,7 +151,7 @@ class _Annotations:
             return TENSOR
         if name in ("torch.nn.Parameter", "torch.nn.parameter.Parameter", "torch.nn.Buffer"):
             return TENSOR
-        return self.simple.get(name, UNKNOWN)
+        return _SIMPLE.get(name, UNKNOWN)
 
     def _name(self, node: ast.expr) -> str:
         name = self.full_name(node) or ast.unparse(node)

@@ -14,7 +14,7 @@ def lines(results: Sequence[FileResult]) -> Iterator[str]:
         if result.failure is not None:
             failure = result.failure
             yield _line("error", path, failure.span or Span(1, 0, 1, 0), failure.kind, failure.message)
-        for item in (*result.findings, *result.refusals):
+        for item in result.items:
             level = "notice" if isinstance(item, Refusal) else "warning"
             yield _line(level, path, item.span, item.code, item.message)
 

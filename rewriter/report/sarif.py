@@ -32,7 +32,7 @@ def dumps(results: Sequence[FileResult]) -> str:
 
 def _results(result: FileResult) -> Iterator[dict[str, Any]]:
     uri = shown_path(result.path).replace("\\", "/")
-    for item in (*result.findings, *result.refusals):
+    for item in result.items:
         level = "note" if isinstance(item, Refusal) else "warning"
         yield {"ruleId": item.code, **_body(level, item.message, uri, item.span)}
     if result.failure is not None:

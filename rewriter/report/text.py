@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rewriter.report.summary import Summary, plural
-from rewriter.results import FileResult, Finding, Refusal, Safety, Span
+from rewriter.results import FileResult, Refusal, Safety, Span
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,7 @@ def lines(results: Sequence[FileResult], style: Style, verbose: bool, written: b
         if result.failure is not None:
             span = result.failure.span or Span(1, 0, 1, 0)
             yield f"{_place(path, span, style)} {style.code('error')} {result.failure.kind}: {result.failure.message}"
-        items: list[Finding | Refusal] = sorted([*result.findings, *result.refusals], key=lambda i: i.span)
-        for item in items:
+        for item in result.items:
             if isinstance(item, Refusal):
                 yield f"{_place(path, item.span, style)} {style.dim(item.code)} left: {item.message}"
                 if verbose:

@@ -1,6 +1,7 @@
 """Arithmetic on tensors becomes a module.
 
-`+`, `-`, `*`, `/`, `//`, `%`, `**`, their torch functions and their Tensor methods compute new values, and an integer network
+`+`, `-`, `*`, `/`, `//`, `%`, `**`, their torch functions and their Tensor methods compute new
+values, and an integer network
 needs a scale for each of them. As operators they are invisible to a quantizer that works on modules.
 
 ```python
@@ -30,7 +31,8 @@ class Block(nn.Module):
         return out
 ```
 
-**Safety.** The module runs the same operator on the same operands. `+=` stays in place: whoever else holds the tensor sees the change,
+**Safety.** The module runs the same operator on the same operands. `+=` stays in place: whoever
+else holds the tensor sees the change,
 as before. Numbers, shapes, lists and strings are left alone.
 """
 

@@ -1,6 +1,7 @@
 """Elementwise mathematics becomes a module.
 
-`exp`, `sqrt`, `clamp`, `where`, `masked_fill` and their kind change values. In an integer network each becomes a table or a
+`exp`, `sqrt`, `clamp`, `where`, `masked_fill` and their kind change values. In an integer network
+each becomes a table or a
 float island, and somebody has to know where.
 
 ```python
@@ -21,7 +22,8 @@ class Block(nn.Module):
         return self.clamp(x)
 ```
 
-**Safety.** Constant arguments move to the constructor; whatever is known only at the call is passed there. Methods that end in `_`
+**Safety.** Constant arguments move to the constructor; whatever is known only at the call is passed
+there. Methods that end in `_`
 become modules with `inplace=True`.
 """
 

@@ -1,6 +1,7 @@
 """Functions of torch.nn.functional become modules.
 
-`F.relu` does what `nn.ReLU` does, but only the module can be found, fused and replaced. The torch.nn module is used where it
+`F.relu` does what `nn.ReLU` does, but only the module can be found, fused and replaced. The
+torch.nn module is used where it
 means the same; else a class of `runtime.modules` calls the function.
 
 ```python
@@ -24,8 +25,10 @@ class Block(nn.Module):
         return self.dropout(x)
 ```
 
-**Safety.** `F.dropout` draws numbers in eval as well unless it is told `training=self.training`; only then nn.Dropout takes its place.
-Weights that are passed to a function (`F.linear(x, self.weight)`) stay where they are and are passed to the module.
+**Safety.** `F.dropout` draws numbers in eval as well unless it is told `training=self.training`;
+only then nn.Dropout takes its place.
+Weights that are passed to a function (`F.linear(x, self.weight)`) stay where they are and are
+passed to the module.
 Losses are left alone.
 """
 

@@ -1,6 +1,7 @@
 """Joining and splitting tensors becomes a module.
 
-`torch.cat` and `torch.stack` bring tensors with different scales together: the quantizer has to align them, so it has to see
+`torch.cat` and `torch.stack` bring tensors with different scales together: the quantizer has to
+align them, so it has to see
 the place.
 
 ```python

@@ -1,6 +1,7 @@
 """Products of matrices become modules.
 
-`@`, `torch.matmul`, `torch.bmm`, `torch.einsum` and their kind are where attention spends its time; both operands are
+`@`, `torch.matmul`, `torch.bmm`, `torch.einsum` and their kind are where attention spends its time;
+both operands are
 activations, and each needs a scale of its own.
 
 ```python

@@ -14,7 +14,7 @@ from rewriter.results import Refusal
 from rewriter.rules.change import Change, Fixed, Given, Make
 from rewriter.rules.constants import is_constant
 from rewriter.rules.refusals import refuse
-from rewriter.torch_api.row import Argument, Row, Spelling, bind
+from rewriter.torch_api.row import Argument, Row, Spelling, bind, written_order
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,9 @@ class Context:
 
 def decide(site: Site, context: Context) -> Change | Refusal:
     """The change that gives the operation a module of its own, or why there is none."""
-    pairs = site.candidates
-    if len(pairs) > 1 and (pairs := _same_module(site, pairs)) is None:
+    if len({row.flexible_target for row, _ in site.candidates}) > 1:
         return refuse("RW906", site, f"{describe(site)} may mean several operations, which differ by their arguments")
-    row, spelling = pairs[0]
+    row, spelling = site.candidates[0]
     arguments = _arguments(site, spelling)
     if arguments is None:
         return _verbatim(site, row, context)
@@ -53,14 +52,6 @@ def describe(site: Site) -> str:
     if spelling.startswith("torch.Tensor."):
         return f"`.{spelling.removeprefix('torch.Tensor.')}()`"
     return f"`{ast.unparse(node.func)}()`"
-
-
-def _same_module(site: Site, pairs: tuple[tuple[Row, Spelling], ...]) -> tuple[tuple[Row, Spelling], ...] | None:
-    """Overloads that end in one flexible module are one operation."""
-    targets = {row.flexible_target for row, _ in pairs}
-    if len(targets) > 1:
-        return None
-    return pairs
 
 
 def _arguments(site: Site, spelling: Spelling) -> tuple[Argument, ...] | None:
@@ -90,9 +81,8 @@ def _verbatim(site: Site, row: Row, context: Context) -> Change | Refusal:
         return refuse("RW906", site, f"{describe(site)} takes arguments that are known only when it runs")
     spelling = site.candidates[0][1]
     fixed = (Fixed("inplace", True, True),) if spelling.inplace else ()
-    ordered = sorted([*node.args, *node.keywords], key=lambda a: (a.lineno, a.col_offset))
     given = [Given(r) for r in _receiver(node, spelling)]
-    given += [Given(a.value, a.arg) if isinstance(a, ast.keyword) else Given(a) for a in ordered]
+    given += [Given(a.value, a.arg) if isinstance(a, ast.keyword) else Given(a) for a in written_order(node)]
     return Change(
         row.code,
         site,

@@ -1,6 +1,7 @@
 """Reductions become modules.
 
-`mean`, `sum`, `max`, `norm` and their kind give values with another range than their input, and so with another scale.
+`mean`, `sum`, `max`, `norm` and their kind give values with another range than their input, and so
+with another scale.
 
 ```python
 class Block(nn.Module):

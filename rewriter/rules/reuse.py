@@ -50,6 +50,7 @@ from rewriter.rules.operations import Context
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
 from rewriter.torch_api import modules
+from rewriter.torch_api.row import written_order
 
 RULE = described("RW201", "reused-module", __doc__)
 
@@ -96,8 +97,9 @@ def _again(site: Site, context: Context) -> Change | Refusal:
     node = site.node
     assert isinstance(node, ast.Call)
     make = MakeAgain(site.attribute, statement.value, statement)
-    ordered = sorted([*node.args, *node.keywords], key=lambda a: (a.lineno, a.col_offset))
-    given = tuple(Given(a.value, a.arg or "**") if isinstance(a, ast.keyword) else Given(a) for a in ordered)
+    given = tuple(
+        Given(a.value, a.arg or "**") if isinstance(a, ast.keyword) else Given(a) for a in written_order(node)
+    )
     return Change(RULE.code, site, context.place, site.attribute, make, given, f"`self.{site.attribute}()` again")
 
 

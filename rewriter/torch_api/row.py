@@ -141,3 +141,9 @@ def bind(spelling: Spelling, positional: list[ast.expr], keywords: list[ast.keyw
     if any(p.required and p.name not in taken for p in parameters):
         return None
     return tuple(bound)
+
+
+def written_order(call: ast.Call) -> list[ast.expr | ast.keyword]:
+    """The arguments of a call as they stand in the source."""
+    arguments: list[ast.expr | ast.keyword] = [*call.args, *call.keywords]
+    return sorted(arguments, key=lambda a: (a.lineno, a.col_offset))

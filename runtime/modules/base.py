@@ -23,13 +23,15 @@ class Operation(nn.Module):
     def __init__(self, *positional: Any, **fixed: Any) -> None:
         super().__init__()
         if len(positional) > len(self.takes):
-            raise TypeError(f"{self._get_name()} takes {self._accepted()}, but {len(positional)} arguments were given")
+            raise TypeError(
+                f"{type(self).__name__} takes {self._accepted()}, but {len(positional)} arguments were given"
+            )
         self.fixed = dict(zip(self.takes, positional, strict=False))
         for name, value in fixed.items():
             if name not in self.takes:
-                raise TypeError(f"{self._get_name()} takes {self._accepted()}, not {name!r}")
+                raise TypeError(f"{type(self).__name__} takes {self._accepted()}, not {name!r}")
             if name in self.fixed:
-                raise TypeError(f"{self._get_name()} was given {name!r} twice")
+                raise TypeError(f"{type(self).__name__} was given {name!r} twice")
             self.fixed[name] = value
 
     def _accepted(self) -> str:

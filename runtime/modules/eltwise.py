@@ -21,13 +21,13 @@ class Eltwise(InplaceOperation):
 
     symbol: ClassVar[Callable[[Any, Any], Any]]
     symbol_: ClassVar[Callable[[Any, Any], Any]]
-    takes = ("inplace",)
+    takes: ClassVar[tuple[str, ...]] = ("inplace",)
 
     def forward(self, *operands: Any, **given: Any) -> Any:
         if self.fixed or given:
             return super().forward(*operands, **given)
         if len(operands) < 2:
-            raise TypeError(f"{self._get_name()} expects two operands or more, got {len(operands)}")
+            raise TypeError(f"{type(self).__name__} expects two operands or more, got {len(operands)}")
         return reduce(type(self).symbol_ if self.inplace else type(self).symbol, operands)
 
 
