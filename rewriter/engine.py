@@ -11,6 +11,7 @@ from rewriter.facts.project import Class, File, Project
 from rewriter.facts.source import Source, SourceError
 from rewriter.results import Failure, FileResult, Finding, Refusal, Safety
 from rewriter.rules.change import Change, Make
+from rewriter.rules.listing import ALL, UNUSED
 from rewriter.rules.operations import describe
 from rewriter.rules.plan import ClassPlan, Planner
 from rewriter.rules.refusals import refuse
@@ -133,13 +134,22 @@ class _Rewrite:
         else:
             self.refusals.append(refusal)
 
+    def _unused(self) -> list[Refusal]:
+        """Suppressions that silence nothing, unless this run did not look for what they speak of."""
+        selected = [rule.code for rule in ALL if self.settings.selects(rule.code, self.file.path)]
+        return [
+            Refusal(UNUSED.code, f"`{text}` silences nothing", span, "take the comment out")
+            for span, text in self.suppressions.unused(selected)
+            if self.settings.selects(UNUSED.code, self.file.path)
+        ]
+
     def _report(self, before: bytes, after: bytes) -> FileResult:
         return FileResult(
             self.path,
             before,
             after,
             findings=tuple(sorted(self.findings, key=lambda f: f.span)),
-            refusals=tuple(sorted(self.refusals, key=lambda r: r.span)),
+            refusals=tuple(sorted([*self.refusals, *self._unused()], key=lambda r: r.span)),
             suppressed=tuple(self.suppressed),
         )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,8 +42,11 @@ def rewrite_unit(source: Source, unit: UnitChanges) -> str | None:
 
 
 def _comments(text: str) -> list[str]:
-    """Comments, near enough: a `#` in a string counts too, but is kept or moved like any other text."""
-    return sorted(re.findall(r"#[^\r\n]*", text))
+    """The comments of a unit, in any order. Brackets around it let an expression run over several lines."""
+    if "#" not in text:
+        return []
+    tokens = tokenize.generate_tokens(io.StringIO(f"({text}\n)", newline="").readline)
+    return sorted(token.string for token in tokens if token.type == tokenize.COMMENT)
 
 
 class _Parsed:

@@ -7,8 +7,11 @@ rebound as a plain variable, has none.
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from rewriter.torch_api.catalogue import by_spelling
 
 # Names under which torch offers the same object again.
 _SAME = (
@@ -85,9 +88,17 @@ class Names:
         """The one full name that `name` stands for at module level; None when unbound, unknown or in dispute."""
         found = self.bindings.get(name)
         if found is None:
-            return None
+            return self._starred(name)
         meanings = {canonical(full) for full in found}
         return next(iter(meanings)) or None if len(meanings) == 1 else None
+
+    def _starred(self, name: str) -> str | None:
+        """The meaning that a star import of one of torch's modules gives; None where another one may give it, too."""
+        if len(self.stars) == 1 and self.stars[0].startswith("torch"):
+            full = f"{self.stars[0]}.{name}"
+            if by_spelling(full) or (full.startswith("torch.nn.") and name[:1].isupper() and not hasattr(builtins, name)):
+                return full
+        return None
 
     def full_name(self, expression: ast.expr, shadowed: frozenset[str] | set[str] = frozenset()) -> str | None:
         """`nn.functional.relu` -> `torch.nn.functional.relu`; None where a local name stands in the way."""

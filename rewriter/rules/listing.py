@@ -16,4 +16,10 @@ RULES: tuple[Rule, ...] = (
     reuse.RULE,
 )
 
-ALL: tuple[Rule, ...] = (*RULES, *REASONS)
+UNUSED = Rule(
+    "RW990",
+    "unused-suppression",
+    "A suppression comment silences nothing.\n\nThe code that it spoke of is gone, or was never there. Take it out.",
+)
+
+ALL: tuple[Rule, ...] = (*RULES, *REASONS, UNUSED)

@@ -33,6 +33,8 @@ def decide(site: Site, context: Context) -> Change | Refusal:
     if len({row.flexible_target for row, _ in site.candidates}) > 1:
         return refuse("RW906", site, f"{describe(site)} may mean several operations, which differ by their arguments")
     row, spelling = site.candidates[0]
+    if isinstance(site.node, ast.AugAssign) and not _reads_alike(site.node.target):
+        return refuse("RW907", site, f"the target of {describe(site)} would be evaluated twice")
     arguments = _arguments(site, spelling)
     if arguments is None:
         return _verbatim(site, row, context)
@@ -52,6 +54,13 @@ def describe(site: Site) -> str:
     if spelling.startswith("torch.Tensor."):
         return f"`.{spelling.removeprefix('torch.Tensor.')}()`"
     return f"`{ast.unparse(node.func)}()`"
+
+
+def _reads_alike(target: ast.expr) -> bool:
+    """Evaluating the target a second time does nothing and gives the same: names, attributes, plain indices."""
+    plain = ast.Name | ast.Attribute | ast.Subscript | ast.Slice | ast.Tuple | ast.Constant | ast.UnaryOp | ast.BinOp
+    marks = ast.expr_context | ast.operator | ast.unaryop
+    return all(isinstance(node, plain | marks) for node in ast.walk(target))
 
 
 def _arguments(site: Site, spelling: Spelling) -> tuple[Argument, ...] | None:

@@ -111,7 +111,8 @@ class Calls(Expressions):
         for _, bindings in fitting[:1]:
             self._demand_constants(bindings, found[0][0])
         exact = tuple(pair for pair, bindings in fitting if self._kinds_agree(pair[1], bindings, arguments))
-        return exact or tuple(pair for pair, _ in fitting) or found
+        hidden = any(isinstance(a, ast.Starred) for a in node.args) or any(k.arg is None for k in node.keywords)
+        return exact or tuple(pair for pair, _ in fitting) or (found if hidden else ())
 
     def _demand_constants(self, bindings: tuple[Argument, ...], row: Row) -> None:
         """Parameters that are no operands take numbers: an assumed argument given there is one."""

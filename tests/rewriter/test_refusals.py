@@ -1,0 +1,148 @@
+"""What is left alone, and what is said about it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.rewriter.executed import HEADER, rewritten
+
+NUMBERS = '''
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.width = 4
+
+    def forward(self, x: Tensor, n: int = 2, names=("a",), scale: float = 1.0):
+        b, c, h, w = x.shape
+        area = h * w // n + 1
+        size = x.shape[2:] + (area,)
+        text = "a" + "b" * n
+        items = [x] + [x] * 2
+        items += [x]
+        total = len(items) - x.size(0) ** 2 + x.dim() % 2
+        self.width -= 1
+        return x.view(b, c, -1)[:, : c // 2], size, text, total, -n, scale * 2
+'''
+
+
+def test_numbers_shapes_lists_and_strings_are_never_touched() -> None:
+    result = rewritten(HEADER + NUMBERS)
+    assert not result.findings and not result.refusals and not result.changed
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "return x.view(-1)",
+        "return x.permute(0, 2, 1).contiguous()",
+        "return x[:, 0].unsqueeze(1).expand(-1, 2)",
+        "return x.reshape(2, -1).transpose(0, 1).flatten(1)",
+        "return torch.flatten(x, 1)",
+        "return x.detach().clone()",
+        "return F.cross_entropy(x, x)",
+        "return F.mse_loss(x, x)",
+        "return torch.where(x)[0]",
+        "return x.to(torch.float32)",
+        "return super().forward(x)",
+    ],
+)
+def test_value_preserving_work_and_losses_are_left_without_a_word(statement: str) -> None:
+    result = rewritten(f"{HEADER}\nclass Net(nn.Module):\n    def forward(self, x):\n        {statement}\n")
+    assert not result.changed and not result.findings and not result.refusals
+
+
+def in_forward(*lines: str, before: str = "") -> str:
+    body = "".join(f"        {line}\n" for line in lines)
+    return f"{HEADER}{before}\nclass Net(nn.Module):\n    def forward(self, x):\n{body}"
+
+
+REFUSED = {
+    "RW901 unknown value": ("RW901", in_forward("return third_party(x) + 1", before="from elsewhere import third_party\n")),
+    "RW902 loop": ("RW902", in_forward("for i in range(3):", "    x = x + i", "return x")),
+    "RW902 comprehension": ("RW902", in_forward("return [x + i for i in range(3)]")),
+    "RW902 while": ("RW902", in_forward("while x.sum() > 0:", "    x = x - 1", "return x")),
+    "RW902 helper": (
+        "RW902",
+        in_forward("return self.half(self.half(x))") + "\n    def half(self, x):\n        return x / 2\n",
+    ),
+    "RW903 function": ("RW903", in_forward("return double(x)", before="\ndef double(x):\n    return x * 2\n\n")),
+    "RW904 no super": (
+        "RW904",
+        f"{HEADER}\nclass Net(nn.Module):\n    def __init__(self):\n        nn.Module.setup(self)\n\n"
+        "    def forward(self, x):\n        return x + 1\n",
+    ),
+    "RW904 subclass": (
+        "RW904",
+        in_forward("return x + 1") + "\n\nclass Sub(Net):\n    def __init__(self):\n        self.a = 1\n",
+    ),
+    "RW904 children": ("RW904", in_forward("for c in self.children():", "    pass", "return x + 1")),
+    "RW905 container": (
+        "RW905",
+        f"{HEADER}\nclass Net(nn.Sequential):\n    def forward(self, x):\n        return super().forward(x) + x\n",
+    ),
+    "RW906 kwargs": ("RW906", in_forward("options = {}", "return F.interpolate(x, **options)")),
+    "RW907 target": ("RW907", in_forward("xs = [x]", "xs[xs.index(x)] += x", "return xs")),
+    "RW908 lambda": ("RW908", in_forward("return (lambda: x + 1)()")),
+    "RW909 parameters": (
+        "RW909",
+        f"{HEADER}\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.norm = nn.BatchNorm2d(4)\n\n    def forward(self, x):\n        return self.norm(self.norm(x))\n",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name: str) -> None:
+    code, source = REFUSED[name]
+    result = rewritten(source)
+    assert not result.changed
+    assert {r.code for r in result.refusals} == {code}, result.refusals
+    refusal = result.refusals[0]
+    assert refusal.advice and refusal.span.line > HEADER.count("\n")
+
+
+def test_a_base_out_of_sight_makes_a_change_unsafe() -> None:
+    source = (
+        f"{HEADER}from elsewhere import Base\n\nclass Net(Base):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.conv = nn.Conv2d(4, 4, 1)\n\n    def forward(self, x):\n        return self.conv(x) + x\n"
+    )
+    result = rewritten(source)
+    assert not result.changed and "Base is out of sight" in result.findings[0].why_unsafe
+    assert "self.add(self.conv(x), x)" in rewritten(source, unsafe_fixes=True).after.decode()
+
+
+def test_a_lost_comment_is_a_reason_not_to_write() -> None:
+    result = rewritten(in_forward("return (  # why", "    x", "    + 1)"))
+    assert not result.changed and [r.code for r in result.refusals] == ["RW907"]
+
+
+def test_names_in_dispute_have_no_meaning() -> None:
+    before = "try:\n    from fast import relu\nexcept ImportError:\n    from torch import relu\n"
+    result = rewritten(in_forward("return relu(x)", before=before))
+    assert not result.changed
+
+
+def test_shadowed_names_have_no_meaning() -> None:
+    result = rewritten(in_forward("torch = make()", "return torch.relu(x)"))
+    assert not result.changed
+
+
+def test_suppression_by_comment() -> None:
+    source = in_forward("y = x + 1  # rewriter: ignore[RW101]", "return y * 2  # rewriter: ignore", "# rewriter: ignore")
+    result = rewritten(source)
+    assert not result.changed and [s.code for s in result.suppressed] == ["RW101", "RW101"]
+    assert [r.code for r in result.refusals] == ["RW990"]  # the last comment silences nothing
+
+
+def test_suppression_of_a_file_and_by_prefix() -> None:
+    source = in_forward("return F.relu(x) + 1")
+    assert not rewritten("# rewriter: ignore-file\n" + source).changed
+    partly = rewritten("# rewriter: ignore-file[RW106]\n" + source)
+    assert [f.code for f in partly.findings] == ["RW101"]
+    assert rewritten(source.replace("F.relu(x)", 'F.relu(x) * len("# rewriter: ignore")')).changed
+
+
+def test_select_and_ignore() -> None:
+    source = in_forward("return F.relu(x) + 1")
+    assert [f.code for f in rewritten(source, select=("RW106",)).findings] == ["RW106"]
+    assert [f.code for f in rewritten(source, ignore=("RW106",)).findings] == ["RW101"]

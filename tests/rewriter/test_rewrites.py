@@ -1,0 +1,185 @@
+"""What rewriting does to code that runs once in a forward; every case is executed before and after."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.rewriter.executed import HEADER, check, rewritten
+
+X = torch.randn(2, 4, 6, 6)
+
+
+def net(body: str, init: str = "", arguments: str = "x") -> str:
+    lines = ["class Net(nn.Module):"]
+    if init:
+        lines += ["    def __init__(self):", "        super().__init__()", *(f"        {line}" for line in init.split("\n"))]
+        lines.append("")
+    lines += [f"    def forward(self, {arguments}):", *(f"        {line}" for line in body.split("\n"))]
+    return "\n".join(lines) + "\n"
+
+
+def test_nested_operators_are_numbered_in_evaluation_order() -> None:
+    after = check(net("return x + x * 2 - (x + 1)"), X)
+    assert "return self.sub(self.add(x, self.mul(x, 2)), self.add2(x, 1))" in after
+    made = [line.split(" = ")[0].strip() for line in after.splitlines() if " = runtime.modules." in line]
+    assert made == ["self.mul", "self.add", "self.add2", "self.sub"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("return F.relu(x)", "self.relu = nn.ReLU()"),
+        ("return torch.relu(x)", "self.relu = nn.ReLU()"),
+        ("return x.relu()", "self.relu = nn.ReLU()"),
+        ("return (x * 1).relu_()", "self.relu = nn.ReLU(inplace=True)"),
+        ("return torch.relu_(x * 1)", "self.relu = nn.ReLU(inplace=True)"),
+        ("return F.relu(x, inplace=False)", "self.relu = nn.ReLU(inplace=False)"),
+        ("return F.max_pool2d(x, 2, 2)", "self.max_pool = nn.MaxPool2d(2, 2)"),
+        ("return F.max_pool2d(x, 2, return_indices=True)", "self.max_pool = nn.MaxPool2d(2, return_indices=True)"),
+        ("return F.softmax(x, -1)", "self.softmax = nn.Softmax(dim=-1)"),
+        ("return F.softmax(x, 1, dtype=torch.float64)", "runtime.modules.FunctionalSoftmax(dim=1, dtype=torch.float64)"),
+        ("return torch.cat((x, x), 1)", "self.concat = runtime.modules.Concat(dim=1)"),
+        ("return x.mean([2, 3])", "self.mean = runtime.modules.Mean(dim=[2, 3])"),
+        ("return x.mean(axis=1)", "self.mean = runtime.modules.Mean(dim=1)"),
+        ("return F.dropout(x, 0.5, self.training)", "self.dropout = nn.Dropout(0.5)"),
+        ("return F.dropout(x, training=self.training)", "self.dropout = nn.Dropout()"),
+        ("return F.dropout(x, 0.2)", "self.dropout = runtime.modules.FunctionalDropout(p=0.2)"),
+        ("return F.dropout(x, training=True)", "self.dropout = runtime.modules.FunctionalDropout(training=True)"),
+        ("return F.dropout(x, training=False)", "self.dropout = runtime.modules.FunctionalDropout(training=False)"),
+        ("return F.dropout2d(x, 0.2, self.training, True)", "self.dropout = nn.Dropout2d(0.2, inplace=True)"),
+        ("return torch.add(x, x, alpha=2)", "self.add = runtime.modules.EltWiseAdd(alpha=2)"),
+        ("return 1 - x", "return self.sub(1, x)"),
+        ("return -x", "return self.neg(x)"),
+        ("return abs(x)", "return self.abs(x)"),
+        ("return sum([x, x])", "return self.sum([x, x])"),
+    ],
+)  # fmt: skip
+def test_one_operation(before: str, after: str) -> None:
+    assert after in check(net(before), X)
+
+
+def test_inplace_addition_is_seen_by_aliases() -> None:
+    after = check(net("y = x * 1\nz = y\ny += x\nreturn z, y"), X)
+    assert "y = self.add(y, x)" in after and "EltWiseAdd(inplace=True)" in after
+
+
+def test_arguments_known_only_at_the_call_are_passed_there() -> None:
+    after = check(net("return F.interpolate(F.max_pool2d(x, 2), size=x.shape[2:], mode='nearest')"), X)
+    assert "self.interpolate(self.max_pool(x), size=x.shape[2:])" in after
+    assert "runtime.modules.Interpolate(mode='nearest')" in after
+
+
+def test_functions_fed_with_own_parameters() -> None:
+    init = "self.weight = nn.Parameter(torch.ones(6))\nself.bias = nn.Parameter(torch.zeros(6))"
+    after = check(net("return F.layer_norm(x, (6,), self.weight, self.bias, 1e-5)", init), X)
+    assert "self.layer_norm(x, weight=self.weight, bias=self.bias)" in after
+    after = check(net("return F.linear(x, self.lin.weight, self.lin.bias)", "self.lin = nn.Linear(6, 3)"), X)
+    assert "self.linear(x, self.lin.weight, self.lin.bias)" in after
+
+
+def test_reused_module_gets_an_instance_for_each_call() -> None:
+    after = check(net("return self.act(self.act(x) + self.act(-x))", "self.act = nn.LeakyReLU(0.2)"), X)
+    assert "self.act3(self.add(self.act(x), self.act2(self.neg(x))))" in after
+    assert after.count("nn.LeakyReLU(0.2)") == 3
+
+
+def test_branches_share_an_instance() -> None:
+    body = "if x.sum() > 0:\n    x = self.act(x)\nelse:\n    x = self.act(x)\nreturn self.act(x)"
+    after = check(net(body, "self.act = nn.ReLU()"), X)
+    assert after.count("self.act(x)") == 2 and after.count("self.act2(x)") == 1
+
+
+def test_names_avoid_what_is_taken() -> None:
+    body = "return F.relu(x) + self.add"
+    after = check(net(body, "self.add = 3\nself.register_buffer('relu', torch.ones(1))"), X)
+    assert "self.relu2 = nn.ReLU()" in after and "self.add2(self.relu2(x), self.add)" in after
+
+
+def test_bases_and_subclasses_do_not_share_names() -> None:
+    source = net("return x + 1") + "\n\nclass Sub(Net):\n    def forward(self, x):\n        return super().forward(x) + 2\n"
+    after = check(source, X, name="Sub")
+    assert "self.add2(super().forward(x), 2)" in after
+
+
+def test_helper_methods_called_once() -> None:
+    source = net("return self.helper(x) * 2") + "\n    def helper(self, y):\n        return F.relu(y)\n"
+    assert "return self.relu(y)" in check(source, X)
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "from torch.nn.functional import relu as act",
+        "import torch.nn.functional\nact = torch.nn.functional.relu",
+        "from torch import relu as act",
+        "from torch.nn import functional\nact = functional.relu",
+        "from torch.nn.functional import *\nact = relu",
+    ],
+)
+def test_names_through_any_import(imports: str) -> None:
+    assert "self.relu(x)" in check(f"{imports}\n\n{net('return act(x)')}", X)
+
+
+def test_multi_line_calls_keep_their_comments() -> None:
+    body = "return torch.cat(\n    [\n        x,  # the first\n        x * 2,\n    ],\n    dim=1,\n)"
+    after = check(net(body), X)
+    assert "x,  # the first\n" in after and "self.concat(" in after
+
+
+def test_a_method_chain_over_several_lines() -> None:
+    assert "self.mean(self.exp(x))" in check(net("return (\n    x\n    .exp()\n    .mean(1)\n)"), X)
+
+
+def test_keyword_operands_keep_their_order_of_evaluation() -> None:
+    body = "return F.linear(weight=torch.rand(3, 6), input=x + torch.rand(1))"
+    after = check(net(body), X)
+    assert "self.linear(weight=torch.rand(3, 6), input=self.add(x, torch.rand(1)))" in after
+
+
+def test_brackets_that_part_words_stay() -> None:
+    assert "return(self.add(x, x))" in check(net("return(x + x)"), X)
+
+
+def test_statements_behind_semicolons_and_conditions() -> None:
+    check(net("x = x + 1; x *= 2\nif (x - 1).sum() > 0: return x / 2\nreturn x if x.sum() > 0 else -x"), X)
+
+
+def test_walrus_and_starred_arguments() -> None:
+    check(net("xs = [x, x]\nreturn torch.cat([x, *xs], 1), (y := x * 2) + y"), X)
+
+
+def test_lines_are_made_where_they_run_once() -> None:
+    source = '''
+class Net(nn.Module):
+    def __init__(self, depth=1):
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 1)
+        for m in self.modules():
+            if isinstance(m, nn.Conv2d):
+                nn.init.ones_(m.weight)
+        if depth == 1:
+            return
+        self.never = 1
+
+    def forward(self, x):
+        return self.conv(x) + x
+'''
+    after = check(source, X)
+    assert "self.conv = nn.Conv2d(4, 4, 1)\n        self.add = runtime.modules.EltWiseAdd()\n" in after
+
+
+def test_a_second_run_changes_nothing() -> None:
+    once = rewritten(HEADER + net("return torch.cat([x + 1, F.relu(x)], 1).mean(1)"))
+    again = rewritten(once.after.decode())
+    assert not again.changed and not again.findings
+
+
+def test_another_runtime_package() -> None:
+    after = rewritten(HEADER + net("return x + 1"), runtime_import="vendored.rt").after.decode()
+    assert "import vendored.rt.modules\n" in after and "vendored.rt.modules.EltWiseAdd()" in after
+
+
+def test_a_local_name_in_the_way_of_the_import() -> None:
+    after = check(net("runtime = x + 1\nreturn runtime"), X)
+    assert "import runtime.modules as runtime_modules\n" in after and "runtime_modules.EltWiseAdd()" in after
