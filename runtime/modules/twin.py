@@ -22,7 +22,6 @@ Double registration needs care in four places, which is all that `Twin` does:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from torch import nn
@@ -39,7 +38,12 @@ class Twin(nn.Module):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._begin_twin()
+        self.begin_twin()
+
+    def begin_twin(self) -> None:
+        """Makes the parts of a module whose Parameters are in place: a new one's, or one that torch made."""
+        self._part_names = ()
+        self.make_parts()
 
     def make_parts(self) -> None:
         """Adds the parts with `add_part`; the Parameters are there already and no random number may be drawn."""
@@ -52,15 +56,6 @@ class Twin(nn.Module):
         part.train(self.training)
         setattr(self, name, part)
         self._part_names = (*self._part_names, name)
-
-    def _begin_twin(self) -> None:
-        self._part_names = ()
-        self.make_parts()
-
-    def become_twin(module: nn.Module, twin: type[Twin]) -> None:
-        raise NotImplementedError
-
-    # -- parameters that the parts register again --------------------------------------------------------------
 
     def _holders(self) -> Holders:
         """For each of the twin's own Parameters, the modules below that register it too, and as what."""
@@ -125,6 +120,39 @@ class Twin(nn.Module):
             state_dict[prefix + path] = self._parameters[name]
 
 
+class DropoutTwin(Twin):
+    """A twin whose `dropout` is a rate that may be changed at any time, as in torch; its dropout parts follow."""
+
+    @property
+    def dropout(self) -> float:
+        rate: float = self.__dict__["dropout"]
+        return rate
+
+    @dropout.setter
+    def dropout(self, rate: float) -> None:
+        self.__dict__["dropout"] = rate
+        for part in self.__dict__["_modules"].values():
+            if isinstance(part, nn.Dropout):
+                part.p = rate
+
+
+def make_twin(module: nn.Module, twin: type[Twin]) -> None:
+    """Turns a module of torch's into its twin, in place: who shares it, hooks it or holds it goes on doing so."""
+    module.__class__ = twin
+    assert isinstance(module, Twin)
+    module.begin_twin()
+
+
+def unmake_twin(module: Twin) -> None:
+    """The reverse of `make_twin`."""
+    for name in module._part_names:
+        delattr(module, name)
+    module.undo_parts()
+    del module._part_names
+    restored: nn.Module = module
+    restored.__class__ = module.original
+
+
 def linear_on(weight: Parameter, bias: Parameter | None = None) -> nn.Linear:
     """An `nn.Linear` that registers these Parameters. Built on the meta device: no memory, no random numbers."""
     out_features, in_features = weight.shape
@@ -133,7 +161,3 @@ def linear_on(weight: Parameter, bias: Parameter | None = None) -> nn.Linear:
     if bias is not None:
         linear.bias = bias
     return linear
-
-
-def parameters_named(module: nn.Module) -> Mapping[str, Parameter | None]:
-    return module._parameters
