@@ -8,12 +8,12 @@ import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rewriter.settings import Settings
 
 if TYPE_CHECKING:
-    from pathspec import PathSpec
+    from pathspec import GitIgnoreSpec
 
 
 class FileError(Exception):
@@ -40,7 +40,7 @@ def _walk(root: Path, settings: Settings) -> Iterator[Path]:
     yield from _walk_folder(root, settings, ignores)
 
 
-def _walk_folder(folder: Path, settings: Settings, ignores: list[tuple[Path, PathSpec[Any]]]) -> Iterator[Path]:
+def _walk_folder(folder: Path, settings: Settings, ignores: list[tuple[Path, GitIgnoreSpec]]) -> Iterator[Path]:
     if settings.respect_gitignore and (own := _gitignore(folder)):
         ignores = [*ignores, own]
     try:
@@ -59,7 +59,7 @@ def _walk_folder(folder: Path, settings: Settings, ignores: list[tuple[Path, Pat
             yield entry
 
 
-def _gitignores_above(root: Path) -> Iterator[tuple[Path, PathSpec[Any]]]:
+def _gitignores_above(root: Path) -> Iterator[tuple[Path, GitIgnoreSpec]]:
     """The .gitignore files between the repository's top and `root`, outermost first."""
     absolute = root.absolute()
     top = next((p for p in [absolute, *absolute.parents] if (p / ".git").exists()), None)
@@ -69,17 +69,17 @@ def _gitignores_above(root: Path) -> Iterator[tuple[Path, PathSpec[Any]]]:
                 yield own
 
 
-def _gitignore(folder: Path) -> tuple[Path, PathSpec[Any]] | None:
+def _gitignore(folder: Path) -> tuple[Path, GitIgnoreSpec] | None:
     file = folder / ".gitignore"
     if not file.is_file():
         return None
-    from pathspec import PathSpec
+    from pathspec import GitIgnoreSpec
 
     lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-    return folder.absolute(), PathSpec.from_lines("gitwildmatch", lines)
+    return folder.absolute(), GitIgnoreSpec.from_lines(lines)
 
 
-def _is_ignored(entry: Path, is_folder: bool, ignores: list[tuple[Path, PathSpec[Any]]]) -> bool:
+def _is_ignored(entry: Path, is_folder: bool, ignores: list[tuple[Path, GitIgnoreSpec]]) -> bool:
     """git's rule: the innermost file that speaks of the entry decides."""
     absolute = entry.absolute()
     for folder, spec in reversed(ignores):

@@ -96,7 +96,9 @@ class Names:
         """The meaning that a star import of one of torch's modules gives; None where another one may give it, too."""
         if len(self.stars) == 1 and self.stars[0].startswith("torch"):
             full = f"{self.stars[0]}.{name}"
-            if by_spelling(full) or (full.startswith("torch.nn.") and name[:1].isupper() and not hasattr(builtins, name)):
+            if by_spelling(full) or (
+                full.startswith("torch.nn.") and name[:1].isupper() and not hasattr(builtins, name)
+            ):
                 return full
         return None
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.rewriter.executed import HEADER, rewritten
 
-NUMBERS = '''
+NUMBERS = """
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
@@ -22,7 +22,7 @@ class Net(nn.Module):
         total = len(items) - x.size(0) ** 2 + x.dim() % 2
         self.width -= 1
         return x.view(b, c, -1)[:, : c // 2], size, text, total, -n, scale * 2
-'''
+"""
 
 
 def test_numbers_shapes_lists_and_strings_are_never_touched() -> None:
@@ -128,7 +128,9 @@ def test_shadowed_names_have_no_meaning() -> None:
 
 
 def test_suppression_by_comment() -> None:
-    source = in_forward("y = x + 1  # rewriter: ignore[RW101]", "return y * 2  # rewriter: ignore", "# rewriter: ignore")
+    source = in_forward(
+        "y = x + 1  # rewriter: ignore[RW101]", "return y * 2  # rewriter: ignore", "# rewriter: ignore"
+    )
     result = rewritten(source)
     assert not result.changed and [s.code for s in result.suppressed] == ["RW101", "RW101"]
     assert [r.code for r in result.refusals] == ["RW990"]  # the last comment silences nothing

@@ -13,7 +13,11 @@ X = torch.randn(2, 4, 6, 6)
 def net(body: str, init: str = "", arguments: str = "x") -> str:
     lines = ["class Net(nn.Module):"]
     if init:
-        lines += ["    def __init__(self):", "        super().__init__()", *(f"        {line}" for line in init.split("\n"))]
+        lines += [
+            "    def __init__(self):",
+            "        super().__init__()",
+            *(f"        {line}" for line in init.split("\n")),
+        ]
         lines.append("")
     lines += [f"    def forward(self, {arguments}):", *(f"        {line}" for line in body.split("\n"))]
     return "\n".join(lines) + "\n"
@@ -97,7 +101,9 @@ def test_names_avoid_what_is_taken() -> None:
 
 
 def test_bases_and_subclasses_do_not_share_names() -> None:
-    source = net("return x + 1") + "\n\nclass Sub(Net):\n    def forward(self, x):\n        return super().forward(x) + 2\n"
+    source = (
+        net("return x + 1") + "\n\nclass Sub(Net):\n    def forward(self, x):\n        return super().forward(x) + 2\n"
+    )
     after = check(source, X, name="Sub")
     assert "self.add2(super().forward(x), 2)" in after
 
@@ -150,7 +156,7 @@ def test_walrus_and_starred_arguments() -> None:
 
 
 def test_lines_are_made_where_they_run_once() -> None:
-    source = '''
+    source = """
 class Net(nn.Module):
     def __init__(self, depth=1):
         super().__init__()
@@ -164,7 +170,7 @@ class Net(nn.Module):
 
     def forward(self, x):
         return self.conv(x) + x
-'''
+"""
     after = check(source, X)
     assert "self.conv = nn.Conv2d(4, 4, 1)\n        self.add = runtime.modules.EltWiseAdd()\n" in after
 
