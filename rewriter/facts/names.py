@@ -96,10 +96,8 @@ class Names:
         """The meaning that a star import of one of torch's modules gives; None where another one may give it, too."""
         if len(self.stars) == 1 and self.stars[0].startswith("torch"):
             full = f"{self.stars[0]}.{name}"
-            if by_spelling(full) or (
-                full.startswith("torch.nn.") and name[:1].isupper() and not hasattr(builtins, name)
-            ):
-                return full
+            is_class = full.startswith("torch.nn.") and name[:1].isupper() and not hasattr(builtins, name)
+            return full if is_class or by_spelling(full) else None
         return None
 
     def full_name(self, expression: ast.expr, shadowed: frozenset[str] | set[str] = frozenset()) -> str | None:
