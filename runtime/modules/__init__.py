@@ -43,6 +43,18 @@ from runtime.modules.arithmetic import (
     Lerp,
     ReverseSub,
 )
+from runtime.modules.attention import (
+    MultiheadAttention,
+)
+from runtime.modules.convert import (
+    convert,
+    revert,
+)
+from runtime.modules.distiller import (
+    DistillerLSTM,
+    DistillerLSTMCell,
+    convert_model_to_distiller_lstm,
+)
 from runtime.modules.elementwise import (
     Abs,
     Ceil,
@@ -182,6 +194,14 @@ from runtime.modules.pooling import (
     MaxPool2dWithIndices,
     MaxPool3dWithIndices,
 )
+from runtime.modules.recurrent import (
+    GRU,
+    LSTM,
+    RNN,
+    GRUCell,
+    LSTMCell,
+    RNNCell,
+)
 from runtime.modules.reduction import (
     Amax,
     Amin,
@@ -197,6 +217,13 @@ from runtime.modules.reduction import (
     SumOf,
     Var,
     VectorNorm,
+)
+from runtime.modules.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
 )
 from runtime.modules.trigonometry import (
     Acos,
@@ -215,8 +242,11 @@ from runtime.modules.trigonometry import (
 )
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "MM",
     "MV",
+    "RNN",
     "Abs",
     "Acos",
     "Acosh",
@@ -250,6 +280,8 @@ __all__ = [
     "Cumprod",
     "Cumsum",
     "DStack",
+    "DistillerLSTM",
+    "DistillerLSTMCell",
     "Dot",
     "Einsum",
     "EltWiseAdd",
@@ -348,12 +380,14 @@ __all__ = [
     "FunctionalUpsample",
     "FunctionalUpsamplingBilinear2d",
     "FunctionalUpsamplingNearest2d",
+    "GRUCell",
     "GridSample",
     "GumbelSoftmax",
     "HStack",
     "Hypot",
     "Inner",
     "Interpolate",
+    "LSTMCell",
     "Lerp",
     "LinalgNorm",
     "Log",
@@ -373,6 +407,7 @@ __all__ = [
     "Min",
     "Minimum",
     "MultiHeadAttentionForward",
+    "MultiheadAttention",
     "NanToNum",
     "NativeChannelShuffle",
     "Neg",
@@ -383,6 +418,7 @@ __all__ = [
     "Pdist",
     "Pow",
     "Prod",
+    "RNNCell",
     "Reciprocal",
     "Remainder",
     "ReverseSub",
@@ -401,9 +437,17 @@ __all__ = [
     "Tan",
     "TensorDot",
     "TensorWhere",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Trunc",
     "VStack",
     "Var",
     "VectorNorm",
     "Where",
+    "convert",
+    "convert_model_to_distiller_lstm",
+    "revert",
 ]

@@ -7,7 +7,6 @@ held by something that `named_modules` does not see, is converted for all of the
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Mapping
 from typing import TypeVar
@@ -57,9 +56,12 @@ def revert(model: AnyModule) -> AnyModule:
     return model
 
 
+def _where(path: str) -> str:
+    return repr(path) if path else "the model itself"
+
+
 def _warn(path: str, module: nn.Module, why: str) -> None:
-    where = f"{path!r}" if path else "the model itself"
-    warnings.warn(f"{where} ({type(module).__name__}) is left as it is: {why}", stacklevel=4)
+    warnings.warn(f"{_where(path)} ({type(module).__name__}) is left as it is: {why}", stacklevel=4)
 
 
 def _warn_of_subclass(path: str, module: nn.Module, twins: Mapping[type[nn.Module], type[Twin]]) -> None:
@@ -89,48 +91,21 @@ def _reparametrized(module: nn.Module) -> str | None:
     return next((name for name in names if name not in module._parameters), None)
 
 
-def _layout(twin: Twin) -> dict[str, type[nn.Module]]:
-    prefixes = twin._part_names
-    return {path: type(part) for path, part in twin.named_modules() if path.split(".")[0] in prefixes}
-
-
 def _check_unchanged(path: str, twin: Twin) -> None:
-    """Makes the parts once more, beside the twin, and compares."""
-    bare = copy.copy(twin)
-    bare.__dict__ = {**twin.__dict__, "_modules": dict(twin._modules), "_parameters": dict(twin._parameters)}
-    where = f"{path!r}" if path else "the model itself"
-    gone = [name for name in twin._part_names if name not in twin._modules]
-    if gone:
-        raise ValueError(
-            f"{where} cannot be reverted: its part {gone[0]!r} is gone; convert a fresh model instead"
-        )
-    present = _layout(twin)
-    for name in twin._part_names:
-        delattr(bare, name)
-    try:
-        bare.begin_twin()
-        expected = _layout(bare)
-    except (AssertionError, KeyError):
-        expected = {}
-    for part, kind in present.items():
-        if expected.get(part) is not kind:
+    present = dict(twin.named_modules())
+    for part, made in twin._made.items():
+        kind = type(present.get(part))
+        if kind is not made:
             raise ValueError(
-                f"{where} ({type(twin).__name__}) cannot be reverted: its part {part!r} was replaced by a "
-                f"{kind.__name__}, which nn.{twin.original.__name__} does not have; put the part back first"
+                f"{_where(path)} ({type(twin).__name__}) cannot be reverted: its part {part!r} was a {made.__name__} "
+                f"and is a {kind.__name__} now, which nn.{twin.original.__name__} cannot have; put the part back first"
             )
 
 
 def _warn_of_hooks(path: str, twin: Twin) -> None:
-    for name in twin._part_names:
-        for inner, part in getattr(twin, name).named_modules(prefix=name):
-            if (
-                part._forward_hooks
-                or part._forward_pre_hooks
-                or part._backward_hooks
-                or part._backward_pre_hooks
-            ):
-                where = f"{path}.{inner}" if path else inner
-                warnings.warn(
-                    f"the hooks of {where!r} are lost: nn.{twin.original.__name__} has no such part",
-                    stacklevel=3,
-                )
+    for name in twin._made:
+        part = twin.get_submodule(name)
+        if part._forward_hooks or part._forward_pre_hooks or part._backward_hooks or part._backward_pre_hooks:
+            where = f"{path}.{name}" if path else name
+            lost = f"the hooks of {where!r} are lost: nn.{twin.original.__name__} has no such part"
+            warnings.warn(lost, stacklevel=3)

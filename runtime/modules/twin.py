@@ -34,7 +34,8 @@ class Twin(nn.Module):
     """Base of the twins. Subclasses also derive from `original` and say in `make_parts` what they are made of."""
 
     original: ClassVar[type[nn.Module]]
-    _part_names: tuple[str, ...]
+    _made: dict[str, type[nn.Module]]
+    """Every module that `make_parts` made, by its path below the twin."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -42,7 +43,7 @@ class Twin(nn.Module):
 
     def begin_twin(self) -> None:
         """Makes the parts of a module whose Parameters are in place: a new one's, or one that torch made."""
-        self._part_names = ()
+        self._made = {}
         self.make_parts()
 
     def make_parts(self) -> None:
@@ -55,7 +56,7 @@ class Twin(nn.Module):
     def add_part(self, name: str, part: nn.Module) -> None:
         part.train(self.training)
         setattr(self, name, part)
-        self._part_names = (*self._part_names, name)
+        self._made.update({path: type(module) for path, module in part.named_modules(prefix=name)})
 
     def _holders(self) -> Holders:
         """For each of the twin's own Parameters, the modules below that register it too, and as what."""
@@ -97,11 +98,11 @@ class Twin(nn.Module):
         after = self._holders()
         for parameter, places in before.items():
             if places and not after[parameter]:
-                super().__setattr__(parameter, None)
+                super().__setattr__(parameter, None)  # type: ignore[arg-type]
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
         holders = self._holders()
-        result = super()._apply(fn, recurse)
+        result = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self._tie(holders)
         return result
 
@@ -145,10 +146,11 @@ def make_twin(module: nn.Module, twin: type[Twin]) -> None:
 
 def unmake_twin(module: Twin) -> None:
     """The reverse of `make_twin`."""
-    for name in module._part_names:
-        delattr(module, name)
+    for path in module._made:
+        if "." not in path:
+            delattr(module, path)
     module.undo_parts()
-    del module._part_names
+    del module._made
     restored: nn.Module = module
     restored.__class__ = module.original
 

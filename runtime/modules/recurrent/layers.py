@@ -143,7 +143,7 @@ class RecurrentTwin(DropoutTwin, nn.RNNBase):
     def _accepts(self, input: Tensor | PackedSequence, hx: Any) -> bool:
         """Whether these are arguments that torch takes."""
         packed = isinstance(input, PackedSequence)
-        data: Tensor = input.data
+        data: Tensor = input.data if isinstance(input, PackedSequence) else input
         if data.dim() not in ((2,) if packed else (2, 3)) or data.shape[-1] != self.input_size:
             return False
         batched = packed or data.dim() == 3
