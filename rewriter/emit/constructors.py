@@ -9,7 +9,7 @@ from rewriter.emit.splice import Splice
 from rewriter.facts.construction import Construction
 from rewriter.facts.project import File
 from rewriter.facts.source import Source
-from rewriter.rules.change import Fixed, Make
+from rewriter.rules.change import Fixed, Make, MakeAgain, Tie
 from rewriter.rules.plan import Named
 
 
@@ -30,7 +30,7 @@ def _anchor(place: Construction, named: Named) -> ast.stmt:
     """New lines stand together; one made again inside a branch stands beside the one it repeats."""
     assert place.init is not None and place.anchor is not None
     make = named.change.make
-    if isinstance(make, Make) or make.statement in place.init.node.body:
+    if isinstance(make, Make) or make.statement is None or make.statement in place.init.node.body:
         return place.anchor
     return make.statement
 
@@ -41,7 +41,10 @@ def _line(source: Source, place: Construction, named: Named, importer: Importer,
 
 def construction_text(source: Source, named: Named, importer: Importer, locals_: set[str]) -> str:
     make = named.change.make
-    if not isinstance(make, Make):
+    if isinstance(make, Tie):
+        again = importer.spell("runtime.modules.again", locals_)
+        return f"{again}({named.change.place.self_name}.{make.attribute})"
+    if isinstance(make, MakeAgain):
         return _one_line(source, make.expression)
     arguments = ", ".join(_argument(source, fixed) for fixed in make.fixed)
     return f"{importer.spell(make.target, locals_)}({arguments})"

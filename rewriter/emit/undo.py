@@ -11,7 +11,7 @@ import ast
 from collections.abc import Iterable
 
 from rewriter.facts.project import Class
-from rewriter.rules.change import Change, Make
+from rewriter.rules.change import Change, Make, MakeAgain, Tie
 from rewriter.rules.plan import Named
 from rewriter.torch_api.row import bind
 
@@ -164,7 +164,10 @@ def _take_out(block: ast.AST, self_name: str, names: set[str], makers: dict[str,
 
 
 def _wrong_maker(change: Change, maker: ast.expr) -> str | None:
-    if not isinstance(change.make, Make):
+    if isinstance(change.make, Tie):
+        wanted = f".again({change.place.self_name}.{change.make.attribute})"
+        return None if ast.unparse(maker).endswith(wanted) else f"`{ast.unparse(maker)}` is not {wanted}"
+    if isinstance(change.make, MakeAgain):
         same = ast.dump(maker) == ast.dump(change.make.expression)
         return None if same else f"`{ast.unparse(maker)}` is not what made self.{change.make.attribute}"
     wanted = change.make.target.rpartition(".")[2]

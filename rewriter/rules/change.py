@@ -47,6 +47,15 @@ class MakeAgain:
 
 
 @dataclass(frozen=True)
+class Tie:
+    """`runtime.modules.again(self.attribute)`: a copy of the module, or a handle on it where it owns parameters."""
+
+    attribute: str
+    statement: ast.stmt | None
+    """The assignment that made the attribute; None where a base class made it."""
+
+
+@dataclass(frozen=True)
 class Change:
     """The site calls a module of its own, which `__init__` makes."""
 
@@ -55,7 +64,7 @@ class Change:
     place: Construction
     attribute: str
     """The name wanted; numbered where it is taken."""
-    make: Make | MakeAgain
+    make: Make | MakeAgain | Tie
     given: tuple[Given, ...]
     what: str
     """The site in a few words, for the message."""

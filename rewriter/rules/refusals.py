@@ -55,12 +55,6 @@ _TEXTS = {
         "move it into the forward, or into a method that the forward calls once",
         "def forward(self, x):\n    return checkpoint(lambda y: y + 1, x)",
     ),
-    ("RW909", "reused-parameters"): (
-        "A module that owns parameters, or may own some, is called again.",
-        "A second instance would have parameters of its own and change the state_dict.",
-        "make sure that the quantizer can share the module, or call a second one that is tied to it",
-        "x = self.norm(self.conv(self.norm(x)))",
-    ),
 }
 
 REASONS: tuple[Rule, ...] = tuple(

@@ -1,4 +1,4 @@
-"""A module without parameters that a forward calls again gets an instance of its own for each call.
+"""A module that a forward calls again gets an instance of its own for each call.
 
 A quantizer keeps one set of statistics, and one scale, for each module. Where `self.relu` runs twice, the second run
 overwrites what the first one taught it. Modules without parameters cost nothing, so each call can have its own.
@@ -31,8 +31,12 @@ class Block(nn.Module):
 The first call keeps its name, which other code may refer to. Calls in different branches of one `if` share an instance,
 since only one of them runs.
 
-**Safety.** The new instance is made by the expression that made the first. It is done only for torch.nn classes that
-have no parameters, no buffers and no state, so outputs, gradients and the state_dict stay what they were.
+A module that owns parameters, or may own some, gets `runtime.modules.again(self.norm)`: a copy if it turns out to
+have no state, else a handle that runs the same module. Parameters and running statistics stay one, the state_dict
+keeps its keys.
+
+**Safety.** torch.nn classes without parameters, buffers and state are made again by the expression that made the first.
+Nothing is done where the attribute is assigned in more than one place: the second instance would not follow.
 """
 
 from __future__ import annotations
@@ -44,7 +48,7 @@ from rewriter.facts.interpreter.state import Site
 from rewriter.facts.names import bound_names
 from rewriter.facts.project import Class
 from rewriter.results import Refusal
-from rewriter.rules.change import Change, Given, MakeAgain
+from rewriter.rules.change import Change, Given, MakeAgain, Tie
 from rewriter.rules.constants import reads_names
 from rewriter.rules.operations import Context
 from rewriter.rules.refusals import refuse
@@ -61,46 +65,41 @@ def decide_call(site: Site, context: Context) -> Change | Refusal | None:
     """What to do about a call of a module; nothing where it is the first."""
     if max(site.instances) == 0 and not site.in_loop:
         return None
-    if (why := _not_makeable(site)) is not None:
-        return None if site.in_loop else refuse("RW909", site, why)
     if site.in_loop or len(site.instances) > 1:
         return refuse("RW902", site, f"`self.{site.attribute}` is called more than once from this place")
     return _again(site, context)
 
 
-def _not_makeable(site: Site) -> str | None:
-    module = site.module
-    if module is not None and isinstance(module.ref, str) and module.ref in modules.PARAMETER_FREE:
-        return None
-    if module is not None and isinstance(module.ref, str):
-        return f"`self.{site.attribute}` is called again, and {module.ref} owns parameters or state"
-    return f"`self.{site.attribute}` is called again, and may own parameters"
-
-
 def _again(site: Site, context: Context) -> Change | Refusal:
-    found = list(_assignments(context.place.cls, site.attribute))
-    if len(found) != 1 or context.place.init is None:
-        return refuse(
-            "RW904",
-            site,
-            f"`self.{site.attribute}` is called again, but is not made in one place of this class",
-        )
-    statement = found[0]
-    assert statement.value is not None
-    init = context.place.init.node
-    if statement not in set(ast.walk(init)) or not _repeatable(statement.value, init):
-        return refuse(
-            "RW904",
-            site,
-            f"`self.{site.attribute}` is called again, but what made it cannot be run again in its place",
-        )
+    make = _maker(site, context)
+    if isinstance(make, str):
+        return refuse("RW904", site, f"`self.{site.attribute}` is called again, but {make}")
     node = site.node
     assert isinstance(node, ast.Call)
-    make = MakeAgain(site.attribute, statement.value, statement)
     given = tuple(
         Given(a.value, a.arg or "**") if isinstance(a, ast.keyword) else Given(a) for a in written_order(node)
     )
     return Change(RULE.code, site, context.place, site.attribute, make, given, f"`self.{site.attribute}()` again")
+
+
+def _maker(site: Site, context: Context) -> MakeAgain | Tie | str:
+    """How the second instance is made, or why it cannot be."""
+    cls, hierarchy = context.place.cls, context.knowledge.hierarchy
+    own = list(_assignments(cls, site.attribute))
+    above = [s for base in hierarchy.lineage(cls).project[1:] for s in _assignments(base, site.attribute)]
+    below = [s for sub in hierarchy.subclasses(cls) for s in _assignments(sub, site.attribute)]
+    if len(own) + len(above) != 1 or below:
+        return "it is not assigned in exactly one place"
+    if above:
+        return Tie(site.attribute, None)
+    if context.place.init is None or own[0] not in set(ast.walk(context.place.init.node)):
+        return "it is not assigned in __init__"
+    statement = own[0]
+    assert statement.value is not None
+    module = site.module.ref if site.module is not None else None
+    if module in modules.PARAMETER_FREE and _repeatable(statement.value, context.place.init.node):
+        return MakeAgain(site.attribute, statement.value, statement)
+    return Tie(site.attribute, statement)
 
 
 def _assignments(cls: Class, attribute: str) -> Iterator[ast.Assign | ast.AnnAssign]:

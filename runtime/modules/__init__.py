@@ -218,6 +218,7 @@ from runtime.modules.reduction import (
     Var,
     VectorNorm,
 )
+from runtime.modules.shared import Tied, again
 from runtime.modules.transformer import (
     Transformer,
     TransformerDecoder,
@@ -437,6 +438,7 @@ __all__ = [
     "Tan",
     "TensorDot",
     "TensorWhere",
+    "Tied",
     "Transformer",
     "TransformerDecoder",
     "TransformerDecoderLayer",
@@ -447,6 +449,7 @@ __all__ = [
     "Var",
     "VectorNorm",
     "Where",
+    "again",
     "convert",
     "convert_model_to_distiller_lstm",
     "revert",

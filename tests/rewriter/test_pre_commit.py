@@ -15,7 +15,9 @@ MODEL = "from torch import nn\n\n\nclass Net(nn.Module):\n    def forward(self, 
 
 def git(*arguments: str, cwd: Path) -> str:
     identity = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
-    return subprocess.run(["git", *identity, *arguments], cwd=cwd, check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(
+        ["git", *identity, *arguments], cwd=cwd, check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 @pytest.fixture(scope="module")

@@ -83,10 +83,11 @@ REFUSED = {
     "RW906 kwargs": ("RW906", in_forward("options = {}", "return F.interpolate(x, **options)")),
     "RW907 target": ("RW907", in_forward("xs = [x]", "xs[xs.index(x)] += x", "return xs")),
     "RW908 lambda": ("RW908", in_forward("return (lambda: x + 1)()")),
-    "RW909 parameters": (
-        "RW909",
+    "RW904 reassigned": (
+        "RW904",
         f"{HEADER}\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
-        "        self.norm = nn.BatchNorm2d(4)\n\n    def forward(self, x):\n        return self.norm(self.norm(x))\n",
+        "        self.act = nn.ReLU()\n\n    def forward(self, x):\n        return self.act(self.act(x))\n\n\n"
+        "class Sub(Net):\n    def __init__(self):\n        super().__init__()\n        self.act = nn.GELU()\n",
     ),
 }  # fmt: skip
 

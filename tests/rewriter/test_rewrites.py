@@ -88,6 +88,25 @@ def test_reused_module_gets_an_instance_for_each_call() -> None:
     assert after.count("nn.LeakyReLU(0.2)") == 3
 
 
+def test_reused_parameters_are_tied() -> None:
+    after = check(net("return self.norm(self.norm(x) * 2)", "self.norm = nn.BatchNorm2d(4)"), X)
+    assert "self.norm2 = runtime.modules.again(self.norm)" in after and "return self.norm2(" in after
+
+
+def test_reused_modules_of_unknown_make() -> None:
+    source = """
+class Net(nn.Module):
+    def __init__(self, act=nn.PReLU):
+        super().__init__()
+        self.act = act()
+
+    def forward(self, x):
+        return self.act(self.act(x))
+"""
+    for act in (torch.nn.PReLU, torch.nn.GELU):
+        assert "self.act2 = runtime.modules.again(self.act)" in check(source, X, arguments=(act,))
+
+
 def test_branches_share_an_instance() -> None:
     body = "if x.sum() > 0:\n    x = self.act(x)\nelse:\n    x = self.act(x)\nreturn self.act(x)"
     after = check(net(body, "self.act = nn.ReLU()"), X)

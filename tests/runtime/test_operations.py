@@ -19,7 +19,9 @@ from runtime.modules.base import Operation
 X, Y = torch.randn(2, 3), torch.randn(2, 3)
 
 
-@pytest.mark.parametrize("name", [n for n in m.__all__ if isinstance(getattr(m, n), type) and issubclass(getattr(m, n), Operation)])
+@pytest.mark.parametrize(
+    "name", [n for n in m.__all__ if isinstance(getattr(m, n), type) and issubclass(getattr(m, n), Operation)]
+)
 def test_no_state_and_survives_copies(name: str) -> None:
     module = getattr(m, name)()
     assert not module.state_dict() and not list(module.parameters())

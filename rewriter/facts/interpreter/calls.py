@@ -217,8 +217,8 @@ class Calls(Expressions):
     def module_result(self, module: Value, arguments: dict[ast.expr, Value]) -> Value:
         if isinstance(module.ref, Class):
             return self.knowledge.forward_result(module.ref)
-        if isinstance(module.ref, str):
-            return self._follow(v.TENSOR, modules.result(module.ref))
+        if isinstance(module.ref, str) and (kind := modules.result(module.ref)) != "unknown":
+            return self._follow(v.TENSOR, kind)
         return v.ASSUMED
 
     def _construct(self, ref: object, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:

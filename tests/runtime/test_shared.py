@@ -1,0 +1,103 @@
+"""Tied handles: one set of parameters, one state_dict, whatever happens to the model."""
+
+from __future__ import annotations
+
+import copy
+import io
+import pickle
+
+import torch
+from torch import nn
+
+from runtime.modules.shared import Tied, again
+
+
+class Plain(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.norm(self.norm(x) + 1)
+
+
+class Handled(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(4)
+        self.norm2 = again(self.norm)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.norm2(self.norm(x) + 1)
+
+
+X = torch.randn(8, 4)
+
+
+def run(model: nn.Module) -> list[torch.Tensor]:
+    model.zero_grad()
+    out = model(X)
+    out.square().sum().backward()
+    return [out, *(p.grad for p in model.parameters()), *model.buffers()]  # type: ignore[misc]
+
+
+def assert_tied(model: nn.Module) -> None:
+    assert isinstance(model.norm2, Tied) and model.norm2.module is model.norm
+    assert [n for n, _ in model.named_parameters()] == ["norm.weight", "norm.bias"]
+    assert "norm2" in dict(model.named_modules())
+    assert list(model.state_dict()) == list(Plain().state_dict())
+
+
+def test_same_outputs_gradients_and_statistics() -> None:
+    for mode in (True, False):
+        plain, handled = Plain().train(mode), Handled().train(mode)
+        assert all(torch.equal(a, b) for a, b in zip(run(plain), run(handled), strict=True))
+        assert handled.norm.training is mode
+
+
+def test_checkpoints_load_both_ways() -> None:
+    plain, handled = Plain(), Handled()
+    run(plain)
+    assert handled.load_state_dict(plain.state_dict(), strict=True).missing_keys == []
+    plain.load_state_dict(handled.state_dict(), strict=True)
+    incomplete = handled.load_state_dict({}, strict=False)
+    assert all(key.startswith("norm.") for key in incomplete.missing_keys)
+    nested = nn.Sequential(Handled())
+    nested.load_state_dict(nn.Sequential(Plain()).state_dict(), strict=True)
+
+
+def test_survives_copies_and_moves() -> None:
+    model = Handled()
+    buffer = io.BytesIO()
+    torch.save(model, buffer)
+    buffer.seek(0)
+    loaded = torch.load(buffer, weights_only=False)
+    for twin in (model, copy.deepcopy(model), pickle.loads(pickle.dumps(model)), loaded, copy.deepcopy(model).double()):
+        assert_tied(twin)
+    assert Handled().double().norm.weight.dtype == torch.float64
+
+
+def test_a_module_without_state_is_copied() -> None:
+    act = nn.LeakyReLU(0.3)
+    copied = again(act)
+    assert copied is not act and isinstance(copied, nn.LeakyReLU) and copied.negative_slope == 0.3
+
+
+def test_initialized_once() -> None:
+    drawn = []
+
+    def initialize(module: nn.Module) -> None:
+        if isinstance(module, nn.BatchNorm1d):
+            drawn.append(nn.init.uniform_(module.weight))
+
+    Handled().apply(initialize)
+    assert len(drawn) == 1
+
+
+def test_what_is_no_module_is_given_back() -> None:
+    assert again(None) is None and again(torch.relu) is torch.relu
+
+
+def test_compiles() -> None:
+    model = Handled().eval()
+    assert torch.equal(torch.compile(model, backend="eager", fullgraph=True)(X), model(X))
