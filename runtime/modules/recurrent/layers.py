@@ -4,6 +4,9 @@ A layer and direction is made of `ih_l0` and `hh_l0` (the projections, `nn.Linea
 stacks them), `gates_l0`, `hr_l0` where an LSTM projects its hidden state, and what joins its steps; the suffixes are
 those of torch's parameters, `weight_ih_l0_reverse` being the weight of `ih_l0_reverse`. Time steps share the parts,
 layers and directions do not. The input projection of a layer is one call for all steps.
+
+`torch.compile` breaks its graph at whatever is an `nn.LSTM`, `nn.GRU` or `nn.RNN`, a twin too, and runs it eagerly;
+with `torch._dynamo.config.allow_rnn = True` it takes a twin into the graph like any module.
 """
 
 from __future__ import annotations
