@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,8 @@ from runtime.modules import (
     convert_model_to_distiller_lstm,
     revert,
 )
+from runtime.modules.twin import Twin
+from tests.runtime.against_torch import distance, tensors
 
 
 class Tagger(nn.Module):
@@ -207,3 +211,40 @@ def test_distillers_model_conversion(model: Tagger) -> None:
     assert converted is model and type(model.rnn) is DistillerLSTM
     assert type(model.again) is nn.GRU
     assert type(convert_model_to_distiller_lstm(nn.LSTM(3, 4))) is DistillerLSTM
+
+
+class TestModels:
+    """The models in fixtures/models, as a person would convert them."""
+
+    @pytest.mark.parametrize("name", ["lstm_language_model", "transformer_seq2seq"])
+    @pytest.mark.parametrize("training", [False, True])
+    def test_converted_equals_original(self, name: str, training: bool) -> None:
+        module = load_fixture(name)
+        torch.manual_seed(0)
+        original = module.build().double().train(training)
+        converted = convert(copy.deepcopy(original))
+        inputs = module.example_inputs()
+        torch.manual_seed(1)
+        theirs = tensors(original(*inputs))
+        torch.manual_seed(1)
+        ours = tensors(converted(*inputs))
+        assert all(distance(a, b) < 1e-12 for a, b in zip(ours, theirs, strict=True))
+        converted.load_state_dict(original.state_dict(), strict=True)
+        compound = (nn.RNNBase, nn.MultiheadAttention, nn.Transformer)
+        assert all(isinstance(m, Twin) for m in converted.modules() if isinstance(m, compound))
+
+    def test_greedy_decoding_gives_the_same_words(self) -> None:
+        module = load_fixture("transformer_seq2seq")
+        original = module.build().eval()
+        source = module.example_inputs()[0]
+        words = original.translate(source)
+        assert torch.equal(convert(original).translate(source), words)
+
+
+def load_fixture(name: str) -> Any:
+    path = Path(__file__).parents[2] / "fixtures" / "models" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
