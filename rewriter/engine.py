@@ -11,6 +11,7 @@ from rewriter.facts.project import Class, File, Project
 from rewriter.facts.source import Source, SourceError
 from rewriter.results import Failure, FileResult, Finding, Refusal, Safety
 from rewriter.rules.change import Change, Make
+from rewriter.rules.compound import Substitution
 from rewriter.rules.listing import ALL, UNUSED
 from rewriter.rules.operations import describe
 from rewriter.rules.plan import ClassPlan, Planner
@@ -62,16 +63,16 @@ class _Rewrite:
         made.planner = Planner(Knowledge.of(own), made._wanted)
         return made
 
-    def _wanted(self, cls: Class, change: Change) -> bool:
+    def _wanted(self, cls: Class, change: Change | Substitution) -> bool:
         if not self.settings.selects(change.code, cls.file.path):
             return False
         if change.safety is Safety.UNSAFE and not self.settings.unsafe_fixes:
             return False
-        span = change.site.function.file.source.span(change.site.node)
+        span = _finding(change, "").span
         return cls.file is not self.file or not self.suppressions.covers(change.code, span)
 
     def result(self, source: bytes, project: Project | None) -> FileResult:
-        if not any(word in self.file.source.text for word in ("forward", "Module")):
+        if not any(word in self.file.source.text for word in ("forward", "Module", "nn.")):
             return self._report(source, source)
         self.plans = [(cls, self.planner.plan(cls)) for cls in self.file.classes]
         text = self._write()
@@ -85,13 +86,12 @@ class _Rewrite:
 
     def _write(self) -> str:
         """The new text; what cannot be written becomes a refusal and the rest is written without it."""
-        changes = [(cls, plan.changes) for cls, plan in self.plans if plan.changes]
         self.imports: list[str] = []
-        if not changes:
+        if not any(plan.changes or plan.substitutions for _, plan in self.plans):
             return self.file.source.text
         from rewriter.emit.write import write  # brings in libcst, which most files never need
 
-        written = write(self.file, changes, self.settings.runtime_import)
+        written = write(self.file, self.plans, self.settings.runtime_import)
         self.imports = written.imports
         for named in written.dropped:
             message = f"a comment stands inside {named.change.what}, and the call has no room for it"
@@ -105,6 +105,7 @@ class _Rewrite:
         seen: set[ast.AST] = set()
         for cls, plan in self.plans:
             self.findings += [_finding(named.change, named.name) for named in plan.changes]
+            self.findings += [_finding(found, "") for found in plan.substitutions]
             for change in plan.unwanted:
                 self._put_aside(cls, change)
             for refusal in plan.refusals:
@@ -117,8 +118,8 @@ class _Rewrite:
                     )
                     self._refuse(cls, refuse("RW903", site, message))
 
-    def _put_aside(self, cls: Class, change: Change) -> None:
-        finding = _finding(change, change.attribute)
+    def _put_aside(self, cls: Class, change: Change | Substitution) -> None:
+        finding = _finding(change, change.attribute if isinstance(change, Change) else "")
         if not self.settings.selects(change.code, cls.file.path):
             return
         if self.suppressions.covers(finding.code, finding.span):
@@ -161,18 +162,21 @@ class _Rewrite:
             parsed = Source.parse(new)
         except SourceError as error:
             return f"the result does not parse: {error.failure.message}"
-        changes = [(cls, plan.changes) for cls, plan in self.plans if plan.changes]
-        problem = undoes(self.file.source.text, text, changes, self.imports)
+        problem = undoes(self.file.source.text, text, self.plans, self.imports)
         if problem:
             return problem
         again = _Rewrite.of(parsed, self.path, self.settings, project)
         again.plans = [(cls, again.planner.plan(cls)) for cls in again.file.classes]
-        if more := [named for _, plan in again.plans for named in plan.changes]:
-            return f"a second run would change {more[0].change.what} again"
+        if any(plan.changes or plan.substitutions for _, plan in again.plans):
+            return "a second run would change the result again"
         return None
 
 
-def _finding(change: Change, name: str) -> Finding:
+def _finding(change: Change | Substitution, name: str) -> Finding:
+    if isinstance(change, Substitution):
+        span = change.function.file.source.span(change.node)
+        message = f"`{ast.unparse(change.node)}` becomes its twin, {change.target}"
+        return Finding(change.code, message, span, change.safety, change.why_unsafe)
     span = change.site.function.file.source.span(change.site.node)
     return Finding(change.code, _message(change, name), span, change.safety, change.why_unsafe)
 

@@ -12,16 +12,20 @@ from collections.abc import Iterable
 
 from rewriter.facts.project import Class
 from rewriter.rules.change import Change, Make, MakeAgain, Tie
-from rewriter.rules.plan import Named
+from rewriter.rules.plan import ClassPlan, Named
 from rewriter.torch_api.row import bind
 
 Key = tuple[str, int, int, int, int]
 
 
-def undoes(old_text: str, new_text: str, plans: Iterable[tuple[Class, list[Named]]], imports: list[str]) -> str | None:
+def undoes(old_text: str, new_text: str, plans: Iterable[tuple[Class, ClassPlan]], imports: list[str]) -> str | None:
     """None where the proof holds, else what does not."""
     old, new = ast.parse(old_text), ast.parse(new_text)
-    by_class = {cls.node.lineno: (cls, changes) for cls, changes in plans if changes}
+    plans = list(plans)
+    by_class = {cls.node.lineno: (cls, plan.changes) for cls, plan in plans if plan.changes}
+    if found := [s for _, plan in plans for s in plan.substitutions]:
+        _name_twins(old, {_key(s.node): s.target for s in found})
+        _name_twins(new, {})
     sites = {_key(n.change.site.node): n for _, changes in by_class.values() for n in changes}
     marked = _MarkOld(sites)
     marked.visit(old)
@@ -41,6 +45,17 @@ def undoes(old_text: str, new_text: str, plans: Iterable[tuple[Class, list[Named
     if ast.dump(old) != ast.dump(new):
         return "undoing the declared edits does not give the original's syntax tree"
     return None
+
+
+def _name_twins(tree: ast.Module, substituted: dict[Key, str]) -> None:
+    """Gives each substituted class, and each twin that is called, one common name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            target = substituted.get(_key(node.func), "")
+            written = ast.unparse(node.func)
+            if target or "modules." in written:
+                name = ast.Name((target or written).rpartition(".")[2], ast.Load())
+                node.func = ast.copy_location(name, node.func)
 
 
 def _key(node: ast.expr | ast.stmt) -> Key:

@@ -11,7 +11,8 @@ from rewriter.emit.naming import Importer
 from rewriter.emit.splice import Splice, apply
 from rewriter.emit.units import by_unit
 from rewriter.facts.project import Class, File
-from rewriter.rules.plan import Named
+from rewriter.rules.compound import Substitution
+from rewriter.rules.plan import ClassPlan, Named
 
 
 @dataclass
@@ -25,11 +26,13 @@ class Written:
     imports: list[str] = field(default_factory=list)
 
 
-def write(file: File, plans: Iterable[tuple[Class, list[Named]]], runtime: str) -> Written:
+def write(file: File, plans: Iterable[tuple[Class, ClassPlan]], runtime: str) -> Written:
     importer = Importer(file, runtime)
     splices: list[Splice] = []
     written = Written(file.source.text)
-    for _, changes in plans:
+    for _, plan in plans:
+        splices += [_substituted(file, importer, found) for found in plan.substitutions]
+        changes = plan.changes
         dropped: set[int] = set()
         for unit in by_unit(file.source, changes):
             text = rewrite_unit(file.source, unit)
@@ -45,3 +48,8 @@ def write(file: File, plans: Iterable[tuple[Class, list[Named]]], runtime: str) 
     written.imports = importer.needed
     written.text = apply(file.source.text, [*importer.splices(), *splices])
     return written
+
+
+def _substituted(file: File, importer: Importer, found: Substitution) -> Splice:
+    name = importer.spell(found.target, found.function.locals)
+    return Splice(file.source.start(found.node), file.source.end(found.node), name)

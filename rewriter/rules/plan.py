@@ -12,11 +12,12 @@ from rewriter.facts.knowledge import Knowledge, Run
 from rewriter.facts.project import Class, Function
 from rewriter.results import Refusal, Safety
 from rewriter.rules.change import Change
+from rewriter.rules.compound import Substitution, find_compounds
 from rewriter.rules.operations import Context, decide, describe
 from rewriter.rules.refusals import refuse
 from rewriter.rules.reuse import decide_call
 
-Wanted = Callable[[Class, Change], bool]
+Wanted = Callable[[Class, Change | Substitution], bool]
 """Whether a change is to be applied; others leave their sites as they are."""
 
 
@@ -34,7 +35,8 @@ class ClassPlan:
     refusals: list[Refusal] = field(default_factory=list)
     outside: list[Site] = field(default_factory=list)
     """Operations in functions that belong to no class, met on the way."""
-    unwanted: list[Change] = field(default_factory=list)
+    substitutions: list[Substitution] = field(default_factory=list)
+    unwanted: list[Change | Substitution] = field(default_factory=list)
     """Possible, but not selected or suppressed."""
 
 
@@ -54,6 +56,7 @@ class Planner:
 
     def _make(self, cls: Class) -> ClassPlan:
         plan = ClassPlan()
+        self._substitute(cls, plan)
         lineage = self.knowledge.hierarchy.lineage(cls)
         forward = lineage.method("forward")
         if forward is None or not (lineage.is_module or (lineage.unseen and _makes_modules(cls))):
@@ -75,6 +78,15 @@ class Planner:
                 taken.add(name)
                 plan.changes.append(Named(decision, name))
         return plan
+
+    def _substitute(self, cls: Class, plan: ClassPlan) -> None:
+        for found in find_compounds(self.knowledge, cls):
+            if isinstance(found, Refusal):
+                plan.refusals.append(found)
+            elif self.wanted(cls, found):
+                plan.substitutions.append(found)
+            else:
+                plan.unwanted.append(found)
 
     def _taken(self, cls: Class) -> set[str]:
         taken = self.knowledge.hierarchy.taken_names(cls)

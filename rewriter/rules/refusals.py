@@ -55,6 +55,12 @@ _TEXTS = {
         "move it into the forward, or into a method that the forward calls once",
         "def forward(self, x):\n    return checkpoint(lambda y: y + 1, x)",
     ),
+    ("RW909", "compound-out-of-reach"): (
+        "A compound module cannot be replaced by its twin in the source.",
+        "A subclass of nn.LSTM inherits C++ code; a class that is chosen by name is known only when it runs.",
+        "call `runtime.modules.convert(model)` on the finished model, or name the class",
+        "self.rnn = getattr(nn, kind)(32, 64)",
+    ),
 }
 
 REASONS: tuple[Rule, ...] = tuple(
@@ -66,6 +72,10 @@ REASONS: tuple[Rule, ...] = tuple(
     for (code, name), (summary, why, advice, example) in _TEXTS.items()
 )
 _ADVICE = {code: text[2] for (code, _), text in _TEXTS.items()}
+
+
+def advice_for(code: str) -> str:
+    return _ADVICE[code]
 
 
 def refuse(code: str, site: Site, message: str, advice: str = "") -> Refusal:

@@ -31,7 +31,7 @@ class Tied(nn.Module):
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
-        self.register_load_state_dict_post_hook(_forget_missing)
+        self.register_load_state_dict_post_hook(_forget_missing)  # type: ignore[no-untyped-call]
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.module(*args, **kwargs)

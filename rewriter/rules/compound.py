@@ -1,0 +1,91 @@
+"""A compound module of torch, such as nn.LSTM, becomes its modular twin.
+
+nn.LSTM hides its inner operations in C++: a quantizer sees one module with one output, and none of the gates. The twin
+in `runtime.modules` has torch's own constructor, forward, parameter names and state_dict, and is made of parts that a
+quantizer can see. So have GRU, RNN, their cells, MultiheadAttention and the Transformer classes.
+
+```python
+class Tagger(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.LSTM(32, 64, num_layers=2)
+```
+
+becomes
+
+```python
+class Tagger(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = runtime.modules.LSTM(32, 64, num_layers=2)
+```
+
+**Safety.** Unsafe, so applied with `--unsafe-fixes` only: the parts add numbers up in another order than torch's fused
+code, so results agree to float rounding, not bit for bit. Checkpoints load both ways.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.project import Class, Function
+from rewriter.results import Refusal, Safety
+from rewriter.rules.refusals import advice_for
+from rewriter.rules.rule import described
+
+RULE = described("RW301", "compound-to-twin", __doc__)
+
+COMPOUND = frozenset(
+    f"torch.nn.{name}"
+    for name in (
+        "LSTM LSTMCell GRU GRUCell RNN RNNCell MultiheadAttention TransformerEncoderLayer TransformerDecoderLayer "
+        "TransformerEncoder TransformerDecoder Transformer"
+    ).split()
+)
+
+WHY = "the twin's results agree with torch's to float rounding, not bit for bit"
+
+
+@dataclass(frozen=True)
+class Substitution:
+    """The function part of a call, which becomes another class's name."""
+
+    code: str
+    function: Function
+    node: ast.expr
+    target: str
+    safety: Safety = Safety.UNSAFE
+    why_unsafe: str = WHY
+
+
+def find_compounds(knowledge: Knowledge, cls: Class) -> Iterator[Substitution | Refusal]:
+    """The compound modules that the class makes, in source order."""
+    lineage = knowledge.hierarchy.lineage(cls)
+    if not lineage.is_module:
+        return
+    if inherited := sorted(lineage.torch & COMPOUND):
+        yield _refusal(cls, cls.node, f"{cls.node.name} inherits from {inherited[0].removeprefix('torch.')}")
+    for method in cls.methods.values():
+        for node in ast.walk(method.node):
+            if not isinstance(node, ast.Call):
+                continue
+            name = method.full_name(node.func, method.locals)
+            if name in COMPOUND:
+                yield Substitution(RULE.code, method, node.func, name.replace("torch.nn.", "runtime.modules."))
+            elif _chooses_class(node, method):
+                yield _refusal(cls, node, f"`{ast.unparse(node.func)}` chooses a class of torch.nn when it runs")
+
+
+def _chooses_class(node: ast.Call, method: Function) -> bool:
+    """`getattr(nn, kind)(...)`."""
+    inner = node.func
+    if not (isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and inner.func.id == "getattr"):
+        return False
+    return bool(inner.args) and method.full_name(inner.args[0], method.locals) == "torch.nn"
+
+
+def _refusal(cls: Class, node: ast.expr | ast.stmt, message: str) -> Refusal:
+    return Refusal("RW909", message, cls.file.source.span(node), advice_for("RW909"))
