@@ -10,12 +10,13 @@ The other two designs were weighed and left. Parts that alone own the weights, w
 state_dict, change the names and the order of `named_parameters`, hence optimizer states and initialisation. Parts that
 read their weight from the twin at each call are no ordinary `nn.Linear`, so a quantizer cannot take the weight over.
 
-Double registration needs care in four places, which is all that `Twin` does:
+Double registration needs care in five places, which is all that `Twin` does:
 
 - `state_dict` leaves out what the parts list again, and loading gives the parts what the twin has loaded (`assign=True`
   included);
 - `_apply` (`.to`, `.half`, `to_empty`) ties the parts again where it made new Parameters;
 - a Parameter set on the twin (`lstm.weight_hh_l0 = ...`) is set on the parts;
+- a tensor set there in the place of a Parameter, as weight norm and pruning do before each forward, goes to the parts;
 - a Parameter that no part holds any more, because a quantizer put another module in the part's place, becomes None
   on the twin, so that no dead float weight is trained, saved, or silently loaded. A wrapper around the part keeps it.
 """
@@ -36,6 +37,8 @@ class Twin(nn.Module):
     original: ClassVar[type[nn.Module]]
     _made: dict[str, type[nn.Module]]
     """Every module that `make_parts` made, by its path below the twin."""
+    _ties: dict[str, str]
+    """What `_aliases` gave when the parts were made."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -45,6 +48,7 @@ class Twin(nn.Module):
         """Makes the parts of a module whose Parameters are in place: a new one's, or one that torch made."""
         self._made = {}
         self.make_parts()
+        self._ties = self._aliases()
 
     def make_parts(self) -> None:
         """Adds the parts with `add_part`; the Parameters are there already and no random number may be drawn."""
@@ -89,6 +93,7 @@ class Twin(nn.Module):
         sets_part = name in self.__dict__.get("_modules", ())
         if not (sets_parameter or sets_part):
             super().__setattr__(name, value)
+            self._hand_over(name, value)
             return
         before = self._holders()
         super().__setattr__(name, value)
@@ -99,6 +104,17 @@ class Twin(nn.Module):
         for parameter, places in before.items():
             if places and not after[parameter]:
                 super().__setattr__(parameter, None)  # type: ignore[arg-type]
+
+    def _hand_over(self, name: str, value: Any) -> None:
+        """To the parts, what was set under the name of a Parameter that is none any more."""
+        for path, tied in self.__dict__.get("_ties", {}).items():
+            if tied != name:
+                continue
+            part_path, _, attribute = path.rpartition(".")
+            part = self.get_submodule(part_path)
+            part._parameters.pop(attribute, None)
+            part.__dict__.pop(attribute, None)
+            (part._parameters if isinstance(value, Parameter) else part.__dict__)[attribute] = value
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
         holders = self._holders()
@@ -150,9 +166,8 @@ def unmake_twin(module: Twin) -> None:
         if "." not in path:
             delattr(module, path)
     module.undo_parts()
-    del module._made
-    restored: nn.Module = module
-    restored.__class__ = module.original
+    del module._made, module._ties
+    object.__setattr__(module, "__class__", module.original)
 
 
 def linear_on(weight: Parameter, bias: Parameter | None = None) -> nn.Linear:

@@ -204,3 +204,65 @@ def test_time_steps_share_the_parts_and_the_input_projection_is_one_call() -> No
     assert calls["hh_l0"] == 7
     assert calls["gates_l0.forget_gate"] == 7
     assert set(calls) >= {name for name, m in twin.named_modules() if name.startswith("gates_l0.")}
+
+
+class TestPlainInference:
+    """Where a weight laid out once takes the place of the call at every step."""
+
+    @pytest.fixture
+    def calls(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        """The rows of each call of nn.Linear."""
+        calls: list[int] = []
+        linear = nn.Linear.forward
+
+        def counted(module: nn.Linear, x: torch.Tensor) -> torch.Tensor:
+            calls.append(x.shape[-2])
+            return linear(module, x)
+
+        monkeypatch.setattr(nn.Linear, "forward", counted)
+        return calls
+
+    @pytest.fixture
+    def twin(self) -> Any:
+        return runtime.modules.LSTM(8, 256, bidirectional=True)
+
+    X = torch.randn(9, 16, 8)
+
+    @pytest.mark.parametrize("form", ["batched", "packed"])
+    def test_equals_torch_and_calls_less(self, calls: list[int], form: str) -> None:
+        original, twin = twins("LSTM", 8, 256, bidirectional=True)
+        sizes = tuple(range(1, 10)) * 2
+        (given_input,) = inputs(original, form, False, sizes)
+        with torch.no_grad():
+            assert torch.allclose(first_of(twin(given_input)), first_of(original(given_input)), atol=1e-5)
+        assert len(calls) == 2  # the two input projections
+
+    def test_follows_the_weights(self, twin: Any) -> None:
+        with torch.no_grad():
+            before = twin(self.X)[0]
+            twin.weight_hh_l0.mul_(2)
+            assert not torch.allclose(twin(self.X)[0], before, atol=1e-3)
+
+    def test_whoever_looks_on_sees_every_call(self, calls: list[int], twin: Any) -> None:
+        every = 2 * (1 + 9)
+        twin(self.X)
+        assert len(calls) == every, "gradients are wanted"
+        with torch.no_grad():
+            seen: list[int] = []
+            handle = twin.hh_l0.register_forward_hook(lambda *_: seen.append(1))
+            twin(self.X)
+            handle.remove()
+            assert len(seen) == 9
+            with torch.overrides.BaseTorchFunctionMode():
+                calls.clear()
+                twin(self.X)
+                assert len(calls) == every
+            twin.hh_l0.forward = lambda x: torch.zeros(*x.shape[:-1], 1024)
+            calls.clear()
+            twin(self.X)
+            assert len(calls) == 2, "one Linear was patched, the other is plain"
+
+
+def first_of(result: Any) -> torch.Tensor:
+    output = result[0]
+    return output.data if isinstance(output, PackedSequence) else output

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.utils.prune
 from torch import Tensor, nn
 
 import runtime.modules
@@ -259,3 +260,40 @@ def test_putting_a_linear_back_is_seen() -> None:
     assert twin.weight_ih_l0 is None
     with pytest.raises(RuntimeError, match=r"Unexpected key.*weight_ih_l0"):
         twin.load_state_dict(nn.LSTM(3, 4).state_dict())
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize(
+    "reparametrize",
+    [
+        lambda lstm: nn.utils.weight_norm(lstm, "weight_hh_l0"),
+        lambda lstm: nn.utils.prune.l1_unstructured(lstm, "weight_hh_l0", amount=0.5),
+    ],
+    ids=["weight norm", "pruning"],
+)
+def test_weights_computed_before_each_forward_reach_the_parts(
+    reparametrize: Callable[[nn.Module], Any],
+) -> None:
+    original, twin = pair(nn.LSTM, runtime.modules.LSTM, 3, 4)
+    reparametrize(original), reparametrize(twin)
+    x = torch.randn(5, 2, 3)
+    for factor in (1.0, 0.5):
+        for module in (original, twin):
+            name = "weight_hh_l0_g" if hasattr(module, "weight_hh_l0_g") else "weight_hh_l0_orig"
+            with torch.no_grad():
+                getattr(module, name).mul_(factor)
+        assert equal(results(twin, (x,)), results(original, (x,)))
+    twin(x)[0].sum().backward()
+    original(x)[0].sum().backward()
+    ours, theirs = dict(twin.named_parameters()), dict(original.named_parameters())
+    assert set(ours) == set(theirs)
+    assert all(torch.allclose(ours[name].grad, theirs[name].grad, atol=1e-5) for name in theirs)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_weight_norm_may_be_removed_again() -> None:
+    twin = runtime.modules.LSTM(3, 4)
+    nn.utils.weight_norm(twin, "weight_hh_l0")
+    nn.utils.remove_weight_norm(twin, "weight_hh_l0")
+    assert twin.hh_l0.weight is twin.weight_hh_l0
+    assert set(twin.state_dict()) == set(nn.LSTM(3, 4).state_dict())

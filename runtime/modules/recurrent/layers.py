@@ -19,6 +19,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from runtime.modules.grouping import Concat, Stack
 from runtime.modules.recurrent.gates import Carry, GRUGates, LSTMGates, RNNGates, State
+from runtime.modules.recurrent.prepacked import for_steps
 from runtime.modules.recurrent.steps import walk, walk_packed, walk_packed_reverse
 from runtime.modules.twin import DropoutTwin, linear_on
 
@@ -108,15 +109,17 @@ class RecurrentTwin(DropoutTwin, nn.RNNBase):
     def _run_direction(
         self, input: Tensor, state: State, suffix: str, reverse: bool, sizes: list[int] | None
     ) -> tuple[Tensor, State]:
-        hh, gates = getattr(self, f"hh_{suffix}"), getattr(self, f"gates_{suffix}")
+        gates = getattr(self, f"gates_{suffix}")
         hr = getattr(self, f"hr_{suffix}") if self.proj_size > 0 else None
+
+        projected = getattr(self, f"ih_{suffix}")(input)
+        steps = list(projected.unbind(0) if sizes is None else projected.split(sizes))
+        hh = for_steps(getattr(self, f"hh_{suffix}"), len(steps), state[0].shape[0])
 
         def step(projected: Tensor, state: State) -> State:
             after: State = gates(projected, hh(state[0]), state)
             return after if hr is None else (hr(after[0]), *after[1:])
 
-        projected = getattr(self, f"ih_{suffix}")(input)
-        steps = list(projected.unbind(0) if sizes is None else projected.split(sizes))
         if reverse:
             steps.reverse()
         if sizes is None:
@@ -152,7 +155,7 @@ class RecurrentTwin(DropoutTwin, nn.RNNBase):
         batched = packed or data.dim() == 3
         if not packed and data.shape[1 if batched and self.batch_first else 0] == 0:
             return False
-        weight = self._parameters["weight_ih_l0"]
+        weight = self._parameters.get("weight_ih_l0")
         autocast = torch._C._is_any_autocast_enabled()
         if weight is not None and data.dtype != weight.dtype and not autocast:
             return False
