@@ -43,7 +43,8 @@ def construction_text(source: Source, named: Named, importer: Importer, locals_:
     make = named.change.make
     if isinstance(make, Tie):
         again = importer.spell("runtime.modules.again", locals_)
-        return f"{again}({named.change.place.self_name}.{make.attribute})"
+        parts = ", parts=True" if make.parts else ""
+        return f"{again}({named.change.place.self_name}.{make.attribute}{parts})"
     if isinstance(make, MakeAgain):
         return _one_line(source, make.expression)
     arguments = ", ".join(_argument(source, fixed) for fixed in make.fixed)

@@ -180,7 +180,8 @@ def _take_out(block: ast.AST, self_name: str, names: set[str], makers: dict[str,
 
 def _wrong_maker(change: Change, maker: ast.expr) -> str | None:
     if isinstance(change.make, Tie):
-        wanted = f".again({change.place.self_name}.{change.make.attribute})"
+        parts = ", parts=True" if change.make.parts else ""
+        wanted = f"again({change.place.self_name}.{change.make.attribute}{parts})"
         return None if ast.unparse(maker).endswith(wanted) else f"`{ast.unparse(maker)}` is not {wanted}"
     if isinstance(change.make, MakeAgain):
         same = ast.dump(maker) == ast.dump(change.make.expression)

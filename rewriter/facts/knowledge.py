@@ -151,3 +151,35 @@ def _class_level(cls: Class) -> Iterator[tuple[str, Value]]:
             for target in statement.targets:
                 if isinstance(target, ast.Name):
                     yield target.id, v.from_default(statement.value) or v.UNKNOWN
+
+
+def keeps_nothing(knowledge: Knowledge, cls: Class, seen: frozenset[Class] = frozenset()) -> bool:
+    """Whether no object of the class, nor any part of it, stores something on itself once it is made."""
+    lineage = knowledge.hierarchy.lineage(cls)
+    if cls in seen:
+        return True
+    if lineage.unseen or any(_stores_later(base) for base in lineage.project):
+        return False
+    called = {name for base in lineage.project for name in _called_attributes(base)}
+    for name, value in knowledge.attributes(cls).items():
+        held = value.member() if value.may_be(Kind.SEQUENCE) or value.may_be(Kind.DICT) else value
+        if isinstance(held.ref, Class) and not keeps_nothing(knowledge, held.ref, seen | {cls}):
+            return False
+        if not held.known and name in called:
+            return False
+    return True
+
+
+def _stores_later(cls: Class) -> bool:
+    return any(
+        isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+        for method in cls.methods.values()
+        if method.node.name != "__init__"
+        for node in ast.walk(method.node)
+    )
+
+
+def _called_attributes(cls: Class) -> Iterator[str]:
+    for node in ast.walk(cls.node):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield node.func.attr

@@ -53,6 +53,8 @@ class Tie:
     attribute: str
     statement: ast.stmt | None
     """The assignment that made the attribute; None where a base class made it."""
+    parts: bool = False
+    """Its parts can have instances of their own, since its forward keeps nothing on the object."""
 
 
 @dataclass(frozen=True)

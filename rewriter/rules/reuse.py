@@ -33,7 +33,8 @@ since only one of them runs.
 
 A module that owns parameters, or may own some, gets `runtime.modules.again(self.norm)`: a copy if it turns out to
 have no state, else a handle that runs the same module. Parameters and running statistics stay one, the state_dict
-keeps its keys.
+keeps its keys. With `parts=True` the operations inside a module of the project get instances of their own, too; that is
+done where no method of it stores anything on the object.
 
 **Safety.** torch.nn classes without parameters, buffers and state are made again by the expression that made the first.
 Nothing is done where the attribute is assigned in more than one place: the second instance would not follow.
@@ -45,6 +46,7 @@ import ast
 from collections.abc import Iterator
 
 from rewriter.facts.interpreter.state import Site
+from rewriter.facts.knowledge import keeps_nothing
 from rewriter.facts.names import bound_names
 from rewriter.facts.project import Class
 from rewriter.results import Refusal
@@ -85,21 +87,22 @@ def _again(site: Site, context: Context) -> Change | Refusal:
 def _maker(site: Site, context: Context) -> MakeAgain | Tie | str:
     """How the second instance is made, or why it cannot be."""
     cls, hierarchy = context.place.cls, context.knowledge.hierarchy
+    ref = site.module.ref if site.module is not None else None
     own = list(_assignments(cls, site.attribute))
     above = [s for base in hierarchy.lineage(cls).project[1:] for s in _assignments(base, site.attribute)]
     below = [s for sub in hierarchy.subclasses(cls) for s in _assignments(sub, site.attribute)]
     if len(own) + len(above) != 1 or below:
         return "it is not assigned in exactly one place"
+    parts = isinstance(ref, Class) and keeps_nothing(context.knowledge, ref)
     if above:
-        return Tie(site.attribute, None)
+        return Tie(site.attribute, None, parts)
     if context.place.init is None or own[0] not in set(ast.walk(context.place.init.node)):
         return "it is not assigned in __init__"
     statement = own[0]
     assert statement.value is not None
-    module = site.module.ref if site.module is not None else None
-    if module in modules.PARAMETER_FREE and _repeatable(statement.value, context.place.init.node):
+    if ref in modules.PARAMETER_FREE and _repeatable(statement.value, context.place.init.node):
         return MakeAgain(site.attribute, statement.value, statement)
-    return Tie(site.attribute, statement)
+    return Tie(site.attribute, statement, parts)
 
 
 def _assignments(cls: Class, attribute: str) -> Iterator[ast.Assign | ast.AnnAssign]:

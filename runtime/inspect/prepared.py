@@ -49,6 +49,8 @@ class Preparation:
     raw: tuple[RawOperation, ...]
     repeated: dict[str, int]
     """Modules called more than once, with their calls."""
+    recurrent: dict[str, int]
+    """Parts of recurrent modules, which run at each time step: sharing is what recurrence means."""
 
     @property
     def prepared(self) -> bool:
@@ -74,7 +76,16 @@ def check_prepared(model: nn.Module, *args: Any, **kwargs: Any) -> Preparation:
     raw = tuple(
         RawOperation(name, file, line, count) for (name, file, line), count in sorted(found.items(), key=_place)
     )
-    return Preparation(raw, repeated_calls(model, *args, **kwargs))
+    repeated = repeated_calls(model, *args, **kwargs)
+    steps = {name: count for name, count in repeated.items() if _is_step(model, name)}
+    return Preparation(raw, {n: c for n, c in repeated.items() if n not in steps}, steps)
+
+
+def _is_step(model: nn.Module, name: str) -> bool:
+    """Whether the module is a part of an LSTM, GRU or RNN."""
+    parts = name.split(".")
+    above = (model.get_submodule(".".join(parts[:depth])) for depth in range(len(parts)))
+    return any(isinstance(module, nn.RNNBase) for module in above)
 
 
 def _place(item: tuple[tuple[str, str, int], int]) -> tuple[str, int, str]:

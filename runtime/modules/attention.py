@@ -48,11 +48,7 @@ class LinearRows(nn.Linear):
     @property
     def bias(self) -> Tensor | None:  # type: ignore[override]
         packed = self.packed_bias
-        return (
-            packed[self.bias_start : self.bias_start + self.out_features]
-            if isinstance(packed, Tensor)
-            else None
-        )
+        return packed[self.bias_start : self.bias_start + self.out_features] if isinstance(packed, Tensor) else None
 
 
 class MaskedSoftmax(nn.Softmax):
@@ -168,10 +164,7 @@ class MultiheadAttention(DropoutTwin, nn.MultiheadAttention):
         if self.bias_k is not None and self.bias_v is not None:
             k = self.concat_bias_k(k, self.bias_k.repeat(1, k.shape[1], 1))
             v = self.concat_bias_v(v, self.bias_v.repeat(1, v.shape[1], 1))
-        q, k, v = (
-            t.reshape(t.shape[0], t.shape[1] * self.num_heads, self.head_dim).transpose(0, 1)
-            for t in (q, k, v)
-        )
+        q, k, v = (t.reshape(t.shape[0], t.shape[1] * self.num_heads, self.head_dim).transpose(0, 1) for t in (q, k, v))
         if self.add_zero_attn:
             k = self.concat_zero_k(k, k.new_zeros(k.shape[0], 1, self.head_dim))
             v = self.concat_zero_v(v, v.new_zeros(v.shape[0], 1, self.head_dim))

@@ -71,9 +71,7 @@ def convert_model_to_distiller_lstm(model: AnyModule) -> AnyModule:
 
 def _copied(module: nn.Module, expected: type[nn.Module], twin: type[AnyTwin]) -> AnyTwin:
     if type(module) is not expected:
-        raise TypeError(
-            f"{twin.__name__}.from_pytorch_impl expects an nn.{expected.__name__}, got {type(module)}"
-        )
+        raise TypeError(f"{twin.__name__}.from_pytorch_impl expects an nn.{expected.__name__}, got {type(module)}")
     copied = convert(copy.deepcopy(module), {expected: twin})
     assert isinstance(copied, twin)
     return copied

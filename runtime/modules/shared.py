@@ -11,26 +11,41 @@ from torch import Tensor, nn
 Called = TypeVar("Called")
 
 
-def again(module: Called) -> Called | nn.Module:
+def again(module: Called, parts: bool = False) -> Called | nn.Module:
     """A module to call where `module` would be called a second time in one forward.
 
     One without parameters and buffers is copied. Any other is tied: the handle runs `module` itself, so parameters,
     running statistics and training mode are one, and the state_dict does not grow. What is no module (None, a plain
     function) has nothing to share and is given back.
+
+    With `parts` a module that is made of others is taken apart: its parts without state are copied, so that each
+    operation inside has an instance of its own as well. That needs a module whose forward stores nothing on `self`.
     """
     if not isinstance(module, nn.Module):
         return module
-    if any(True for _ in module.parameters()) or any(True for _ in module.buffers()):
-        return Tied(module)
-    return copy.deepcopy(module)
+    if not any(True for _ in module.parameters()) and not any(True for _ in module.buffers()):
+        return copy.deepcopy(module)
+    apart = _taken_apart(module) if parts else module
+    return Tied(apart, whole=apart is module)
+
+
+def _taken_apart(module: nn.Module) -> nn.Module:
+    """The same parameters and buffers in another object, with parts of its own; torch's own modules stay whole."""
+    if type(module).forward.__module__.startswith("torch.nn.") and not isinstance(module, nn.Sequential):
+        return module
+    twin = copy.copy(module)  # shares the dicts that hold parameters and buffers, whatever is put in them later
+    twin._modules = {name: part and again(part, parts=True) for name, part in module._modules.items()}
+    return twin
 
 
 class Tied(nn.Module):
     """Runs the module it was given, and adds nothing to a state_dict."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, whole: bool = True) -> None:
         super().__init__()
         self.module = module
+        self.whole = whole
+        """The module lives elsewhere; else it is this handle's own, and only its parameters live elsewhere."""
         self.register_load_state_dict_post_hook(_forget_missing)  # type: ignore[no-untyped-call]
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -39,7 +54,10 @@ class Tied(nn.Module):
     # The module is reached where it lives as well: moved, switched or initialized from here, it would be so twice.
 
     def train(self, mode: bool = True) -> Tied:
+        """The parts that are this handle's own follow; a module that lives elsewhere follows there."""
         self.training = mode
+        if not self.whole:
+            super().train(mode)
         return self
 
     def apply(self, fn: Callable[[nn.Module], None]) -> Tied:

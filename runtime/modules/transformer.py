@@ -82,9 +82,7 @@ class LayerTwin(Twin):
         # Not torch's: its decoder layer takes an activation that is a module for a missing one, and uses F.relu.
         nn.Module.__setstate__(self, state)  # type: ignore[no-untyped-call]
 
-    def _residual(
-        self, add: nn.Module, norm: nn.Module, x: Tensor, block: Callable[[Tensor], Tensor]
-    ) -> Tensor:
+    def _residual(self, add: nn.Module, norm: nn.Module, x: Tensor, block: Callable[[Tensor], Tensor]) -> Tensor:
         result: Tensor = add(x, block(norm(x))) if self.norm_first else norm(add(x, block(x)))
         return result
 
@@ -102,9 +100,7 @@ class TransformerEncoderLayer(LayerTwin, nn.TransformerEncoderLayer):
         src_key_padding_mask: Tensor | None = None,
         is_causal: bool = False,
     ) -> Tensor:
-        padding, mask = canonical_masks(
-            src_key_padding_mask, src_mask, src.dtype, ("src_key_padding_mask", "src_mask")
-        )
+        padding, mask = canonical_masks(src_key_padding_mask, src_mask, src.dtype, ("src_key_padding_mask", "src_mask"))
 
         def attend(x: Tensor) -> Tensor:
             return self._sa_block(x, mask, padding, is_causal=is_causal)
@@ -169,9 +165,7 @@ class TransformerEncoder(StackTwin, nn.TransformerEncoder):
         is_causal: bool | None = None,
     ) -> Tensor:
         zero_padding = self._zeroes_padding(src, mask, src_key_padding_mask)
-        padding, mask = canonical_masks(
-            src_key_padding_mask, mask, src.dtype, ("src_key_padding_mask", "mask")
-        )
+        padding, mask = canonical_masks(src_key_padding_mask, mask, src.dtype, ("src_key_padding_mask", "mask"))
         first = self.layers[0]
         batch_first = first.self_attn.batch_first
         is_causal = _detect_is_causal_mask(mask, is_causal, _get_seq_len(src, bool(batch_first)))
@@ -185,19 +179,11 @@ class TransformerEncoder(StackTwin, nn.TransformerEncoder):
     def _zeroes_padding(self, src: Tensor, mask: Tensor | None, padding: Tensor | None) -> bool:
         """Whether torch would drop the padding for speed, by way of nested tensors, and give zeros in its place."""
         first = self.layers[0]
-        if (
-            padding is None
-            or mask is not None
-            or src.dim() != 3
-            or not self.use_nested_tensor
-            or first.training
-        ):
+        if padding is None or mask is not None or src.dim() != 3 or not self.use_nested_tensor or first.training:
             return False
         if not torch.backends.mha.get_fastpath_enabled() or torch.is_autocast_enabled():
             return False
-        if torch.is_grad_enabled() and (
-            src.requires_grad or any(p.requires_grad for p in first.parameters())
-        ):
+        if torch.is_grad_enabled() and (src.requires_grad or any(p.requires_grad for p in first.parameters())):
             return False
         if not self.mask_check:
             return True

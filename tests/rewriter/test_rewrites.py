@@ -107,6 +107,33 @@ class Net(nn.Module):
         assert "self.act2 = runtime.modules.again(self.act)" in check(source, X, arguments=(act,))
 
 
+ENCODED = """
+class Encode(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("table", torch.ones(6))
+        self.drop = nn.Dropout(0.5)
+
+    def forward(self, x):
+        return self.drop(x + self.table)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encode = Encode()
+
+    def forward(self, x):
+        return self.encode(self.encode(x))
+"""
+
+
+def test_reused_modules_are_taken_apart_where_they_keep_nothing() -> None:
+    assert "self.encode2 = runtime.modules.again(self.encode, parts=True)" in check(ENCODED, X)
+    keeps = ENCODED.replace("        return self.drop", "        self.last = x\n        return self.drop")
+    assert "self.encode2 = runtime.modules.again(self.encode)\n" in check(keeps, X)
+
+
 def test_branches_share_an_instance() -> None:
     body = "if x.sum() > 0:\n    x = self.act(x)\nelse:\n    x = self.act(x)\nreturn self.act(x)"
     after = check(net(body, "self.act = nn.ReLU()"), X)

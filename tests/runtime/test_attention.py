@@ -66,9 +66,7 @@ ATTENDS_TO = ["itself", "one memory", "two memories"]
 @pytest.mark.parametrize("need_weights", [False, True])
 @pytest.mark.parametrize(("mask", "padding"), list(itertools.product(MASKS, ["none", "bool", "float"])))
 @pytest.mark.parametrize("attends_to", ATTENDS_TO)
-def test_masks_equal_torch(
-    attends_to: str, mask: str, padding: str, need_weights: bool, dtype: torch.dtype
-) -> None:
+def test_masks_equal_torch(attends_to: str, mask: str, padding: str, need_weights: bool, dtype: torch.dtype) -> None:
     original, twin = twins(dtype=dtype)
     query, key, value = operands(original, attends_to, batched=True)
     assert_same(

@@ -136,9 +136,7 @@ class OwnLSTM(nn.LSTM):
 
 def test_a_subclass_is_left_alone_and_named() -> None:
     model = nn.ModuleDict({"own": OwnLSTM(3, 4), "plain": nn.LSTM(3, 4)})
-    with pytest.warns(
-        UserWarning, match=r"'own' \(OwnLSTM\) is left as it is.*runtime.modules.recurrent.layers.LSTM"
-    ):
+    with pytest.warns(UserWarning, match=r"'own' \(OwnLSTM\) is left as it is.*runtime.modules.recurrent.layers.LSTM"):
         convert(model)
     assert type(model["own"]) is OwnLSTM and type(model["plain"]) is runtime.modules.LSTM
 

@@ -9,6 +9,7 @@ import pickle
 import torch
 from torch import nn
 
+from runtime.inspect import repeated_calls
 from runtime.modules.shared import Tied, again
 
 
@@ -96,6 +97,45 @@ def test_initialized_once() -> None:
 
 def test_what_is_no_module_is_given_back() -> None:
     assert again(None) is None and again(torch.relu) is torch.relu
+
+
+class Encoding(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(4))
+        self.register_buffer("table", torch.randn(4))
+        self.norm = nn.BatchNorm1d(4)
+        self.drop = nn.Sequential(nn.Dropout(0.5), nn.ReLU())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.drop(self.norm(x) * self.scale + self.table)
+
+
+class Twice(nn.Module):
+    def __init__(self, apart: bool) -> None:
+        super().__init__()
+        self.encode = Encoding()
+        self.encode2 = again(self.encode, parts=True) if apart else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (self.encode2 or self.encode)(self.encode(x))
+
+
+def test_taken_apart() -> None:
+    plain, apart = Twice(False), Twice(True)
+    assert list(plain.state_dict()) == list(apart.state_dict()) == list(copy.deepcopy(apart).state_dict())
+    apart.load_state_dict(plain.state_dict(), strict=True)
+    for prepare in (lambda m: m, copy.deepcopy, lambda m: copy.deepcopy(m).double().float()):
+        for mode in (True, False):
+            results = []
+            for model in (prepare(plain).train(mode), prepare(apart).train(mode)):
+                torch.manual_seed(0)
+                results.append(run(model))
+                assert all(m.training is mode for m in model.modules())
+            assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+    assert set(repeated_calls(apart, X)) == {"encode.norm"}  # its statistics are one
+    moved = copy.deepcopy(apart).double()
+    assert moved.encode2.module.table is moved.encode.table and moved.encode.table.dtype == torch.float64
 
 
 def test_compiles() -> None:
