@@ -124,7 +124,8 @@ class _Watch(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = _plain_name(func)
         if name in _computing() and _has_floats((args, kwargs)) and not any(map(_is_library, self.stack)):
-            self.found[(name, *_caller())] += 1
+            file, line = _caller()
+            self.found[name, file, line] += 1
         return func(*args, **(kwargs or {}))
 
 
