@@ -5,6 +5,8 @@ Kinds: `tensor`, `tensors` (a tuple or list of them), `number`, `shape`, `string
 
 from __future__ import annotations
 
+from rewriter.torch_api.tensor_names import TENSOR_NAMES
+
 _ATTRIBUTES = {
     **dict.fromkeys(["shape", "names"], "shape"),
     **dict.fromkeys(
@@ -114,6 +116,8 @@ TAKES_NUMBERS = frozenset(
 
 
 def attribute(name: str) -> str:
+    if name not in TENSOR_NAMES:
+        return "unknown"
     return "number" if name.startswith("is_") else _ATTRIBUTES.get(name, "tensor")
 
 
@@ -121,7 +125,7 @@ def method(name: str, arguments: int) -> str:
     """What `x.name(...)` gives; `size` depends on whether a dimension is asked for."""
     if name == "size":
         return "number" if arguments else "shape"
-    return _METHODS.get(name, "tensor")
+    return _METHODS.get(name, "tensor" if name in TENSOR_NAMES else "unknown")
 
 
 def takes_numbers(name: str) -> bool:

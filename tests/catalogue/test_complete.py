@@ -15,6 +15,7 @@ from rewriter.torch_api import modules, tensors
 from rewriter.torch_api.catalogue import ROWS, by_spelling
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 from rewriter.torch_api.row import Row
+from rewriter.torch_api.tensor_names import TENSOR_NAMES
 
 LOSSES = {n for n in dir(F) if n.endswith("loss") or "cross_entropy" in n or n == "kl_div"}
 NOT_ACTIVATIONS = {
@@ -109,6 +110,10 @@ def test_attributes_of_tensors(name: str) -> None:
         return
     kind = {bool: "number", int: "number", torch.Tensor: "tensor", torch.Size: "shape"}.get(type(value))
     assert kind is None or tensors.attribute(name) == kind
+
+
+def test_the_names_of_tensors() -> None:
+    assert {n for n in dir(torch.Tensor) if not n.startswith("_")} <= TENSOR_NAMES
 
 
 def test_constants_are_no_functions() -> None:

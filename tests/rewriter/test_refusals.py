@@ -30,6 +30,22 @@ def test_numbers_shapes_lists_and_strings_are_never_touched() -> None:
     assert not result.findings and not result.refusals and not result.changed
 
 
+def test_arguments_that_are_no_tensors_are_found_out_by_their_use() -> None:
+    source = f"""{HEADER}
+class Net(nn.Module):
+    def forward(self, x, config, height, width, kind, count, batch):
+        n = height * width + 1
+        half = config.width // 2
+        for _ in range(count + 1):
+            pass
+        if kind == "a":
+            return x.view(-1, n), half
+        return kind + "b", batch["size"], x[: count * 2]
+"""
+    result = rewritten(source)
+    assert not result.findings and not [r for r in result.refusals if "+" in r.message and "kind" in r.message]
+
+
 @pytest.mark.parametrize(
     "statement",
     [

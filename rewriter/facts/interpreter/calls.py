@@ -159,7 +159,10 @@ class Calls(Expressions):
         candidates = self._fitting(f"torch.Tensor.{name}", node, arguments, receiver=func.value)
         if candidates:
             return self._operation_call(node, candidates, [receiver, *arguments.values()])
-        return self._follow(receiver, tensors.method(name, len(node.args)))
+        kind = tensors.method(name, len(node.args))
+        if kind == "unknown":
+            self.demand(receiver, v.UNKNOWN)
+        return self._follow(receiver, kind)
 
     def _container_method(self, func: ast.Attribute, receiver: Value, arguments: list[Value]) -> Value:
         if func.attr in ("append", "insert", "add", "setdefault") and arguments:

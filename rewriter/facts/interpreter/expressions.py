@@ -107,7 +107,10 @@ class Expressions:
                 return self.state.variables[key]
             return self.knowledge.attribute(receiver.ref, node.attr)
         if receiver.may_be(Kind.TENSOR):
-            return self._follow(receiver, tensors.attribute(node.attr))
+            kind = tensors.attribute(node.attr)
+            if kind == "unknown":  # an argument taken for a tensor that has what no tensor has
+                self.demand(receiver, v.UNKNOWN)
+            return self._follow(receiver, kind)
         if isinstance(receiver.ref, str) and receiver.may_be(Kind.MODULE):
             return v.TENSOR if node.attr in ("weight", "bias") else v.UNKNOWN
         return v.UNKNOWN

@@ -1,0 +1,32 @@
+"""What `rewriter rule` says is true: each rule's example is what the engine does."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from rewriter.rules.listing import ALL, RULES
+from rewriter.rules.rule import Rule
+from tests.rewriter.executed import HEADER, rewritten
+
+_IMPORT = "import runtime.modules\n"
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_the_example_is_what_happens(rule: Rule) -> None:
+    before, after = re.findall(r"```python\n(.*?)```", rule.explanation, re.DOTALL)
+    result = rewritten(HEADER + "\n\n" + before, unsafe_fixes=True)
+    assert result.after.decode().replace(_IMPORT, "") == HEADER + "\n\n" + after
+    assert rule.code in {finding.code for finding in result.findings}
+
+
+@pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.code)
+def test_every_code_is_explained(rule: Rule) -> None:
+    assert re.fullmatch(r"RW[1-9]\d\d", rule.code) and re.fullmatch(r"[a-z-]+", rule.name)
+    assert rule.summary.endswith(".") and len(rule.summary) < 110
+    assert len(rule.explanation) > len(rule.summary) + 20
+
+
+def test_codes_and_names_are_unique() -> None:
+    assert len({r.code for r in ALL}) == len({r.name for r in ALL}) == len(ALL)
