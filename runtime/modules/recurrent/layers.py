@@ -19,7 +19,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from runtime.modules.grouping import Concat, Stack
 from runtime.modules.recurrent.gates import Carry, GRUGates, LSTMGates, RNNGates, State
-from runtime.modules.recurrent.prepacked import for_steps
+from runtime.modules.recurrent.prepacked import prepacked
 from runtime.modules.recurrent.steps import walk, walk_packed, walk_packed_reverse
 from runtime.modules.twin import DropoutTwin, linear_on
 
@@ -102,7 +102,9 @@ class RecurrentTwin(DropoutTwin, nn.RNNBase):
             if layer < self.num_layers - 1:
                 input = getattr(self, f"dropout_l{layer}")(input)
         columns = zip(*finals, strict=True)
-        return input, tuple(stack(list(column)) for stack, column in zip(self.stack_states, columns, strict=True))
+        return input, tuple(
+            stack(list(column)) for stack, column in zip(self.stack_states, columns, strict=True)
+        )
 
     def _run_direction(
         self, input: Tensor, state: State, suffix: str, reverse: bool, sizes: list[int] | None
@@ -110,9 +112,10 @@ class RecurrentTwin(DropoutTwin, nn.RNNBase):
         gates = getattr(self, f"gates_{suffix}")
         hr = getattr(self, f"hr_{suffix}") if self.proj_size > 0 else None
 
-        projected = getattr(self, f"ih_{suffix}")(input)
-        steps = list(projected.unbind(0) if sizes is None else projected.split(sizes))
-        hh = for_steps(getattr(self, f"hh_{suffix}"), len(steps), state[0].shape[0])
+        ih = prepacked(getattr(self, f"ih_{suffix}"), 1, input.shape[:-1].numel())
+        projected = ih(input)
+        steps = list(projected.unbind(0) if sizes is None else torch.split(projected, sizes))
+        hh = prepacked(getattr(self, f"hh_{suffix}"), len(steps), state[0].shape[0])
 
         def step(projected: Tensor, state: State) -> State:
             after: State = gates(projected, hh(state[0]), state)
@@ -140,7 +143,8 @@ class RecurrentTwin(DropoutTwin, nn.RNNBase):
             return self._as_state(hx)
         cells = self.num_layers * (2 if self.bidirectional else 1)
         return tuple(
-            torch.zeros(cells, batch, size, dtype=input.dtype, device=input.device) for size in self._state_sizes()
+            torch.zeros(cells, batch, size, dtype=input.dtype, device=input.device)
+            for size in self._state_sizes()
         )
 
     def _accepts(self, input: Tensor | PackedSequence, hx: Any) -> bool:

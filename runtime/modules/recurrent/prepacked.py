@@ -1,4 +1,4 @@
-"""A projection that is called at every step, with its weight laid out for the kernel once and not at each step.
+"""A projection with its weight laid out for the kernel once, for all the rows of a sequence.
 
 `nn.Linear` has no such thing: each call lays the weight out anew, which for the few rows of a time step costs about as
 much as the product. In plain inference on a CPU, where nobody could tell the call from `nn.Linear`'s own but by the
@@ -14,17 +14,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
-WORTHWHILE_STEPS = 8
+WORTHWHILE_ROWS = 128
+"""Rows in all calls together; fewer do not pay for laying out."""
 WORTHWHILE_PRODUCTS = 2**20
-"""Multiplications a step; with fewer, the other kernel's longer way to its work costs more than it saves."""
+"""Multiplications in one call; with fewer, the other kernel's longer way to its work costs more than it saves."""
 
 
-def for_steps(linear: nn.Module, steps: int, rows: int) -> Callable[[Tensor], Tensor]:
-    """What to call `steps` times with `rows` rows: `linear`, or its equal."""
-    if steps < WORTHWHILE_STEPS or _watched() or not _plain(linear, rows):
+def prepacked(linear: nn.Module, calls: int, rows: int) -> Callable[[Tensor], Tensor]:
+    """What to call so many times with so many rows each: `linear`, or its equal."""
+    if _watched() or not _plain(linear) or rows * calls < WORTHWHILE_ROWS:
         return linear
     weight, bias = linear.weight, linear.bias
     assert isinstance(weight, Tensor)
+    if weight.numel() * rows < WORTHWHILE_PRODUCTS:
+        return linear
     packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), rows)
 
     def project(x: Tensor) -> Tensor:
@@ -48,12 +51,15 @@ def _watched() -> bool:
     )
 
 
-def _plain(linear: nn.Module, rows: int) -> bool:
+def _plain(linear: nn.Module) -> bool:
     if type(linear) is not nn.Linear or "forward" in linear.__dict__:
         return False
-    if linear._forward_hooks or linear._forward_pre_hooks or linear._backward_hooks or linear._backward_pre_hooks:
+    if (
+        linear._forward_hooks
+        or linear._forward_pre_hooks
+        or linear._backward_hooks
+        or linear._backward_pre_hooks
+    ):
         return False
     weight = linear.weight
-    if type(weight) is not nn.Parameter or weight.device.type != "cpu" or weight.dtype != torch.float32:
-        return False
-    return weight.numel() * rows >= WORTHWHILE_PRODUCTS
+    return type(weight) is nn.Parameter and weight.device.type == "cpu" and weight.dtype == torch.float32
