@@ -112,7 +112,7 @@ class RecurrentTwin(DropoutTwin, nn.RNNBase):
         gates = getattr(self, f"gates_{suffix}")
         hr = getattr(self, f"hr_{suffix}") if self.proj_size > 0 else None
 
-        ih = prepacked(getattr(self, f"ih_{suffix}"), 1, input.shape[:-1].numel())
+        ih = prepacked(getattr(self, f"ih_{suffix}"), 1, input.numel() // input.shape[-1])
         projected = ih(input)
         steps = list(projected.unbind(0) if sizes is None else torch.split(projected, sizes))
         hh = prepacked(getattr(self, f"hh_{suffix}"), len(steps), state[0].shape[0])
