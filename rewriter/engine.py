@@ -167,7 +167,7 @@ class _Rewrite:
             return problem
         again = _Rewrite.of(parsed, self.path, self.settings, project)
         again.plans = [(cls, again.planner.plan(cls)) for cls in again.file.classes]
-        if any(plan.changes or plan.substitutions for _, plan in again.plans):
+        if again._write() != text:
             return "a second run would change the result again"
         return None
 

@@ -14,6 +14,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from rewriter.emit.units import UnitChanges
 from rewriter.facts.source import Source
+from rewriter.rules.change import Given
 from rewriter.rules.plan import Named
 from rewriter.torch_api.row import written_order
 
@@ -149,7 +150,9 @@ class _ToCalls(cst.CSTTransformer):
             piece = pieces[id(given.value)]
             last = index == len(change.given) - 1
             arguments.append(self._argument(piece, given.keyword, isinstance(given.value, ast.Starred), last, old))
-        before = old.whitespace_before_args if old is not None and not self.collapse else cst.SimpleWhitespace("")
+        before = (
+            _opening(change.site.node, change.given, old) if old and not self.collapse else cst.SimpleWhitespace("")
+        )
         func = cst.Attribute(cst.Name(change.site.self_name), cst.Name(placed.named.name))
         return cst.Call(func=func, args=arguments, whitespace_before_args=before)
 
@@ -166,8 +169,10 @@ class _ToCalls(cst.CSTTransformer):
 
     def _comma(self, piece: _Piece, last: bool, old: cst.Call | None) -> cst.Comma | cst.MaybeSentinel:
         trailing = old.args[-1].comma if old is not None and old.args else cst.MaybeSentinel.DEFAULT
+        if last and not self.collapse:
+            return piece.comma if _breaks_line(piece.comma) else trailing
         if last:
-            return cst.MaybeSentinel.DEFAULT if self.collapse else trailing
+            return cst.MaybeSentinel.DEFAULT
         if self.collapse or not isinstance(piece.comma, cst.Comma):
             return _COMMA
         return piece.comma
@@ -202,7 +207,35 @@ def _pieces(node: ast.AST, updated: cst.CSTNode) -> dict[int, _Piece]:
         if isinstance(value, ast.List | ast.Tuple) and isinstance(new.value, cst.List | cst.Tuple):
             for element, piece in zip(value.elts, new.value.elements, strict=True):
                 found[id(element)] = _Piece(piece.value, piece.comma)
+            if value.elts:
+                closing = cst.Comma(whitespace_after=_inner_margins(new.value)[1])
+                found[id(value.elts[-1])] = _Piece(new.value.elements[-1].value, closing)
     return found
+
+
+def _opening(node: ast.AST, given: tuple[Given, ...], old: cst.Call) -> cst.BaseParenthesizableWhitespace:
+    """What stands behind the call's bracket: where a literal list is passed one by one, what stood behind its own."""
+    assert isinstance(node, ast.Call)
+    for argument, new in zip(written_order(node), old.args, strict=True):
+        value = argument.value if isinstance(argument, ast.keyword) else argument
+        if isinstance(value, ast.List | ast.Tuple) and given and given[0].value in value.elts:
+            return _inner_margins(new.value)[0]
+    return old.whitespace_before_args
+
+
+def _inner_margins(
+    sequence: cst.BaseExpression,
+) -> tuple[cst.BaseParenthesizableWhitespace, cst.BaseParenthesizableWhitespace]:
+    """The white space inside the brackets of a list or tuple, at its two ends."""
+    if isinstance(sequence, cst.List):
+        return sequence.lbracket.whitespace_after, sequence.rbracket.whitespace_before
+    if sequence.lpar:
+        return sequence.lpar[-1].whitespace_after, sequence.rpar[0].whitespace_before
+    return cst.SimpleWhitespace(""), cst.SimpleWhitespace("")
+
+
+def _breaks_line(comma: cst.Comma | cst.MaybeSentinel) -> bool:
+    return isinstance(comma, cst.Comma) and isinstance(comma.whitespace_after, cst.ParenthesizedWhitespace)
 
 
 def _comma_from(operator: cst.BaseBinaryOp) -> cst.Comma:

@@ -222,9 +222,11 @@ class Project:
             if rest in file.definitions:
                 return file.definitions[rest]
             head, _, tail = rest.partition(".")
+            if tail and self.module(f"{module}.{head}"):
+                continue  # the longer path was tried before; a name that the package binds as well would add to it
             meaning = file.names.meaning(head)
             target = ".".join([meaning, tail]) if meaning and tail else meaning
-            stars = [] if target or self.module(f"{module}.{head}") else file.names.stars
+            stars = [] if target else file.names.stars
             for candidate in [target] if target else [f"{star}.{rest}" for star in stars]:
                 if candidate != full_name and (found := self.find(candidate)):
                     return found

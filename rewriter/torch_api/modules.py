@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rewriter.torch_api.catalogue import ROWS
+
 # Dropout draws random numbers, which is no state of its own; fractional pooling keeps its samples in a buffer.
 PARAMETER_FREE = frozenset(
     f"torch.nn.{name}"
@@ -23,7 +25,12 @@ _RESULTS = {
     **dict.fromkeys(["Sequential", "ModuleList", "ModuleDict", "Module", "DataParallel"], "unknown"),
 }
 
+# A wrapper of overloads, some of which give a tuple, counts as giving a tensor: its members are tensors either way.
+_WRAPPED = {row.target: row.returns for row in sorted(ROWS, key=lambda row: row.returns, reverse=True)}
+
 
 def result(full_name: str) -> str:
     """What calling an object of the class gives: `tensor`, `tensors` or `unknown`."""
+    if full_name in _WRAPPED:
+        return _WRAPPED[full_name]
     return _RESULTS.get(full_name.rpartition(".")[2], "tensor")

@@ -179,6 +179,19 @@ def test_multi_line_calls_keep_their_comments() -> None:
     assert "x,  # the first\n" in after and "self.concat(" in after
 
 
+def test_comments_behind_the_members_of_a_list_stay() -> None:
+    body = "return torch.cat([\n    x * 2,  # doubled\n    x + 1,  # moved\n], dim=1)"
+    after = check(net(body), X)
+    assert (
+        "self.concat(\n            self.mul(x, 2),  # doubled\n            self.add(x, 1),  # moved\n        )" in after
+    )
+
+
+def test_named_results_of_reductions() -> None:
+    after = check(net("best = x.max(dim=1)\nreturn best.values * 2 + x.max(1)[0] - best.indices"), X)
+    assert "self.sub(self.add(self.mul(best.values, 2), self.max2(x)[0]), best.indices)" in after
+
+
 def test_a_method_chain_over_several_lines() -> None:
     assert "self.mean(self.exp(x))" in check(net("return (\n    x\n    .exp()\n    .mean(1)\n)"), X)
 

@@ -106,6 +106,8 @@ class Expressions:
             if key in self.state.variables:
                 return self.state.variables[key]
             return self.knowledge.attribute(receiver.ref, node.attr)
+        if receiver.may_be(Kind.SEQUENCE) and node.attr in ("values", "indices"):  # what max(dim) and topk give
+            return receiver.member()
         if receiver.may_be(Kind.TENSOR):
             kind = tensors.attribute(node.attr)
             if kind == "unknown":  # an argument taken for a tensor that has what no tensor has
