@@ -75,9 +75,9 @@ def _in_own_init(cls: Class, init: Function) -> Construction | NoPlace:
     if name is None or init.decorators:
         return _cannot(cls, "its __init__ is decorated or takes no object")
     body = init.node.body
-    begin = next((i for i, s in enumerate(body) if _is_super_init(s)), None)
+    begin = next((i for i, s in enumerate(body) if _runs_super_init(s)), None)
     if begin is None:
-        return _cannot(cls, "its __init__ does not call super().__init__() as a statement of its own")
+        return _cannot(cls, "not every way through its __init__ calls super().__init__()")
     if body[0].lineno == init.node.lineno:
         return _cannot(cls, "its __init__ stands on one line")
     anchor = body[begin]
@@ -93,8 +93,18 @@ def _in_own_init(cls: Class, init: Function) -> Construction | NoPlace:
     return Construction(cls, init, anchor, name, passes_arguments=False)
 
 
-def _is_super_init(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call) and is_init_call(statement.value)
+def _runs_super_init(statement: ast.stmt) -> bool:
+    """Whether every way through the statement that goes on behind it has called the next `__init__` up."""
+    if isinstance(statement, ast.Try):
+        ways = [[*statement.body, *statement.orelse], *(handler.body for handler in statement.handlers)]
+    elif isinstance(statement, ast.If):
+        ways = [statement.body, statement.orelse]
+    elif isinstance(statement, ast.With):
+        ways = [statement.body]
+    else:
+        call = statement.value if isinstance(statement, ast.Expr) else None
+        return isinstance(call, ast.Call) and is_init_call(call)
+    return all(any(isinstance(s, ast.Raise) or _runs_super_init(s) for s in way) for way in ways)
 
 
 def _stores_attribute(statement: ast.stmt, name: str) -> bool:

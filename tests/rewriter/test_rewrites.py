@@ -234,6 +234,24 @@ class Net(nn.Module):
     assert "self.conv = nn.Conv2d(4, 4, 1)\n        self.add = runtime.modules.EltWiseAdd()\n" in after
 
 
+def test_constructors_that_call_up_on_every_way() -> None:
+    source = """
+class Net(nn.BatchNorm2d):
+    def __init__(self, width=4, **options):
+        try:
+            super().__init__(width, **options)
+        except TypeError:
+            super().__init__(width)
+        self.width = width
+
+    def forward(self, x):
+        return F.batch_norm(x, self.running_mean, self.running_var, training=self.training) * 2
+"""
+    after = check(source, X)
+    assert "self.batch_norm(x, self.running_mean, self.running_var, training=self.training)" in after
+    assert "        self.width = width\n        self.batch_norm = runtime.modules.FunctionalBatchNorm()\n" in after
+
+
 def test_a_second_run_changes_nothing() -> None:
     once = rewritten(HEADER + net("return torch.cat([x + 1, F.relu(x)], 1).mean(1)"))
     again = rewritten(once.after.decode())
