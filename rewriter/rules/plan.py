@@ -101,24 +101,31 @@ class Planner:
         if isinstance(place, NoPlace):
             yield from (refuse(place.code, s, place.reason, place.advice) for s in sites if s.candidates and s.tensor)
             return
+        doubt = self._doubt(cls)
         context = Context(self.knowledge, place, run.interpreter.values, self._follows_training(cls))
         for site in sorted(sites, key=lambda s: s.order):
             decision = decide_call(site, context) if site.attribute else _settle(site, context)
             if decision is not None:
-                yield self._judged(cls, decision)
+                yield self._judged(decision, doubt)
 
     def _follows_training(self, cls: Class) -> bool:
         lineage = self.knowledge.hierarchy.lineage(cls)
         relatives = [*lineage.project, *self.knowledge.hierarchy.subclasses(cls)]
         return not any("train" in c.methods or "training" in c.methods or _sets_training(c) for c in relatives)
 
-    def _judged(self, cls: Class, decision: Change | Refusal) -> Change | Refusal:
-        """A base out of sight may use a name that a new attribute would take."""
-        unseen = self.knowledge.hierarchy.lineage(cls).unseen
-        if isinstance(decision, Refusal) or not unseen:
+    def _judged(self, decision: Change | Refusal, doubt: str | None) -> Change | Refusal:
+        if isinstance(decision, Refusal) or doubt is None:
             return decision
-        why = f"the base class {sorted(unseen)[0]} is out of sight and may use the attribute's name"
-        return Change(**{**vars(decision), "safety": Safety.UNSAFE, "why_unsafe": why})
+        return Change(**{**vars(decision), "safety": Safety.UNSAFE, "why_unsafe": doubt})
+
+    def _doubt(self, cls: Class) -> str | None:
+        """What may go wrong with a new attribute of the class, though nothing of it can be seen from here."""
+        if unseen := self.knowledge.hierarchy.lineage(cls).unseen:
+            return f"the base class {sorted(unseen)[0]} is out of sight and may use the attribute's name"
+        for file in self.knowledge.project.files_mentioning(cls.node.name):
+            if "children()" in file.source.text and (line := _picks_children(file.source.tree)):
+                return f"{file.path.name}:{line} picks children by position, and may count the new module"
+        return None
 
 
 def _settle(site: Site, context: Context) -> Change | Refusal:
@@ -145,6 +152,16 @@ def _makes_modules(cls: Class) -> bool:
         return False
     names = (init.full_name(n.func, init.locals) for n in ast.walk(init.node) if isinstance(n, ast.Call))
     return any(name and name.startswith("torch.nn.") for name in names)
+
+
+def _picks_children(tree: ast.Module) -> int | None:
+    """The line of something like `list(model.children())[:-2]`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript):
+            for inner in ast.walk(node.value):
+                if isinstance(inner, ast.Attribute) and inner.attr in ("children", "named_children"):
+                    return node.lineno
+    return None
 
 
 def _sets_training(cls: Class) -> bool:

@@ -128,6 +128,12 @@ def test_a_base_out_of_sight_makes_a_change_unsafe() -> None:
     assert "self.add(self.conv(x), x)" in rewritten(source, unsafe_fixes=True).after.decode()
 
 
+def test_children_picked_by_position_make_a_change_unsafe() -> None:
+    source = in_forward("return x + 1") + "\n\nhead = nn.Sequential(*list(Net().children())[:-1])\n"
+    result = rewritten(source)
+    assert not result.changed and "picks children by position" in result.findings[0].why_unsafe
+
+
 def test_a_lost_comment_is_a_reason_not_to_write() -> None:
     result = rewritten(in_forward("return (  # why", "    x", "    + 1)"))
     assert not result.changed and [r.code for r in result.refusals] == ["RW907"]
