@@ -85,6 +85,4 @@ class Carry(nn.Module):
         self.concats = nn.ModuleList(Concat(dim=0) for _ in range(states))
 
     def forward(self, *pieces: State) -> State:
-        return tuple(
-            concat(column) for concat, column in zip(self.concats, zip(*pieces, strict=True), strict=True)
-        )
+        return tuple(concat(column) for concat, column in zip(self.concats, zip(*pieces, strict=True), strict=True))

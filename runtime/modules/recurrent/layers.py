@@ -102,9 +102,7 @@ class RecurrentTwin(DropoutTwin, nn.RNNBase):
             if layer < self.num_layers - 1:
                 input = getattr(self, f"dropout_l{layer}")(input)
         columns = zip(*finals, strict=True)
-        return input, tuple(
-            stack(list(column)) for stack, column in zip(self.stack_states, columns, strict=True)
-        )
+        return input, tuple(stack(list(column)) for stack, column in zip(self.stack_states, columns, strict=True))
 
     def _run_direction(
         self, input: Tensor, state: State, suffix: str, reverse: bool, sizes: list[int] | None
@@ -143,8 +141,7 @@ class RecurrentTwin(DropoutTwin, nn.RNNBase):
             return self._as_state(hx)
         cells = self.num_layers * (2 if self.bidirectional else 1)
         return tuple(
-            torch.zeros(cells, batch, size, dtype=input.dtype, device=input.device)
-            for size in self._state_sizes()
+            torch.zeros(cells, batch, size, dtype=input.dtype, device=input.device) for size in self._state_sizes()
         )
 
     def _accepts(self, input: Tensor | PackedSequence, hx: Any) -> bool:

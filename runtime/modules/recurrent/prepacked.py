@@ -54,12 +54,7 @@ def _watched() -> bool:
 def _plain(linear: nn.Module) -> bool:
     if type(linear) is not nn.Linear or "forward" in linear.__dict__:
         return False
-    if (
-        linear._forward_hooks
-        or linear._forward_pre_hooks
-        or linear._backward_hooks
-        or linear._backward_pre_hooks
-    ):
+    if linear._forward_hooks or linear._forward_pre_hooks or linear._backward_hooks or linear._backward_pre_hooks:
         return False
     weight = linear.weight
     return type(weight) is nn.Parameter and weight.device.type == "cpu" and weight.dtype == torch.float32

@@ -20,9 +20,7 @@ def walk(steps: Sequence[Tensor], state: State, step: Step) -> tuple[list[Tensor
     return outputs, state
 
 
-def walk_packed(
-    steps: Sequence[Tensor], state: State, step: Step, carry: nn.Module
-) -> tuple[list[Tensor], State]:
+def walk_packed(steps: Sequence[Tensor], state: State, step: Step, carry: nn.Module) -> tuple[list[Tensor], State]:
     """Steps get narrower, longest sequence first, as packed data is: a state that ends is put aside until the end."""
     outputs, ended = [], []
     for projected in steps:
