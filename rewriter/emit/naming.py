@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from rewriter.emit.splice import Splice
-from rewriter.facts.names import Names, bound_names
 from rewriter.facts.project import File
 
 
@@ -41,7 +41,7 @@ class Importer:
             if names.meaning(bound) == wanted and bound not in locals_:
                 return bound
         top = self.runtime.split(".")[0]
-        free = not any(top in scope for scope in self._scopes(names)) and top not in locals_
+        free = top not in self._bound and top not in locals_
         if free or (names.meaning(top) == top and _imports(self.file.source.tree, wanted)):
             statement = f"import {wanted}"
             if statement not in self.needed and not _imports(self.file.source.tree, wanted):
@@ -49,18 +49,19 @@ class Importer:
             return wanted
         return self._add(wanted, "runtime_modules", locals_)
 
-    def _scopes(self, names: Names) -> list[set[str]]:
+    @cached_property
+    def _bound(self) -> set[str]:
         """The names bound anywhere in the file: a local `runtime` would hide the package."""
-        inner = {
-            n
-            for node in ast.walk(self.file.source.tree)
-            if isinstance(node, ast.arg | ast.Name)
-            for n in _bound_by(node)
-        }
-        return [set(names.bindings), inner]
+        inner = set(self.file.names.bindings)
+        for node in ast.walk(self.file.source.tree):
+            if isinstance(node, ast.arg):
+                inner.add(node.arg)
+            elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+                inner.add(node.id)
+        return inner
 
     def _add(self, module: str, alias: str, locals_: set[str]) -> str:
-        taken = set().union(*self._scopes(self.file.names), locals_)
+        taken = self._bound | locals_
         name, number = alias, 2
         while name in taken:
             name, number = f"{alias}{number}", number + 1
@@ -79,10 +80,6 @@ class Importer:
         if not begins:  # the last import ends the file without a line end
             lines = source.newline + lines.removesuffix(source.newline)
         return [Splice(offset, offset, lines)]
-
-
-def _bound_by(node: ast.arg | ast.Name) -> set[str]:
-    return {node.arg} if isinstance(node, ast.arg) else bound_names(node)
 
 
 def _imports(tree: ast.Module, module: str) -> bool:

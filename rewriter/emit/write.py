@@ -30,18 +30,18 @@ def write(file: File, plans: Iterable[tuple[Class, ClassPlan]], runtime: str) ->
     importer = Importer(file, runtime)
     splices: list[Splice] = []
     written = Written(file.source.text)
+    plans = list(plans)
+    dropped: set[int] = set()
+    for unit in by_unit(file.source, [named for _, plan in plans for named in plan.changes]):
+        text = rewrite_unit(file.source, unit)
+        if text is None:
+            dropped |= {id(named) for named in unit.changes}
+        else:
+            splices.append(Splice(file.source.start(unit.unit), file.source.end(unit.unit), text))
     for _, plan in plans:
         splices += [_substituted(file, importer, found) for found in plan.substitutions]
-        changes = plan.changes
-        dropped: set[int] = set()
-        for unit in by_unit(file.source, changes):
-            text = rewrite_unit(file.source, unit)
-            if text is None:
-                dropped |= {id(named) for named in unit.changes}
-            else:
-                splices.append(Splice(file.source.start(unit.unit), file.source.end(unit.unit), text))
-        kept = [named for named in changes if id(named) not in dropped]
-        written.dropped += [named for named in changes if id(named) in dropped]
+        kept = [named for named in plan.changes if id(named) not in dropped]
+        written.dropped += [named for named in plan.changes if id(named) in dropped]
         if kept:
             written.changes += kept
             splices += constructor_splices(file, kept[0].change.place, kept, importer)
