@@ -21,7 +21,10 @@ class FileError(Exception):
 
 
 def find(paths: Sequence[Path], settings: Settings) -> list[Path]:
-    """The Python files meant by `paths`, sorted, each once: named files always, folders by their contents."""
+    """The Python files meant by `paths`, sorted, each once: named files always, folders by their contents.
+
+    A folder that cannot be listed is among them, so that reading it says so and the others are still done.
+    """
     found: dict[Path, Path] = {}
     for path in paths:
         if path.is_dir():
@@ -31,27 +34,30 @@ def find(paths: Sequence[Path], settings: Settings) -> list[Path]:
         else:
             raise FileError(f"{path}: no such file or folder")
         for candidate in candidates:
-            found.setdefault(candidate.resolve(), candidate)
+            real = candidate.resolve()
+            if real not in found or found[real].is_symlink():
+                found[real] = candidate
     return sorted(found.values())
 
 
 def _walk(root: Path, settings: Settings) -> Iterator[Path]:
-    ignores = list(_gitignores_above(root)) if settings.respect_gitignore else []
-    yield from _walk_folder(root, settings, ignores)
+    # Patterns and .gitignore files speak of real places; the caller is shown the path as it was given.
+    real = root.resolve()
+    ignores = list(_gitignores_above(real)) if settings.respect_gitignore else []
+    yield from (root / file.relative_to(real) for file in _walk_folder(real, settings, ignores))
 
 
 def _walk_folder(folder: Path, settings: Settings, ignores: list[tuple[Path, GitIgnoreSpec]]) -> Iterator[Path]:
-    if settings.respect_gitignore and (own := _gitignore(folder)):
-        ignores = [*ignores, own]
     try:
+        if settings.respect_gitignore and (own := _gitignore(folder)):
+            ignores = [*ignores, own]
         entries = sorted(folder.iterdir())
-    except OSError as error:
-        raise FileError(f"{folder}: {error.strerror}") from error
+    except OSError:
+        yield folder
+        return
     for entry in entries:
         is_folder = entry.is_dir()
-        if settings.matches(Path(entry.name), settings.excluded) or settings.matches(entry, settings.excluded):
-            continue
-        if _is_ignored(entry, is_folder, ignores):
+        if settings.excludes(entry) or _is_ignored(entry, is_folder, ignores):
             continue
         if is_folder and not entry.is_symlink():  # a link to a folder may lead out of the tree, or round in it
             yield from _walk_folder(entry, settings, ignores)
@@ -61,10 +67,9 @@ def _walk_folder(folder: Path, settings: Settings, ignores: list[tuple[Path, Git
 
 def _gitignores_above(root: Path) -> Iterator[tuple[Path, GitIgnoreSpec]]:
     """The .gitignore files between the repository's top and `root`, outermost first."""
-    absolute = root.absolute()
-    top = next((p for p in [absolute, *absolute.parents] if (p / ".git").exists()), None)
+    top = next((p for p in [root, *root.parents] if (p / ".git").exists()), None)
     if top is not None:
-        for folder in reversed([p for p in absolute.parents if p.is_relative_to(top)]):
+        for folder in reversed([p for p in root.parents if p.is_relative_to(top)]):
             if own := _gitignore(folder):
                 yield own
 
@@ -76,14 +81,13 @@ def _gitignore(folder: Path) -> tuple[Path, GitIgnoreSpec] | None:
     from pathspec import GitIgnoreSpec
 
     lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-    return folder.absolute(), GitIgnoreSpec.from_lines(lines)
+    return folder, GitIgnoreSpec.from_lines(lines)
 
 
 def _is_ignored(entry: Path, is_folder: bool, ignores: list[tuple[Path, GitIgnoreSpec]]) -> bool:
     """git's rule: the innermost file that speaks of the entry decides."""
-    absolute = entry.absolute()
     for folder, spec in reversed(ignores):
-        relative = absolute.relative_to(folder).as_posix() + ("/" if is_folder else "")
+        relative = entry.relative_to(folder).as_posix() + ("/" if is_folder else "")
         verdict = spec.check_file(relative).include
         if verdict is not None:
             return bool(verdict)
@@ -91,6 +95,10 @@ def _is_ignored(entry: Path, is_folder: bool, ignores: list[tuple[Path, GitIgnor
 
 
 def read(path: Path) -> bytes:
+    if path.is_dir():
+        raise FileError(f"{path}: this folder may not be listed")
+    if path.exists() and not path.is_file():
+        raise FileError(f"{path}: cannot be read: it is no regular file")
     try:
         return path.read_bytes()
     except OSError as error:
@@ -104,27 +112,35 @@ def write_atomically(path: Path, before: bytes, after: bytes) -> None:
     """
     target = path.resolve()
     try:
-        if target.read_bytes() != before:
-            raise FileError(f"{path}: changed since it was read; run again")
+        _refuse_changed(target, before)
         status = target.stat()
         if not os.access(target, os.W_OK):
             raise FileError(f"{path}: cannot be written: it is read-only")
         if status.st_nlink > 1:
             _write_in_place(target, before, after)
         else:
-            _replace(target, after, stat.S_IMODE(status.st_mode))
+            _replace(target, before, after, status)
     except OSError as error:
         raise FileError(f"{path}: cannot be written: {error.strerror}") from error
 
 
-def _replace(target: Path, after: bytes, mode: int) -> None:
+def _refuse_changed(target: Path, before: bytes) -> None:
+    if target.read_bytes() != before:
+        raise FileError(f"{target}: changed since it was read; run again")
+
+
+def _replace(target: Path, before: bytes, after: bytes, status: os.stat_result) -> None:
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(after)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(mode)
+        if hasattr(os, "chown"):
+            with contextlib.suppress(PermissionError):  # only root may leave a file to its owner
+                os.chown(name, status.st_uid, status.st_gid)
+        Path(name).chmod(stat.S_IMODE(status.st_mode))
+        _refuse_changed(target, before)  # syncing takes long enough for an editor to save
         Path(name).replace(target)
     except BaseException:
         with contextlib.suppress(OSError):

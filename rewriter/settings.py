@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class Settings:
     max_file_bytes: int = 2_000_000
     respect_gitignore: bool = True
     root: Path = Path()
-    """The folder that patterns of files are relative to: that of pyproject.toml."""
+    """The folder that patterns of files are relative to: that of pyproject.toml, or the current one."""
 
     def selects(self, code: str, path: Path) -> bool:
         """Whether findings and refusals of this code are wanted in this file."""
@@ -48,55 +48,65 @@ class Settings:
             code.startswith(codes) and self.matches(path, [glob]) for glob, codes in self.per_file_ignores.items()
         )
 
-    def matches(self, path: Path, patterns: list[str] | tuple[str, ...]) -> bool:
-        """Whether a pattern names the file, one of the folders above it, or its path from the settings' folder."""
-        absolute = path.absolute()
-        root = self.root.absolute()
-        relative = absolute.relative_to(root) if absolute.is_relative_to(root) else absolute
-        return any(
-            fnmatch.fnmatch(relative.as_posix(), pattern)
-            or any(fnmatch.fnmatch(part, pattern) for part in relative.parts)
-            for pattern in patterns
-        )
+    def matches(self, path: Path, patterns: Iterable[str]) -> bool:
+        """Whether a pattern names the file or a folder above it, by name or by the path from the settings' folder."""
+        real, root = path.resolve(), self.root.resolve()
+        relative = real.relative_to(root) if real.is_relative_to(root) else Path(path.name)
+        places = {*relative.parts, relative.as_posix(), *(p.as_posix() for p in relative.parents)}
+        return any(fnmatch.fnmatch(place, pattern) for pattern in patterns for place in places)
 
-    @property
-    def excluded(self) -> tuple[str, ...]:
-        return (*self.exclude, *self.extend_exclude)
+    def excludes(self, entry: Path) -> bool:
+        """Whether a walk leaves out this file or folder. What the folders above it are called does not matter."""
+        root = self.root.resolve()
+        places = [entry.name, entry.relative_to(root).as_posix()] if entry.is_relative_to(root) else [entry.name]
+        patterns = (*self.exclude, *self.extend_exclude)
+        return any(fnmatch.fnmatch(place, pattern) for pattern in patterns for place in places)
 
 
-def load(config: Path | None, isolated: bool, paths: list[Path]) -> Settings:
-    """The settings of the nearest pyproject.toml above the first path that has a `[tool.rewriter]`, or of `config`."""
+def load(config: Path | None, isolated: bool, paths: Sequence[Path]) -> Settings:
+    """The settings of `config`, or of the nearest pyproject.toml above the first path that has a `[tool.rewriter]`."""
     if isolated:
         return Settings()
     if config is not None:
         if not config.is_file():
             raise SettingsError(f"--config {config}: no such file")
-        return _read(config, required=True)
-    start = (paths[0] if paths else Path()).absolute()
+        return _own_file(config)
+    start = (paths[0] if paths else Path()).resolve()
     for folder in [start, *start.parents]:
         candidate = folder / "pyproject.toml"
-        if candidate.is_file():
-            return _read(candidate, required=False)
+        if candidate.is_file() and (table := _table(_document(candidate), candidate)) is not None:
+            return replace(from_table(table, str(candidate)), root=folder)
     return Settings()
 
 
-def _read(file: Path, required: bool) -> Settings:
+def _own_file(config: Path) -> Settings:
+    """A file of its own needs no [tool.rewriter] around its keys. Its patterns start from the current folder."""
+    document = _document(config)
+    table = _table(document, config)
+    if table is None:
+        table = {} if config.name == "pyproject.toml" else document
+    return from_table(table, str(config))
+
+
+def _document(file: Path) -> dict[str, Any]:
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
 
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
+        document: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{file}: {error}") from error
-    table = document.get("tool", {}).get("rewriter")
-    if table is None:
-        if required and file.name != "pyproject.toml":
-            table = document  # a file of its own needs no [tool.rewriter] around its keys
-        else:
-            return Settings(root=file.parent)
-    return replace(from_table(table, str(file)), root=file.parent)
+    return document
+
+
+def _table(document: Mapping[str, Any], file: Path) -> dict[str, Any] | None:
+    tool = document.get("tool", {})
+    table = tool.get("rewriter") if isinstance(tool, dict) else None
+    if table is not None and not isinstance(table, dict):
+        raise SettingsError(f"{file}: tool.rewriter should be a table, not {table!r}")
+    return table
 
 
 def from_table(table: Mapping[str, Any], where: str) -> Settings:
@@ -116,18 +126,15 @@ def _checked(name: str, value: Any, where: str) -> Any:
         if not isinstance(value, dict) or not all(_is_strings(v) for v in value.values()):
             raise SettingsError(f"{where} should be a table of pattern = [codes], not {value!r}")
         return {pattern: tuple(codes) for pattern, codes in value.items()}
-    default = getattr(Settings, name, None)
+    default = getattr(Settings, name)
     if isinstance(default, tuple):
         if not _is_strings(value):
             raise SettingsError(f"{where} should be a list of strings, not {value!r}")
         return tuple(value)
     if type(value) is not type(default):
-        raise SettingsError(f"{where} should be a {type(default).__name__}, not {value!r}")
-    if (
-        name == "runtime_import"
-        and isinstance(value, str)
-        and not all(part.isidentifier() for part in value.split("."))
-    ):
+        expected = {bool: "true or false", int: "a whole number", str: "a string"}[type(default)]
+        raise SettingsError(f"{where} should be {expected}, not {value!r}")
+    if name == "runtime_import" and not all(part.isidentifier() for part in str(value).split(".")):
         raise SettingsError(f"{where} should be the dotted name of a package, not {value!r}")
     return value
 

@@ -115,35 +115,6 @@ def test_rule() -> None:
     assert unknown.returncode == 2 and b"RW101" in unknown.stderr
 
 
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        ("selct = []", "unknown key 'selct' in [tool.rewriter]; did you mean 'select'?"),
-        ("select = 'RW1'", "select should be a list of strings, not 'RW1'"),
-        ("max-file-bytes = '1'", "max-file-bytes should be a int, not '1'"),
-        ("runtime-import = 'a-b'", "runtime-import should be the dotted name of a package"),
-        ("[", "pyproject.toml: "),
-    ],
-)
-def test_settings_that_cannot_be_used(
-    project: Path, config: str, message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (project / "pyproject.toml").write_text(f"[tool.rewriter]\n{config}\n")
-    assert main(["check"]) == 2
-    assert message in capsys.readouterr().err
-    assert main(["check", "--isolated"]) == 1
-
-
-def test_settings_are_read(project: Path) -> None:
-    (project / "pyproject.toml").write_text("[tool.rewriter]\nignore = ['RW101']\n")
-    assert main(["check"]) == 0
-    assert main(["check", "--ignore", "RW106"]) == 1
-    (project / "pyproject.toml").write_text("[tool.rewriter.per-file-ignores]\n'mod*.py' = ['RW1']\n")
-    assert main(["check"]) == 0
-    (project / "own.toml").write_text("select = ['RW106']\n")
-    assert main(["check", "--config", "own.toml"]) == 0
-
-
 def test_a_runtime_module_of_the_projects_own(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "runtime.py").write_text("x = 1\n")
     assert main(["fix"]) == 2

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rewriter import files
-from rewriter.files import FileError, find, write_atomically
+from rewriter.files import FileError, find, read, write_atomically
 from rewriter.settings import Settings
 
 
@@ -59,6 +59,43 @@ def test_excluded_patterns(tmp_path: Path) -> None:
     assert found(tmp_path, Settings(extend_exclude=("third_party", "pkg/legacy_*"), root=tmp_path)) == ["a.py"]
 
 
+def test_what_folders_above_are_called_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree(tmp_path, "build/venv/a.py", "here/x.txt")
+    monkeypatch.chdir(tmp_path / "here")
+    assert find([tmp_path / "build" / "venv"], Settings()) == [tmp_path / "build" / "venv" / "a.py"]
+    assert find([Path("../build/venv")], Settings()) == [Path("../build/venv/a.py")]
+
+
+def test_a_file_is_known_by_its_own_name_before_its_links(tmp_path: Path) -> None:
+    tree(tmp_path, "m.py")
+    (tmp_path / "a.py").symlink_to("m.py")
+    (tmp_path / "z.py").symlink_to("m.py")
+    assert found(tmp_path) == ["m.py"]
+
+
+def test_a_folder_that_may_not_be_listed_is_said_when_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree(tmp_path, "a.py", "closed/b.py", "z.py")
+    real = Path.iterdir
+
+    def iterdir(self: Path) -> object:
+        if self.name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return real(self)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert found(tmp_path) == ["a.py", "closed", "z.py"]
+    with pytest.raises(FileError, match="closed: this folder may not be listed"):
+        read(tmp_path / "closed")
+
+
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.py")
+    with pytest.raises(FileError, match=r"pipe\.py: cannot be read: it is no regular file"):
+        read(tmp_path / "pipe.py")
+    with pytest.raises(FileError, match=r"gone\.py: cannot be read: No such file"):
+        read(tmp_path / "gone.py")
+
+
 def test_written_with_its_mode(tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_bytes(b"old")
@@ -66,6 +103,17 @@ def test_written_with_its_mode(tmp_path: Path) -> None:
     write_atomically(path, b"old", b"new")
     assert path.read_bytes() == b"new" and stat.S_IMODE(path.stat().st_mode) == 0o755
     assert [p.name for p in tmp_path.iterdir()] == ["a.py"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may write the files of others and leave them theirs")
+def test_written_for_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_bytes(b"old")
+    os.chown(path, 4321, 4322)
+    path.chmod(0o640)
+    write_atomically(path, b"old", b"new")
+    status = path.stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (4321, 4322, 0o640)
 
 
 def test_links_stay_links(tmp_path: Path) -> None:
@@ -85,6 +133,25 @@ def test_a_file_that_changed_meanwhile_is_left(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="changed since it was read"):
         write_atomically(path, b"old", b"new")
     assert path.read_bytes() == b"somebody else's"
+
+
+def test_a_save_while_the_new_text_goes_to_disk_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.py"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(files.os, "fsync", lambda _: path.write_bytes(b"saved by an editor"))
+    with pytest.raises(FileError, match="changed since it was read"):
+        write_atomically(path, b"old", b"new")
+    assert path.read_bytes() == b"saved by an editor"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.py"]
+
+
+def test_a_read_only_file_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.py"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(files.os, "access", lambda *_: False)  # root may write anything
+    with pytest.raises(FileError, match=r"a\.py: cannot be written: it is read-only"):
+        write_atomically(path, b"old", b"new")
+    assert path.read_bytes() == b"old"
 
 
 @pytest.mark.parametrize("links", [1, 2])
