@@ -1,0 +1,1 @@
+"""Quantizers, from the arithmetic up."""
