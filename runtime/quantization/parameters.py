@@ -1,0 +1,61 @@
+"""Parameters that are quantized as they are, or from a floating-point copy that goes on being trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from runtime.quantization.overrides import QBits
+
+WEIGHTED = (nn.modules.conv._ConvNd, nn.Linear, nn.Embedding, nn.EmbeddingBag)
+"""Modules whose parameters are quantized; those of a normalization, say, are not."""
+FLOAT_PREFIX = "float_"
+
+
+class ParameterToQuantize(NamedTuple):
+    """A parameter, and the number of bits it gets."""
+
+    module: nn.Module
+    module_name: str
+    float_name: str
+    """The attribute that is read."""
+    name: str
+    """The attribute that is written."""
+    bits: int
+
+
+def bits_for(module: nn.Module, qbits: QBits) -> QBits:
+    """Those of the bits that mean something to a module of this kind."""
+    return qbits if isinstance(module, WEIGHTED) else QBits(acts=qbits.acts)
+
+
+def parameters_to_quantize(
+    model: nn.Module, qbits_map: Mapping[str, QBits], keep_float_copies: bool
+) -> Iterator[ParameterToQuantize]:
+    """All that the map gives bits to; with copies, `weight` becomes a buffer, and the Parameter `float_weight`."""
+    seen: set[int] = set()
+    for name, module in model.named_modules():
+        qbits = bits_for(module, qbits_map.get(name, QBits()))
+        for attribute, parameter in list(module._parameters.items()):
+            bits = qbits.bias if attribute.endswith("bias") else qbits.wts
+            if parameter is None or bits is None:
+                continue
+            if keep_float_copies:
+                float_name = _keep_float_copy(module, attribute)
+                yield ParameterToQuantize(module, name, float_name, attribute, bits)
+            elif id(parameter) not in seen:  # in place, a shared one must not be quantized twice
+                yield ParameterToQuantize(module, name, attribute, attribute, bits)
+            seen.add(id(parameter))
+
+
+def _keep_float_copy(module: nn.Module, name: str) -> str:
+    """The same Parameter under another name, so that the optimizer goes on with it, and a buffer under its own."""
+    float_name = FLOAT_PREFIX + name
+    parameter = module._parameters.pop(name)
+    assert parameter is not None
+    module.register_parameter(float_name, parameter)
+    module.register_buffer(name, torch.zeros_like(parameter))
+    return float_name
