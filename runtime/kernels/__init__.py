@@ -1,0 +1,1 @@
+"""Exact int8 kernels for the CPU."""
