@@ -51,7 +51,9 @@ class Histogram:
         half = self.bins // 2
         factor = torch.ldexp(torch.full_like(largest, half), -self.exponents)
         bins = torch.floor(rows * factor[:, None]).to(torch.int64)
-        bins -= (rows < 0) & (bins == 0)  # the product was too small for float32, and came out as zero
+        bins -= ((rows < 0) & (bins == 0)).to(
+            torch.int64
+        )  # the product was too small for float32, and came out as zero
         first = torch.arange(len(rows)) * self.bins + half
         counted = torch.bincount((bins + first[:, None]).flatten(), minlength=self.counts.numel())
         self.counts += counted.reshape(self.counts.shape)

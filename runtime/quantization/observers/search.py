@@ -20,7 +20,8 @@ Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 def least_squared_error(statistics: Statistics, grid: Grid, symmetric: bool) -> tuple[Tensor, Tensor]:
     def loss(counts: Tensor, centers: Tensor, low: Tensor, high: Tensor) -> Tensor:
         scale, zero_point, q = _on_grid(centers, low, high, grid, symmetric)
-        return ((q - zero_point) * scale - centers).square() @ counts
+        error = (q - zero_point) * scale - centers
+        return error.square().mv(counts)
 
     return _search(statistics, statistics.histogram.counts, symmetric, loss)
 
@@ -56,7 +57,8 @@ def _divergence(counts: Tensor, inside: Tensor, levels: Tensor, grid: Grid) -> T
     numbers = numbers.scatter_add(1, levels, held)
     q = held * (sums / numbers.clamp(min=1)).gather(1, levels) / counts.sum()
     p = counts / counts.sum()
-    return (p * (p / q.clamp(min=TRACE)).log()).sum(1)
+    divergence: Tensor = p * (p / q.clamp(min=TRACE)).log()
+    return divergence.sum(1)
 
 
 def _outside_at_edges(counts: Tensor, inside: Tensor) -> Tensor:
