@@ -1,0 +1,153 @@
+"""Which module's output goes to which module: seen by running the model once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
+
+from runtime.modules.shared import Tied
+
+SHAPES_ONLY = frozenset(
+    "view reshape view_as reshape_as flatten unflatten transpose permute t movedim swapaxes squeeze unsqueeze expand "
+    "expand_as contiguous clone detach getitem chunk split unbind narrow select to type_as alias".split()
+)
+"""Functions that move values without changing them."""
+
+
+@dataclass
+class Place:
+    """A module, as one run has met it."""
+
+    calls: int = 0
+    sources: list[str | None] = field(default_factory=list)
+    """For each tensor given to it: the module whose values it holds, or None for an input or a raw operation's."""
+    consumers: list[str | None] = field(default_factory=list)
+    """Who took its output: a module, or None for anything else, the model's own output included."""
+    reshaped: bool = False
+    """Some of them took it in another shape."""
+
+
+class Adjacency:
+    """The modules that were called, by name, and how their values went from one to the other."""
+
+    def __init__(self, places: dict[str, Place]) -> None:
+        self.places = places
+
+    def only_consumer(self, name: str) -> str | None:
+        """The module that alone takes the output of `name`, once and as it is, if there is one."""
+        place = self.places.get(name)
+        if place is None or place.calls != 1 or place.reshaped or len(place.consumers) != 1:
+            return None
+        consumer = place.consumers[0]
+        return consumer if consumer is not None and self.places[consumer].calls == 1 else None
+
+    def takes_raw_values(self, name: str) -> bool:
+        """Whether some tensor given to the module comes from no module."""
+        place = self.places.get(name)
+        return place is not None and None in place.sources
+
+
+def find_adjacency(model: nn.Module, dummy_input: Any) -> Adjacency:
+    """Runs `model` on `dummy_input`, a tensor, a tuple of arguments or a dict of them; nothing in the model changes."""
+    leaves = {name: module for name, module in model.named_modules() if _is_leaf(module)}
+    watch = _Watch()
+    hooks = []
+    for name, module in leaves.items():
+        hooks.append(module.register_forward_pre_hook(watch.entering(name), with_kwargs=True))
+        hooks.append(module.register_forward_hook(watch.leaving(name), always_call=True))
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with torch.no_grad(), watch:
+            output = call(model, dummy_input)
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for module, mode in modes.items():
+            module.training = mode
+    watch.consumed(output, None)
+    return Adjacency(watch.places)
+
+
+def call(model: nn.Module, dummy_input: Any) -> Any:
+    if isinstance(dummy_input, dict):
+        return model(**dummy_input)
+    return model(*dummy_input) if isinstance(dummy_input, (tuple, list)) else model(dummy_input)
+
+
+def _is_leaf(module: nn.Module) -> bool:
+    return not any(module.children()) or (isinstance(module, Tied) and module.whole)
+
+
+class _Watch(TorchFunctionMode):
+    """Follows tensors by identity; all of them are kept until the end, so that no identity is used again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: dict[str, Place] = {}
+        self._running: list[str] = []
+        self._made_by: dict[int, tuple[str, bool]] = {}
+        """Identity of a tensor -> the module whose values it holds, and whether in another shape."""
+        self._kept: list[Any] = []
+
+    def entering(self, name: str) -> Any:
+        def enter(module: nn.Module, args: Any, kwargs: Any) -> None:
+            if not self._running:
+                place = self.places.setdefault(name, Place())
+                place.calls += 1
+                place.sources += self.consumed((args, kwargs), name)
+            self._running.append(name)
+
+        return enter
+
+    def leaving(self, name: str) -> Any:
+        def leave(module: nn.Module, args: Any, output: Any) -> None:
+            self._running.pop()
+            if not self._running:
+                for tensor in _tensors(output):
+                    self._made_by[id(tensor)] = (name, False)
+                    self._kept.append(tensor)
+
+        return leave
+
+    def consumed(self, values: Any, by: str | None) -> list[str | None]:
+        """Notes who takes these tensors; gives the modules that made them."""
+        sources: list[str | None] = []
+        for tensor in _tensors(values):
+            maker, reshaped = self._made_by.get(id(tensor), (None, False))
+            sources.append(maker)
+            if maker is not None:
+                self.places[maker].consumers.append(by)
+                self.places[maker].reshaped |= reshaped
+        return sources
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        output = func(*args, **(kwargs or {}))
+        if self._running:
+            return output
+        made = list(_tensors(output))
+        given = list(_tensors((args, kwargs)))
+        if made and given:
+            self._follow(func.__name__.strip("_"), given, made)
+        return output
+
+    def _follow(self, function: str, given: list[Tensor], made: list[Tensor]) -> None:
+        self._kept += made
+        sources = {self._made_by[id(tensor)][0] for tensor in given if id(tensor) in self._made_by}
+        if function in SHAPES_ONLY and len(sources) == 1:
+            for tensor in made:
+                self._made_by.setdefault(id(tensor), (next(iter(sources)), True))
+            return
+        self.consumed(given, None)
+        for tensor in made:  # in place, it was a module's output before
+            self._made_by.pop(id(tensor), None)
+
+
+def _tensors(values: Any) -> list[Tensor]:
+    """Those that can be activations."""
+    return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
