@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from runtime.quantization.overrides import QBits
 
@@ -49,6 +49,13 @@ def parameters_to_quantize(
             elif id(parameter) not in seen:  # in place, a shared one must not be quantized twice
                 yield ParameterToQuantize(module, name, attribute, attribute, bits)
             seen.add(id(parameter))
+
+
+def requantize(
+    float_name: str, name: str, bits: int, function: Callable[[Tensor, int], Tensor], module: nn.Module, _: Any = None
+) -> None:
+    """Sets the buffer anew from the Parameter. As a hook before each forward, it gives every backward its own graph."""
+    setattr(module, name, function(getattr(module, float_name), bits))
 
 
 def _keep_float_copy(module: nn.Module, name: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -24,7 +25,7 @@ from runtime.modules.twin import Twin
 from runtime.quantization.handles import Apart, called_again, tensor_ids
 from runtime.quantization.metadata import constructor_arguments, quantizer_metadata, set_quantizer_metadata, unwrapped
 from runtime.quantization.overrides import Override, Overrides, QBits, accepted_keywords
-from runtime.quantization.parameters import ParameterToQuantize, bits_for, parameters_to_quantize
+from runtime.quantization.parameters import ParameterToQuantize, bits_for, parameters_to_quantize, requantize
 
 __all__ = ["QBits", "Quantizer", "ReplacementFn", "quantizer_metadata"]
 
@@ -40,7 +41,7 @@ class Quantizer:
 
     With `train_with_fp_copy` the trained parameter is kept as `float_weight`, and `weight` becomes a buffer that holds
     what `param_quantization_fn(float_weight, bits)` made of it. `quantize_params` does that; it runs by itself after
-    each step of the optimizer, and has to be called before every further backward pass between two steps.
+    each step of the optimizer, and each module does it for its own before it runs.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Quantizer:
@@ -104,18 +105,18 @@ class Quantizer:
         if self.train_with_fp_copy and self.optimizer is not None:
             self.optimizer.register_step_post_hook(lambda *_: self.quantize_params())
         self.prepared = True
-        set_quantizer_metadata(self.model, type(self), self._params, dummy_input)
+        set_quantizer_metadata(self.model, type(self), self._metadata_params(), dummy_input)
 
     def quantize_params(self) -> None:
         """Quantizes every parameter in `params_to_quantize` with `param_quantization_fn`."""
         for found in self.params_to_quantize:
             assert self.param_quantization_fn is not None
-            quantized = self.param_quantization_fn(getattr(found.module, found.float_name), found.bits)
             if self.train_with_fp_copy:
-                setattr(found.module, found.name, quantized)
+                requantize(found.float_name, found.name, found.bits, self.param_quantization_fn, found.module)
             else:
+                parameter = getattr(found.module, found.name)
                 with torch.no_grad():
-                    getattr(found.module, found.name).copy_(quantized)
+                    parameter.copy_(self.param_quantization_fn(parameter, found.bits))
 
     def replaced_modules(self) -> Iterator[tuple[str, nn.Module, nn.Module]]:
         """The name, the module that was and the one that is now, for every replacement, in the order of the model."""
@@ -128,6 +129,10 @@ class Quantizer:
 
     def _post_prepare_model(self) -> None:
         """For subclasses: when all is replaced and the optimizer knows new parameters."""
+
+    def _metadata_params(self) -> dict[str, Any]:
+        """What a checkpoint keeps to make this quantizer again: what the constructor was given."""
+        return self._params
 
     def _new_parameter_groups(self, new: dict[str, nn.Parameter]) -> list[dict[str, Any]]:
         """How parameters that the replacements brought join the optimizer; by default as one group."""
@@ -254,6 +259,10 @@ class Quantizer:
             return
         found = parameters_to_quantize(self.model, self.module_qbits_map, self.train_with_fp_copy)
         self.params_to_quantize.extend(found)
+        if self.train_with_fp_copy:
+            for one in self.params_to_quantize:
+                hook = partial(requantize, one.float_name, one.name, one.bits, self.param_quantization_fn)
+                one.module.register_forward_pre_hook(hook)
 
     def _warn_of_nothing(self) -> None:
         asked = any(override.qbits != QBits() for override in self._module_overrides.values())
