@@ -24,8 +24,8 @@ class Place:
     """A module, as one run has met it."""
 
     calls: int = 0
-    sources: list[str | None] = field(default_factory=list)
-    """For each tensor given to it: the module whose values it holds, or None for an input or a raw operation's."""
+    sources: list[list[str | None]] = field(default_factory=list)
+    """Of each call, for each tensor given: the module whose values it holds; None for an input or a raw operation's."""
     consumers: list[str | None] = field(default_factory=list)
     """Who took its output: a module, or None for anything else, the model's own output included."""
     reshaped: bool = False
@@ -46,10 +46,13 @@ class Adjacency:
         consumer = place.consumers[0]
         return consumer if consumer is not None and self.places[consumer].calls == 1 else None
 
-    def takes_raw_values(self, name: str) -> bool:
-        """Whether some tensor given to the module comes from no module."""
+    def raw_inputs(self, name: str) -> tuple[int, ...]:
+        """Which of the tensors given to the module come from no module, in none of its calls."""
         place = self.places.get(name)
-        return place is not None and None in place.sources
+        if place is None:
+            return ()
+        positions = range(min(map(len, place.sources)))
+        return tuple(p for p in positions if all(sources[p] is None for sources in place.sources))
 
 
 def find_adjacency(model: nn.Module, dummy_input: Any) -> Adjacency:
@@ -100,7 +103,7 @@ class _Watch(TorchFunctionMode):
             if not self._running:
                 place = self.places.setdefault(name, Place())
                 place.calls += 1
-                place.sources += self.consumed((args, kwargs), name)
+                place.sources.append(self.consumed((args, kwargs), name))
             self._running.append(name)
 
         return enter
