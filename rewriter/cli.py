@@ -7,75 +7,137 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rewriter import __version__
 
 OK, FOUND, ERROR, INTERRUPTED = 0, 1, 2, 130
 
+_EXIT_CODES = """\
+Exit codes: 0 nothing to do, or all written; 1 check found something that fix would change, or a suppression without
+use; 2 wrong usage, or a file failed (the others are still done)."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
+    if arguments.command == "run":  # exit codes, signals and pipes are the business of the program that it runs
+        from rewriter.importer.script import run
+
+        return run(arguments)
     try:
-        if arguments.command == "rule":
-            from rewriter.commands import explain
-
-            return explain(arguments.code, arguments.format)
-        from rewriter.commands import process
-
-        return process(arguments)
-    except KeyboardInterrupt:
-        print("rewriter: interrupted; files already reported as written are whole", file=sys.stderr)
+        return _dispatch(arguments)
+    except KeyboardInterrupt as interruption:
+        print(
+            f"rewriter: interrupted; {interruption.args[0] if interruption.args else 'nothing was written'}",
+            file=sys.stderr,
+        )
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
 
 
+def _dispatch(arguments: argparse.Namespace) -> int:
+    if arguments.command == "rule":
+        from rewriter.explain import explain
+
+        return explain(arguments.code, arguments.format)
+    from rewriter.commands import process
+
+    return process(arguments)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="rewriter",
         description="Rewrites PyTorch model source so that every operation is a module a quantizer can see.",
-        epilog="Exit codes: 0 nothing to do, or all written; 1 findings in check; 2 wrong usage, or a file failed.",
+        epilog=_EXIT_CODES,
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"rewriter {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    check = commands.add_parser("check", help="say what would change and what is left; write nothing")
-    _common(check)
-    check.add_argument("--exit-zero", action="store_true", help="exit 0 even when there are findings")
-    fix = commands.add_parser("fix", help="rewrite the files")
-    _common(fix)
-    output = fix.add_mutually_exclusive_group()
-    output.add_argument("--diff", action="store_true", help="print a patch that `git apply` takes; write nothing")
-    output.add_argument("--out-dir", type=Path, metavar="DIR", help="write a copy of the tree there instead")
-    rule = commands.add_parser("rule", help="explain a rule or a reason, or list them all")
-    rule.add_argument("code", nargs="?", metavar="CODE")
-    rule.add_argument("--format", choices=["text", "json"], default="text")
+
+    def command(name: str, summary: str, **more: Any) -> argparse.ArgumentParser:
+        description = f"{summary[0].upper()}{summary[1:]}."
+        return commands.add_parser(name, help=summary, description=description, allow_abbrev=False, **more)
+
+    _add_check(command("check", "say what would change and what is left; write nothing", epilog=_EXIT_CODES))
+    _add_fix(command("fix", "rewrite the files", epilog=_EXIT_CODES))
+    usage = "rewriter run [options] (SCRIPT | -m MODULE) --rewrite PACKAGE [arguments]"
+    _add_run(command("run", "run a program with libraries rewritten as it imports them", usage=usage))
+    _add_rule(command("rule", "explain a rule or a reason, or list them all"))
     return parser
 
 
-def _common(parser: argparse.ArgumentParser) -> None:
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    _add_paths_and_report(parser)
+    parser.add_argument("--exit-zero", action="store_true", help="exit 0 even when there are findings")
+
+
+def _add_fix(parser: argparse.ArgumentParser) -> None:
+    _add_paths_and_report(parser)
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--diff", action="store_true", help="print a patch that `git apply` takes; write nothing")
+    output.add_argument("--out-dir", type=Path, metavar="DIR", help="write the Python files, changed or not, under DIR")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("paths", nargs="*", type=Path, default=[Path()], metavar="PATH", help="files, folders, or - for stdin")
+    add("target", metavar="SCRIPT", help="the program; the options of rewriter stand before it")
+    add("arguments", nargs=argparse.REMAINDER, metavar="arguments", help="what the program is given")
+    add(
+        "--rewrite",
+        action="append",
+        default=[],
+        metavar="PACKAGE",
+        help="what to rewrite, with all below it; may be \
+given several times, before the program or right behind it",
+    )
+    add("-m", dest="module", action="store_true", help="the program is a module, as in python -m")
+    add("-v", "--verbose", action="store_true", help="say on stderr what was rewritten and what is left")
+    _add_settings(parser)
+
+
+def _add_rule(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("code", nargs="?", metavar="CODE")
+    parser.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
+
+
+def _add_paths_and_report(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "paths",
+        nargs="*",
+        type=Path,
+        default=[Path()],
+        metavar="PATH",
+        help="files, folders, or - for stdin (default: .)",
+    )
     add("--stdin-filename", type=Path, metavar="FILE", help="what to call the file that comes on stdin")
-    add("--select", type=_codes, metavar="CODES", help="only these codes or prefixes, separated by commas")
-    add("--ignore", type=_codes, metavar="CODES", help="not these codes or prefixes")
-    add("--unsafe-fixes", action="store_true", default=None, help="apply findings that are marked unsafe, too")
-    add("--config", type=Path, metavar="FILE", help="read the settings from this file")
-    add("--isolated", action="store_true", help="ignore all configuration files")
-    add("--format", choices=["text", "json", "github", "sarif"], default="text")
+    _add_settings(parser)
+    add("--format", choices=["text", "json", "github", "sarif"], default="text", help="of the report (default: text)")
     add("-o", "--output", type=Path, metavar="FILE", help="write the report to a file")
     add("-j", "--jobs", type=_positive, metavar="N", help="number of processes (default: by the number of files)")
     add("--statistics", action="store_true", help="count by rule and by reason")
-    add("--color", choices=["auto", "always", "never"], default="auto")
+    add("--color", choices=["auto", "always", "never"], default="auto", help="default: auto, which means on a terminal")
     volume = parser.add_mutually_exclusive_group()
     volume.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
     volume.add_argument("-v", "--verbose", action="store_true", help="say what to do about what is left")
 
 
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--select", type=_codes, metavar="CODES", help="only these codes or prefixes, separated by commas")
+    add("--ignore", type=_codes, metavar="CODES", help="not these codes or prefixes")
+    add("--unsafe-fixes", action="store_true", default=None, help="apply findings that are marked unsafe, too")
+    add("--config", type=Path, metavar="FILE", help="read the settings from this file")
+    add("--isolated", action="store_true", help="ignore all configuration files")
+
+
 def _codes(text: str) -> tuple[str, ...]:
     codes = tuple(code.strip() for code in text.split(",") if code.strip())
-    if bad := [code for code in codes if not code.startswith("RW") and not "RW".startswith(code)]:
-        raise argparse.ArgumentTypeError(f"{bad[0]!r} is no code; codes look like RW101, prefixes like RW1")
+    if not codes:
+        raise argparse.ArgumentTypeError("expected codes like RW101, or prefixes like RW1, separated by commas")
     return codes
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -131,7 +132,7 @@ def _refuse_changed(target: Path, before: bytes) -> None:
 
 def _replace(target: Path, before: bytes, after: bytes, status: os.stat_result) -> None:
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
+    with _removed_on_failure(Path(name)):
         with os.fdopen(descriptor, "wb") as file:
             file.write(after)
             file.flush()
@@ -142,10 +143,6 @@ def _replace(target: Path, before: bytes, after: bytes, status: os.stat_result) 
         Path(name).chmod(stat.S_IMODE(status.st_mode))
         _refuse_changed(target, before)  # syncing takes long enough for an editor to save
         Path(name).replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
 
 
 def _write_in_place(target: Path, before: bytes, after: bytes) -> None:
@@ -165,3 +162,28 @@ def _overwrite(descriptor: int, content: bytes) -> None:
         view = view[os.write(descriptor, view) :]
     os.ftruncate(descriptor, len(content))
     os.fsync(descriptor)
+
+
+def put(path: Path, content: bytes, mode_of: Path | None = None) -> None:
+    """Makes or replaces a file, and the folders above it: whole or not at all."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with _removed_on_failure(Path(name)):
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+            if mode_of is not None:
+                shutil.copymode(mode_of, name)
+            Path(name).replace(path)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _removed_on_failure(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise

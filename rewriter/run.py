@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 from rewriter.facts.project import Project
-from rewriter.files import FileError, read, write_atomically
+from rewriter.files import FileError, read
 from rewriter.results import Failure, FileResult
 from rewriter.settings import Settings
 
@@ -42,29 +44,34 @@ def run(files: Sequence[Path], job: Job, workers: int | None = None) -> Iterator
 
 
 def _pooled(files: Sequence[Path], job: Job, workers: int) -> Iterator[FileResult]:
-    """A pool; when a worker dies, its files are tried again one by one to find the one at fault."""
-    pending = list(files)
-    context = multiprocessing.get_context("spawn")
-    while pending:
-        done = 0
-        with ProcessPoolExecutor(workers, context, initializer=_start, initargs=(job,)) as pool:
+    """A pool; when a worker dies, what is finished counts, and those it may have worked on are tried one by one."""
+    waiting = deque(files)
+    finished: dict[Path, FileResult] = {}
+    while waiting:
+        with _pool(workers, job) as pool:
+            futures: dict[Path, Future[FileResult]] = {}
             try:
-                for result in pool.map(_one, pending, chunksize=1):
-                    done += 1
-                    yield result
+                futures.update((path, pool.submit(_one, path)) for path in waiting if path not in finished)
+                while waiting:
+                    path = waiting[0]
+                    yield finished.pop(path) if path in finished else futures.pop(path).result()
+                    waiting.popleft()
             except BrokenProcessPool:
-                pass
+                finished |= {path: future.result() for path, future in futures.items() if not future.exception()}
             except KeyboardInterrupt:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        pending = pending[done:]
-        if pending:  # the next result never came: it, or one of those running beside it, killed its worker
-            suspects, pending = pending[:workers], pending[workers:]
-            yield from (_alone(path, job, context) for path in suspects)
+        lost = [path for path in waiting if path not in finished]
+        finished |= {path: _alone(path, job) for path in lost[:workers]}
 
 
-def _alone(path: Path, job: Job, context: multiprocessing.context.SpawnContext) -> FileResult:
-    with ProcessPoolExecutor(1, context, initializer=_start, initargs=(job,)) as pool:
+def _pool(workers: int, job: Job) -> ProcessPoolExecutor:
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(job,))
+
+
+def _alone(path: Path, job: Job) -> FileResult:
+    with _pool(1, job) as pool:
         try:
             return pool.submit(_one, path).result()
         except BrokenProcessPool:
@@ -86,6 +93,12 @@ def _start(job: Job) -> None:
     _project = Project.for_paths(job.roots, job.settings)
 
 
+def _start_worker(job: Job) -> None:
+    # Ctrl-C reaches every process of the terminal: the workers end at once and in silence, the first process says so.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _start(job)
+
+
 def _one(path: Path) -> FileResult:
     try:
         content = read(path)
@@ -95,14 +108,3 @@ def _one(path: Path) -> FileResult:
         return _engine(content, path, _settings, _project)
     except Exception as error:
         return FileResult(path, content, content, failure=Failure("internal", f"{type(error).__name__}: {error}"))
-
-
-def write(result: FileResult) -> FileResult:
-    """Puts a changed file in its place; a file that cannot be written becomes a failure."""
-    if not result.changed:
-        return result
-    try:
-        write_atomically(result.path, result.before, result.after)
-    except FileError as error:
-        return FileResult(result.path, result.before, result.before, failure=Failure("unwritable", str(error)))
-    return result

@@ -6,42 +6,48 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from rewriter.report.summary import Summary
+from rewriter.report.summary import Summary, is_applied
 from rewriter.report.text import shown_path
 from rewriter.results import FileResult, Finding, Refusal, Span
 
 
-def dumps(results: Sequence[FileResult]) -> str:
-    summary = Summary.of(results)
+def dumps(results: Sequence[FileResult], unsafe_fixes: bool) -> str:
+    summary = Summary.of(results, unsafe_fixes)
     document = {
         "version": 1,
-        "files": [_file(result) for result in results],
+        "files": [_file(result, unsafe_fixes) for result in results],
         "summary": {
             "files": summary.files,
             "changed": summary.changed,
             "failed": summary.failed,
             "suppressed": summary.suppressed,
+            "unused_suppressions": summary.unused,
             "findings": dict(sorted(summary.findings.items())),
+            "unsafe_findings": dict(sorted(summary.unsafe.items())),
             "refusals": dict(sorted(summary.refusals.items())),
         },
     }
     return json.dumps(document, indent=2)
 
 
-def _file(result: FileResult) -> dict[str, Any]:
+def _file(result: FileResult, unsafe_fixes: bool) -> dict[str, Any]:
     failure = result.failure
     return {
         "path": shown_path(result.path),
         "changed": result.changed,
-        "findings": [
-            {**_item(f), "safety": f.safety.value, **({"why_unsafe": f.why_unsafe} if f.why_unsafe else {})}
-            for f in result.findings
-        ],
+        "findings": [_finding(finding, unsafe_fixes) for finding in result.findings],
         "refusals": [{**_item(r), "advice": r.advice} for r in result.refusals],
         "suppressed": [_item(s) for s in result.suppressed],
         "failure": failure
         and {"kind": failure.kind, "message": failure.message, "range": failure.span and place(failure.span)},
     }
+
+
+def _finding(finding: Finding, unsafe_fixes: bool) -> dict[str, Any]:
+    """`applied` says whether the change is in what `fix` writes."""
+    why = {"why_unsafe": finding.why_unsafe} if finding.why_unsafe else {}
+    applied = is_applied(finding, unsafe_fixes)
+    return {**_item(finding), "safety": finding.safety.value, "applied": applied, **why}
 
 
 def _item(item: Finding | Refusal) -> dict[str, Any]:

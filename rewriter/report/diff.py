@@ -11,6 +11,7 @@ from pathlib import Path
 from rewriter.results import FileResult
 
 _LINE = re.compile(rb"[^\n]*\n|[^\n]+\Z")
+_NEEDS_QUOTES = re.compile(rb'[\x00-\x1f"\\\x7f]')
 
 
 def patch(results: Sequence[FileResult]) -> bytes:
@@ -18,15 +19,26 @@ def patch(results: Sequence[FileResult]) -> bytes:
 
 
 def _one(result: FileResult) -> Iterator[bytes]:
-    name = os.fsencode(_patch_path(result.path))
-    yield b"diff --git a/%b b/%b\n" % (name, name)
+    path = os.fsencode(_patch_path(result.path))
+    old, new = _quoted(b"a/" + path), _quoted(b"b/" + path)
+    yield b"diff --git %b %b\n" % (old, new)
     # Bytes pass through difflib as Latin-1 text, which maps each byte to one character and back.
     before, after = ([line.decode("latin-1") for line in _LINE.findall(side)] for side in (result.before, result.after))
-    body = difflib.unified_diff(before, after, f"a/{name.decode('latin-1')}", f"b/{name.decode('latin-1')}")
-    for line in body:
+    hunks = list(difflib.unified_diff(before, after))[2:]
+    end = b"\t\n" if b" " in path else b"\n"  # without the tab, patch programs take what follows a space for a date
+    yield b"--- " + old + end
+    yield b"+++ " + new + end
+    for line in hunks:
         yield line.encode("latin-1")
         if not line.endswith("\n"):
             yield b"\n\\ No newline at end of file\n"
+
+
+def _quoted(name: bytes) -> bytes:
+    """As git writes names that hold quotes, backslashes or control characters."""
+    if not _NEEDS_QUOTES.search(name):
+        return name
+    return b'"' + _NEEDS_QUOTES.sub(lambda match: b"\\%03o" % match.group()[0], name) + b'"'
 
 
 def _patch_path(path: Path) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rewriter.report.text import shown_path
+from rewriter.report.text import message, shown_path
 from rewriter.results import FileResult, Refusal, Span
 
 
-def lines(results: Sequence[FileResult]) -> Iterator[str]:
+def lines(results: Sequence[FileResult], unsafe_fixes: bool) -> Iterator[str]:
     for result in results:
         path = shown_path(result.path)
         if result.failure is not None:
@@ -16,7 +16,7 @@ def lines(results: Sequence[FileResult]) -> Iterator[str]:
             yield _line("error", path, failure.span or Span(1, 0, 1, 0), failure.kind, failure.message)
         for item in result.items:
             level = "notice" if isinstance(item, Refusal) else "warning"
-            yield _line(level, path, item.span, item.code, item.message)
+            yield _line(level, path, item.span, item.code, message(item, unsafe_fixes))
 
 
 def _line(level: str, path: str, span: Span, title: str, message: str) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rewriter.report.summary import Summary, plural
-from rewriter.results import FileResult, Refusal, Safety, Span
+from rewriter.report.form import Form
+from rewriter.report.summary import Summary, is_applied, is_unused_suppression, plural
+from rewriter.results import FileResult, Finding, Refusal, Safety, Span
 
 
 @dataclass(frozen=True)
@@ -35,46 +36,73 @@ def shown_path(path: Path) -> str:
     return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(path)
 
 
-def lines(results: Sequence[FileResult], style: Style, verbose: bool, written: bool) -> Iterator[str]:
+def lines(results: Sequence[FileResult], form: Form) -> Iterator[str]:
+    style = Style(form.color)
     for result in results:
-        path = shown_path(result.path)
         if result.failure is not None:
-            span = result.failure.span or Span(1, 0, 1, 0)
-            yield f"{_place(path, span, style)} {style.code('error')} {result.failure.kind}: {result.failure.message}"
-        for item in result.items:
-            if isinstance(item, Refusal):
-                yield f"{_place(path, item.span, style)} {style.dim(item.code)} left: {item.message}"
-                if verbose:
-                    yield style.dim(f"    {item.advice}")
-            else:
-                unsafe = f" (only with --unsafe-fixes: {item.why_unsafe})" if item.safety is Safety.UNSAFE else ""
-                yield f"{_place(path, item.span, style)} {style.code(item.code)} {item.message}{unsafe}"
-    yield from _closing(Summary.of(results), written)
+            yield f"{_place(result, result.failure.span, style)} {style.code('error')} {failure_text(result)}"
+        for item in [] if form.quiet else result.items:
+            yield f"{_place(result, item.span, style)} {_item(item, form, style)}"
+            if form.verbose and isinstance(item, Refusal):
+                yield style.dim(f"    {item.advice}")
+    if not form.quiet:
+        summary = Summary.of(results, form.unsafe_fixes)
+        yield closing(summary, form.written)
+        if form.statistics:
+            yield from _statistics(summary, form.written)
 
 
-def _place(path: str, span: Span, style: Style) -> str:
-    return f"{style.bold(path)}:{span.line}:{span.column + 1}:"
+def failure_text(result: FileResult) -> str:
+    """Kind and message. Errors of files begin with the path, which stands in front of the whole already."""
+    assert result.failure is not None
+    return f"{result.failure.kind}: {result.failure.message.removeprefix(f'{result.path}: ')}"
 
 
-def _closing(summary: Summary, written: bool) -> Iterator[str]:
-    changes = sum(summary.findings.values())
-    verb = "rewritten" if written else "to rewrite"
-    parts = [f"{plural(changes, 'operation')} {verb} in {plural(summary.changed, 'file')}"]
+def _place(result: FileResult, span: Span | None, style: Style) -> str:
+    path = style.bold(shown_path(result.path))
+    return f"{path}:{span.line}:{span.column + 1}:" if span else f"{path}:"
+
+
+def _item(item: Finding | Refusal, form: Form, style: Style) -> str:
+    code = style.dim(item.code) if isinstance(item, Refusal) else style.code(item.code)
+    return f"{code} {message(item, form.unsafe_fixes)}"
+
+
+def message(item: Finding | Refusal, unsafe_fixes: bool) -> str:
+    """What the item says, and what becomes of it."""
+    if isinstance(item, Refusal):
+        return item.message if is_unused_suppression(item) else f"left: {item.message}"
+    if item.safety is Safety.SAFE:
+        return item.message
+    condition = "unsafe" if is_applied(item, unsafe_fixes) else "only with --unsafe-fixes"
+    return f"{item.message} ({condition}: {item.why_unsafe})"
+
+
+def closing(summary: Summary, written: bool) -> str:
+    changes = plural(summary.findings.total(), "operation")
+    parts = [f"{changes} {_done(written)} in {plural(summary.changed, 'file')}"]
+    if summary.unsafe:
+        parts.append(f"{summary.unsafe.total()} more with --unsafe-fixes")
     if summary.refusals:
-        parts.append(f"{sum(summary.refusals.values())} left with a reason")
+        parts.append(f"{summary.refusals.total()} left with a reason")
     if summary.suppressed:
         parts.append(f"{summary.suppressed} suppressed")
+    if summary.unused:
+        parts.append(f"{plural(summary.unused, 'suppression')} of no use")
     if summary.failed:
         parts.append(f"{plural(summary.failed, 'file')} failed")
-    yield f"{'; '.join(parts)} ({plural(summary.files, 'file')} read)."
+    return f"{'; '.join(parts)} ({plural(summary.files, 'file')} read)."
 
 
-def statistics(results: Sequence[FileResult]) -> Iterator[str]:
+def _done(written: bool) -> str:
+    return "rewritten" if written else "to rewrite"
+
+
+def _statistics(summary: Summary, written: bool) -> Iterator[str]:
     """Counts for each rule and each reason, most frequent first."""
     from rewriter.rules.listing import ALL
 
     names = {rule.code: rule.name for rule in ALL}
-    summary = Summary.of(results)
-    for title, counts in (("rewritten", summary.findings), ("left", summary.refusals)):
+    for title, counts in ((_done(written), summary.findings), ("unsafe", summary.unsafe), ("left", summary.refusals)):
         for code, count in counts.most_common():
-            yield f"{count:6d}  {title:9}  {code}  {names.get(code, '')}"
+            yield f"{count:6d}  {title:10}  {code}  {names.get(code, '')}"

@@ -103,7 +103,7 @@ def test_sarif_and_github(project: Path, capsysbinary: pytest.CaptureFixture[byt
 
 def test_statistics_and_color(project: Path) -> None:
     out = run("check", "--statistics", "--color", "always").stdout.decode()
-    assert "     1  rewritten  RW101  arithmetic-to-module" in out and "\033[" in out
+    assert "     1  to rewrite  RW101  arithmetic-to-module" in out and "\033[" in out
     assert "\033[" not in run("check", NO_COLOR="1").stdout.decode()
 
 

@@ -1,0 +1,97 @@
+"""Source files as they are imported: rewritten now, or found in the cache."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Lock
+
+from rewriter.files import FileError
+from rewriter.importer.snapshot import Snapshot, top_of
+from rewriter.importer.store import Store, cache_folder
+from rewriter.results import FileResult
+from rewriter.settings import Settings
+
+# From the call of warnings.warn up to the import statement; Python leaves out the frames of its own import system.
+_TO_THE_IMPORT = 6
+
+
+class RewriteWarning(UserWarning):
+    """Something is imported as it is, though it belongs to what was asked to be rewritten."""
+
+
+@dataclass(eq=False)
+class Library:
+    """The files of some packages, by what they become."""
+
+    settings: Settings
+    results: dict[str, FileResult] = field(default_factory=dict)
+    """By module name, for every file that was asked for."""
+    _snapshots: dict[Path, Snapshot] = field(default_factory=dict)
+    _cache: Path = field(default_factory=cache_folder)
+    _fallback: TemporaryDirectory[str] | None = None
+    _lock: Lock = field(default_factory=Lock)
+
+    def rewritten(self, module: str, path: Path) -> Path | None:
+        """The file that holds the rewritten source of a module; None where the module's own is to be run."""
+        with self._lock:
+            try:
+                return self._rewritten(module, path)
+            except (
+                OSError,
+                FileError,
+                RuntimeError,
+            ) as error:  # no place for a copy, no thread at the interpreter's end
+                _warn(f"{path} is imported as it is: {error}")
+                return None
+
+    def _rewritten(self, module: str, path: Path) -> Path | None:
+        snapshot = self._snapshot(top_of(module, path), path)
+        place = snapshot.place(path)
+        if not snapshot.wants(place):
+            return None
+        store = Store(self._cache / snapshot.key)
+        result = store.load(place, path, snapshot.files[place])
+        if result is None:
+            result = snapshot.rewrite(place, path)
+            if result.failure is None:  # a failure may lie in the circumstances
+                store = self._save(store, place, result)
+        self.results[module] = result
+        _warn_of_what_is_left(result)
+        return store.source(place) if result.changed else None
+
+    def _snapshot(self, top: Path, path: Path) -> Snapshot:
+        known = self._snapshots.get(top)
+        if known is None or known.files.get(known.place(path)) != path.read_bytes():
+            self._snapshots[top] = known = Snapshot.take(top, self.settings)
+        return known
+
+    def _save(self, store: Store, place: str, result: FileResult) -> Store:
+        try:
+            store.save(place, result)
+        except FileError as error:
+            self._fallback = TemporaryDirectory(prefix="rewriter-")
+            _warn(f"nothing can be kept in the cache, so that every run rewrites again: {error}")
+            self._cache = Path(self._fallback.name)
+            store = Store(self._cache / store.folder.name)
+            store.save(place, result)
+        return store
+
+    def forget_files(self) -> None:
+        """Files may change from now on; what becomes of them is asked anew."""
+        self._snapshots.clear()
+
+
+def _warn_of_what_is_left(result: FileResult) -> None:
+    if result.failure is not None:
+        _warn(f"{result.path} is imported as it is: {result.failure.kind}: {result.failure.message}")
+    elif result.refusals and not result.changed:
+        codes = ", ".join(sorted({refusal.code for refusal in result.refusals}))
+        where = f"`rewriter check {result.path}` says where"
+        _warn(f"{result.path} is imported as it is: what it holds cannot be rewritten safely ({codes}; {where})")
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, RewriteWarning, stacklevel=_TO_THE_IMPORT)

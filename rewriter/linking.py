@@ -1,0 +1,48 @@
+"""Whether the `import runtime.modules` of rewritten code finds this distribution's package, and not another one.
+
+Who sets runtime-import to a name of his own is believed: what is there may be anything that offers `modules`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from rewriter.facts.project import import_root
+from rewriter.settings import Settings
+
+NAME = Settings.runtime_import
+_MARK = Path("modules") / "eltwise.py"
+_PROJECT_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
+
+
+def foreign_in_project(files: Iterable[Path]) -> Path | None:
+    """A file of the project's own that `import runtime` would run, from where its files are imported."""
+    folders = {file.absolute().parent for file in files}
+    for root in sorted({root for folder in folders for root in _import_roots(folder)}):
+        for candidate in (root / NAME / "__init__.py", root / f"{NAME}.py"):
+            if candidate.is_file() and not (root / NAME / _MARK).is_file():
+                return candidate
+    return None
+
+
+def _import_roots(folder: Path) -> Iterator[Path]:
+    """The folder above the package, the project's own, and its src."""
+    yield import_root(folder)
+    top = next((f for f in [folder, *folder.parents] if any((f / mark).exists() for mark in _PROJECT_MARKS)), None)
+    if top is not None:
+        yield from (top, top / "src")
+
+
+def foreign_at_import(name: str) -> str | None:
+    """Why this process, as its path stands, would not find the wrappers; None where it would."""
+    spec = find_spec(name)
+    if spec is None:
+        return f"rewritten code imports {name}.modules, and Python finds no package {name!r}"
+    if name != NAME or any((Path(folder) / _MARK).is_file() for folder in spec.submodule_search_locations or ()):
+        return None
+    return (
+        f"rewritten code imports {name}.modules, and Python would import {spec.origin or name} in its place: make the "
+        f"package that belongs to the rewriter available under another name, and set runtime_import to that"
+    )
