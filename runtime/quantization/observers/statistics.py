@@ -38,16 +38,21 @@ class Statistics:
     batches: dict[int, tuple[list[float], list[float]]] = field(default_factory=dict)
     """Number of the batch -> its lowest and highest elements, a channel."""
     histogram: Histogram = field(default_factory=lambda: Histogram.empty(0, BINS))
+    infinite: bool = False
+    """Infinity was seen, as in a mask, and with it nothing else was counted: no range can cover the data."""
 
     def observe(self, x: Tensor, batch: int) -> None:
-        """Adds what was seen in batch number `batch`; an empty tensor adds nothing."""
+        """Adds what was seen in batch number `batch`; an empty tensor adds nothing, and NaN is an error."""
         if x.numel() == 0:
             return
         rows = self._rows(x.detach().to(dtype=torch.float32, device="cpu"))
         lows, highs = torch.aminmax(rows, dim=2)
         low, high = lows.amin(1), highs.amax(1)
-        if not (torch.isfinite(low).all() and torch.isfinite(high).all()):
-            raise ValueError(f"a tensor of shape {tuple(x.shape)} holds NaN or infinity, which no range can cover")
+        if low.isnan().any():
+            raise ValueError(f"a tensor of shape {tuple(x.shape)} holds NaN")
+        if low.isinf().any() or high.isinf().any():
+            self.infinite = True
+            return
         if not self.count:
             self._begin(low, high)
         elif low.shape != self.low.shape:
@@ -64,6 +69,7 @@ class Statistics:
         """Adds what another process has seen."""
         if other.axis != self.axis:
             raise ValueError(f"statistics along axis {self.axis} and along axis {other.axis} cannot be merged")
+        self.infinite |= other.infinite
         if not other.count:
             return
         if not self.count:
@@ -121,6 +127,7 @@ class Statistics:
             "sums_of_highs": [s.to_floats() for s in self.sums_of_highs],
             "batches": {batch: [*map(list, self.batches[batch])] for batch in sorted(self.batches)},
             "histogram": _plain_histogram(self.histogram),
+            "infinite": self.infinite,
         }
 
     @classmethod
@@ -135,6 +142,7 @@ class Statistics:
             sums_of_highs=[ExactSum.from_floats(floats) for floats in plain["sums_of_highs"]],
             batches={int(number): (low, high) for number, (low, high) in plain["batches"].items()},
             histogram=_histogram_from_plain(plain["histogram"]),
+            infinite=plain["infinite"],
         )
 
 
