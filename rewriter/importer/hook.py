@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import sys
 import warnings
@@ -48,6 +49,7 @@ class Rewriting(MetaPathFinder):
         if (problem := foreign_at_import(self._library.settings.runtime_import)) is not None:
             raise RewriteError(problem)
         self._active = True
+        self._leave_meta_path()
         sys.meta_path.insert(0, self)
         return self
 
@@ -55,7 +57,7 @@ class Rewriting(MetaPathFinder):
         self._active = False
         self._library.forget_files()
         if not self.results:
-            sys.meta_path.remove(self)
+            self._leave_meta_path()
         for package in self.packages if kind is None else ():
             if not any(_is_below(name, package) for name in sys.modules):
                 message = f"nothing called {package!r} was imported inside the block that rewrites it"
@@ -77,6 +79,10 @@ class Rewriting(MetaPathFinder):
             message = f"{spec.origin} is imported as it is: it comes through {name}, not straight from a source file"
             warnings.warn(message, RewriteWarning, stacklevel=2)
         return spec
+
+    def _leave_meta_path(self) -> None:
+        with contextlib.suppress(ValueError):
+            sys.meta_path.remove(self)
 
     def _concerns(self, name: str, target: ModuleType | None) -> bool:
         if self._active:

@@ -61,7 +61,8 @@ def _execute(target: str, is_module: bool) -> int:
         else:
             _run_file(target)
     except Exception as error:
-        sys.excepthook(type(error), error, _without_ours(error.__traceback__))
+        error.__traceback__ = _without_ours(error.__traceback__)
+        sys.excepthook(type(error), error, error.__traceback__)
         return 1
     return 0
 
