@@ -12,42 +12,42 @@ class FunctionalReLU(Operation):
     """`torch.nn.functional.relu`: takes at each call what `nn.ReLU` fixes or owns."""
 
     takes = ("inplace",)
-    function = staticmethod(F.relu)
+    function = F.relu
 
 
 class FunctionalReLU6(Operation):
     """`torch.nn.functional.relu6`: takes at each call what `nn.ReLU6` fixes or owns."""
 
     takes = ("inplace",)
-    function = staticmethod(F.relu6)
+    function = F.relu6
 
 
 class FunctionalLeakyReLU(Operation):
     """`torch.nn.functional.leaky_relu`: takes at each call what `nn.LeakyReLU` fixes or owns."""
 
     takes = ("negative_slope", "inplace")
-    function = staticmethod(F.leaky_relu)
+    function = F.leaky_relu
 
 
 class FunctionalELU(Operation):
     """`torch.nn.functional.elu`: takes at each call what `nn.ELU` fixes or owns."""
 
     takes = ("alpha", "inplace")
-    function = staticmethod(F.elu)
+    function = F.elu
 
 
 class FunctionalSELU(Operation):
     """`torch.nn.functional.selu`: takes at each call what `nn.SELU` fixes or owns."""
 
     takes = ("inplace",)
-    function = staticmethod(F.selu)
+    function = F.selu
 
 
 class FunctionalCELU(Operation):
     """`torch.nn.functional.celu`: takes at each call what `nn.CELU` fixes or owns."""
 
     takes = ("alpha", "inplace")
-    function = staticmethod(F.celu)
+    function = F.celu
 
 
 class FunctionalGELU(Operation):
@@ -61,42 +61,42 @@ class FunctionalSiLU(Operation):
     """`torch.nn.functional.silu`: takes at each call what `nn.SiLU` fixes or owns."""
 
     takes = ("inplace",)
-    function = staticmethod(F.silu)
+    function = F.silu
 
 
 class FunctionalMish(Operation):
     """`torch.nn.functional.mish`: takes at each call what `nn.Mish` fixes or owns."""
 
     takes = ("inplace",)
-    function = staticmethod(F.mish)
+    function = F.mish
 
 
 class FunctionalHardswish(Operation):
     """`torch.nn.functional.hardswish`: takes at each call what `nn.Hardswish` fixes or owns."""
 
     takes = ("inplace",)
-    function = staticmethod(F.hardswish)
+    function = F.hardswish
 
 
 class FunctionalHardsigmoid(Operation):
     """`torch.nn.functional.hardsigmoid`: takes at each call what `nn.Hardsigmoid` fixes or owns."""
 
     takes = ("inplace",)
-    function = staticmethod(F.hardsigmoid)
+    function = F.hardsigmoid
 
 
 class FunctionalHardtanh(Operation):
     """`torch.nn.functional.hardtanh`: takes at each call what `nn.Hardtanh` fixes or owns."""
 
     takes = ("min_val", "max_val", "inplace")
-    function = staticmethod(F.hardtanh)
+    function = F.hardtanh
 
 
 class FunctionalSigmoid(InplaceOperation):
     """`torch.nn.functional.sigmoid`: takes at each call what `nn.Sigmoid` fixes or owns."""
 
     takes = ("inplace",)
-    function = staticmethod(F.sigmoid)
+    function = F.sigmoid
     function_ = Tensor.sigmoid_
 
 
@@ -104,7 +104,7 @@ class FunctionalTanh(InplaceOperation):
     """`torch.nn.functional.tanh`: takes at each call what `nn.Tanh` fixes or owns."""
 
     takes = ("inplace",)
-    function = staticmethod(F.tanh)
+    function = F.tanh
     function_ = Tensor.tanh_
 
 
@@ -112,28 +112,28 @@ class FunctionalSoftmax(Operation):
     """`torch.nn.functional.softmax`: takes at each call what `nn.Softmax` fixes or owns."""
 
     takes = ("dim", "_stacklevel", "dtype")
-    function = staticmethod(F.softmax)
+    function = F.softmax
 
 
 class FunctionalLogSoftmax(Operation):
     """`torch.nn.functional.log_softmax`: takes at each call what `nn.LogSoftmax` fixes or owns."""
 
     takes = ("dim", "_stacklevel", "dtype")
-    function = staticmethod(F.log_softmax)
+    function = F.log_softmax
 
 
 class FunctionalSoftmin(Operation):
     """`torch.nn.functional.softmin`: takes at each call what `nn.Softmin` fixes or owns."""
 
     takes = ("dim", "_stacklevel", "dtype")
-    function = staticmethod(F.softmin)
+    function = F.softmin
 
 
 class GumbelSoftmax(Operation):
     """`torch.nn.functional.gumbel_softmax`."""
 
     takes = ("tau", "hard", "eps", "dim")
-    function = staticmethod(F.gumbel_softmax)
+    function = F.gumbel_softmax
 
 
 class FunctionalSoftplus(Operation):
@@ -146,7 +146,7 @@ class FunctionalSoftplus(Operation):
 class FunctionalSoftsign(Operation):
     """`torch.nn.functional.softsign`: takes at each call what `nn.Softsign` fixes or owns."""
 
-    function = staticmethod(F.softsign)
+    function = F.softsign
 
 
 class FunctionalSoftshrink(Operation):
@@ -166,14 +166,14 @@ class FunctionalHardshrink(Operation):
 class FunctionalTanhshrink(Operation):
     """`torch.nn.functional.tanhshrink`: takes at each call what `nn.Tanhshrink` fixes or owns."""
 
-    function = staticmethod(F.tanhshrink)
+    function = F.tanhshrink
 
 
 class FunctionalThreshold(Operation):
     """`torch.nn.functional.threshold`: takes at each call what `nn.Threshold` fixes or owns."""
 
     takes = ("threshold", "value", "inplace")
-    function = staticmethod(F.threshold)
+    function = F.threshold
 
 
 class FunctionalPReLU(Operation):
@@ -186,14 +186,14 @@ class FunctionalRReLU(Operation):
     """`torch.nn.functional.rrelu`: takes at each call what `nn.RReLU` fixes or owns."""
 
     takes = ("lower", "upper", "training", "inplace")
-    function = staticmethod(F.rrelu)
+    function = F.rrelu
 
 
 class FunctionalGLU(Operation):
     """`torch.nn.functional.glu`: takes at each call what `nn.GLU` fixes or owns."""
 
     takes = ("dim",)
-    function = staticmethod(F.glu)
+    function = F.glu
 
 
 class FunctionalLogSigmoid(Operation):
@@ -206,39 +206,39 @@ class FunctionalDropout(Operation):
     """`torch.nn.functional.dropout`: takes at each call what `nn.Dropout` fixes or owns."""
 
     takes = ("p", "training", "inplace")
-    function = staticmethod(F.dropout)
+    function = F.dropout
 
 
 class FunctionalDropout1d(Operation):
     """`torch.nn.functional.dropout1d`: takes at each call what `nn.Dropout1d` fixes or owns."""
 
     takes = ("p", "training", "inplace")
-    function = staticmethod(F.dropout1d)
+    function = F.dropout1d
 
 
 class FunctionalDropout2d(Operation):
     """`torch.nn.functional.dropout2d`: takes at each call what `nn.Dropout2d` fixes or owns."""
 
     takes = ("p", "training", "inplace")
-    function = staticmethod(F.dropout2d)
+    function = F.dropout2d
 
 
 class FunctionalDropout3d(Operation):
     """`torch.nn.functional.dropout3d`: takes at each call what `nn.Dropout3d` fixes or owns."""
 
     takes = ("p", "training", "inplace")
-    function = staticmethod(F.dropout3d)
+    function = F.dropout3d
 
 
 class FunctionalAlphaDropout(Operation):
     """`torch.nn.functional.alpha_dropout`: takes at each call what `nn.AlphaDropout` fixes or owns."""
 
     takes = ("p", "training", "inplace")
-    function = staticmethod(F.alpha_dropout)
+    function = F.alpha_dropout
 
 
 class FunctionalFeatureAlphaDropout(Operation):
     """`torch.nn.functional.feature_alpha_dropout`: takes at each call what `nn.FeatureAlphaDropout` fixes or owns."""
 
     takes = ("p", "training", "inplace")
-    function = staticmethod(F.feature_alpha_dropout)
+    function = F.feature_alpha_dropout

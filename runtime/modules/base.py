@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
-from torch import nn
+from runtime.modules.scripting import Scriptable, overloads
+from runtime.modules.signatures import Signature, signatures
 
 
-class Operation(nn.Module):
+class Operation(Scriptable):
     """A function as a module, so that a quantizer can see it, observe it and replace it.
 
     The constructor fixes arguments, by keyword or in the order of `takes`; a call gives the others just as the
@@ -19,6 +20,13 @@ class Operation(nn.Module):
     function: ClassVar[Callable[..., Any]]
     takes: ClassVar[tuple[str, ...]] = ()
     """The parameters that the constructor may fix."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """A function that is looked up on an instance must not be bound to it."""
+        super().__init_subclass__(**kwargs)
+        for name in ("function", "function_"):
+            if name in vars(cls):
+                setattr(cls, name, staticmethod(getattr(cls, name)))
 
     def __init__(self, *positional: Any, **fixed: Any) -> None:
         super().__init__()
@@ -37,8 +45,19 @@ class Operation(nn.Module):
     def _accepted(self) -> str:
         return f"({', '.join(self.takes)})" if self.takes else "no arguments"
 
+    def chosen(self) -> Callable[..., Any]:
+        """The function that this instance calls."""
+        return self.function
+
     def forward(self, *args: Any, **given: Any) -> Any:
-        return type(self).function(*args, **{**self.fixed, **given})
+        return self.chosen()(*args, **{**self.fixed, **given})
+
+    def signatures(self) -> Iterable[Signature]:
+        """How TorchScript may call `forward`, arguments that are fixed included."""
+        return signatures(self.chosen(), self.fixed)
+
+    def overloads(self) -> Iterator[Callable[..., Any]]:
+        return overloads(self.signatures(), self.fixed)
 
     def extra_repr(self) -> str:
         return ", ".join(f"{name}={value!r}" for name, value in self.fixed.items())
@@ -53,9 +72,8 @@ class InplaceOperation(Operation):
         super().__init__(*positional, **fixed)
         self.inplace = bool(self.fixed.pop("inplace", False))
 
-    def forward(self, *args: Any, **given: Any) -> Any:
-        function = type(self).function_ if self.inplace else type(self).function
-        return function(*args, **{**self.fixed, **given})
+    def chosen(self) -> Callable[..., Any]:
+        return self.function_ if self.inplace else self.function
 
     def extra_repr(self) -> str:
         shown = super().extra_repr()

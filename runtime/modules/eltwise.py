@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import reduce
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from runtime.modules.base import InplaceOperation
+from runtime.modules.signatures import Parameter, Signature
 
 
 class Eltwise(InplaceOperation):
@@ -29,6 +30,12 @@ class Eltwise(InplaceOperation):
         if len(operands) < 2:
             raise TypeError(f"{type(self).__name__} expects two operands or more, got {len(operands)}")
         return reduce(type(self).symbol_ if self.inplace else type(self).symbol, operands)
+
+    def signatures(self) -> Iterable[Signature]:
+        yield from super().signatures()
+        if not self.fixed and not self.inplace:
+            for number in ("int", "float", "complex"):
+                yield Signature(self.function, (Parameter("input", number), Parameter("other", "Tensor")))
 
 
 class EltWiseAdd(Eltwise):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from runtime.modules.base import Operation
+from runtime.modules.signatures import Signature
 
 
 class Join(Operation):
@@ -18,6 +20,12 @@ class Join(Operation):
         if len(tensors) == 1 and not isinstance(tensors[0], Tensor):
             return super().forward(*tensors, **given)
         return super().forward(tensors, **given) if tensors else super().forward(**given)
+
+    def signatures(self) -> Iterable[Signature]:
+        """TorchScript makes a list of the last arguments by itself, if only keywords can follow."""
+        for signature in super().signatures():
+            tensors, *others = signature.parameters
+            yield replace(signature, parameters=(tensors, *(replace(p, keyword_only=True) for p in others)))
 
 
 class Concat(Join):
@@ -63,7 +71,7 @@ class Split(Operation):
     """`torch.split`, whose method calls the size `split_size`."""
 
     takes = ("split_size_or_sections", "dim", "split_size")
-    function = staticmethod(torch.split)
+    function = torch.split
 
     def forward(self, tensor: Tensor, *args: Any, **given: Any) -> Sequence[Tensor]:
         arguments = {**self.fixed, **given}
@@ -71,3 +79,10 @@ class Split(Operation):
             arguments["split_size_or_sections"] = arguments.pop("split_size")
         parts: Sequence[Tensor] = torch.split(tensor, *args, **arguments)
         return parts
+
+    def signatures(self) -> Iterable[Signature]:
+        """TorchScript knows one name for the size, Python two."""
+        for signature in super().signatures():
+            tensor, size, dim = signature.parameters
+            for name in ("split_size_or_sections", "split_size"):
+                yield replace(signature, parameters=(tensor, replace(size, name=name), dim))

@@ -11,49 +11,49 @@ class Interpolate(Operation):
     """`torch.nn.functional.interpolate`."""
 
     takes = ("size", "scale_factor", "mode", "align_corners", "recompute_scale_factor", "antialias")
-    function = staticmethod(F.interpolate)
+    function = F.interpolate
 
 
 class FunctionalUpsample(Operation):
     """`torch.nn.functional.upsample`: takes at each call what `nn.Upsample` fixes or owns."""
 
     takes = ("size", "scale_factor", "mode", "align_corners")
-    function = staticmethod(F.upsample)
+    function = F.upsample
 
 
 class FunctionalUpsamplingNearest2d(Operation):
     """`torch.nn.functional.upsample_nearest`: takes at each call what `nn.UpsamplingNearest2d` fixes or owns."""
 
     takes = ("size", "scale_factor")
-    function = staticmethod(F.upsample_nearest)
+    function = F.upsample_nearest
 
 
 class FunctionalUpsamplingBilinear2d(Operation):
     """`torch.nn.functional.upsample_bilinear`: takes at each call what `nn.UpsamplingBilinear2d` fixes or owns."""
 
     takes = ("size", "scale_factor")
-    function = staticmethod(F.upsample_bilinear)
+    function = F.upsample_bilinear
 
 
 class Pad(Operation):
     """`torch.nn.functional.pad`."""
 
     takes = ("pad", "mode", "value")
-    function = staticmethod(F.pad)
+    function = F.pad
 
 
 class GridSample(Operation):
     """`torch.nn.functional.grid_sample`."""
 
     takes = ("mode", "padding_mode", "align_corners")
-    function = staticmethod(F.grid_sample)
+    function = F.grid_sample
 
 
 class AffineGrid(Operation):
     """`torch.nn.functional.affine_grid`."""
 
     takes = ("size", "align_corners")
-    function = staticmethod(F.affine_grid)
+    function = F.affine_grid
 
 
 class FunctionalPixelShuffle(Operation):
@@ -81,18 +81,18 @@ class NativeChannelShuffle(Operation):
     """`torch.nn.functional.native_channel_shuffle`."""
 
     takes = ("groups",)
-    function = staticmethod(F.native_channel_shuffle)
+    function = F.native_channel_shuffle
 
 
 class FunctionalUnfold(Operation):
     """`torch.nn.functional.unfold`: takes at each call what `nn.Unfold` fixes or owns."""
 
     takes = ("kernel_size", "dilation", "padding", "stride")
-    function = staticmethod(F.unfold)
+    function = F.unfold
 
 
 class FunctionalFold(Operation):
     """`torch.nn.functional.fold`: takes at each call what `nn.Fold` fixes or owns."""
 
     takes = ("output_size", "kernel_size", "dilation", "padding", "stride")
-    function = staticmethod(F.fold)
+    function = F.fold

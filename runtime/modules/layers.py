@@ -74,7 +74,7 @@ class FunctionalEmbedding(Operation):
     """`torch.nn.functional.embedding`: takes at each call what `nn.Embedding` fixes or owns."""
 
     takes = ("padding_idx", "max_norm", "norm_type", "scale_grad_by_freq", "sparse")
-    function = staticmethod(F.embedding)
+    function = F.embedding
 
 
 class FunctionalEmbeddingBag(Operation):
@@ -91,56 +91,56 @@ class FunctionalEmbeddingBag(Operation):
         "include_last_offset",
         "padding_idx",
     )
-    function = staticmethod(F.embedding_bag)
+    function = F.embedding_bag
 
 
 class FunctionalBatchNorm(Operation):
     """`torch.nn.functional.batch_norm`: takes at each call what `nn.BatchNorm` fixes or owns."""
 
     takes = ("running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
-    function = staticmethod(F.batch_norm)
+    function = F.batch_norm
 
 
 class FunctionalLayerNorm(Operation):
     """`torch.nn.functional.layer_norm`: takes at each call what `nn.LayerNorm` fixes or owns."""
 
     takes = ("normalized_shape", "weight", "bias", "eps")
-    function = staticmethod(F.layer_norm)
+    function = F.layer_norm
 
 
 class FunctionalGroupNorm(Operation):
     """`torch.nn.functional.group_norm`: takes at each call what `nn.GroupNorm` fixes or owns."""
 
     takes = ("num_groups", "weight", "bias", "eps")
-    function = staticmethod(F.group_norm)
+    function = F.group_norm
 
 
 class FunctionalInstanceNorm(Operation):
     """`torch.nn.functional.instance_norm`: takes at each call what `nn.InstanceNorm` fixes or owns."""
 
     takes = ("running_mean", "running_var", "weight", "bias", "use_input_stats", "momentum", "eps")
-    function = staticmethod(F.instance_norm)
+    function = F.instance_norm
 
 
 class FunctionalRMSNorm(Operation):
     """`torch.nn.functional.rms_norm`: takes at each call what `nn.RMSNorm` fixes or owns."""
 
     takes = ("normalized_shape", "weight", "eps")
-    function = staticmethod(F.rms_norm)
+    function = F.rms_norm
 
 
 class FunctionalLocalResponseNorm(Operation):
     """`torch.nn.functional.local_response_norm`: takes at each call what `nn.LocalResponseNorm` fixes or owns."""
 
     takes = ("size", "alpha", "beta", "k")
-    function = staticmethod(F.local_response_norm)
+    function = F.local_response_norm
 
 
 class Normalize(Operation):
     """`torch.nn.functional.normalize`."""
 
     takes = ("p", "dim", "eps")
-    function = staticmethod(F.normalize)
+    function = F.normalize
 
 
 class FunctionalCosineSimilarity(Operation):
@@ -198,4 +198,4 @@ class MultiHeadAttentionForward(Operation):
         "average_attn_weights",
         "is_causal",
     )
-    function = staticmethod(F.multi_head_attention_forward)
+    function = F.multi_head_attention_forward

@@ -82,7 +82,7 @@ class Einsum(Operation):
     """`torch.einsum`."""
 
     takes = ("equation",)
-    function = staticmethod(torch.einsum)
+    function = torch.einsum
 
     def forward(self, *operands: Any) -> Any:
         return torch.einsum(*self.fixed.values(), *operands)
@@ -92,4 +92,4 @@ class TensorDot(Operation):
     """`torch.tensordot`."""
 
     takes = ("dims",)
-    function = staticmethod(torch.tensordot)
+    function = torch.tensordot

@@ -11,21 +11,21 @@ class FunctionalMaxPool1d(Operation):
     """`torch.nn.functional.max_pool1d`: takes at each call what `nn.MaxPool1d` fixes or owns."""
 
     takes = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
-    function = staticmethod(F.max_pool1d)
+    function = F.max_pool1d
 
 
 class MaxPool1dWithIndices(Operation):
     """`torch.nn.functional.max_pool1d_with_indices`."""
 
     takes = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
-    function = staticmethod(F.max_pool1d_with_indices)
+    function = F.max_pool1d_with_indices
 
 
 class FunctionalMaxUnpool1d(Operation):
     """`torch.nn.functional.max_unpool1d`: takes at each call what `nn.MaxUnpool1d` fixes or owns."""
 
     takes = ("kernel_size", "stride", "padding", "output_size")
-    function = staticmethod(F.max_unpool1d)
+    function = F.max_unpool1d
 
 
 class FunctionalAvgPool1d(Operation):
@@ -46,42 +46,42 @@ class FunctionalAdaptiveMaxPool1d(Operation):
     """`torch.nn.functional.adaptive_max_pool1d`: takes at each call what `nn.AdaptiveMaxPool1d` fixes or owns."""
 
     takes = ("output_size", "return_indices")
-    function = staticmethod(F.adaptive_max_pool1d)
+    function = F.adaptive_max_pool1d
 
 
 class AdaptiveMaxPool1dWithIndices(Operation):
     """`torch.nn.functional.adaptive_max_pool1d_with_indices`."""
 
     takes = ("output_size", "return_indices")
-    function = staticmethod(F.adaptive_max_pool1d_with_indices)
+    function = F.adaptive_max_pool1d_with_indices
 
 
 class FunctionalLPPool1d(Operation):
     """`torch.nn.functional.lp_pool1d`: takes at each call what `nn.LPPool1d` fixes or owns."""
 
     takes = ("norm_type", "kernel_size", "stride", "ceil_mode")
-    function = staticmethod(F.lp_pool1d)
+    function = F.lp_pool1d
 
 
 class FunctionalMaxPool2d(Operation):
     """`torch.nn.functional.max_pool2d`: takes at each call what `nn.MaxPool2d` fixes or owns."""
 
     takes = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
-    function = staticmethod(F.max_pool2d)
+    function = F.max_pool2d
 
 
 class MaxPool2dWithIndices(Operation):
     """`torch.nn.functional.max_pool2d_with_indices`."""
 
     takes = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
-    function = staticmethod(F.max_pool2d_with_indices)
+    function = F.max_pool2d_with_indices
 
 
 class FunctionalMaxUnpool2d(Operation):
     """`torch.nn.functional.max_unpool2d`: takes at each call what `nn.MaxUnpool2d` fixes or owns."""
 
     takes = ("kernel_size", "stride", "padding", "output_size")
-    function = staticmethod(F.max_unpool2d)
+    function = F.max_unpool2d
 
 
 class FunctionalAvgPool2d(Operation):
@@ -95,63 +95,63 @@ class FunctionalAdaptiveAvgPool2d(Operation):
     """`torch.nn.functional.adaptive_avg_pool2d`: takes at each call what `nn.AdaptiveAvgPool2d` fixes or owns."""
 
     takes = ("output_size",)
-    function = staticmethod(F.adaptive_avg_pool2d)
+    function = F.adaptive_avg_pool2d
 
 
 class FunctionalAdaptiveMaxPool2d(Operation):
     """`torch.nn.functional.adaptive_max_pool2d`: takes at each call what `nn.AdaptiveMaxPool2d` fixes or owns."""
 
     takes = ("output_size", "return_indices")
-    function = staticmethod(F.adaptive_max_pool2d)
+    function = F.adaptive_max_pool2d
 
 
 class AdaptiveMaxPool2dWithIndices(Operation):
     """`torch.nn.functional.adaptive_max_pool2d_with_indices`."""
 
     takes = ("output_size", "return_indices")
-    function = staticmethod(F.adaptive_max_pool2d_with_indices)
+    function = F.adaptive_max_pool2d_with_indices
 
 
 class FunctionalLPPool2d(Operation):
     """`torch.nn.functional.lp_pool2d`: takes at each call what `nn.LPPool2d` fixes or owns."""
 
     takes = ("norm_type", "kernel_size", "stride", "ceil_mode")
-    function = staticmethod(F.lp_pool2d)
+    function = F.lp_pool2d
 
 
 class FractionalMaxPool2d(Operation):
     """`torch.nn.functional.fractional_max_pool2d`."""
 
     takes = ("kernel_size", "output_size", "output_ratio", "return_indices", "_random_samples")
-    function = staticmethod(F.fractional_max_pool2d)
+    function = F.fractional_max_pool2d
 
 
 class FractionalMaxPool2dWithIndices(Operation):
     """`torch.nn.functional.fractional_max_pool2d_with_indices`."""
 
     takes = ("kernel_size", "output_size", "output_ratio", "return_indices", "_random_samples")
-    function = staticmethod(F.fractional_max_pool2d_with_indices)
+    function = F.fractional_max_pool2d_with_indices
 
 
 class FunctionalMaxPool3d(Operation):
     """`torch.nn.functional.max_pool3d`: takes at each call what `nn.MaxPool3d` fixes or owns."""
 
     takes = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
-    function = staticmethod(F.max_pool3d)
+    function = F.max_pool3d
 
 
 class MaxPool3dWithIndices(Operation):
     """`torch.nn.functional.max_pool3d_with_indices`."""
 
     takes = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
-    function = staticmethod(F.max_pool3d_with_indices)
+    function = F.max_pool3d_with_indices
 
 
 class FunctionalMaxUnpool3d(Operation):
     """`torch.nn.functional.max_unpool3d`: takes at each call what `nn.MaxUnpool3d` fixes or owns."""
 
     takes = ("kernel_size", "stride", "padding", "output_size")
-    function = staticmethod(F.max_unpool3d)
+    function = F.max_unpool3d
 
 
 class FunctionalAvgPool3d(Operation):
@@ -165,39 +165,39 @@ class FunctionalAdaptiveAvgPool3d(Operation):
     """`torch.nn.functional.adaptive_avg_pool3d`: takes at each call what `nn.AdaptiveAvgPool3d` fixes or owns."""
 
     takes = ("output_size",)
-    function = staticmethod(F.adaptive_avg_pool3d)
+    function = F.adaptive_avg_pool3d
 
 
 class FunctionalAdaptiveMaxPool3d(Operation):
     """`torch.nn.functional.adaptive_max_pool3d`: takes at each call what `nn.AdaptiveMaxPool3d` fixes or owns."""
 
     takes = ("output_size", "return_indices")
-    function = staticmethod(F.adaptive_max_pool3d)
+    function = F.adaptive_max_pool3d
 
 
 class AdaptiveMaxPool3dWithIndices(Operation):
     """`torch.nn.functional.adaptive_max_pool3d_with_indices`."""
 
     takes = ("output_size", "return_indices")
-    function = staticmethod(F.adaptive_max_pool3d_with_indices)
+    function = F.adaptive_max_pool3d_with_indices
 
 
 class FunctionalLPPool3d(Operation):
     """`torch.nn.functional.lp_pool3d`: takes at each call what `nn.LPPool3d` fixes or owns."""
 
     takes = ("norm_type", "kernel_size", "stride", "ceil_mode")
-    function = staticmethod(F.lp_pool3d)
+    function = F.lp_pool3d
 
 
 class FractionalMaxPool3d(Operation):
     """`torch.nn.functional.fractional_max_pool3d`."""
 
     takes = ("kernel_size", "output_size", "output_ratio", "return_indices", "_random_samples")
-    function = staticmethod(F.fractional_max_pool3d)
+    function = F.fractional_max_pool3d
 
 
 class FractionalMaxPool3dWithIndices(Operation):
     """`torch.nn.functional.fractional_max_pool3d_with_indices`."""
 
     takes = ("kernel_size", "output_size", "output_ratio", "return_indices", "_random_samples")
-    function = staticmethod(F.fractional_max_pool3d_with_indices)
+    function = F.fractional_max_pool3d_with_indices

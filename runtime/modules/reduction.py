@@ -53,7 +53,7 @@ class Norm(Operation):
     """`torch.norm`."""
 
     takes = ("p", "dim", "keepdim", "dtype")
-    function = staticmethod(torch.norm)
+    function = torch.norm
 
 
 class VectorNorm(Operation):
