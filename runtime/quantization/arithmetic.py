@@ -8,6 +8,7 @@ bit for bit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -185,6 +186,18 @@ def dequantize(q: Tensor, params: QParams) -> Tensor:
     scale = params.granularity.spread(params.scale, q)
     zero_point = params.granularity.spread(params.zero_point, q)
     return (q.to(torch.int32) - zero_point).to(torch.float32) * scale
+
+
+def multiplier(inputs: Sequence[Tensor], output: Tensor | None = None) -> Tensor:
+    """What a product of integers is multiplied with: the product of their scales over the result's, or alone.
+
+    Taken in float64 and rounded to float32 once. A result is then clamp(round(total * multiplier) + zero_point), where
+    the total is rounded to float32 first; kernels take this number, so that they and what simulates them agree.
+    """
+    product = inputs[0].to(torch.float64)
+    for scale in inputs[1:]:
+        product = product * scale.to(torch.float64)
+    return (product if output is None else product / output.to(torch.float64)).to(torch.float32)
 
 
 def fake_quantize(x: Tensor, params: QParams) -> Tensor:

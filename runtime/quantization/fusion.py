@@ -1,0 +1,174 @@
+"""What need not be quantized by itself, because the module before it computes it as well.
+
+A batch normalization behind a convolution or linear layer becomes part of its weight and bias. A ReLU becomes the end
+of the grid: integers that start at zero hold no negative number. Both are found by running the model on an example and
+following the tensors from module to module, so control flow is no obstacle.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+from torch.nn.parameter import Parameter
+from torch.nn.utils import parametrize
+
+import runtime.modules as wrappers
+from runtime.quantization.adjacency import Adjacency, find_adjacency
+
+
+class Absorbed(nn.Identity):
+    """Stands where a module stood that another one computes now; names of modules stay."""
+
+    def __init__(self, kind: str, into: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self.into = into
+
+    def extra_repr(self) -> str:
+        return f"{self.kind} into {self.into}"
+
+
+def fold_batch_norms(model: nn.Module, example: Any) -> dict[str, str]:
+    """Folds each batch normalization that alone follows a convolution or linear layer, in place, for eval mode.
+
+    `example` is an input of the model: a tensor, a tuple of arguments or a dict of them. Gives the names of the
+    normalizations that are gone and of the layers that compute them now.
+    """
+    adjacency, linear_dims = _adjacency_and_dimensions(model, example)
+    modules = dict(model.named_modules())
+    holders = _holders_of_parameters(model)
+    folded: dict[str, str] = {}
+    for name in list(adjacency.places):
+        layer, after = modules[name], adjacency.only_consumer(name)
+        norm = modules.get(after or "")
+        if after is None or not isinstance(norm, _BatchNorm) or norm.running_mean is None:
+            continue
+        if isinstance(layer, nn.Linear) and linear_dims.get(name) != 2:
+            continue  # with more dimensions the normalization's channels are not the layer's features
+        if _owns_its_weight(layer, holders) and _owns_its_weight(norm, holders):
+            _fold(layer, norm)
+            parent, _, attribute = after.rpartition(".")
+            setattr(model.get_submodule(parent), attribute, Absorbed(type(norm).__name__, name))
+            folded[after] = name
+    return folded
+
+
+def find_fused_activations(
+    model: nn.Module, adjacency: Adjacency, is_host: Callable[[str], bool], folded: Collection[str] = ()
+) -> dict[str, str]:
+    """The activations that clamp at zero, and the modules that alone feed them and can clamp in their place.
+
+    `is_host` tells which modules can. What is in `folded` is looked through.
+    """
+    modules = dict(model.named_modules())
+    fused: dict[str, str] = {}
+    for name in adjacency.places:
+        after = adjacency.only_consumer(name)
+        if after in folded:
+            after = adjacency.only_consumer(after) if after else None
+        if name in folded or after is None or not is_host(name):
+            continue
+        if upper_clamp(modules[after]) is not None:
+            fused[after] = name
+    return fused
+
+
+def upper_clamp(module: nn.Module) -> float | None:
+    """Where a module clamps that leaves numbers from zero to there as they are, and makes zero of negative ones."""
+    if isinstance(module, nn.ReLU6):
+        return 6.0
+    if isinstance(module, nn.Hardtanh):
+        return float(module.max_val) if module.min_val == 0 else None
+    if isinstance(module, (nn.ReLU, wrappers.FunctionalReLU)):
+        return math.inf
+    if isinstance(module, wrappers.FunctionalReLU6):
+        return 6.0
+    if isinstance(module, wrappers.Clamp) and module.fixed.get("min") == 0:
+        bound = module.fixed.get("max")
+        return math.inf if bound is None else float(bound) if isinstance(bound, (int, float)) else None
+    return None
+
+
+def saturation(module: nn.Module, bits: int) -> tuple[float, float]:
+    """Beyond which inputs the result of `module` stays within half a step of what it tends to, on a grid of `bits`."""
+    steps = 2**bits - 1
+    if isinstance(module, nn.Sigmoid):
+        end = math.log(2 * steps - 1)
+        return -end, end
+    if isinstance(module, nn.Tanh):
+        end = math.atanh(1 - 1 / steps)
+        return -end, end
+    if isinstance(module, nn.Hardsigmoid):
+        return -3.0, 3.0
+    if isinstance(module, nn.Hardswish):
+        return -3.0, math.inf
+    if isinstance(module, nn.Hardtanh):  # ReLU6 as well
+        return float(module.min_val), float(module.max_val)
+    return -math.inf, math.inf
+
+
+def _fold(layer: nn.Module, norm: _BatchNorm) -> None:
+    factor, shift = affine_of(norm)
+    weight, bias = layer.weight, layer.bias
+    assert isinstance(weight, Parameter)
+    if isinstance(layer, _ConvTransposeNd):  # (in, out / groups, ...)
+        per_output = factor.reshape(layer.groups, 1, -1).expand(-1, weight.shape[0] // layer.groups, -1)
+        spread = per_output.reshape(weight.shape[:2] + (1,) * (weight.dim() - 2))
+    else:
+        spread = factor.reshape(-1, *[1] * (weight.dim() - 1))
+    with torch.no_grad():
+        folded_bias = shift if bias is None else bias.double() * factor + shift  # type: ignore[operator]
+        layer.weight = Parameter((weight.double() * spread).to(weight.dtype), weight.requires_grad)
+        layer.bias = Parameter(folded_bias.to(weight.dtype), weight.requires_grad)
+
+
+def affine_of(norm: _BatchNorm) -> tuple[Tensor, Tensor]:
+    """What a batch normalization does in eval mode, as a factor and a summand a channel, in float64."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    mean, variance = norm.running_mean.double(), norm.running_var.double()
+    factor = (variance + norm.eps).rsqrt()
+    if norm.weight is not None:
+        factor = factor * norm.weight.detach().double()
+    shift = -mean * factor
+    return factor, shift if norm.bias is None else shift + norm.bias.detach().double()
+
+
+def _owns_its_weight(module: nn.Module, holders: dict[int, int]) -> bool:
+    """A layer or normalization whose parameters are Parameters of its own and nobody else's."""
+    if not isinstance(module, (_ConvNd, nn.Linear, _BatchNorm)) or parametrize.is_parametrized(module):
+        return False
+    if not isinstance(module, _BatchNorm) and module._parameters.get("weight") is None:
+        return False
+    return all(holders[id(parameter)] == 1 for parameter in module._parameters.values() if parameter is not None)
+
+
+def _holders_of_parameters(model: nn.Module) -> dict[int, int]:
+    """How often each parameter is reached from the model: twice where it is tied."""
+    holders: dict[int, int] = {}
+    for _, parameter in model.named_parameters(remove_duplicate=False):
+        holders[id(parameter)] = holders.get(id(parameter), 0) + 1
+    return holders
+
+
+def _adjacency_and_dimensions(model: nn.Module, example: Any) -> tuple[Adjacency, dict[str, int]]:
+    """And of each linear layer how many dimensions its output has."""
+    dims: dict[str, int] = {}
+    hooks = []
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Linear):
+
+            def note(module: nn.Module, args: Any, output: Tensor, name: str = name) -> None:
+                dims[name] = output.dim()
+
+            hooks.append(module.register_forward_hook(note))
+    try:
+        return find_adjacency(model, example), dims
+    finally:
+        for hook in hooks:
+            hook.remove()
