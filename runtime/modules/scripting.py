@@ -8,7 +8,10 @@ a call of the module just as it would resolve the call of the function.
 from __future__ import annotations
 import __future__
 
+import ast
+import inspect
 import linecache
+import textwrap
 import types
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -18,6 +21,8 @@ from typing import Any, ClassVar
 
 import torch
 from torch import nn
+from torch._jit_internal import _get_overloaded_methods
+from torch.jit.annotations import get_type_line
 from torch.jit.frontend import FrontendError
 
 from runtime.modules.signatures import Parameter, Signature, literal
@@ -63,7 +68,7 @@ def defined(source: str, names: Mapping[str, Any]) -> Callable[..., Any]:
     # Annotations stay text: TorchScript knows names in them that Python does not.
     code = compile(source, file, "exec", flags=__future__.annotations.compiler_flag)
     found: dict[str, Callable[..., Any]] = {}
-    exec(code, {"__name__": __name__, "torch": torch, **names}, found)
+    exec(code, {"torch": torch, **names, "__name__": __name__}, found)
     (function,) = found.values()
     return function
 
@@ -127,3 +132,20 @@ def _arguments(signature: Signature, given: Mapping[str, str]) -> str:
     receiver = signature.callee.partition(".")[0]
     values = ((p, given.get(p.name, p.name)) for p in signature.parameters if p.name != receiver)
     return ", ".join(f"{p.name}={value}" if p.keyword_only else value for p, value in values)
+
+
+def passing_on(name: str, module: nn.Module) -> Iterator[Callable[..., Any]]:
+    """Methods that take what `module` takes and call it, as the part `name` of another."""
+    declared: list[Any] | None = _get_overloaded_methods(module.forward, type(module))  # type: ignore[no-untyped-call]
+    for forward in declared or [type(module).forward]:
+        source = textwrap.dedent(inspect.getsource(forward))
+        (definition,) = ast.parse(source).body
+        assert isinstance(definition, ast.FunctionDef)
+        taken = definition.args
+        if taken.vararg is None and taken.kwarg is None:
+            itself, *positional = (a.arg for a in [*taken.posonlyargs, *taken.args])
+            given = ", ".join([*positional, *(f"{a.arg}={a.arg}" for a in taken.kwonlyargs)])
+            comment: str | None = get_type_line(source)  # type: ignore[no-untyped-call]
+            body = f"    {comment or ''}\n    return {itself}.{name}({given})\n"
+            known = {**forward.__globals__, **inspect.getclosurevars(forward).nonlocals}
+            yield defined(f"def forward({ast.unparse(taken)}):\n{body}", known)

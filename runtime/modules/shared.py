@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
+
+from runtime.modules.scripting import Scriptable, passing_on
 
 Called = TypeVar("Called")
 
@@ -38,7 +42,7 @@ def _taken_apart(module: nn.Module) -> nn.Module:
     return twin
 
 
-class Tied(nn.Module):
+class Tied(Scriptable):
     """Runs the module it was given, and adds nothing to a state_dict."""
 
     def __init__(self, module: nn.Module, whole: bool = True) -> None:
@@ -46,10 +50,12 @@ class Tied(nn.Module):
         self.module = module
         self.whole = whole
         """The module lives elsewhere; else it is this handle's own, and only its parameters live elsewhere."""
-        self.register_load_state_dict_post_hook(_forget_missing)  # type: ignore[no-untyped-call]
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.module(*args, **kwargs)
+
+    def overloads(self) -> Iterator[Callable[..., Any]]:
+        return passing_on("module", self.module)
 
     # The module is reached where it lives as well: moved, switched or initialized from here, it would be so twice.
 
@@ -67,15 +73,19 @@ class Tied(nn.Module):
     def _apply(self, fn: Any, recurse: bool = True) -> Tied:
         return self
 
+    # Scripted handles keep what is ignored in scripting.
+
+    @torch.jit.ignore  # type: ignore[untyped-decorator]
     def state_dict(self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
         """Nothing: the parameters are saved under their own name."""
         return {} if destination is None else destination
 
+    @torch.jit.ignore  # type: ignore[untyped-decorator]
     def _load_from_state_dict(self, state_dict: Mapping[str, Tensor], prefix: str, *rest: Any) -> None:
-        self._prefix = prefix  # what is missing under it is not missing
+        """Nothing: the module is loaded under its own name, and what is missing under this one is not missing."""
+        self._load_state_dict_post_hooks[0] = partial(_forget_missing, f"{prefix}module.")
 
 
-def _forget_missing(tied: nn.Module, incompatible: Any) -> None:
-    """The handle's module is loaded under its own name; nothing is expected under the handle's."""
+def _forget_missing(prefix: str, handle: nn.Module, incompatible: Any) -> None:
     missing = incompatible.missing_keys
-    missing[:] = [key for key in missing if not key.startswith(f"{tied._prefix}module.")]
+    missing[:] = [key for key in missing if not key.startswith(prefix)]
