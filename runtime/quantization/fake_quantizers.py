@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
 from runtime.quantization import straight_through
@@ -32,25 +32,16 @@ def fake_quantize(x: Tensor, params: QParams) -> Tensor:
 
 
 class RangeFakeQuantizer(nn.Module):
-    """Follows the range of what passes and puts it on the grid of that range, each as long as it is told to.
-
-    With a `decay` the range is a moving average over training batches, as activations need it; without, it is that of
-    the tensor itself, as weights need it. Where processes train together, all of them see the range of the whole batch.
-    """
+    """A grid over a range that is given by `low` and `high`; what has no range yet passes as it is."""
 
     low: Tensor
     high: Tensor
 
-    def __init__(
-        self, grid: Grid, symmetric: bool, granularity: Granularity = PER_TENSOR, decay: float | None = None
-    ) -> None:
+    def __init__(self, grid: Grid, symmetric: bool, granularity: Granularity = PER_TENSOR) -> None:
         super().__init__()
-        if decay is not None and not 0.0 <= decay < 1.0:
-            raise ValueError(f"decay must be at least 0 and below 1, not {decay}")
         self.grid = grid
         self.symmetric = symmetric
         self.granularity = granularity
-        self.decay = decay
         self.observing = True
         self.quantizing = True
         self.register_buffer("low", torch.tensor(torch.inf))
@@ -58,7 +49,6 @@ class RangeFakeQuantizer(nn.Module):
 
     @property
     def observed(self) -> bool:
-        """Whether there is a range yet; without one everything passes as it is."""
         return bool((self.low <= self.high).all())
 
     def qparams(self) -> QParams:
@@ -66,28 +56,11 @@ class RangeFakeQuantizer(nn.Module):
             raise RuntimeError("nothing was observed yet: run training batches through the model first")
         return qparams_from_range(self.low, self.high, self.grid, self.symmetric, self.granularity)
 
-    def forward(self, x: Tensor) -> Tensor:
-        if self.observing and (self.training or self.decay is None):
-            self.observe(x)
-        return fake_quantize(x, self.qparams()) if self.quantizing and self.observed else x
+    def gathered(self) -> tuple[Tensor, Tensor]:
+        return self.low.new_empty(0), self.low.new_empty(0)
 
-    @torch.no_grad()
-    def observe(self, x: Tensor) -> None:
-        if x.numel() == 0:
-            return
-        low, high = value_range(x.detach().to(torch.float32), self.granularity)
-        if self.decay is not None:
-            low, high = _over_all_processes(low, high)
-            if self.observed:
-                low, high = (torch.lerp(new, old, self.decay) for new, old in ((low, self.low), (high, self.high)))
-        self._set(low, high)
-
-    def _set(self, low: Tensor, high: Tensor) -> None:
-        if self.low.shape == low.shape:  # in place, so that replicas of a DataParallel write where they should
-            self.low.copy_(low)
-            self.high.copy_(high)
-        else:
-            self.low, self.high = low.clone(), high.clone()
+    def finish_step(self, least: Tensor, total: Tensor) -> None:
+        """Nothing was gathered."""
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
         saved = state_dict.get(prefix + "low")
@@ -101,10 +74,58 @@ class RangeFakeQuantizer(nn.Module):
         return f"bits={self.grid.bits}, {kind}{axis}"
 
 
-def _over_all_processes(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-    """The range over all processes that train together, in one message."""
-    if not dist.is_available() or not dist.is_initialized() or dist.get_world_size() == 1:
-        return low, high
-    both = torch.stack([low, -high])
-    dist.all_reduce(both, op=dist.ReduceOp.MIN)
-    return both[0], -both[1]
+class WeightFakeQuantizer(RangeFakeQuantizer):
+    """For a weight: the range is that of the weight itself, until scales are frozen."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        if self.observing or not self.observed:
+            low, high = value_range(weight.detach().to(torch.float32), self.granularity)
+            self.low, self.high = low, high
+        return fake_quantize(weight, self.qparams()) if self.quantizing else weight
+
+
+class ActivationFakeQuantizer(RangeFakeQuantizer):
+    """For an activation: the range is a moving average over steps; that of a step is over all its calls and processes.
+
+    A step is quantized with the range of the steps before it, so the first one runs in floating point.
+    """
+
+    seen: Tensor
+
+    def __init__(self, grid: Grid, symmetric: bool, decay: float) -> None:
+        super().__init__(grid, symmetric)
+        if not 0.0 <= decay < 1.0:
+            raise ValueError(f"decay must be at least 0 and below 1, not {decay}")
+        self.decay = decay
+        # The least element of this step, and the least of the negated ones. Written in place, as everything that a
+        # module of a DataParallel has to tell its owner.
+        self.register_buffer("seen", torch.full((2,), torch.inf), persistent=False)
+
+    def fresh(self) -> ActivationFakeQuantizer:
+        """Another one of the same kind."""
+        return ActivationFakeQuantizer(self.grid, self.symmetric, self.decay).to(self.low.device)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.observing and self.training and x.numel():
+            low, high = torch.aminmax(x.detach())
+            torch.minimum(self.seen, torch.stack([low, -high]).to(self.seen), out=self.seen)
+        if not self.quantizing:
+            return x
+        if self.observed:
+            return fake_quantize(x, self.qparams())
+        if not self.training:
+            warnings.warn("an activation has no range yet and is not quantized: train the model first", stacklevel=2)
+        return x
+
+    def gathered(self) -> tuple[Tensor, Tensor]:
+        return self.seen, self.seen.new_empty(0)
+
+    def finish_step(self, least: Tensor, total: Tensor) -> None:
+        if bool(torch.isinf(least).all()):  # not run in this step
+            return
+        if not bool(torch.isfinite(least).all()):
+            raise ValueError(f"was given values from {least[0]:g} to {-least[1]:g}, which no grid covers")
+        decay = self.decay if self.observed else 0.0
+        for bound, new in ((self.low, least[0]), (self.high, -least[1])):
+            bound.copy_(torch.where(torch.isinf(bound), new, torch.lerp(new, bound, decay)))
+        self.seen.fill_(torch.inf)

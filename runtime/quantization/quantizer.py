@@ -22,7 +22,7 @@ from torch.optim import Optimizer
 from runtime.modules.convert import TWINS
 from runtime.modules.shared import Tied
 from runtime.modules.twin import Twin
-from runtime.quantization.handles import Apart, called_again, tensor_ids
+from runtime.quantization.handles import Apart, tensor_ids
 from runtime.quantization.metadata import constructor_arguments, quantizer_metadata, set_quantizer_metadata, unwrapped
 from runtime.quantization.overrides import Override, Overrides, QBits, accepted_keywords
 from runtime.quantization.parameters import ParameterToQuantize, bits_for, parameters_to_quantize, requantize
@@ -237,14 +237,15 @@ class Quantizer:
         for container, attribute, name in handles:
             handle = container._modules[attribute]
             assert isinstance(handle, Tied)
-            stands = self._whole_handle(handle) if handle.whole else self._apart_handle(handle, name)
+            stands = self._whole_handle(handle, name) if handle.whole else self._apart_handle(handle, name)
             self._visited[handle] = (name, stands)
             if stands is not handle:
                 setattr(container, attribute, stands)
 
-    def _whole_handle(self, handle: Tied) -> nn.Module:
-        _, replacement = self._visited.get(handle.module, ("", handle.module))
-        return handle if replacement is handle.module else called_again(handle, replacement)
+    def _whole_handle(self, handle: Tied, name: str) -> nn.Module:
+        """For subclasses: what calls the replacement again; by default the handle, so that calls share all of it."""
+        _, handle.module = self._visited.get(handle.module, (name, handle.module))
+        return handle
 
     def _apart_handle(self, handle: Tied, name: str) -> nn.Module:
         shared = tensor_ids(handle.module)

@@ -37,9 +37,6 @@ class Scaled(Wrapped):
     def forward(self, *args: Any) -> Any:
         return self.wrapped(*args) * self.factor
 
-    def again(self) -> nn.Module:
-        return Scaled(Tied(self.wrapped), self.qbits)
-
 
 class Wrapping(Quantizer):
     """Wraps convolutions, linears and ReLUs."""
@@ -61,6 +58,10 @@ class Scaling(Quantizer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.replacement_factory[nn.Conv2d] = lambda module, name, qbits_map: Scaled(module, qbits_map[name])
+
+    def _whole_handle(self, handle: Tied, name: str) -> nn.Module:
+        handle.module = self._visited[handle.module][1].wrapped
+        return Scaled(handle, self.module_qbits_map[name])
 
 
 class Halving(Quantizer):

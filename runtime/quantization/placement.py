@@ -1,0 +1,121 @@
+"""Which values get a grid of their own: those that one operation leaves in memory for the next.
+
+A convolution that a normalization and a ReLU follow is one operation when it runs on integers: what is between them is
+never rounded. Modules that only move or pick values leave them on the grid on which they were.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.modules.loss import _Loss
+from torch.nn.modules.pooling import _AdaptiveMaxPoolNd, _MaxPoolNd
+
+import runtime.modules as wrappers
+from runtime.modules.shared import Tied
+from runtime.quantization.adjacency import Adjacency, find_adjacency
+from runtime.quantization.parameters import WEIGHTED
+
+RECTIFIERS = (nn.ReLU, nn.ReLU6, wrappers.FunctionalReLU, wrappers.FunctionalReLU6)
+NEVER_NEGATIVE = (
+    *RECTIFIERS,
+    nn.Sigmoid,
+    nn.Hardsigmoid,
+    nn.Softmax,
+    wrappers.FunctionalSigmoid,
+    wrappers.FunctionalSoftmax,
+)
+BEFORE_RECTIFIER = (_ConvNd, nn.Linear, _BatchNorm, wrappers.EltWiseAdd)
+MOVING = (
+    *(nn.Identity, nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.PixelUnshuffle, nn.ChannelShuffle),
+    *(nn.UpsamplingNearest2d, _DropoutNd, _MaxPoolNd, _AdaptiveMaxPoolNd),
+    *(wrappers.FunctionalDropout, wrappers.FunctionalDropout1d, wrappers.FunctionalDropout2d),
+    *(wrappers.FunctionalDropout3d, wrappers.FunctionalAlphaDropout, wrappers.FunctionalFeatureAlphaDropout),
+    *(wrappers.FunctionalMaxPool1d, wrappers.FunctionalMaxPool2d, wrappers.FunctionalMaxPool3d),
+    *(wrappers.FunctionalAdaptiveMaxPool1d, wrappers.FunctionalAdaptiveMaxPool2d),
+    *(wrappers.FunctionalAdaptiveMaxPool3d, wrappers.FunctionalChannelShuffle, wrappers.FunctionalPixelShuffle),
+    *(wrappers.FunctionalPixelUnshuffle, wrappers.NativeChannelShuffle, wrappers.FunctionalUpsamplingNearest2d),
+    *(wrappers.Chunk, wrappers.Split),
+)
+UNBOUNDED = (wrappers.MaskedFill, wrappers.Where, wrappers.TensorWhere, _Loss)
+"""Their results may hold -inf, or are losses."""
+
+
+LOOKING_UP = (nn.Embedding, nn.EmbeddingBag)
+COMPUTING = (
+    *(wrappers.EltWiseAdd, wrappers.EltWiseSub, wrappers.EltWiseMult, wrappers.EltWiseDiv, wrappers.Matmul),
+    *(wrappers.BatchMatmul, wrappers.MM, wrappers.Einsum, wrappers.Concat, wrappers.Stack),
+    *(wrappers.BAddBMM, wrappers.AddMM, wrappers.FunctionalLinear, wrappers.FunctionalConv2d),
+)
+"""Operations on integers take integers, so what they are given has to be on a grid as well."""
+
+
+class Placement:
+    """Where a model's values are quantized. Without a dummy input each module's output is, since no chain is known."""
+
+    def __init__(self, model: nn.Module, dummy_input: Any) -> None:
+        self.modules = dict(model.named_modules(remove_duplicate=False))
+        self.called_again = {handle.module for handle in model.modules() if isinstance(handle, Tied)}
+        self.adjacency: Adjacency | None = None
+        if dummy_input is not None:
+            self.adjacency = find_adjacency(model, dummy_input)
+        else:
+            warnings.warn(
+                "prepare_model was given no dummy_input: without seeing the model run, no normalization is folded, the "
+                "model's inputs stay in floating point, and what is between a layer and its ReLU is rounded as well",
+                stacklevel=4,
+            )
+
+    def quantizes_output(self, name: str) -> bool:
+        """Whether a grid is put on what the module of this name gives."""
+        module = self._kind(name)
+        if any(self.modules[name].children()) and not isinstance(self.modules[name], Tied):
+            return False
+        return not isinstance(module, MOVING + UNBOUNDED) and self.follower(name) is None
+
+    def follower(self, name: str) -> str | None:
+        """The module that is one operation with this one, because it alone takes what this one gives."""
+        following = None if self.adjacency is None else self.adjacency.only_consumer(name)
+        if following is None:
+            return None
+        one, other = self._kind(name), self._kind(following)
+        if isinstance(other, _BatchNorm):
+            return following if self.folds(name, following) else None
+        return following if isinstance(other, RECTIFIERS) and isinstance(one, BEFORE_RECTIFIER) else None
+
+    def folds(self, layer_name: str, norm_name: str) -> bool:
+        """Whether the normalization can become a part of the layer's weights."""
+        layer, norm = self.modules[layer_name], self.modules[norm_name]
+        if not isinstance(norm, _BatchNorm) or norm.running_var is None or {layer, norm} & self.called_again:
+            return False
+        channels = getattr(layer, "out_channels", None) or getattr(layer, "out_features", None)
+        return isinstance(layer, (_ConvNd, nn.Linear)) and channels == norm.num_features
+
+    def normalizations(self) -> Iterator[tuple[str, str]]:
+        """Each layer that a normalization follows, with that."""
+        for name in self.modules:
+            following = self.follower(name)
+            if following is not None and isinstance(self.modules[following], _BatchNorm):
+                yield name, following
+
+    def never_negative(self, name: str) -> bool:
+        return isinstance(self._kind(name), NEVER_NEGATIVE)
+
+    def raw_inputs(self, name: str) -> tuple[int, ...]:
+        """Which of the tensors that a module computes with come from no module, hence from no grid."""
+        if self.adjacency is None or not isinstance(self._kind(name), WEIGHTED + COMPUTING):
+            return ()
+        return () if isinstance(self._kind(name), LOOKING_UP) else self.adjacency.raw_inputs(name)
+
+    def _kind(self, name: str) -> nn.Module:
+        """The module itself, or what a tied handle runs."""
+        module: nn.Module = self.modules[name]
+        while isinstance(module, Tied):
+            module = module.module
+        return module

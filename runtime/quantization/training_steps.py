@@ -1,0 +1,89 @@
+"""What happens once in a training step of a quantized model, whatever its modules do how often.
+
+A step is one forward of the whole model in training mode. At its beginning the quantizers learn in which phase the
+training is; at its end what they have seen becomes their range, over all processes that train together. That is one
+message a step, sent by every process, however often each of them ran a module.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from runtime.quantization.metadata import unwrapped
+
+COUNTER = "quantization_steps"
+
+
+class Phases(NamedTuple):
+    """From which step on. None is never."""
+
+    start_after: int = 0
+    """Values and weights are quantized; before, their ranges are only followed."""
+    freeze_bn_after: int | None = None
+    """Normalizations use, and keep, their running statistics."""
+    freeze_scales_after: int | None = None
+    """Ranges are followed no more."""
+
+
+@runtime_checkable
+class Observing(Protocol):
+    """A quantizer that gathers during a step, in tensors of one element each, what is combined at its end."""
+
+    observing: bool
+    quantizing: bool
+
+    def gathered(self) -> tuple[Tensor, Tensor]:
+        """What all processes take the least of, and what they add; neither has to hold anything."""
+        ...
+
+    def finish_step(self, least: Tensor, total: Tensor) -> None:
+        """Takes over what all processes have gathered, and begins anew."""
+        ...
+
+
+def count_training_steps(model: nn.Module, phases: Phases) -> None:
+    """Counts steps in a buffer of the model, so that a checkpoint goes on where it was."""
+    unwrapped(model).register_buffer(COUNTER, torch.zeros((), dtype=torch.int64))
+    model.register_forward_pre_hook(partial(_begin, phases))
+    model.register_forward_hook(_finish)
+
+
+def _begin(phases: Phases, model: nn.Module, _args: Any) -> None:
+    step = int(getattr(unwrapped(model), COUNTER))
+    frozen = _reached(step, phases.freeze_bn_after)
+    for module in model.modules():
+        if isinstance(module, Observing):
+            module.observing = not _reached(step, phases.freeze_scales_after)
+            module.quantizing = _reached(step, phases.start_after)
+        elif frozen and isinstance(module, _BatchNorm):
+            module.eval()
+
+
+def _finish(model: nn.Module, _args: Any, _output: Any) -> None:
+    if not model.training:
+        return
+    getattr(unwrapped(model), COUNTER).add_(1)
+    observers = {name: m for name, m in model.named_modules() if isinstance(m, Observing) and m.observing}
+    gathered = [observer.gathered() for observer in observers.values()]
+    if not gathered:
+        return
+    least, total = (torch.cat(column) for column in zip(*gathered, strict=True))
+    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+        dist.all_reduce(least, op=dist.ReduceOp.MIN)
+        dist.all_reduce(total)
+    for (name, observer), (own_least, own_total) in zip(observers.items(), gathered, strict=True):
+        try:
+            observer.finish_step(least[: len(own_least)], total[: len(own_total)])
+        except ValueError as error:
+            raise ValueError(f"{name!r} {error}") from error
+        least, total = least[len(own_least) :], total[len(own_total) :]
+
+
+def _reached(step: int, threshold: int | None) -> bool:
+    return threshold is not None and step >= threshold
