@@ -49,8 +49,8 @@ class Signature:
 
 def signatures(function: Callable[..., Any], fixed: Mapping[str, Any]) -> tuple[Signature, ...]:
     """All of them, of a function that has some `fixed` arguments; none if TorchScript cannot call it."""
-    choice: Mapping[str, Any] | None = boolean_dispatched.get(function)
-    if choice is not None:  # made by a flag whose value the compiler must know
+    if inspect.isfunction(function) and function in boolean_dispatched:  # on a flag whose value must be known
+        choice: Mapping[str, Any] = boolean_dispatched[function]
         function = choice["if_true" if fixed.get(choice["arg_name"], choice["default"]) else "if_false"]
     return _signatures(function)
 
