@@ -11,6 +11,8 @@ from typing import Any
 
 from rewriter import __version__
 
+_RUN_OPTIONS_WITH_VALUES = ("--rewrite", "--select", "--ignore", "--config")
+
 OK, FOUND, ERROR, INTERRUPTED = 0, 1, 2, 130
 
 _EXIT_CODES = """\
@@ -19,11 +21,12 @@ use; 2 wrong usage, or a file failed (the others are still done)."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = _parser().parse_args(argv)
+    own, of_program = _apart(sys.argv[1:] if argv is None else argv)
+    arguments = _parser().parse_args(own)
     if arguments.command == "run":  # exit codes, signals and pipes are the business of the program that it runs
         from rewriter.importer.script import run
 
-        return run(arguments)
+        return run(arguments, of_program)
     try:
         return _dispatch(arguments)
     except KeyboardInterrupt as interruption:
@@ -35,6 +38,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+
+
+def _apart(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What `run` is given for itself, and what for the program, which argparse must not see: it may look alike."""
+    if argv[:1] != ["run"]:
+        return list(argv), []
+    own, rest = ["run"], list(argv[1:])
+    while rest and rest[0].startswith("-"):
+        own.append(rest.pop(0))
+        if own[-1] in _RUN_OPTIONS_WITH_VALUES and rest:
+            own.append(rest.pop(0))
+    own += rest[:1]
+    del rest[:1]
+    is_given = any(argument.partition("=")[0] == "--rewrite" for argument in own)
+    while rest and rest[0].partition("=")[0] == "--rewrite" and not is_given:
+        taken = 1 if "=" in rest[0] else 2
+        own += rest[:taken]
+        del rest[:taken]
+    return own, rest
 
 
 def _dispatch(arguments: argparse.Namespace) -> int:
@@ -63,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_check(command("check", "say what would change and what is left; write nothing", epilog=_EXIT_CODES))
     _add_fix(command("fix", "rewrite the files", epilog=_EXIT_CODES))
-    usage = "rewriter run [options] (SCRIPT | -m MODULE) --rewrite PACKAGE [arguments]"
+    usage = "rewriter run [options] --rewrite PACKAGE (SCRIPT | -m MODULE) [arguments of the program]"
     _add_run(command("run", "run a program with libraries rewritten as it imports them", usage=usage))
     _add_rule(command("rule", "explain a rule or a reason, or list them all"))
     return parser
@@ -83,15 +105,13 @@ def _add_fix(parser: argparse.ArgumentParser) -> None:
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("target", metavar="SCRIPT", help="the program; the options of rewriter stand before it")
-    add("arguments", nargs=argparse.REMAINDER, metavar="arguments", help="what the program is given")
+    add("target", metavar="SCRIPT", help="the program; what follows it, the program is given")
     add(
         "--rewrite",
         action="append",
-        default=[],
+        required=True,
         metavar="PACKAGE",
-        help="what to rewrite, with all below it; may be \
-given several times, before the program or right behind it",
+        help="a package or module to rewrite, with all below it; again for more; may stand right behind the program",
     )
     add("-m", dest="module", action="store_true", help="the program is a module, as in python -m")
     add("-v", "--verbose", action="store_true", help="say on stderr what was rewritten and what is left")

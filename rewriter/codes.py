@@ -16,9 +16,9 @@ def unknown(prefixes: Iterable[str]) -> str | None:
 
 
 def near(code: str) -> str:
-    """A few codes that look like it, best first, for a message; all families where none does."""
-    code = code.upper()
-    alike = difflib.get_close_matches(code, CODES, n=3, cutoff=0.75)
-    family = [known for known in CODES if len(code) > 2 and known.startswith(code[:3])]
-    chosen = list(dict.fromkeys([*alike, *family]))[:4]
-    return ", ".join(chosen or dict.fromkeys(known[:3] for known in CODES))
+    """What may have been meant, for a message: the same in capitals, codes that look like it, or the families."""
+    capitals = code.upper()
+    if unknown([capitals]) is None:
+        return capitals
+    alike = difflib.get_close_matches(capitals, CODES, n=4, cutoff=0.75)
+    return ", ".join(sorted(alike or {known[:3] for known in CODES}))

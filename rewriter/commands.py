@@ -13,6 +13,7 @@ from rewriter.cli import ERROR, FOUND, OK
 from rewriter.files import FileError, find
 from rewriter.report.form import Form, render
 from rewriter.report.summary import Summary
+from rewriter.report.text import closing
 from rewriter.results import FileResult
 from rewriter.run import Job, run
 from rewriter.settings import Settings, SettingsError, load
@@ -96,17 +97,15 @@ def _of_files(arguments: argparse.Namespace, settings: Settings) -> list[FileRes
 
     folder = _out_dir(arguments)
     files = find(arguments.paths, settings)
-    if folder is not None:  # what an earlier run left there is no source
-        files = [
-            file for file in files if file in arguments.paths or not file.resolve().is_relative_to(folder.resolve())
-        ]
+    places = output.places_under(folder, files, arguments.paths) if folder is not None else {}
+    files = list(places) if folder is not None else files
     if not files:
         print("rewriter: warning: no Python files under the paths given", file=sys.stderr)
     # Every file is read before the first is written, so that all are judged by what the others were.
     results = _with_progress(arguments, files, settings)
     _refuse_foreign_runtime(results, settings)
     if folder is not None:
-        return output.under(folder, results, arguments.paths)
+        return output.under(places, results)
     return output.in_place(results) if arguments.command == "fix" and not arguments.diff else results
 
 
@@ -153,6 +152,8 @@ def _report(arguments: argparse.Namespace, results: list[FileResult], settings: 
     content = render(results, form)
     if form.name == "diff":
         _say_failures(results)
+        if not form.quiet:
+            print(closing(Summary.of(results, form.unsafe_fixes), written=False), file=sys.stderr)
     if arguments.output is None:
         _put_on_stdout(content)
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,19 +16,29 @@ def in_place(results: Sequence[FileResult]) -> list[FileResult]:
     return _each(results, lambda result: result.path, _replace)
 
 
-def under(folder: Path, results: Sequence[FileResult], given: Sequence[Path]) -> list[FileResult]:
-    """Writes the files, changed or not, under a folder, with the places that they have below the paths given."""
+def places_under(folder: Path, files: Sequence[Path], given: Sequence[Path]) -> dict[Path, Path]:
+    """Where the files go under a folder: to the places that they have below the paths given.
+
+    What lies in the folder already comes from an earlier run, if the folder is inside of what was given.
+    """
     top = _common_folder(given)
-    targets = {result.path: folder / _plain(result.path).relative_to(top) for result in results}
-    for path, target in targets.items():
-        if target.resolve() == path.resolve():
-            raise FileError(f"--out-dir {folder} would write {path} over itself; to write in place, leave it out")
+    if (out := folder.resolve()) != top.resolve() and out.is_relative_to(top.resolve()):
+        files = [file for file in files if file in given or not file.resolve().is_relative_to(out)]
+    places = {file: folder / _plain(file).relative_to(top) for file in files}
+    for file, place in places.items():
+        if place.resolve() == file.resolve():
+            raise FileError(f"--out-dir {folder} would write {file} over itself; to write in place, leave it out")
+    return places
+
+
+def under(places: Mapping[Path, Path], results: Sequence[FileResult]) -> list[FileResult]:
+    """Writes the files, changed or not, to their places; of a file that could not be read nothing is known."""
 
     def copy(result: FileResult) -> None:
         if result.failure is None or result.failure.kind != "unreadable":
-            put(targets[result.path], result.after, mode_of=result.path)
+            put(places[result.path], result.after, mode_of=result.path)
 
-    return _each(results, lambda result: targets[result.path], copy)
+    return _each(results, lambda result: places[result.path], copy)
 
 
 def _replace(result: FileResult) -> None:

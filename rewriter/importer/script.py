@@ -11,41 +11,30 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType, TracebackType
 
+from rewriter.cli import OK
 from rewriter.importer.hook import RewriteError, Rewriting, rewriting
 from rewriter.settings import Settings, SettingsError
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace, of_program: list[str]) -> int:
     from rewriter.commands import chosen_settings, complain
 
+    target: str = arguments.target
     try:
-        packages, rest = _packages(arguments.rewrite, arguments.arguments)
         settings = chosen_settings(arguments, [Path()])
-        if not arguments.module and not Path(arguments.target).is_file():
-            return complain(f"{arguments.target}: no such file; expected a Python script, or -m and a module's name")
-        sys.argv = [arguments.target, *rest]
-        _start_path_at(Path.cwd() if arguments.module else Path(arguments.target).resolve().parent)
-        with rewriting(*packages, settings=settings) as library:
+        if not arguments.module and not Path(target).is_file():
+            return complain(f"{target}: no such file; expected a Python script, or -m and a module's name")
+        sys.argv = [target, *of_program]
+        _start_path_at(Path.cwd() if arguments.module else Path(target).resolve().parent)
+        with rewriting(*arguments.rewrite, settings=settings) as library:
             try:
-                return _execute(arguments.target, arguments.module)
+                _execute(target, arguments.module)
             finally:
                 if arguments.verbose:
                     _report(library, settings)
     except (SettingsError, RewriteError) as error:
         return complain(str(error))
-
-
-def _packages(given: list[str], rest: list[str]) -> tuple[list[str], list[str]]:
-    """`--rewrite` may stand right behind the script, too; what follows is the script's own."""
-    packages, rest = list(given), list(rest)
-    while rest and rest[0].partition("=")[0] == "--rewrite":
-        option, equals, value = rest.pop(0).partition("=")
-        if not equals and not rest:
-            raise SettingsError(f"{option} expects the name of a package")
-        packages.append(value if equals else rest.pop(0))
-    if not packages:
-        raise SettingsError("--rewrite PACKAGE is missing: which packages should be rewritten?")
-    return packages, rest[1:] if rest[:1] == ["--"] else rest
+    return OK
 
 
 def _start_path_at(folder: Path) -> None:
@@ -54,7 +43,7 @@ def _start_path_at(folder: Path) -> None:
         sys.path[0] = str(folder)
 
 
-def _execute(target: str, is_module: bool) -> int:
+def _execute(target: str, is_module: bool) -> None:
     try:
         if is_module:
             runpy.run_module(target, run_name="__main__", alter_sys=True)
@@ -63,8 +52,7 @@ def _execute(target: str, is_module: bool) -> int:
     except Exception as error:
         error.__traceback__ = _without_ours(error.__traceback__)
         sys.excepthook(type(error), error, error.__traceback__)
-        return 1
-    return 0
+        raise SystemExit(1) from None
 
 
 def _run_file(script: str) -> None:

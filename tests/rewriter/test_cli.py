@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rewriter import engine, output
 from rewriter.cli import main
 
 MODEL = "from torch import nn\n\n\nclass Net(nn.Module):\n    def forward(self, x):\n        return x + 1\n"
@@ -60,10 +61,40 @@ def test_the_patch_applies(project: Path) -> None:
 
 
 def test_out_dir_gets_the_whole_tree(project: Path) -> None:
-    assert main(["fix", "-q", "--out-dir", "copy"]) == 0
+    (project / "model.py").chmod(0o755)
+    for _ in range(2):  # what the first run wrote is no source for the second
+        assert main(["fix", "-q", "--out-dir", "copy"]) == 0
+        assert sorted(p.name for p in (project / "copy").rglob("*.py")) == ["done.py", "model.py"]
     assert (project / "model.py").read_text() == MODEL
     assert "self.add" in (project / "copy" / "model.py").read_text()
+    assert (project / "copy" / "model.py").stat().st_mode & 0o777 == 0o755
     assert (project / "copy" / "done.py").read_text() == DONE
+
+
+def test_out_dir_keeps_files_of_one_name_apart(project: Path) -> None:
+    for folder in ("a", "b"):
+        (project / folder / "deep").mkdir(parents=True)
+        (project / folder / "deep" / "m.py").write_text(f"# {folder}\n")
+    assert main(["fix", "-q", "a", "b", "--out-dir", "out"]) == 0
+    assert [(project / "out" / f / "deep" / "m.py").read_text() for f in "ab"] == ["# a\n", "# b\n"]
+    assert main(["fix", "-q", "a/deep/m.py", "../" + project.name + "/b/deep/m.py", "--out-dir", "named"]) == 0
+    assert [(project / "named" / f / "deep" / "m.py").read_text() for f in "ab"] == ["# a\n", "# b\n"]
+
+
+def test_out_dir_and_files_that_fail(project: Path) -> None:
+    (project / "broken.py").write_text("def f(:\n")
+    os.mkfifo(project / "pipe.py")
+    done = run("fix", "broken.py", "pipe.py", "model.py", "--out-dir", "out")
+    assert done.returncode == 2 and b"pipe.py: error unreadable: cannot be read: it is no regular file" in done.stdout
+    assert sorted(p.name for p in (project / "out").iterdir()) == ["broken.py", "model.py"]
+    assert (project / "out" / "broken.py").read_text() == "def f(:\n"
+
+
+def test_out_dir_that_cannot_take_one_file(project: Path) -> None:
+    (project / "out" / "done.py").mkdir(parents=True)
+    done = run("fix", "--out-dir", "out")
+    assert done.returncode == 2 and b"done.py: error unwritable: out/done.py: cannot be written" in done.stdout
+    assert "self.add" in (project / "out" / "model.py").read_text()
 
 
 def test_stdin() -> None:
@@ -115,21 +146,145 @@ def test_rule() -> None:
     assert unknown.returncode == 2 and b"RW101" in unknown.stderr
 
 
-def test_a_runtime_module_of_the_projects_own(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("runtime", "model", "given"),
+    [
+        ("runtime.py", "model.py", "model.py"),
+        ("runtime/__init__.py", "pkg/__init__.py", "pkg"),
+        ("src/runtime.py", "src/pkg/__init__.py", "."),
+        ("src/runtime/__init__.py", "tests/model.py", "tests"),
+        ("tools/runtime.py", "tools/model.py", "."),
+    ],
+)
+def test_a_runtime_module_of_the_projects_own(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    runtime: str,
+    model: str,
+    given: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in {"pyproject.toml": "", runtime: "x = 1\n", model: MODEL}.items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text)
+    for command in ("check", "fix"):
+        assert main([command, given]) == 2
+        assert f"{Path(runtime).absolute()} would be imported in place" in capsys.readouterr().err
+    assert Path(model).read_text() == MODEL
+    done = run("fix", "-", "--stdin-filename", model, stdin=MODEL.encode())
+    assert done.returncode == 2 and done.stdout == b"" and b"runtime-import" in done.stderr
+    Path("pyproject.toml").write_text("[tool.rewriter]\nruntime-import = 'quant_runtime'\n")
+    assert main(["fix", "-q", given]) == 0
+    assert "import quant_runtime.modules\n" in Path(model).read_text()
+
+
+def test_a_runtime_module_matters_only_where_something_is_rewritten(project: Path) -> None:
     (project / "runtime.py").write_text("x = 1\n")
-    assert main(["fix"]) == 2
-    assert "runtime-import" in capsys.readouterr().err
-    assert (project / "model.py").read_text() == MODEL
-    (project / "pyproject.toml").write_text("[tool.rewriter]\nruntime-import = 'quant_runtime'\n")
+    (project / "elsewhere").mkdir()
+    (project / "elsewhere" / "runtime.py").write_text("x = 1\n")
+    assert main(["check", "-q", "done.py"]) == 0
+    (project / "runtime.py").unlink()
     assert main(["fix", "-q"]) == 0
-    assert "import quant_runtime.modules\n" in (project / "model.py").read_text()
 
 
-def test_wrong_usage() -> None:
-    assert run("check", "nowhere").returncode == 2
-    assert run("check", "--select", "banana").returncode == 2
-    assert run("fix", "--diff", "--out-dir", "x").returncode == 2
-    assert run().returncode == 2
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("check nowhere", "nowhere: no such file or folder"),
+        ("fix --diff --out-dir x", "not allowed with argument --diff"),
+        ("", "the following arguments are required: COMMAND"),
+        ("check --sel RW1", "unrecognized arguments: --sel"),
+        ("check --select banana", "select: no code begins with 'banana'; near it: RW1, RW2"),
+        ("check --select RW110", "select: no code begins with 'RW110'; near it: RW10"),
+        ("fix --ignore RW1,rw106", "ignore: no code begins with 'rw106'; near it: RW106."),
+        ("check --select ,", "argument --select: expected codes like RW101"),
+        ("check - other.py", "- stands for stdin and cannot be mixed"),
+        ("fix - --out-dir x", "--out-dir is for files"),
+        ("check --stdin-filename m.py", "give - as the path"),
+        ("check -j 0", "expected a number of processes, at least 1, not '0'"),
+        ("check -o no/such/report.txt", "--output no/such/report.txt: there is no folder no/such"),
+        ("check -o .", "--output .: cannot be written: Is a directory"),
+        ("fix --out-dir .", "--out-dir . would write"),
+    ],
+)
+def test_wrong_usage(project: Path, arguments: str, message: str) -> None:
+    done = run(*arguments.split())
+    assert done.returncode == 2
+    assert message in done.stderr.decode().splitlines()[-1]
+    assert (project / "model.py").read_text() == MODEL
+
+
+def test_unknown_codes_in_the_settings(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "pyproject.toml").write_text("[tool.rewriter]\nper-file-ignores = { 'a/*' = ['RW106', 'RW1006'] }\n")
+    assert main(["check"]) == 2
+    assert "per-file-ignores, 'a/*': no code begins with 'RW1006'; near it: RW10" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("arguments", ["check", "check --format json", "fix --diff", "fix - --stdin-filename m.py"])
+def test_stdout_that_cannot_be_written(project: Path, arguments: str) -> None:
+    command = [sys.executable, "-m", "rewriter", *arguments.split()]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        done = subprocess.run(command, input=MODEL.encode(), stdout=full, stderr=subprocess.PIPE, env=environment)
+    assert done.returncode == 2
+    assert (
+        done.stderr.decode().splitlines()[-1] == "rewriter: error: stdout: cannot be written: No space left on device"
+    )
+
+
+def test_a_useless_suppression_is_a_finding(project: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    (project / "done.py").write_text("x = 1  # rewriter: ignore\n")
+    assert main(["check", "done.py"]) == 1
+    out = capsysbinary.readouterr().out.decode()
+    assert "done.py:1:8: RW990 `# rewriter: ignore` silences nothing" in out and "1 suppression of no use" in out
+    assert main(["check", "-q", "--ignore", "RW990", "done.py"]) == 0
+    assert main(["check", "-q", "--exit-zero", "done.py"]) == 0
+
+
+def test_unsafe_findings_are_counted_apart(project: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    model = "from torch import nn\n\n\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    (project / "model.py").write_text(f"{model}        self.rnn = nn.LSTM(3, 4)\n")
+    assert main(["check", "model.py"]) == 0
+    assert "0 operations to rewrite in 0 files; 1 more with --unsafe-fixes" in capsysbinary.readouterr().out.decode()
+    assert main(["check", "--unsafe-fixes", "model.py"]) == 1
+    assert main(["fix", "--unsafe-fixes", "model.py"]) == 0
+    out = capsysbinary.readouterr().out.decode()
+    assert "1 operation rewritten in 1 file (1 file read)." in out and "only with" not in out
+
+
+def test_no_python_files(project: Path) -> None:
+    (project / "empty").mkdir()
+    done = run("check", "empty")
+    assert done.returncode == 0 and b"warning: no Python files under the paths given" in done.stderr
+
+
+def test_ctrl_c_while_writing_says_what_was_written(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "second.py").write_text(MODEL)
+    real = output.write_atomically
+
+    def interrupted(path: Path, before: bytes, after: bytes) -> None:
+        real(path, before, after)
+        raise KeyboardInterrupt  # between the writing and the noting of it
+
+    monkeypatch.setattr(output, "write_atomically", interrupted)
+    assert main(["fix"]) == 130
+    assert capsys.readouterr().err == "rewriter: interrupted; written before: model.py\n"
+    assert "self.add" in (project / "model.py").read_text() and (project / "second.py").read_text() == MODEL
+
+
+def test_ctrl_c_before_writing(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "rewrite", interrupted)
+    assert main(["fix", "-j", "1"]) == 130
+    assert capsys.readouterr().err == "rewriter: interrupted; nothing was written\n"
 
 
 def test_several_processes_give_the_same_report(project: Path) -> None:
