@@ -20,5 +20,5 @@ def near(code: str) -> str:
     capitals = code.upper()
     if unknown([capitals]) is None:
         return capitals
-    alike = difflib.get_close_matches(capitals, CODES, n=4, cutoff=0.75)
+    alike = difflib.get_close_matches(capitals, CODES, n=4)
     return ", ".join(sorted(alike or {known[:3] for known in CODES}))
