@@ -16,9 +16,10 @@ def unknown(prefixes: Iterable[str]) -> str | None:
 
 
 def near(code: str) -> str:
-    """What may have been meant, for a message: the same in capitals, codes that look like it, or the families."""
+    """What may have been meant, for a message: the same in capitals, those of its family, or the families."""
     capitals = code.upper()
     if unknown([capitals]) is None:
         return capitals
-    alike = difflib.get_close_matches(capitals, CODES, n=4)
-    return ", ".join(sorted(alike or {known[:3] for known in CODES}))
+    families = sorted({known[:3] for known in CODES})
+    family = [known for known in CODES if known[:3] == capitals[:3]]
+    return ", ".join(sorted(difflib.get_close_matches(capitals, family, n=4, cutoff=0)) or families)
