@@ -22,4 +22,4 @@ def near(code: str) -> str:
         return capitals
     families = sorted({known[:3] for known in CODES})
     family = [known for known in CODES if known[:3] == capitals[:3]]
-    return ", ".join(sorted(difflib.get_close_matches(capitals, family, n=4, cutoff=0)) or families)
+    return ", ".join(sorted(difflib.get_close_matches(capitals, family, n=6, cutoff=0)) or families)
