@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from runtime.kernels.sizes import pooled
+
 
 class Windows(NamedTuple):
     """For each output along one axis: the inputs `range(start, end, step)`, and how many the average divides by."""
@@ -27,12 +29,7 @@ def sliding(
     A window may hold padding alone: its sum is zero and its maximum the lowest code.
     """
     reach = dilation * (kernel - 1) + 1
-    room = length + 2 * padding - reach
-    if room < 0:
-        raise ValueError(f"a window of {reach} does not fit into a length of {length} padded by {padding} on each side")
-    outputs = (room + (stride - 1 if ceil_mode else 0)) // stride + 1
-    if ceil_mode and (outputs - 1) * stride >= length + padding:
-        outputs -= 1  # the last window must start within the input or its left padding
+    outputs = pooled(length, kernel, stride, padding, dilation, ceil_mode)
     firsts = [i * stride - padding for i in range(outputs)]
     starts = tuple(first + max(0, -(first // dilation)) * dilation for first in firsts)
     ends = tuple(max(start, min(first + reach, length)) for start, first in zip(starts, firsts, strict=True))

@@ -1,0 +1,217 @@
+"""Sums of products, by the native kernels."""
+
+import ctypes
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from runtime.kernels.layout import axes, channels_last, empty_channels_last, int64s, strides
+from runtime.kernels.native import abi, library
+from runtime.kernels.native.phases import phases
+from runtime.kernels.native.weights import Packed, cached
+from runtime.kernels.sizes import broadcast, convolved, transposed
+
+
+def conv(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    multiplier: Tensor,
+    x_zero: int,
+    out_zero: int,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    low: int = 0,
+    high: int = 255,
+) -> Tensor:
+    out = _empty_output(x, weight, stride, padding, dilation)
+    packed = cached(weight, bias, (groups, x_zero), lambda: Packed(weight, bias, groups, x_zero))
+    moved = channels_last(x)
+    arguments = _images(packed, moved, channels_last(out), weight.shape[2:], stride, padding, dilation)
+    _run(arguments, multiplier, x_zero, out_zero, low, high)
+    return out
+
+
+def conv_add(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    multiplier: Tensor,
+    x_zero: int,
+    conv_zero: int,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    conv_low: int,
+    conv_high: int,
+    other: Tensor,
+    conv_multiplier: float,
+    other_multiplier: float,
+    other_zero: int,
+    out_zero: int,
+    low: int = 0,
+    high: int = 255,
+) -> Tensor:
+    out = _empty_output(x, weight, stride, padding, dilation)
+    packed = cached(weight, bias, (groups, x_zero), lambda: Packed(weight, bias, groups, x_zero))
+    moved, beside = channels_last(x), channels_last(other.expand(out.shape))
+    arguments = _images(packed, moved, channels_last(out), weight.shape[2:], stride, padding, dilation)
+    arguments.other = beside.data_ptr()
+    arguments.other_stride = strides(beside)
+    arguments.self_multiplier, arguments.other_multiplier = conv_multiplier, other_multiplier
+    arguments.other_zero, arguments.sum_zero = other_zero, out_zero
+    arguments.sum_low, arguments.sum_high = low, high
+    _run(arguments, multiplier, x_zero, conv_zero, conv_low, conv_high)
+    return out
+
+
+def conv_transpose(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    multiplier: Tensor,
+    x_zero: int,
+    out_zero: int,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    output_padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    low: int = 0,
+    high: int = 255,
+) -> Tensor:
+    geometry = (groups, x_zero, *stride, *padding, *dilation)
+    parts = cached(weight, bias, geometry, lambda: phases(weight, bias, x_zero, stride, padding, dilation, groups))
+    size = transposed(x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation)
+    out = empty_channels_last(x.shape[0], weight.shape[1] * groups, size)
+    moved, ones = channels_last(x), [1] * len(stride)
+    for part in parts:
+        steps = [slice(first, None, step) for first, step in zip(part.first, stride, strict=True)]
+        places = (slice(None), *steps)
+        share = channels_last(out)[places]
+        arguments = _images(part.packed, moved, share, part.kernel, ones, part.padding, part.dilation)
+        _run(arguments, multiplier, x_zero, out_zero, low, high)
+    return out
+
+
+def linear(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    multiplier: Tensor,
+    x_zero: int,
+    out_zero: int,
+    low: int = 0,
+    high: int = 255,
+) -> Tensor:
+    out = torch.empty(*x.shape[:-1], weight.shape[0], dtype=torch.uint8)
+    packed, rows = _packed_linear(weight, bias, x_zero), x.reshape(-1, 1, x.shape[-1]).contiguous()
+    arguments = _images(packed, rows, out.view(-1, 1, weight.shape[0]), [1], [1], [0], [1])
+    _run(arguments, multiplier, x_zero, out_zero, low, high)
+    return out
+
+
+def linear_float(x: Tensor, weight: Tensor, bias: Tensor | None, multiplier: Tensor, x_zero: int) -> Tensor:
+    out = torch.empty(*x.shape[:-1], weight.shape[0], dtype=torch.float32)
+    packed, rows = _packed_linear(weight, bias, x_zero), x.reshape(-1, 1, x.shape[-1]).contiguous()
+    arguments = _images(packed, rows, out.view(-1, 1, weight.shape[0]), [1], [1], [0], [1])
+    arguments.out, arguments.out_float = None, out.data_ptr()
+    _run(arguments, multiplier, x_zero, 0, 0, 255)
+    return out
+
+
+def matmul(
+    a: Tensor,
+    b: Tensor,
+    multiplier: float,
+    a_zero: int,
+    b_zero: int,
+    out_zero: int,
+    low: int = 0,
+    high: int = 255,
+) -> Tensor:
+    a = a if a.stride(-1) == 1 else a.contiguous()
+    batch = broadcast(a.shape[:-2], b.shape[:-2])
+    out = torch.empty(*batch, a.shape[-2], b.shape[-1], dtype=torch.uint8)
+    a_starts, b_starts = _starts(a, batch), _starts(b, batch)
+    arguments = abi.Matmul(
+        a=a.data_ptr(),
+        b=b.data_ptr(),
+        out=out.data_ptr(),
+        a_batch=ctypes.addressof(a_starts),
+        b_batch=ctypes.addressof(b_starts),
+        batch=math.prod(batch),
+        rows=a.shape[-2],
+        columns=b.shape[-1],
+        depth=a.shape[-1],
+        a_row_stride=a.stride(-2),
+        b_column_stride=b.stride(-1),
+        b_depth_stride=b.stride(-2),
+        multiplier=multiplier,
+        a_zero=a_zero,
+        b_zero=b_zero,
+        zero=out_zero,
+        low=low,
+        high=high,
+        threads=torch.get_num_threads(),
+    )
+    library.call("rk_matmul", arguments)
+    return out
+
+
+def _starts(x: Tensor, batch: torch.Size) -> ctypes.Array[ctypes.c_int64]:
+    """Where each matrix of the batch starts, in elements."""
+    starts = torch.zeros([], dtype=torch.int64)
+    for size, step in zip(x.shape[:-2], x.stride()[:-2], strict=True):
+        starts = starts.unsqueeze(-1) + torch.arange(size) * step
+    return int64s(starts.expand(batch).flatten().tolist())
+
+
+def _packed_linear(weight: Tensor, bias: Tensor | None, x_zero: int) -> Packed:
+    return cached(weight, bias, (1, x_zero), lambda: Packed(weight, bias, 1, x_zero))
+
+
+def _empty_output(
+    x: Tensor, weight: Tensor, stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int]
+) -> Tensor:
+    size = convolved(x.shape[2:], weight.shape[2:], stride, padding, dilation)
+    return empty_channels_last(x.shape[0], weight.shape[0], size)
+
+
+def _images(
+    packed: Packed,
+    x: Tensor,
+    out: Tensor,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+) -> abi.Conv:
+    """The part of the arguments that says which inputs meet which weights; `x` and `out` have their channels last."""
+    return abi.Conv(
+        weight=packed.handle,
+        x=x.data_ptr(),
+        out=out.data_ptr(),
+        batch=x.shape[0],
+        x_size=axes(x.shape[1:-1], 1),
+        out_size=axes(out.shape[1:-1], 1),
+        kernel=axes(kernel, 1),
+        stride=axes(stride, 1),
+        padding=axes(padding, 0),
+        dilation=axes(dilation, 1),
+        x_stride=strides(x),
+        out_stride=strides(out),
+    )
+
+
+def _run(arguments: abi.Conv, multiplier: Tensor, x_zero: int, zero: int, low: int, high: int) -> None:
+    multiplier = multiplier.contiguous()
+    arguments.multiplier = multiplier.data_ptr()
+    arguments.x_zero, arguments.zero, arguments.low, arguments.high = x_zero, zero, low, high
+    arguments.threads = torch.get_num_threads()
+    library.call("rk_conv", arguments)

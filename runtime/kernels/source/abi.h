@@ -1,0 +1,190 @@
+// The C interface of the int8 kernels.
+//
+// Every kernel takes one struct and returns nothing: whoever calls has checked shapes, ranges and pointers before. Images are
+// batch, depth, height, width, channels; a missing spatial axis has size 1; channels lie side by side and every other axis has
+// a stride in elements, so that slices of channels, steps between pixels and transposed phases need no copies. A zero point, low
+// or high is a code in 0..255. `threads` is how many may work, the caller among them. Kernels may be called from several
+// threads at once, on different outputs.
+#pragma once
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RK_EXPORT __attribute__((visibility("default")))
+
+enum { RK_BATCH, RK_DEPTH, RK_HEIGHT, RK_WIDTH };
+
+// Weights laid out for one instruction set. They hold the bias and the correction for the zero point of the input.
+typedef struct rk_weight rk_weight;
+
+typedef struct {
+    const int8_t *weight;
+    int64_t column_stride, tap_stride, channel_stride;  // in elements
+    const int32_t *bias;                                // one for each column, or null
+    int64_t groups, columns, taps, channels;            // columns and channels of one group
+    int32_t x_zero;
+    int32_t flip;  // 128: `weight` is uint8 and 128 is subtracted from each, 0: it is int8
+} rk_pack_args;
+
+RK_EXPORT rk_weight *rk_pack(const rk_pack_args *args);  // null: out of memory
+RK_EXPORT void rk_free(rk_weight *weight);
+RK_EXPORT int64_t rk_weight_bytes(const rk_weight *weight);
+
+// A convolution, or with kernel, stride and padding of 1, 1 and 0 a linear layer over `batch` rows.
+typedef struct {
+    const rk_weight *weight;
+    const uint8_t *x;
+    uint8_t *out;      // one of out and out_float is null
+    float *out_float;  // the sum times the multiplier, unrounded
+    int64_t batch;
+    int32_t x_size[3], out_size[3], kernel[3], stride[3], padding[3], dilation[3];  // depth, height, width
+    int64_t x_stride[4], out_stride[4];
+    const float *multiplier;    // one for each column of every group
+    const int32_t *row_offset;  // added to every sum of a row, or null
+    int32_t x_zero, zero, low, high;
+    // With `other`, the code just made is added to it: code = round((code - zero) * self + (other - other_zero) * other).
+    const uint8_t *other;
+    int64_t other_stride[4];
+    float self_multiplier, other_multiplier;
+    int32_t other_zero, sum_zero, sum_low, sum_high;
+    int32_t threads;
+} rk_conv_args;
+
+RK_EXPORT void rk_conv(const rk_conv_args *args);
+
+// out[i, row, column] = round(multiplier * sum over depth of (a - a_zero) * (b - b_zero)). The depth of `a` lies side by side.
+typedef struct {
+    const uint8_t *a, *b;
+    uint8_t *out;                     // batch x rows x columns, without gaps
+    const int64_t *a_batch, *b_batch;  // where the matrices of each of the batch start
+    int64_t batch, rows, columns, depth;
+    int64_t a_row_stride, b_column_stride, b_depth_stride;
+    float multiplier;
+    int32_t a_zero, b_zero, zero, low, high;
+    int32_t threads;
+} rk_matmul_args;
+
+RK_EXPORT void rk_matmul(const rk_matmul_args *args);
+
+// round((a - a_zero) * a_multiplier + (b - b_zero) * b_multiplier), or with `product` round((a - a_zero) * (b - b_zero) *
+// a_multiplier), over outer x middle x inner elements. Inner strides are 0 (one value repeated) or 1; `out` has no gaps.
+typedef struct {
+    const uint8_t *a, *b;
+    uint8_t *out;
+    int64_t outer, middle, inner;
+    int64_t a_stride[3], b_stride[3];
+    float a_multiplier, b_multiplier;
+    int32_t a_zero, b_zero, zero, low, high;
+    int32_t product;
+    int32_t threads;
+} rk_binary_args;
+
+RK_EXPORT void rk_binary(const rk_binary_args *args);
+
+// out[row, i] = table[x[row, i]]; without a table, a copy. Strides are between rows.
+typedef struct {
+    const uint8_t *x;
+    uint8_t *out;
+    const uint8_t *table;
+    int64_t rows, length, x_stride, out_stride;
+    int32_t threads;
+} rk_lookup_args;
+
+RK_EXPORT void rk_lookup(const rk_lookup_args *args);
+
+// The inputs that output i of an axis reads: start[i], start[i] + step, ... below end[i].
+typedef struct {
+    const int32_t *start, *end, *count;  // count: the axis' share of the divisor
+    int32_t step, size;                  // size: how many outputs
+} rk_windows;
+
+// The maximum, or with `average` round(sum * multiplier / count) of each window; x_zero is subtracted from every code.
+typedef struct {
+    const uint8_t *x;
+    uint8_t *out;
+    int64_t batch, channels;
+    int64_t x_stride[4], out_stride[4];
+    rk_windows axis[3];
+    int32_t average;
+    int32_t divisor;  // 0: the product of the counts
+    float multiplier;
+    int32_t x_zero, zero;
+    int32_t threads;
+} rk_pool_args;
+
+RK_EXPORT void rk_pool(const rk_pool_args *args);
+
+// Between float32 and codes: round(x * inverse_scale) + zero, and (x - zero) * scale.
+typedef struct {
+    const float *x;
+    uint8_t *out;
+    int64_t length;
+    float inverse_scale;
+    int32_t zero;
+    int32_t threads;
+} rk_quantize_args;
+
+RK_EXPORT void rk_quantize(const rk_quantize_args *args);
+
+typedef struct {
+    const uint8_t *x;
+    float *out;
+    int64_t length;
+    float scale;
+    int32_t zero;
+    int32_t threads;
+} rk_dequantize_args;
+
+RK_EXPORT void rk_dequantize(const rk_dequantize_args *args);
+
+// Rows of `length` codes, side by side. Float32 inside: within one code of the reference.
+typedef struct {
+    const uint8_t *x;
+    uint8_t *out;
+    int64_t rows, length;
+    float scale, inverse_out_scale;
+    int32_t zero;
+    int32_t threads;
+} rk_softmax_args;
+
+RK_EXPORT void rk_softmax(const rk_softmax_args *args);
+
+typedef struct {
+    const uint8_t *x;
+    uint8_t *out;
+    const float *weight, *bias;  // `length` each, or null
+    int64_t rows, length;
+    float eps, scale, inverse_out_scale;
+    int32_t x_zero, zero;
+    int32_t threads;
+} rk_layer_norm_args;
+
+RK_EXPORT void rk_layer_norm(const rk_layer_norm_args *args);
+
+// The gates of one recurrent step: sums from the input and from the state, both (rows, gates x size), added and squashed.
+typedef struct {
+    const float *x_gates, *h_gates;
+    float *state;     // LSTM: the cell, GRU: the hidden state; (rows, size), updated in place
+    uint8_t *hidden;  // (rows, size): the new hidden state
+    int64_t rows, size, x_stride, hidden_stride;
+    float inverse_scale;
+    int32_t zero;
+    int32_t threads;
+} rk_gates_args;
+
+RK_EXPORT void rk_lstm_gates(const rk_gates_args *args);
+RK_EXPORT void rk_gru_gates(const rk_gates_args *args);
+
+// Instruction sets, from the plainest to the fastest, and whether this processor can run one.
+RK_EXPORT const char *rk_name(int32_t index);  // null past the last
+RK_EXPORT int32_t rk_supported(const char *name);
+// Chooses one for all later calls; 0 if there is none of that name here. Weights packed before must not be used after.
+RK_EXPORT int32_t rk_select(const char *name);
+RK_EXPORT const char *rk_selected(void);
+
+#ifdef __cplusplus
+}
+#endif

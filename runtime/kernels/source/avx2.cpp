@@ -1,0 +1,96 @@
+// AVX2 with FMA, without VNNI: pairs of products are summed in int16 where they fit, and widened before where they do not.
+#include <immintrin.h>
+
+#include "kernels.h"
+
+namespace rk {
+namespace {
+
+struct Avx2 {
+    static constexpr const char *kName = "avx2";
+    static constexpr int kLanes = 8, kRows = 4, kVectors = 3;
+    static constexpr bool kPairsSaturate = true;
+    using Int = __m256i;
+    using Float = __m256;
+
+    static bool supported() { return __builtin_cpu_supports("avx2"); }
+
+    static Int set_int(int32_t value) { return _mm256_set1_epi32(value); }
+    static Float set_float(float value) { return _mm256_set1_ps(value); }
+    static Int load_int(const int32_t *p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i *>(p)); }
+    static Float load_float(const float *p, int64_t count) {
+        return count == kLanes ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, mask(count));
+    }
+    static void store_float(float *p, Float value, int64_t count) {
+        if (count == kLanes) {
+            _mm256_storeu_ps(p, value);
+        } else {
+            _mm256_maskstore_ps(p, mask(count), value);
+        }
+    }
+
+    static Int load_codes(const uint8_t *p, int64_t count) {
+        return _mm256_cvtepu8_epi32(load_bytes(p, count));
+    }
+    static void store_codes(uint8_t *p, Int codes, int64_t count) {
+        const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(codes), _mm256_extracti128_si256(codes, 1));
+        const int64_t bytes = _mm_cvtsi128_si64(_mm_packus_epi16(words, words));
+        if (count == kLanes) {
+            __builtin_memcpy(p, &bytes, 8);
+        } else {
+            __builtin_memcpy(p, &bytes, static_cast<size_t>(count));
+        }
+    }
+
+    static Float to_float(Int value) { return _mm256_cvtepi32_ps(value); }
+    static Int to_int(Float value) { return _mm256_cvtps_epi32(value); }
+    static Float add(Float a, Float b) { return _mm256_add_ps(a, b); }
+    static Float sub(Float a, Float b) { return _mm256_sub_ps(a, b); }
+    static Float mul(Float a, Float b) { return _mm256_mul_ps(a, b); }
+    static Float div(Float a, Float b) { return _mm256_div_ps(a, b); }
+    static Float max(Float a, Float b) { return _mm256_max_ps(a, b); }
+    static Float min(Float a, Float b) { return _mm256_min_ps(a, b); }
+    static Float round(Float value) { return _mm256_round_ps(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+    static Int add(Int a, Int b) { return _mm256_add_epi32(a, b); }
+    static Int mul(Int a, Int b) { return _mm256_mullo_epi32(a, b); }
+    static Int max(Int a, Int b) { return _mm256_max_epi32(a, b); }
+
+    static Int load_block(const uint8_t *p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i *>(p)); }
+    static Int broadcast4(const uint8_t *p) {
+        int32_t codes;
+        __builtin_memcpy(&codes, p, 4);
+        return _mm256_set1_epi32(codes);
+    }
+    static Int dot(Int sum, Int codes, Int weights) {
+        return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(codes, weights), _mm256_set1_epi16(1)));
+    }
+    static Int even_codes(Int codes) { return _mm256_and_si256(codes, _mm256_set1_epi16(255)); }
+    static Int odd_codes(Int codes) { return _mm256_srli_epi16(codes, 8); }
+    static Int dot_wide(Int codes, const uint8_t *weights) { return _mm256_madd_epi16(codes, load_block(weights)); }
+
+    static Int load_pairs(const uint8_t *first, const uint8_t *second, int64_t count) {
+        return _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(load_bytes(first, count), load_bytes(second, count)));
+    }
+    static Int dot_pairs(Int sum, Int codes, Int weights) { return _mm256_add_epi32(sum, _mm256_madd_epi16(codes, weights)); }
+
+    static Float power_of_two(Int exponent) {
+        return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(exponent, _mm256_set1_epi32(127)), 23));
+    }
+
+  private:
+    static __m128i load_bytes(const uint8_t *p, int64_t count) {
+        if (count == kLanes) return _mm_loadl_epi64(reinterpret_cast<const __m128i *>(p));
+        int64_t bytes = 0;
+        __builtin_memcpy(&bytes, p, static_cast<size_t>(count));
+        return _mm_cvtsi64_si128(bytes);
+    }
+    static __m256i mask(int64_t count) {
+        return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int32_t>(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    }
+};
+
+}  // namespace
+
+constexpr Kernels avx2 = kernels_of<Avx2>();
+
+}  // namespace rk

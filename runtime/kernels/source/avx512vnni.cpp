@@ -1,0 +1,78 @@
+// AVX-512 with VNNI, whose dot product of four codes and four weights is exact.
+#include <immintrin.h>
+
+#include "kernels.h"
+
+namespace rk {
+namespace {
+
+struct Avx512Vnni {
+    static constexpr const char *kName = "avx512vnni";
+    static constexpr int kLanes = 16, kRows = 6, kVectors = 4;
+    static constexpr bool kPairsSaturate = false;
+    using Int = __m512i;
+    using Float = __m512;
+
+    static bool supported() {
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
+    }
+
+    static Int set_int(int32_t value) { return _mm512_set1_epi32(value); }
+    static Float set_float(float value) { return _mm512_set1_ps(value); }
+    static Int load_int(const int32_t *p) { return _mm512_loadu_si512(p); }
+    static Float load_float(const float *p, int64_t count) { return _mm512_maskz_loadu_ps(mask(count), p); }
+    static void store_float(float *p, Float value, int64_t count) { _mm512_mask_storeu_ps(p, mask(count), value); }
+    static Int load_codes(const uint8_t *p, int64_t count) { return _mm512_cvtepu8_epi32(load_bytes(p, count)); }
+    static void store_codes(uint8_t *p, Int codes, int64_t count) {
+        const __m128i bytes = _mm512_cvtepi32_epi8(codes);
+        if (count == kLanes) {
+            _mm_storeu_si128(reinterpret_cast<__m128i *>(p), bytes);
+        } else {
+            _mm_mask_storeu_epi8(p, mask(count), bytes);
+        }
+    }
+
+    static Float to_float(Int value) { return _mm512_cvtepi32_ps(value); }
+    static Int to_int(Float value) { return _mm512_cvtps_epi32(value); }
+    static Float add(Float a, Float b) { return _mm512_add_ps(a, b); }
+    static Float sub(Float a, Float b) { return _mm512_sub_ps(a, b); }
+    static Float mul(Float a, Float b) { return _mm512_mul_ps(a, b); }
+    static Float div(Float a, Float b) { return _mm512_div_ps(a, b); }
+    static Float max(Float a, Float b) { return _mm512_max_ps(a, b); }
+    static Float min(Float a, Float b) { return _mm512_min_ps(a, b); }
+    static Float round(Float value) { return _mm512_roundscale_ps(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+    static Int add(Int a, Int b) { return _mm512_add_epi32(a, b); }
+    static Int mul(Int a, Int b) { return _mm512_mullo_epi32(a, b); }
+    static Int max(Int a, Int b) { return _mm512_max_epi32(a, b); }
+
+    static Int load_block(const uint8_t *p) { return _mm512_loadu_si512(p); }
+    static Int broadcast4(const uint8_t *p) {
+        int32_t codes;
+        __builtin_memcpy(&codes, p, 4);
+        return _mm512_set1_epi32(codes);
+    }
+    static Int dot(Int sum, Int codes, Int weights) { return _mm512_dpbusd_epi32(sum, codes, weights); }
+
+    static Int load_pairs(const uint8_t *first, const uint8_t *second, int64_t count) {
+        const __m128i a = load_bytes(first, count), b = load_bytes(second, count);
+        return _mm512_cvtepu8_epi16(_mm256_set_m128i(_mm_unpackhi_epi8(a, b), _mm_unpacklo_epi8(a, b)));
+    }
+    static Int dot_pairs(Int sum, Int codes, Int weights) { return _mm512_dpwssd_epi32(sum, codes, weights); }
+
+    static Float power_of_two(Int exponent) {
+        return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(exponent, _mm512_set1_epi32(127)), 23));
+    }
+
+  private:
+    static __m128i load_bytes(const uint8_t *p, int64_t count) {
+        return count == kLanes ? _mm_loadu_si128(reinterpret_cast<const __m128i *>(p)) : _mm_maskz_loadu_epi8(mask(count), p);
+    }
+    static __mmask16 mask(int64_t count) { return static_cast<__mmask16>((1u << count) - 1); }
+};
+
+}  // namespace
+
+constexpr Kernels avx512vnni = kernels_of<Avx512Vnni>();
+
+}  // namespace rk

@@ -1,0 +1,136 @@
+// The inner loop: a tile of rows times a panel of columns, and what happens to the sums on the way out.
+// `V` is an instruction set's vectors; see portable.cpp for what it offers.
+#pragma once
+
+#include <cstdint>
+
+#include "weight.h"
+
+namespace rk {
+namespace {
+
+// How the sums of one tile leave the registers. Pointers are those of the first row and the panel's first column.
+struct Finish {
+    const float *multiplier;
+    float zero, low, high;  // low and high are less the zero point
+    bool adds;
+    float self_multiplier, other_multiplier, other_zero, sum_zero, sum_low, sum_high;
+};
+
+// Where the rows of a tile are: taps x rows pointers to inputs, and one pointer a row to outputs.
+struct Rows {
+    const uint8_t *const *x;
+    int64_t x_tap_stride;
+    uint8_t *const *out;
+    float *const *out_float;
+    const uint8_t *const *other;
+    const int32_t *offset;  // or null
+};
+
+template <class V>
+inline typename V::Float round_to_code(typename V::Float value, float low, float high) {
+    return V::round(V::min(V::max(value, V::set_float(low)), V::set_float(high)));
+}
+
+// One vector of sums to `count` codes, or float32 numbers, of one row.
+template <class V>
+inline void finish(const Finish &f, const Rows &rows, int row, int64_t column, int64_t count, typename V::Int sums) {
+    if (rows.offset) sums = V::add(sums, V::set_int(rows.offset[row]));
+    typename V::Float value = V::mul(V::to_float(sums), V::load_float(f.multiplier + column, count));
+    if (rows.out_float) {
+        V::store_float(rows.out_float[row] + column, value, count);
+        return;
+    }
+    value = round_to_code<V>(value, f.low, f.high);
+    float zero = f.zero;
+    if (f.adds) {
+        const typename V::Float other = V::to_float(V::load_codes(rows.other[row] + column, count));
+        value = V::add(V::mul(value, V::set_float(f.self_multiplier)),
+                       V::mul(V::sub(other, V::set_float(f.other_zero)), V::set_float(f.other_multiplier)));
+        value = round_to_code<V>(value, f.sum_low, f.sum_high);
+        zero = f.sum_zero;
+    }
+    V::store_codes(rows.out[row] + column, V::to_int(V::add(value, V::set_float(zero))), count);
+}
+
+// kRows rows by kVectors vectors of columns, all of whose sums stay in registers.
+template <class V, int kRows, int kVectors>
+void multiply_tile(const Panel &panel, int64_t taps, const int32_t *offset, int64_t columns, const Rows &rows, const Finish &f) {
+    using Int = typename V::Int;
+    Int sums[kRows][kVectors];
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+        for (int v = 0; v < kVectors; ++v) sums[r][v] = V::load_int(offset + v * V::kLanes);
+    }
+    const int32_t *block = panel.offsets;
+    const uint8_t *data = panel.data;
+    for (int64_t tap = 0; tap < taps; ++tap) {
+        const uint8_t *x[kRows];
+#pragma GCC unroll 16
+        for (int r = 0; r < kRows; ++r) x[r] = rows.x[tap * rows.x_tap_stride + r];
+        for (const int32_t *end = block + panel.counts[2 * tap]; block != end; ++block) {
+            Int weight[kVectors];
+#pragma GCC unroll 16
+            for (int v = 0; v < kVectors; ++v) weight[v] = V::load_block(data + v * V::kLanes * 4);
+#pragma GCC unroll 16
+            for (int r = 0; r < kRows; ++r) {
+                const Int codes = V::broadcast4(x[r] + *block);
+#pragma GCC unroll 16
+                for (int v = 0; v < kVectors; ++v) sums[r][v] = V::dot(sums[r][v], codes, weight[v]);
+            }
+            data += kVectors * V::kLanes * 4;
+        }
+        if constexpr (V::kPairsSaturate) {
+            for (const int32_t *end = block + panel.counts[2 * tap + 1]; block != end; ++block) {
+#pragma GCC unroll 16
+                for (int r = 0; r < kRows; ++r) {
+                    const Int codes = V::broadcast4(x[r] + *block), even = V::even_codes(codes), odd = V::odd_codes(codes);
+#pragma GCC unroll 16
+                    for (int v = 0; v < kVectors; ++v) {
+                        const uint8_t *weight = data + v * V::kLanes * 8;
+                        sums[r][v] = V::add(sums[r][v], V::dot_wide(even, weight));
+                        sums[r][v] = V::add(sums[r][v], V::dot_wide(odd, weight + V::kLanes * 4));
+                    }
+                }
+                data += kVectors * V::kLanes * 8;
+            }
+        }
+    }
+#pragma GCC unroll 16
+    for (int v = 0; v < kVectors; ++v) {
+        const int64_t column = v * V::kLanes, left = columns - column;
+#pragma GCC unroll 16
+        for (int r = 0; r < kRows; ++r) finish<V>(f, rows, r, column, left < V::kLanes ? left : V::kLanes, sums[r][v]);
+    }
+}
+
+template <class V>
+using MultiplyTile = void (*)(const Panel &, int64_t, const int32_t *, int64_t, const Rows &, const Finish &);
+
+template <class V, int kVectors>
+MultiplyTile<V> tile_of_rows(int64_t rows) {
+    static_assert(V::kRows <= 6);
+    switch (rows) {
+        case 1: return multiply_tile<V, 1, kVectors>;
+        case 2: return multiply_tile<V, 2, kVectors>;
+        case 3: return multiply_tile<V, 3, kVectors>;
+        case 4: return multiply_tile<V, 4, kVectors>;
+        case 5: return multiply_tile<V, V::kRows < 5 ? V::kRows : 5, kVectors>;
+        default: return multiply_tile<V, V::kRows, kVectors>;
+    }
+}
+
+template <class V>
+MultiplyTile<V> tile_for(int64_t rows, int64_t vectors) {
+    static_assert(V::kVectors <= 4);
+    switch (vectors) {
+        case 1: return tile_of_rows<V, 1>(rows);
+        case 2: return tile_of_rows<V, 2>(rows);
+        case 3: return tile_of_rows<V, V::kVectors < 3 ? V::kVectors : 3>(rows);
+        default: return tile_of_rows<V, V::kVectors>(rows);
+    }
+}
+
+}  // namespace
+}  // namespace rk

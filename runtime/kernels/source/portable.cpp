@@ -1,0 +1,81 @@
+// For any processor: eight lanes in the compiler's own vectors.
+#include "kernels.h"
+
+namespace rk {
+namespace {
+
+struct Portable {
+    static constexpr const char *kName = "portable";
+    static constexpr int kLanes = 8, kRows = 2, kVectors = 2;
+    static constexpr bool kPairsSaturate = false;
+    typedef int32_t Int __attribute__((vector_size(32)));
+    typedef float Float __attribute__((vector_size(32)));
+    typedef uint32_t Unsigned __attribute__((vector_size(32)));
+
+    static bool supported() { return true; }
+
+    static Int set_int(int32_t value) { return Int{} + value; }
+    static Float set_float(float value) { return Float{} + value; }
+    static Int load_int(const int32_t *p) { return copy<Int>(p, sizeof(Int)); }
+    static Float load_float(const float *p, int64_t count) { return copy<Float>(p, count * 4); }
+    static void store_float(float *p, Float value, int64_t count) { __builtin_memcpy(p, &value, count * 4); }
+
+    static Int load_codes(const uint8_t *p, int64_t count) {
+        Int out{};
+        for (int i = 0; i < count; ++i) out[i] = p[i];
+        return out;
+    }
+    static void store_codes(uint8_t *p, Int codes, int64_t count) {
+        for (int i = 0; i < count; ++i) p[i] = static_cast<uint8_t>(codes[i]);
+    }
+
+    static Float to_float(Int value) { return __builtin_convertvector(value, Float); }
+    static Int to_int(Float value) { return __builtin_convertvector(value, Int); }
+    static Float add(Float a, Float b) { return a + b; }
+    static Float sub(Float a, Float b) { return a - b; }
+    static Float mul(Float a, Float b) { return a * b; }
+    static Float div(Float a, Float b) { return a / b; }
+    static Float max(Float a, Float b) { return a > b ? a : b; }  // b where a is NaN
+    static Float min(Float a, Float b) { return a < b ? a : b; }
+    // Half to even, for values between -2**22 and 2**22: further digits fall off the end of a number of that size.
+    static Float round(Float value) { return (value + 12582912.0f) - 12582912.0f; }
+    static Int add(Int a, Int b) { return reinterpret_cast<Int>(reinterpret_cast<Unsigned>(a) + reinterpret_cast<Unsigned>(b)); }
+    static Int mul(Int a, Int b) { return a * b; }
+    static Int max(Int a, Int b) { return a > b ? a : b; }
+
+    static Int load_block(const uint8_t *p) { return copy<Int>(p, 32); }
+    static Int broadcast4(const uint8_t *p) { return set_int(copy<int32_t>(p, 4)); }
+    static Int dot(Int sum, Int codes, Int weights) {
+        for (int byte = 0; byte < 4; ++byte) {
+            const Int code = (codes >> (8 * byte)) & 255;
+            const Int weight = (reinterpret_cast<Int>(reinterpret_cast<Unsigned>(weights) << (24 - 8 * byte))) >> 24;
+            sum = add(sum, code * weight);
+        }
+        return sum;
+    }
+
+    // Two codes of each channel, and their dot product with two int16 weights.
+    static Int load_pairs(const uint8_t *first, const uint8_t *second, int64_t count) {
+        return load_codes(first, count) | (load_codes(second, count) << 16);
+    }
+    static Int dot_pairs(Int sum, Int codes, Int weights) {
+        const Int low = reinterpret_cast<Int>(reinterpret_cast<Unsigned>(weights) << 16) >> 16;
+        return add(sum, add((codes & 65535) * low, (codes >> 16) * (weights >> 16)));
+    }
+
+    static Float power_of_two(Int exponent) { return reinterpret_cast<Float>((exponent + 127) << 23); }
+
+  private:
+    template <class T>
+    static T copy(const void *p, int64_t bytes) {
+        T out{};
+        __builtin_memcpy(&out, p, static_cast<size_t>(bytes));
+        return out;
+    }
+};
+
+}  // namespace
+
+constexpr Kernels portable = kernels_of<Portable>();
+
+}  // namespace rk

@@ -1,0 +1,51 @@
+// Weights as the kernels read them: one stream of bytes from front to back.
+#pragma once
+
+#include <cstdint>
+
+#include "abi.h"
+
+namespace rk {
+
+// What an instruction set wants of the layout.
+struct Layout {
+    int lanes;        // columns of one vector of int32 sums
+    int max_vectors;  // vectors of one panel
+    // Whether the dot product of four codes with four weights sums pairs in int16, which saturates.
+    bool pairs_saturate;
+};
+
+// Columns that are computed together. Their weights are cut into blocks: four channels of one tap for every column.
+// For each tap come first the plain blocks, int8 [vector][lane][4], and then the wide ones, of which some pair of weights could
+// overflow int16: int16 [vector][2][lane][2], the even channels before the odd. Blocks of zeros are left out.
+struct Panel {
+    int32_t first_column;
+    int32_t vectors;
+    const int32_t *counts;   // [tap][2]: how many plain and wide blocks
+    const int32_t *offsets;  // [block]: the first of its four channels
+    const uint8_t *data;
+};
+
+// A depthwise layer has one channel and one column a group: its weights are int16 [pair of taps][channel][2].
+enum class Kind { kDense, kDepthwise };
+
+}  // namespace rk
+
+struct rk_weight {
+    rk::Kind kind;
+    int64_t groups, columns, taps, channels;
+    // Dense: channels is no multiple of 4, so that the inputs of a row, all taps of them, are copied together beforehand.
+    bool gathered;
+    int64_t depth;  // channels of a row as the panels see it: gathered, taps * channels rounded up to 4
+    int64_t panels;          // of one group
+    int64_t offset_columns;  // of one group, rounded up to whole vectors; of all groups where they are depthwise
+    const rk::Panel *panel;  // [group][panel]
+    const int32_t *offset;   // [group][offset_columns]: the bias less x_zero times the sum of the weights
+    const int16_t *depthwise;
+    int64_t depthwise_stride;  // between pairs of taps
+    int64_t bytes;
+};
+
+namespace rk {
+rk_weight *pack(const rk_pack_args &args, const Layout &layout);
+}
