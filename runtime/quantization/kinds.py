@@ -1,0 +1,119 @@
+"""What becomes of each kind of module in post-training quantization."""
+
+from __future__ import annotations
+
+import enum
+
+from torch import nn
+
+import runtime.modules as wrappers
+from runtime.quantization.quantized.averages import AVERAGES
+from runtime.quantization.quantized.sums import is_sum
+
+
+class Kind(enum.Enum):
+    SUM = "weights and sums on integers"
+    NORM = "a batch normalization by itself, which is a convolution of each channel"
+    EMBEDDING = "rows of integers"
+    OPERANDS = "two operands on integers"
+    JOIN = "several operands moved to one grid"
+    AVERAGE = "sums on integers"
+    INNER = "floating point between integers: a table, or a softmax or layer norm"
+    CARRY = "gives the integers that it is given"
+    FLOAT = "stays in floating point"
+
+
+_OPERANDS = (wrappers.EltWiseAdd, wrappers.EltWiseSub, wrappers.EltWiseMult, wrappers.Matmul)
+_PRODUCTS = (wrappers.BatchMatmul, wrappers.MM)
+_JOINS = (
+    wrappers.Concat,
+    wrappers.Stack,
+    wrappers.HStack,
+    wrappers.VStack,
+    wrappers.DStack,
+    wrappers.Maximum,
+    wrappers.Minimum,
+)
+_TABLES = (
+    nn.Sigmoid,
+    nn.Tanh,
+    nn.GELU,
+    nn.SiLU,
+    nn.Mish,
+    nn.Hardswish,
+    nn.Hardsigmoid,
+    nn.LeakyReLU,
+    nn.ELU,
+    nn.SELU,
+    nn.CELU,
+    nn.Softplus,
+    nn.Softsign,
+    nn.LogSigmoid,
+    wrappers.FunctionalSigmoid,
+    wrappers.FunctionalTanh,
+    wrappers.FunctionalGELU,
+    wrappers.FunctionalSiLU,
+    wrappers.FunctionalHardswish,
+    wrappers.FunctionalHardsigmoid,
+    wrappers.FunctionalLeakyReLU,
+    wrappers.FunctionalELU,
+    wrappers.Neg,
+    wrappers.Abs,
+    wrappers.Square,
+)
+_WITHIN = (nn.Softmax, nn.LayerNorm, wrappers.FunctionalSoftmax, wrappers.FunctionalLayerNorm)
+_CARRIERS = (
+    nn.ReLU,
+    nn.ReLU6,
+    wrappers.FunctionalReLU,
+    wrappers.FunctionalReLU6,
+    nn.Identity,
+    nn.Flatten,
+    nn.Unflatten,
+    nn.Dropout,
+    nn.Dropout1d,
+    nn.Dropout2d,
+    nn.Dropout3d,
+    wrappers.FunctionalDropout,
+    nn.MaxPool1d,
+    nn.MaxPool2d,
+    nn.MaxPool3d,
+    nn.AdaptiveMaxPool1d,
+    nn.AdaptiveMaxPool2d,
+    nn.AdaptiveMaxPool3d,
+    wrappers.FunctionalMaxPool1d,
+    wrappers.FunctionalMaxPool2d,
+    wrappers.FunctionalMaxPool3d,
+    wrappers.FunctionalAdaptiveMaxPool2d,
+    wrappers.Chunk,
+    wrappers.Split,
+    nn.PixelShuffle,
+    nn.PixelUnshuffle,
+    nn.ChannelShuffle,
+    wrappers.FunctionalPixelShuffle,
+    wrappers.FunctionalPixelUnshuffle,
+    wrappers.FunctionalChannelShuffle,
+    nn.ZeroPad1d,
+    nn.ZeroPad2d,
+    nn.ZeroPad3d,
+    nn.UpsamplingNearest2d,
+)
+_NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+def kind_of(module: nn.Module, tensors: int) -> Kind:
+    """What becomes of `module`, which is called with so many floating-point tensors, if the model lets it."""
+    if is_sum(module):
+        return Kind.SUM
+    if isinstance(module, _OPERANDS + _PRODUCTS):
+        # With a number for the other operand it is a function of one tensor.
+        plain = not getattr(module, "fixed", None)
+        return {1: Kind.INNER, 2: Kind.OPERANDS if plain else Kind.INNER}.get(tensors, Kind.FLOAT)
+    if isinstance(module, _NORMS) and module.running_mean is not None:
+        return Kind.NORM
+    if type(module) is nn.Embedding and module.max_norm is None:
+        return Kind.EMBEDDING
+    for kinds, kind in ((_JOINS, Kind.JOIN), (AVERAGES, Kind.AVERAGE), (_TABLES + _WITHIN, Kind.INNER)):
+        if isinstance(module, kinds):
+            return kind
+    return Kind.CARRY if isinstance(module, _CARRIERS) else Kind.FLOAT

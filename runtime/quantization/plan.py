@@ -1,0 +1,214 @@
+"""Decides, before anything is replaced, which tensors of a model become integers, and on which grids.
+
+A tensor becomes integers where a module that computes on integers takes it and one that can give integers gives it.
+Everything is looked up in what one run has shown of the model (`Adjacency`) and in the statistics of calibration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from runtime.modules.tied import Tied
+from runtime.quantization.adjacency import Adjacency
+from runtime.quantization.aligned import Alignment, Range
+from runtime.quantization.arithmetic import Grid, QParams, qparams_from_range
+from runtime.quantization.kinds import Kind, kind_of
+
+ALIGN_JOINS_WITHIN = 2.0
+"""A join gives up no more than one bit of its narrowest operand to have all on one grid."""
+
+
+@dataclass
+class Slot:
+    """One tensor that a module is given."""
+
+    points: list[str]
+    """The modules whose integers it may hold."""
+    own: str | None
+    """The key of its own statistics, where it may be no module's integers."""
+
+
+@dataclass
+class Place:
+    """What becomes of one module."""
+
+    name: str
+    kind: Kind
+    reason: str = ""
+    """Why it stays in floating point."""
+    slots: list[Slot] = field(default_factory=list)
+    inputs: list[QParams | None] = field(default_factory=list)
+    output: QParams | None = None
+    float_output: bool = False
+
+
+class Planner:
+    """Goes over the modules in the order in which they ran."""
+
+    def __init__(
+        self,
+        modules: Mapping[str, nn.Module],
+        adjacency: Adjacency,
+        absorbed: Mapping[str, str],
+        bits: Mapping[str, int | None],
+        unusable: Mapping[str, str],
+    ) -> None:
+        self.modules, self.adjacency, self.absorbed = modules, adjacency, absorbed
+        self.bits, self.unusable = bits, unusable
+        self.places: dict[str, Place] = {}
+        self._wanted: dict[str, bool] = {}
+        for name in adjacency.places:
+            if name not in absorbed:
+                self.places[name] = self._first_guess(name)
+        for place in self.places.values():
+            self._settle(place)
+        for place in self.places.values():  # what comes back from later in the run is settled only now
+            place.slots = list(self._slots(place.name))
+
+    def _first_guess(self, name: str) -> Place:
+        module = self.modules[name]
+        sources = self.adjacency.places[name].sources
+        kind = kind_of(module.module if isinstance(module, Tied) else module, min(map(len, sources), default=0))
+        if kind is Kind.FLOAT:
+            return Place(name, kind, "no integer form")
+        if self.bits[name] is None:
+            return Place(name, Kind.FLOAT, "no bits for activations")
+        if name in self.unusable:
+            return Place(name, Kind.FLOAT, self.unusable[name])
+        return Place(name, kind)
+
+    def _settle(self, place: Place) -> None:
+        place.slots = list(self._slots(place.name))
+        if place.kind in (Kind.FLOAT, Kind.SUM):
+            return
+        given = any(slot.points for slot in place.slots) or place.kind is Kind.EMBEDDING
+        if not self.wanted(place.name):
+            place.kind, place.reason = Kind.FLOAT, "nobody takes its result as integers"
+        elif not given:
+            place.kind, place.reason = Kind.FLOAT, "nothing gives it integers"
+        elif place.kind is Kind.OPERANDS and any(s.own in self.unusable for s in place.slots):
+            place.kind, place.reason = Kind.FLOAT, "an operand has no range"
+
+    def _slots(self, name: str) -> Iterator[Slot]:
+        calls = self.adjacency.places[name].sources
+        for position in range(min(map(len, calls), default=0)):
+            points: list[str] = []
+            own = None
+            for source in dict.fromkeys(call[position] for call in calls):
+                found = self.points_behind(source)
+                points += [point for point in found if point not in points]
+                if not found:
+                    own = f"{name}:input{position}" if source is None else self.result_key(source)
+            yield Slot(points, own)
+
+    def points_behind(self, source: str | None) -> list[str]:
+        """The modules whose integers `source` gives: itself, or what is behind it if it only passes on."""
+        if source is None:
+            return []
+        source = self.host(source)
+        place = self.places.get(source)
+        if place is None or place.kind is Kind.FLOAT:
+            return []
+        if place.kind is not Kind.CARRY:
+            return [source] if self.gives_integers(source) else []
+        return place.slots[0].points if place.slots and place.slots[0].own is None else []
+
+    def gives_integers(self, name: str) -> bool:
+        """Linear layers may as well give floating point, if that is what is wanted of them."""
+        module = self.modules[name]
+        module = module.module if isinstance(module, Tied) else module
+        return not isinstance(module, nn.Linear) or self.wanted(name)
+
+    def host(self, name: str) -> str:
+        while name in self.absorbed:
+            name = self.absorbed[name]
+        return name
+
+    def result_key(self, name: str) -> str:
+        """Under which name the statistics are that describe what `name` gives in the end."""
+        last = [absorbed for absorbed in self.absorbed if self.host(absorbed) == self.host(name)]
+        return last[-1] if last else name
+
+    def consumers(self, name: str) -> Iterator[str | None]:
+        for key in (name, *(a for a in self.absorbed if self.host(a) == name)):
+            for consumer in self.adjacency.places[key].consumers:
+                if consumer not in self.absorbed:
+                    yield consumer
+
+    def wanted(self, name: str) -> bool:
+        """Whether somebody takes the result of `name` as integers."""
+        if name not in self._wanted:
+            self._wanted[name] = False  # what comes back to itself alone is not
+            self._wanted[name] = any(self._takes_integers(consumer) for consumer in self.consumers(name))
+        return self._wanted[name]
+
+    def _takes_integers(self, consumer: str | None) -> bool:
+        place = None if consumer is None else self.places.get(consumer)
+        if place is None or place.kind is Kind.FLOAT:
+            return False
+        return place.kind is Kind.SUM or self.wanted(place.name)
+
+    def only_consumer(self, name: str) -> str | None:
+        """The module that alone takes the result of `name`, if there is one."""
+        consumers = list(self.consumers(name))
+        return consumers[0] if len(consumers) == 1 else None
+
+    def taken_in_float(self, name: str) -> bool:
+        """Whether somebody takes the result of `name` who knows nothing of integers."""
+        for consumer in self.consumers(name):
+            place = None if consumer is None else self.places.get(consumer)
+            if place is None or place.kind is Kind.FLOAT:
+                return True
+        return False
+
+
+def give_grids(planner: Planner, ranges: Mapping[str, Range], bits: Mapping[str, int | None]) -> dict[str, Place]:
+    """Chooses the grids of everything in the plan; `ranges` are those of results and of tensors from outside."""
+    alignment = Alignment(ranges)
+    for place in planner.places.values():
+        for slot in place.slots if place.kind is not Kind.FLOAT else ():
+            if slot.points:
+                sources = [planner.result_key(point) for point in slot.points]
+                alignment.align(sources if slot.own not in ranges else [*sources, slot.own or ""])
+    for place in planner.places.values():
+        if place.kind is Kind.JOIN:
+            keys = [key for slot in place.slots if (key := _slot_key(planner, slot)) in ranges]
+            alignment.align([planner.result_key(place.name), *keys], ALIGN_JOINS_WITHIN)
+    for place in planner.places.values():
+        if place.kind is not Kind.FLOAT:
+            _give_grid(planner, place, alignment, ranges, bits)
+    return planner.places
+
+
+def _give_grid(
+    planner: Planner,
+    place: Place,
+    alignment: Alignment,
+    ranges: Mapping[str, Range],
+    bits: Mapping[str, int | None],
+) -> None:
+    own_bits = bits[place.name]
+    for slot in place.slots:
+        key = _slot_key(planner, slot)
+        number = bits[slot.points[0]] if slot.points else own_bits
+        usable = key in ranges and (slot.points or place.kind is not Kind.INNER)
+        place.inputs.append(_on_grid(alignment.range_of(key), number) if usable else None)
+    if place.kind is Kind.CARRY:
+        place.output = place.inputs[0] if place.inputs else None
+    elif planner.gives_integers(place.name):
+        place.output = _on_grid(alignment.range_of(planner.result_key(place.name)), own_bits)
+    place.float_output = planner.taken_in_float(place.name)
+
+
+def _slot_key(planner: Planner, slot: Slot) -> str:
+    return planner.result_key(slot.points[0]) if slot.points else slot.own or ""
+
+
+def _on_grid(bounds: Range, bits: int | None) -> QParams:
+    low, high = (torch.tensor(bound, dtype=torch.float64) for bound in bounds)
+    assert bits is not None
+    return qparams_from_range(low, high, Grid(bits), symmetric=False)

@@ -1,0 +1,205 @@
+"""Quantization of a trained model, from statistics of its activations."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import runtime.modules as wrappers
+from runtime.modules.tied import Tied
+from runtime.quantization.adjacency import find_adjacency
+from runtime.quantization.arithmetic import Grid
+from runtime.quantization.fusion import (
+    Absorbed,
+    find_fused_activations,
+    fold_batch_norms,
+    saturation,
+    upper_clamp,
+)
+from runtime.quantization.kinds import Kind
+from runtime.quantization.observers import RangeRule, Statistics, load_statistics, rule
+from runtime.quantization.overrides import QBits
+from runtime.quantization.plan import Place, Planner, give_grids
+from runtime.quantization.quantized.base import QuantizedModule
+from runtime.quantization.quantized.make import make_quantized
+from runtime.quantization.quantized.others import Half
+from runtime.quantization.quantized.sums import DynamicSum, QuantizedSum, is_sum
+from runtime.quantization.quantizer import Quantizer
+
+Ranges = Mapping[str, tuple[float, float]]
+
+
+class PostTrainLinearQuantizer(Quantizer):
+    """Puts weights on signed integers, one scale a channel, and activations on unsigned ones, one scale a tensor.
+
+    `statistics` are those of `calibrate` on this model, or the file that `save_statistics` wrote; `activation_range`
+    chooses ranges from them (see `observers.RULES`). `ranges` gives ranges outright, by the same names, and wins. With
+    `dynamic` no statistics are needed: weights are on integers, and what they are multiplied with is put there as it
+    comes.
+
+    Batch normalizations are folded, activations that clamp at zero become the end of a grid, ranges take notice of what
+    comes next, and joins get one grid where that costs little. `overrides` may give, besides bits, `fp16=True` for
+    modules that shall compute with 16-bit floating point, and `activation_range` for a rule of their own.
+
+    What a quantized module lets others rely on is said in `runtime.quantization.quantized.base`.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        bits_activations: int | None = 8,
+        bits_weights: int | None = 8,
+        overrides: OrderedDict[str, dict[str, Any]] | None = None,
+        statistics: Mapping[str, Statistics] | str | Path | None = None,
+        activation_range: str | RangeRule = "mse",
+        ranges: Ranges | None = None,
+        per_channel_weights: bool = True,
+        dynamic: bool = False,
+    ) -> None:
+        super().__init__(model, None, bits_activations, bits_weights, 32, overrides)
+        if not dynamic and statistics is None and ranges is None:
+            raise ValueError(
+                "static quantization needs statistics of the activations: pass statistics=calibrate(model, data), "
+                "or dynamic=True to take scales from each tensor as it comes"
+            )
+        self.dynamic = dynamic
+        self.per_channel_weights = per_channel_weights
+        self.activation_range = rule(activation_range)
+        self.statistics = load_statistics(statistics) if isinstance(statistics, (str, Path)) else dict(statistics or {})
+        self.ranges = dict(ranges or {})
+        self.plan: dict[str, Place] = {}
+        self.absorbed: dict[str, str] = {}
+        self.replacement_factory[nn.Module] = self._replace_any
+        self._modules: dict[str, nn.Module] = {}
+
+    def _pre_prepare_model(self, dummy_input: Any) -> None:
+        self.model.eval()
+        if self.dynamic:
+            return
+        if dummy_input is None:
+            raise ValueError("prepare_model needs dummy_input, an input of the model, to see how its modules follow")
+        folded = fold_batch_norms(self.model, dummy_input)
+        adjacency = find_adjacency(self.model, dummy_input)
+        self._modules = dict(self.model.named_modules())
+        hosts = {name for name in adjacency.places if self._can_clamp(name)}
+        activations = find_fused_activations(self.model, adjacency, hosts.__contains__, folded)
+        self.absorbed = {**folded, **activations}
+        bits = {name: self._activation_bits(name) for name in self._modules}
+        planner = Planner(self._modules, adjacency, self.absorbed, bits, self._unusable())
+        self._choose_ranges(planner, bits)
+        self.plan = give_grids(planner, self.ranges, bits)
+
+    def _can_clamp(self, name: str) -> bool:
+        kinds = (wrappers.EltWiseAdd, wrappers.EltWiseSub, wrappers.EltWiseMult, wrappers.Matmul, wrappers.BatchMatmul)
+        module = self._modules[name]
+        module = module.module if isinstance(module, Tied) else module
+        return is_sum(module) or isinstance(module, (*kinds, nn.BatchNorm2d, nn.BatchNorm3d))
+
+    def _activation_bits(self, name: str) -> int | None:
+        override = self._module_overrides.get(name)
+        if override is None or override.arguments.get("fp16"):
+            return None
+        return override.qbits.acts
+
+    def _unusable(self) -> dict[str, str]:
+        """What no range can be given to, and why."""
+        unusable = {}
+        for name in self._modules:
+            if name not in self.statistics and name not in self.ranges:
+                unusable[name] = "calibration has not seen it"
+        for key, statistics in self.statistics.items():
+            if statistics.infinite or not statistics.count:
+                unusable[key] = "its values reach infinity" if statistics.infinite else "its values were always empty"
+        return unusable
+
+    def _choose_ranges(self, planner: Planner, bits: Mapping[str, int | None]) -> None:
+        """For each result and each tensor from outside that will be on integers, and no more: searching takes time."""
+        for place in planner.places.values():
+            if place.kind is Kind.FLOAT:
+                continue
+            for slot in place.slots:
+                if slot.own is not None and slot.own not in planner.unusable:
+                    self._choose_range(slot.own, place.name, bits)
+            if place.kind is Kind.EMBEDDING:
+                weight = self._modules[place.name].weight
+                assert isinstance(weight, torch.Tensor)
+                self.ranges.setdefault(place.name, (weight.min().item(), weight.max().item()))
+            elif place.kind is not Kind.CARRY and planner.gives_integers(place.name):
+                self._choose_range(planner.result_key(place.name), place.name, bits, planner.only_consumer(place.name))
+
+    def _choose_range(self, key: str, name: str, bits: Mapping[str, int | None], consumer: str | None = None) -> None:
+        number = bits[name]
+        if key in self.ranges or number is None or key not in self.statistics:
+            return
+        chosen = self._module_overrides[name].arguments.get("activation_range")
+        choose = self.activation_range if chosen is None else rule(chosen)
+        low, high = (bound.item() for bound in choose(self.statistics[key], Grid(number), False))
+        if consumer is not None:
+            least, most = saturation(self._modules[consumer], number)
+            low, high = max(low, least), min(high, most)
+        self.ranges[key] = (low, high)
+
+    def _replace_any(
+        self,
+        module: nn.Module,
+        name: str,
+        qbits_map: Mapping[str, QBits],
+        fp16: bool = False,
+        activation_range: str | RangeRule | None = None,
+    ) -> nn.Module:
+        if any(module.children()) or isinstance(module, Absorbed):
+            return module
+        if fp16:
+            return Half(module) if any(module.parameters()) else module
+        qbits = qbits_map[name]
+        if qbits.bias not in (None, 32):
+            raise ValueError(
+                f"the bias of {name!r} is added to sums of 32 bits; bits_bias must be 32, not {qbits.bias}"
+            )
+        if self.dynamic:
+            return self._dynamic(module, qbits)
+        place = self.plan.get(self.absorbed.get(name, name))
+        if name in self.absorbed:
+            absorbs = place is not None and place.output is not None
+            return Absorbed(type(module).__name__, self.absorbed[name]) if absorbs else module
+        if place is not None and place.kind is not Kind.FLOAT:
+            return self._quantized(module, place, qbits)
+        if is_sum(module) and qbits.wts is not None and qbits.acts is None:
+            return QuantizedSum(module, qbits.wts, self.per_channel_weights)
+        return module
+
+    def _dynamic(self, module: nn.Module, qbits: QBits) -> nn.Module:
+        if not is_sum(module) or qbits.wts is None:
+            return module
+        if qbits.acts is None:
+            return QuantizedSum(module, qbits.wts, self.per_channel_weights)
+        return DynamicSum(module, qbits.wts, self.per_channel_weights, Grid(qbits.acts))
+
+    def _quantized(self, module: nn.Module, place: Place, qbits: QBits) -> nn.Module:
+        quantized = make_quantized(module, place.kind, place.output, qbits.wts, self.per_channel_weights)
+        quantized.configure(place.inputs, place.output, place.float_output)
+        return quantized
+
+    def _post_prepare_model(self) -> None:
+        """Handles got their modules' weights, and get scales of their own; hosts learn what they absorbed."""
+        for name, module in self.model.named_modules(remove_duplicate=False):
+            place = self.plan.get(name)
+            if not isinstance(module, QuantizedModule) or place is None or place.kind is Kind.FLOAT:
+                continue
+            if not module.configured:
+                module.configure(place.inputs, place.output, place.float_output)
+            for activation, host in self.absorbed.items():
+                if host == name and (bound := upper_clamp(self._modules[activation])) is not None:
+                    module.fused = bound
+
+    def _metadata_params(self) -> dict[str, Any]:
+        """A model is prepared again from the ranges that were chosen; the statistics are many times larger."""
+        params = {key: value for key, value in super()._metadata_params().items() if key != "statistics"}
+        return (
+            params if self.dynamic else {**params, "ranges": {key: list(bounds) for key, bounds in self.ranges.items()}}
+        )

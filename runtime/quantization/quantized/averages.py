@@ -1,0 +1,69 @@
+"""Means and average pooling: exact sums of integers, times the multiplier, divided by how many there were."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import runtime.modules as wrappers
+from runtime.quantization.arithmetic import multiplier
+from runtime.quantization.quantized.base import QuantizedModule, centred
+
+ADAPTIVE = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d)
+AVERAGES = (*ADAPTIVE, nn.AvgPool2d, wrappers.Mean)
+
+
+class QuantizedAverage(QuantizedModule):
+    """A mean over dimensions, an average pooling, or an adaptive one."""
+
+    def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Any:
+        output, given = self.output_params, self.input_params[0] if self.input_params else None
+        if output is None or given is None:
+            return self.in_float(x, *args, **kwargs)
+        integers = centred(x, given).to(torch.float64)
+        average = self.inner(integers, *args, **kwargs)
+        count = self._count(x, average)
+        total = torch.round(average * count).to(torch.float32)
+        # The product is rounded to float32, then the quotient.
+        quotient = total * multiplier([given.scale], output.scale) / count.to(torch.float32)
+        return self.requantized(quotient, torch.ones_like(output.scale), output).to(x.dtype)
+
+    def _count(self, x: Tensor, average: Tensor) -> Tensor:
+        """How many numbers each average is divided by, in a form that broadcasts."""
+        if isinstance(self.inner, nn.AvgPool2d):
+            return _window_sizes(self.inner, x)
+        if isinstance(self.inner, ADAPTIVE):
+            return _adaptive_sizes(x, average)
+        return torch.tensor(x.numel() // max(average.numel(), 1), dtype=torch.float64)
+
+
+def _window_sizes(pool: nn.AvgPool2d, x: Tensor) -> Tensor:
+    """The average of ones is the part of the window that lies on the tensor."""
+    if pool.divisor_override is not None:
+        return torch.tensor(pool.divisor_override, dtype=torch.float64)
+    ones = torch.ones(1, *x.shape[-2:], dtype=torch.float64)
+    lying = F.avg_pool2d(
+        ones, pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode, pool.count_include_pad, divisor_override=1
+    )
+    return torch.round(lying / pool(ones))
+
+
+def _adaptive_sizes(x: Tensor, average: Tensor) -> Tensor:
+    """Windows of an adaptive pooling go from floor(i * size / n) to ceil((i + 1) * size / n)."""
+    count = torch.ones([], dtype=torch.float64)
+    dims = range(average.dim() - _spatial(x, average), average.dim())
+    for dim in dims:
+        size, number = x.shape[dim], average.shape[dim]
+        place = torch.arange(number)
+        lengths = -(-(place + 1) * size // number) - place * size // number
+        count = count.unsqueeze(-1) * lengths
+    return count
+
+
+def _spatial(x: Tensor, average: Tensor) -> int:
+    """The number of last dimensions that were pooled, or may as well have been."""
+    leading = next((d for d in range(x.dim()) if x.shape[d] != average.shape[d]), x.dim())
+    return x.dim() - leading

@@ -1,0 +1,66 @@
+"""Modules that compute in floating point between integers, that only pass integers on, and embeddings."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
+
+from runtime.quantization.arithmetic import QParams, dequantize, quantize
+from runtime.quantization.quantized.base import QuantizedModule
+
+
+class QuantizedInner(QuantizedModule):
+    """Computes in floating point and puts the result on integers: a table of an activation, a softmax, a layer norm."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.in_float(*args, **kwargs)
+
+
+class Carried(QuantizedModule):
+    """Gives integers that it was given, or zero: pooling by maximum, ReLU, reshaping, dropout out of training.
+
+    Both sides lie on one grid: `output_params` are `input_params[0]`.
+    """
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.inner(*args, **kwargs)
+
+
+class QuantizedEmbedding(QuantizedModule):
+    """Rows of integers; the grid is that of the whole table, so that rare rows are held as well as frequent ones.
+
+    The buffer `weight` holds integers on the grid of `output_params`.
+    """
+
+    weight: Tensor
+
+    def __init__(self, module: nn.Embedding, params: QParams) -> None:
+        bare = copy.copy(module)
+        bare._parameters = {"weight": None}
+        super().__init__(bare)
+        self.register_buffer("weight", quantize(module.weight.detach(), params))
+        self.embedding_dim = module.embedding_dim
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        params = self.output_params
+        assert params is not None
+        return dequantize(self.weight[tokens], params)
+
+
+class Half(QuantizedModule):
+    """A module that stays in floating point, but with 16 bits: its weights, what it is given and what it computes."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__(module.half())
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        narrow_args, narrow_kwargs = _floats_as(torch.float16, (args, kwargs))
+        return _floats_as(torch.float32, self.inner(*narrow_args, **narrow_kwargs))
+
+
+def _floats_as(dtype: torch.dtype, values: Any) -> Any:
+    return tree_map_only(Tensor, lambda t: t.to(dtype) if t.is_floating_point() else t, values)

@@ -1,0 +1,183 @@
+"""Convolutions and linear layers: weights on integers, one scale an output channel, sums that are exact."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+
+from runtime.modules.attention import LinearRows
+from runtime.quantization.arithmetic import (
+    PER_TENSOR,
+    Granularity,
+    Grid,
+    QParams,
+    dequantize,
+    multiplier,
+    per_channel,
+    qparams_of,
+    quantize,
+)
+from runtime.quantization.quantized.base import QuantizedModule, centred
+from runtime.quantization.quantized.weights import weight_qparams
+
+_TRANSPOSED: dict[int, Callable[..., Tensor]] = {
+    1: F.conv_transpose1d,
+    2: F.conv_transpose2d,
+    3: F.conv_transpose3d,
+}
+_FORWARDS = {
+    kind.forward
+    for kind in (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+}
+_EXACT_IN_FLOAT32 = 2**24
+_INT32 = torch.iinfo(torch.int32)
+
+
+def is_sum(module: nn.Module) -> bool:
+    """A convolution or linear layer that computes what torch's does; a subclass with a forward of its own does not."""
+    return isinstance(module, (_ConvNd, nn.Linear)) and type(module).forward in _FORWARDS
+
+
+class QuantizedSum(QuantizedModule):
+    """A convolution, transposed convolution or linear layer with quantized weights.
+
+    Buffers: `weight` holds the integers, `weight_scale` their scales, `bias` is int32 in units of input scale times
+    weight scale. Without `input_params` nothing but the weight is quantized and `bias` is in floating point.
+    """
+
+    weight: Tensor
+    weight_scale: Tensor
+    bias: Tensor | None
+
+    def __init__(self, module: nn.Module, bits: int, channels: bool) -> None:
+        super().__init__(_without_weights(module))
+        weight, bias = module.weight, module.bias
+        assert isinstance(weight, Tensor) and (bias is None or isinstance(bias, Tensor))
+        params = weight_qparams(weight.detach(), bits, _granularity(module, channels))
+        self.weight_grid, self.weight_granularity = params.grid, params.granularity
+        self.register_buffer("weight", quantize(weight.detach(), params))
+        self.register_buffer("weight_scale", params.scale)
+        self.register_buffer("bias", None if bias is None else bias.detach().clone())
+        self._float_bias = self.bias
+
+    @property
+    def weight_params(self) -> QParams:
+        zero_point = torch.zeros_like(self.weight_scale, dtype=torch.int32)
+        return QParams(self.weight_scale, zero_point, self.weight_grid, self.weight_granularity)
+
+    def configure(self, inputs: Sequence[QParams | None], output: QParams | None, float_output: bool) -> None:
+        super().configure(inputs[:1], output, float_output)
+        given = self.input_params[0]
+        if given is not None and self._float_bias is not None:
+            unit = given.scale.double() * self.weight_scale.double()
+            whole = torch.round(self._float_bias.double() / unit).clamp(_INT32.min, _INT32.max)
+            self.bias = whole.to(torch.int32)
+
+    def again(self) -> QuantizedModule:
+        twin = super().again()
+        twin._buffers["bias"] = self._float_bias
+        return twin
+
+    def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        given = self.input_params[0] if self.configured else None
+        if given is None:
+            bias = None if self.bias is None else self.bias.to(x.dtype)
+            return self._operate(x, dequantize(self.weight, self.weight_params).to(x.dtype), bias, *args, **kwargs)
+        integers = centred(x, given)
+        total = self._total(integers, given, self.bias, *args, **kwargs)
+        factor = self._by_channel(multiplier([given.scale, self.weight_scale], self._output_scale()))
+        if self.output_params is None:
+            return (total.to(torch.float32) * factor).to(x.dtype)
+        return self.requantized(total, factor, self.output_params).to(x.dtype)
+
+    def _total(self, integers: Tensor, given: QParams, bias: Tensor | None, *args: Any, **kwargs: Any) -> Tensor:
+        """The int32 sums, in a floating-point format that holds every partial one exactly."""
+        zero_point = int(given.zero_point.item())
+        largest = max(zero_point - given.grid.low, given.grid.high - zero_point)
+        bound = largest * self._rows(self.weight.to(torch.float32).abs()).sum(1).max().item()
+        if bias is not None:
+            bound += bias.double().abs().max().item()
+        dtype = torch.float32 if bound < _EXACT_IN_FLOAT32 else torch.float64
+        total = self._operate(integers.to(dtype), self.weight.to(dtype), None, *args, **kwargs)
+        return total if bias is None else total + self._by_channel(bias.to(dtype))
+
+    def _operate(self, x: Tensor, weight: Tensor, bias: Tensor | None, *args: Any, **kwargs: Any) -> Tensor:
+        return operate(self.inner, x, weight, bias, *args, **kwargs)
+
+    def _rows(self, weight: Tensor) -> Tensor:
+        """One row an output channel."""
+        if isinstance(self.inner, _ConvTransposeNd):
+            groups = self.inner.groups
+            rows = weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:]).movedim(2, 1)
+            return rows.reshape(groups * weight.shape[1], -1)
+        return weight.flatten(1)
+
+    def _by_channel(self, values: Tensor) -> Tensor:
+        spatial = len(self.inner.kernel_size) if isinstance(self.inner, _ConvNd) else 0
+        return values.reshape(-1, *[1] * spatial) if values.dim() else values
+
+    def _output_scale(self) -> Tensor | None:
+        return None if self.output_params is None else self.output_params.scale
+
+
+class DynamicSum(QuantizedSum):
+    """The same with the scale of what it is given taken from each tensor as it comes; the result is real."""
+
+    def __init__(self, module: nn.Module, bits: int, channels: bool, grid: Grid) -> None:
+        super().__init__(module, bits, channels)
+        self.input_grid = grid
+
+    def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if x.numel() == 0:
+            return self._operate(x, dequantize(self.weight, self.weight_params).to(x.dtype), self.bias, *args, **kwargs)
+        given = qparams_of(x, self.input_grid, symmetric=False)
+        total = self._total(centred(x, given), given, None, *args, **kwargs)
+        real = total.to(torch.float32) * self._by_channel(multiplier([given.scale, self.weight_scale]))
+        return (real if self.bias is None else real + self._by_channel(self.bias)).to(x.dtype)
+
+
+def operate(module: nn.Module, x: Tensor, weight: Tensor, bias: Tensor | None, *args: Any, **kwargs: Any) -> Tensor:
+    """What a convolution or linear layer computes, on this weight and bias."""
+    if isinstance(module, _ConvTransposeNd):
+        return _transposed(module, x, weight, bias, *args, **kwargs)
+    if isinstance(module, _ConvNd):
+        convolved: Tensor = module._conv_forward(x, weight, bias)
+        return convolved
+    return F.linear(x, weight, bias)
+
+
+def _transposed(
+    module: _ConvTransposeNd, x: Tensor, weight: Tensor, bias: Tensor | None, output_size: list[int] | None = None
+) -> Tensor:
+    dims = len(module.kernel_size)
+    padding: Any = module.padding
+    output_padding = module._output_padding(
+        x, output_size, list(module.stride), list(padding), list(module.kernel_size), dims, list(module.dilation)
+    )
+    return _TRANSPOSED[dims](x, weight, bias, module.stride, padding, output_padding, module.groups, module.dilation)
+
+
+def _granularity(module: nn.Module, channels: bool) -> Granularity:
+    if not channels:
+        return PER_TENSOR
+    if isinstance(module, _ConvTransposeNd):
+        # Channels of several groups lie in one row of the weight, which then has one scale.
+        return per_channel(1) if module.groups == 1 else PER_TENSOR
+    return per_channel(0)
+
+
+def _without_weights(module: nn.Module) -> nn.Module:
+    """Another object with the same settings."""
+    if isinstance(module, LinearRows):
+        bare: nn.Module = nn.Linear(module.in_features, module.out_features, module.bias is not None, device="meta")
+    else:
+        bare = copy.copy(module)
+    bare._parameters = dict.fromkeys(("weight", "bias"))
+    bare._buffers, bare._modules = {}, {}
+    return bare
