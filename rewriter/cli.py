@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rewriter import __version__
+from rewriter.console import INTERRUPTED, OK, OutputError, close_stdout, complain
 
 _RUN_OPTIONS_WITH_VALUES = ("--rewrite", "--select", "--ignore", "--config")
-
-OK, FOUND, ERROR, INTERRUPTED = 0, 1, 2, 130
 
 _EXIT_CODES = """\
 Exit codes: 0 nothing to do, or all written; 1 check found something that fix would change, or a suppression without
@@ -30,14 +29,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(arguments)
     except KeyboardInterrupt as interruption:
-        print(
-            f"rewriter: interrupted; {interruption.args[0] if interruption.args else 'nothing was written'}",
-            file=sys.stderr,
-        )
+        print(f"rewriter: interrupted; {str(interruption) or 'nothing was written'}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        close_stdout()
         return OK
+    except OutputError as error:
+        return complain(str(error))
+    except Exception:  # else Python would exit with 1, which means that something was found
+        traceback.print_exc()
+        return complain("this is a fault of rewriter; please report it with the lines above")
 
 
 def _apart(argv: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -135,6 +136,7 @@ def _add_paths_and_report(parser: argparse.ArgumentParser) -> None:
     )
     add("--stdin-filename", type=Path, metavar="FILE", help="what to call the file that comes on stdin")
     _add_settings(parser)
+    add("--force-exclude", action="store_true", help="leave out what is excluded even where it is named")
     add("--format", choices=["text", "json", "github", "sarif"], default="text", help="of the report (default: text)")
     add("-o", "--output", type=Path, metavar="FILE", help="write the report to a file")
     add("-j", "--jobs", type=_positive, metavar="N", help="number of processes (default: by the number of files)")

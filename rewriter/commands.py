@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rewriter.cli import ERROR, FOUND, OK
+from rewriter.console import ERROR, FOUND, OK, OutputError, complain, put_on_stdout, warn
 from rewriter.files import FileError, find
 from rewriter.report.form import Form, render
 from rewriter.report.summary import Summary
@@ -35,11 +35,6 @@ def process(arguments: argparse.Namespace) -> int:
         return ERROR
     found = arguments.command == "check" and (summary.changed or summary.unused)
     return FOUND if found and not arguments.exit_zero else OK
-
-
-def complain(message: str) -> int:
-    print(f"rewriter: error: {message}", file=sys.stderr)
-    return ERROR
 
 
 def _refuse_senseless(arguments: argparse.Namespace) -> None:
@@ -96,11 +91,11 @@ def _of_files(arguments: argparse.Namespace, settings: Settings) -> list[FileRes
     from rewriter import output
 
     folder = _out_dir(arguments)
-    files = find(arguments.paths, settings)
+    files = find(arguments.paths, settings, arguments.force_exclude)
     places = output.places_under(folder, files, arguments.paths) if folder is not None else {}
     files = list(places) if folder is not None else files
     if not files:
-        print("rewriter: warning: no Python files under the paths given", file=sys.stderr)
+        warn("no Python files under the paths given")
     # Every file is read before the first is written, so that all are judged by what the others were.
     results = _with_progress(arguments, files, settings)
     _refuse_foreign_runtime(results, settings)
@@ -145,7 +140,7 @@ def _report(arguments: argparse.Namespace, results: list[FileResult], settings: 
         color=_wants_color(arguments),
     )
     if STDIN in arguments.paths and form.written and form.name != "diff":
-        _put_on_stdout(results[0].after)
+        put_on_stdout(results[0].after)
         _say_failures(results)
         if arguments.output is None:
             return
@@ -155,12 +150,12 @@ def _report(arguments: argparse.Namespace, results: list[FileResult], settings: 
         if not form.quiet:
             print(closing(Summary.of(results, form.unsafe_fixes), written=False), file=sys.stderr)
     if arguments.output is None:
-        _put_on_stdout(content)
+        put_on_stdout(content)
         return
     try:
         arguments.output.write_bytes(content)
     except OSError as error:
-        raise FileError(f"--output {arguments.output}: cannot be written: {error.strerror}") from error
+        raise OutputError(f"--output {arguments.output}: cannot be written: {error.strerror}") from error
 
 
 def _say_failures(results: Sequence[FileResult]) -> None:
@@ -168,19 +163,6 @@ def _say_failures(results: Sequence[FileResult]) -> None:
     for result in results:
         if result.failure is not None:
             complain(f"{result.path}: {result.failure.kind}: {result.failure.message}")
-
-
-def _put_on_stdout(content: bytes) -> None:
-    try:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # so that flushing at the end does not fail again
-        raise FileError(f"stdout: cannot be written: {error.strerror}") from error
 
 
 def _wants_color(arguments: argparse.Namespace) -> bool:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 
-from rewriter.cli import OK
 from rewriter.codes import near
-from rewriter.commands import complain
+from rewriter.console import OK, complain, put_on_stdout
 from rewriter.rules.listing import ALL, RULES
+from rewriter.rules.rule import Rule
 
 
 def explain(code: str | None, form: str) -> int:
     chosen = [rule for rule in ALL if code is None or rule.code == code.upper()]
     if not chosen:
-        return complain(f"there is no rule {code!r}; near it: {near(code or '')}; `rewriter rule` lists all")
+        return complain(f"there is no rule {code!r}; near it: {near(code or '')}. `rewriter rule` lists all")
     if form == "json":
-        print(json.dumps([{"code": r.code, "name": r.name, "explanation": r.explanation} for r in chosen], indent=2))
+        text = json.dumps([{"code": r.code, "name": r.name, "explanation": r.explanation} for r in chosen], indent=2)
     elif code is None:
-        for rule in chosen:
-            kind = "" if rule in RULES else "left: "
-            print(f"{rule.code}  {rule.name:26}  {kind}{rule.summary}")
+        text = "\n".join(map(_line, chosen))
     else:
-        print(f"# {chosen[0].code}: {chosen[0].name}\n\n{chosen[0].explanation}")
+        text = f"# {chosen[0].code}: {chosen[0].name}\n\n{chosen[0].explanation}"
+    put_on_stdout(f"{text}\n".encode())
     return OK
+
+
+def _line(rule: Rule) -> str:
+    return f"{rule.code}  {rule.name:26}  {'' if rule in RULES else 'left: '}{rule.summary}"

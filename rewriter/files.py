@@ -21,24 +21,32 @@ class FileError(Exception):
     """A file that cannot be found, read or written; the message says which and why."""
 
 
-def find(paths: Sequence[Path], settings: Settings) -> list[Path]:
-    """The Python files meant by `paths`, sorted, each once: named files always, folders by their contents.
+def find(paths: Sequence[Path], settings: Settings, force_exclude: bool = False) -> list[Path]:
+    """The Python files meant by `paths`, sorted, each once: folders by their contents, named files always.
 
+    With `force_exclude`, what is excluded is left out even where it is named, for callers that name every file.
     A folder that cannot be listed is among them, so that reading it says so and the others are still done.
     """
     found: dict[Path, Path] = {}
     for path in paths:
-        if path.is_dir():
-            candidates: Iterable[Path] = _walk(path, settings)
-        elif path.exists():
-            candidates = [path]
-        else:
-            raise FileError(f"{path}: no such file or folder")
-        for candidate in candidates:
+        if force_exclude and settings.excludes_named(path):
+            continue
+        for candidate in _meant_by(path, settings):
             real = candidate.resolve()
             if real not in found or found[real].is_symlink():
                 found[real] = candidate
     return sorted(found.values())
+
+
+def _meant_by(path: Path, settings: Settings) -> Iterable[Path]:
+    try:
+        if path.is_dir():
+            return _walk(path, settings)
+        if path.exists():
+            return [path]
+    except OSError as error:  # no permission above it, or a name that is too long
+        raise FileError(f"{path}: cannot be found: {error.strerror}") from error
+    raise FileError(f"{path}: no such file or folder")
 
 
 def _walk(root: Path, settings: Settings) -> Iterator[Path]:

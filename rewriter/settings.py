@@ -62,6 +62,12 @@ class Settings:
         patterns = (*self.exclude, *self.extend_exclude)
         return any(fnmatch.fnmatch(place, pattern) for pattern in patterns for place in places)
 
+    def excludes_named(self, path: Path) -> bool:
+        """Whether a walk from the settings' folder would have left out this path, or a folder above it."""
+        real, root = path.resolve(), self.root.resolve()
+        above = [folder for folder in real.parents if folder != root and folder.is_relative_to(root)]
+        return any(self.excludes(entry) for entry in [real, *above])
+
 
 def load(config: Path | None, isolated: bool, paths: Sequence[Path]) -> Settings:
     """The settings of `config`, or of the nearest pyproject.toml above the first path that has a `[tool.rewriter]`."""
@@ -134,6 +140,8 @@ def _checked(name: str, value: Any, where: str) -> Any:
     if type(value) is not type(default):
         expected = {bool: "true or false", int: "a whole number", str: "a string"}[type(default)]
         raise SettingsError(f"{where} should be {expected}, not {value!r}")
+    if name == "max_file_bytes" and value < 1:
+        raise SettingsError(f"{where} should be at least 1, not {value!r}")
     if name == "runtime_import" and not all(part.isidentifier() for part in str(value).split(".")):
         raise SettingsError(f"{where} should be the dotted name of a package, not {value!r}")
     return value

@@ -17,8 +17,8 @@ from rewriter.linking import foreign_at_import
 from rewriter.results import FileResult
 from rewriter.settings import Settings
 
-# What rewritten code and the rewriter are made of.
-_NEVER = ("torch", "rewriter", "libcst")
+# What rewritten code and the rewriter are made of, beside Python's own library.
+FOUNDATIONS = frozenset({"torch", "rewriter", "libcst"})
 
 
 class RewriteError(Exception):
@@ -161,5 +161,5 @@ def _refuse_unusable(packages: tuple[str, ...], settings: Settings) -> None:
         if not all(part.isidentifier() for part in package.split(".")):
             raise RewriteError(f"expected the dotted name of a package or module, not {package!r}")
         top = package.split(".")[0]
-        if top in _NEVER or top == settings.runtime_import.split(".")[0]:
+        if top in FOUNDATIONS | sys.stdlib_module_names or top == settings.runtime_import.split(".")[0]:
             raise RewriteError(f"{package} cannot be rewritten: {top} is what rewriting or rewritten code rests on")

@@ -11,13 +11,13 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType, TracebackType
 
-from rewriter.cli import OK
+from rewriter.console import OK, complain
 from rewriter.importer.hook import RewriteError, Rewriting, rewriting
 from rewriter.settings import Settings, SettingsError
 
 
 def run(arguments: argparse.Namespace, of_program: list[str]) -> int:
-    from rewriter.commands import chosen_settings, complain
+    from rewriter.commands import chosen_settings
 
     target: str = arguments.target
     try:

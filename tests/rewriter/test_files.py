@@ -47,6 +47,20 @@ def test_named_files_are_taken_whatever_they_are_called(tmp_path: Path) -> None:
         find([tmp_path / "gone.py"], Settings())
 
 
+def test_named_files_that_are_excluded(tmp_path: Path) -> None:
+    tree(tmp_path, "build/a.py", "third_party/deep/b.py", "c.py")
+    settings = Settings(extend_exclude=("third_party",), root=tmp_path / "build" / "..")
+    named = [tmp_path / "build" / "a.py", tmp_path / "third_party" / "deep", tmp_path / "c.py"]
+    assert len(find(named, settings)) == 3
+    assert find(named, settings, force_exclude=True) == [tmp_path / "c.py"]
+    assert find(named, Settings(root=tmp_path / "build"), force_exclude=True)[0] == named[0]
+
+
+def test_a_path_that_cannot_be_looked_at(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="cannot be found: File name too long"):
+        find([tmp_path / ("a" * 5000)], Settings())
+
+
 def test_each_file_once_and_links_to_folders_not_followed(tmp_path: Path) -> None:
     tree(tmp_path, "a.py", "pkg/b.py")
     (tmp_path / "same.py").symlink_to("a.py")

@@ -8,6 +8,7 @@ import inspect
 import linecache
 import pickle
 import shutil
+import subprocess
 import sys
 import traceback
 import warnings
@@ -21,7 +22,7 @@ import torch
 
 from rewriter import engine
 from rewriter.cli import main
-from rewriter.importer import RewriteError, RewriteWarning, Rewriting, rewriting, snapshot
+from rewriter.importer import RewriteError, RewriteWarning, Rewriting, hook, rewriting, snapshot
 from rewriter.settings import Settings
 
 BLOCKS = """\
@@ -370,11 +371,25 @@ def test_a_name_that_nobody_imports_is_said(site: Path) -> None:
         (("lib/blocks",), "dotted name of a package or module, not 'lib/blocks'"),
         (("torch.nn",), r"torch\.nn cannot be rewritten: torch is what"),
         (("runtime",), "runtime cannot be rewritten"),
+        (("json.decoder",), r"json\.decoder cannot be rewritten"),
     ],
 )
 def test_names_that_cannot_be_meant(packages: tuple[str, ...], message: str) -> None:
     with pytest.raises(RewriteError, match=message):
         rewriting(*packages)
+
+
+def test_what_the_rewriter_needs_for_its_work_cannot_be_rewritten() -> None:
+    """It would have to rewrite a module in order to be able to rewrite it."""
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom rewriter.engine import rewrite\n"
+        "from rewriter.settings import Settings\n"
+        f"assert rewrite({BLOCKS.encode()!r}, Path('m.py'), Settings()).changed\n"
+        "print(*{name.split('.')[0] for name in sys.modules} - sys.stdlib_module_names - set(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}\n{code}", *hook.FOUNDATIONS]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.stdout.split(), done.stderr) == (["__main__"], "")
 
 
 def test_a_foreign_runtime(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:

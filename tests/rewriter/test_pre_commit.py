@@ -29,6 +29,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (folder / "model.py").write_text(MODEL)
     (folder / "notes.txt").write_text("x + 1\n")
+    (folder / "third_party").mkdir()
+    (folder / "third_party" / "model.py").write_text(MODEL)
+    (folder / "pyproject.toml").write_text("[tool.rewriter]\nextend-exclude = ['third_party']\n")
     git("init", "-q", cwd=folder)
     git("add", ".", cwd=folder)
     return folder
@@ -50,6 +53,7 @@ def test_check_then_fix_then_nothing_to_do(project: Path) -> None:
     fixed = pre_commit(project, "rewriter-fix")
     assert fixed.returncode == 1 and "files were modified by this hook" in fixed.stdout
     assert "self.add(x, 1)" in (project / "model.py").read_text()
+    assert (project / "third_party" / "model.py").read_text() == MODEL
 
     git("add", ".", cwd=project)
     assert pre_commit(project, "rewriter-check").returncode == 0

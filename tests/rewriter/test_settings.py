@@ -67,6 +67,7 @@ def test_every_key(tmp_path: Path) -> None:
         ("per-file-ignores = { a = 'RW1' }", "per-file-ignores should be a table of pattern = [codes]"),
         ("max-file-bytes = '1'", "max-file-bytes should be a whole number, not '1'"),
         ("max-file-bytes = true", "max-file-bytes should be a whole number, not True"),
+        ("max-file-bytes = 0", "max-file-bytes should be at least 1, not 0"),
         ("unsafe-fixes = 1", "unsafe-fixes should be true or false, not 1"),
         ("runtime-import = 'a-b'", "runtime-import should be the dotted name of a package, not 'a-b'"),
         ("[", "Invalid"),

@@ -1,0 +1,37 @@
+"""What goes to the terminal, or to whatever stands in its place; and the exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+OK, FOUND, ERROR, INTERRUPTED = 0, 1, 2, 130
+
+
+class OutputError(Exception):
+    """The report cannot be put where it was wanted; the message says where and why."""
+
+
+def complain(message: str) -> int:
+    print(f"rewriter: error: {message}", file=sys.stderr)
+    return ERROR
+
+
+def warn(message: str) -> None:
+    print(f"rewriter: warning: {message}", file=sys.stderr)
+
+
+def put_on_stdout(content: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        close_stdout()
+        raise OutputError(f"stdout: cannot be written: {error.strerror}") from error
+
+
+def close_stdout() -> None:
+    """So that what is left in its buffer does not fail once more when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
