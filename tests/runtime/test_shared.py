@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import io
+import multiprocessing.reduction
 import pickle
 
+import pytest
 import torch
 from torch import nn
 
 from runtime.inspect import repeated_calls
-from runtime.modules.shared import Tied, again
+from runtime.modules.tied import Tied, again
 
 
 class Plain(nn.Module):
@@ -141,3 +144,49 @@ def test_taken_apart() -> None:
 def test_compiles() -> None:
     model = Handled().eval()
     assert torch.equal(torch.compile(model, backend="eager", fullgraph=True)(X), model(X))
+
+
+def replicated(model: nn.Module, count: int, monkeypatch: pytest.MonkeyPatch) -> list[nn.Module]:
+    """What DataParallel makes of a model, by its own code: only the copying to GPUs is done on the CPU instead."""
+
+    def broadcast(tensors: list[torch.Tensor], devices: list[int], detach: bool = False) -> list[list[torch.Tensor]]:
+        return [[t.detach().clone() if detach else t.clone() for t in tensors] for _ in devices]
+
+    module = importlib.import_module("torch.nn.parallel.replicate")
+    monkeypatch.setattr(module, "_broadcast_coalesced_reshape", broadcast)
+    monkeypatch.setattr(module, "_get_device_index", lambda device, optional: device)
+    return module.replicate(model, range(count))
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_data_parallel(apart: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every replica has its own handles, on its own parameters, and the gradients meet in the model's."""
+    plain, handled = Twice(False), Twice(True)
+    if not apart:
+        handled.encode2 = again(handled.encode)
+    handled.load_state_dict(plain.state_dict())
+    results = []
+    for model in (plain, handled):
+        torch.manual_seed(0)
+        outputs = [replica(x) for replica, x in zip(replicated(model, 2, monkeypatch), X.chunk(2), strict=True)]
+        torch.cat(outputs).square().sum().backward()
+        results.append([*outputs, *(p.grad for p in model.parameters())])
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+    replica, other = replicated(handled, 2, monkeypatch)
+    first, second = replica.encode, replica.encode2.module
+    assert second.scale is first.scale
+    assert first.scale is not handled.encode.scale and first.scale is not other.encode.scale
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_shared_memory(apart: bool) -> None:
+    """Handles are tied in another process as well."""
+    model = Twice(apart)
+    model.encode2 = model.encode2 or again(model.encode)
+    model.share_memory()
+    assert all(t.is_shared() for t in (*model.parameters(), *model.buffers()))
+    there = pickle.loads(multiprocessing.reduction.ForkingPickler.dumps(model))
+    with torch.no_grad():
+        there.encode.scale.fill_(3)
+    assert there.encode2.module.scale is there.encode.scale
+    assert torch.equal(model.encode2.module.scale, torch.full((4,), 3.0))
