@@ -7,6 +7,7 @@ import enum
 from torch import nn
 
 import runtime.modules as wrappers
+from runtime.quantization.placement import MOVING, RECTIFIERS
 from runtime.quantization.quantized.averages import AVERAGES
 from runtime.quantization.quantized.sums import is_sum
 
@@ -62,42 +63,7 @@ _TABLES = (
     wrappers.Square,
 )
 _WITHIN = (nn.Softmax, nn.LayerNorm, wrappers.FunctionalSoftmax, wrappers.FunctionalLayerNorm)
-_CARRIERS = (
-    nn.ReLU,
-    nn.ReLU6,
-    wrappers.FunctionalReLU,
-    wrappers.FunctionalReLU6,
-    nn.Identity,
-    nn.Flatten,
-    nn.Unflatten,
-    nn.Dropout,
-    nn.Dropout1d,
-    nn.Dropout2d,
-    nn.Dropout3d,
-    wrappers.FunctionalDropout,
-    nn.MaxPool1d,
-    nn.MaxPool2d,
-    nn.MaxPool3d,
-    nn.AdaptiveMaxPool1d,
-    nn.AdaptiveMaxPool2d,
-    nn.AdaptiveMaxPool3d,
-    wrappers.FunctionalMaxPool1d,
-    wrappers.FunctionalMaxPool2d,
-    wrappers.FunctionalMaxPool3d,
-    wrappers.FunctionalAdaptiveMaxPool2d,
-    wrappers.Chunk,
-    wrappers.Split,
-    nn.PixelShuffle,
-    nn.PixelUnshuffle,
-    nn.ChannelShuffle,
-    wrappers.FunctionalPixelShuffle,
-    wrappers.FunctionalPixelUnshuffle,
-    wrappers.FunctionalChannelShuffle,
-    nn.ZeroPad1d,
-    nn.ZeroPad2d,
-    nn.ZeroPad3d,
-    nn.UpsamplingNearest2d,
-)
+_CARRIERS = (*MOVING, *RECTIFIERS, nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d)
 _NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 
 

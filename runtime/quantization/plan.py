@@ -6,7 +6,7 @@ Everything is looked up in what one run has shown of the model (`Adjacency`) and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -47,18 +47,23 @@ class Place:
 
 
 class Planner:
-    """Goes over the modules in the order in which they ran."""
+    """Goes over the modules in the order in which they ran.
+
+    `known` are the results and inputs that a range can be given to, `unbounded` those whose values reach infinity.
+    """
 
     def __init__(
         self,
         modules: Mapping[str, nn.Module],
         adjacency: Adjacency,
         absorbed: Mapping[str, str],
+        carriers: Collection[str],
         bits: Mapping[str, int | None],
-        unusable: Mapping[str, str],
+        known: Collection[str],
+        unbounded: Collection[str],
     ) -> None:
-        self.modules, self.adjacency, self.absorbed = modules, adjacency, absorbed
-        self.bits, self.unusable = bits, unusable
+        self.modules, self.adjacency, self.absorbed, self.carriers = modules, adjacency, absorbed, carriers
+        self.bits, self.known, self.unbounded = bits, known, unbounded
         self.places: dict[str, Place] = {}
         self._wanted: dict[str, bool] = {}
         for name in adjacency.places:
@@ -73,13 +78,21 @@ class Planner:
         module = self.modules[name]
         sources = self.adjacency.places[name].sources
         kind = kind_of(module.module if isinstance(module, Tied) else module, min(map(len, sources), default=0))
+        if kind is Kind.FLOAT and name in self.carriers:
+            kind = Kind.CARRY
         if kind is Kind.FLOAT:
             return Place(name, kind, "no integer form")
         if self.bits[name] is None:
             return Place(name, Kind.FLOAT, "no bits for activations")
-        if name in self.unusable:
-            return Place(name, Kind.FLOAT, self.unusable[name])
-        return Place(name, kind)
+        if kind in (Kind.CARRY, Kind.EMBEDDING) or self._may_be_real(name) or self.result_key(name) in self.known:
+            return Place(name, kind)
+        unbounded = self.result_key(name) in self.unbounded
+        return Place(name, Kind.FLOAT, "its values reach infinity" if unbounded else "calibration has not seen it")
+
+    def _may_be_real(self, name: str) -> bool:
+        """Linear layers may as well give floating point, if that is what is wanted of them."""
+        module = self.modules[name]
+        return isinstance(module.module if isinstance(module, Tied) else module, nn.Linear)
 
     def _settle(self, place: Place) -> None:
         place.slots = list(self._slots(place.name))
@@ -90,7 +103,7 @@ class Planner:
             place.kind, place.reason = Kind.FLOAT, "nobody takes its result as integers"
         elif not given:
             place.kind, place.reason = Kind.FLOAT, "nothing gives it integers"
-        elif place.kind is Kind.OPERANDS and any(s.own in self.unusable for s in place.slots):
+        elif place.kind is Kind.OPERANDS and any(s.own is not None and s.own not in self.known for s in place.slots):
             place.kind, place.reason = Kind.FLOAT, "an operand has no range"
 
     def _slots(self, name: str) -> Iterator[Slot]:
@@ -103,6 +116,8 @@ class Planner:
                 points += [point for point in found if point not in points]
                 if not found:
                     own = f"{name}:input{position}" if source is None else self.result_key(source)
+            if own is None and f"{name}:input{position}" in self.known:
+                own = f"{name}:input{position}"  # in other runs it may have come from somewhere else
             yield Slot(points, own)
 
     def points_behind(self, source: str | None) -> list[str]:
@@ -115,13 +130,10 @@ class Planner:
             return []
         if place.kind is not Kind.CARRY:
             return [source] if self.gives_integers(source) else []
-        return place.slots[0].points if place.slots and place.slots[0].own is None else []
+        return place.slots[0].points if place.slots else []
 
     def gives_integers(self, name: str) -> bool:
-        """Linear layers may as well give floating point, if that is what is wanted of them."""
-        module = self.modules[name]
-        module = module.module if isinstance(module, Tied) else module
-        return not isinstance(module, nn.Linear) or self.wanted(name)
+        return not self._may_be_real(name) or (self.result_key(name) in self.known and self.wanted(name))
 
     def host(self, name: str) -> str:
         while name in self.absorbed:

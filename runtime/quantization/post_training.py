@@ -14,6 +14,7 @@ import runtime.modules as wrappers
 from runtime.modules.tied import Tied
 from runtime.quantization.adjacency import find_adjacency
 from runtime.quantization.arithmetic import Grid
+from runtime.quantization.carriers import find_carriers
 from runtime.quantization.fusion import (
     Absorbed,
     find_fused_activations,
@@ -90,7 +91,10 @@ class PostTrainLinearQuantizer(Quantizer):
         activations = find_fused_activations(self.model, adjacency, hosts.__contains__, folded)
         self.absorbed = {**folded, **activations}
         bits = {name: self._activation_bits(name) for name in self._modules}
-        planner = Planner(self._modules, adjacency, self.absorbed, bits, self._unusable())
+        unbounded = {key for key, seen in self.statistics.items() if seen.infinite}
+        known = {key for key, seen in self.statistics.items() if seen.count and not seen.infinite} | set(self.ranges)
+        carriers = find_carriers(self.model, dummy_input)
+        planner = Planner(self._modules, adjacency, self.absorbed, carriers, bits, known, unbounded)
         self._choose_ranges(planner, bits)
         self.plan = give_grids(planner, self.ranges, bits)
 
@@ -106,24 +110,13 @@ class PostTrainLinearQuantizer(Quantizer):
             return None
         return override.qbits.acts
 
-    def _unusable(self) -> dict[str, str]:
-        """What no range can be given to, and why."""
-        unusable = {}
-        for name in self._modules:
-            if name not in self.statistics and name not in self.ranges:
-                unusable[name] = "calibration has not seen it"
-        for key, statistics in self.statistics.items():
-            if statistics.infinite or not statistics.count:
-                unusable[key] = "its values reach infinity" if statistics.infinite else "its values were always empty"
-        return unusable
-
     def _choose_ranges(self, planner: Planner, bits: Mapping[str, int | None]) -> None:
         """For each result and each tensor from outside that will be on integers, and no more: searching takes time."""
         for place in planner.places.values():
             if place.kind is Kind.FLOAT:
                 continue
             for slot in place.slots:
-                if slot.own is not None and slot.own not in planner.unusable:
+                if slot.own is not None and slot.own in planner.known:
                     self._choose_range(slot.own, place.name, bits)
             if place.kind is Kind.EMBEDDING:
                 weight = self._modules[place.name].weight
@@ -155,7 +148,7 @@ class PostTrainLinearQuantizer(Quantizer):
         if any(module.children()) or isinstance(module, Absorbed):
             return module
         if fp16:
-            return Half(module) if any(module.parameters()) else module
+            return Half(module) if any(True for _ in module.parameters()) else module
         qbits = qbits_map[name]
         if qbits.bias not in (None, 32):
             raise ValueError(
@@ -185,14 +178,22 @@ class PostTrainLinearQuantizer(Quantizer):
         quantized.configure(place.inputs, place.output, place.float_output)
         return quantized
 
+    def _whole_handle(self, handle: Tied, name: str) -> nn.Module:
+        """The same weights, and scales of its own."""
+        _, replacement = self._visited.get(handle.module, (name, handle.module))
+        if not isinstance(replacement, QuantizedModule):
+            return super()._whole_handle(handle, name)
+        again, place = replacement.again(), self.plan.get(name)
+        if place is not None and place.kind is not Kind.FLOAT:
+            again.configure(place.inputs, place.output, place.float_output)
+        return again
+
     def _post_prepare_model(self) -> None:
-        """Handles got their modules' weights, and get scales of their own; hosts learn what they absorbed."""
+        """Modules learn which activations they have absorbed."""
         for name, module in self.model.named_modules(remove_duplicate=False):
             place = self.plan.get(name)
             if not isinstance(module, QuantizedModule) or place is None or place.kind is Kind.FLOAT:
                 continue
-            if not module.configured:
-                module.configure(place.inputs, place.output, place.float_output)
             for activation, host in self.absorbed.items():
                 if host == name and (bound := upper_clamp(self._modules[activation])) is not None:
                     module.fused = bound
