@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -185,6 +186,18 @@ def put(path: Path, content: bytes, mode_of: Path | None = None) -> None:
             Path(name).replace(path)
     except OSError as error:
         raise FileError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def temporary_folder(owner: object) -> Path:
+    """A new folder that goes with its owner, or when this process ends; not when one that was forked from it does."""
+    folder = Path(tempfile.mkdtemp(prefix="rewriter-")).resolve()
+    weakref.finalize(owner, _remove_tree, folder, os.getpid())
+    return folder
+
+
+def _remove_tree(folder: Path, process: int) -> None:
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -88,7 +88,10 @@ class Rewriting(MetaPathFinder):
         if self._active:
             return any(_is_below(name, package) for package in self.packages)
         loader = _loader(target)  # a module is given when it is reloaded
-        return isinstance(loader, RewritingLoader) and loader.library is self._library
+        if not isinstance(loader, RewritingLoader) or loader.library is not self._library:
+            return False
+        self._library.forget_files()
+        return True
 
     def _as_it_is(self, name: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
         """What Python would have found; the finders before this one have been asked already."""

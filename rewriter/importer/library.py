@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Lock
 
-from rewriter.files import FileError
+from rewriter.files import FileError, temporary_folder
 from rewriter.importer.snapshot import Snapshot, top_of
 from rewriter.importer.store import Store, cache_folder
 from rewriter.results import FileResult
 from rewriter.settings import Settings
-
-# From the call of warnings.warn up to the import statement; Python leaves out the frames of its own import system.
-_TO_THE_IMPORT = 6
 
 
 class RewriteWarning(UserWarning):
@@ -31,23 +28,22 @@ class Library:
     """By module name, for every file that was asked for."""
     _snapshots: dict[Path, Snapshot] = field(default_factory=dict)
     _cache: Path = field(default_factory=cache_folder)
-    _fallback: TemporaryDirectory[str] | None = None
     _lock: Lock = field(default_factory=Lock)
 
     def rewritten(self, module: str, path: Path) -> Path | None:
         """The file that holds the rewritten source of a module; None where the module's own is to be run."""
+        problems: list[str] = []
         with self._lock:
             try:
-                return self._rewritten(module, path)
-            except (
-                OSError,
-                FileError,
-                RuntimeError,
-            ) as error:  # no place for a copy, no thread at the interpreter's end
-                _warn(f"{path} is imported as it is: {error}")
-                return None
+                source = self._rewritten(module, path, problems)
+            except (OSError, FileError, RuntimeError) as error:  # no room for a copy; no thread when Python is ending
+                source = None
+                problems.append(f"{path} is imported as it is: {error}")
+        for problem in problems:
+            warnings.warn(problem, RewriteWarning, stacklevel=3)  # at the import statement, behind the loader
+        return source
 
-    def _rewritten(self, module: str, path: Path) -> Path | None:
+    def _rewritten(self, module: str, path: Path, problems: list[str]) -> Path | None:
         snapshot = self._snapshot(top_of(module, path), path)
         place = snapshot.place(path)
         if not snapshot.wants(place):
@@ -57,9 +53,9 @@ class Library:
         if result is None:
             result = snapshot.rewrite(place, path)
             if result.failure is None:  # a failure may lie in the circumstances
-                store = self._save(store, place, result)
+                store = self._save(store, place, result, problems)
         self.results[module] = result
-        _warn_of_what_is_left(result)
+        problems.extend(_left(result))
         return store.source(place) if result.changed else None
 
     def _snapshot(self, top: Path, path: Path) -> Snapshot:
@@ -68,13 +64,12 @@ class Library:
             self._snapshots[top] = known = Snapshot.take(top, self.settings)
         return known
 
-    def _save(self, store: Store, place: str, result: FileResult) -> Store:
+    def _save(self, store: Store, place: str, result: FileResult, problems: list[str]) -> Store:
         try:
             store.save(place, result)
         except FileError as error:
-            self._fallback = TemporaryDirectory(prefix="rewriter-")
-            _warn(f"nothing can be kept in the cache, so that every run rewrites again: {error}")
-            self._cache = Path(self._fallback.name)
+            problems.append(f"nothing can be kept in the cache, so that every run rewrites again: {error}")
+            self._cache = temporary_folder(self)
             store = Store(self._cache / store.folder.name)
             store.save(place, result)
         return store
@@ -84,14 +79,10 @@ class Library:
         self._snapshots.clear()
 
 
-def _warn_of_what_is_left(result: FileResult) -> None:
+def _left(result: FileResult) -> Iterator[str]:
     if result.failure is not None:
-        _warn(f"{result.path} is imported as it is: {result.failure.kind}: {result.failure.message}")
+        yield f"{result.path} is imported as it is: {result.failure.kind}: {result.failure.message}"
     elif result.refusals and not result.changed:
         codes = ", ".join(sorted({refusal.code for refusal in result.refusals}))
         where = f"`rewriter check {result.path}` says where"
-        _warn(f"{result.path} is imported as it is: what it holds cannot be rewritten safely ({codes}; {where})")
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, RewriteWarning, stacklevel=_TO_THE_IMPORT)
+        yield f"{result.path} is imported as it is: what it holds cannot be rewritten safely ({codes}; {where})"

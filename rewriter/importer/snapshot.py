@@ -17,9 +17,9 @@ from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from rewriter.facts.project import Project, import_root
+from rewriter.files import temporary_folder
 from rewriter.results import FileResult
 from rewriter.settings import Settings
 
@@ -71,7 +71,7 @@ class Snapshot:
 
     @cached_property
     def _copy(self) -> _Copy:
-        return _Copy.of(self)
+        return _Copy(self)
 
     def rewrite(self, place: str, path: Path) -> FileResult:
         """What the file at `path` becomes, as a run over a copy of the package would write it."""
@@ -91,28 +91,17 @@ def _parts(files: Mapping[str, bytes]) -> Iterator[bytes]:
         yield files[place]
 
 
-@dataclass(frozen=True)
 class _Copy:
     """The package's files in a folder where nothing else is."""
 
-    holder: TemporaryDirectory[str]
-    project: Project
-    settings: Settings
-
-    @property
-    def folder(self) -> Path:
-        return Path(self.holder.name).resolve()
-
-    @classmethod
-    def of(cls, snapshot: Snapshot) -> _Copy:
-        holder = TemporaryDirectory(prefix="rewriter-")
-        folder = Path(holder.name).resolve()
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.folder = temporary_folder(self)
         for place, content in snapshot.files.items():
-            path = folder / place
+            path = self.folder / place
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        settings = replace(snapshot.settings, root=folder)
-        return cls(holder, Project.for_paths([folder / snapshot.top.name], settings), settings)
+        self.settings = replace(snapshot.settings, root=self.folder)
+        self.project = Project.for_paths([self.folder / snapshot.top.name], self.settings)
 
 
 def _python_files(top: Path) -> Iterator[Path]:

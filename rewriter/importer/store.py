@@ -8,14 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from rewriter.files import put
 from rewriter.results import FileResult, Finding, Refusal, Safety, Span
 
-_LISTS = ("findings", "refusals", "suppressed")
+_LISTS = tuple(field.name for field in fields(FileResult) if field.default == ())
 
 
 def cache_folder() -> Path:
@@ -83,12 +83,5 @@ def _read(item: dict[str, Any]) -> Finding | Refusal:
 
 
 def _result(path: Path, before: bytes, after: bytes, known: dict[str, Any]) -> FileResult:
-    items = {name: [_read(item) for item in known[name]] for name in _LISTS}
-    return FileResult(
-        path,
-        before,
-        after,
-        findings=tuple(item for item in items["findings"] if isinstance(item, Finding)),
-        refusals=tuple(item for item in items["refusals"] if isinstance(item, Refusal)),
-        suppressed=tuple(items["suppressed"]),
-    )
+    lists: dict[str, Any] = {name: tuple(_read(item) for item in known[name]) for name in _LISTS}
+    return FileResult(path, before, after, **lists)

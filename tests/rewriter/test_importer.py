@@ -6,6 +6,7 @@ import copy
 import importlib
 import inspect
 import linecache
+import os
 import pickle
 import shutil
 import subprocess
@@ -15,7 +16,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
@@ -141,7 +141,7 @@ def test_a_second_import_asks_the_cache_alone(site: Path, monkeypatch: pytest.Mo
 
 def change_a_subclass(site: Path) -> None:
     head = site / "lib/sub/head.py"
-    head.write_text(head.read_text() + "\n    def add(self):\n        pass\n")
+    head.write_text(head.read_text() + "\n    def add(self):\n        pass\n\n    mul = add\n")
 
 
 def add_a_subclass(site: Path) -> None:
@@ -253,7 +253,9 @@ def test_a_module_is_reloaded_rewritten_after_the_block(site: Path) -> None:
     (site / "lib/blocks.py").write_text(BLOCKS.replace("+ x", "* x"))
     importlib.reload(blocks)
     assert "self.mul(self.linear(x), x)" in inspect.getsource(blocks.Block)
-    assert isinstance(importlib.reload(sys.modules["lib.sub.head"]), ModuleType)
+    change_a_subclass(site)
+    importlib.reload(blocks)
+    assert inspect.getsource(blocks).encode() == fixed(site)["lib/blocks.py"]
 
 
 def test_what_is_imported_after_the_block_stays_as_it_is(site: Path) -> None:
@@ -302,11 +304,25 @@ def test_a_file_of_which_nothing_can_be_rewritten_is_named(site: Path) -> None:
         assert Path(caught[0].filename).name != "library.py"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_forked_process_that_ends_takes_nothing_away(site: Path) -> None:
+    program = (
+        "import os, sys\nfrom rewriter.importer import rewriting\nwith rewriting('lib') as library:\n"
+        "    import lib.plain\n    if os.fork() == 0:\n        sys.exit()\n    os.wait()\n    import lib.late\n"
+        "print(library.results['lib.late'].after.decode(), end='')\n"
+    )
+    subclass = "from .late import Block\n\n\nclass Later(Block):\n    add = None\n"
+    write(site, {"lib/__init__.py": "", "lib/late.py": BLOCKS, "lib/later.py": subclass})
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(Path(__file__).parents[2])])}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environment)
+    assert done.stdout == fixed(site)["lib/late.py"], done.stderr
+
+
 def test_a_fault_in_the_way_of_rewriting_never_breaks_an_import(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(snapshot._Copy, "of", full)
+    monkeypatch.setattr(snapshot, "temporary_folder", full)
     with pytest.warns(RewriteWarning, match="No space left on device"):
         imported("lib.blocks")
     assert not hasattr(sys.modules["lib.blocks"].Block(2), "add")
