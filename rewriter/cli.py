@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_fix(command("fix", "rewrite the files", epilog=_EXIT_CODES))
     usage = "rewriter run [options] --rewrite PACKAGE (SCRIPT | -m MODULE) [arguments of the program]"
     _add_run(command("run", "run a program with libraries rewritten as it imports them", usage=usage))
-    _add_rule(command("rule", "explain a rule or a reason, or list them all"))
+    _add_rule(command("rule", "explain a rule or a reason, or list all of a family, or all"))
     return parser
 
 
@@ -120,7 +120,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_rule(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("code", nargs="?", metavar="CODE")
+    parser.add_argument("code", nargs="?", metavar="CODE", help="such as RW101, or a prefix such as RW9")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
 
 

@@ -11,12 +11,12 @@ from rewriter.rules.rule import Rule
 
 
 def explain(code: str | None, form: str) -> int:
-    chosen = [rule for rule in ALL if code is None or rule.code == code.upper()]
+    chosen = [rule for rule in ALL if code is None or rule.code.startswith(code.upper())]
     if not chosen:
         return complain(f"there is no rule {code!r}; near it: {near(code or '')}. `rewriter rule` lists all")
     if form == "json":
         text = json.dumps([{"code": r.code, "name": r.name, "explanation": r.explanation} for r in chosen], indent=2)
-    elif code is None:
+    elif len(chosen) > 1:
         text = "\n".join(map(_line, chosen))
     else:
         text = f"# {chosen[0].code}: {chosen[0].name}\n\n{chosen[0].explanation}"

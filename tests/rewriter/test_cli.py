@@ -138,12 +138,29 @@ def test_statistics_and_color(project: Path) -> None:
     assert "\033[" not in run("check", NO_COLOR="1").stdout.decode()
 
 
-def test_rule() -> None:
-    listed = run("rule").stdout.decode()
-    assert "RW101  arithmetic-to-module" in listed and "RW902  runs-again" in listed
-    assert "runtime.modules.EltWiseAdd(inplace=True)" in run("rule", "rw101").stdout.decode()
-    unknown = run("rule", "RW199")
-    assert unknown.returncode == 2 and b"RW101" in unknown.stderr
+def test_rule(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    def rule(*arguments: str) -> str:
+        assert main(["rule", *arguments]) == 0
+        return capsysbinary.readouterr().out.decode()
+
+    assert "RW101  arithmetic-to-module" in rule() and "RW902  runs-again" in rule()
+    assert {line[:3] for line in rule("rw9").splitlines()} == {"RW9"}
+    assert "runtime.modules.EltWiseAdd(inplace=True)" in rule("rw101")
+    assert [r["code"] for r in json.loads(rule("RW101", "--format", "json"))] == ["RW101"]
+    assert main(["rule", "RW199"]) == 2
+    assert b"there is no rule 'RW199'; near it: RW101, " in capsysbinary.readouterr().err
+
+
+def test_a_fault_of_ours_is_no_finding(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fault(*_: object) -> None:
+        raise AttributeError("nothing there")
+
+    monkeypatch.setattr("rewriter.commands.render", fault)
+    assert main(["check"]) == 2
+    err = capsys.readouterr().err
+    assert "AttributeError: nothing there" in err and err.endswith("please report it with the lines above\n")
 
 
 @pytest.mark.parametrize(
@@ -208,10 +225,13 @@ def test_a_runtime_module_matters_only_where_something_is_rewritten(project: Pat
         ("fix --out-dir .", "--out-dir . would write"),
     ],
 )
-def test_wrong_usage(project: Path, arguments: str, message: str) -> None:
-    done = run(*arguments.split())
-    assert done.returncode == 2
-    assert message in done.stderr.decode().splitlines()[-1]
+def test_wrong_usage(project: Path, capsys: pytest.CaptureFixture[str], arguments: str, message: str) -> None:
+    try:
+        code: object = main(arguments.split())
+    except SystemExit as wrong:
+        code = wrong.code
+    captured = capsys.readouterr()
+    assert (code, captured.out) == (2, "") and message in captured.err.splitlines()[-1]
     assert (project / "model.py").read_text() == MODEL
 
 
