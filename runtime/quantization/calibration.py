@@ -28,16 +28,19 @@ Forward = Callable[[nn.Module, Any], Any]
 """Runs a model on one batch, whatever that is."""
 
 
-def calibrate(model: nn.Module, data: Iterable[Any], forward: Forward | None = None) -> dict[str, Statistics]:
+def calibrate(
+    model: nn.Module, data: Iterable[Any], forward: Forward | None = None, batches: int | None = None
+) -> dict[str, Statistics]:
     """The statistics of every leaf module of `model` over `data`, in eval mode and without gradients.
 
     A batch is a tensor, a dict of keyword arguments, or a tuple or list of arguments; what `model.forward` does not
-    take at the end of a tuple (labels, say) is left out. For anything else pass `forward(model, batch)`.
+    take at the end of a tuple (labels, say) is left out. For anything else pass `forward(model, batch)`. Of the data no
+    more than the first `batches` are looked at.
     """
     forward = forward or run_batch
     collector = _Collector()
     with evaluating(model), collector.attached(model), torch.no_grad():
-        for number, batch in _own_batches(data):
+        for number, batch in _own_batches(data, batches):
             collector.batch = number
             forward(model, batch)
     statistics = _merged_over_ranks(collector.statistics)
@@ -133,14 +136,15 @@ class _Collector:
             raise ValueError(f"calibration of {key!r} in batch {self.batch}: {error}") from error
 
 
-def _own_batches(data: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+def _own_batches(data: Iterable[Any], limit: int | None) -> Iterator[tuple[int, Any]]:
     """This rank's batches with their numbers in the whole; a DistributedSampler has chosen them already."""
     rank, ranks = _rank()
     chosen = isinstance(getattr(data, "sampler", None), DistributedSampler)
-    for number, batch in enumerate(data):
-        if chosen:
-            yield number * ranks + rank, batch
-        elif number % ranks == rank:
+    for place, batch in enumerate(data):
+        number = place * ranks + rank if chosen else place
+        if limit is not None and number >= limit:
+            return
+        if number % ranks == rank:
             yield number, batch
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from runtime.modules.convert import TWINS
 from runtime.modules.tied import Tied
 from runtime.quantization.adjacency import Adjacency
 from runtime.quantization.aligned import Alignment, Range
@@ -81,7 +82,8 @@ class Planner:
         if kind is Kind.FLOAT and name in self.carriers:
             kind = Kind.CARRY
         if kind is Kind.FLOAT:
-            return Place(name, kind, "no integer form")
+            compound = isinstance(module, tuple(TWINS))
+            return Place(name, kind, "runtime.modules.convert makes it of modules" if compound else "no integer form")
         if self.bits[name] is None:
             return Place(name, Kind.FLOAT, "no bits for activations")
         if kind in (Kind.CARRY, Kind.EMBEDDING) or self._may_be_real(name) or self.result_key(name) in self.known:

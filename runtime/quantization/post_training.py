@@ -78,6 +78,11 @@ class PostTrainLinearQuantizer(Quantizer):
         self.replacement_factory[nn.Module] = self._replace_any
         self._modules: dict[str, nn.Module] = {}
 
+    @property
+    def reasons(self) -> dict[str, str]:
+        """The modules that ran and stay in floating point, and why."""
+        return {place.name: place.reason for place in self.plan.values() if place.kind is Kind.FLOAT}
+
     def _pre_prepare_model(self, dummy_input: Any) -> None:
         self.model.eval()
         if self.dynamic:

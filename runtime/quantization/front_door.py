@@ -1,0 +1,165 @@
+"""One call that quantizes a model, with defaults that are right for most."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from torch import nn
+
+from runtime.inspect import Preparation, check_prepared
+from runtime.quantization.aware import QuantAwareTrainRangeLinearQuantizer
+from runtime.quantization.calibration import Forward, calibrate, evaluating, run_batch
+from runtime.quantization.post_training import PostTrainLinearQuantizer
+from runtime.quantization.quantizer import Quantizer
+from runtime.quantization.summary import state_bytes, summarize
+
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
+
+METHODS = ("ptq", "dynamic", "qat")
+_SITES = 20
+
+
+class NotPreparedError(ValueError):
+    """Operations that no module stands for, or modules that are called again: a quantizer would miss them."""
+
+
+def quantize(
+    model: AnyModule,
+    data: Iterable[Any] | None = None,
+    method: str = "ptq",
+    *,
+    forward: Forward | None = None,
+    batches: int | None = 32,
+    allow_unprepared: bool = False,
+    inplace: bool = False,
+    verbose: bool = True,
+    **settings: Any,
+) -> AnyModule:
+    """A quantized copy of `model`, or `model` itself with `inplace`.
+
+    Methods: "ptq" puts weights and activations on 8-bit integers, with scales from what the first `batches` of `data`
+    show; "dynamic" only what is multiplied with weights, with scales from each tensor as it comes, and needs no data;
+    "qat" gives a model to be trained, which learns to live with rounding.
+
+    `data` gives batches: tensors, dicts of keyword arguments, or tuples of arguments (labels at the end are left out);
+    for anything else pass `forward(model, batch)`. `settings` go to the method's quantizer: `bits_weights=4`,
+    `overrides=...`, `activation_range="percentile"`, `optimizer=...` and so on.
+    """
+    if method not in METHODS:
+        raise ValueError(f"no method is called {method!r}; there are {', '.join(METHODS)}")
+    if data is None and method != "dynamic":
+        raise ValueError(f"method {method!r} needs data, some batches of what the model is used on")
+    if settings.get("optimizer") is not None and not inplace:
+        raise ValueError("the optimizer holds the parameters of this model, not of a copy: pass inplace=True")
+    example = None if data is None else _example(model, data, forward or run_batch)
+    if example is not None:
+        _check_prepared(model, example, allow_unprepared)
+    model = model if inplace else copy.deepcopy(model)
+    before = state_bytes(model)
+    if method == "ptq":
+        assert data is not None
+        with _progress("calibrating", forward or run_batch, batches, verbose) as shown:
+            settings = {"statistics": calibrate(model, data, shown, batches), **settings}
+    quantizer = _quantizer(model, method, settings)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "nothing was quantized")  # an error here
+        quantizer.prepare_model(example)
+    summary = summarize(quantizer, before)
+    if not summary.quantized:
+        raise ValueError(f"nothing was quantized:\n{summary}")
+    if verbose:
+        print(summary)
+    return model
+
+
+def _quantizer(model: nn.Module, method: str, settings: dict[str, Any]) -> Quantizer:
+    if method == "qat":
+        return QuantAwareTrainRangeLinearQuantizer(model, **{"bits_activations": 8, "bits_weights": 8, **settings})
+    return PostTrainLinearQuantizer(model, dynamic=method == "dynamic", **settings)
+
+
+def _check_prepared(model: nn.Module, example: dict[str, Any] | tuple[Any, ...], allowed: bool) -> None:
+    with evaluating(model):
+        found = check_prepared(model, **example) if isinstance(example, dict) else check_prepared(model, *example)
+    if found.prepared:
+        return
+    message = _what_is_missing(found)
+    if not allowed:
+        raise NotPreparedError(f"{message}\nor go on without them: allow_unprepared=True")
+    print(message, file=sys.stderr)
+
+
+def _what_is_missing(found: Preparation) -> str:
+    """The sites, and the command that mends them."""
+    lines = [str(raw) for raw in found.raw] + [f"{name} is called {n} times" for name, n in found.repeated.items()]
+    more = [f"  and {len(lines) - _SITES} more"] if len(lines) > _SITES else []
+    files = sorted({raw.file for raw in found.raw if Path(raw.file).exists()})
+    paths = " ".join(files[:3]) if files else "PATH"
+    return "\n".join(
+        [
+            "the model is not prepared, so these would not be quantized as they should:",
+            *(f"  {line}" for line in lines[:_SITES]),
+            *more,
+            f"mend them with: rewriter fix {paths}",
+        ]
+    )
+
+
+class _CaughtError(Exception):
+    """Stops a forward whose arguments are all that is wanted."""
+
+
+def _example(model: nn.Module, data: Iterable[Any], forward: Forward) -> dict[str, Any] | tuple[Any, ...]:
+    """The arguments of the model's first call, by name if some are."""
+    if iter(data) is data:
+        raise ValueError("data can be gone through only once, but has to be seen twice: pass a list or a DataLoader")
+    caught: list[tuple[Any, Any]] = []
+
+    def catch(module: nn.Module, args: Any, kwargs: Any) -> None:
+        caught.append((args, kwargs))
+        raise _CaughtError
+
+    hook = model.register_forward_pre_hook(catch, with_kwargs=True)
+    try:
+        for batch in data:
+            forward(model, batch)
+            raise ValueError("forward(model, batch) did not call the model")
+        raise ValueError("data has no batch")
+    except _CaughtError:
+        args, kwargs = caught[0]
+    finally:
+        hook.remove()
+    return dict(inspect.signature(model.forward).bind(*args, **kwargs).arguments) if kwargs else args
+
+
+@contextmanager
+def _progress(title: str, forward: Forward, total: int | None, verbose: bool) -> Iterator[Forward]:
+    """`forward` with a bar that moves at each batch; where tqdm is not installed, with a line at the end."""
+    update, close = _bar(title, total) if verbose else (lambda: None, lambda: None)
+
+    def shown(model: nn.Module, batch: Any) -> Any:
+        result = forward(model, batch)
+        update()
+        return result
+
+    try:
+        yield shown
+    finally:
+        close()
+
+
+def _bar(title: str, total: int | None) -> tuple[Callable[[], object], Callable[[], object]]:
+    try:
+        from tqdm.auto import tqdm  # type: ignore[import-untyped]
+    except ImportError:
+        done: list[None] = []
+        return lambda: done.append(None), lambda: print(f"{title}: {len(done)} batches", file=sys.stderr)
+    bar = tqdm(desc=title, total=total, unit="batch")
+    return bar.update, bar.close

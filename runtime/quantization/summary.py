@@ -1,0 +1,160 @@
+"""What a quantizer made of a model, as a table: modules of which kind, what stays in floating point, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from runtime.quantization.calibration import evaluating, float_tensors
+from runtime.quantization.fusion import Absorbed
+from runtime.quantization.quantized.base import QuantizedModule
+from runtime.quantization.quantized.others import Carried
+from runtime.quantization.quantized.sums import QuantizedSum
+from runtime.quantization.quantizer import Quantizer
+
+_LISTED = 12
+
+
+@dataclass(frozen=True)
+class Row:
+    """Modules that became, or stayed, the same."""
+
+    was: str
+    now: str
+    number: int
+    first: str
+    """The name of one of them."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Of one quantizer's work."""
+
+    rows: tuple[Row, ...]
+    """What was replaced."""
+    left: tuple[Row, ...]
+    """What stays in floating point; `now` says why."""
+    bytes_before: int
+    bytes_after: int
+
+    @property
+    def quantized(self) -> int:
+        return sum(row.number for row in self.rows if row.now != "part of the module before")
+
+    def __str__(self) -> str:
+        lines = [f"{self.quantized} modules quantized, {sum(row.number for row in self.left)} in floating point"]
+        lines += _table(self.rows, "becomes")
+        if self.left:
+            lines += ["", *_table(self.left, "stays in floating point because")]
+        if self.bytes_after != self.bytes_before:
+            ratio = self.bytes_after / max(self.bytes_before, 1)
+            before, after = self.bytes_before / 1e6, self.bytes_after / 1e6
+            lines += ["", f"size of the state: {before:.2f} MB -> {after:.2f} MB ({ratio:.2f} of it)"]
+        return "\n".join(lines)
+
+
+def summarize(quantizer: Quantizer, bytes_before: int) -> Summary:
+    """`bytes_before` is what `state_bytes` said of the model before it was prepared."""
+    replaced = [(name, type(was).__name__, _became(now)) for name, was, now in quantizer.replaced_modules()]
+    reasons: Mapping[str, str] = getattr(quantizer, "reasons", {})
+    modules = dict(quantizer.model.named_modules())
+    left = [(name, type(modules[name]).__name__, why) for name, why in reasons.items() if name in modules]
+    return Summary(_rows(replaced), _rows(left), bytes_before, state_bytes(quantizer.model))
+
+
+def state_bytes(model: nn.Module) -> int:
+    """The size of all parameters and buffers, weights of fewer than 8 bits packed."""
+    bits = {
+        id(module.weight): module.weight_grid.bits for module in model.modules() if isinstance(module, QuantizedSum)
+    }
+    state: dict[str, Any] = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    whole: int = sum(tensor.numel() * bits.get(id(tensor), 8 * tensor.element_size()) for tensor in state.values())
+    return whole // 8
+
+
+def noise_by_layer(exact: nn.Module, quantized: nn.Module, *args: Any, **kwargs: Any) -> dict[str, float]:
+    """Of every module that gives integers: signal to quantization noise of its result, in decibels.
+
+    `exact` is the floating-point model that `quantized` was made of; both are run once. The noise is all that came
+    together up to that module.
+    """
+    last = {}
+    for name, module in quantized.named_modules():
+        if isinstance(module, Absorbed) and (module.into not in last or "BatchNorm" not in module.kind):
+            last[module.into] = name  # an activation comes behind the normalization
+    wanted = {
+        name: last.get(name, name)
+        for name, module in quantized.named_modules()
+        if isinstance(module, QuantizedModule) and not isinstance(module, Carried)
+    }
+    exact_results = _results(exact, set(wanted.values()), args, kwargs)
+    results = _results(quantized, set(wanted), args, kwargs)
+    return {
+        name: noise(exact_results[key], results[name])
+        for name, key in wanted.items()
+        if name in results and key in exact_results
+    }
+
+
+def noise(exact: Tensor, quantized: Tensor) -> float:
+    """Signal to quantization noise, in decibels; infinite where there is no noise, or no signal."""
+    signal = exact.detach().double().square().sum()
+    error = (exact.detach().double() - quantized.detach().double()).square().sum()
+    if error == 0 or signal == 0:
+        return float("inf")
+    return float(10 * torch.log10(signal / error))
+
+
+def _results(model: nn.Module, names: set[str], args: Any, kwargs: Any) -> dict[str, Tensor]:
+    """The first tensor that each of these modules gave, in its first call."""
+    found: dict[str, Tensor] = {}
+    hooks = []
+    for name, module in model.named_modules():
+        if name in names:
+
+            def keep(module: nn.Module, given: Any, result: Any, name: str = name) -> None:
+                for tensor in float_tensors(result)[:1]:
+                    found.setdefault(name, tensor.detach().clone())
+
+            hooks.append(module.register_forward_hook(keep))
+    try:
+        with evaluating(model), torch.no_grad():
+            model(*args, **kwargs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found
+
+
+def _became(module: nn.Module) -> str:
+    if isinstance(module, Absorbed):
+        return "part of the module before"
+    if not isinstance(module, QuantizedModule):
+        return type(module).__name__
+    params = module.output_params
+    given = "float" if params is None else f"{params.grid.bits} bits"
+    weights = f", weights of {module.weight_grid.bits} bits" if isinstance(module, QuantizedSum) else ""
+    return f"{type(module).__name__} giving {given}{weights}"
+
+
+def _rows(entries: list[tuple[str, str, str]]) -> tuple[Row, ...]:
+    numbers = Counter((was, now) for _, was, now in entries)
+    first = {(was, now): name for name, was, now in reversed(entries)}
+    return tuple(Row(was, now, number, first[was, now]) for (was, now), number in numbers.most_common())
+
+
+def _table(rows: tuple[Row, ...], title: str) -> list[str]:
+    shown = rows[:_LISTED]
+    width = max([len("module"), *(len(row.was) for row in shown)], default=0)
+    middle = max([len(title), *(len(row.now) for row in shown)], default=0)
+    lines = [f"{'number':>6}  {'module':<{width}}  {title:<{middle}}  for example"]
+    lines += [f"{row.number:>6}  {row.was:<{width}}  {row.now:<{middle}}  {row.first}" for row in shown]
+    if len(rows) > len(shown):
+        rest = sum(row.number for row in rows[_LISTED:])
+        lines.append(f"{rest:>6}  of {len(rows) - len(shown)} more kinds")
+    return lines

@@ -1,0 +1,163 @@
+"""`runtime.quantize`: what it does by default, what it prints, and what it refuses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import runtime
+import runtime.modules
+from runtime.quantization.front_door import NotPreparedError
+from runtime.quantization.quantized.base import QuantizedModule
+from runtime.quantization.quantized.sums import DynamicSum, QuantizedSum
+from runtime.quantization.summary import noise, noise_by_layer, state_bytes
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3)
+        self.norm = nn.BatchNorm2d(8)
+        self.relu = nn.ReLU()
+        self.residual = nn.Conv2d(8, 8, 1)
+        self.add = runtime.modules.EltWiseAdd()
+        self.head = nn.Linear(8 * 36, 10)
+        self.exp: nn.Module = runtime.modules.Exp()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.relu(self.norm(self.conv(x)))
+        out: Tensor = self.exp(self.head(self.add(y, self.residual(y)).flatten(1)))
+        return out
+
+
+def images(number: int, seed: int = 0) -> Tensor:
+    return torch.randn(number, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
+
+
+def net() -> Net:
+    torch.manual_seed(0)
+    return Net().eval()
+
+
+def test_post_training_by_default(capsys: pytest.CaptureFixture[str]) -> None:
+    model, x = net(), images(8)
+    loader = DataLoader(TensorDataset(x, torch.zeros(8)), batch_size=4)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    q = runtime.quantize(model, loader)
+    assert noise(model(x), q(x)) > 25
+    assert {name: type(m) for name, m in model.named_modules()} == {name: type(m) for name, m in net().named_modules()}
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    printed = capsys.readouterr()
+    assert "2 batch" in printed.err
+    assert "4 modules quantized, 1 in floating point" in printed.out
+    assert "QuantizedSum giving 8 bits, weights of 8 bits" in printed.out
+    assert "no integer form" in printed.out and "exp" in printed.out
+    assert "MB" in printed.out
+    runtime.quantize(model, loader, verbose=False)
+    printed = capsys.readouterr()
+    assert not printed.out and not printed.err
+
+
+def test_dynamic_without_data() -> None:
+    model = net()
+    q = runtime.quantize(model, method="dynamic", verbose=False)
+    assert isinstance(q.conv, DynamicSum)
+    assert noise(model(images(4)), q(images(4))) > 25
+
+
+def test_training_keeps_the_optimizer() -> None:
+    model, x = net().train(), images(8)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    q = runtime.quantize(model, [x], method="qat", optimizer=optimizer, inplace=True, verbose=False)
+    assert q is model
+    before = q(x).detach()
+    q(x).square().mean().backward()
+    optimizer.step()
+    assert not torch.equal(q(x), before)
+    with pytest.raises(ValueError, match="pass inplace=True"):
+        runtime.quantize(net(), [x], method="qat", optimizer=optimizer)
+
+
+def test_settings_reach_the_quantizer() -> None:
+    q = runtime.quantize(net(), [images(4)], verbose=False, bits_weights=4, activation_range="minmax")
+    assert isinstance(q.conv, QuantizedSum) and int(q.conv.weight.abs().max()) == 7
+
+
+def test_batches_are_counted_and_may_be_anything() -> None:
+    seen = []
+
+    def forward(model: nn.Module, batch: int) -> None:
+        seen.append(batch)
+        model(images(2, batch))
+
+    runtime.quantize(net(), range(100), forward=forward, batches=3, verbose=False)
+    assert seen == [0, 0, 1, 2]  # one to see what the model is called with
+
+
+class Raw(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.relu(self.conv(x)) + x
+        out: Tensor = self.relu(y)
+        return out
+
+
+def test_what_is_not_prepared_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(NotPreparedError) as caught:
+        runtime.quantize(Raw(), [images(2)], verbose=False)
+    message = str(caught.value)
+    assert f"{__file__}:" in message and "add" in message
+    assert "relu is called 2 times" in message
+    assert f"rewriter fix {__file__}" in message
+    q = runtime.quantize(Raw(), [images(2)], verbose=False, allow_unprepared=True)
+    assert isinstance(q.conv, QuantizedSum)
+    assert "rewriter fix" in capsys.readouterr().err
+
+
+def test_what_is_refused() -> None:
+    with pytest.raises(ValueError, match="called 'int8'; there are ptq, dynamic, qat"):
+        runtime.quantize(net(), method="int8")
+    with pytest.raises(ValueError, match="'ptq' needs data"):
+        runtime.quantize(net())
+    with pytest.raises(ValueError, match="pass a list or a DataLoader"):
+        runtime.quantize(net(), iter([images(2)]))
+    with pytest.raises(ValueError, match="data has no batch"):
+        runtime.quantize(net(), [])
+    with pytest.raises(ValueError, match="nothing was quantized"):
+        runtime.quantize(nn.Sequential(runtime.modules.Exp()), [images(2)], verbose=False)
+
+
+def test_noise_of_each_layer() -> None:
+    model, x = net(), images(8)
+    q = runtime.quantize(model, [x], verbose=False)
+    found = noise_by_layer(model, q, x)
+    assert list(found) == ["conv", "residual", "add", "head"]
+    assert all(25 < decibels < 60 for decibels in found.values())
+    model.exp, q.exp = nn.Identity(), nn.Identity()
+    assert found["head"] == pytest.approx(noise(model(x), q(x)))
+
+
+def test_the_size_counts_packed_bits() -> None:
+    model = nn.Sequential(nn.Linear(64, 64, bias=False), nn.ReLU(), nn.Linear(64, 64, bias=False))
+    assert state_bytes(model) == 2 * 64 * 64 * 4
+    q = runtime.quantize(model, [torch.randn(4, 64)], verbose=False, bits_weights=4)
+    assert 2 * 64 * 64 // 2 < state_bytes(q) < 2 * 64 * 64 // 2 + 700
+    assert all(isinstance(m, QuantizedModule) for m in (q[0], q[2]))
+
+
+def test_importing_the_package_imports_no_quantizer() -> None:
+    script = "import sys, runtime; sys.exit(any(name.startswith('runtime.') for name in sys.modules))"
+    root = Path(__file__).parents[3]
+    assert subprocess.run([sys.executable, "-c", script], cwd=root, timeout=60, check=False).returncode == 0
+    with pytest.raises(AttributeError, match="has no attribute 'quantise'"):
+        _ = runtime.quantise
