@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import Class, File, Project
+from rewriter.facts.project import File, Project
 from rewriter.facts.source import Source, SourceError
 from rewriter.results import Failure, FileResult, Finding, Refusal, Safety
-from rewriter.rules.change import Change, Make
+from rewriter.rules.change import Change, Make, Wrap
 from rewriter.rules.compound import Substitution
 from rewriter.rules.listing import ALL, UNUSED
-from rewriter.rules.operations import describe
-from rewriter.rules.plan import ClassPlan, Planner
+from rewriter.rules.plan import Owner, Plan, Planner
 from rewriter.rules.refusals import refuse
 from rewriter.settings import Settings
 from rewriter.suppress import Suppressions
@@ -44,9 +43,8 @@ class _Rewrite:
     file: File
     path: Path
     settings: Settings
-    suppressions: Suppressions
-    planner: Planner = field(init=False)
-    plans: list[tuple[Class, ClassPlan]] = field(default_factory=list)
+    planner: Planner
+    plans: list[tuple[Owner, Plan]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     suppressed: list[Finding | Refusal] = field(default_factory=list)
@@ -58,23 +56,15 @@ class _Rewrite:
         )
         file = own.file(path.absolute())
         assert file is not None
-        suppressions = Suppressions.parse(parsed.text)
-        made = cls(file, path, settings, suppressions)
-        made.planner = Planner(Knowledge.of(own), made._wanted)
-        return made
+        return cls(file, path, settings, _planner(own, settings))
 
-    def _wanted(self, cls: Class, change: Change | Substitution) -> bool:
-        if not self.settings.selects(change.code, cls.file.path):
-            return False
-        if change.safety is Safety.UNSAFE and not self.settings.unsafe_fixes:
-            return False
-        span = _finding(change, "").span
-        return cls.file is not self.file or not self.suppressions.covers(change.code, span)
+    @property
+    def suppressions(self) -> Suppressions:
+        return _suppressions(self.file)
 
     def result(self, source: bytes, project: Project | None) -> FileResult:
-        if not any(word in self.file.source.text for word in ("forward", "Module", "nn.")):
+        if next(self.planner.knowledge.project.files_mentioning("torch"), None) is None:
             return self._report(source, source)
-        self.plans = [(cls, self.planner.plan(cls)) for cls in self.file.classes]
         text = self._write()
         self._collect()
         if text == self.file.source.text:
@@ -86,6 +76,8 @@ class _Rewrite:
 
     def _write(self) -> str:
         """The new text; what cannot be written becomes a refusal and the rest is written without it."""
+        owners: list[Owner] = [*self.file.classes, *self.file.functions.values()]
+        self.plans = [(owner, self.planner.plan(owner)) for owner in owners]
         self.imports: list[str] = []
         if not any(plan.changes or plan.substitutions for _, plan in self.plans):
             return self.file.source.text
@@ -102,33 +94,25 @@ class _Rewrite:
         return written.text
 
     def _collect(self) -> None:
-        seen: set[ast.AST] = set()
-        for cls, plan in self.plans:
+        for owner, plan in self.plans:
             self.findings += [_finding(named.change, named.name) for named in plan.changes]
             self.findings += [_finding(found, "") for found in plan.substitutions]
             for change in plan.unwanted:
-                self._put_aside(cls, change)
+                self._put_aside(owner, change)
             for refusal in plan.refusals:
-                self._refuse(cls, refusal)
-            for site in plan.outside:
-                if site.function.file is self.file and site.node not in seen:
-                    seen.add(site.node)
-                    message = (
-                        f"{describe(site)} stands in the function {site.function.node.name}, which a forward calls"
-                    )
-                    self._refuse(cls, refuse("RW903", site, message))
+                self._refuse(owner, refusal)
 
-    def _put_aside(self, cls: Class, change: Change | Substitution) -> None:
+    def _put_aside(self, owner: Owner, change: Change | Substitution) -> None:
         finding = _finding(change, change.attribute if isinstance(change, Change) else "")
-        if not self.settings.selects(change.code, cls.file.path):
+        if not self.settings.selects(change.code, owner.file.path):
             return
         if self.suppressions.covers(finding.code, finding.span):
             self.suppressed.append(finding)
         else:
             self.findings.append(finding)
 
-    def _refuse(self, cls: Class, refusal: Refusal) -> None:
-        if not self.settings.selects(refusal.code, cls.file.path):
+    def _refuse(self, owner: Owner, refusal: Refusal) -> None:
+        if not self.settings.selects(refusal.code, owner.file.path):
             return
         if self.suppressions.covers(refusal.code, refusal.span):
             self.suppressed.append(refusal)
@@ -156,7 +140,7 @@ class _Rewrite:
 
     def _proof(self, text: str, new: bytes, project: Project | None) -> str | None:
         """None where the new text holds all promises that can be checked without running it."""
-        from rewriter.emit.undo import undoes
+        from rewriter.emit.proof.undo import undoes
 
         try:
             parsed = Source.parse(new)
@@ -166,10 +150,38 @@ class _Rewrite:
         if problem:
             return problem
         again = _Rewrite.of(parsed, self.path, self.settings, project)
-        again.plans = [(cls, again.planner.plan(cls)) for cls in again.file.classes]
         if again._write() != text:
             return "a second run would change the result again"
         return None
+
+
+def _planner(project: Project, settings: Settings) -> Planner:
+    """The project's plans by these settings. What was planned for files that have not been replaced stays."""
+
+    def wanted(owner: Owner, change: Change | Substitution) -> bool:
+        if not settings.selects(change.code, owner.file.path):
+            return False
+        if change.safety is Safety.UNSAFE and not settings.unsafe_fixes:
+            return False
+        return not _suppressions(owner.file).covers(change.code, _finding(change, "").span)
+
+    key = repr(settings)  # settings hold a mapping, and so have no hash
+    if key not in project.learnt:
+        replaced = project.replaced
+        earlier: Planner | None = replaced.project.learnt.get(key) if replaced else None
+        known = earlier.plans.items() if earlier else ()
+        plans = {owner: plan for owner, plan in known if replaced and owner.file is not replaced.file}
+        project.learnt[key] = Planner(Knowledge.of(project), wanted, plans)
+    found: Planner = project.learnt[key]
+    return found
+
+
+def _suppressions(file: File) -> Suppressions:
+    """The file's suppression comments, which remember for the whole run which of them were of use."""
+    if file.comments is None:
+        file.comments = Suppressions.parse(file.source.text)
+    assert isinstance(file.comments, Suppressions)
+    return file.comments
 
 
 def _finding(change: Change | Substitution, name: str) -> Finding:
@@ -182,9 +194,12 @@ def _finding(change: Change | Substitution, name: str) -> Finding:
 
 
 def _message(change: Change, name: str) -> str:
+    where = f"{change.receiver}.{name}" + "".join(f"[{turn.index}]" for turn in change.turns)
     if isinstance(change.make, Make):
-        return f"{change.what} becomes self.{name}, {_short(change.make.target)}"
-    return f"{change.what} becomes self.{name}, an instance of its own"
+        return f"{change.what} becomes {where}, {_short(change.make.target)}"
+    if isinstance(change.make, Wrap):
+        return f"{change.what} becomes {where}, which has modules for its operations"
+    return f"{change.what} becomes {where}, an instance of its own"
 
 
 def _short(target: str) -> str:

@@ -14,7 +14,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from rewriter.emit.units import UnitChanges
 from rewriter.facts.source import Source
-from rewriter.rules.change import Given
+from rewriter.rules.change import Given, Turn
 from rewriter.rules.plan import Named
 from rewriter.torch_api.row import written_order
 
@@ -75,9 +75,19 @@ class _Parsed:
                 if found := wanted.get((_AST_NAMES[type(node)], begin, end)):
                     self.sites[node] = _Placed(found, _glued(source.text, begin))
         assert len(self.sites) == len(wanted), "a site is not where it was"
+        uncounted = {
+            source.start(_first_name(turn.target)): turn for n in unit.changes for turn in n.change.turns if turn.added
+        }
+        self.loops: dict[cst.CSTNode, Turn] = {}
+        for node in spans:
+            if isinstance(node, cst.CompFor):
+                position = spans[_first_name_in(node.target)].start
+                begin = base + starts[position.line - 1] + position.column
+                if turn := uncounted.get(begin - (len(self.opening) if position.line == 1 else 0)):
+                    self.loops[node] = turn
 
     def render(self, collapse: bool) -> str:
-        module = self.wrapper.module.visit(_ToCalls(self.sites, collapse))
+        module = self.wrapper.module.visit(_ToCalls(self.sites, self.loops, collapse))
         if not self.opening:
             return module.code
         line = module.body[0]
@@ -116,12 +126,16 @@ class _Piece:
 
 
 class _ToCalls(cst.CSTTransformer):
-    def __init__(self, sites: dict[cst.CSTNode, _Placed], collapse: bool) -> None:
+    def __init__(self, sites: dict[cst.CSTNode, _Placed], loops: dict[cst.CSTNode, Turn], collapse: bool) -> None:
         super().__init__()
         self.sites = sites
+        self.loops = loops
         self.collapse = collapse
 
     def on_leave(self, original_node: cst.CSTNode, updated_node: cst.CSTNode) -> cst.CSTNode:  # type: ignore[override]
+        if turn := self.loops.get(original_node):
+            assert isinstance(updated_node, cst.CompFor)
+            return _counting(updated_node, turn)
         placed = self.sites.get(original_node)
         if placed is None:
             return updated_node
@@ -144,7 +158,6 @@ class _ToCalls(cst.CSTTransformer):
 
     def _call(self, placed: _Placed, pieces: dict[int, _Piece], old: cst.Call | None) -> cst.Call:
         change = placed.named.change
-        assert change.site.self_name is not None
         arguments = []
         for index, given in enumerate(change.given):
             piece = pieces[id(given.value)]
@@ -153,7 +166,9 @@ class _ToCalls(cst.CSTTransformer):
         before = (
             _opening(change.site.node, change.given, old) if old and not self.collapse else cst.SimpleWhitespace("")
         )
-        func = cst.Attribute(cst.Name(change.site.self_name), cst.Name(placed.named.name))
+        func: cst.BaseExpression = cst.Attribute(cst.Name(change.receiver), cst.Name(placed.named.name))
+        for turn in change.turns:
+            func = cst.Subscript(func, [cst.SubscriptElement(cst.Index(cst.Name(turn.index)))])
         return cst.Call(func=func, args=arguments, whitespace_before_args=before)
 
     def _argument(self, piece: _Piece, keyword: str | None, starred: bool, last: bool, old: cst.Call | None) -> cst.Arg:
@@ -176,6 +191,25 @@ class _ToCalls(cst.CSTTransformer):
         if self.collapse or not isinstance(piece.comma, cst.Comma):
             return _COMMA
         return piece.comma
+
+
+def _counting(loop: cst.CompFor, turn: Turn) -> cst.CompFor:
+    """`for x in xs` -> `for i, x in enumerate(xs)`."""
+    target = loop.target
+    if isinstance(target, cst.Tuple) and not target.lpar:
+        target = target.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+    pair = cst.Tuple([cst.Element(cst.Name(turn.index), _COMMA), cst.Element(target)], lpar=[], rpar=[])
+    return loop.with_changes(target=pair, iter=cst.Call(cst.Name("enumerate"), [cst.Arg(loop.iter)]))
+
+
+def _first_name(target: ast.expr) -> ast.Name:
+    return min((n for n in ast.walk(target) if isinstance(n, ast.Name)), key=lambda n: (n.lineno, n.col_offset))
+
+
+def _first_name_in(target: cst.BaseExpression) -> cst.CSTNode:
+    while isinstance(target, cst.Tuple | cst.List | cst.StarredElement):
+        target = target.elements[0].value if isinstance(target, cst.Tuple | cst.List) else target.value
+    return target
 
 
 def _target(node: ast.AST) -> ast.expr:

@@ -4,47 +4,92 @@ from __future__ import annotations
 
 import ast
 
+from rewriter.emit.holders import holder_splices
 from rewriter.emit.naming import Importer
 from rewriter.emit.splice import Splice
 from rewriter.facts.construction import Construction
+from rewriter.facts.holders import Holder
 from rewriter.facts.project import File
 from rewriter.facts.source import Source
-from rewriter.rules.change import Fixed, Make, MakeAgain, Tie
+from rewriter.rules.change import Change, Fixed, Make, MakeAgain, Tie, Turn, Wrap
 from rewriter.rules.plan import Named
 
 
-def constructor_splices(file: File, place: Construction, changes: list[Named], importer: Importer) -> list[Splice]:
-    """`self.x = ...` for each change of one class, in the order in which the sites run."""
-    source = file.source
+def constructor_splices(file: File, changes: list[Named], importer: Importer) -> list[Splice]:
+    """The lines that make the modules of one class or function, in the order in which the sites run."""
+    source, place = file.source, changes[0].change.place
+    if isinstance(place, Holder):
+        return holder_splices(source, place, _lines(source, "self", changes, importer, {"self"}), importer)
+    return [*_mixed_in(source, place, importer), *_made(source, place, changes, importer)]
+
+
+def _made(source: Source, place: Construction, changes: list[Named], importer: Importer) -> list[Splice]:
     if place.init is None:
         return [_new_init(source, place, changes, importer)]
     assert place.anchor is not None
     locals_ = place.init.locals
     behind: dict[ast.stmt, list[str]] = {}
     for named in changes:
-        behind.setdefault(_anchor(place, named), []).append(_line(source, place, named, importer, locals_))
+        lines = _lines(source, place.self_name, [named], importer, locals_)
+        behind.setdefault(_anchor(place, named), []).extend(lines)
     return [_behind(source, statement, lines) for statement, lines in behind.items()]
+
+
+def _mixed_in(source: Source, place: Construction, importer: Importer) -> list[Splice]:
+    """`runtime.modules.WithOperations` as the last base of a container."""
+    if not place.apart or place.apart_already:
+        return []
+    end = source.end(place.cls.node.bases[-1])
+    return [Splice(end, end, f", {importer.spell('runtime.modules.WithOperations', set())}")]
 
 
 def _anchor(place: Construction, named: Named) -> ast.stmt:
     """New lines stand together; one made again inside a branch stands beside the one it repeats."""
     assert place.init is not None and place.anchor is not None
-    make = named.change.make
-    if isinstance(make, Make) or make.statement is None or make.statement in place.init.node.body:
+    make, turns = named.change.make, named.change.turns
+    if turns:
+        return _filled(place.init.node.body, place.anchor, turns)
+    if not isinstance(make, MakeAgain | Tie) or make.statement is None or make.statement in place.init.node.body:
         return place.anchor
     return make.statement
 
 
-def _line(source: Source, place: Construction, named: Named, importer: Importer, locals_: set[str]) -> str:
-    return f"{place.self_name}.{named.name} = {construction_text(source, named, importer, locals_)}"
+def _filled(body: list[ast.stmt], anchor: ast.stmt, turns: tuple[Turn, ...]) -> ast.stmt:
+    """The last statement that touches what the loops run over: until then it may still be filled."""
+    read = {n.attr for t in turns for n in ast.walk(t.over) if isinstance(n, ast.Attribute)}
+    touching = [s for s in body if any(isinstance(n, ast.Attribute) and n.attr in read for n in ast.walk(s))]
+    return max([anchor, *touching], key=lambda s: s.lineno)
 
 
-def construction_text(source: Source, named: Named, importer: Importer, locals_: set[str]) -> str:
-    make = named.change.make
+def _lines(source: Source, own: str, changes: list[Named], importer: Importer, locals_: set[str]) -> list[str]:
+    return [_line(own, n, _construction(source, own, n.change, importer, locals_)) for n in changes]
+
+
+def _line(own: str, named: Named, made: str) -> str:
+    place = named.change.place
+    if isinstance(place, Construction) and place.apart:
+        return f'{own}.add_operation("{named.name}", {made})'
+    return f"{own}.{named.name} = {made}"
+
+
+def _construction(source: Source, own: str, change: Change, importer: Importer, locals_: set[str]) -> str:
+    text = _one_module(source, own, change.make, importer, locals_)
+    for turn in reversed(change.turns):
+        each = ast.unparse(turn.target) if turn.each is not None else "_"
+        over = ast.unparse(turn.each if turn.each is not None else turn.over)
+        text = f"{importer.spell('torch.nn.ModuleList', locals_)}({text} for {each.strip('()')} in {over})"
+    return text
+
+
+def _one_module(
+    source: Source, own: str, make: Make | MakeAgain | Tie | Wrap, importer: Importer, locals_: set[str]
+) -> str:
+    if isinstance(make, Wrap):
+        return f"{importer.spell('runtime.modules.Function', locals_)}({_one_line(source, make.function)})"
     if isinstance(make, Tie):
         again = importer.spell("runtime.modules.again", locals_)
         parts = ", parts=True" if make.parts else ""
-        return f"{again}({named.change.place.self_name}.{make.attribute}{parts})"
+        return f"{again}({own}.{make.attribute}{parts})"
     if isinstance(make, MakeAgain):
         return _one_line(source, make.expression)
     arguments = ", ".join(_argument(source, fixed) for fixed in make.fixed)
@@ -87,7 +132,7 @@ def _new_init(source: Source, place: Construction, changes: list[Named], importe
     locals_ = {"self", "args", "kwargs"}
     body = [
         f"super().__init__({passed})",
-        *(_line(source, place, named, importer, locals_) for named in changes),
+        *_lines(source, "self", changes, importer, locals_),
     ]
     text = f"{indent}def __init__({signature}):{source.newline}"
     text += "".join(f"{indent}{step}{statement}{source.newline}" for statement in body)

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 from rewriter.emit.calls import rewrite_unit
 from rewriter.emit.constructors import constructor_splices
+from rewriter.emit.headers import header_splices
 from rewriter.emit.naming import Importer
 from rewriter.emit.splice import Splice, apply
 from rewriter.emit.units import by_unit
-from rewriter.facts.project import Class, File
+from rewriter.facts.project import File
 from rewriter.rules.compound import Substitution
-from rewriter.rules.plan import ClassPlan, Named
+from rewriter.rules.plan import Named, Owner, Plan
 
 
 @dataclass
@@ -26,7 +27,7 @@ class Written:
     imports: list[str] = field(default_factory=list)
 
 
-def write(file: File, plans: Iterable[tuple[Class, ClassPlan]], runtime: str) -> Written:
+def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str) -> Written:
     importer = Importer(file, runtime)
     splices: list[Splice] = []
     written = Written(file.source.text)
@@ -44,7 +45,8 @@ def write(file: File, plans: Iterable[tuple[Class, ClassPlan]], runtime: str) ->
         written.dropped += [named for named in plan.changes if id(named) in dropped]
         if kept:
             written.changes += kept
-            splices += constructor_splices(file, kept[0].change.place, kept, importer)
+            splices += constructor_splices(file, kept, importer)
+            splices += header_splices(file, kept)
     written.imports = importer.needed
     written.text = apply(file.source.text, [*importer.splices(), *splices])
     return written

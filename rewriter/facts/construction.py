@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rewriter.facts.hierarchy import CONTAINERS, calls_super_init, is_init_call, own_name
 from rewriter.facts.knowledge import Knowledge
@@ -22,6 +22,10 @@ class Construction:
     self_name: str
     passes_arguments: bool
     """An `__init__` to be added takes whatever the next one up takes."""
+    apart: bool = False
+    """The class is a container: new modules must not become its steps."""
+    apart_already: bool = False
+    """It has `runtime.modules.WithOperations` among its bases."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +38,15 @@ class NoPlace:
 
 
 def find_construction(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
+    found = _find(knowledge, cls)
     lineage = knowledge.hierarchy.lineage(cls)
-    if containers := sorted(lineage.torch & CONTAINERS):
-        return NoPlace(
-            "RW905",
-            f"{cls.node.name} is a {containers[0].removeprefix('torch.')}: a new child would become one of its steps",
-            "move the operation into a module of its own that the container holds",
-        )
+    if isinstance(found, NoPlace) or not lineage.torch & CONTAINERS:
+        return found
+    return replace(found, apart=True, apart_already=lineage.holds_operations)
+
+
+def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
+    lineage = knowledge.hierarchy.lineage(cls)
     if any(name.startswith("torch.jit.") for name in lineage.torch):
         return _cannot(cls, "it is a ScriptModule, whose methods are compiled as they stand")
     for relative in lineage.project:

@@ -24,6 +24,8 @@ class Lineage:
     """Bases that torch defines, by full name."""
     unseen: frozenset[str]
     """Bases whose source is not at hand, as written."""
+    holds_operations: bool = False
+    """A base is `runtime.modules.WithOperations`."""
 
     @property
     def is_module(self) -> bool:
@@ -51,9 +53,13 @@ class Hierarchy:
         order: list[Class] = []
         torch: set[str] = set()
         unseen: set[str] = set()
+        holds_operations = False
         for node, name in zip(cls.node.bases, cls.base_names, strict=True):
             if name and name.startswith("torch."):
                 torch.add(name)
+                continue
+            if name and name.endswith(".modules.WithOperations"):
+                holds_operations = True
                 continue
             base = self.project.find(name) if name else None
             if isinstance(base, Class):
@@ -61,11 +67,12 @@ class Hierarchy:
                 order += above.project
                 torch |= above.torch
                 unseen |= above.unseen
+                holds_operations |= above.holds_operations
             elif (name or ast.unparse(node)) not in _HARMLESS_BASES:
                 unseen.add(name or ast.unparse(node))
         # A base reached twice counts where it comes last, as in Python's own order.
         last = [c for i, c in enumerate(order) if c not in order[i + 1 :]]
-        return Lineage((cls, *last), frozenset(torch), frozenset(unseen))
+        return Lineage((cls, *last), frozenset(torch), frozenset(unseen), holds_operations)
 
     def subclasses(self, cls: Class) -> list[Class]:
         """All classes of the project below `cls`."""
@@ -101,7 +108,7 @@ class Hierarchy:
 
 
 _BY_NAME = frozenset({"setattr", "getattr", "hasattr", "delattr"})
-REGISTERING = frozenset({"add_module", "register_module", "register_buffer", "register_parameter"})
+REGISTERING = frozenset({"add_module", "add_operation", "register_module", "register_buffer", "register_parameter"})
 
 
 def mentioned_attributes(cls: Class) -> set[str]:

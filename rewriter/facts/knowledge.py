@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from rewriter.facts import values as v
 from rewriter.facts.hierarchy import Hierarchy, own_name
 from rewriter.facts.interpreter.state import Frame, State
 from rewriter.facts.interpreter.statements import Interpreter
-from rewriter.facts.project import Class, Function, Project
+from rewriter.facts.project import Class, File, Function, Project
 from rewriter.facts.values import Kind, Value
 
 # An argument found to be no tensor changes what others may be; more rounds have not been seen to add anything.
 MAX_ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class _Fact:
+    value: Any
+    files: frozenset[File]
+    """The files that it was read from."""
 
 
 @dataclass(eq=False)
@@ -22,20 +30,44 @@ class Knowledge:
     """Remembers what runs over the project's classes have found."""
 
     project: Project
+    _facts: dict[tuple[str, Class], _Fact] = field(default_factory=dict)
     hierarchy: Hierarchy = field(init=False)
-    _attributes: dict[Class, dict[str, Value]] = field(default_factory=dict)
-    _results: dict[Class, Value] = field(default_factory=dict)
+    through: dict[Function, list[Run]] = field(default_factory=dict)
+    """The runs that come through a function, for those that were asked about."""
+    _consulted: list[set[File]] = field(default_factory=list)
+    """For each fact that is being found out: the files read so far."""
 
     def __post_init__(self) -> None:
         self.hierarchy = Hierarchy(self.project)
 
     @classmethod
     def of(cls, project: Project) -> Knowledge:
-        """The knowledge of a project, one for all who ask."""
-        if project.knowledge is None:
-            project.knowledge = cls(project)
-        assert isinstance(project.knowledge, cls)
-        return project.knowledge
+        """The knowledge of a project, one for all who ask. Facts that hang on no replaced file stay."""
+        if cls not in project.learnt:
+            known: dict[tuple[str, Class], _Fact] = {}
+            if project.replaced is not None and (earlier := project.replaced.project.learnt.get(cls)):
+                changed = project.replaced.file
+                known = {key: fact for key, fact in earlier._facts.items() if changed not in fact.files}
+            project.learnt[cls] = cls(project, known)
+        found: Knowledge = project.learnt[cls]
+        return found
+
+    def consults(self, file: File) -> None:
+        """Whatever is being found out hangs on that file."""
+        if self._consulted:
+            self._consulted[-1].add(file)
+
+    def _fact(self, kind: str, cls: Class, find: Callable[[Class], Any], meanwhile: Any) -> Any:
+        """What `find` says of the class, found out once; whoever asks on the way there gets `meanwhile`."""
+        key = (kind, cls)
+        if key not in self._facts:
+            self._facts[key] = _Fact(meanwhile, frozenset())
+            self._consulted.append({base.file for base in self.hierarchy.lineage(cls).project})
+            value = find(cls)
+            self._facts[key] = _Fact(value, frozenset(self._consulted.pop()))
+        if self._consulted:
+            self._consulted[-1] |= self._facts[key].files
+        return self._facts[key].value
 
     def attribute(self, cls: Class, name: str) -> Value:
         """The value of `self.<name>` as `__init__` leaves it."""
@@ -44,16 +76,17 @@ class Knowledge:
         return self.attributes(cls).get(name, v.UNKNOWN)
 
     def attributes(self, cls: Class) -> dict[str, Value]:
-        if cls not in self._attributes:
-            self._attributes[cls] = {}  # what a class that makes itself may know of itself
-            found: dict[str, Value] = {}
-            for ancestor in reversed(self.hierarchy.lineage(cls).project):
-                found.update(_class_level(ancestor))
-            init = self.hierarchy.lineage(cls).method("__init__")
-            if init is not None:
-                found.update(self._run_init(cls, init))
-            self._attributes[cls] = found
-        return self._attributes[cls]
+        found: dict[str, Value] = self._fact("attributes", cls, self._find_attributes, {})
+        return found
+
+    def _find_attributes(self, cls: Class) -> dict[str, Value]:
+        found: dict[str, Value] = {}
+        for ancestor in reversed(self.hierarchy.lineage(cls).project):
+            found.update(_class_level(ancestor))
+        init = self.hierarchy.lineage(cls).method("__init__")
+        if init is not None:
+            found.update(self._run_init(cls, init))
+        return found
 
     def _run_init(self, cls: Class, init: Function) -> dict[str, Value]:
         run = Run(self, cls, init, assume=False)
@@ -63,14 +96,26 @@ class Knowledge:
 
     def forward_result(self, cls: Class) -> Value:
         """What calling an object of the class gives."""
-        if cls not in self._results:
-            self._results[cls] = v.ASSUMED  # holds against recursion
-            forward = self.hierarchy.lineage(cls).method("forward")
-            if forward is not None:
-                run = Run(self, cls, forward)
-                run.until_settled()
-                self._results[cls] = run.result if run.result.known else v.ASSUMED
-        return self._results[cls]
+        run = self.run(cls)
+        return run.result if run is not None and run.result.known else v.ASSUMED
+
+    def run(self, cls: Class) -> Run | None:
+        """The run of the class's forward; None where it has none that the project knows."""
+        run: Run | None = self._fact("run", cls, self._find_run, None)
+        return run
+
+    def _find_run(self, cls: Class) -> Run | None:
+        forward = self.hierarchy.lineage(cls).method("forward")
+        if forward is None:
+            return None
+        run = Run(self, cls, forward)
+        run.until_settled()
+        return run
+
+    def may_be_module(self, cls: Class) -> bool:
+        """A class with an unknown base is taken for a module where it makes torch modules in `__init__`."""
+        lineage = self.hierarchy.lineage(cls)
+        return lineage.is_module or bool(lineage.unseen and _makes_modules(cls))
 
 
 @dataclass(eq=False)
@@ -168,6 +213,14 @@ def keeps_nothing(knowledge: Knowledge, cls: Class, seen: frozenset[Class] = fro
         if not held.known and name in called:
             return False
     return True
+
+
+def _makes_modules(cls: Class) -> bool:
+    init = cls.methods.get("__init__")
+    if init is None:
+        return False
+    names = (init.full_name(n.func, init.locals) for n in ast.walk(init.node) if isinstance(n, ast.Call))
+    return any(name and name.startswith("torch.nn.") for name in names)
 
 
 def _stores_later(cls: Class) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rewriter.facts.names import Names, local_names
 from rewriter.facts.source import Source, SourceError
@@ -93,6 +93,8 @@ class File:
     path: Path
     module: str
     source: Source
+    comments: object = None
+    """What the file's comments say to the rewriter, once somebody has read them."""
 
     @cached_property
     def names(self) -> Names:
@@ -108,6 +110,23 @@ class File:
         """Classes (by dotted path) and module-level functions, as other files see them."""
         prefix = len(self.names.own(""))
         return {**self.functions, **{cls.name[prefix:]: cls for cls in self.classes}}
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Every name that the file holds, alone or behind a dot."""
+        found = [n for n in ast.walk(self.source.tree) if isinstance(n, ast.Name | ast.Attribute)]
+        return frozenset(n.id if isinstance(n, ast.Name) else n.attr for n in found)
+
+    @cached_property
+    def users(self) -> dict[str, list[Class | Function]]:
+        """Which classes and functions of the file read a name, alone or behind a dot."""
+        found: dict[str, list[Class | Function]] = {}
+        owners: list[Class | Function] = [*self.functions.values(), *self.classes]
+        for owner in owners:
+            read = [n for n in ast.walk(owner.node) if isinstance(n, ast.Name | ast.Attribute)]
+            for word in {n.id if isinstance(n, ast.Name) else n.attr for n in read}:
+                found.setdefault(word, []).append(owner)
+        return found
 
     @cached_property
     def functions(self) -> dict[str, Function]:
@@ -140,11 +159,14 @@ class Project:
     """Whose files may subclass or call each other: packages as a whole, folders given, single files' neighbours."""
     _files: dict[Path, File | None] = field(default_factory=dict)
     _texts: dict[Path, bytes] = field(default_factory=dict)
+    _mentions: dict[str, list[Path]] = field(default_factory=dict)
     _named: dict[str, File] = field(default_factory=dict)
     _modules: dict[str, File | None] = field(default_factory=dict)
     _found: dict[str, Class | Function | None] = field(default_factory=dict)
-    knowledge: object = None
-    """What has been learnt by running the project's code abstractly; kept here to live as long as the files."""
+    replaced: Replaced | None = None
+    """Which file of which other project this one sees with other content."""
+    learnt: dict[object, Any] = field(default_factory=dict)
+    """What others have learnt of the project; kept here to live as long as the files."""
 
     @classmethod
     def for_paths(cls, paths: Sequence[Path], settings: Settings) -> Project:
@@ -171,7 +193,9 @@ class Project:
             if (found.file is not old if found else not full.startswith(f"{name}."))
         }
         modules = {full: file for full, file in self._modules.items() if full != name and file is not old}
-        other = Project(self.roots, self.scopes, dict(self._files), self._texts, dict(self._named), modules, kept)
+        files, named = dict(self._files), dict(self._named)
+        other = Project(self.roots, self.scopes, files, self._texts, self._mentions, named, modules, kept)
+        other.replaced = None if old is None else Replaced(self, old)
         other.add(path, source)
         return other
 
@@ -234,22 +258,33 @@ class Project:
 
     def files_mentioning(self, word: str) -> Iterator[File]:
         """Every file that has `word` in its text; the others are not even parsed."""
-        needle = word.encode()
-        for path in self._paths:
-            if path not in self._texts:
-                try:
-                    self._texts[path] = path.read_bytes()
-                except OSError:
-                    self._texts[path] = b""
-            if needle in self._texts[path] and (file := self.file(path)):
+        if word not in self._mentions:
+            needle = word.encode()
+            self._mentions[word] = [path for path in self._paths if needle in self._text(path)]
+        for path in self._mentions[word]:
+            if file := self.file(path):
                 yield file
         for path, known in list(self._files.items()):
             if known and path not in self._texts and word in known.source.text:
                 yield known
 
+    def _text(self, path: Path) -> bytes:
+        if path not in self._texts:
+            try:
+                self._texts[path] = path.read_bytes()
+            except OSError:
+                self._texts[path] = b""
+        return self._texts[path]
+
     @cached_property
     def _paths(self) -> list[Path]:
         return sorted({p for scope in self.scopes for p in _python_files(scope)})
+
+
+@dataclass(frozen=True)
+class Replaced:
+    project: Project
+    file: File
 
 
 def _scope(path: Path) -> Path:

@@ -6,8 +6,10 @@ import ast
 from dataclasses import dataclass
 
 from rewriter.facts.construction import Construction
+from rewriter.facts.holders import Holder
 from rewriter.facts.interpreter.state import Site
 from rewriter.results import Safety
+from rewriter.torch_api.row import written_order
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,11 @@ class Given:
 
     value: ast.expr
     keyword: str | None = None
+
+
+def as_given(call: ast.Call) -> tuple[Given, ...]:
+    """The arguments of a call, as they stand."""
+    return tuple(Given(a.value, a.arg or "**") if isinstance(a, ast.keyword) else Given(a) for a in written_order(call))
 
 
 @dataclass(frozen=True)
@@ -58,17 +65,45 @@ class Tie:
 
 
 @dataclass(frozen=True)
+class Wrap:
+    """`runtime.modules.Function(function)`: a module that runs a function whose operations are modules."""
+
+    function: ast.expr
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A loop around a site, each of whose turns has a module of its own."""
+
+    target: ast.expr
+    iter: ast.expr
+    """As the loop is written."""
+    index: str
+    """The variable that counts the turns."""
+    added: bool
+    """The loop does not count them yet."""
+    over: ast.expr
+    """What `__init__` runs over to make as many modules."""
+    each: ast.expr | None = None
+    """The loop's own `iter` as `__init__` can evaluate it, where a loop further in runs over the members."""
+
+
+@dataclass(frozen=True)
 class Change:
     """The site calls a module of its own, which `__init__` makes."""
 
     code: str
     site: Site
-    place: Construction
+    place: Construction | Holder
+    receiver: str
+    """What the code at the site calls the object that has the module."""
     attribute: str
     """The name wanted; numbered where it is taken."""
-    make: Make | MakeAgain | Tie
+    make: Make | MakeAgain | Tie | Wrap
     given: tuple[Given, ...]
     what: str
     """The site in a few words, for the message."""
+    turns: tuple[Turn, ...] = ()
+    """The loops around the site, outermost first, if it has a module for each turn."""
     safety: Safety = Safety.SAFE
     why_unsafe: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rewriter.rules import arithmetic, compound, elementwise, functional, grouping, matrix, reduction, reuse
+from rewriter.rules import arithmetic, compound, elementwise, functional, functions, grouping, matrix, reduction, reuse
 from rewriter.rules.refusals import REASONS
 from rewriter.rules.rule import Rule
 
@@ -14,6 +14,7 @@ RULES: tuple[Rule, ...] = (
     reduction.RULE,
     functional.RULE,
     reuse.RULE,
+    functions.RULE,
     compound.RULE,
 )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rewriter.facts.construction import Construction
+from rewriter.facts.holders import Holder
 from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.values import Kind, Value
@@ -22,10 +23,15 @@ class Context:
     """What the decision about one class's sites may draw on."""
 
     knowledge: Knowledge
-    place: Construction
+    place: Construction | Holder
+    receiver: str
+    """What a function calls the object that holds its modules; empty in a class, whose methods name it themselves."""
     values: dict[ast.expr, Value]
     follows_training: bool
     """`self.training` reaches children by nn.Module's own train() and nothing else."""
+
+    def receiver_at(self, site: Site) -> str:
+        return self.receiver or site.self_name or ""
 
 
 def decide(site: Site, context: Context) -> Change | Refusal:
@@ -42,7 +48,7 @@ def decide(site: Site, context: Context) -> Change | Refusal:
         return refuse("RW901", site, f"{describe(site)} is given a tensor where a sequence of tensors is expected")
     make, left = _split(site, row, spelling, arguments, context)
     given = tuple(_given(row, spelling, make.target == row.flexible_target, left))
-    return Change(row.code, site, context.place, row.attribute, make, given, describe(site))
+    return Change(row.code, site, context.place, context.receiver_at(site), row.attribute, make, given, describe(site))
 
 
 def describe(site: Site) -> str:
@@ -96,6 +102,7 @@ def _verbatim(site: Site, row: Row, context: Context) -> Change | Refusal:
         row.code,
         site,
         context.place,
+        context.receiver_at(site),
         row.attribute,
         Make(row.flexible_target, fixed),
         tuple(given),

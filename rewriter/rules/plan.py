@@ -1,23 +1,32 @@
-"""All decisions about one class, in the order in which its code runs, with names."""
+"""All decisions about one class or function, in the order in which its code runs, with names."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from rewriter.facts import values as v
+from rewriter.facts.callers import runs_through
 from rewriter.facts.construction import NoPlace, find_construction
+from rewriter.facts.holders import find_holder, holder_of
 from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import Knowledge, Run
 from rewriter.facts.project import Class, Function
+from rewriter.facts.values import Value
 from rewriter.results import Refusal, Safety
 from rewriter.rules.change import Change
 from rewriter.rules.compound import Substitution, find_compounds
+from rewriter.rules.doubts import doubt, follows_training
+from rewriter.rules.functions import wrap_call
+from rewriter.rules.loops import Turns
 from rewriter.rules.operations import Context, decide, describe
 from rewriter.rules.refusals import refuse
 from rewriter.rules.reuse import decide_call
+from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
-Wanted = Callable[[Class, Change | Substitution], bool]
+Owner = Class | Function
+Wanted = Callable[[Owner, Change | Substitution], bool]
 """Whether a change is to be applied; others leave their sites as they are."""
 
 
@@ -30,11 +39,9 @@ class Named:
 
 
 @dataclass
-class ClassPlan:
+class Plan:
     changes: list[Named] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
-    outside: list[Site] = field(default_factory=list)
-    """Operations in functions that belong to no class, met on the way."""
     substitutions: list[Substitution] = field(default_factory=list)
     unwanted: list[Change | Substitution] = field(default_factory=list)
     """Possible, but not selected or suppressed."""
@@ -42,44 +49,58 @@ class ClassPlan:
 
 @dataclass(eq=False)
 class Planner:
-    """Plans the classes of a project; a class's plan depends on those of its bases, whose names it must avoid."""
+    """Plans the classes and functions of a project.
+
+    A class's plan depends on those of its bases, whose names it must avoid, and on those of the functions it calls.
+    """
 
     knowledge: Knowledge
     wanted: Wanted
-    _plans: dict[Class, ClassPlan] = field(default_factory=dict)
+    plans: dict[Owner, Plan] = field(default_factory=dict)
 
-    def plan(self, cls: Class) -> ClassPlan:
-        if cls not in self._plans:
-            self._plans[cls] = ClassPlan()
-            self._plans[cls] = self._make(cls)
-        return self._plans[cls]
-
-    def _make(self, cls: Class) -> ClassPlan:
-        plan = ClassPlan()
-        self._substitute(cls, plan)
-        lineage = self.knowledge.hierarchy.lineage(cls)
-        forward = lineage.method("forward")
-        if forward is None or not (lineage.is_module or (lineage.unseen and _makes_modules(cls))):
-            return plan
-        run = Run(self.knowledge, cls, forward)
-        run.until_settled()
-        own = {id(method) for method in cls.methods.values()}
-        sites = [s for s in run.interpreter.sites.values() if id(s.function) in own]
-        plan.outside = [s for s in run.interpreter.sites.values() if _is_plain_function(s.function) and s.tensor]
-        taken: set[str] | None = None
-        for decision in self._decisions(cls, sites, run):
-            if isinstance(decision, Refusal):
-                plan.refusals.append(decision)
-            elif not self.wanted(cls, decision):
-                plan.unwanted.append(decision)
+    def plan(self, owner: Owner) -> Plan:
+        if owner not in self.plans:
+            self.plans[owner] = Plan()
+            if isinstance(owner, Class):
+                self._plan_class(owner, self.plans[owner])
             else:
-                taken = self._taken(cls) if taken is None else taken
-                name = free_name(decision.attribute, taken)
-                taken.add(name)
-                plan.changes.append(Named(decision, name))
-        return plan
+                self._plan_function(owner, self.plans[owner])
+        return self.plans[owner]
 
-    def _substitute(self, cls: Class, plan: ClassPlan) -> None:
+    def _plan_class(self, cls: Class, plan: Plan) -> None:
+        self._substitute(cls, plan)
+        run = self.knowledge.run(cls) if self.knowledge.may_be_module(cls) else None
+        own = {id(method) for method in cls.methods.values()}
+        sites = [s for s in run.interpreter.sites.values() if id(s.function) in own] if run else []
+        if run is None or not sites:
+            return
+        place = find_construction(self.knowledge, cls)
+        if isinstance(place, NoPlace):
+            plan.refusals += _all_refused(place, sites)
+            return
+        values = run.interpreter.values
+        context = Context(self.knowledge, place, "", values, follows_training(self.knowledge, cls))
+        loops = Turns(self.knowledge, place, values)
+        self._decide_all(cls, plan, sorted(sites, key=lambda s: s.order), context, loops)
+
+    def _plan_function(self, function: Function, plan: Plan) -> None:
+        runs = runs_through(self.knowledge, function)
+        sites = sorted(_merged(function, runs), key=lambda s: (s.node.end_lineno or 0, s.node.end_col_offset or 0))
+        sites = [s for s in sites if s.candidates or (s.callee and self._takes_modules(s.callee))]
+        if not sites:
+            return
+        held = find_holder(self.knowledge, function)
+        if isinstance(held, NoPlace):
+            plan.refusals += _all_refused(held, sites)
+            return
+        context = Context(self.knowledge, held.place, held.parameter, _joined_values(runs), follows_training=False)
+        self._decide_all(function, plan, sites, context, loops=None)
+
+    def _takes_modules(self, function: Function) -> bool:
+        is_free = function.file.functions.get(function.node.name) is function
+        return is_free and (bool(self.plan(function).changes) or holder_of(self.knowledge, function) is not None)
+
+    def _substitute(self, cls: Class, plan: Plan) -> None:
         for found in find_compounds(self.knowledge, cls):
             if isinstance(found, Refusal):
                 plan.refusals.append(found)
@@ -88,87 +109,99 @@ class Planner:
             else:
                 plan.unwanted.append(found)
 
-    def _taken(self, cls: Class) -> set[str]:
-        taken = self.knowledge.hierarchy.taken_names(cls)
-        for base in self.knowledge.hierarchy.lineage(cls).project[1:]:
+    def _decide_all(self, owner: Owner, plan: Plan, sites: list[Site], context: Context, loops: Turns | None) -> None:
+        why_unsafe = doubt(self.knowledge, owner) if isinstance(owner, Class) else None
+        taken: set[str] | None = None
+        for site in sites:
+            for decision in self._settle(site, context, loops):
+                if isinstance(decision, Refusal):
+                    plan.refusals.append(decision)
+                    continue
+                change = replace(decision, safety=Safety.UNSAFE, why_unsafe=why_unsafe) if why_unsafe else decision
+                if not self.wanted(owner, change):
+                    plan.unwanted.append(change)
+                    break
+                taken = self._taken(owner, context) if taken is None else taken
+                name = free_name(change.attribute, taken)
+                taken.add(name)
+                plan.changes.append(Named(change, name))
+
+    def _taken(self, owner: Owner, context: Context) -> set[str]:
+        hierarchy = self.knowledge.hierarchy
+        cls = owner if isinstance(owner, Class) else getattr(context.place, "cls", None)
+        if cls is None:
+            return set(MODULE_ATTRIBUTES)
+        taken = hierarchy.taken_names(cls)
+        for base in hierarchy.lineage(cls).project[0 if cls is not owner else 1 :]:
             taken |= {named.name for named in self.plan(base).changes}
         return taken
 
-    def _decisions(self, cls: Class, sites: list[Site], run: Run) -> Iterator[Change | Refusal]:
-        if not sites:
+    def _settle(self, site: Site, context: Context, loops: Turns | None) -> Iterator[Change | Refusal]:
+        """The change at a site, and what has to be said about it; or why there is none."""
+        if site.attribute and loops is not None:
+            decision = decide_call(site, context, loops)
+        elif site.callee is not None:
+            decision = wrap_call(site, context) if self._takes_modules(site.callee) else None
+        else:
+            decision = _operation(site, context)
+        if decision is None:
             return
-        place = find_construction(self.knowledge, cls)
-        if isinstance(place, NoPlace):
-            yield from (refuse(place.code, s, place.reason, place.advice) for s in sites if s.candidates and s.tensor)
+        if isinstance(decision, Refusal) or site.attribute:
+            yield decision
             return
-        doubt = self._doubt(cls)
-        context = Context(self.knowledge, place, run.interpreter.values, self._follows_training(cls))
-        for site in sorted(sites, key=lambda s: s.order):
-            decision = decide_call(site, context) if site.attribute else _settle(site, context)
-            if decision is not None:
-                yield self._judged(decision, doubt)
-
-    def _follows_training(self, cls: Class) -> bool:
-        lineage = self.knowledge.hierarchy.lineage(cls)
-        relatives = [*lineage.project, *self.knowledge.hierarchy.subclasses(cls)]
-        return not any("train" in c.methods or "training" in c.methods or _sets_training(c) for c in relatives)
-
-    def _judged(self, decision: Change | Refusal, doubt: str | None) -> Change | Refusal:
-        if isinstance(decision, Refusal) or doubt is None:
-            return decision
-        return Change(**{**vars(decision), "safety": Safety.UNSAFE, "why_unsafe": doubt})
-
-    def _doubt(self, cls: Class) -> str | None:
-        """What may go wrong with a new attribute of the class, though nothing of it can be seen from here."""
-        if unseen := self.knowledge.hierarchy.lineage(cls).unseen:
-            return f"the base class {sorted(unseen)[0]} is out of sight and may use the attribute's name"
-        for file in self.knowledge.project.files_mentioning(cls.node.name):
-            if "children()" in file.source.text and (line := _picks_children(file.source.tree)):
-                return f"{file.path.name}:{line} picks children by position, and may count the new module"
-        return None
+        turns = loops.around(site) if loops else ()
+        yield replace(decision, turns=turns)
+        if not turns and (why := _shared(site, context)):
+            yield refuse("RW908" if site.deferred else "RW902", site, f"{decision.what} {why}")
 
 
-def _settle(site: Site, context: Context) -> Change | Refusal:
+def _operation(site: Site, context: Context) -> Change | Refusal:
     """The reasons that hold for every operation, then what the operation itself says."""
     if not site.tensor:
         return refuse("RW901", site, f"it is not known whether {describe(site)} works on tensors")
-    if site.self_name is None:
+    if not context.receiver_at(site):
         return refuse("RW903", site, f"{describe(site)} stands in a function that has no object to hold a module")
-    if site.deferred:
-        return refuse("RW908", site, f"{describe(site)} stands in a lambda or nested function")
-    if site.in_loop or site.runs > 1:
-        return refuse("RW902", site, f"{describe(site)} runs more than once in a forward")
     return decide(site, context)
 
 
-def _is_plain_function(function: Function) -> bool:
-    return function.file.functions.get(function.node.name) is function
-
-
-def _makes_modules(cls: Class) -> bool:
-    """A class with an unknown base is taken for a module where it makes torch modules in `__init__`."""
-    init = cls.methods.get("__init__")
-    if init is None:
-        return False
-    names = (init.full_name(n.func, init.locals) for n in ast.walk(init.node) if isinstance(n, ast.Call))
-    return any(name and name.startswith("torch.nn.") for name in names)
-
-
-def _picks_children(tree: ast.Module) -> int | None:
-    """The line of something like `list(model.children())[:-2]`."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Subscript):
-            for inner in ast.walk(node.value):
-                if isinstance(inner, ast.Attribute) and inner.attr in ("children", "named_children"):
-                    return node.lineno
+def _shared(site: Site, context: Context) -> str | None:
+    """Why one module stands for several executions."""
+    if site.deferred:
+        return "stands in a lambda or nested function: one module serves however often that is called"
+    again = site.runs > 1 or site.called_in_loop
+    if site.in_loop or (again and not context.receiver):
+        return "runs more than once in a forward: one module serves all of them"
     return None
 
 
-def _sets_training(cls: Class) -> bool:
-    return any(
-        isinstance(n, ast.Attribute) and n.attr == "training" and isinstance(n.ctx, ast.Store)
-        for n in ast.walk(cls.node)
-    )
+def _all_refused(place: NoPlace, sites: list[Site]) -> Iterator[Refusal]:
+    return (refuse(place.code, s, place.reason, place.advice) for s in sites if s.candidates and s.tensor)
+
+
+def _merged(function: Function, runs: list[Run]) -> Iterator[Site]:
+    """What all the runs together say of the sites in a function."""
+    found: dict[object, Site] = {}
+    for run in runs:
+        for node, site in run.interpreter.sites.items():
+            if site.function is not function or site.attribute:
+                continue
+            known = found.get(node)
+            if known is None:
+                found[node] = replace(site)
+                continue
+            known.tensor |= site.tensor
+            known.deferred |= site.deferred
+            known.in_loop |= site.in_loop
+            known.candidates = tuple(dict.fromkeys([*known.candidates, *site.candidates]))
+    yield from found.values()
+
+
+def _joined_values(runs: list[Run]) -> dict[ast.expr, Value]:
+    joined: dict[ast.expr, Value] = {}
+    for run in runs:
+        for node, value in run.interpreter.values.items():
+            joined[node] = v.join(joined[node], value) if node in joined else value
+    return joined
 
 
 def free_name(wanted: str, taken: set[str]) -> str:

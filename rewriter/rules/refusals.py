@@ -14,28 +14,24 @@ _TEXTS = {
         "def forward(self, x):\n    y = third_party(x)\n    return y + 1  # what third_party gives is not known",
     ),
     ("RW902", "runs-again"): (
-        "The site runs more than once in a forward.",
-        "One module for all turns of a loop, or for all calls of a helper, would mix their statistics.",
-        "unroll the loop, or keep a ModuleList with one module a turn",
-        "for block in self.blocks:\n    x = x + block(x)  # one addition a block",
+        "One module serves several executions.",
+        "How often the site runs in a forward is known only when it runs, or the class has no list of that length. A "
+        "quantizer keeps one set of statistics for all these runs. An operation still becomes a module.",
+        "if each run needs statistics of its own, keep a ModuleList with one module a run",
+        "while x.abs().max() > 1:\n    x = self.div(x, 2)  # one division, as often as it takes",
     ),
     ("RW903", "outside-module"): (
-        "The operation stands in a function that belongs to no module.",
-        "A function has no object that could hold a module.",
+        "The operation stands where no object can be given modules.",
+        "A decorator may change what a function takes; generators, coroutines, recursive functions, static methods and "
+        "functions that torch.jit.script compiles cannot be given modules either.",
         "move the operation into the forward that calls the function",
-        "def gelu_new(x):\n    return 0.5 * x * (1 + torch.tanh(x))",
+        "@cache\ndef gelu_new(x):\n    return 0.5 * x * (1 + torch.tanh(x))",
     ),
     ("RW904", "no-constructor"): (
         "There is no place where the class could make the module.",
         "New modules are made in `__init__`, behind `super().__init__()`; this class has no such place.",
         "make the module by hand where the object is set up, and call it here",
         "class Block(Base):\n    def __init__(self):  # never calls super().__init__()\n        self.depth = 1",
-    ),
-    ("RW905", "container"): (
-        "The class is a container, whose children are its steps.",
-        "A child added to a Sequential, ModuleList or ModuleDict would run, or be iterated over, with the others.",
-        "move the operation into a module of its own that the container holds",
-        "class Residual(nn.Sequential):\n    def forward(self, x):\n        return x + super().forward(x)",
     ),
     ("RW906", "arguments-unknown"): (
         "Which operation it is, or with which arguments, is known only when it runs.",
@@ -50,10 +46,10 @@ _TEXTS = {
         "self.cache[next(self.counter)] += x",
     ),
     ("RW908", "deferred"): (
-        "The operation stands in a lambda or nested function.",
-        "When and how often it runs is decided by whoever is given the function.",
-        "move it into the forward, or into a method that the forward calls once",
-        "def forward(self, x):\n    return checkpoint(lambda y: y + 1, x)",
+        "One module serves a lambda or nested function.",
+        "When and how often it runs is decided by whoever is given the function. An operation still becomes a module.",
+        "if it runs more than once in a forward, move it into a method and keep a ModuleList",
+        "def forward(self, x):\n    return checkpoint(lambda y: self.add(y, 1), x)",
     ),
     ("RW909", "compound-out-of-reach"): (
         "A compound module cannot be replaced by its twin in the source.",

@@ -44,32 +44,37 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 
+from rewriter.facts.construction import Construction
 from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import keeps_nothing
 from rewriter.facts.names import bound_names
 from rewriter.facts.project import Class
 from rewriter.results import Refusal
-from rewriter.rules.change import Change, Given, MakeAgain, Tie
+from rewriter.rules.change import Change, MakeAgain, Tie, as_given
 from rewriter.rules.constants import reads_names
+from rewriter.rules.loops import Turns
 from rewriter.rules.operations import Context
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
 from rewriter.torch_api import modules
-from rewriter.torch_api.row import written_order
 
 RULE = described("RW201", "reused-module", __doc__)
 
 _PURE = frozenset({"int", "float", "bool", "len", "min", "max", "round", "tuple", "list", "str"})
 
 
-def decide_call(site: Site, context: Context) -> Change | Refusal | None:
+def decide_call(site: Site, context: Context, loops: Turns) -> Change | Refusal | None:
     """What to do about a call of a module; nothing where it is the first."""
-    if max(site.instances) == 0 and not site.in_loop:
+    often = site.in_loop or site.called_in_loop or len(site.instances) > 1
+    if max(site.instances) == 0 and not often:
         return None
-    if site.in_loop or len(site.instances) > 1:
+    turns = loops.around(site)
+    if often and not turns:
         return refuse("RW902", site, f"`self.{site.attribute}` is called more than once from this place")
-    return _again(site, context)
+    again = _again(site, context)
+    return again if isinstance(again, Refusal) else replace(again, turns=turns)
 
 
 def _again(site: Site, context: Context) -> Change | Refusal:
@@ -78,14 +83,14 @@ def _again(site: Site, context: Context) -> Change | Refusal:
         return refuse("RW904", site, f"`self.{site.attribute}` is called again, but {make}")
     node = site.node
     assert isinstance(node, ast.Call)
-    given = tuple(
-        Given(a.value, a.arg or "**") if isinstance(a, ast.keyword) else Given(a) for a in written_order(node)
-    )
-    return Change(RULE.code, site, context.place, site.attribute, make, given, f"`self.{site.attribute}()` again")
+    given = as_given(node)
+    what = f"`self.{site.attribute}()` again"
+    return Change(RULE.code, site, context.place, context.receiver_at(site), site.attribute, make, given, what)
 
 
 def _maker(site: Site, context: Context) -> MakeAgain | Tie | str:
     """How the second instance is made, or why it cannot be."""
+    assert isinstance(context.place, Construction)
     cls, hierarchy = context.place.cls, context.knowledge.hierarchy
     ref = site.module.ref if site.module is not None else None
     own = list(_assignments(cls, site.attribute))

@@ -46,6 +46,7 @@ from runtime.modules.arithmetic import (
 from runtime.modules.attention import (
     MultiheadAttention,
 )
+from runtime.modules.container import WithOperations
 from runtime.modules.convert import (
     convert,
     revert,
@@ -101,6 +102,7 @@ from runtime.modules.eltwise import (
     Pow,
     Remainder,
 )
+from runtime.modules.function import Function, shared
 from runtime.modules.grouping import (
     Chunk,
     Concat,
@@ -218,7 +220,7 @@ from runtime.modules.reduction import (
     Var,
     VectorNorm,
 )
-from runtime.modules.shared import Tied, again
+from runtime.modules.tied import Tied, again
 from runtime.modules.transformer import (
     Transformer,
     TransformerDecoder,
@@ -304,6 +306,7 @@ __all__ = [
     "FractionalMaxPool2dWithIndices",
     "FractionalMaxPool3d",
     "FractionalMaxPool3dWithIndices",
+    "Function",
     "FunctionalAdaptiveAvgPool1d",
     "FunctionalAdaptiveAvgPool2d",
     "FunctionalAdaptiveAvgPool3d",
@@ -449,8 +452,10 @@ __all__ = [
     "Var",
     "VectorNorm",
     "Where",
+    "WithOperations",
     "again",
     "convert",
     "convert_model_to_distiller_lstm",
     "revert",
+    "shared",
 ]

@@ -72,16 +72,23 @@ def in_forward(*lines: str, before: str = "") -> str:
     return f"{HEADER}{before}\nclass Net(nn.Module):\n    def forward(self, x):\n{body}"
 
 
+def function(body: str, decorator: str = "") -> str:
+    return f"\n\n{decorator}def double(x):\n    {body}\n\n\n"
+
+
 REFUSED = {
     "RW901 unknown value": ("RW901", in_forward("return third_party(x) + 1", before="from elsewhere import third_party\n")),
-    "RW902 loop": ("RW902", in_forward("for i in range(3):", "    x = x + i", "return x")),
-    "RW902 comprehension": ("RW902", in_forward("return [x + i for i in range(3)]")),
-    "RW902 while": ("RW902", in_forward("while x.sum() > 0:", "    x = x - 1", "return x")),
-    "RW902 helper": (
-        "RW902",
-        in_forward("return self.half(self.half(x))") + "\n    def half(self, x):\n        return x / 2\n",
+    "RW903 decorator": ("RW903", in_forward("return double(x)", before=function("return x * 2", decorator="@cache\n"))),
+    "RW903 generator": ("RW903", in_forward("return list(double(x))", before=function("yield x * 2"))),
+    "RW903 recursion": ("RW903", in_forward("return double(x)", before=function("return x * 2 if x else double(x)"))),
+    "RW903 scripted": (
+        "RW903",
+        in_forward("return double(x)", before=function("return x * 2") + "fast = torch.jit.script(double)\n"),
     ),
-    "RW903 function": ("RW903", in_forward("return double(x)", before="\ndef double(x):\n    return x * 2\n\n")),
+    "RW903 static": (
+        "RW903",
+        in_forward("return self.double(x)") + "\n    @staticmethod\n    def double(x):\n        return x * 2\n",
+    ),
     "RW904 no super": (
         "RW904",
         f"{HEADER}\nclass Net(nn.Module):\n    def __init__(self):\n        nn.Module.setup(self)\n\n"
@@ -92,13 +99,8 @@ REFUSED = {
         in_forward("return x + 1") + "\n\nclass Sub(Net):\n    def __init__(self):\n        self.a = 1\n",
     ),
     "RW904 children": ("RW904", in_forward("for c in self.children():", "    pass", "return x + 1")),
-    "RW905 container": (
-        "RW905",
-        f"{HEADER}\nclass Net(nn.Sequential):\n    def forward(self, x):\n        return super().forward(x) + x\n",
-    ),
     "RW906 kwargs": ("RW906", in_forward("options = {}", "return F.interpolate(x, **options)")),
     "RW907 target": ("RW907", in_forward("xs = [x]", "xs[xs.index(x)] += x", "return xs")),
-    "RW908 lambda": ("RW908", in_forward("return (lambda: x + 1)()")),
     "RW904 reassigned": (
         "RW904",
         f"{HEADER}\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"

@@ -1,20 +1,16 @@
-"""Evaluates calls: operations of torch, modules, methods of the class, functions of the project."""
+"""Evaluates calls: operations of torch, modules, methods of objects, Python's own functions."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from rewriter.facts import values as v
-from rewriter.facts.hierarchy import REGISTERING, own_name
-from rewriter.facts.interpreter.expressions import Expressions
-from rewriter.facts.interpreter.state import Frame, State
-from rewriter.facts.project import Class, Function, FunctionNode
+from rewriter.facts.hierarchy import REGISTERING
+from rewriter.facts.interpreter.functions import Functions
+from rewriter.facts.project import Class, Function
 from rewriter.facts.values import Kind, Value
 from rewriter.torch_api import catalogue, modules, tensors
 from rewriter.torch_api.row import Argument, Row, Spelling, bind
-
-MAX_DEPTH = 12
 
 _BUILTINS = {
     "len": v.NUMBER, "int": v.NUMBER, "float": v.NUMBER, "bool": v.NUMBER, "round": v.NUMBER, "isinstance": v.NUMBER,
@@ -24,11 +20,8 @@ _BUILTINS = {
 _PASSING = frozenset({"list", "tuple", "reversed", "sorted", "iter", "set"})
 
 
-class Calls(Expressions):
+class Calls(Functions):
     """The part of the interpreter that follows calls."""
-
-    def run_body(self, body: list[ast.stmt]) -> None:
-        raise NotImplementedError
 
     def _call(self, node: ast.Call) -> Value:
         if (upper := self._super_method(node)) is not None:
@@ -60,11 +53,13 @@ class Calls(Expressions):
     def call_value(self, callee: Value, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
         ref = callee.ref
         if isinstance(ref, Function):
+            if callee.is_only(Kind.FUNCTION):
+                self.note(node, callee=ref)
             return self.inline(ref, node, arguments)
         if callee.may_be(Kind.CLASS):
             return self._construct(ref, node, arguments)
         if callee.may_be(Kind.MODULE):
-            return self.module_result(callee, arguments)
+            return self.module_result(callee, node, arguments)
         if isinstance(ref, str) and ref.startswith("builtins."):
             return self._builtin(ref, node, arguments)
         if isinstance(ref, str):
@@ -198,14 +193,14 @@ class Calls(Expressions):
         if value.may_be(Kind.FUNCTION):
             return self.call_value(value, node, arguments)
         if value.may_be(Kind.MODULE):
-            return self.module_result(value, arguments)
+            return self.module_result(value, node, arguments)
         # What a stored thing of unknown make gives for a tensor is taken for a tensor.
         return v.ASSUMED if any(a.may_be(Kind.TENSOR) for a in arguments.values()) else v.UNKNOWN
 
     def _register(self, method: str, node: ast.Call, arguments: dict[ast.expr, Value]) -> None:
         """`self.register_buffer("name", ...)` and its like store an attribute."""
         if len(node.args) >= 1 and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
-            stores_module = method in ("add_module", "register_module")
+            stores_module = method in ("add_module", "add_operation", "register_module")
             value = arguments.get(node.args[1]) if len(node.args) > 1 else None
             self.state.variables[f"self.{node.args[0].value}"] = (value or v.UNKNOWN) if stores_module else v.TENSOR
 
@@ -217,9 +212,11 @@ class Calls(Expressions):
         site.instances.add(self.state.runs[key])
         self.state.runs[key] += 1
 
-    def module_result(self, module: Value, arguments: dict[ast.expr, Value]) -> Value:
+    def module_result(self, module: Value, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
         if isinstance(module.ref, Class):
             return self.knowledge.forward_result(module.ref)
+        if isinstance(module.ref, Function):
+            return self.inline(module.ref, node, arguments)
         if isinstance(module.ref, str) and (kind := modules.result(module.ref)) != "unknown":
             return self._follow(v.TENSOR, kind)
         return v.ASSUMED
@@ -238,66 +235,11 @@ class Calls(Expressions):
             return v.sequence(held) if name.endswith("List") else v.dictionary(held)
         if name.startswith("torch.") and name.endswith("Tensor"):
             return v.TENSOR
+        if name.endswith(".modules.Function") and arguments:
+            return v.of(Kind.MODULE, ref=next(iter(arguments.values())).ref)
         return v.of(Kind.MODULE, ref=name) if name.startswith(("torch.nn.", "runtime.modules.")) else v.OTHER
 
-    # Functions of the project
-
-    def _super_method(self, node: ast.Call) -> Function | None:
-        """The method that `super().name(...)` means in the class of this run."""
-        func = node.func
-        if not (isinstance(func, ast.Attribute) and isinstance(func.value, ast.Call)):
-            return None
-        inner = func.value
-        if not (isinstance(inner.func, ast.Name) and inner.func.id == "super") or self.frame.cls is None:
-            return None
-        order = self.knowledge.hierarchy.lineage(self.frame.cls).project
-        here = next((i for i, c in enumerate(order) if self.frame.function in c.methods.values()), len(order))
-        return next((c.methods[func.attr] for c in order[here + 1 :] if func.attr in c.methods), None)
-
-    def inline(
-        self, function: Function, node: ast.Call, arguments: dict[ast.expr, Value], cls: Class | None = None
-    ) -> Value:
-        """Runs the function's body with these arguments, as part of this run."""
-        if len(self.frames) > MAX_DEPTH or any(f.function is function for f in self.frames):
-            return v.UNKNOWN
-        cls = cls or (self.frame.cls if self._super_method(node) else None)
-        name = own_name(function) if cls is not None else None
-        frame = Frame(function, name, cls, len(self.frames), outer_loops=self.frame.loops + self.frame.outer_loops)
-        frame.deferred = self.frame.deferred
-        bound = dict(_bind_parameters(function.node, node, arguments, skip_first=name is not None))
-        caller = self.state
-        variables = dict(self.parameters(function, bound, name))
-        if name is not None:
-            variables[name] = v.of(Kind.MODULE, ref=cls)
-            variables.update({k: value for k, value in caller.variables.items() if k.startswith("self.")})
-        self.state = State(variables, caller.runs)
-        self.frames.append(frame)
-        self.run_body(function.node.body)
-        self.frames.pop()
-        caller.runs = self.state.runs
-        caller.variables.update(
-            {k: value for k, value in self.state.variables.items() if name and k.startswith("self.")}
-        )
-        self.state = caller
-        return v.join_all(frame.returns) if frame.returns else v.NONE
-
-    def parameters(self, function: Function, given: dict[str, Value], skip: str | None) -> Iterator[tuple[str, Value]]:
-        """Each parameter's value: what was given, else what its annotation or default says."""
-        spec = function.node.args
-        defaults = dict(_defaults(spec))
-        for argument in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]:
-            if argument.arg == skip:
-                continue
-            annotated = v.from_annotation(argument.annotation, function.full_name)
-            default = defaults.get(argument.arg)
-            found = given.get(argument.arg)
-            if found is None or not found.known:
-                found = annotated or v.from_default(default) or v.UNKNOWN
-            yield argument.arg, found
-        if spec.vararg:
-            yield spec.vararg.arg, given.get(spec.vararg.arg, v.sequence())
-        if spec.kwarg:
-            yield spec.kwarg.arg, v.DICT
+    # Python's own functions
 
     def _builtin(self, ref: str, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
         name = ref.removeprefix("builtins.")
@@ -340,32 +282,3 @@ def _agrees(value: Value, node: ast.expr, wanted: str) -> bool:
     if isinstance(node, ast.Constant) and wanted in ("int", "ints"):
         return isinstance(node.value, int) and not isinstance(node.value, bool)
     return bool(value.kinds & allowed)
-
-
-def _bind_parameters(
-    function: FunctionNode, call: ast.Call, arguments: dict[ast.expr, Value], skip_first: bool
-) -> Iterator[tuple[str, Value]]:
-    spec = function.args
-    names = [a.arg for a in [*spec.posonlyargs, *spec.args]][1 if skip_first else 0 :]
-    extra: list[Value] = []
-    for index, argument in enumerate(call.args):
-        if isinstance(argument, ast.Starred):
-            member = arguments[argument]
-            yield from ((name, member) for name in names[index:])
-            extra.append(member)
-            break
-        if index < len(names):
-            yield names[index], arguments[argument]
-        else:
-            extra.append(arguments[argument])
-    if spec.vararg:
-        yield spec.vararg.arg, v.sequence(v.join_all(extra)) if extra else v.sequence()
-    for keyword in call.keywords:
-        if keyword.arg is not None:
-            yield keyword.arg, arguments[keyword.value]
-
-
-def _defaults(spec: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
-    positional = [*spec.posonlyargs, *spec.args]
-    yield from zip((a.arg for a in positional[len(positional) - len(spec.defaults) :]), spec.defaults, strict=True)
-    yield from ((a.arg, d) for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None)

@@ -30,6 +30,8 @@ class Expressions:
         self.knowledge = knowledge
         self.state = State()
         self.frames: list[Frame] = []
+        self.entered: set[Function] = set()
+        """Every function that the run came through."""
         self.sites: dict[ast.AST, Site] = {}
         self.values: dict[ast.expr, Value] = {}
         self.demands: dict[str, Value] = {}
@@ -75,6 +77,8 @@ class Expressions:
             return v.UNKNOWN
         if name.startswith("torch."):
             return self._torch_object(name)
+        if name.startswith("runtime.modules.") or name.endswith(".modules.Function"):
+            return v.of(Kind.CLASS if name.rpartition(".")[2][:1].isupper() else Kind.FUNCTION, ref=name)
         found = self.knowledge.project.find(name)
         if isinstance(found, Function):
             return v.of(Kind.FUNCTION, ref=found)
@@ -131,6 +135,13 @@ class Expressions:
             "sequence": v.sequence(), "other": v.OTHER,
         }.get(kind, v.UNKNOWN)  # fmt: skip
         return v.ASSUMED if source.assumed and value == v.TENSOR else value
+
+    def _own_object(self) -> str | None:
+        """The name by which this function's own object is known here; None in a scope that hides it."""
+        name = self.frame.self_name
+        if name is None or self.state.variables.get(name, v.UNKNOWN).ref is not self.frame.cls:
+            return None
+        return name
 
     # Containers
 
@@ -261,13 +272,14 @@ class Expressions:
         frame = self.frame
         site = self.sites.get(node)
         if site is None:
-            site = self.sites[node] = Site(node, frame.function, frame.self_name, len(self.sites))
+            site = self.sites[node] = Site(node, frame.function, self._own_object(), len(self.sites))
             for name, value in facts.items():
                 setattr(site, name, value)
         self.state.runs[node] += 1
         site.runs = max(site.runs, self.state.runs[node])
         site.tensor = site.tensor or bool(facts.get("tensor"))
-        site.in_loop = site.in_loop or bool(frame.loops or frame.outer_loops)
+        site.in_loop = site.in_loop or bool(frame.loops)
+        site.called_in_loop = site.called_in_loop or bool(frame.outer_loops)
         site.deferred = site.deferred or bool(frame.deferred)
         return site
 

@@ -66,8 +66,13 @@ class Site:
     attribute: str = ""
     """For a module call: the attribute of self that holds the module."""
     module: Value | None = None
+    callee: Function | None = None
+    """For a call of a function at module level: that function."""
     runs: int = 1
     in_loop: bool = False
+    """A loop of the same function is around it."""
+    called_in_loop: bool = False
+    """A loop is around a call that led to its function."""
     deferred: bool = False
     instances: set[int] = field(default_factory=set)
     """For a module call: how many calls of the same attribute came before, over all visits."""

@@ -1,0 +1,31 @@
+"""Loop headers that learn to count: `for x in xs` -> `for i, x in enumerate(xs)`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from rewriter.emit.splice import Splice
+from rewriter.facts.project import File
+from rewriter.rules.plan import Named
+
+
+def header_splices(file: File, changes: Iterable[Named]) -> list[Splice]:
+    """For loops that are statements. One in a comprehension is part of a statement, and written with it."""
+    source = file.source
+    statements = {id(n.target) for n in ast.walk(source.tree) if isinstance(n, ast.For)}
+    turns = {id(turn.target): turn for named in changes for turn in named.change.turns if turn.added}
+    splices: list[Splice] = []
+    for key, turn in turns.items():
+        if key not in statements:
+            continue
+        start, end = source.start(turn.target), source.end(turn.target)
+        bare = isinstance(turn.target, ast.Tuple) and source.text[start] != "("
+        begin, finish = source.start(turn.iter), source.end(turn.iter)
+        splices += [
+            Splice(start, start, f"{turn.index}, {'(' if bare else ''}"),
+            Splice(end, end, ")" if bare else ""),
+            Splice(begin, begin, "enumerate("),
+            Splice(finish, finish, ")"),
+        ]
+    return splices

@@ -1,0 +1,154 @@
+"""Undoes the changes of one class or function: the lines that make modules, and the calls of these."""
+
+from __future__ import annotations
+
+import ast
+
+from rewriter.emit.proof.sites import common_form, new_arguments
+from rewriter.facts.construction import Construction
+from rewriter.facts.holders import Holder
+from rewriter.rules.change import Change, MakeAgain, Tie, Turn, Wrap
+from rewriter.rules.plan import Named
+
+
+class Undone(Exception):
+    """Why a change cannot be undone: the new text is not what was declared."""
+
+
+Makers = dict[str, ast.expr]
+"""Attribute name -> the expression that makes one of its modules."""
+
+
+def undo_lines(node: ast.ClassDef, place: Construction, changes: list[Named]) -> Makers:
+    """Takes `self.x = ...` of each change out of a class's `__init__`."""
+    init = next((s for s in node.body if isinstance(s, ast.FunctionDef) and s.name == "__init__"), None)
+    if init is None:
+        raise Undone(f"{node.name} has no __init__")
+    makers = _taken_out(init, place.self_name, changes, node.name)
+    if place.apart and not place.apart_already and not ast.unparse(node.bases.pop()).endswith("modules.WithOperations"):
+        raise Undone(f"{node.name} would run its operations as steps")
+    if place.init is None:
+        if len(init.body) != 1:
+            raise Undone("the new __init__ does more than make modules")
+        node.body.remove(init)
+    return makers
+
+
+def undo_holder(new: ast.Module, function: ast.FunctionDef, holder: Holder, changes: list[Named]) -> Makers:
+    """Takes out the class that was written for a function, and the parameter that brings its object."""
+    node = next((s for s in new.body if isinstance(s, ast.ClassDef) and s.name == holder.name), None)
+    init = node.body[0] if node is not None and len(node.body) == 1 else None
+    if node is None or not isinstance(init, ast.FunctionDef):
+        raise Undone(f"{holder.name} is not a class with an __init__ alone")
+    makers = _taken_out(init, "self", changes, holder.name)
+    if [ast.unparse(s) for s in init.body] != ["super().__init__()"]:
+        raise Undone(f"{holder.name} does more than make modules")
+    new.body.remove(node)
+    spec = function.args
+    default = spec.kw_defaults[-1] if spec.kw_defaults else None
+    brings = default is not None and ast.unparse(default).endswith(f"modules.shared({holder.name})")
+    if not brings or spec.kwonlyargs[-1].arg != holder.parameter:
+        raise Undone(f"{function.name} does not take {holder.parameter}")
+    spec.kwonlyargs.pop()
+    spec.kw_defaults.pop()
+    return makers
+
+
+def undo_calls(scope: ast.AST, changes: list[Named], makers: Makers) -> None:
+    """Brings the calls of the declared attributes to the common form of their sites."""
+    names = {named.name: named for named in changes}
+    back = _TurnBack(names, makers)
+    back.generic_visit(scope)
+    if missing := names.keys() - back.used:
+        raise Undone(f"{min(missing)} is never called")
+
+
+def _taken_out(init: ast.FunctionDef, own: str, changes: list[Named], where: str) -> Makers:
+    makers: Makers = {}
+    names = {named.name: named.change for named in changes}
+    _take_out(init, own, set(names), makers)
+    if makers.keys() != names.keys():
+        raise Undone(f"{where} makes {sorted(makers)}, not {sorted(names)}")
+    for name, change in names.items():
+        for turn in change.turns:
+            makers[name] = _one_of_list(makers[name], turn, own)
+        if problem := _wrong_maker(change, makers[name], own):
+            raise Undone(problem)
+    return makers
+
+
+def _take_out(block: ast.AST, own: str, names: set[str], makers: Makers) -> None:
+    for field in ("body", "orelse", "finalbody"):
+        statements = getattr(block, field, None)
+        if not isinstance(statements, list):
+            continue
+        for statement in list(statements):
+            name, made = _making(statement, own)
+            if made is not None and name in names:
+                makers[name] = made
+                statements.remove(statement)
+            else:
+                _take_out(statement, own, names, makers)
+
+
+def _making(statement: ast.stmt, own: str) -> tuple[str, ast.expr | None]:
+    """The attribute and the value in `self.add = ...` or `self.add_operation("add", ...)`."""
+    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Attribute):
+        target = statement.targets[0]
+        return target.attr, statement.value if ast.unparse(target.value) == own else None
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    if isinstance(call, ast.Call) and ast.unparse(call.func) == f"{own}.add_operation" and len(call.args) == 2:
+        name = call.args[0]
+        return str(name.value) if isinstance(name, ast.Constant) else "", call.args[1]
+    return "", None
+
+
+def _one_of_list(maker: ast.expr, turn: Turn, own: str) -> ast.expr:
+    """What `nn.ModuleList(... for _ in xs)` makes at each turn."""
+    made = maker.args[0] if isinstance(maker, ast.Call) and len(maker.args) == 1 else None
+    is_list = isinstance(maker, ast.Call) and ast.unparse(maker.func).endswith("ModuleList")
+    if not is_list or not isinstance(made, ast.GeneratorExp) or len(made.generators) != 1 or made.generators[0].ifs:
+        raise Undone(f"`{ast.unparse(maker)}` does not make a module for each turn of a loop")
+    wanted = turn.over if turn.each is None else turn.each
+    if ast.unparse(made.generators[0].iter) != ast.unparse(wanted):
+        raise Undone(f"`{ast.unparse(maker)}` does not run over `{ast.unparse(wanted)}`")
+    return made.elt
+
+
+def _wrong_maker(change: Change, maker: ast.expr, own: str) -> str | None:
+    make, written = change.make, ast.unparse(maker)
+    if isinstance(make, Tie):
+        parts = ", parts=True" if make.parts else ""
+        wanted = f"again({own}.{make.attribute}{parts})"
+        return None if written.endswith(wanted) else f"`{written}` is not {wanted}"
+    if isinstance(make, MakeAgain):
+        same = ast.dump(maker) == ast.dump(make.expression)
+        return None if same else f"`{written}` is not what made self.{make.attribute}"
+    target = "Function" if isinstance(make, Wrap) else make.target.rpartition(".")[2]
+    if not isinstance(maker, ast.Call) or ast.unparse(maker.func).rpartition(".")[2] != target:
+        return f"`{written}` does not make a {target}"
+    if isinstance(make, Wrap) and (len(maker.args) != 1 or maker.keywords):
+        return f"`{written}` does not hold one function"
+    return None
+
+
+class _TurnBack(ast.NodeTransformer):
+    def __init__(self, names: dict[str, Named], makers: Makers) -> None:
+        self.names = names
+        self.makers = makers
+        self.used: set[str] = set()
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        func, counters = node.func, list[str]()
+        while isinstance(func, ast.Subscript):
+            counters.insert(0, ast.unparse(func.slice))
+            func = func.value
+        if not (isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) and func.attr in self.names):
+            return node
+        named = self.names[func.attr]
+        expected = [turn.index for turn in named.change.turns]
+        if func.value.id != named.change.receiver or counters != expected or func.attr in self.used:
+            return node
+        self.used.add(func.attr)
+        return common_form(named, new_arguments(named.change, node, self.makers[func.attr]))

@@ -1,0 +1,138 @@
+"""The common form of a site: what it computes from what, whether it is an operation or a call of a module.
+
+The old tree's sites are brought to it by what the operation's parameters are called, the new tree's by what the call
+and the line in `__init__` say.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from rewriter.rules.change import Change, Make, Wrap
+from rewriter.rules.plan import Named
+from rewriter.torch_api.row import bind
+
+Key = tuple[str, int, int, int, int]
+
+
+def key_of(node: ast.expr | ast.stmt) -> Key:
+    return (type(node).__name__, node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
+
+
+def common_form(named: Named, arguments: dict[str, ast.expr | None]) -> ast.expr:
+    """The common form of a site."""
+    keywords = [ast.keyword(arg=name, value=value) for name, value in sorted(arguments.items()) if value is not None]
+    label = f"{named.name}:{named.change.code}"
+    return ast.Call(func=ast.Name("__site__", ast.Load()), args=[ast.Constant(label)], keywords=keywords)
+
+
+class MarkOld(ast.NodeTransformer):
+    def __init__(self, sites: dict[Key, Named]) -> None:
+        self.sites = sites
+        self.found: set[Key] = set()
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        named = self.sites.get(key_of(node)) if isinstance(node, ast.expr | ast.stmt) else None
+        if named is None:
+            return self.generic_visit(node)
+        self.found.add(key_of(node))  # type: ignore[arg-type]
+        node = self.generic_visit(node)
+        if isinstance(node, ast.AugAssign):
+            value = common_form(named, _old_arguments(named.change, node))
+            return ast.Assign(targets=[node.target], value=value, type_comment=None)
+        return common_form(named, _old_arguments(named.change, node))
+
+
+def _old_arguments(change: Change, node: ast.AST) -> dict[str, ast.expr | None]:
+    if not isinstance(change.make, Make):
+        assert isinstance(node, ast.Call)
+        function = node.func if isinstance(change.make, Wrap) else None
+        return {**_as_written(node), "function": function}
+    spelling = change.site.candidates[0][1]
+    positional: list[ast.expr]
+    keywords: list[ast.keyword] = []
+    if isinstance(node, ast.BinOp):
+        positional = [node.left, node.right]
+    elif isinstance(node, ast.AugAssign):
+        positional = [_load(node.target), node.value]
+    elif isinstance(node, ast.UnaryOp):
+        positional = [node.operand]
+    else:
+        assert isinstance(node, ast.Call)
+        method = spelling.name.startswith("torch.Tensor.") and isinstance(node.func, ast.Attribute)
+        receiver = [node.func.value] if method and isinstance(node.func, ast.Attribute) else []
+        positional, keywords = [*receiver, *node.args], node.keywords
+    bound = bind(spelling, positional, keywords)
+    if bound is None:
+        return _as_written(ast.Call(func=ast.Name("f", ast.Load()), args=positional, keywords=keywords))
+    found: dict[str, ast.expr | None] = {}
+    for argument in bound:
+        name = argument.parameter.name
+        if argument.parameter.variadic:
+            held = found.setdefault(name, ast.List(elts=[], ctx=ast.Load()))
+            assert isinstance(held, ast.List)
+            held.elts.append(argument.value)
+        else:
+            found[name] = argument.value
+    if spelling.inplace:
+        found["inplace"] = ast.Constant(True)
+    return {name: _normal(value) for name, value in found.items()}
+
+
+def _load(target: ast.expr) -> ast.expr:
+    return ast.parse(ast.unparse(target), mode="eval").body
+
+
+def _normal(value: ast.expr | None) -> ast.expr | None:
+    """Spread sequences compare as lists, whatever brackets they had."""
+    return ast.List(elts=value.elts, ctx=ast.Load()) if isinstance(value, ast.Tuple) else value
+
+
+def _as_written(call: ast.Call) -> dict[str, ast.expr | None]:
+    found: dict[str, ast.expr | None] = {f"_{i}": a for i, a in enumerate(call.args)}
+    for index, keyword in enumerate(call.keywords):
+        found[keyword.arg or f"__{index}"] = keyword.value
+    return found
+
+
+def new_arguments(change: Change, call: ast.Call, maker: ast.expr) -> dict[str, ast.expr | None]:
+    assert isinstance(maker, ast.Call) or not isinstance(change.make, Make | Wrap)
+    if not isinstance(change.make, Make):
+        function = maker.args[0] if isinstance(maker, ast.Call) and isinstance(change.make, Wrap) else None
+        return {**_as_written(call), "function": function}
+    assert isinstance(maker, ast.Call)
+    row, spelling = change.site.candidates[0]
+    parameters = [p.name for p in row.constructor_parameters]
+    fixed: dict[str, ast.expr | None] = dict(zip(parameters, maker.args, strict=False))
+    fixed.update({k.arg or "": k.value for k in maker.keywords})
+    if any(isinstance(a, ast.Starred) for a in call.args) and not any(o.startswith("*") for o in row.operands):
+        return {**_as_written(call), **fixed}
+    found: dict[str, ast.expr | None] = {}
+    operands = [o.lstrip("*") for o in row.operands]
+    spread = bool(row.operands) and row.operands[0].startswith("*")
+    if spread and (len(call.args) > 1 or (call.args and isinstance(call.args[0], ast.Starred))):
+        found[operands[0]] = ast.List(elts=call.args, ctx=ast.Load())
+    else:
+        variadic = next((p.name for p in spelling.parameters if p.variadic), "")
+        slots = [p.name for p in spelling.parameters if not p.keyword_only and not p.variadic and p.name not in fixed]
+        for index, value in enumerate(call.args):
+            name = slots[index] if index < len(slots) else variadic
+            if name == variadic:
+                held = found.setdefault(name, ast.List(elts=[], ctx=ast.Load()))
+                assert isinstance(held, ast.List)
+                held.elts.append(value)
+            else:
+                found[name] = value
+    found.update({k.arg or "": k.value for k in call.keywords})
+    found.update(fixed)
+    if _followed(change, call, maker):
+        found["training"] = ast.Attribute(ast.Name(change.site.self_name or "", ast.Load()), "training", ast.Load())
+    return {name: _normal(value) for name, value in found.items()}
+
+
+def _followed(change: Change, call: ast.Call, maker: ast.Call) -> bool:
+    """The target follows the training flag by itself, which is what the original asked for."""
+    assert isinstance(change.make, Make)
+    row = change.site.candidates[0][0]
+    named = {k.arg for k in [*call.keywords, *maker.keywords]}
+    return row.follows_training and change.make.target == row.target != row.flexible_target and "training" not in named

@@ -1,0 +1,124 @@
+"""Undoes all declared changes of a file and compares what is left with the original."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from rewriter.emit.proof.owners import Undone, undo_calls, undo_holder, undo_lines
+from rewriter.emit.proof.sites import Key, MarkOld, key_of
+from rewriter.facts.holders import Holder
+from rewriter.facts.project import Class
+from rewriter.rules.change import Turn
+from rewriter.rules.plan import Owner, Plan
+
+Node = TypeVar("Node", ast.ClassDef, ast.FunctionDef)
+
+
+def undoes(old_text: str, new_text: str, plans: Iterable[tuple[Owner, Plan]], imports: list[str]) -> str | None:
+    """None where the proof holds, else what does not."""
+    old, new = ast.parse(old_text), ast.parse(new_text)
+    plans = [(owner, plan) for owner, plan in plans if plan.changes or plan.substitutions]
+    if found := [s for _, plan in plans for s in plan.substitutions]:
+        _name_twins(old, {key_of(s.node): s.target for s in found})
+        _name_twins(new, {})
+    changes = [named for _, plan in plans for named in plan.changes]
+    loops = _loop_keys(old)
+    marked = MarkOld({key_of(named.change.site.node): named for named in changes})
+    marked.visit(old)
+    if len(marked.found) != len(changes):
+        return "a declared site is missing from the original"
+    try:
+        _undo_owners(old_text, new, plans)
+        _stop_counting(new, loops, {key_of(t.target): t for n in changes for t in n.change.turns if t.added})
+    except Undone as problem:
+        return str(problem)
+    _remove_imports(new, imports)
+    if ast.dump(old) != ast.dump(new):
+        return "undoing the declared edits does not give the original's syntax tree"
+    return None
+
+
+def _undo_owners(old_text: str, new: ast.Module, plans: list[tuple[Owner, Plan]]) -> None:
+    """Takes the declared lines out and turns the declared calls back, one class or function after the other."""
+    holders = {n.change.place.name for _, p in plans for n in p.changes if isinstance(n.change.place, Holder)}
+    before = ast.parse(old_text)
+    classes = _paired(_classes(before), [c for c in _classes(new) if c.name not in holders], "classes")
+    functions = _paired(_functions(before), _functions(new), "functions")
+    for owner, plan in plans:
+        if not plan.changes:
+            continue
+        place = plan.changes[0].change.place
+        scope: ast.AST = classes[owner.node.lineno] if isinstance(owner, Class) else functions[owner.node.lineno]
+        if isinstance(place, Holder):
+            assert isinstance(scope, ast.FunctionDef)
+            makers = undo_holder(new, scope, place, plan.changes)
+        else:
+            makers = undo_lines(classes[place.cls.node.lineno], place, plan.changes)
+        undo_calls(scope, plan.changes, makers)
+
+
+def _classes(tree: ast.Module) -> list[ast.ClassDef]:
+    return [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)]
+
+
+def _functions(tree: ast.Module) -> list[ast.FunctionDef]:
+    return [n for n in tree.body if isinstance(n, ast.FunctionDef)]
+
+
+def _paired(old: list[Node], new: list[Node], what: str) -> dict[int, Node]:
+    """Old line -> the new tree's node."""
+    if [n.name for n in old] != [n.name for n in new]:
+        raise Undone(f"the file's {what} are not what they were")
+    return {before.lineno: after for before, after in zip(old, new, strict=True)}
+
+
+def _name_twins(tree: ast.Module, substituted: dict[Key, str]) -> None:
+    """Gives each substituted class, and each twin that is called, one common name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            target = substituted.get(key_of(node.func), "")
+            written = ast.unparse(node.func)
+            if target or "modules." in written:
+                name = ast.Name((target or written).rpartition(".")[2], ast.Load())
+                node.func = ast.copy_location(name, node.func)
+
+
+Loop = ast.For | ast.comprehension
+
+
+def _loops(node: ast.AST) -> Iterator[Loop]:
+    """In source order, which a call around what a loop runs over leaves alone."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, Loop):
+            yield child
+        yield from _loops(child)
+
+
+def _loop_keys(tree: ast.Module) -> list[Key]:
+    return [key_of(loop.target) for loop in _loops(tree)]
+
+
+def _stop_counting(new: ast.Module, loops: list[Key], counted: dict[Key, Turn]) -> None:
+    """Turns `for i, x in enumerate(xs)` back where the counter was added."""
+    found = list(_loops(new))
+    if len(found) != len(loops):
+        raise Undone("the file's loops are not what they were")
+    for key, loop in zip(loops, found, strict=True):
+        if turn := counted.get(key):
+            target, call = loop.target, loop.iter
+            counts = isinstance(call, ast.Call) and ast.unparse(call.func) == "enumerate" and len(call.args) == 1
+            named = isinstance(target, ast.Tuple) and ast.unparse(target.elts[0]) == turn.index
+            if not (counts and named and isinstance(target, ast.Tuple) and isinstance(call, ast.Call)):
+                raise Undone(f"the loop over `{ast.unparse(turn.iter)}` does not count in `{turn.index}`")
+            loop.target, loop.iter = target.elts[1], call.args[0]
+
+
+def _remove_imports(tree: ast.Module, imports: list[str]) -> None:
+    for text in imports:
+        wanted = ast.dump(ast.parse(text).body[0])
+        for statement in list(tree.body):
+            if ast.dump(statement) == wanted:
+                tree.body.remove(statement)
+                break

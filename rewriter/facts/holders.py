@@ -1,0 +1,103 @@
+"""What holds the modules of a function that belongs to no class: an object that the function is given."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rewriter.facts.construction import Construction, NoPlace, find_construction
+from rewriter.facts.interpreter.functions import shared_class
+from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.project import Class, Function
+
+# Decorators that give back the function itself, or one that passes keywords on and keeps its defaults.
+_TRANSPARENT = frozenset({"torch.fx.wrap", "torch.jit.unused", "torch.jit.ignore", "torch.fx._symbolic_trace.wrap"})
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A class to be written above the function. Its objects hold the function's modules; a parameter brings one."""
+
+    function: Function
+    name: str
+    parameter: str
+
+    @property
+    def init(self) -> None:
+        """There is no `__init__` yet, so that nothing in it has to be looked at."""
+        return None
+
+
+@dataclass(frozen=True)
+class Held:
+    """Where a function's modules are made, and the parameter under which it finds them."""
+
+    place: Holder | Construction
+    parameter: str
+
+
+def holder_of(knowledge: Knowledge, function: Function) -> tuple[str, Class] | None:
+    """The parameter `ops=runtime.modules.shared(BlockOps)` that a function has already, with its class."""
+    spec = function.node.args
+    for argument, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
+        found = shared_class(knowledge.project, default, function) if default is not None else None
+        if found is not None and found.file is function.file:
+            return argument.arg, found
+    return None
+
+
+def find_holder(knowledge: Knowledge, function: Function) -> Held | NoPlace:
+    if existing := holder_of(knowledge, function):
+        parameter, cls = existing
+        place = find_construction(knowledge, cls)
+        return place if isinstance(place, NoPlace) else Held(place, parameter)
+    if why := _rigid(function):
+        return NoPlace("RW903", f"the function {function.node.name} cannot be given modules: {why}", "")
+    parameter = _free("ops", {*function.locals, *_names(function.node)})
+    taken = {*function.file.names.bindings, *function.file.words}
+    holder = Holder(function, _free(_class_name(function.node.name), taken), parameter)
+    return Held(holder, parameter)
+
+
+def _rigid(function: Function) -> str | None:
+    """Why a function cannot take another parameter."""
+    node = function.node
+    if others := sorted(function.decorators - _TRANSPARENT):
+        return f"the decorator {others[0]} may change what the function takes"
+    if function.file.names.meaning(node.name) != function.file.names.own(node.name):
+        return "its name is bound more than once"
+    if isinstance(node, ast.AsyncFunctionDef) or any(isinstance(n, ast.Yield | ast.YieldFrom) for n in ast.walk(node)):
+        return "it is a generator or a coroutine"
+    if any(isinstance(n, ast.Name) and n.id == node.name for statement in node.body for n in ast.walk(statement)):
+        return "it refers to itself"
+    if any(function.full_name(call.func) == "torch.jit.script" for call in _calls_with(function)):
+        return "it is compiled by torch.jit.script, where a function cannot take modules"
+    return None
+
+
+def _calls_with(function: Function) -> Iterator[ast.Call]:
+    """The calls in the function's file that are given the function."""
+    name = function.node.name
+    tree = function.file.source.tree if "jit" in function.file.words else ast.Module([], [])
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and any(isinstance(a, ast.Name) and a.id == name for a in node.args):
+            yield node
+
+
+def _class_name(function: str) -> str:
+    """`_window_attention` -> `_WindowAttentionOps`."""
+    bare = function.lstrip("_")
+    camel = "".join(part[:1].upper() + part[1:] for part in bare.split("_"))
+    return f"{'_' if bare != function else ''}{camel}Ops"
+
+
+def _names(tree: ast.AST) -> set[str]:
+    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+
+
+def _free(wanted: str, taken: set[str]) -> str:
+    name, number = wanted, 2
+    while name in taken:
+        name, number = f"{wanted}{number}", number + 1
+    return name

@@ -1,0 +1,124 @@
+"""Follows calls into methods of the class and functions of the project, as part of the same run."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from rewriter.facts import values as v
+from rewriter.facts.hierarchy import own_name
+from rewriter.facts.interpreter.expressions import Expressions
+from rewriter.facts.interpreter.state import Frame, State
+from rewriter.facts.project import Class, Function, FunctionNode, Project
+from rewriter.facts.values import Kind, Value
+
+MAX_DEPTH = 12
+
+
+def shared_class(project: Project, default: ast.expr, function: Function) -> Class | None:
+    """The class in `runtime.modules.shared(BlockOps)`, a parameter's default."""
+    if not isinstance(default, ast.Call) or len(default.args) != 1:
+        return None
+    called, given = function.full_name(default.func) or "", function.full_name(default.args[0])
+    found = project.find(given) if given and called.endswith(".modules.shared") else None
+    return found if isinstance(found, Class) else None
+
+
+class Functions(Expressions):
+    """The part of the interpreter that runs one function inside another."""
+
+    def run_body(self, body: list[ast.stmt]) -> None:
+        raise NotImplementedError
+
+    def _super_method(self, node: ast.Call) -> Function | None:
+        """The method that `super().name(...)` means in the class of this run."""
+        func = node.func
+        if not (isinstance(func, ast.Attribute) and isinstance(func.value, ast.Call)):
+            return None
+        inner = func.value
+        if not (isinstance(inner.func, ast.Name) and inner.func.id == "super") or self.frame.cls is None:
+            return None
+        order = self.knowledge.hierarchy.lineage(self.frame.cls).project
+        here = next((i for i, c in enumerate(order) if self.frame.function in c.methods.values()), len(order))
+        return next((c.methods[func.attr] for c in order[here + 1 :] if func.attr in c.methods), None)
+
+    def inline(
+        self, function: Function, node: ast.Call, arguments: dict[ast.expr, Value], cls: Class | None = None
+    ) -> Value:
+        """Runs the function's body with these arguments, as part of this run."""
+        if len(self.frames) > MAX_DEPTH or any(f.function is function for f in self.frames):
+            return v.UNKNOWN
+        cls = cls or (self.frame.cls if self._super_method(node) else None)
+        name = own_name(function) if cls is not None else None
+        self.entered.add(function)
+        self.knowledge.consults(function.file)
+        frame = Frame(function, name, cls, len(self.frames), outer_loops=self.frame.loops + self.frame.outer_loops)
+        frame.deferred = self.frame.deferred
+        bound = dict(_bind_parameters(function.node, node, arguments, skip_first=name is not None))
+        caller = self.state
+        variables = dict(self.parameters(function, bound, name))
+        if name is not None:
+            variables[name] = v.of(Kind.MODULE, ref=cls)
+            variables.update({k: value for k, value in caller.variables.items() if k.startswith("self.")})
+        self.state = State(variables, caller.runs)
+        self.frames.append(frame)
+        self.run_body(function.node.body)
+        self.frames.pop()
+        caller.runs = self.state.runs
+        caller.variables.update(
+            {k: value for k, value in self.state.variables.items() if name and k.startswith("self.")}
+        )
+        self.state = caller
+        return v.join_all(frame.returns) if frame.returns else v.NONE
+
+    def parameters(self, function: Function, given: dict[str, Value], skip: str | None) -> Iterator[tuple[str, Value]]:
+        """Each parameter's value: what was given, else what its annotation or default says."""
+        spec = function.node.args
+        defaults = dict(_defaults(spec))
+        for argument in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]:
+            if argument.arg == skip:
+                continue
+            annotated = v.from_annotation(argument.annotation, function.full_name)
+            default = defaults.get(argument.arg)
+            found = given.get(argument.arg)
+            if found is None or not found.known:
+                found = annotated or v.from_default(default) or self._object_made(default, function)
+            yield argument.arg, found
+        if spec.vararg:
+            yield spec.vararg.arg, given.get(spec.vararg.arg, v.sequence())
+        if spec.kwarg:
+            yield spec.kwarg.arg, v.DICT
+
+    def _object_made(self, default: ast.expr | None, function: Function) -> Value:
+        """A default such as `ops=runtime.modules.shared(BlockOps)`: an object of a class of the project."""
+        found = shared_class(self.knowledge.project, default, function) if default is not None else None
+        return v.UNKNOWN if found is None else v.of(Kind.MODULE, ref=found)
+
+
+def _bind_parameters(
+    function: FunctionNode, call: ast.Call, arguments: dict[ast.expr, Value], skip_first: bool
+) -> Iterator[tuple[str, Value]]:
+    spec = function.args
+    names = [a.arg for a in [*spec.posonlyargs, *spec.args]][1 if skip_first else 0 :]
+    extra: list[Value] = []
+    for index, argument in enumerate(call.args):
+        if isinstance(argument, ast.Starred):
+            member = arguments[argument]
+            yield from ((name, member) for name in names[index:])
+            extra.append(member)
+            break
+        if index < len(names):
+            yield names[index], arguments[argument]
+        else:
+            extra.append(arguments[argument])
+    if spec.vararg:
+        yield spec.vararg.arg, v.sequence(v.join_all(extra)) if extra else v.sequence()
+    for keyword in call.keywords:
+        if keyword.arg is not None:
+            yield keyword.arg, arguments[keyword.value]
+
+
+def _defaults(spec: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
+    positional = [*spec.posonlyargs, *spec.args]
+    yield from zip((a.arg for a in positional[len(positional) - len(spec.defaults) :]), spec.defaults, strict=True)
+    yield from ((a.arg, d) for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None)

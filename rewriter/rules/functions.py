@@ -1,0 +1,73 @@
+"""A function gets modules for its operations, and each call in a forward brings its own.
+
+A function belongs to no object, so nothing in it could hold a module. It gets a class of its own, whose objects hold
+one module for each operation, and a keyword that takes such an object. A forward calls it through
+`runtime.modules.Function`, which makes the object and passes it on. Every other caller goes on as before, with one
+object for all of them.
+
+```python
+def scaled_add(x, y, scale):
+    return x + y * scale
+
+
+class Block(nn.Module):
+    def forward(self, x, y):
+        return scaled_add(x, y, 0.5)
+```
+
+becomes
+
+```python
+class ScaledAddOps(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mul = runtime.modules.EltWiseMult()
+        self.add = runtime.modules.EltWiseAdd()
+
+
+def scaled_add(x, y, scale, *, ops=runtime.modules.shared(ScaledAddOps)):
+    return ops.add(x, ops.mul(y, scale))
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scaled_add = runtime.modules.Function(scaled_add)
+
+    def forward(self, x, y):
+        return self.scaled_add(x, y, 0.5)
+```
+
+**Safety.** The function has to stand at module level and be called by a forward of the project. Functions that a
+decorator may change, generators, recursive functions and arguments of `torch.jit.script` are left alone, since
+TorchScript cannot give modules to a function. The order in which files are rewritten does not matter:
+`runtime.modules.Function` calls a function that takes no modules as it is.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from rewriter.facts.interpreter.state import Site
+from rewriter.results import Refusal
+from rewriter.rules.change import Change, Wrap, as_given
+from rewriter.rules.operations import Context
+from rewriter.rules.refusals import refuse
+from rewriter.rules.rule import described
+
+RULE = described("RW202", "function-with-operations", __doc__)
+
+
+def wrap_call(site: Site, context: Context) -> Change | Refusal:
+    """The call of such a function becomes the call of a module."""
+    node = site.node
+    assert isinstance(node, ast.Call) and site.callee is not None
+    init = context.place.init
+    head = next((n.id for n in ast.walk(node.func) if isinstance(n, ast.Name)), "")
+    if site.function.global_name(node.func) is None or (init is not None and head in init.locals):
+        message = f"{site.callee.node.name} takes modules, but `{ast.unparse(node.func)}` is no name for it in __init__"
+        return refuse("RW903", site, message, "call the function by its own name")
+    given = as_given(node)
+    name = site.callee.node.name.strip("_") or "function"
+    what = f"`{ast.unparse(node.func)}()`"
+    return Change(RULE.code, site, context.place, context.receiver_at(site), name, Wrap(node.func), given, what)

@@ -1,0 +1,101 @@
+"""A site in a loop gets a list of modules, one for each turn, where `__init__` can tell how many turns there are.
+
+The loop counts its turns: `for block in self.blocks` becomes `for i, block in enumerate(self.blocks)` unless it has a
+counter already, and the site calls `self.add[i]`. A list that turns out too short raises IndexError; it can never end
+the loop early.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from rewriter.facts.construction import Construction
+from rewriter.facts.interpreter.state import Site
+from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.loops import Counts, Loop, loops_around
+from rewriter.facts.project import Function
+from rewriter.facts.values import Value
+from rewriter.rules.change import Turn
+
+_NAMES = ("i", "j", "k", "index", "index2", "index3", "index4")
+
+
+@dataclass(eq=False)
+class Turns:
+    """Decides about the loops of one class, each loop once, so that all sites in it use one counter."""
+
+    knowledge: Knowledge
+    place: Construction
+    values: dict[ast.expr, Value]
+    _known: dict[ast.expr, Turn | None] = field(default_factory=dict)
+
+    def around(self, site: Site) -> tuple[Turn, ...]:
+        """The loops around the site, outermost first; none where one of them cannot be counted."""
+        init = self.place.init
+        if not site.in_loop or site.self_name is None or site.deferred or site.called_in_loop or site.runs > 1:
+            return ()
+        if init is not None and any(isinstance(n, ast.Return) for n in ast.walk(init.node)):
+            return ()
+        turns: list[Turn] = []
+        for loop in loops_around(site.function.node, site.node):
+            turn = self._turn(loop, site, turns)
+            if turn is None:
+                return ()
+            turns.append(turn)
+        return tuple(_bound_where_read(turns))
+
+    def _turn(self, loop: Loop, site: Site, outer: list[Turn]) -> Turn | None:
+        if loop.target is None or loop.iter is None:
+            return None
+        if loop.target not in self._known:
+            self._known[loop.target] = self._decide(loop, site.function, site.self_name or "", outer)
+        return self._known[loop.target]
+
+    def _decide(self, loop: Loop, function: Function, own: str, outer: list[Turn]) -> Turn | None:
+        assert loop.target is not None and loop.iter is not None
+        stored = Counter(n.id for n in ast.walk(function.node) if isinstance(n, ast.Name) and _stores(n))
+        bound = frozenset(name for t in outer if t.each for name in _names(t.target) if stored[name] == 1)
+        counts = Counts(self.knowledge, self.place, function, own, self.values)
+        over = counts.over(loop.iter, bound)
+        if over is None:
+            return None
+        counter = _own_counter(loop)
+        taken = {*function.locals, *(n.id for n in ast.walk(function.node) if isinstance(n, ast.Name))}
+        taken |= {t.index for t in outer}
+        index = counter or next((name for name in _NAMES if name not in taken), None)
+        if index is None:
+            return None
+        return Turn(loop.target, loop.iter, index, counter is None, over, counts.whole(loop.iter, bound))
+
+
+def _bound_where_read(turns: list[Turn]) -> Iterator[Turn]:
+    """Only loops whose members a loop further in runs over have to name them in `__init__`."""
+    for position, turn in enumerate(turns):
+        read = {name for inner in turns[position + 1 :] for name in _names(inner.over)}
+        yield turn if read & _names(turn.target) else replace(turn, each=None)
+
+
+def _names(node: ast.expr) -> set[str]:
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+
+
+def _own_counter(loop: Loop) -> str | None:
+    """The variable that counts the turns from 0 already: of `enumerate(xs)` or `range(n)`."""
+    call, target = loop.iter, loop.target
+    if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and len(call.args) == 1) or call.keywords:
+        return None
+    if call.func.id == "enumerate" and isinstance(target, ast.Tuple) and len(target.elts) == 2:
+        name: ast.expr | None = target.elts[0]
+    else:
+        name = target if call.func.id == "range" else None
+    if not isinstance(name, ast.Name):
+        return None
+    again = [n for inner in loop.inside for n in ast.walk(inner) if _stores(n) and n is not name]
+    return None if any(isinstance(n, ast.Name) and n.id == name.id for n in again) else name.id
+
+
+def _stores(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del)

@@ -1,0 +1,59 @@
+"""Containers that hold modules beside their steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from torch import nn
+
+_CONTAINER_METHODS = (
+    "__len__ __iter__ __contains__ __getitem__ __setitem__ __delitem__ __add__ __iadd__ __mul__ __imul__ __rmul__ "
+    "append extend insert pop clear keys items values update"
+).split()
+
+
+class WithOperations:
+    """A base for classes of containers whose forward does more than run their steps.
+
+    A child of nn.Sequential, nn.ModuleList or nn.ModuleDict is one of its steps, which iteration meets and `len`
+    counts. What `add_operation` adds is a child like any other to a quantizer, to `named_modules()` and to `.to()`,
+    but no step: every method of the container works on the steps alone.
+    """
+
+    _operations: frozenset[str] = frozenset()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name in _CONTAINER_METHODS:
+            if hasattr(cls, name) and name not in vars(cls):
+                setattr(cls, name, _on_steps(cls, name))
+
+    def add_operation(self, name: str, module: nn.Module) -> None:
+        """Adds a child that is no step."""
+        cast(nn.Module, self).add_module(name, module)
+        self._operations = self._operations | {name}
+
+    def _steps_alone(self) -> WithOperations:
+        """An object like this one, whose children are the steps."""
+        alone = object.__new__(type(self))
+        modules = cast(nn.Module, self)._modules
+        steps = {name: module for name, module in modules.items() if name not in self._operations}
+        vars(alone).update({**vars(self), "_modules": steps, "_operations": frozenset()})
+        return alone
+
+
+def _on_steps(cls: type, name: str) -> Callable[..., Any]:
+    """The container's method, which sees the steps alone; what it changes stays changed."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not self._operations:
+            return getattr(super(cls, self), name)(*args, **kwargs)
+        alone = self._steps_alone()
+        result = getattr(super(cls, alone), name)(*args, **kwargs)
+        operations = {n: module for n, module in self._modules.items() if n in self._operations}
+        self._modules = {**alone._modules, **operations}
+        return self if result is alone else result
+
+    method.__name__ = name
+    return method

@@ -1,0 +1,60 @@
+"""Functions whose operations are modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from torch import nn
+
+Ops = TypeVar("Ops", bound=nn.Module)
+
+
+def shared(ops: type[Ops]) -> Ops:
+    """The modules of a function for all callers that bring none of their own, made when they are first needed.
+
+    It is the default in `def add(x, y, *, ops=shared(AddOps))`. Making the modules late lets `AddOps` name functions
+    that stand further down in the file.
+    """
+    return cast(Ops, _Shared(ops))
+
+
+class _Shared:
+    """Stands for an object of a class until somebody asks it for something."""
+
+    def __init__(self, ops: type[nn.Module]) -> None:
+        self.ops = ops
+        self.made: nn.Module | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self.made is None:
+            self.made = self.ops()
+        return getattr(self.made, name)
+
+    def __repr__(self) -> str:
+        return f"shared({self.ops.__name__})"
+
+
+class Function(nn.Module):
+    """Calls `function` with modules of its own.
+
+    A function such as `def add(x, y, *, ops=shared(AddOps))` finds the modules for its operations in `ops`. Each
+    `Function` makes an `AddOps` and passes it on, so that no two callers share modules. A function that takes no
+    modules is called as it is.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self.function = function
+        defaults = getattr(function, "__kwdefaults__", None) or {}
+        self.keyword = next((name for name, default in defaults.items() if isinstance(default, _Shared)), None)
+        if self.keyword is not None:
+            self.ops = defaults[self.keyword].ops()
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        if self.keyword is not None:
+            kwargs.setdefault(self.keyword, self.ops)
+        return self.function(*args, **kwargs)
+
+    def extra_repr(self) -> str:
+        return getattr(self.function, "__qualname__", repr(self.function))

@@ -1,0 +1,188 @@
+"""Functions outside of classes, which compute: before and after, executed."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from rewriter.engine import rewrite
+from rewriter.facts.project import Project
+from rewriter.settings import Settings
+from runtime.inspect import check_prepared
+from tests.rewriter.executed import HEADER, assert_equal_models, check, load, rewritten
+
+X = torch.randn(2, 4)
+BLOCK = """
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return mix(self.linear(x), x)
+"""
+
+
+def with_block(function: str) -> str:
+    return f"\n\n{function}\n{BLOCK}"
+
+
+def test_the_written_form() -> None:
+    after = check(with_block('def mix(x, y):\n    """Adds."""\n    return x + y * 2  # a comment\n'), X)
+    assert after == with_block(
+        "class MixOps(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.mul = runtime.modules.EltWiseMult()\n"
+        "        self.add = runtime.modules.EltWiseAdd()\n\n\n"
+        'def mix(x, y, *, ops=runtime.modules.shared(MixOps)):\n    """Adds."""\n'
+        "    return ops.add(x, ops.mul(y, 2))  # a comment\n"
+    ).replace("\n\nclass MixOps", "import runtime.modules\n\n\nclass MixOps", 1).replace(
+        "nn.Linear(4, 4)\n", "nn.Linear(4, 4)\n        self.mix = runtime.modules.Function(mix)\n"
+    ).replace("return mix(", "return self.mix(")
+
+
+SIGNATURES = {
+    "no name of its own": ("def mix(*xs):\n    return xs[0] + xs[1]\n", "(*xs, ops="),
+    "keyword only": ("def mix(x, y, *, scale=2):\n    return x + y * scale\n", "(x, y, *, scale=2, ops="),
+    "kwargs": ("def mix(x, y, **rest):\n    return x + y\n", "(x, y, *, ops=runtime.modules.shared(MixOps), **rest)"),
+    "positional only": ("def mix(x, y, /):\n    return x + y\n", "(x, y, /, *, ops="),
+    "brackets": ("def mix(x, y, s=(2)):\n    return x + y * s\n", "(x, y, s=(2), *, ops="),
+    "typed": ("def mix(x: Tensor, y: Tensor) -> Tensor:\n    return x + y\n", "y: Tensor, *, ops: MixOps = runtime"),
+    "lines": (
+        "def mix(\n    x,\n    y,  # the second\n):\n    return x + y\n",
+        "    y,\n    *,\n    ops=runtime.modules.shared(MixOps),  # the second\n)",
+    ),
+    "one line": ("def mix(x, y): return x + y\n", "(x, y, *, ops=runtime.modules.shared(MixOps)): return ops.add(x, y)"),
+    "a name that is taken": ("def mix(x, y):\n    ops = x + y\n    return ops\n", "(x, y, *, ops2="),
+    "a comment above": ("# mixes\n@torch.fx.wrap\ndef mix(x, y):\n    return x + y\n", "\n\n# mixes\n@torch.fx.wrap\ndef mix(x, y, *,"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_signatures(name: str) -> None:
+    function, expected = SIGNATURES[name]
+    if "torch.fx.wrap" in function:  # wants to be called at the top of a module
+        result = rewritten(HEADER + with_block(function))
+        assert expected in result.after.decode()
+    else:
+        assert expected in check(with_block(function), X)
+
+
+def test_each_call_has_modules_of_its_own_and_functions_may_call_functions() -> None:
+    source = """
+
+
+def outer(x):
+    return inner(x) + inner(x * 2)
+
+
+def inner(x, drop=0.5, training=False):
+    return F.dropout(F.relu(x), drop, training=training)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x):
+        x = outer(self.linear(x))
+        return outer(x) + inner(x, training=self.training)
+"""
+    check(source, X)
+    model = load(rewritten(HEADER + source).after)["Net"]()
+    found = check_prepared(model, X)
+    assert not found.raw and not found.repeated, found
+    names = [name for name, _ in model.named_modules()]
+    assert "outer2.ops.inner2.ops.relu" in names and "inner.ops.dropout" in names
+
+
+def test_other_callers_go_on() -> None:
+    source = f"{HEADER}\n\ndef mix(x, y):\n    return x + y\n{BLOCK}"
+    after = load(rewritten(source).after)
+    assert torch.equal(after["mix"](X, X), X + X)
+    assert "shared(MixOps)" in repr(after["mix"].__kwdefaults__["ops"])
+
+
+def test_functions_that_no_forward_calls_are_left_alone() -> None:
+    result = rewritten(f"{HEADER}\n\ndef area(boxes):\n    return boxes[:, 2] * boxes[:, 3]\n")
+    assert not result.changed and not result.refusals
+
+
+def test_a_loop_in_a_function_shares_one_module_and_says_so() -> None:
+    source = with_block("def mix(x, y):\n    for i in range(3):\n        x = x + y\n    return x\n")
+    check(source, X)
+    assert [r.code for r in rewritten(HEADER + source).refusals] == ["RW902"]
+
+
+def test_a_function_that_was_edited_later_uses_the_class_that_it_has() -> None:
+    once = rewritten(HEADER + with_block("def mix(x, y):\n    return x + y\n")).after
+    edited = once.replace(b"return ops.add(x, y)", b"return F.relu(ops.add(x, y) + 1)")
+    result = rewritten(edited.decode())
+    assert b"return ops.relu(ops.add2(ops.add(x, y), 1))" in result.after and result.after.count(b"class MixOps") == 1
+    assert_equal_models(load(edited)["Net"](), load(result.after)["Net"](), X)
+
+
+def test_a_name_that_init_hides_is_refused() -> None:
+    source = f"{HEADER}\n\ndef mix(x, y):\n    return x + y\n{BLOCK}".replace("self.linear = ", "mix = self.linear = ")
+    result = rewritten(source)
+    assert b"return mix(self.linear(x), x)" in result.after and "RW903" in {r.code for r in result.refusals}
+
+
+FILES = {
+    "lib/__init__.py": "",
+    "lib/math.py": "import torch\nfrom torch import nn\n\n\ndef mix(x, y):\n    return x + y\n",
+    "lib/net.py": "from torch import nn\nfrom . import math as m\nfrom .math import mix\n" + BLOCK.replace(
+        "return mix(", "x = m.mix(x, x)\n        return mix("
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+@pytest.mark.parametrize("order", [["lib/math.py", "lib/net.py"], ["lib/net.py", "lib/math.py"]])
+def test_one_file_after_the_other_in_any_order(library: Path, order: list[str]) -> None:
+    expected = []
+    together = Project.for_paths([library], Settings())
+    for name in order:
+        path = library / name
+        expected.append(rewrite(path.read_bytes(), path, Settings(), together).after)
+    for name, wanted in zip(order, expected, strict=True):
+        path = library / name
+        result = rewrite(path.read_bytes(), path, Settings())
+        assert result.failure is None and result.after == wanted and result.changed
+        path.write_bytes(result.after)
+        run_it = "import torch; from lib.net import Net; print(Net()(torch.ones(2, 4)).shape)"
+        ran = subprocess.run(
+            [sys.executable, "-c", run_it], cwd=library, capture_output=True, text=True, env=_environment(library)
+        )
+        assert "torch.Size([2, 4])" in ran.stdout, ran.stderr
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    root = Path(__file__).parents[2]
+    return {"PYTHONPATH": f"{folder}:{root}", "PATH": "/usr/bin:/bin"}
+
+
+def test_the_module_survives_copies_and_pickles() -> None:
+    from tests.rewriter import functions_to_pickle
+
+    model = functions_to_pickle.Net()
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert torch.equal(model(X), other(X))
+        assert other.mix.ops is not model.mix.ops and "mix" in repr(other)

@@ -1,0 +1,164 @@
+"""Operations and modules in loops: a module a turn where the turns can be counted, else one that says so."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from runtime.inspect import check_prepared
+from tests.rewriter.executed import HEADER, assert_equal_models, check, load, rewritten
+
+X = torch.randn(2, 4)
+
+
+def net(*body: str, extra: str = "", more: str = "") -> str:
+    lines = "".join(f"        {line}\n" for line in body)
+    return f"""
+
+class Net(nn.Module):
+    def __init__(self, depth=3):
+        super().__init__()
+        self.depth = depth
+        self.relu = nn.ReLU()
+        self.layers = nn.ModuleList()
+        for _ in range(depth):
+            self.layers.append(nn.Linear(4, 4))
+        self.named = nn.ModuleDict({{"a": nn.Linear(4, 4), "b": nn.Linear(4, 4)}})
+        self.steps = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+        self.stages = nn.ModuleList([nn.ModuleList([nn.Linear(4, 4) for _ in range(n)]) for n in (1, 2)])
+{extra}
+    def forward(self, x):
+{lines}        return x
+{more}"""
+
+
+COUNTED = {
+    "list": (
+        ["for layer in self.layers:", "    x = x + layer(x)"],
+        "self.add = nn.ModuleList(runtime.modules.EltWiseAdd() for _ in self.layers)",
+        "for i, layer in enumerate(self.layers):\n            x = self.add[i](x, layer(x))",
+    ),
+    "own counter": (
+        ["for n, layer in enumerate(self.layers):", "    x = x + layer(x)"],
+        "for _ in self.layers)",
+        "for n, layer in enumerate(self.layers):\n            x = self.add[n](x, layer(x))",
+    ),
+    "range": (
+        ["for n in range(self.depth):", "    x = x * 2"],
+        "for _ in range(self.depth))",
+        "for n in range(self.depth):\n            x = self.mul[n](x, 2)",
+    ),
+    "range from one": (
+        ["for n in range(1, len(self.layers)):", "    x = x + self.layers[n](x)"],
+        "for _ in range(1, len(self.layers)))",
+        "for i, n in enumerate(range(1, len(self.layers))):\n            x = self.add[i](x,",
+    ),
+    "zip": (
+        ["for layer, y in zip(self.layers, [x, x, x]):", "    x = layer(x) + y"],
+        "for _ in self.layers)",
+        "for i, (layer, y) in enumerate(zip(self.layers, [x, x, x])):",
+    ),
+    "reversed": (["for layer in reversed(self.layers):", "    x = x + layer(x)"], "for _ in self.layers)", "enumerate(reversed("),
+    "slice": (["for layer in self.layers[1:]:", "    x = x + layer(x)"], "for _ in self.layers[1:])", "enumerate(self.layers[1:])"),
+    "items": (["for name, layer in self.named.items():", "    x = x + layer(x)"], "for _ in self.named)", "i, (name, layer) in"),
+    "values": (["for layer in self.named.values():", "    x = x + layer(x)"], "for _ in self.named)", "enumerate(self.named.values())"),
+    "sequential": (["for step in self.steps:", "    x = F.relu(step(x))"], "nn.ModuleList(nn.ReLU() for _ in self.steps)", "self.relu2[i]("),
+    "comprehension": (
+        ["x = sum([F.relu(layer(x)) for layer in self.layers])"],
+        "for _ in self.layers)",
+        "[self.relu2[i](layer(x)) for i, layer in enumerate(self.layers)]",
+    ),
+    "a module": (
+        ["for layer in self.layers:", "    x = self.relu(layer(x))"],
+        "self.relu2 = nn.ModuleList(nn.ReLU() for _ in self.layers)",
+        "x = self.relu2[i](layer(x))",
+    ),
+    "nested": (
+        ["for stage in self.stages:", "    for layer in stage:", "        x = x + layer(x)"],
+        "nn.ModuleList(nn.ModuleList(runtime.modules.EltWiseAdd() for _ in stage) for stage in self.stages)",
+        "x = self.add[i][j](x, layer(x))",
+    ),
+    "two in one": (
+        ["for layer in self.layers:", "    x = F.relu(x + layer(x)) * 2"],
+        "self.mul = nn.ModuleList(",
+        "x = self.mul[i](self.relu2[i](self.add[i](x, layer(x))), 2)",
+    ),
+    "the counter's usual name is taken": (
+        ["i = 2", "for layer in self.layers:", "    x = x * i + layer(x)"],
+        "for _ in self.layers)",
+        "for j, layer in enumerate(self.layers):",
+    ),
+    "break": (
+        ["for layer in self.layers:", "    x = x + layer(x)", "    if x.shape[0] > 9:", "        break"],
+        "for _ in self.layers)",
+        "self.add[i]",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_a_module_for_each_turn(name: str) -> None:
+    body, made, called = COUNTED[name]
+    after = check(net(*body), X)
+    assert made in after and called in after, after
+    model = load(rewritten(HEADER + net(*body)).after)["Net"]()
+    assert not check_prepared(model, X).repeated
+
+
+SHARED = {
+    "while": (["while x.abs().max() > 0.1:", "    x = x / 2"], ""),
+    "data": (["for row in list(x):", "    x = x + row"], ""),
+    "a list that grows elsewhere": (
+        ["for layer in self.layers:", "    x = x + layer(x)"],
+        "\n    def grow(self):\n        self.layers.append(nn.Linear(4, 4))\n",
+    ),
+    "a subclass that replaces the list": (
+        ["for layer in self.layers:", "    x = x + layer(x)"],
+        "\n\nclass Longer(Net):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.layers = nn.ModuleList([nn.Linear(4, 4)] * 9)\n",
+    ),
+    "a helper called twice": (["x = self.half(self.half(x))"], "\n    def half(self, x):\n        return x / 2\n"),
+    "a helper called in a loop": (
+        ["for layer in self.layers:", "    x = self.half(layer(x))"],
+        "\n    def half(self, x):\n        return x / 2\n",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_one_module_for_all_turns(name: str) -> None:
+    body, more = SHARED[name]
+    source = net(*body, more=more)
+    after = check(source, X)
+    assert "ModuleList(runtime" not in after
+    assert "RW902" in {r.code for r in rewritten(HEADER + source).refusals}
+
+
+DEFERRED = {
+    "lambda": "add = lambda t: t + self.relu(x)",
+    "function": "def add(t):\n            return t + self.relu(x)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DEFERRED)
+def test_nested_functions_use_a_module_of_the_object(name: str) -> None:
+    source = net(DEFERRED[name], "x = torch.utils.checkpoint.checkpoint(add, x, use_reentrant=False)")
+    after = check("import torch.utils.checkpoint\n" + source, X)
+    assert "self.add(t, self.relu(x))" in after
+    assert {r.code for r in rewritten(HEADER + source).refusals} == {"RW908"}
+
+
+def test_a_nested_function_that_hides_the_object_is_left_alone() -> None:
+    source = net("f = lambda self: x + 1", "x = f(2)")
+    result = rewritten(HEADER + source)
+    assert not result.changed and {r.code for r in result.refusals} == {"RW903"}
+
+
+def test_a_list_that_became_shorter_still_works_and_a_longer_one_is_an_error_not_a_silence() -> None:
+    result = rewritten(HEADER + net("for layer in self.layers:", "    x = x + layer(x)"))
+    before, after = load(result.before)["Net"](), load(result.after)["Net"]()
+    before.layers, after.layers = before.layers[:2], after.layers[:2]
+    assert_equal_models(before, after, X)
+    after.layers.extend([torch.nn.Linear(4, 4), torch.nn.Linear(4, 4)])
+    with pytest.raises(IndexError):
+        after(X)
