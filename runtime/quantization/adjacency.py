@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from runtime.modules.shared import Tied
+from runtime.modules.tied import Tied
 
 SHAPES_ONLY = frozenset(
     "view reshape view_as reshape_as flatten unflatten transpose permute t movedim swapaxes squeeze unsqueeze expand "
@@ -30,6 +30,8 @@ class Place:
     """Who took its output: a module, or None for anything else, the model's own output included."""
     reshaped: bool = False
     """Some of them took it in another shape."""
+    dimensions: int = 0
+    """Of its output, where that is one tensor."""
 
 
 class Adjacency:
@@ -112,6 +114,7 @@ class _Watch(TorchFunctionMode):
         def leave(module: nn.Module, args: Any, output: Any) -> None:
             self._running.pop()
             if not self._running:
+                self.places[name].dimensions = output.dim() if isinstance(output, Tensor) else 0
                 for tensor in _tensors(output):
                     self._made_by[id(tensor)] = (name, False)
                     self._kept.append(tensor)

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.modules.conv import _ConvTransposeNd
 from torch.optim import Optimizer
 
-from runtime.modules.shared import Tied
+from runtime.modules.tied import Tied
 from runtime.quantization.arithmetic import PER_TENSOR, Granularity, Grid, per_channel
 from runtime.quantization.fake_quantizers import ActivationFakeQuantizer, WeightFakeQuantizer
 from runtime.quantization.modes import LinearQuantMode
@@ -166,7 +166,9 @@ class QuantAwareTrainRangeLinearQuantizer(TrainingQuantizer):
 
 
 def weight_granularity(layer: nn.Module) -> Granularity:
-    """A scale for each output channel; rows of an embedding are picked, not summed, and share one."""
+    """A scale for each output channel; rows of an embedding, which are picked and not summed, share one."""
     if isinstance(layer, (nn.Embedding, nn.EmbeddingBag)):
         return PER_TENSOR
-    return per_channel(1 if isinstance(layer, _ConvTransposeNd) else 0)
+    if isinstance(layer, _ConvTransposeNd):  # channels of several groups lie in one row
+        return per_channel(1) if layer.groups == 1 else PER_TENSOR
+    return per_channel(0)

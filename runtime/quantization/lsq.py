@@ -58,6 +58,10 @@ class LearnedStepQuantizer(nn.Module):
         self.register_buffer("started", torch.tensor(self.of_weight))
         self.register_buffer("sums", torch.zeros(2, dtype=torch.float64), persistent=False)
 
+    @property
+    def observed(self) -> bool:
+        return bool(self.started)
+
     def qparams(self) -> QParams:
         if not self.started:
             raise RuntimeError("no step size yet: run a training batch through the model first")

@@ -22,6 +22,10 @@ def set_quantizer_metadata(model: nn.Module, kind: type, params: Mapping[str, An
     unwrapped(model).__dict__[_ATTRIBUTE] = {"type": name, "params": dict(params), "dummy_input": dummy_input}
 
 
+def remove_quantizer_metadata(model: nn.Module) -> None:
+    unwrapped(model).__dict__.pop(_ATTRIBUTE, None)
+
+
 def unwrapped(model: nn.Module) -> nn.Module:
     return model.module if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)) else model
 

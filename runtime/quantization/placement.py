@@ -18,7 +18,7 @@ from torch.nn.modules.loss import _Loss
 from torch.nn.modules.pooling import _AdaptiveMaxPoolNd, _MaxPoolNd
 
 import runtime.modules as wrappers
-from runtime.modules.shared import Tied
+from runtime.modules.tied import Tied
 from runtime.quantization.adjacency import Adjacency, find_adjacency
 from runtime.quantization.parameters import WEIGHTED
 
@@ -77,7 +77,14 @@ class Placement:
         module = self._kind(name)
         if any(self.modules[name].children()) and not isinstance(self.modules[name], Tied):
             return False
-        return not isinstance(module, MOVING + UNBOUNDED) and self.follower(name) is None
+        return not isinstance(module, MOVING + UNBOUNDED) and self.follower(name) is None and not self._is_result(name)
+
+    def _is_result(self, name: str) -> bool:
+        """Whether a linear layer's sums are what the model gives: they need not become integers again."""
+        if self.adjacency is None or not isinstance(self._kind(name), nn.Linear):
+            return False
+        place = self.adjacency.places.get(name)
+        return place is not None and not any(place.consumers)
 
     def follower(self, name: str) -> str | None:
         """The module that is one operation with this one, because it alone takes what this one gives."""
@@ -95,7 +102,10 @@ class Placement:
         if not isinstance(norm, _BatchNorm) or norm.running_var is None or {layer, norm} & self.called_again:
             return False
         channels = getattr(layer, "out_channels", None) or getattr(layer, "out_features", None)
-        return isinstance(layer, (_ConvNd, nn.Linear)) and channels == norm.num_features
+        if isinstance(layer, nn.Linear) and self.adjacency is not None:
+            # With more dimensions the normalization's channels are not the layer's features.
+            return self.adjacency.places[layer_name].dimensions == 2 and channels == norm.num_features
+        return isinstance(layer, _ConvNd) and channels == norm.num_features
 
     def normalizations(self) -> Iterator[tuple[str, str]]:
         """Each layer that a normalization follows, with that."""

@@ -45,10 +45,12 @@ class FoldedNormalization(nn.Module):
     while the normalization is frozen, this is exactly the layer with the normalization folded in.
     """
 
-    def __init__(self, layer: nn.Module, norm: _BatchNorm, weight: nn.Module) -> None:
+    def __init__(self, layer: nn.Module, norm: _BatchNorm, norm_name: str, weight: nn.Module) -> None:
         super().__init__()
         self.layer = layer
         self.norm = norm
+        self.norm_name = norm_name
+        """Where the normalization stood."""
         self.weight_quantizer = weight
 
     def forward(self, x: Tensor) -> Tensor:
@@ -82,7 +84,7 @@ def fold_normalization(model: nn.Module, layer_name: str, norm_name: str) -> Non
     if not isinstance(quantized, QuantizedWeights) or quantized.weight_quantizer is None:
         return
     assert isinstance(norm, _BatchNorm)
-    folded = FoldedNormalization(quantized.wrapped, norm, quantized.weight_quantizer)
+    folded = FoldedNormalization(quantized.wrapped, norm, norm_name, quantized.weight_quantizer)
     folded.training = quantized.training
     inside(folded)
     outside(nn.Identity())

@@ -54,6 +54,16 @@ def count_training_steps(model: nn.Module, phases: Phases) -> None:
     model.register_forward_hook(_finish)
 
 
+def stop_counting_training_steps(model: nn.Module) -> None:
+    """Takes back what `count_training_steps` did."""
+    unwrapped(model)._buffers.pop(COUNTER, None)
+    hooks: list[dict[int, Any]] = [model._forward_pre_hooks, model._forward_hooks]
+    for registered in hooks:
+        for number, hook in list(registered.items()):
+            if hook is _finish or (isinstance(hook, partial) and hook.func is _begin):
+                del registered[number]
+
+
 def _begin(phases: Phases, model: nn.Module, _args: Any) -> None:
     step = int(getattr(unwrapped(model), COUNTER))
     frozen = _reached(step, phases.freeze_bn_after)

@@ -82,7 +82,7 @@ def test_values_that_are_never_negative_have_an_unsigned_grid() -> None:
     LSQQuantizer(model, bits_activations=4, bits_weights=4).prepare_model(X)
     quantizers = {n: m for n, m in model.named_modules() if n.endswith("output_quantizer")}
     signed = {name.partition(".")[0] for name, quantizer in quantizers.items() if quantizer.grid.signed}
-    assert signed == {"norm2", "pool", "fc"}
+    assert signed == {"norm2", "pool"}
 
 
 def test_steps_join_the_optimizer_without_decay() -> None:
@@ -93,7 +93,7 @@ def test_steps_join_the_optimizer_without_decay() -> None:
     group = optimizer.param_groups[1]
     assert group["weight_decay"] == 0.0
     assert all(names[id(p)].endswith("quantizer.scale") or "input_quantizers" in names[id(p)] for p in group["params"])
-    assert len(group["params"]) == 9
+    assert len(group["params"]) == 8
 
 
 @pytest.mark.parametrize(("bits", "wanted"), [(4, 0.95), (2, 0.85)])
