@@ -2,12 +2,20 @@
 
 import ctypes
 from ctypes import POINTER, c_char_p, c_float, c_int32, c_int64, c_void_p
+from typing import Any
 
 
-def _fields(text: str) -> list[tuple[str, type]]:
+def _fields(text: str) -> list[tuple[str, Any]]:
     """Fields from lines of a type and names, `name[n]` for an array."""
-    types = {"ptr": c_void_p, "i64": c_int64, "i32": c_int32, "f32": c_float, "windows": Windows}
-    fields: list[tuple[str, type]] = []
+    types: dict[str, Any] = {
+        "ptr": c_void_p,
+        "starts": POINTER(c_int64),  # a typed pointer keeps the array alive that it is set to
+        "i64": c_int64,
+        "i32": c_int32,
+        "f32": c_float,
+        "windows": Windows,
+    }
+    fields: list[tuple[str, Any]] = []
     for line in text.strip().splitlines():
         kind, *names = line.replace(",", " ").split()
         for name in names:
@@ -17,7 +25,11 @@ def _fields(text: str) -> list[tuple[str, type]]:
 
 
 class Windows(ctypes.Structure):
-    _fields_ = (("start", c_void_p), ("end", c_void_p), ("count", c_void_p), ("step", c_int32), ("size", c_int32))
+    _fields_ = (
+        *((name, POINTER(c_int32)) for name in ("start", "end", "count")),
+        ("step", c_int32),
+        ("size", c_int32),
+    )
 
 
 class Pack(ctypes.Structure):
@@ -48,7 +60,8 @@ class Conv(ctypes.Structure):
 
 class Matmul(ctypes.Structure):
     _fields_ = _fields("""
-        ptr a, b, out, a_batch, b_batch
+        ptr a, b, out
+        starts a_batch, b_batch
         i64 batch, rows, columns, depth
         i64 a_row_stride, b_column_stride, b_depth_stride
         f32 multiplier

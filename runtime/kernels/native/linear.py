@@ -138,13 +138,12 @@ def matmul(
     a = a if a.stride(-1) == 1 else a.contiguous()
     batch = broadcast(a.shape[:-2], b.shape[:-2])
     out = torch.empty(*batch, a.shape[-2], b.shape[-1], dtype=torch.uint8)
-    a_starts, b_starts = _starts(a, batch), _starts(b, batch)
     arguments = abi.Matmul(
         a=a.data_ptr(),
         b=b.data_ptr(),
         out=out.data_ptr(),
-        a_batch=ctypes.addressof(a_starts),
-        b_batch=ctypes.addressof(b_starts),
+        a_batch=_starts(a, batch),
+        b_batch=_starts(b, batch),
         batch=math.prod(batch),
         rows=a.shape[-2],
         columns=b.shape[-1],

@@ -1,6 +1,5 @@
 """Pooling and means, by the native kernels."""
 
-import ctypes
 import math
 from collections.abc import Sequence
 
@@ -76,17 +75,14 @@ def _adaptive_axes(x: Tensor, size: Sequence[int]) -> list[Windows]:
 def _pool(x: Tensor, axes: Sequence[Windows], arguments: abi.Pool) -> Tensor:
     out = empty_channels_last(x.shape[0], x.shape[1], [len(axis.starts) for axis in axes])
     moved = channels_last(x)
-    kept = [_native(axis) for axis in ([_WHOLE] * (3 - len(axes)) + list(axes))]
     arguments.x, arguments.out = moved.data_ptr(), out.data_ptr()
     arguments.batch, arguments.channels = x.shape[0], x.shape[1]
     arguments.x_stride, arguments.out_stride = strides(moved), strides(channels_last(out))
-    arguments.axis = (abi.Windows * 3)(*(windows for windows, _ in kept))
+    arguments.axis = (abi.Windows * 3)(*(_native(axis) for axis in ([_WHOLE] * (3 - len(axes)) + list(axes))))
     arguments.threads = torch.get_num_threads()
     library.call("rk_pool", arguments)
     return out
 
 
-def _native(axis: Windows) -> tuple[abi.Windows, list[ctypes.Array[ctypes.c_int32]]]:
-    """The struct and the arrays it points into, which must outlive it."""
-    arrays = [int32s(axis.starts), int32s(axis.ends), int32s(axis.counts)]
-    return abi.Windows(*(ctypes.addressof(array) for array in arrays), axis.step, len(axis.starts)), arrays
+def _native(axis: Windows) -> abi.Windows:
+    return abi.Windows(int32s(axis.starts), int32s(axis.ends), int32s(axis.counts), axis.step, len(axis.starts))

@@ -41,6 +41,21 @@ struct Avx2 {
             __builtin_memcpy(p, &bytes, static_cast<size_t>(count));
         }
     }
+    template <int kCount>
+    static void store_row(uint8_t *p, const Int (&codes)[kCount]) {
+        static_assert(kCount <= 3);
+        if constexpr (kCount == 1) {
+            store_codes(p, codes[0], kLanes);
+            return;
+        }
+        // Packing works within halves: the permutation brings the halves of each vector together again.
+        const Int words = _mm256_packs_epi32(codes[0], codes[kCount > 1 ? 1 : 0]);
+        const Int last = _mm256_packs_epi32(codes[kCount - 1], codes[kCount - 1]);
+        const Int order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+        const Int bytes = _mm256_permutevar8x32_epi32(_mm256_packus_epi16(words, last), order);
+        _mm_storeu_si128(reinterpret_cast<__m128i *>(p), _mm256_castsi256_si128(bytes));
+        if (kCount == 3) _mm_storel_epi64(reinterpret_cast<__m128i *>(p + 16), _mm256_extracti128_si256(bytes, 1));
+    }
 
     static Float to_float(Int value) { return _mm256_cvtepi32_ps(value); }
     static Int to_int(Float value) { return _mm256_cvtps_epi32(value); }
@@ -50,7 +65,6 @@ struct Avx2 {
     static Float div(Float a, Float b) { return _mm256_div_ps(a, b); }
     static Float max(Float a, Float b) { return _mm256_max_ps(a, b); }
     static Float min(Float a, Float b) { return _mm256_min_ps(a, b); }
-    static Float round(Float value) { return _mm256_round_ps(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
     static Int add(Int a, Int b) { return _mm256_add_epi32(a, b); }
     static Int mul(Int a, Int b) { return _mm256_mullo_epi32(a, b); }
     static Int max(Int a, Int b) { return _mm256_max_epi32(a, b); }

@@ -32,6 +32,17 @@ struct Avx512Vnni {
             _mm_mask_storeu_epi8(p, mask(count), bytes);
         }
     }
+    template <int kCount>
+    static void store_row(uint8_t *p, const Int (&codes)[kCount]) {
+        if constexpr (kCount < 4) {
+            for (int v = 0; v < kCount; ++v) store_codes(p + v * kLanes, codes[v], kLanes);
+        } else {
+            // Packing works within quarters: the permutation brings the quarters of each vector together again.
+            const Int low = _mm512_packs_epi32(codes[0], codes[1]), high = _mm512_packs_epi32(codes[2], codes[3]);
+            const Int order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+            _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, _mm512_packus_epi16(low, high)));
+        }
+    }
 
     static Float to_float(Int value) { return _mm512_cvtepi32_ps(value); }
     static Int to_int(Float value) { return _mm512_cvtps_epi32(value); }
@@ -41,7 +52,6 @@ struct Avx512Vnni {
     static Float div(Float a, Float b) { return _mm512_div_ps(a, b); }
     static Float max(Float a, Float b) { return _mm512_max_ps(a, b); }
     static Float min(Float a, Float b) { return _mm512_min_ps(a, b); }
-    static Float round(Float value) { return _mm512_roundscale_ps(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
     static Int add(Int a, Int b) { return _mm512_add_epi32(a, b); }
     static Int mul(Int a, Int b) { return _mm512_mullo_epi32(a, b); }
     static Int max(Int a, Int b) { return _mm512_max_epi32(a, b); }

@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "abi.h"
-#include "multiply.h"
+#include "finish.h"
 #include "threads.h"
 
 namespace rk {
@@ -29,36 +29,75 @@ void in_vectors(int64_t first, int64_t last, Body body) {
     if (first < last) body(first, last - first);
 }
 
+// Float32 numbers to codes.
 template <class V>
-typename V::Float load_centred(const uint8_t *x, int64_t stride, int64_t i, int64_t count, float zero) {
-    const typename V::Int codes = stride ? V::load_codes(x + i, count) : V::set_int(*x);
-    return V::sub(V::to_float(codes), V::set_float(zero));
-}
+class ToCodes {
+  public:
+    ToCodes(int32_t zero, int32_t low, int32_t high)
+        : zero_(V::set_int(zero)), low_(V::set_float(static_cast<float>(low - zero))), high_(V::set_float(static_cast<float>(high - zero))) {}
+
+    typename V::Int operator()(typename V::Float value) const { return V::add(V::to_int(clamp<V>(value, low_, high_)), zero_); }
+
+    // out[i] = code of value(i, count) for i in first..last.
+    template <class Value>
+    void fill(uint8_t *out, int64_t first, int64_t last, Value value) const {
+        constexpr int kStep = V::kVectors * V::kLanes;
+        for (; first + kStep <= last; first += kStep) {
+            typename V::Int codes[V::kVectors];
+#pragma GCC unroll 4
+            for (int v = 0; v < V::kVectors; ++v) codes[v] = (*this)(value(first + v * V::kLanes, int64_t{V::kLanes}));
+            V::store_row(out + first, codes);
+        }
+        in_vectors<V>(first, last, [&](int64_t i, int64_t count) { V::store_codes(out + i, (*this)(value(i, count)), count); });
+    }
+
+  private:
+    typename V::Int zero_;
+    typename V::Float low_, high_;
+};
 
 template <class V>
-void store_rounded(uint8_t *out, int64_t count, typename V::Float value, float zero, float low, float high) {
-    V::store_codes(out, V::to_int(V::add(round_to_code<V>(value, low - zero, high - zero), V::set_float(zero))), count);
+inline typename V::Float load_centred(const uint8_t *x, int64_t i, int64_t count, typename V::Int minus_zero) {
+    return V::to_float(V::add(V::load_codes(x + i, count), minus_zero));
 }
+
+// One side of a binary operation: a run of codes, or one code repeated.
+template <class V>
+class Side {
+  public:
+    Side(const uint8_t *x, int64_t stride, int32_t zero)
+        : x_(x), runs_(stride != 0), minus_zero_(V::set_int(-zero)), repeated_(V::to_float(V::set_int(*x - zero))) {}
+
+    typename V::Float operator()(int64_t i, int64_t count) const {
+        return runs_ ? load_centred<V>(x_, i, count, minus_zero_) : repeated_;
+    }
+
+  private:
+    const uint8_t *x_;
+    bool runs_;
+    typename V::Int minus_zero_;
+    typename V::Float repeated_;
+};
 
 template <class V>
 void binary_run(const rk_binary_args &a, const uint8_t *x, const uint8_t *y, uint8_t *out, int64_t length) {
-    const float zero = static_cast<float>(a.zero), low = static_cast<float>(a.low), high = static_cast<float>(a.high);
-    const float x_zero = static_cast<float>(a.a_zero), y_zero = static_cast<float>(a.b_zero);
-    const typename V::Float x_multiplier = V::set_float(a.a_multiplier), y_multiplier = V::set_float(a.b_multiplier);
-    in_vectors<V>(0, length, [&](int64_t i, int64_t count) {
-        const typename V::Float left = load_centred<V>(x, a.a_stride[2], i, count, x_zero);
-        const typename V::Float right = load_centred<V>(y, a.b_stride[2], i, count, y_zero);
-        const typename V::Float value = a.product ? V::mul(V::mul(left, right), x_multiplier)
-                                                  : V::add(V::mul(left, x_multiplier), V::mul(right, y_multiplier));
-        store_rounded<V>(out + i, count, value, zero, low, high);
-    });
+    const Side<V> left(x, a.a_stride[2], a.a_zero), right(y, a.b_stride[2], a.b_zero);
+    const ToCodes<V> codes(a.zero, a.low, a.high);
+    const typename V::Float left_multiplier = V::set_float(a.a_multiplier), right_multiplier = V::set_float(a.b_multiplier);
+    if (a.product) {
+        codes.fill(out, 0, length, [&](int64_t i, int64_t count) { return V::mul(V::mul(left(i, count), right(i, count)), left_multiplier); });
+    } else {
+        codes.fill(out, 0, length, [&](int64_t i, int64_t count) {
+            return V::add(V::mul(left(i, count), left_multiplier), V::mul(right(i, count), right_multiplier));
+        });
+    }
 }
 
 template <class V>
 void binary(const rk_binary_args &a) {
     const int64_t runs = a.outer * a.middle;
-    const bool flat = runs == 1 && a.a_stride[2] == 1 && a.b_stride[2] == 1;
-    if (flat) {
+    if (runs * a.inner == 0) return;
+    if (runs == 1 && a.a_stride[2] == 1 && a.b_stride[2] == 1) {
         in_parts(a.inner, a.threads, [&](int64_t i, int64_t end) { binary_run<V>(a, a.a + i, a.b + i, a.out + i, end - i); });
         return;
     }
@@ -72,44 +111,52 @@ void binary(const rk_binary_args &a) {
     });
 }
 
-template <class V>
-void lookup(const rk_lookup_args &a) {
-    const int64_t share = 1 + kElementsForThreads / (a.length + 1);
-    const bool flat = a.x_stride == a.length && a.out_stride == a.length;
-    const auto run = [&](const uint8_t *x, uint8_t *out, int64_t length) {
-        if (!a.table) {
-            std::memcpy(out, x, static_cast<size_t>(length));
-            return;
-        }
-        for (int64_t i = 0; i < length; ++i) out[i] = a.table[x[i]];
-    };
-    if (flat) {
-        in_parts(a.rows * a.length, a.threads, [&](int64_t i, int64_t end) { run(a.x + i, a.out + i, end - i); });
+inline void look_up(const uint8_t *table, const uint8_t *x, uint8_t *out, int64_t length) {
+    if (!table) {
+        std::memcpy(out, x, static_cast<size_t>(length));
         return;
     }
+    int64_t i = 0;
+    for (; i + 8 <= length; i += 8) {  // eight codes a load and a store: `out` may be `table` for all the compiler knows
+        uint64_t from, to = 0;
+        std::memcpy(&from, x + i, 8);
+#pragma GCC unroll 8
+        for (int byte = 0; byte < 64; byte += 8) to |= uint64_t{table[(from >> byte) & 255]} << byte;
+        std::memcpy(out + i, &to, 8);
+    }
+    for (; i < length; ++i) out[i] = table[x[i]];
+}
+
+template <class V>
+void lookup(const rk_lookup_args &a) {
+    if (a.x_stride == a.length && a.out_stride == a.length) {
+        in_parts(a.rows * a.length, a.threads, [&](int64_t i, int64_t end) { look_up(a.table, a.x + i, a.out + i, end - i); });
+        return;
+    }
+    const int64_t share = 1 + kElementsForThreads / (a.length + 1);
     parallel_for((a.rows + share - 1) / share, a.threads, [&](int64_t part) {
         for (int64_t row = part * share; row < a.rows && row < (part + 1) * share; ++row) {
-            run(a.x + row * a.x_stride, a.out + row * a.out_stride, a.length);
+            look_up(a.table, a.x + row * a.x_stride, a.out + row * a.out_stride, a.length);
         }
     });
 }
 
 template <class V>
 void quantize(const rk_quantize_args &a) {
+    const ToCodes<V> codes(a.zero, 0, 255);
     const typename V::Float inverse = V::set_float(a.inverse_scale);
     in_parts(a.length, a.threads, [&](int64_t first, int64_t last) {
-        in_vectors<V>(first, last, [&](int64_t i, int64_t count) {
-            store_rounded<V>(a.out + i, count, V::mul(V::load_float(a.x + i, count), inverse), static_cast<float>(a.zero), 0, 255);
-        });
+        codes.fill(a.out, first, last, [&](int64_t i, int64_t count) { return V::mul(V::load_float(a.x + i, count), inverse); });
     });
 }
 
 template <class V>
 void dequantize(const rk_dequantize_args &a) {
     const typename V::Float scale = V::set_float(a.scale);
+    const typename V::Int minus_zero = V::set_int(-a.zero);
     in_parts(a.length, a.threads, [&](int64_t first, int64_t last) {
         in_vectors<V>(first, last, [&](int64_t i, int64_t count) {
-            V::store_float(a.out + i, V::mul(load_centred<V>(a.x, 1, i, count, static_cast<float>(a.zero)), scale), count);
+            V::store_float(a.out + i, V::mul(load_centred<V>(a.x, i, count, minus_zero), scale), count);
         });
     });
 }

@@ -8,7 +8,8 @@ template <class V>
 inline typename V::Float exponential(typename V::Float x) {
     using Float = typename V::Float;
     x = V::min(V::max(x, V::set_float(-87.0f)), V::set_float(88.0f));
-    const Float n = V::round(V::mul(x, V::set_float(1.44269504f)));
+    const typename V::Int power = V::to_int(V::mul(x, V::set_float(1.44269504f)));
+    const Float n = V::to_float(power);
     // x - n ln 2, with ln 2 in two parts so that the difference keeps its digits.
     Float r = V::sub(x, V::mul(n, V::set_float(0.693359375f)));
     r = V::sub(r, V::mul(n, V::set_float(-2.12194440e-4f)));
@@ -16,7 +17,7 @@ inline typename V::Float exponential(typename V::Float x) {
     Float sum = V::set_float(kTaylor[0]);
 #pragma GCC unroll 8
     for (int i = 1; i < 7; ++i) sum = V::add(V::mul(sum, r), V::set_float(kTaylor[i]));
-    return V::mul(sum, V::power_of_two(V::to_int(n)));
+    return V::mul(sum, V::power_of_two(power));
 }
 
 template <class V>

@@ -10,12 +10,11 @@ namespace {
 // Calls body(x, h, state, hidden, i, count) for the vectors of every row.
 template <class V, class Body>
 void each_cell(const rk_gates_args &a, int gates, Body body) {
+    const ToCodes<V> codes(a.zero, 0, 255);
     for (int64_t r = 0; r < a.rows; ++r) {
         const float *x = a.x_gates + r * a.x_stride, *h = a.h_gates + r * a.size * gates;
-        in_vectors<V>(0, a.size, [&](int64_t i, int64_t count) {
-            const typename V::Float value = body(x + i, h + i, a.state + r * a.size + i, count);
-            store_rounded<V>(a.hidden + r * a.hidden_stride + i, count, V::mul(value, V::set_float(a.inverse_scale)),
-                             static_cast<float>(a.zero), 0, 255);
+        codes.fill(a.hidden + r * a.hidden_stride, 0, a.size, [&](int64_t i, int64_t count) {
+            return V::mul(body(x + i, h + i, a.state + r * a.size + i, count), V::set_float(a.inverse_scale));
         });
     }
 }

@@ -1,57 +1,14 @@
-// The inner loop: a tile of rows times a panel of columns, and what happens to the sums on the way out.
+// The inner loop: a tile of rows times a panel of columns.
 // `V` is an instruction set's vectors; see portable.cpp for what it offers.
 #pragma once
 
 #include <cstdint>
 
+#include "finish.h"
 #include "weight.h"
 
 namespace rk {
 namespace {
-
-// How the sums of one tile leave the registers. Pointers are those of the first row and the panel's first column.
-struct Finish {
-    const float *multiplier;
-    float zero, low, high;  // low and high are less the zero point
-    bool adds;
-    float self_multiplier, other_multiplier, other_zero, sum_zero, sum_low, sum_high;
-};
-
-// Where the rows of a tile are: taps x rows pointers to inputs, and one pointer a row to outputs.
-struct Rows {
-    const uint8_t *const *x;
-    int64_t x_tap_stride;
-    uint8_t *const *out;
-    float *const *out_float;
-    const uint8_t *const *other;
-    const int32_t *offset;  // or null
-};
-
-template <class V>
-inline typename V::Float round_to_code(typename V::Float value, float low, float high) {
-    return V::round(V::min(V::max(value, V::set_float(low)), V::set_float(high)));
-}
-
-// One vector of sums to `count` codes, or float32 numbers, of one row.
-template <class V>
-inline void finish(const Finish &f, const Rows &rows, int row, int64_t column, int64_t count, typename V::Int sums) {
-    if (rows.offset) sums = V::add(sums, V::set_int(rows.offset[row]));
-    typename V::Float value = V::mul(V::to_float(sums), V::load_float(f.multiplier + column, count));
-    if (rows.out_float) {
-        V::store_float(rows.out_float[row] + column, value, count);
-        return;
-    }
-    value = round_to_code<V>(value, f.low, f.high);
-    float zero = f.zero;
-    if (f.adds) {
-        const typename V::Float other = V::to_float(V::load_codes(rows.other[row] + column, count));
-        value = V::add(V::mul(value, V::set_float(f.self_multiplier)),
-                       V::mul(V::sub(other, V::set_float(f.other_zero)), V::set_float(f.other_multiplier)));
-        value = round_to_code<V>(value, f.sum_low, f.sum_high);
-        zero = f.sum_zero;
-    }
-    V::store_codes(rows.out[row] + column, V::to_int(V::add(value, V::set_float(zero))), count);
-}
 
 // kRows rows by kVectors vectors of columns, all of whose sums stay in registers.
 template <class V, int kRows, int kVectors>
@@ -97,12 +54,7 @@ void multiply_tile(const Panel &panel, int64_t taps, const int32_t *offset, int6
             }
         }
     }
-#pragma GCC unroll 16
-    for (int v = 0; v < kVectors; ++v) {
-        const int64_t column = v * V::kLanes, left = columns - column;
-#pragma GCC unroll 16
-        for (int r = 0; r < kRows; ++r) finish<V>(f, rows, r, column, left < V::kLanes ? left : V::kLanes, sums[r][v]);
-    }
+    finish_tile<V, kRows, kVectors>(f, rows, panel.first_column, columns, sums);
 }
 
 template <class V>

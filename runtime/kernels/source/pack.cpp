@@ -65,7 +65,7 @@ class Packer {
         out.columns = args_.columns;
         out.taps = args_.taps;
         out.channels = args_.channels;
-        out.gathered = args_.channels % 4 != 0;
+        out.gathered = out.kind == Kind::kDense && args_.channels % 4 != 0;
         out.depth = out.gathered ? round_up(args_.taps * args_.channels, 4) : args_.channels;
         const bool depthwise = out.kind == Kind::kDepthwise;
         out.offset_columns = round_up(depthwise ? args_.groups : args_.columns, layout_.lanes);

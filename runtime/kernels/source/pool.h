@@ -20,12 +20,25 @@ void each_input(const rk_pool_args &a, const uint8_t *image, const int64_t (&at)
     }
 }
 
-template <class V>
-void maximum(const rk_pool_args &a, const uint8_t *image, const int64_t (&at)[3], uint8_t *out) {
-    std::memset(out, 0, static_cast<size_t>(a.channels));
-    each_input(a, image, at, [&](const uint8_t *x) {
-        for (int64_t c = 0; c < a.channels; ++c) out[c] = out[c] > x[c] ? out[c] : x[c];
+typedef uint8_t Bytes __attribute__((vector_size(32)));
+
+// The maxima of `count` channels from `c` on; kWhole: of as many as Bytes holds.
+template <bool kWhole>
+void maximum_of(const rk_pool_args &a, const uint8_t *image, const int64_t (&at)[3], uint8_t *out, int64_t c, size_t count) {
+    Bytes largest{};
+    each_input(a, image + c, at, [&](const uint8_t *x) {
+        Bytes here{};
+        std::memcpy(&here, x, kWhole ? sizeof(Bytes) : count);
+        largest = largest > here ? largest : here;
     });
+    std::memcpy(out + c, &largest, kWhole ? sizeof(Bytes) : count);
+}
+
+inline void maximum(const rk_pool_args &a, const uint8_t *image, const int64_t (&at)[3], uint8_t *out) {
+    constexpr int64_t kStep = sizeof(Bytes);
+    int64_t c = 0;
+    for (; c + kStep <= a.channels; c += kStep) maximum_of<true>(a, image, at, out, c, sizeof(Bytes));
+    if (c < a.channels) maximum_of<false>(a, image, at, out, c, static_cast<size_t>(a.channels - c));
 }
 
 template <class V>
@@ -40,10 +53,10 @@ void average(const rk_pool_args &a, const uint8_t *image, const int64_t (&at)[3]
     const int32_t counted = a.axis[0].count[at[0]] * a.axis[1].count[at[1]] * a.axis[2].count[at[2]];
     const typename V::Float divisor = V::set_float(static_cast<float>(a.divisor ? a.divisor : counted));
     const typename V::Int offset = V::set_int(-a.x_zero * inputs);
-    const float zero = static_cast<float>(a.zero);
-    in_vectors<V>(0, a.channels, [&](int64_t c, int64_t count) {
+    const ToCodes<V> codes(a.zero, 0, 255);
+    codes.fill(out, 0, a.channels, [&](int64_t c, int64_t) {
         const typename V::Float total = V::to_float(V::add(V::load_int(sums + c), offset));
-        store_rounded<V>(out + c, count, V::div(V::mul(total, V::set_float(a.multiplier)), divisor), zero, 0, 255);
+        return V::div(V::mul(total, V::set_float(a.multiplier)), divisor);
     });
 }
 
@@ -61,7 +74,7 @@ void pool(const rk_pool_args &a) {
                 if (a.average) {
                     average<V>(a, image, at, out);
                 } else {
-                    maximum<V>(a, image, at, out);
+                    maximum(a, image, at, out);
                 }
             }
         }

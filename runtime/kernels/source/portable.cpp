@@ -28,17 +28,20 @@ struct Portable {
     static void store_codes(uint8_t *p, Int codes, int64_t count) {
         for (int i = 0; i < count; ++i) p[i] = static_cast<uint8_t>(codes[i]);
     }
+    template <int kCount>
+    static void store_row(uint8_t *p, const Int (&codes)[kCount]) {
+        for (int v = 0; v < kCount; ++v) store_codes(p + v * kLanes, codes[v], kLanes);
+    }
 
     static Float to_float(Int value) { return __builtin_convertvector(value, Float); }
-    static Int to_int(Float value) { return __builtin_convertvector(value, Int); }
+    // Half to even, for values between -2**22 and 2**22: the digits behind the point fall off the end of a number of that size.
+    static Int to_int(Float value) { return reinterpret_cast<Int>(value + 12582912.0f) - 0x4b400000; }
     static Float add(Float a, Float b) { return a + b; }
     static Float sub(Float a, Float b) { return a - b; }
     static Float mul(Float a, Float b) { return a * b; }
     static Float div(Float a, Float b) { return a / b; }
     static Float max(Float a, Float b) { return a > b ? a : b; }  // b where a is NaN
     static Float min(Float a, Float b) { return a < b ? a : b; }
-    // Half to even, for values between -2**22 and 2**22: further digits fall off the end of a number of that size.
-    static Float round(Float value) { return (value + 12582912.0f) - 12582912.0f; }
     static Int add(Int a, Int b) { return reinterpret_cast<Int>(reinterpret_cast<Unsigned>(a) + reinterpret_cast<Unsigned>(b)); }
     static Int mul(Int a, Int b) { return a * b; }
     static Int max(Int a, Int b) { return a > b ? a : b; }

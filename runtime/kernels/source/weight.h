@@ -34,7 +34,7 @@ enum class Kind { kDense, kDepthwise };
 struct rk_weight {
     rk::Kind kind;
     int64_t groups, columns, taps, channels;
-    // Dense: channels is no multiple of 4, so that the inputs of a row, all taps of them, are copied together beforehand.
+    // Dense, and channels is no multiple of 4: the inputs of a row, all taps of them, are copied side by side beforehand.
     bool gathered;
     int64_t depth;  // channels of a row as the panels see it: gathered, taps * channels rounded up to 4
     int64_t panels;          // of one group
