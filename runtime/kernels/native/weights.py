@@ -28,6 +28,7 @@ class Packed:
             columns=columns // groups,
             taps=taps,
             channels=channels,
+            tap_width=weight.shape[-1],
             x_zero=x_zero,
         )
         native = library.load()

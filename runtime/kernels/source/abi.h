@@ -25,6 +25,7 @@ typedef struct {
     int64_t column_stride, tap_stride, channel_stride;  // in elements
     const int32_t *bias;                                // one for each column, or null
     int64_t groups, columns, taps, channels;            // columns and channels of one group
+    int64_t tap_width;                                  // how many of the taps lie side by side along the width
     int32_t x_zero;
     int32_t flip;  // 128: `weight` is uint8 and 128 is subtracted from each, 0: it is int8
 } rk_pack_args;

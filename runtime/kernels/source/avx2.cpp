@@ -9,6 +9,7 @@ namespace {
 struct Avx2 {
     static constexpr const char *kName = "avx2";
     static constexpr int kLanes = 8, kRows = 4, kVectors = 3;
+    static constexpr int kLines = 2;
     static constexpr bool kPairsSaturate = true;
     using Int = __m256i;
     using Float = __m256;
@@ -17,6 +18,7 @@ struct Avx2 {
 
     static Int set_int(int32_t value) { return _mm256_set1_epi32(value); }
     static Float set_float(float value) { return _mm256_set1_ps(value); }
+    static void store_int(int32_t *p, Int value) { _mm256_storeu_si256(reinterpret_cast<__m256i *>(p), value); }
     static Int load_int(const int32_t *p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i *>(p)); }
     static Float load_float(const float *p, int64_t count) {
         return count == kLanes ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, mask(count));
@@ -82,10 +84,11 @@ struct Avx2 {
     static Int odd_codes(Int codes) { return _mm256_srli_epi16(codes, 8); }
     static Int dot_wide(Int codes, const uint8_t *weights) { return _mm256_madd_epi16(codes, load_block(weights)); }
 
-    static Int load_pairs(const uint8_t *first, const uint8_t *second, int64_t count) {
-        return _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(load_bytes(first, count), load_bytes(second, count)));
+    static Int interleave(const uint8_t *const (&line)[2], int64_t lines, int64_t count) {
+        if (lines == 1) return load_codes(line[0], count);
+        return _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(load_bytes(line[0], count), load_bytes(line[1], count)));
     }
-    static Int dot_pairs(Int sum, Int codes, Int weights) { return _mm256_add_epi32(sum, _mm256_madd_epi16(codes, weights)); }
+    static Int dot_lines(Int sum, Int codes, Int weights) { return _mm256_add_epi32(sum, _mm256_madd_epi16(codes, weights)); }
 
     static Float power_of_two(Int exponent) {
         return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(exponent, _mm256_set1_epi32(127)), 23));

@@ -9,6 +9,7 @@ namespace {
 struct Avx512Vnni {
     static constexpr const char *kName = "avx512vnni";
     static constexpr int kLanes = 16, kRows = 6, kVectors = 4;
+    static constexpr int kLines = 4;
     static constexpr bool kPairsSaturate = false;
     using Int = __m512i;
     using Float = __m512;
@@ -20,6 +21,7 @@ struct Avx512Vnni {
 
     static Int set_int(int32_t value) { return _mm512_set1_epi32(value); }
     static Float set_float(float value) { return _mm512_set1_ps(value); }
+    static void store_int(int32_t *p, Int value) { _mm512_storeu_si512(p, value); }
     static Int load_int(const int32_t *p) { return _mm512_loadu_si512(p); }
     static Float load_float(const float *p, int64_t count) { return _mm512_maskz_loadu_ps(mask(count), p); }
     static void store_float(float *p, Float value, int64_t count) { _mm512_mask_storeu_ps(p, mask(count), value); }
@@ -64,11 +66,14 @@ struct Avx512Vnni {
     }
     static Int dot(Int sum, Int codes, Int weights) { return _mm512_dpbusd_epi32(sum, codes, weights); }
 
-    static Int load_pairs(const uint8_t *first, const uint8_t *second, int64_t count) {
-        const __m128i a = load_bytes(first, count), b = load_bytes(second, count);
-        return _mm512_cvtepu8_epi16(_mm256_set_m128i(_mm_unpackhi_epi8(a, b), _mm_unpacklo_epi8(a, b)));
+    static Int interleave(const uint8_t *const (&line)[4], int64_t lines, int64_t count) {
+        Int codes = load_codes(line[0], count);
+        if (lines > 1) codes = _mm512_or_si512(codes, _mm512_slli_epi32(load_codes(line[1], count), 8));
+        if (lines > 2) codes = _mm512_or_si512(codes, _mm512_slli_epi32(load_codes(line[2], count), 16));
+        if (lines > 3) codes = _mm512_or_si512(codes, _mm512_slli_epi32(load_codes(line[3], count), 24));
+        return codes;
     }
-    static Int dot_pairs(Int sum, Int codes, Int weights) { return _mm512_dpwssd_epi32(sum, codes, weights); }
+    static Int dot_lines(Int sum, Int codes, Int weights) { return dot(sum, codes, weights); }
 
     static Float power_of_two(Int exponent) {
         return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(exponent, _mm512_set1_epi32(127)), 23));

@@ -62,10 +62,10 @@ class Convolution {
             finder_.outputs(part.first, part.rows, a_.out, a_.out_stride, column, out);
         }
         if (a_.other) finder_.outputs(part.first, part.rows, a_.other, a_.other_stride, column, other);
-        const Rows all{inputs(part), part.rows, a_.out_float ? nullptr : out, a_.out_float ? out_float : nullptr,
+        const Rows all{depthwise_ ? nullptr : inputs(part), part.rows, a_.out_float ? nullptr : out, a_.out_float ? out_float : nullptr,
                        a_.other ? other : nullptr, a_.row_offset ? a_.row_offset + part.first : nullptr};
         if (depthwise_) {
-            depthwise_rows<V>(w_, part.rows, all, finish_);
+            Depthwise<V>(a_, finder_, finish_).run(part.first, part.rows, all);
         } else {
             multiply(part, all);
         }
@@ -80,10 +80,7 @@ class Convolution {
             finder_.gathered(part.first, part.rows, channel, copies);
             for (int64_t r = 0; r < part.rows; ++r) x[r] = copies + r * w_.depth;
         } else {
-            const int64_t bytes = depthwise_ ? w_.groups : w_.channels;
-            void *padding = scratch(kPadding, bytes);
-            std::memset(padding, a_.x_zero, static_cast<size_t>(bytes));
-            finder_.inputs(part.first, part.rows, channel, static_cast<const uint8_t *>(padding), x);
+            finder_.inputs(part.first, part.rows, channel, finder_.padding(w_.channels), x);
         }
         return x;
     }
@@ -98,7 +95,7 @@ class Convolution {
             finish.multiplier += part.group * w_.columns;
             for (int64_t r = 0; r < part.rows; r += V::kRows) {
                 const int64_t height = at_most(part.rows - r, V::kRows);
-                tile_for<V>(height, panel.vectors)(panel, taps, offset, columns, all.from(r), finish);
+                tile_for<V>(height, panel.vectors)(panel, taps, offset, columns, all, r, finish);
             }
         }
     }

@@ -25,15 +25,6 @@ struct Rows {
     float *const *out_float;     // or null: then the codes go to `out`
     const uint8_t *const *other;  // or null
     const int32_t *offset;       // or null
-
-    Rows from(int64_t row) const {
-        return {x + row,
-                x_tap_stride,
-                out ? out + row : nullptr,
-                out_float ? out_float + row : nullptr,
-                other ? other + row : nullptr,
-                offset ? offset + row : nullptr};
-    }
 };
 
 // The clamp comes before the rounding, so that nothing leaves the range of an integer; a NaN becomes `low`.
@@ -48,13 +39,9 @@ inline int64_t lanes_left(int64_t columns, int vector) {
     return left < V::kLanes ? left : V::kLanes;
 }
 
-// Vectors of codes side by side; only whole ones go through the instruction set's own way of packing several at once.
+// Vectors of codes side by side, of which only `columns` codes are real.
 template <class V, int kVectors>
-inline void store_row(uint8_t *out, const typename V::Int (&codes)[kVectors], int64_t columns) {
-    if (columns == kVectors * V::kLanes) {
-        V::store_row(out, codes);
-        return;
-    }
+inline void store_columns(uint8_t *out, const typename V::Int (&codes)[kVectors], int64_t columns) {
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) V::store_codes(out + v * V::kLanes, codes[v], lanes_left<V>(columns, v));
 }
@@ -72,29 +59,52 @@ inline void add_other(const Finish &f, const uint8_t *other, int64_t columns, ty
     }
 }
 
-// Sums of kRows rows by kVectors vectors, from `column` on, of which `columns` columns are real.
+// Sums of kRows rows from `row` on by kVectors vectors from `column` on, of which `columns` columns are real.
 template <class V, int kRows, int kVectors>
-inline void finish_tile(const Finish &f, const Rows &rows, int64_t column, int64_t columns, typename V::Int (&sums)[kRows][kVectors]) {
+inline void finish_tile(const Finish &f, const Rows &rows, int64_t row, int64_t column, int64_t columns,
+                        typename V::Int (&sums)[kRows][kVectors]) {
     typename V::Float multiplier[kVectors];
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
         multiplier[v] = V::load_float(f.multiplier + column + v * V::kLanes, lanes_left<V>(columns, v));
     }
+    if (rows.offset) {
+#pragma GCC unroll 8
+        for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+            for (int v = 0; v < kVectors; ++v) sums[r][v] = V::add(sums[r][v], V::set_int(rows.offset[row + r]));
+        }
+    }
+    if (rows.out_float) {
+#pragma GCC unroll 8
+        for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+            for (int v = 0; v < kVectors; ++v) {
+                float *out = rows.out_float[row + r] + column + v * V::kLanes;
+                V::store_float(out, V::mul(V::to_float(sums[r][v]), multiplier[v]), lanes_left<V>(columns, v));
+            }
+        }
+        return;
+    }
     const typename V::Float low = V::set_float(f.low), high = V::set_float(f.high);
-    const typename V::Int zero = V::set_int(f.adds ? 0 : f.zero);
+    const typename V::Int zero = V::set_int(f.zero);
+    const bool whole = columns == kVectors * V::kLanes;
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
         typename V::Int codes[kVectors];
 #pragma GCC unroll 4
-        for (int v = 0; v < kVectors; ++v) {
-            if (rows.offset) sums[r][v] = V::add(sums[r][v], V::set_int(rows.offset[r]));
-            const typename V::Float value = V::mul(V::to_float(sums[r][v]), multiplier[v]);
-            if (rows.out_float) V::store_float(rows.out_float[r] + column + v * V::kLanes, value, lanes_left<V>(columns, v));
-            codes[v] = V::add(V::to_int(clamp<V>(value, low, high)), zero);
+        for (int v = 0; v < kVectors; ++v) codes[v] = V::to_int(clamp<V>(V::mul(V::to_float(sums[r][v]), multiplier[v]), low, high));
+        if (f.adds) {
+            add_other<V, kVectors>(f, rows.other[row + r] + column, columns, codes);
+        } else {
+#pragma GCC unroll 4
+            for (int v = 0; v < kVectors; ++v) codes[v] = V::add(codes[v], zero);
         }
-        if (rows.out_float) continue;
-        if (f.adds) add_other<V, kVectors>(f, rows.other[r] + column, columns, codes);
-        store_row<V, kVectors>(rows.out[r] + column, codes, columns);
+        if (whole) {
+            V::store_row(rows.out[row + r] + column, codes);
+        } else {
+            store_columns<V, kVectors>(rows.out[row + r] + column, codes, columns);
+        }
     }
 }
 

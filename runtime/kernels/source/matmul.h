@@ -23,12 +23,12 @@ void multiply_activations(const rk_matmul_args &m, int64_t batch, int threads) {
     packing.weight = reinterpret_cast<const int8_t *>(b);
     packing.column_stride = m.b_column_stride;
     packing.channel_stride = m.b_depth_stride;
-    packing.groups = packing.taps = 1;
+    packing.groups = packing.taps = packing.tap_width = 1;
     packing.columns = m.columns;
     packing.channels = m.depth;
     packing.x_zero = m.a_zero;
     packing.flip = 128;
-    rk_weight *weight = pack(packing, {V::kLanes, V::kVectors, V::kPairsSaturate});
+    rk_weight *weight = pack(packing, {V::kLanes, V::kVectors, V::kPairsSaturate, V::kLines});
     if (!weight) __builtin_trap();
 
     float *multiplier = static_cast<float *>(scratch(kSums, m.columns * 4 + m.rows * 4));

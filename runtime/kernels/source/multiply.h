@@ -12,7 +12,8 @@ namespace {
 
 // kRows rows by kVectors vectors of columns, all of whose sums stay in registers.
 template <class V, int kRows, int kVectors>
-void multiply_tile(const Panel &panel, int64_t taps, const int32_t *offset, int64_t columns, const Rows &rows, const Finish &f) {
+void multiply_tile(const Panel &panel, int64_t taps, const int32_t *offset, int64_t columns, const Rows &rows, int64_t row,
+                   const Finish &f) {
     using Int = typename V::Int;
     Int sums[kRows][kVectors];
 #pragma GCC unroll 16
@@ -25,7 +26,7 @@ void multiply_tile(const Panel &panel, int64_t taps, const int32_t *offset, int6
     for (int64_t tap = 0; tap < taps; ++tap) {
         const uint8_t *x[kRows];
 #pragma GCC unroll 16
-        for (int r = 0; r < kRows; ++r) x[r] = rows.x[tap * rows.x_tap_stride + r];
+        for (int r = 0; r < kRows; ++r) x[r] = rows.x[tap * rows.x_tap_stride + row + r];
         for (const int32_t *end = block + panel.counts[2 * tap]; block != end; ++block) {
             Int weight[kVectors];
 #pragma GCC unroll 16
@@ -54,11 +55,11 @@ void multiply_tile(const Panel &panel, int64_t taps, const int32_t *offset, int6
             }
         }
     }
-    finish_tile<V, kRows, kVectors>(f, rows, panel.first_column, columns, sums);
+    finish_tile<V, kRows, kVectors>(f, rows, row, panel.first_column, columns, sums);
 }
 
 template <class V>
-using MultiplyTile = void (*)(const Panel &, int64_t, const int32_t *, int64_t, const Rows &, const Finish &);
+using MultiplyTile = void (*)(const Panel &, int64_t, const int32_t *, int64_t, const Rows &, int64_t, const Finish &);
 
 template <class V, int kVectors>
 MultiplyTile<V> tile_of_rows(int64_t rows) {

@@ -25,7 +25,6 @@ struct Owner : rk_weight {
     std::vector<Panel> panel_list;
     std::vector<int32_t> counts, offsets, column_offsets;
     std::vector<uint8_t, CacheLines<uint8_t>> data;
-    std::vector<int16_t> depthwise_data;
 };
 
 int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
@@ -45,7 +44,7 @@ class Packer {
             link();
         }
         out_->bytes = static_cast<int64_t>(out_->data.size() + out_->counts.size() * 4 + out_->offsets.size() * 4 +
-                                           out_->column_offsets.size() * 4 + out_->depthwise_data.size() * 2);
+                                           out_->column_offsets.size() * 4);
         Owner *done = out_;
         out_ = nullptr;
         return done;
@@ -92,16 +91,18 @@ class Packer {
     }
 
     void spread() {
-        const int64_t pairs = (args_.taps + 1) / 2;
-        out_->depthwise_stride = 2 * out_->offset_columns;
-        out_->depthwise_data.assign(static_cast<size_t>(pairs * out_->depthwise_stride), 0);
+        const int64_t width = args_.tap_width, lines = args_.taps / width;
+        const int64_t groups = (lines + layout_.lines - 1) / layout_.lines, bytes = 4 / layout_.lines;
+        out_->data.assign(static_cast<size_t>(width * groups * out_->offset_columns * 4), 0);
         for (int64_t tap = 0; tap < args_.taps; ++tap) {
-            for (int64_t group = 0; group < args_.groups; ++group) {
-                const int64_t place = tap / 2 * out_->depthwise_stride + 2 * group + tap % 2;
-                out_->depthwise_data[static_cast<size_t>(place)] = static_cast<int16_t>(at(group, tap, 0));
+            const int64_t line = tap / width, block = tap % width * groups + line / layout_.lines;
+            for (int64_t channel = 0; channel < args_.groups; ++channel) {
+                const int16_t w = static_cast<int16_t>(at(channel, tap, 0));
+                const int64_t lane = block * out_->offset_columns + channel;
+                std::memcpy(&out_->data[static_cast<size_t>(lane * 4 + line % layout_.lines * bytes)], &w, static_cast<size_t>(bytes));
             }
         }
-        out_->depthwise = out_->depthwise_data.data();
+        out_->depthwise = out_->data.data();
     }
 
     // Cuts the columns of a group into panels of about the same width.

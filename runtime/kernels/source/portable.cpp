@@ -7,6 +7,7 @@ namespace {
 struct Portable {
     static constexpr const char *kName = "portable";
     static constexpr int kLanes = 8, kRows = 2, kVectors = 2;
+    static constexpr int kLines = 2;
     static constexpr bool kPairsSaturate = false;
     typedef int32_t Int __attribute__((vector_size(32)));
     typedef float Float __attribute__((vector_size(32)));
@@ -16,6 +17,7 @@ struct Portable {
 
     static Int set_int(int32_t value) { return Int{} + value; }
     static Float set_float(float value) { return Float{} + value; }
+    static void store_int(int32_t *p, Int value) { __builtin_memcpy(p, &value, sizeof(Int)); }
     static Int load_int(const int32_t *p) { return copy<Int>(p, sizeof(Int)); }
     static Float load_float(const float *p, int64_t count) { return copy<Float>(p, count * 4); }
     static void store_float(float *p, Float value, int64_t count) { __builtin_memcpy(p, &value, count * 4); }
@@ -57,11 +59,12 @@ struct Portable {
         return sum;
     }
 
-    // Two codes of each channel, and their dot product with two int16 weights.
-    static Int load_pairs(const uint8_t *first, const uint8_t *second, int64_t count) {
-        return load_codes(first, count) | (load_codes(second, count) << 16);
+    // One or two codes of each channel in one lane, and their dot product with two int16 weights.
+    static Int interleave(const uint8_t *const (&line)[2], int64_t lines, int64_t count) {
+        const Int first = load_codes(line[0], count);
+        return lines == 1 ? first : first | (load_codes(line[1], count) << 16);
     }
-    static Int dot_pairs(Int sum, Int codes, Int weights) {
+    static Int dot_lines(Int sum, Int codes, Int weights) {
         const Int low = reinterpret_cast<Int>(reinterpret_cast<Unsigned>(weights) << 16) >> 16;
         return add(sum, add((codes & 65535) * low, (codes >> 16) * (weights >> 16)));
     }

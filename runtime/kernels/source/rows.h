@@ -43,6 +43,12 @@ inline rk_conv_args with_long_rows(rk_conv_args a) {
     return a;
 }
 
+// Rows that lie beside each other along the last axis.
+struct Run {
+    int64_t row, count;
+    int64_t at[4];  // of the first: image, depth, height, width
+};
+
 class RowFinder {
   public:
     explicit RowFinder(const rk_conv_args &args) : a_(args), w_(*args.weight) {}
@@ -99,19 +105,13 @@ class RowFinder {
         });
     }
 
-  private:
-    // Rows that lie beside each other along the last axis.
-    struct Run {
-        int64_t row, count;
-        int64_t at[4];  // of the first: image, depth, height, width
-    };
-
     template <class Body>
     void each_run(int64_t first, int64_t rows, Body body) const {
         const int64_t depth = a_.out_size[0], height = a_.out_size[1], width = a_.out_size[2];
         for (int64_t row = 0; row < rows;) {
             const int64_t at = first + row, left = width - at % width;
-            const Run run{row, at_most(rows - row, left), {at / (depth * height * width), at / (height * width) % depth, at / width % height, at % width}};
+            const int64_t image = at / (depth * height * width), plane = at / (height * width) % depth;
+            const Run run{row, at_most(rows - row, left), {image, plane, at / width % height, at % width}};
             body(run);
             row += run.count;
         }
@@ -131,6 +131,14 @@ class RowFinder {
         }
     }
 
+    // `bytes` codes of the input's zero point.
+    const uint8_t *padding(int64_t bytes) const {
+        void *codes = scratch(kPadding, bytes);
+        std::memset(codes, a_.x_zero, static_cast<size_t>(bytes));
+        return static_cast<const uint8_t *>(codes);
+    }
+
+  private:
     // The first row of a run, and the one past the last, whose input at w * stride + shift exists.
     int64_t inside_from(int64_t shift, const Run &run) const {
         return at_most(at_least(divide_up(-shift, a_.stride[2]) - run.at[3], 0), run.count);

@@ -13,6 +13,7 @@ struct Layout {
     int max_vectors;  // vectors of one panel
     // Whether the dot product of four codes with four weights sums pairs in int16, which saturates.
     bool pairs_saturate;
+    int lines;  // lines of a depthwise kernel in one lane of 32 bits: 4 of int8, or 2 of int16
 };
 
 // Columns that are computed together. Their weights are cut into blocks: four channels of one tap for every column.
@@ -26,7 +27,8 @@ struct Panel {
     const uint8_t *data;
 };
 
-// A depthwise layer has one channel and one column a group: its weights are int16 [pair of taps][channel][2].
+// A depthwise layer has one channel and one column a group: its weights are [tap along the width][group of lines][channel][line],
+// int8 or int16 as the layout has lines.
 enum class Kind { kDense, kDepthwise };
 
 }  // namespace rk
@@ -41,8 +43,7 @@ struct rk_weight {
     int64_t offset_columns;  // of one group, rounded up to whole vectors; of all groups where they are depthwise
     const rk::Panel *panel;  // [group][panel]
     const int32_t *offset;   // [group][offset_columns]: the bias less x_zero times the sum of the weights
-    const int16_t *depthwise;
-    int64_t depthwise_stride;  // between pairs of taps
+    const uint8_t *depthwise;
     int64_t bytes;
 };
 
