@@ -23,6 +23,7 @@ import torch
 from rewriter import engine
 from rewriter.cli import main
 from rewriter.importer import RewriteError, RewriteWarning, Rewriting, hook, rewriting, snapshot
+from rewriter.results import Failure, FileResult
 from rewriter.settings import Settings
 
 BLOCKS = """\
@@ -92,12 +93,12 @@ def imported(*modules: str, settings: Settings | None = None) -> Rewriting:
     return library
 
 
-def fixed(site: Path, *options: str) -> dict[str, bytes]:
+def fixed(site: Path, *options: str, package: str = "lib") -> dict[str, bytes]:
     """What `fix` makes of a copy of the package, by the places of the files."""
     target = site.parent / "fixed"
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(site, target, ignore=shutil.ignore_patterns("__pycache__"))
-    assert main(["fix", "-q", "--isolated", *options, str(target / "lib")]) == 0
+    assert main(["fix", "-q", "--isolated", *options, str(target / package)]) == 0
     return {path.relative_to(target).as_posix(): path.read_bytes() for path in target.rglob("*.py")}
 
 
@@ -200,10 +201,10 @@ def test_damaged_entries_are_made_again(site: Path, suffix: str, damage: bytes |
 
 
 def test_one_changed_byte_is_damage(site: Path) -> None:
-    imported()
+    first = imported()
     for entry in [p for p in (site.parent / "cache").rglob("blocks.py*") if p.is_file()]:
         entry.write_bytes(entry.read_bytes().replace(b"EltWiseAdd", b"EltWiseSub"))
-    assert of(imported(), site) == fixed(site)
+        assert imported().results == first.results
 
 
 def test_damaged_bytecode_is_passed_over(site: Path) -> None:
@@ -273,15 +274,20 @@ def test_only_what_is_named(site: Path) -> None:
 
 
 def test_a_namespace_package_and_a_single_file(site: Path) -> None:
-    write(site, {"space/inner/blocks.py": BLOCKS, "single.py": BLOCKS})
+    subclass = "from ..inner.blocks import Block\n\n\nclass Other(Block):\n    add = None\n"
+    write(site, {"space/inner/blocks.py": BLOCKS, "space/outer/other.py": subclass, "single.py": BLOCKS})
     with rewriting("space", "single") as library:
         importlib.import_module("space.inner.blocks")
         importlib.import_module("single")
-    assert sorted(library.results) == ["single", "space.inner.blocks"]
-    assert all(result.changed for result in library.results.values())
+    assert of(library, site) == {
+        place: fixed(site, package=package)[place]
+        for package, place in {"space": "space/inner/blocks.py", "single.py": "single.py"}.items()
+    }
+    assert b"self.add2 = " in library.results["space.inner.blocks"].after
 
 
 def test_a_file_that_fails_is_imported_as_it_is_and_named(site: Path) -> None:
+    write(site, {"lib/__init__.py": ""})
     with pytest.warns(RewriteWarning, match=r"lib/blocks\.py is imported as it is: too-large") as caught:
         library = imported("lib.blocks", settings=Settings(max_file_bytes=100))
     assert not hasattr(sys.modules["lib.blocks"].Block(2), "add")
@@ -331,10 +337,32 @@ def test_a_fault_in_the_way_of_rewriting_never_breaks_an_import(site: Path, monk
 def test_how_deep_an_import_stands_does_not_matter(site: Path) -> None:
     import runtime.modules  # noqa: F401 -- what it imports itself is not what this is about
 
-    def down(levels: int) -> Rewriting:
-        return down(levels - 1) if levels else imported("lib.blocks")
+    write(site, {"lib/long.py": BLOCKS.replace("+ x", "+ x" * 60), "lib/__init__.py": ""})
 
-    assert of(down(sys.getrecursionlimit() - len(inspect.stack()) - 120), site)["lib/blocks.py"] != BLOCKS.encode()
+    def down(levels: int) -> Rewriting:
+        return down(levels - 1) if levels else imported("lib.long")
+
+    deep = down(sys.getrecursionlimit() - len(inspect.stack()) - 120)
+    assert of(deep, site)["lib/long.py"] == fixed(site)["lib/long.py"] != (site / "lib/long.py").read_bytes()
+
+
+def test_a_failure_is_not_kept(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(source: bytes, path: Path, *_: object) -> FileResult:
+        return FileResult(path, source, source, failure=Failure("internal", "MemoryError"))
+
+    with monkeypatch.context() as circumstances, pytest.warns(RewriteWarning, match="internal: MemoryError"):
+        circumstances.setattr(engine, "rewrite", fail)
+        imported()
+    assert of(imported(), site) == fixed(site)
+
+
+def test_an_edit_inside_the_block_counts(site: Path) -> None:
+    write(site, {"lib/__init__.py": ""})
+    with rewriting("lib") as library:
+        importlib.import_module("lib.plain")
+        write(site, {"lib/blocks.py": BLOCKS.replace("+ x", "* x")})
+        importlib.import_module("lib.blocks")
+    assert of(library, site)["lib/blocks.py"] == fixed(site)["lib/blocks.py"]
 
 
 def test_other_loaders_are_left_alone(site: Path) -> None:

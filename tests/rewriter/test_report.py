@@ -187,6 +187,7 @@ def apply(fix: dict[str, Any], before: str) -> str:
     (change,) = fix["artifactChanges"]
     for replacement in reversed(change["replacements"]):
         region = replacement["deletedRegion"]
+        assert region["endLine"] <= len(source.lines) + before.endswith(("\n", "\r"))
         start = starts[region["startLine"] - 1] + region["startColumn"] - 1
         end = starts[region["endLine"] - 1] + region["endColumn"] - 1
         before = before[:start] + replacement["insertedContent"]["text"] + before[end:]

@@ -41,10 +41,11 @@ def test_what_was_finished_before_a_worker_died_is_not_done_again(tmp_path: Path
 
 
 def test_ctrl_c_ends_every_process_without_a_word_from_the_workers(tmp_path: Path) -> None:
+    """Two workers are busy, the third has nothing left to do; an idle one is where Python would print a traceback."""
     paths = files(tmp_path, "wait", "wait", "x")
     code = (
         "import sys; from pathlib import Path; from rewriter.run import *\n"
-        f"try: list(run([Path(p) for p in sys.argv[1:]], Job((), Settings(), {ENGINE!r}), 2))\n"
+        f"try: list(run([Path(p) for p in sys.argv[1:]], Job((), Settings(), {ENGINE!r}), 3))\n"
         "except KeyboardInterrupt: print('interrupted')\n"
     )
     process = subprocess.Popen(
@@ -56,8 +57,9 @@ def test_ctrl_c_ends_every_process_without_a_word_from_the_workers(tmp_path: Pat
         start_new_session=True,
     )
     log = tmp_path / "log"
-    while process.poll() is None and not (log.exists() and len(log.read_text().split()) == 2):
+    while process.poll() is None and not (log.exists() and len(log.read_text().split()) == 3):
         time.sleep(0.02)
+    time.sleep(0.2)  # for the third worker to come back from its file
     os.killpg(process.pid, signal.SIGINT)
     assert process.communicate(timeout=20) == ("interrupted\n", "")
 
