@@ -161,6 +161,7 @@ def test_sarif() -> None:
     unused, syntax, unreadable = run["results"]
     assert unused["ruleId"] in {rule["id"] for rule in run["tool"]["driver"]["rules"]}
     assert unused["level"] == "note" and syntax["level"] == unreadable["level"] == "error"
+    assert (syntax["ruleId"], unreadable["ruleId"]) == ("syntax", "unreadable")
     (place,) = syntax["locations"]
     assert place["physicalLocation"] == {
         "artifactLocation": {"uri": "c%2C%20d%3A1%25.py"},
