@@ -27,7 +27,6 @@ typedef struct {
     int64_t groups, columns, taps, channels;            // columns and channels of one group
     int64_t tap_width;                                  // how many of the taps lie side by side along the width
     int32_t x_zero;
-    int32_t flip;  // 128: `weight` is uint8 and 128 is subtracted from each, 0: it is int8
 } rk_pack_args;
 
 RK_EXPORT rk_weight *rk_pack(const rk_pack_args *args);  // null: out of memory

@@ -90,6 +90,18 @@ struct Avx2 {
     }
     static Int dot_lines(Int sum, Int codes, Int weights) { return _mm256_add_epi32(sum, _mm256_madd_epi16(codes, weights)); }
 
+    static Int interleave4(const uint8_t *const (&line)[4], int64_t count) {
+        const __m128i low = _mm_unpacklo_epi8(load_bytes(line[0], count), load_bytes(line[1], count));
+        const __m128i high = _mm_unpacklo_epi8(load_bytes(line[2], count), load_bytes(line[3], count));
+        return _mm256_set_m128i(_mm_unpackhi_epi16(low, high), _mm_unpacklo_epi16(low, high));
+    }
+    static Int exclusive_or(Int a, Int b) { return _mm256_xor_si256(a, b); }
+    // As wide blocks are: the even weights, then the odd, as int16.
+    static void store_weights(uint8_t *p, Int block) {
+        _mm256_storeu_si256(reinterpret_cast<__m256i *>(p), _mm256_srai_epi16(_mm256_slli_epi16(block, 8), 8));
+        _mm256_storeu_si256(reinterpret_cast<__m256i *>(p + 32), _mm256_srai_epi16(block, 8));
+    }
+
     static Float power_of_two(Int exponent) {
         return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(exponent, _mm256_set1_epi32(127)), 23));
     }

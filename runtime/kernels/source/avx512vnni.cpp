@@ -75,6 +75,10 @@ struct Avx512Vnni {
     }
     static Int dot_lines(Int sum, Int codes, Int weights) { return dot(sum, codes, weights); }
 
+    static Int interleave4(const uint8_t *const (&line)[4], int64_t count) { return interleave(line, 4, count); }
+    static Int exclusive_or(Int a, Int b) { return _mm512_xor_si512(a, b); }
+    static void store_weights(uint8_t *p, Int block) { _mm512_storeu_si512(p, block); }
+
     static Float power_of_two(Int exponent) {
         return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(exponent, _mm512_set1_epi32(127)), 23));
     }

@@ -53,8 +53,7 @@ class Packer {
   private:
     // The weight of a column of all groups, at a tap and a channel of its group.
     int at(int64_t column, int64_t tap, int64_t channel) const {
-        const int8_t *byte = args_.weight + column * args_.column_stride + tap * args_.tap_stride + channel * args_.channel_stride;
-        return args_.flip ? static_cast<uint8_t>(*byte) - args_.flip : *byte;
+        return args_.weight[column * args_.column_stride + tap * args_.tap_stride + channel * args_.channel_stride];
     }
 
     void describe() {

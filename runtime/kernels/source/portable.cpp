@@ -69,9 +69,18 @@ struct Portable {
         return add(sum, add((codes & 65535) * low, (codes >> 16) * (weights >> 16)));
     }
 
+    // Four codes of each column in one lane.
+    static Int interleave4(const uint8_t *const (&line)[4], int64_t count) {
+        const Int low = load_codes(line[0], count) | (load_codes(line[1], count) << 8);
+        return low | (load_codes(line[2], count) << 16) | shift_to_top(load_codes(line[3], count));
+    }
+    static Int exclusive_or(Int a, Int b) { return a ^ b; }
+    static void store_weights(uint8_t *p, Int block) { __builtin_memcpy(p, &block, sizeof(Int)); }
+
     static Float power_of_two(Int exponent) { return reinterpret_cast<Float>((exponent + 127) << 23); }
 
   private:
+    static Int shift_to_top(Int value) { return reinterpret_cast<Int>(reinterpret_cast<Unsigned>(value) << 24); }
     template <class T>
     static T copy(const void *p, int64_t bytes) {
         T out{};
