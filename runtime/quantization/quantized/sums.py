@@ -36,7 +36,8 @@ _FORWARDS = {
     for kind in (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 }
 _EXACT_IN_FLOAT32 = 2**24
-_INT32 = torch.iinfo(torch.int32)
+_LARGEST_BIAS = 2**30
+"""Leaves as much again for the sum of products."""
 
 
 def is_sum(module: nn.Module) -> bool:
@@ -75,9 +76,20 @@ class QuantizedSum(QuantizedModule):
         super().configure(inputs[:1], output, float_output)
         given = self.input_params[0]
         if given is not None and self._float_bias is not None:
+            self._make_room_for(self._float_bias, given.scale)
             unit = given.scale.double() * self.weight_scale.double()
-            whole = torch.round(self._float_bias.double() / unit).clamp(_INT32.min, _INT32.max)
-            self.bias = whole.to(torch.int32)
+            self.bias = torch.round(self._float_bias.double() / unit).to(torch.int32)
+
+    def _make_room_for(self, bias: Tensor, input_scale: Tensor) -> None:
+        """Coarser weights where the bias would not fit 32 bits: beside such a bias they hardly count."""
+        least = bias.double().abs() / (input_scale.double() * _LARGEST_BIAS)
+        if not self.weight_scale.dim():
+            least = least.max()
+        if bool((least <= self.weight_scale).all()):
+            return
+        weight = dequantize(self.weight, self.weight_params)
+        self.weight_scale = torch.maximum(self.weight_scale, least.to(torch.float32))
+        self.weight = quantize(weight, self.weight_params)
 
     def again(self) -> QuantizedModule:
         twin = super().again()

@@ -220,3 +220,18 @@ def test_in_place_is_in_place() -> None:
     expected = x + y
     assert add(x, y) is x
     assert (x - expected).abs().max() < 0.2
+
+
+@pytest.mark.parametrize("channels", [True, False])
+def test_a_bias_beyond_32_bits_makes_weights_coarser(channels: bool) -> None:
+    layer = nn.Linear(8, 4)
+    with torch.no_grad():
+        layer.bias.copy_(torch.tensor([1.0, -1.0, 1e-9, 0.0]))
+    x = activations(5, 8) * 1e-9
+    made = QuantizedSum(layer, 8, channels)
+    made.configure([params((-1e-8, 1e-8))], params((-2.0, 2.0)), False)
+    assert (made(x) - layer(x)).abs().max() <= 2.01 / 255
+    made.configure([params((-1e-8, 1e-8))], None, False)
+    assert (made(x)[:, :2] - layer(x)[:, :2]).abs().max() < 1e-8
+    if channels:  # the others keep theirs
+        assert (made(x)[:, 2:] - layer(x)[:, 2:]).abs().max() < 3e-10
