@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from runtime.modules import EltWiseAdd
-from runtime.modules.shared import again
+from runtime.modules.tied import again
 from runtime.quantization.adjacency import Adjacency, find_adjacency
 
 

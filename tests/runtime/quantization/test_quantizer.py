@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from runtime.modules import LSTM, EltWiseAdd, MultiheadAttention
-from runtime.modules.shared import Tied, again
+from runtime.modules.tied import Tied, again
 from runtime.quantization.overrides import QBits
 from runtime.quantization.quantizer import Quantizer, quantizer_metadata
 
