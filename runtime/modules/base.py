@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from runtime.modules.scripting import Scriptable, overloads
-from runtime.modules.signatures import Signature, signatures
+from runtime.modules.scripting import Scriptable
+from runtime.modules.scripting.methods import overloads
+from runtime.modules.scripting.signatures import Signature, signatures
 
 
 class Operation(Scriptable):
@@ -56,8 +57,11 @@ class Operation(Scriptable):
         """How TorchScript may call `forward`, arguments that are fixed included."""
         return signatures(self.chosen(), self.fixed)
 
-    def overloads(self) -> Iterator[Callable[..., Any]]:
-        return overloads(self.signatures(), self.fixed)
+    def scripted(self) -> Mapping[str, Iterable[Callable[..., Any]]]:
+        return {"forward": self.methods()}
+
+    def methods(self, defaults: bool = True) -> Iterable[Callable[..., Any]]:
+        return overloads(self.signatures(), self.fixed, defaults)
 
     def extra_repr(self) -> str:
         return ", ".join(f"{name}={value!r}" for name, value in self.fixed.items())

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from torch import nn
+
+from runtime.modules.base import Operation
+from runtime.modules.scripting import Scriptable
+from runtime.modules.scripting.borrowed import in_place_of
 
 _CONTAINER_METHODS = (
     "__len__ __iter__ __contains__ __getitem__ __setitem__ __delitem__ __add__ __iadd__ __mul__ __imul__ __rmul__ "
@@ -13,7 +17,7 @@ _CONTAINER_METHODS = (
 ).split()
 
 
-class WithOperations:
+class WithOperations(Scriptable):
     """A base for classes of containers whose forward does more than run their steps.
 
     A child of nn.Sequential, nn.ModuleList or nn.ModuleDict is one of its steps, which iteration meets and `len`
@@ -31,16 +35,26 @@ class WithOperations:
 
     def add_operation(self, name: str, module: nn.Module) -> None:
         """Adds a child that is no step."""
-        cast(nn.Module, self).add_module(name, module)
+        self.add_module(name, module)
         self._operations = self._operations | {name}
+
+    def scripted(self) -> Mapping[str, Iterable[Callable[..., Any]]]:
+        """TorchScript, which takes every child for a step, has methods in place of the operations."""
+        return {name: _without(self._modules[name]) for name in sorted(self._operations)}
 
     def _steps_alone(self) -> WithOperations:
         """An object like this one, whose children are the steps."""
         alone = object.__new__(type(self))
-        modules = cast(nn.Module, self)._modules
-        steps = {name: module for name, module in modules.items() if name not in self._operations}
+        steps = {name: module for name, module in self._modules.items() if name not in self._operations}
         vars(alone).update({**vars(self), "_modules": steps, "_operations": frozenset()})
         return alone
+
+
+def _without(module: nn.Module | None) -> Iterable[Callable[..., Any]]:
+    """Methods that compute what a module does, and do not need it."""
+    if isinstance(module, Operation):
+        return module.methods(defaults=False)
+    return () if module is None else in_place_of(module)
 
 
 def _on_steps(cls: type, name: str) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from runtime.modules.base import InplaceOperation
-from runtime.modules.signatures import Parameter, Signature
+from runtime.modules.scripting.signatures import Parameter, Signature
 
 
 class Eltwise(InplaceOperation):

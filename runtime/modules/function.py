@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 from torch import nn
+
+from runtime.modules.scripting import Scriptable
+from runtime.modules.scripting.borrowed import with_part
+from runtime.modules.scripting.methods import overloads
+from runtime.modules.scripting.signatures import signatures
 
 Ops = TypeVar("Ops", bound=nn.Module)
 
@@ -35,7 +40,7 @@ class _Shared:
         return f"shared({self.ops.__name__})"
 
 
-class Function(nn.Module):
+class Function(Scriptable):
     """Calls `function` with modules of its own.
 
     A function such as `def add(x, y, *, ops=shared(AddOps))` finds the modules for its operations in `ops`. Each
@@ -55,6 +60,11 @@ class Function(nn.Module):
         if self.keyword is not None:
             kwargs.setdefault(self.keyword, self.ops)
         return self.function(*args, **kwargs)
+
+    def scripted(self) -> Mapping[str, Iterable[Callable[..., Any]]]:
+        if self.keyword is not None:
+            return {"forward": [with_part(self.function, self.keyword)]}
+        return {"forward": overloads(signatures(self.function, {}), {})}
 
     def extra_repr(self) -> str:
         return getattr(self.function, "__qualname__", repr(self.function))

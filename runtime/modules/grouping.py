@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from runtime.modules.base import Operation
-from runtime.modules.signatures import Signature
+from runtime.modules.scripting.signatures import Signature
 
 
 class Join(Operation):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from runtime.modules.scripting import Scriptable, passing_on
+from runtime.modules.scripting import Scriptable
+from runtime.modules.scripting.borrowed import passing_on
 
 Called = TypeVar("Called")
 
@@ -54,8 +55,8 @@ class Tied(Scriptable):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.module(*args, **kwargs)
 
-    def overloads(self) -> Iterator[Callable[..., Any]]:
-        return passing_on("module", self.module)
+    def scripted(self) -> Mapping[str, Iterable[Callable[..., Any]]]:
+        return {"forward": passing_on("module", self.module)}
 
     # The module is reached where it lives as well: moved, switched or initialized from here, it would be so twice.
 
