@@ -1,0 +1,67 @@
+"""From a model that simulates integers to one that computes on them."""
+
+from __future__ import annotations
+
+import copy
+from typing import TypeVar
+
+from torch import nn
+
+from runtime.int8.counterparts.choice import counterpart
+from runtime.int8.unreached import guard_unreached
+from runtime.quantization.finish import finish_training
+from runtime.quantization.metadata import quantizer_metadata
+from runtime.quantization.quantized.base import QuantizedModule
+from runtime.quantization.quantized.others import Half
+from runtime.quantization.quantized.sums import DynamicSum
+from runtime.quantization.trained import QuantizedOutput, QuantizedWeights
+
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
+
+
+def convert(model: AnyModule) -> AnyModule:
+    """A copy of a quantized model whose modules compute on int8, with the scales that the model has.
+
+    `model` is what `PostTrainLinearQuantizer` or training with a quantizer made. Between modules run plain uint8
+    tensors, so views, indexing and control flow work on as they are. Every module gives the integers that the quantized
+    model simulates, bit for bit; softmax and layer norm, and tables of functions whose float32 result depends on
+    where an element lies in memory, within one of them. What has no int8 form runs in floating point between one
+    dequantization and one quantization; `report` says what and why.
+    """
+    converted = copy.deepcopy(model).eval()
+    if any(isinstance(module, (QuantizedOutput, QuantizedWeights)) for module in converted.modules()):
+        metadata = quantizer_metadata(converted)
+        if metadata is None or metadata["dummy_input"] is None:
+            raise ValueError(
+                "the model was prepared for training without dummy_input, so how its modules follow is not known: "
+                "call runtime.quantization.finish.finish_training(model, dummy_input) first"
+            )
+        finish_training(converted, metadata["dummy_input"])
+    if not any(isinstance(module, QuantizedModule) for module in converted.modules()):
+        raise ValueError("convert needs a quantized model: quantize it first, with runtime.quantize(model, data)")
+    replaced = _replace(converted)
+    if isinstance(converted, QuantizedModule):
+        return replaced[converted]  # type: ignore[return-value]
+    metadata = quantizer_metadata(converted)
+    if metadata is not None and metadata["dummy_input"] is not None:
+        guard_unreached(converted, metadata["dummy_input"])
+    return converted
+
+
+def _replace(model: nn.Module) -> dict[nn.Module, nn.Module]:
+    """Puts counterparts into `model`; a module that stands in several places has one."""
+    made: dict[nn.Module, nn.Module] = {}
+    for module in model.modules():
+        if isinstance(module, QuantizedModule) and _convertible(module):
+            made[module] = counterpart(module)
+    for parent in list(model.modules()):
+        if isinstance(parent, QuantizedModule):
+            continue
+        for name, child in list(parent._modules.items()):
+            if child in made:
+                setattr(parent, name, made[child])
+    return made
+
+
+def _convertible(module: QuantizedModule) -> bool:
+    return module.configured and not isinstance(module, (Half, DynamicSum))

@@ -1,0 +1,100 @@
+"""What the int8 modules share: codes in, codes out, and floating point where a call has no int8 form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
+
+from runtime.int8.codes import Codes
+from runtime.quantization.quantized.base import QuantizedModule
+
+
+class Int8Module(nn.Module):
+    """Stands where a quantized module stood, and computes the integers that it simulated.
+
+    A uint8 tensor is taken for codes on the grid that conversion gave this input; a tensor in floating point is put
+    there first. The result is uint8 codes, or floating point where somebody takes it who knows nothing of codes.
+    """
+
+    kind = "int8"
+
+    def __init__(self, simulated: QuantizedModule) -> None:
+        super().__init__()
+        self._simulated = (simulated,)  # in a tuple: not a child, no entries in the state_dict
+        self.inputs = tuple(Codes.of(params) for params in simulated.input_params)
+        self.output = Codes.of(simulated.output_params)
+        self.float_output = simulated.float_output or self.output is None
+        self.inplace = bool(getattr(simulated.inner, "inplace", False))
+
+    @property
+    def simulated(self) -> QuantizedModule:
+        """The module that this one stands for."""
+        return self._simulated[0]
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        codes = self.on_codes(*args, **kwargs)
+        if codes is None:
+            return self.in_float(*args, **kwargs)
+        return tree_map_only(Tensor, self._dequantized, codes) if self.float_output else codes
+
+    def on_codes(self, *args: Any, **kwargs: Any) -> Any:
+        """The codes of the result; None for a call that has no int8 form."""
+        raise NotImplementedError
+
+    def in_float(self, *args: Any, **kwargs: Any) -> Any:
+        """The simulated module, between one dequantization and one quantization."""
+        waiting = list(self.inputs)
+
+        def real(tensor: Tensor) -> Tensor:
+            if tensor.dtype != torch.uint8 and not tensor.is_floating_point():
+                return tensor
+            given = waiting.pop(0) if waiting else None
+            return tensor if tensor.is_floating_point() else self._known(given).dequantize(tensor)
+
+        float_args, float_kwargs = tree_map_only(Tensor, real, (args, kwargs))
+        result = self.simulated(*float_args, **float_kwargs)
+        return result if self.float_output else tree_map_only(Tensor, self._quantized, result)
+
+    def given(self, position: int, x: Tensor) -> tuple[Tensor, Codes]:
+        """The codes of an argument, and what they stand for."""
+        codes = self._known(self.inputs[position] if position < len(self.inputs) else None)
+        return (x if x.dtype == torch.uint8 else codes.quantize(x)), codes
+
+    def made(self) -> Codes:
+        """What the codes of the result stand for."""
+        return self._known(self.output)
+
+    def _known(self, codes: Codes | None) -> Codes:
+        if codes is None:
+            name = type(self.simulated.inner).__name__
+            raise TypeError(
+                f"{name} was given codes where calibration saw floating point: "
+                "calibrate with inputs that take the same way through the model, or give it floating point here"
+            )
+        return codes
+
+    def _dequantized(self, codes: Tensor) -> Tensor:
+        return self.made().dequantize(codes) if codes.dtype == torch.uint8 else codes
+
+    def _quantized(self, x: Tensor) -> Tensor:
+        return self.made().quantize(x) if x.is_floating_point() else x
+
+    def extra_repr(self) -> str:
+        sides = [*(str(codes or "float") for codes in self.inputs), "->", str(self.output or "float")]
+        return f"{type(self.simulated.inner).__name__}: {' '.join(sides)}"
+
+
+class InFloat(Int8Module):
+    """A module that computes in floating point, on codes that are dequantized and quantized around it."""
+
+    kind = "float"
+
+    def __init__(self, simulated: QuantizedModule, reason: str) -> None:
+        super().__init__(simulated)
+        self.reason = reason
+
+    def on_codes(self, *args: Any, **kwargs: Any) -> None:
+        return None

@@ -1,0 +1,92 @@
+"""Which int8 module stands for which quantized one."""
+
+from __future__ import annotations
+
+from torch import nn
+
+import runtime.modules as wrappers
+from runtime.int8.codes import Codes
+from runtime.int8.counterparts.alone import LayerNorm, Softmax, Table
+from runtime.int8.counterparts.averages import Average
+from runtime.int8.counterparts.base import InFloat, Int8Module
+from runtime.int8.counterparts.moved import MAX_POOLS, ZERO_PADS, Embedding, MaxPool, Moved, ZeroPad
+from runtime.int8.counterparts.pairs import Add, Join, Product
+from runtime.int8.counterparts.sums import int8_sum
+from runtime.modules.eltwise import Eltwise
+from runtime.quantization.placement import RECTIFIERS
+from runtime.quantization.quantized.averages import QuantizedAverage
+from runtime.quantization.quantized.base import QuantizedModule
+from runtime.quantization.quantized.others import Carried, QuantizedEmbedding, QuantizedInner
+from runtime.quantization.quantized.pointwise import QuantizedAdd, QuantizedJoin, QuantizedMatmul, QuantizedMul
+from runtime.quantization.quantized.sums import QuantizedSum, is_sum
+
+_PLAIN = {
+    QuantizedAdd: Add,
+    QuantizedMul: Product,
+    QuantizedMatmul: Product,
+    QuantizedJoin: Join,
+    QuantizedAverage: Average,
+    QuantizedEmbedding: Embedding,
+}
+_SOFTMAX = (nn.Softmax, wrappers.FunctionalSoftmax)
+
+
+def counterpart(simulated: QuantizedModule) -> Int8Module:
+    """The int8 module that computes what `simulated` simulates."""
+    if isinstance(simulated, Carried):
+        return _carried(simulated)
+    reason = _obstacle(simulated)
+    if reason:
+        return InFloat(simulated, reason)
+    if isinstance(simulated, QuantizedSum):
+        return int8_sum(simulated)
+    if isinstance(simulated, QuantizedInner):
+        return _inner(simulated)
+    kind: type[Int8Module] = next(now for was, now in _PLAIN.items() if isinstance(simulated, was))
+    return kind(simulated)
+
+
+def _obstacle(simulated: QuantizedModule) -> str:
+    """Why there can be no int8 module."""
+    wanted = [params for params in simulated.input_params if params is not None]
+    if isinstance(simulated, QuantizedSum):
+        if simulated.weight_grid.bits > 8:
+            return f"its weights have {simulated.weight_grid.bits} bits"
+        if not wanted:
+            return "only its weights are on integers"
+    if any(Codes.of(params) is None for params in wanted):
+        return "what it is given has more than 8 bits"
+    if len(wanted) < len(simulated.input_params) or not (wanted or isinstance(simulated, QuantizedEmbedding)):
+        return "what it is given is in floating point"
+    real = isinstance(simulated, QuantizedSum) and isinstance(simulated.inner, nn.Linear)
+    if simulated.output_params is None:
+        return "" if real else "its result is in floating point"
+    return "" if Codes.of(simulated.output_params) is not None else "its result has more than 8 bits"
+
+
+def _inner(simulated: QuantizedInner) -> Int8Module:
+    inner = simulated.inner
+    if isinstance(inner, _SOFTMAX):
+        return Softmax(simulated)
+    if isinstance(inner, nn.LayerNorm):
+        return LayerNorm(simulated)
+    if is_sum(inner):
+        return InFloat(simulated, "its weights are in floating point")
+    if isinstance(inner, (Eltwise, wrappers.BatchMatmul, wrappers.MM)):
+        return InFloat(simulated, "its other operand is given at each call")
+    if isinstance(inner, wrappers.FunctionalLayerNorm):
+        return InFloat(simulated, "its weights are given at each call")
+    return Table(simulated)
+
+
+def _carried(simulated: Carried) -> Int8Module:
+    inner = simulated.inner
+    known = bool(simulated.input_params) and Codes.of(simulated.input_params[0]) is not None
+    if isinstance(inner, RECTIFIERS) and known and not simulated.float_output:
+        return Table(simulated)
+    if isinstance(inner, ZERO_PADS) and known:
+        return ZeroPad(simulated)
+    if isinstance(inner, MAX_POOLS) and known:
+        return MaxPool(simulated)
+    moves = not isinstance(inner, (*RECTIFIERS, *ZERO_PADS, *MAX_POOLS))
+    return Moved(simulated) if moves else InFloat(simulated, "what it gives is taken in floating point")

@@ -1,0 +1,85 @@
+"""What became of each module of a converted model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from runtime.int8.counterparts.base import InFloat, Int8Module
+from runtime.int8.unreached import is_unreached
+from runtime.quantization.fusion import Absorbed
+from runtime.quantization.kinds import Kind, kind_of
+from runtime.quantization.quantized.base import QuantizedModule
+from runtime.quantization.quantized.others import Half
+from runtime.quantization.quantized.sums import DynamicSum
+
+
+@dataclass(frozen=True)
+class Line:
+    """One module: `runs` is int8, float, or the name of the module that computes it now."""
+
+    name: str
+    module: str
+    runs: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Of a converted model, module by module."""
+
+    lines: tuple[Line, ...]
+
+    @property
+    def in_float(self) -> tuple[Line, ...]:
+        return tuple(line for line in self.lines if line.runs == "float")
+
+    def __str__(self) -> str:
+        counts = {runs: sum(line.runs == runs for line in self.lines) for runs in ("int8", "float")}
+        part = len(self.lines) - sum(counts.values())
+        title = f"{counts['int8']} modules in int8, {part} more inside of them, {counts['float']} in floating point"
+        width = max((len(line.name) for line in self.lines), default=0)
+        kinds = max((len(line.module) for line in self.lines), default=0)
+        rows = [f"  {line.name:<{width}}  {line.module:<{kinds}}  {line.runs:<5}  {line.reason}" for line in self.lines]
+        return "\n".join([title, *(row.rstrip() for row in rows)])
+
+
+def report(model: nn.Module) -> Report:
+    """What `convert` made of a model, and why."""
+    inside: set[nn.Module] = set()
+    lines = []
+    for name, module in model.named_modules():
+        if module in inside:
+            continue
+        if isinstance(module, (Int8Module, QuantizedModule)):
+            inside.update(module.modules())
+        elif any(True for _ in module.children()):
+            continue
+        lines.append(_line(name, module))
+    return Report(tuple(lines))
+
+
+def _line(name: str, module: nn.Module) -> Line:
+    if isinstance(module, Int8Module):
+        kind = type(module.simulated.inner).__name__
+        return Line(name, kind, module.kind, module.reason if isinstance(module, InFloat) else "")
+    if isinstance(module, Absorbed):
+        return Line(name, module.kind, "part", f"of {module.into}")
+    if isinstance(module, QuantizedModule):
+        return Line(name, type(module.inner).__name__, "float", _why_not(module))
+    return Line(name, type(module).__name__, "float", _why_left(module))
+
+
+def _why_left(module: nn.Module) -> str:
+    if is_unreached(module):
+        return "did not run with the input that the model was quantized with"
+    if kind_of(module, 1) is Kind.FLOAT:
+        return "no integer form"
+    return "the quantizer left it: it is given no integers, or nobody takes its result as integers"
+
+
+def _why_not(module: QuantizedModule) -> str:
+    if isinstance(module, Half):
+        return "computes with 16-bit floating point"
+    return "takes its scale from each tensor as it comes" if isinstance(module, DynamicSum) else "has no scales"

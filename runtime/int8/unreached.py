@@ -1,0 +1,52 @@
+"""Ways through a model that its quantizer has not seen: codes that come there have no known scale."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from runtime.int8.counterparts.base import Int8Module
+from runtime.quantization.adjacency import call
+from runtime.quantization.fusion import Absorbed
+
+
+class Unreached:
+    """A hook before the forward of a module that did not run with the input that the model was quantized with."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        if any(isinstance(leaf, Tensor) and leaf.dtype == torch.uint8 for leaf in tree_leaves((args, kwargs))):
+            raise TypeError(
+                f"{self.name!r} stays in floating point but was given int8 codes: the input that the model was "
+                "quantized with took another way through it; quantize it with an input that comes this way"
+            )
+
+
+def is_unreached(module: nn.Module) -> bool:
+    return any(isinstance(hook, Unreached) for hook in module._forward_pre_hooks.values())
+
+
+def guard_unreached(model: nn.Module, example: Any) -> None:
+    """Runs a converted model once; leaf modules in floating point that this leaves out refuse codes from now on."""
+    leaves = {
+        name: module
+        for name, module in model.named_modules()
+        if not any(module.children()) and not isinstance(module, (Int8Module, Absorbed))
+    }
+    called: set[nn.Module] = set()
+    hooks = [module.register_forward_pre_hook(lambda module, _: called.add(module)) for module in leaves.values()]
+    try:
+        with torch.no_grad():
+            call(model, copy.deepcopy(example))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    for name, module in leaves.items():
+        if module not in called:
+            module.register_forward_pre_hook(Unreached(name), with_kwargs=True)

@@ -1,0 +1,265 @@
+"""Converted models compute the integers that quantized models simulate."""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import runtime.modules as wrappers
+from runtime.int8 import convert, report
+from runtime.quantization.aware import QuantAwareTrainRangeLinearQuantizer
+from runtime.quantization.calibration import calibrate
+from runtime.quantization.finish import finish_training
+from runtime.quantization.post_training import PostTrainLinearQuantizer
+from tests.runtime.int8.small import SmallNet, differences, quantized, random_state, small_net
+
+
+@pytest.mark.parametrize(("activations", "weights"), [(8, 8), (7, 8), (6, 4), (8, 2)])
+def test_every_module_gives_the_integers_that_it_simulates(activations: int, weights: int) -> None:
+    model, x = small_net(bits_activations=activations, bits_weights=weights)
+    converted = convert(model)
+    assert not report(converted).in_float
+    assert differences(model, converted, x) == {}
+    assert differences(model, converted, torch.randn(1, 3, 23, 9) * 5) == {}
+
+
+def test_between_modules_run_codes() -> None:
+    model, x = small_net()
+    converted = convert(model)
+    seen: list[torch.dtype] = []
+    converted.get_submodule("concat").register_forward_hook(lambda m, args, out: seen.append(out.dtype))
+    with torch.no_grad():
+        assert converted(x).dtype == torch.float32
+    assert seen == [torch.uint8]
+
+
+def test_the_quantized_model_is_left_alone() -> None:
+    model, x = small_net()
+    before, state = model(x), copy.deepcopy(model.state_dict())
+    convert(model)
+    assert torch.equal(model(x), before)
+    assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
+
+
+class Chain(nn.Module):
+    """One module between two convolutions, so that it is given codes and gives codes."""
+
+    def __init__(self, between: nn.Module, channels: int = 8) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4, 8, 1)
+        self.between = between
+        self.last = nn.Conv2d(channels, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.last(self.between(self.conv(x)))
+        return out
+
+
+BETWEEN: dict[str, tuple[nn.Module, int]] = {
+    "reflecting convolution": (nn.Conv2d(8, 8, 3, padding=1, padding_mode="reflect"), 8),
+    "even kernel, same padding": (nn.Conv2d(8, 8, (2, 4), padding="same"), 8),
+    "valid padding": (nn.Conv2d(8, 8, 3, padding="valid", dilation=2, groups=2), 8),
+    "uneven padding": (nn.Conv2d(8, 8, (1, 3), padding=(2, 1), stride=(1, 2)), 8),
+    "transposed": (nn.ConvTranspose2d(8, 6, 3, stride=2, padding=1, output_padding=1), 6),
+    "transposed groups": (nn.ConvTranspose2d(8, 6, (3, 2), groups=2, dilation=2), 6),
+    "normalization": (random_state(nn.BatchNorm2d(8)), 8),
+    "maximum": (nn.MaxPool2d(2, padding=1, ceil_mode=True), 8),
+    "adaptive maximum": (nn.AdaptiveMaxPool2d((None, 3)), 8),
+    "average": (nn.AvgPool2d(3, 2, 1, count_include_pad=False), 8),
+    "average of all": (nn.AvgPool2d(3, 2, 1, ceil_mode=True), 8),
+    "average by another number": (nn.AvgPool2d((1, 2), divisor_override=3), 8),
+    "adaptive average": (nn.AdaptiveAvgPool2d((None, 4)), 8),
+    "mean": (wrappers.Mean(dim=(2, 3), keepdim=True), 8),
+    "mean over one": (wrappers.Mean(dim=-1, keepdim=True), 8),
+    "gelu": (nn.GELU(), 8),
+    "hardswish": (nn.Hardswish(), 8),
+    "leaky": (nn.LeakyReLU(0.2, inplace=True), 8),
+    "tanh": (nn.Tanh(), 8),
+    "negated": (wrappers.Neg(), 8),
+    "rectifier by itself": (nn.Sequential(nn.MaxPool2d(2), nn.ReLU()), 8),
+    "rectifier with an end": (nn.Sequential(nn.MaxPool2d(2), nn.ReLU6()), 8),
+    "zero padding": (nn.ZeroPad2d((1, 0, 2, 3)), 8),
+    "pixel shuffle": (nn.PixelShuffle(2), 2),
+    "channel shuffle": (nn.ChannelShuffle(2), 8),
+    "nearest": (nn.UpsamplingNearest2d(scale_factor=2), 8),
+    "dropout": (nn.Dropout2d(0.5), 8),
+    "identity": (nn.Identity(), 8),
+}
+
+
+@pytest.mark.parametrize("name", BETWEEN)
+def test_modules_between_codes(name: str) -> None:
+    torch.manual_seed(1)
+    between, channels = BETWEEN[name]
+    x = torch.randn(3, 4, 9, 10)
+    model = quantized(Chain(between, channels), x)
+    converted = convert(model)
+    assert not report(converted).in_float
+    assert differences(model, converted, x) == {}
+
+
+@pytest.mark.parametrize("between", [nn.Softmax(dim=1), nn.LayerNorm([8, 9, 10]), nn.LayerNorm(10, bias=False)])
+def test_softmax_and_layer_norm_are_within_one_code(between: nn.Module) -> None:
+    torch.manual_seed(2)
+    x = torch.randn(3, 4, 9, 10)
+    model = quantized(Chain(between), x)
+    converted = convert(model)
+    assert not report(converted).in_float
+    assert differences(model, converted, x).get("between", 0) <= 1
+
+
+class Operands(nn.Module):
+    """Two branches that an operation joins."""
+
+    def __init__(self, operation: nn.Module, features: int = 6) -> None:
+        super().__init__()
+        self.left, self.right = nn.Linear(5, 6), nn.Linear(5, 6)
+        self.operation = operation
+        self.last = nn.Linear(features, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.last(self.joined(self.left(x), self.right(x)))
+        return out
+
+    def joined(self, a: Tensor, b: Tensor) -> Any:
+        return self.operation(a, b)
+
+
+class Sequences(Operands):
+    def joined(self, a: Tensor, b: Tensor) -> Any:
+        return self.operation([a, b])
+
+
+class Products(Operands):
+    def joined(self, a: Tensor, b: Tensor) -> Any:
+        return self.operation(a, b.transpose(-2, -1))
+
+
+OPERATIONS: dict[str, tuple[type[Operands], nn.Module, int]] = {
+    "add": (Operands, wrappers.EltWiseAdd(), 6),
+    "subtract in place": (Operands, wrappers.EltWiseSub(inplace=True), 6),
+    "multiply": (Operands, wrappers.EltWiseMult(), 6),
+    "matrix product": (Products, wrappers.Matmul(), 7),
+    "batched product": (Products, wrappers.BatchMatmul(), 7),
+    "concatenation": (Sequences, wrappers.Concat(dim=-1), 12),
+    "concatenation of arguments": (Operands, wrappers.Concat(dim=1), 6),
+    "stack": (Sequences, wrappers.Stack(dim=1), 6),
+    "maximum": (Operands, wrappers.Maximum(), 6),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("bits", [8, 5])
+def test_operations_on_two_tensors(name: str, bits: int) -> None:
+    torch.manual_seed(3)
+    kind, operation, features = OPERATIONS[name]
+    x = torch.randn(4, 7, 5)
+    model = quantized(kind(operation, features), x, bits_activations=bits)
+    converted = convert(model)
+    assert not report(converted).in_float
+    assert differences(model, converted, x) == {}
+
+
+class Tokens(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(11, 6)
+        self.fc = nn.Linear(6, 3)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        out: Tensor = self.fc(self.embedding(tokens))
+        return out
+
+
+def test_embeddings_give_rows_of_codes() -> None:
+    tokens = torch.arange(10).reshape(2, 5)
+    model = quantized(Tokens(), tokens)
+    converted = convert(model)
+    assert converted.embedding(tokens).dtype == torch.uint8  # type: ignore[operator]
+    assert differences(model, converted, tokens) == {}
+
+
+class Branching(nn.Module):
+    """Control flow, views, indexing and a raw operation between modules."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1)
+        self.relu = nn.ReLU()
+        self.narrow = nn.Conv2d(4, 6, 1)
+        self.unseen = nn.Conv2d(4, 6, 1)
+        self.fc = nn.Linear(6, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, second = self.relu(self.conv(x)).chunk(2, dim=1)
+        if x.shape[-1] > 8:
+            unseen: Tensor = self.unseen(first)
+            return unseen
+        x = self.narrow(first if x.shape[-1] % 2 == 0 else second[:, :, 1:])
+        x = x / 2
+        logits: Tensor = self.fc(x.permute(0, 2, 3, 1).flatten(1, 2)[:, ::2])
+        return logits
+
+
+def test_control_flow_views_and_raw_operations() -> None:
+    torch.manual_seed(4)
+    x = torch.randn(2, 3, 6, 6)
+    model = Branching().eval()
+    statistics = calibrate(model, [x, torch.randn(2, 3, 6, 7)])
+    quantizer = PostTrainLinearQuantizer(model, statistics=statistics)
+    quantizer.prepare_model(x)
+    converted = convert(model)
+    assert differences(model, converted, x) == {}
+    assert differences(model, converted, torch.randn(2, 3, 6, 7)) == {}
+    left = {line.name: line.reason for line in report(converted).in_float}
+    assert left["unseen"] == "did not run with the input that the model was quantized with"
+    with pytest.raises(TypeError, match="'unseen' stays in floating point but was given int8 codes"):
+        converted(torch.randn(2, 3, 9, 9))
+
+
+def test_what_has_no_integer_form_runs_in_float_and_is_reported() -> None:
+    torch.manual_seed(5)
+    overrides = OrderedDict({"branch": {"bits_activations": 12}, "gate": {"bits_activations": None, "bits_weights": 8}})
+    model, x = small_net(overrides=overrides)
+    converted = convert(model)
+    lines = {line.name: line.reason for line in report(converted).in_float}
+    assert lines["branch"] == "its result has more than 8 bits"
+    assert "gate" in lines
+    assert differences(model, converted, x) == {}
+    assert "its result has more than 8 bits" in str(report(converted))
+
+
+def test_models_trained_quantized() -> None:
+    torch.manual_seed(6)
+    model, x = random_state(SmallNet()), torch.randn(4, 3, 17, 17)
+    QuantAwareTrainRangeLinearQuantizer(model, bits_activations=8, bits_weights=8).prepare_model(x)
+    model.train()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    for _ in range(3):
+        optimizer.zero_grad()
+        model(x).square().sum().backward()
+        optimizer.step()
+    converted = convert(model.eval())
+    finished = copy.deepcopy(model)
+    finish_training(finished, x)
+    assert differences(finished, converted, x) == {}
+
+
+def test_a_float_model_is_refused() -> None:
+    with pytest.raises(ValueError, match="quantize it first"):
+        convert(SmallNet())
+
+
+def test_codes_without_a_scale_are_refused() -> None:
+    model, _ = small_net()
+    converted = convert(model)
+    add: Any = converted.get_submodule("add")
+    add.inputs = (None, None)
+    codes = torch.zeros(1, 8, 3, 3, dtype=torch.uint8)
+    with pytest.raises(TypeError, match="EltWiseAdd was given codes where calibration saw floating point"):
+        add(codes, codes)
