@@ -10,14 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from runtime.modules import FunctionalReLU, FunctionalReLU6
 from runtime.quantization.arithmetic import Grid, qparams_from_range
 from runtime.quantization.fake_quantizers import fake_quantize
 from runtime.quantization.overrides import QBits
+from runtime.quantization.placement import RECTIFIERS
 from runtime.quantization.quantizer import Quantizer
-
-RECTIFIERS = (nn.ReLU, nn.ReLU6, FunctionalReLU, FunctionalReLU6)
-"""The activations that these methods replace by one of their own; others have no lowest value of zero."""
 
 
 class ClippedActivation(nn.Module):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from runtime.quantization import straight_through
 from runtime.quantization.arithmetic import (
@@ -18,6 +18,7 @@ from runtime.quantization.arithmetic import (
     qparams_from_range,
     value_range,
 )
+from runtime.quantization.training_steps import Observing
 
 
 def fake_quantize(x: Tensor, params: QParams) -> Tensor:
@@ -31,7 +32,7 @@ def fake_quantize(x: Tensor, params: QParams) -> Tensor:
     return torch.fake_quantize_per_channel_affine(x, params.scale, params.zero_point, axis % x.dim(), low, high)
 
 
-class RangeFakeQuantizer(nn.Module):
+class RangeFakeQuantizer(Observing):
     """A grid over a range that is given by `low` and `high`; what has no range yet passes as it is."""
 
     low: Tensor
@@ -42,8 +43,6 @@ class RangeFakeQuantizer(nn.Module):
         self.grid = grid
         self.symmetric = symmetric
         self.granularity = granularity
-        self.observing = True
-        self.quantizing = True
         self.register_buffer("low", torch.tensor(torch.inf))
         self.register_buffer("high", torch.tensor(-torch.inf))
 
@@ -55,12 +54,6 @@ class RangeFakeQuantizer(nn.Module):
         if not self.observed:
             raise RuntimeError("nothing was observed yet: run training batches through the model first")
         return qparams_from_range(self.low, self.high, self.grid, self.symmetric, self.granularity)
-
-    def gathered(self) -> tuple[Tensor, Tensor]:
-        return self.low.new_empty(0), self.low.new_empty(0)
-
-    def finish_step(self, least: Tensor, total: Tensor) -> None:
-        """Nothing was gathered."""
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
         saved = state_dict.get(prefix + "low")

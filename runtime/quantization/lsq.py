@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from runtime.quantization.arithmetic import PER_TENSOR, SMALLEST_SCALE, Granularity, Grid, QParams
 from runtime.quantization.aware import TrainingQuantizer
+from runtime.quantization.training_steps import Observing
 
 
 class _LearnedStep(torch.autograd.Function):
@@ -33,7 +34,7 @@ class _LearnedStep(torch.autograd.Function):
         return torch.where(inside, gradient, torch.zeros_like(gradient)), of_step, None, None
 
 
-class LearnedStepQuantizer(nn.Module):
+class LearnedStepQuantizer(Observing):
     """A grid about zero whose step is a parameter; it begins at twice the mean magnitude over the root of the levels.
 
     For a weight that is known at once. For an activation it is the mean over the first training step and all processes
@@ -48,8 +49,6 @@ class LearnedStepQuantizer(nn.Module):
         self.grid = grid
         self.granularity = granularity
         self.of_weight = weight is not None
-        self.observing = True
-        self.quantizing = True
         step = torch.ones(())
         if weight is not None:
             magnitude = granularity.blocks(weight.detach().to(torch.float32)).abs().mean(dim=-1)

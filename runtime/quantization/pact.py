@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from runtime.quantization.arithmetic import Grid, qparams_from_range
-from runtime.quantization.dorefa import RECTIFIERS, dorefa_weight
+from runtime.quantization.dorefa import dorefa_weight
 from runtime.quantization.fake_quantizers import fake_quantize
 from runtime.quantization.overrides import QBits
+from runtime.quantization.placement import RECTIFIERS
 from runtime.quantization.quantizer import Quantizer
 
 SMALLEST_CLIP = 2.0**-10

@@ -20,6 +20,7 @@ from torch.nn.modules.pooling import _AdaptiveMaxPoolNd, _MaxPoolNd
 import runtime.modules as wrappers
 from runtime.modules.tied import Tied
 from runtime.quantization.adjacency import Adjacency, find_adjacency
+from runtime.quantization.fusion import upper_clamp
 from runtime.quantization.parameters import WEIGHTED
 
 RECTIFIERS = (nn.ReLU, nn.ReLU6, wrappers.FunctionalReLU, wrappers.FunctionalReLU6)
@@ -31,7 +32,11 @@ NEVER_NEGATIVE = (
     wrappers.FunctionalSigmoid,
     wrappers.FunctionalSoftmax,
 )
-BEFORE_RECTIFIER = (_ConvNd, nn.Linear, _BatchNorm, wrappers.EltWiseAdd)
+CLAMPING = (
+    *(_ConvNd, nn.Linear, _BatchNorm, wrappers.EltWiseAdd, wrappers.EltWiseSub, wrappers.EltWiseMult),
+    *(wrappers.Matmul, wrappers.BatchMatmul),
+)
+"""Operations that can clamp at zero what they give, in the place of a ReLU behind them."""
 MOVING = (
     *(nn.Identity, nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.PixelUnshuffle, nn.ChannelShuffle),
     *(nn.UpsamplingNearest2d, _DropoutNd, _MaxPoolNd, _AdaptiveMaxPoolNd),
@@ -94,7 +99,7 @@ class Placement:
         one, other = self._kind(name), self._kind(following)
         if isinstance(other, _BatchNorm):
             return following if self.folds(name, following) else None
-        return following if isinstance(other, RECTIFIERS) and isinstance(one, BEFORE_RECTIFIER) else None
+        return following if upper_clamp(other) is not None and isinstance(one, CLAMPING) else None
 
     def folds(self, layer_name: str, norm_name: str) -> bool:
         """Whether the normalization can become a part of the layer's weights."""
@@ -115,7 +120,7 @@ class Placement:
                 yield name, following
 
     def never_negative(self, name: str) -> bool:
-        return isinstance(self._kind(name), NEVER_NEGATIVE)
+        return upper_clamp(self._kind(name)) is not None or isinstance(self._kind(name), NEVER_NEGATIVE)
 
     def raw_inputs(self, name: str) -> tuple[int, ...]:
         """Which of the tensors that a module computes with come from no module, hence from no grid."""

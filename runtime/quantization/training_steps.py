@@ -8,7 +8,7 @@ message a step, sent by every process, however often each of them ran a module.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -31,20 +31,20 @@ class Phases(NamedTuple):
     """Ranges are followed no more."""
 
 
-@runtime_checkable
-class Observing(Protocol):
-    """A quantizer that gathers during a step, in tensors of one element each, what is combined at its end."""
+class Observing(nn.Module):
+    """A quantizer that gathers during a step, in small tensors, what is combined over all processes at its end."""
 
-    observing: bool
-    quantizing: bool
+    def __init__(self) -> None:
+        super().__init__()
+        self.observing = True
+        self.quantizing = True
 
     def gathered(self) -> tuple[Tensor, Tensor]:
         """What all processes take the least of, and what they add; neither has to hold anything."""
-        ...
+        return torch.empty(0), torch.empty(0)
 
     def finish_step(self, least: Tensor, total: Tensor) -> None:
         """Takes over what all processes have gathered, and begins anew."""
-        ...
 
 
 def count_training_steps(model: nn.Module, phases: Phases) -> None:
@@ -83,16 +83,25 @@ def _finish(model: nn.Module, _args: Any, _output: Any) -> None:
     gathered = [observer.gathered() for observer in observers.values()]
     if not gathered:
         return
-    least, total = (torch.cat(column) for column in zip(*gathered, strict=True))
-    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
-        dist.all_reduce(least, op=dist.ReduceOp.MIN)
-        dist.all_reduce(total)
+    least = _over_all_processes([least for least, _ in gathered], dist.ReduceOp.MIN)
+    total = _over_all_processes([total for _, total in gathered], dist.ReduceOp.SUM)
     for (name, observer), (own_least, own_total) in zip(observers.items(), gathered, strict=True):
         try:
             observer.finish_step(least[: len(own_least)], total[: len(own_total)])
         except ValueError as error:
             raise ValueError(f"{name!r} {error}") from error
         least, total = least[len(own_least) :], total[len(own_total) :]
+
+
+def _over_all_processes(gathered: list[Tensor], operation: Any) -> Tensor:
+    """All of it in one tensor, so that it is one message."""
+    some = [tensor for tensor in gathered if tensor.numel()]
+    if not some:
+        return torch.empty(0)
+    joined = torch.cat(some)
+    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+        dist.all_reduce(joined, op=operation)
+    return joined
 
 
 def _reached(step: int, threshold: int | None) -> bool:

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from runtime.quantization.arithmetic import Grid, qparams_from_range
-from runtime.quantization.dorefa import RECTIFIERS, clip_at_one
+from runtime.quantization.dorefa import clip_at_one
 from runtime.quantization.fake_quantizers import fake_quantize
+from runtime.quantization.placement import RECTIFIERS
 from runtime.quantization.quantizer import Quantizer
 
 
