@@ -1,1 +1,34 @@
-"""Quantizers, from the arithmetic up."""
+"""Quantizers, from the arithmetic up.
+
+Each name is imported when it is asked for, so that what needs only the arithmetic imports no quantizer.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "Grid": "arithmetic",
+    "QParams": "arithmetic",
+    "Quantizer": "quantizer",
+    "PostTrainLinearQuantizer": "post_training",
+    "QuantAwareTrainRangeLinearQuantizer": "aware",
+    "DorefaQuantizer": "dorefa",
+    "LSQQuantizer": "lsq",
+    "PACTQuantizer": "pact",
+    "WRPNQuantizer": "wrpn",
+    "calibrate": "calibration",
+    "fold_batch_norms": "fusion",
+    "load_checkpoint": "checkpoint",
+    "load_statistics": "observers",
+    "quantize": "front_door",
+    "save_checkpoint": "checkpoint",
+    "save_statistics": "observers",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

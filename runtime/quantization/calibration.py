@@ -41,7 +41,7 @@ def calibrate(
     collector = _Collector()
     with evaluating(model), collector.attached(model), torch.no_grad():
         for number, batch in _own_batches(data, batches):
-            collector.batch = number
+            collector.begin(number)
             forward(model, batch)
     statistics = _merged_over_ranks(collector.statistics)
     if not statistics:
@@ -89,10 +89,14 @@ class _Collector:
 
     def __init__(self) -> None:
         self.statistics: dict[str, Statistics] = {}
-        self.batch = 0
+        self._batch = 0
         self._depth = 0
         self._given: dict[int, weakref.ref[Tensor]] = {}
         """What modules gave, by identity; a weak reference tells whether it still is the same tensor."""
+
+    def begin(self, batch: int) -> None:
+        self._batch = batch
+        self._given.clear()
 
     @contextmanager
     def attached(self, model: nn.Module) -> Iterator[None]:
@@ -131,14 +135,14 @@ class _Collector:
 
     def _observe(self, key: str, tensor: Tensor) -> None:
         try:
-            self.statistics.setdefault(key, Statistics()).observe(tensor, self.batch)
+            self.statistics.setdefault(key, Statistics()).observe(tensor, self._batch)
         except ValueError as error:
-            raise ValueError(f"calibration of {key!r} in batch {self.batch}: {error}") from error
+            raise ValueError(f"calibration of {key!r} in batch {self._batch}: {error}") from error
 
 
 def _own_batches(data: Iterable[Any], limit: int | None) -> Iterator[tuple[int, Any]]:
     """This rank's batches with their numbers in the whole; a DistributedSampler has chosen them already."""
-    rank, ranks = _rank()
+    rank, ranks = rank_of_ranks()
     chosen = isinstance(getattr(data, "sampler", None), DistributedSampler)
     for place, batch in enumerate(data):
         number = place * ranks + rank if chosen else place
@@ -148,14 +152,15 @@ def _own_batches(data: Iterable[Any], limit: int | None) -> Iterator[tuple[int, 
             yield number, batch
 
 
-def _rank() -> tuple[int, int]:
+def rank_of_ranks() -> tuple[int, int]:
+    """Which process this is, and of how many; (0, 1) without torch.distributed."""
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return 0, 1
 
 
 def _merged_over_ranks(statistics: dict[str, Statistics]) -> dict[str, Statistics]:
-    _, ranks = _rank()
+    _, ranks = rank_of_ranks()
     if ranks == 1:
         return statistics
     gathered: list[dict[str, Statistics]] = [{} for _ in range(ranks)]

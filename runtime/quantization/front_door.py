@@ -15,7 +15,7 @@ from torch import nn
 
 from runtime.inspect import Preparation, check_prepared
 from runtime.quantization.aware import QuantAwareTrainRangeLinearQuantizer
-from runtime.quantization.calibration import Forward, calibrate, evaluating, run_batch
+from runtime.quantization.calibration import Forward, calibrate, evaluating, rank_of_ranks, run_batch
 from runtime.quantization.post_training import PostTrainLinearQuantizer
 from runtime.quantization.quantizer import Quantizer
 from runtime.quantization.summary import state_bytes, summarize
@@ -61,6 +61,7 @@ def quantize(
     example = None if data is None else _example(model, data, forward or run_batch)
     if example is not None:
         _check_prepared(model, example, allow_unprepared)
+    verbose = verbose and rank_of_ranks()[0] == 0
     model = model if inplace else copy.deepcopy(model)
     before = state_bytes(model)
     if method == "ptq":

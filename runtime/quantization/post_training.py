@@ -23,6 +23,7 @@ from runtime.quantization.fusion import (
     upper_clamp,
 )
 from runtime.quantization.kinds import Kind
+from runtime.quantization.metadata import unwrapped
 from runtime.quantization.observers import RangeRule, Statistics, load_statistics, rule
 from runtime.quantization.overrides import QBits
 from runtime.quantization.plan import Place, Planner, give_grids
@@ -71,8 +72,10 @@ class PostTrainLinearQuantizer(Quantizer):
         self.dynamic = dynamic
         self.per_channel_weights = per_channel_weights
         self.activation_range = rule(activation_range)
-        self.statistics = load_statistics(statistics) if isinstance(statistics, (str, Path)) else dict(statistics or {})
-        self.ranges = dict(ranges or {})
+        given = load_statistics(statistics) if isinstance(statistics, (str, Path)) else statistics or {}
+        prefix = "" if unwrapped(model) is model else "module."
+        self.statistics = {prefix + key.removeprefix(prefix): seen for key, seen in given.items()}
+        self.ranges = {prefix + key.removeprefix(prefix): bounds for key, bounds in (ranges or {}).items()}
         self.plan: dict[str, Place] = {}
         self.absorbed: dict[str, str] = {}
         self.replacement_factory[nn.Module] = self._replace_any

@@ -161,3 +161,12 @@ def test_importing_the_package_imports_no_quantizer() -> None:
     assert subprocess.run([sys.executable, "-c", script], cwd=root, timeout=60, check=False).returncode == 0
     with pytest.raises(AttributeError, match="has no attribute 'quantise'"):
         _ = runtime.quantise
+
+
+def test_every_name_of_the_package_is_there() -> None:
+    import runtime.quantization
+
+    for name in runtime.quantization.__all__:
+        assert getattr(runtime.quantization, name).__name__ == name
+    with pytest.raises(AttributeError, match="has no attribute 'Quantiser'"):
+        _ = runtime.quantization.Quantiser

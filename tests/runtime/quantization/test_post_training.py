@@ -237,6 +237,26 @@ def test_what_is_needed_is_said(model: nn.Module) -> None:
         PostTrainLinearQuantizer(residual(), statistics={"conv1": Statistics()}).prepare_model()
 
 
+def test_data_parallel(model: nn.Module) -> None:
+    x = images(8, 3, 12, 12)
+    wrapped = nn.DataParallel(copy.deepcopy(model))
+    PostTrainLinearQuantizer(wrapped, statistics=calibrate(model, [x])).prepare_model(x)
+    assert torch.equal(wrapped(x), quantized(model, x)(x))
+
+
+@pytest.mark.parametrize(("activation", "end"), [(nn.Sigmoid(), 6.3), (nn.Tanh(), 3.2), (nn.Hardsigmoid(), 3.1)])
+def test_ranges_take_notice_of_what_comes_next(activation: nn.Module, end: float) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 8), activation, nn.Linear(8, 2)).eval()
+    x = images(64, 8) * 60
+    q = quantized(model, x, activation_range="minmax")
+    first = q.get_submodule("0")
+    assert isinstance(first, QuantizedSum) and first.output_params is not None
+    assert model[0](x).max() > 3 * end
+    assert end / 2 < first.output_params.highest < end and -end < first.output_params.lowest < -end / 2
+    assert sqnr(model(x), q(x)) > 28
+
+
 class Tied(nn.Module):
     def __init__(self) -> None:
         super().__init__()
