@@ -20,7 +20,7 @@ use; 2 wrong usage, or a file failed (the others are still done)."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    own, of_program = _apart(sys.argv[1:] if argv is None else argv)
+    own, of_program = _apart(list(sys.argv[1:] if argv is None else argv))
     arguments = _parser().parse_args(own)
     if arguments.command == "run":  # exit codes, signals and pipes are the business of the program that it runs
         from rewriter.importer.script import run
@@ -41,11 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return complain("this is a fault of rewriter; please report it with the lines above")
 
 
-def _apart(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+def _apart(argv: list[str]) -> tuple[list[str], list[str]]:
     """What `run` is given for itself, and what for the program, which argparse must not see: it may look alike."""
     if argv[:1] != ["run"]:
-        return list(argv), []
-    own, rest = ["run"], list(argv[1:])
+        return argv, []
+    own, rest = argv[:1], argv[1:]
     while rest and rest[0].startswith("-"):
         own.append(rest.pop(0))
         if own[-1] in _RUN_OPTIONS_WITH_VALUES and rest:

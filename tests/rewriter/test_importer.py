@@ -273,6 +273,22 @@ def test_only_what_is_named(site: Path) -> None:
     assert not hasattr(lib.Block(2), "add") and hasattr(lib.head.Head(2), "concat")
 
 
+@pytest.mark.parametrize("package", ["lib", "lib.ops", "lib.net"])
+def test_parts_of_a_package_may_be_rewritten_alone(site: Path, package: str) -> None:
+    """A function and the module that calls it stand in two files; each has to do with the other as it is."""
+    ops = "import torch\n\n\ndef scaled(x: torch.Tensor) -> torch.Tensor:\n    return torch.relu(x) * 2\n"
+    net = (
+        "from torch import nn\n\nfrom .ops import scaled\n\n\nclass Net(nn.Module):\n"
+        "    def forward(self, x):\n        return scaled(x) + scaled(-x)\n"
+    )
+    write(site, {"lib/__init__.py": "", "lib/ops.py": ops, "lib/net.py": net})
+    with rewriting(package) as library:
+        importlib.import_module("lib.net")
+    assert all(result.changed for name, result in library.results.items() if name != "lib")
+    x = torch.randn(3)
+    assert torch.equal(sys.modules["lib.net"].Net()(x), torch.relu(x) * 2 + torch.relu(-x) * 2)
+
+
 def test_a_namespace_package_and_a_single_file(site: Path) -> None:
     subclass = "from ..inner.blocks import Block\n\n\nclass Other(Block):\n    add = None\n"
     write(site, {"space/inner/blocks.py": BLOCKS, "space/outer/other.py": subclass, "single.py": BLOCKS})
