@@ -87,7 +87,7 @@ class TrainingQuantizer(Quantizer):
         if qbits.wts is not None:
             weight = self.weight_quantizer(layer.weight, qbits.wts, granularity)  # type: ignore[arg-type]
         if qbits.bias is not None and qbits.bias <= WIDEST_SIMULATED_BIAS:
-            bias = WeightFakeQuantizer(LinearQuantMode.SYMMETRIC_RESTRICTED.grid(qbits.bias), symmetric=True)
+            bias = _bias_quantizer(layer, qbits.bias)
         return QuantizedWeights(layer, weight, bias)
 
     def _with_quantized_values(self, module: nn.Module, name: str, bits: int | None) -> nn.Module:
@@ -153,7 +153,7 @@ class QuantAwareTrainRangeLinearQuantizer(TrainingQuantizer):
         self.fold_bn = fold_bn
 
     def weight_quantizer(self, weight: nn.Parameter, bits: int, granularity: Granularity) -> nn.Module:
-        return WeightFakeQuantizer(Grid(bits, signed=True, restricted=True), True, granularity)
+        return WeightFakeQuantizer(weight, Grid(bits, signed=True, restricted=True), granularity)
 
     def activation_quantizer(self, bits: int, never_negative: bool) -> nn.Module:
         return ActivationFakeQuantizer(self.mode.grid(bits), self.mode.symmetric, self.ema_decay)
@@ -163,6 +163,11 @@ class QuantAwareTrainRangeLinearQuantizer(TrainingQuantizer):
             for layer, norm in self.placement.normalizations():
                 fold_normalization(self.model, layer, norm)
         super()._post_prepare_model()
+
+
+def _bias_quantizer(layer: nn.Module, bits: int) -> nn.Module | None:
+    bias = getattr(layer, "bias", None)
+    return None if bias is None else WeightFakeQuantizer(bias, Grid(bits, signed=True, restricted=True))
 
 
 def weight_granularity(layer: nn.Module) -> Granularity:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,13 +36,15 @@ class RangeFakeQuantizer(Observing):
     low: Tensor
     high: Tensor
 
-    def __init__(self, grid: Grid, symmetric: bool, granularity: Granularity = PER_TENSOR) -> None:
+    def __init__(
+        self, grid: Grid, symmetric: bool, granularity: Granularity = PER_TENSOR, shape: tuple[int, ...] = ()
+    ) -> None:
         super().__init__()
         self.grid = grid
         self.symmetric = symmetric
         self.granularity = granularity
-        self.register_buffer("low", torch.tensor(torch.inf))
-        self.register_buffer("high", torch.tensor(-torch.inf))
+        self.register_buffer("low", torch.full(shape, torch.inf))
+        self.register_buffer("high", torch.full(shape, -torch.inf))
 
     @property
     def observed(self) -> bool:
@@ -55,12 +55,6 @@ class RangeFakeQuantizer(Observing):
             raise RuntimeError("nothing was observed yet: run training batches through the model first")
         return qparams_from_range(self.low, self.high, self.grid, self.symmetric, self.granularity)
 
-    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
-        saved = state_dict.get(prefix + "low")
-        if isinstance(saved, Tensor) and saved.shape != self.low.shape:
-            self.low, self.high = self.low.new_empty(saved.shape), self.high.new_empty(saved.shape)
-        super()._load_from_state_dict(state_dict, prefix, *rest)
-
     def extra_repr(self) -> str:
         kind = "symmetric" if self.symmetric else "asymmetric"
         axis = "" if self.granularity.axis is None else f", axis={self.granularity.axis}"
@@ -70,10 +64,14 @@ class RangeFakeQuantizer(Observing):
 class WeightFakeQuantizer(RangeFakeQuantizer):
     """For a weight: the range is that of the weight itself, until scales are frozen."""
 
+    def __init__(self, weight: Tensor, grid: Grid, granularity: Granularity = PER_TENSOR) -> None:
+        super().__init__(grid, True, granularity, granularity.shape(weight.shape))
+
     def forward(self, weight: Tensor) -> Tensor:
         if self.observing or not self.observed:
             low, high = value_range(weight.detach().to(torch.float32), self.granularity)
-            self.low, self.high = low, high
+            self.low.copy_(low)
+            self.high.copy_(high)
         return fake_quantize(weight, self.qparams()) if self.quantizing else weight
 
 

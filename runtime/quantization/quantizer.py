@@ -46,7 +46,8 @@ class Quantizer:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Quantizer:
         quantizer = super().__new__(cls)
-        given = constructor_arguments(cls, args, kwargs)
+        # Without any it is being copied or unpickled, which brings them along.
+        given = constructor_arguments(cls, args, kwargs) if args or kwargs else {}
         quantizer._params = {name: value for name, value in given.items() if name not in ("model", "optimizer")}
         return quantizer
 

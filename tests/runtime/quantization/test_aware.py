@@ -263,6 +263,25 @@ def test_attention_and_recurrent_twins() -> None:
     assert {"scores", "softmax", "context"} <= grids(attention)
 
 
+def test_a_wrapped_model() -> None:
+    torch.manual_seed(0)
+    plain = ConvNet()
+    wrapped = aware(nn.DataParallel(copy.deepcopy(plain)))
+    aware(plain)
+    assert grids(wrapped) == {f"module.{name}" for name in grids(plain)}
+    losses = [train(net, torch.optim.SGD(net.parameters(), lr=0.05), 3) for net in (plain, wrapped)]
+    assert losses[0] == losses[1]
+    assert wrapped.module.quantization_steps.item() == 3
+
+
+def test_an_embedding_has_its_rows_on_one_grid() -> None:
+    ids = torch.arange(6).reshape(2, 3)
+    model = aware(nn.Sequential(nn.Embedding(6, 4), nn.Linear(4, 2)), x=ids, bits=4)
+    model(ids).sum().backward()
+    assert levels(model[0].wrapped(ids)) <= 15
+    assert model[0].wrapped.wrapped.weight.grad.abs().sum() > 0
+
+
 def test_values_without_bounds_are_an_error_that_names_them() -> None:
     model = aware(nn.Sequential(nn.Sigmoid()), x=torch.ones(1))
     with pytest.raises(ValueError, match=r"'0\.output_quantizer' was given values from 1 to inf"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections import OrderedDict
 from typing import Any
@@ -367,6 +368,12 @@ def test_operations_are_modules_like_any_other() -> None:
     prepared(Adding, model, bits_activations=8)
     assert torch.equal(model.add(X, X), 2 * X)
     assert model.add.qbits == QBits(8)
+
+
+def test_a_quantizer_can_be_copied() -> None:
+    quantizer = copy.copy(Wrapping(Net(), bits_weights=4))
+    quantizer.prepare_model()
+    assert quantizer_metadata(quantizer.model)["params"] == {"bits_weights": 4}
 
 
 def test_the_model_knows_what_prepared_it() -> None:
