@@ -3,6 +3,9 @@
 import ctypes
 import functools
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from runtime.kernels.native import abi
@@ -47,3 +50,20 @@ def call(kernel: str, arguments: ctypes.Structure) -> None:
     library = load()
     assert library is not None, "native kernels are only chosen where there is a library"
     getattr(library, kernel)(ctypes.byref(arguments))
+    calls = getattr(_recording, "calls", None)
+    if calls is not None:
+        calls.append((kernel, arguments))
+
+
+Calls = list[tuple[str, ctypes.Structure]]
+_recording = threading.local()
+
+
+@contextmanager
+def recorded() -> Iterator[Calls]:
+    """The kernels that this thread calls inside, in order, with their arguments."""
+    _recording.calls = []
+    try:
+        yield _recording.calls
+    finally:
+        _recording.calls = None

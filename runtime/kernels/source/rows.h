@@ -76,8 +76,8 @@ class RowFinder {
                     const int64_t lo = pixels ? inside_from(shift, run) : run.count;
                     const int64_t hi = pixels ? at_least(inside_to(shift, run), lo) : run.count;
                     for (int64_t i = 0; i < lo; ++i) place[i] = padding;
-                    const uint8_t *start = pixels + (run.at[3] * a_.stride[2] + shift) * a_.x_stride[3];
-                    for (int64_t i = lo; i < hi; ++i) place[i] = start + i * step;
+                    const int64_t start = (run.at[3] * a_.stride[2] + shift) * a_.x_stride[3];
+                    for (int64_t i = lo; i < hi; ++i) place[i] = pixels + (start + i * step);
                     for (int64_t i = hi; i < run.count; ++i) place[i] = padding;
                 }
             });
