@@ -37,7 +37,10 @@ def _import_roots(folder: Path) -> Iterator[Path]:
 
 def foreign_at_import(name: str) -> str | None:
     """Why this process, as its path stands, would not find the wrappers; None where it would."""
-    spec = find_spec(name)
+    try:
+        spec = find_spec(name)
+    except (ImportError, ValueError):  # a package above it is missing, or was made by hand
+        spec = None
     if spec is None:
         return f"rewritten code imports {name}.modules, and Python finds no package {name!r}"
     if name != NAME or any((Path(folder) / _MARK).is_file() for folder in spec.submodule_search_locations or ()):

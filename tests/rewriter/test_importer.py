@@ -459,5 +459,6 @@ def test_a_foreign_runtime(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     importlib.invalidate_caches()
     with pytest.raises(RewriteError, match=r"Python would import .*runtime\.py in its place"):
         imported()
-    with pytest.raises(RewriteError, match="Python finds no package 'nowhere'"):
-        imported(settings=Settings(runtime_import="nowhere"))
+    for name in ("nowhere", "nowhere.runtime"):
+        with pytest.raises(RewriteError, match=f"Python finds no package '{name}'"):
+            imported(settings=Settings(runtime_import=name))
