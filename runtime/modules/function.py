@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 from torch import nn
 
+from runtime.modules.base import Operation
 from runtime.modules.scripting import Scriptable
-from runtime.modules.scripting.borrowed import with_part
-from runtime.modules.scripting.methods import overloads
+from runtime.modules.scripting.borrowed import in_place_of, with_names, with_part
+from runtime.modules.scripting.functions import announce
+from runtime.modules.scripting.methods import overloaded, overloads, without_self
 from runtime.modules.scripting.signatures import signatures
 
 Ops = TypeVar("Ops", bound=nn.Module)
@@ -30,6 +33,7 @@ class _Shared:
     def __init__(self, ops: type[nn.Module]) -> None:
         self.ops = ops
         self.made: nn.Module | None = None
+        announce(self, ops.__module__, lambda function, keyword: with_names(function, keyword, _names(self.ops())))
 
     def __getattr__(self, name: str) -> Any:
         if self.made is None:
@@ -68,3 +72,19 @@ class Function(Scriptable):
 
     def extra_repr(self) -> str:
         return getattr(self.function, "__qualname__", repr(self.function))
+
+
+def _names(ops: nn.Module) -> types.ModuleType:
+    """For TorchScript: the parts of `ops` as functions, in a Python module, the one namespace that it looks into."""
+    names = types.ModuleType(type(ops).__name__)
+    for name, part in ops.named_children():
+        setattr(names, name, _computing(part))
+    return names
+
+
+def _computing(part: nn.Module) -> Callable[..., Any] | None:
+    if isinstance(part, Function):
+        return with_names(part.function, part.keyword, _names(part.ops)) if part.keyword else part.function
+    if isinstance(part, Operation):
+        return overloaded([without_self(method) for method in part.methods()])
+    return next(iter(in_place_of(part, itself=False)), None)

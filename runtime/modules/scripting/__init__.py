@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from runtime.modules.scripting.functions import find_announced
 from runtime.modules.scripting.methods import NOTHING, defined, source_of
 
 _PREFIX = "_scripted_"
@@ -33,6 +34,7 @@ class Scriptable(nn.Module):
         raise NotImplementedError
 
     def __prepare_scriptable__(self) -> Scriptable:
+        find_announced()
         state = vars(self)
         state.update(self.__getstate__())
         overloads: dict[str, list[str]] = {}

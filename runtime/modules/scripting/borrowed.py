@@ -31,14 +31,20 @@ class _Borrowed:
     def takes_any(self) -> bool:
         return self.parameters.vararg is not None or self.parameters.kwarg is not None
 
-    def defined(self) -> Callable[..., Any]:
+    def without(self, keyword: str) -> None:
+        """The parameter that only this keyword reaches is one no longer."""
+        index = [a.arg for a in self.parameters.kwonlyargs].index(keyword)
+        del self.parameters.kwonlyargs[index], self.parameters.kw_defaults[index]
+
+    def defined(self, **names: Any) -> Callable[..., Any]:
         body = "\n".join(map(ast.unparse, self.statements))
         lines = [self.type_comment or "", *body.splitlines()]
         origin = f"# {self.function.__module__}.{self.function.__qualname__}"
         source = (
             f"{origin}\ndef forward({ast.unparse(self.parameters)}):\n{textwrap.indent(chr(10).join(lines), '    ')}\n"
         )
-        return defined(source, {**self.function.__globals__, **inspect.getclosurevars(self.function).nonlocals})
+        closure = inspect.getclosurevars(self.function).nonlocals
+        return defined(source, {**self.function.__globals__, **closure, **names})
 
 
 def passing_on(name: str, module: nn.Module) -> Iterator[Callable[..., Any]]:
@@ -54,35 +60,47 @@ def passing_on(name: str, module: nn.Module) -> Iterator[Callable[..., Any]]:
 
 
 def with_part(function: Callable[..., Any], keyword: str) -> Callable[..., Any]:
-    """`function` as a method, whose part `ops` takes the place of its last argument, which only a keyword reaches."""
+    """`function` as a method, which has what the argument `keyword` brings in its part `ops`."""
     method = _Borrowed(function)
     method.parameters.args.insert(0, ast.arg("self"))
-    assert method.parameters.kwonlyargs[-1].arg == keyword
-    del method.parameters.kwonlyargs[-1], method.parameters.kw_defaults[-1]
+    method.without(keyword)
     method.statements = [*ast.parse(f"{keyword} = self.ops").body, *method.statements]
     return method.defined()
 
 
-def in_place_of(module: nn.Module) -> Iterator[Callable[..., Any]]:
-    """The method that computes what `module` does, if that is a module of torch's without parts and parameters."""
+def with_names(function: Callable[..., Any], keyword: str, names: object) -> Callable[..., Any]:
+    """`function` without its argument `keyword`, whose name stands for `names` instead."""
+    borrowed = _Borrowed(function)
+    borrowed.without(keyword)
+    return borrowed.defined(**{keyword: names})
+
+
+def in_place_of(module: nn.Module, itself: bool = True) -> Iterator[Callable[..., Any]]:
+    """What `module` computes, if that is a module of torch's without parts and parameters.
+
+    `itself`: as a method of another module, which is in training when `module` is. Else as a function.
+    """
     whole = not module._modules and not module._parameters and not module._buffers
     if whole and type(module).__module__.startswith("torch.nn.modules."):
         method = _Borrowed(type(module).forward)
-        settings = _Settings(module)
+        settings = _Settings(module, {"training"} if itself else set())
+        if not itself:
+            del method.parameters.args[0]
         method.statements = [settings.visit(statement) for statement in method.statements]
         if settings.are_constants:
             yield method.defined()
 
 
 class _Settings(ast.NodeTransformer):
-    """Writes what a module reads from itself, all but `training`, into the source."""
+    """Writes what a module reads from itself into the source."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, kept: set[str]) -> None:
         self.module = module
+        self.kept = kept
         self.are_constants = True
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        if not isinstance(node.value, ast.Name) or node.value.id != "self" or node.attr == "training":
+        if not isinstance(node.value, ast.Name) or node.value.id != "self" or node.attr in self.kept:
             return self.generic_visit(node)
         value = getattr(self.module, node.attr)
         self.are_constants &= _is_constant(value)

@@ -11,6 +11,7 @@ from itertools import combinations, count, dropwhile, islice
 from typing import Any
 
 import torch
+from torch.jit._state import _set_jit_overload_cache
 from torch.jit.frontend import FrontendError
 
 from runtime.modules.scripting.signatures import Parameter, Signature, literal
@@ -31,6 +32,18 @@ def defined(source: str, names: Mapping[str, Any]) -> Callable[..., Any]:
     exec(code, {"torch": torch, **names, "__name__": __name__}, found)
     (function,) = found.values()
     return function
+
+
+def without_self(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that does not use itself, as a function."""
+    return defined(source_of(method).replace("self, ", "", 1), method.__globals__)
+
+
+def overloaded(functions: Iterable[Callable[..., Any]]) -> Callable[..., Any]:
+    """One function that TorchScript takes for all of these."""
+    stand_in = defined(NOTHING, {})
+    _set_jit_overload_cache(stand_in, [torch.jit.script(function) for function in functions])
+    return stand_in
 
 
 def source_of(function: Callable[..., Any]) -> str:

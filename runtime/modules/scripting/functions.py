@@ -1,0 +1,44 @@
+"""Functions that take their modules by a keyword that has a default, which TorchScript does not allow.
+
+TorchScript asks a function that has a `__prepare_scriptable__` for another to compile in its place. A function cannot
+be given one before it is defined, so its default is announced, and the function found when something is compiled.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+Replacement = Callable[[Callable[..., Any], str], Callable[..., Any]]
+
+
+@dataclass(frozen=True)
+class Announced:
+    default: object
+    module: str
+    """The name of the Python module whose functions have the default."""
+    replacement: Replacement
+    """Makes the function to compile from the function and its keyword."""
+
+
+_announced: list[Announced] = []
+
+
+def announce(default: object, module: str, replacement: Replacement) -> None:
+    _announced.append(Announced(default, module, replacement))
+
+
+def find_announced() -> None:
+    """Lets TorchScript know the functions that have been defined meanwhile."""
+    for announced in _announced:
+        for function in [*vars(sys.modules[announced.module]).values()]:
+            if inspect.isfunction(function):
+                for keyword, default in (function.__kwdefaults__ or {}).items():
+                    if default is announced.default:
+                        prepare = cache(partial(announced.replacement, function, keyword))
+                        function.__prepare_scriptable__ = prepare  # type: ignore[attr-defined]
+    _announced.clear()
