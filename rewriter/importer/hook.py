@@ -130,11 +130,8 @@ class RewritingLoader(SourceFileLoader):
         if self._rewritten is None:
             return super().get_code(fullname)
         self._show_in_place_of_the_original()
-        beside = SourceFileLoader(
-            fullname, str(self._rewritten)
-        )  # its bytecode is cached beside the source that it is of
-        try:
-            return beside.get_code(fullname)
+        try:  # by a loader of its own, so that bytecode is looked for beside the rewritten source, not the original
+            return SourceFileLoader(fullname, str(self._rewritten)).get_code(fullname)
         except (EOFError, ValueError, TypeError):  # damaged bytecode
             return self.source_to_code(self._rewritten.read_bytes(), str(self._rewritten))
 

@@ -55,7 +55,7 @@ class Snapshot:
 
     def wants(self, place: str) -> bool:
         """Whether `rewriter fix` on the package would take the file: exclude patterns count from its top on."""
-        root = Path("/").absolute()
+        root = self.top.parent.resolve()
         rooted = replace(self.settings, root=root)
         below = [root / place, *(root / place).parents][: len(Path(place).parts) - 1]
         return not any(rooted.excludes(entry) for entry in below)
