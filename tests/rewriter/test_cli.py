@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from rewriter import engine, output
+from rewriter import engine
 from rewriter.cli import main
+from rewriter.files import write_atomically
 
 MODEL = "from torch import nn\n\n\nclass Net(nn.Module):\n    def forward(self, x):\n        return x + 1\n"
 DONE = "x = 1\n"
@@ -284,13 +285,12 @@ def test_ctrl_c_while_writing_says_what_was_written(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (project / "second.py").write_text(MODEL)
-    real = output.write_atomically
 
     def interrupted(path: Path, before: bytes, after: bytes) -> None:
-        real(path, before, after)
+        write_atomically(path, before, after)
         raise KeyboardInterrupt  # between the writing and the noting of it
 
-    monkeypatch.setattr(output, "write_atomically", interrupted)
+    monkeypatch.setattr("rewriter.output.write_atomically", interrupted)
     assert main(["fix"]) == 130
     assert capsys.readouterr().err == "rewriter: interrupted; written before: model.py\n"
     assert "self.add" in (project / "model.py").read_text() and (project / "second.py").read_text() == MODEL

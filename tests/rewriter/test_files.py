@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from rewriter import files
 from rewriter.files import FileError, find, read, write_atomically
 from rewriter.settings import Settings
 
@@ -152,7 +151,7 @@ def test_a_file_that_changed_meanwhile_is_left(tmp_path: Path) -> None:
 def test_a_save_while_the_new_text_goes_to_disk_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.py"
     path.write_bytes(b"old")
-    monkeypatch.setattr(files.os, "fsync", lambda _: path.write_bytes(b"saved by an editor"))
+    monkeypatch.setattr(os, "fsync", lambda _: path.write_bytes(b"saved by an editor"))
     with pytest.raises(FileError, match="changed since it was read"):
         write_atomically(path, b"old", b"new")
     assert path.read_bytes() == b"saved by an editor"
@@ -162,7 +161,7 @@ def test_a_save_while_the_new_text_goes_to_disk_is_not_lost(tmp_path: Path, monk
 def test_a_read_only_file_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.py"
     path.write_bytes(b"old")
-    monkeypatch.setattr(files.os, "access", lambda *_: False)  # root may write anything
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anything
     with pytest.raises(FileError, match=r"a\.py: cannot be written: it is read-only"):
         write_atomically(path, b"old", b"new")
     assert path.read_bytes() == b"old"
@@ -183,7 +182,7 @@ def test_an_interruption_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: 
             raise KeyboardInterrupt
         real(descriptor)
 
-    monkeypatch.setattr(files.os, "fsync", interrupted)
+    monkeypatch.setattr(os, "fsync", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_atomically(path, b"old", b"something much longer")
     assert path.read_bytes() == b"old"

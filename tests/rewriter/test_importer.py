@@ -13,7 +13,7 @@ import subprocess
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 
@@ -238,6 +238,7 @@ def test_people_see_the_source_that_runs(site: Path) -> None:
     assert "self.add(self.linear(x), x)" in inspect.getsource(lib.Block.forward)
     assert "self.add = runtime.modules.EltWiseAdd()" in inspect.getsource(lib.Block)
     assert inspect.getsource(blocks).encode() == fixed(site)["lib/blocks.py"]
+    assert isinstance(blocks.__loader__, SourceFileLoader)
     assert blocks.__loader__.get_source("lib.blocks") == inspect.getsource(blocks)
     try:
         lib.Block(2)(None)
@@ -245,7 +246,7 @@ def test_people_see_the_source_that_runs(site: Path) -> None:
         frames = traceback.extract_tb(sys.exc_info()[2])
         line = next(f for f in frames if f.name == "forward" and f.line and "add" in f.line)
         assert line.line == "return self.add(self.linear(x), x)"
-        assert Path(line.filename).read_text().splitlines()[line.lineno - 1].strip() == line.line
+        assert Path(line.filename).read_text().splitlines()[(line.lineno or 0) - 1].strip() == line.line
 
 
 def test_a_module_is_reloaded_rewritten_after_the_block(site: Path) -> None:
@@ -386,13 +387,13 @@ def test_other_loaders_are_left_alone(site: Path) -> None:
         pass
 
     class Finder:
-        def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
-            spec = PathFinder.find_spec(name, path)  # type: ignore[arg-type]
+        def find_spec(self, name: str, path: Sequence[str] | None, target: object = None) -> ModuleSpec | None:
+            spec = PathFinder.find_spec(name, path)
             if name == "lib.blocks" and spec is not None:
                 spec.loader = Loader(name, spec.origin or "")
             return spec
 
-    sys.meta_path.insert(0, Finder())  # type: ignore[arg-type]
+    sys.meta_path.insert(0, Finder())
     with pytest.warns(RewriteWarning, match=r"lib/blocks\.py is imported as it is: it comes through Loader"):
         imported()
     assert type(sys.modules["lib.blocks"].__loader__) is Loader
