@@ -32,10 +32,6 @@ class Alignment:
         self._narrowest[leaders[0]] = narrowest
         return True
 
-    def aligned(self, keys: Iterable[str]) -> bool:
-        """Whether these are in one group."""
-        return len({self._find(key) for key in keys}) <= 1
-
     def _find(self, key: str) -> str:
         while self._leader[key] != key:
             key = self._leader[key]

@@ -26,6 +26,7 @@ class Kind(enum.Enum):
 
 _OPERANDS = (wrappers.EltWiseAdd, wrappers.EltWiseSub, wrappers.EltWiseMult, wrappers.Matmul)
 _PRODUCTS = (wrappers.BatchMatmul, wrappers.MM)
+_WITH_A_NUMBER = (wrappers.EltWiseDiv, wrappers.Pow)
 _JOINS = (
     wrappers.Concat,
     wrappers.Stack,
@@ -50,6 +51,11 @@ _TABLES = (
     nn.Softplus,
     nn.Softsign,
     nn.LogSigmoid,
+    nn.Hardtanh,
+    nn.Hardshrink,
+    nn.Softshrink,
+    nn.Tanhshrink,
+    nn.Threshold,
     wrappers.FunctionalSigmoid,
     wrappers.FunctionalTanh,
     wrappers.FunctionalGELU,
@@ -75,11 +81,18 @@ def kind_of(module: nn.Module, tensors: int) -> Kind:
         # With a number for the other operand it is a function of one tensor.
         plain = not getattr(module, "fixed", None)
         return {1: Kind.INNER, 2: Kind.OPERANDS if plain else Kind.INNER}.get(tensors, Kind.FLOAT)
+    if isinstance(module, _WITH_A_NUMBER):
+        return Kind.INNER if tensors == 1 else Kind.FLOAT
     if isinstance(module, _NORMS) and module.running_mean is not None:
         return Kind.NORM
     if type(module) is nn.Embedding and module.max_norm is None:
         return Kind.EMBEDDING
-    for kinds, kind in ((_JOINS, Kind.JOIN), (AVERAGES, Kind.AVERAGE), (_TABLES + _WITHIN, Kind.INNER)):
+    for kinds, kind in (
+        (_CARRIERS, Kind.CARRY),  # before tables: ReLU6 is a Hardtanh
+        (_JOINS, Kind.JOIN),
+        (AVERAGES, Kind.AVERAGE),
+        (_TABLES + _WITHIN, Kind.INNER),
+    ):
         if isinstance(module, kinds):
             return kind
-    return Kind.CARRY if isinstance(module, _CARRIERS) else Kind.FLOAT
+    return Kind.FLOAT

@@ -14,19 +14,22 @@ VERSION = 1
 def save_statistics(statistics: Mapping[str, Statistics], path: str | Path) -> None:
     """Writes what calibration has seen; `load_statistics` gives back the very same."""
     plain = {"version": VERSION, "statistics": {name: statistics[name].to_plain() for name in sorted(statistics)}}
-    Path(path).write_text(_yaml().safe_dump(plain, sort_keys=False, default_flow_style=None, width=120))
+    yaml = _yaml()
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    Path(path).write_text(yaml.dump(plain, Dumper=dumper, sort_keys=False, default_flow_style=None, width=120))
 
 
 def load_statistics(path: str | Path) -> dict[str, Statistics]:
     """Reads what `save_statistics` wrote."""
-    plain = _yaml().safe_load(Path(path).read_text())
+    yaml = _yaml()
+    plain = yaml.load(Path(path).read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     if not isinstance(plain, dict) or plain.get("version") != VERSION or not isinstance(plain.get("statistics"), dict):
         raise ValueError(f"{path} is no file of statistics: expected 'version: {VERSION}' and 'statistics:' by module")
     loaded = {}
     for name, entry in plain["statistics"].items():
         try:
             loaded[name] = Statistics.from_plain(entry)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path}: the statistics of {name!r} are damaged: {error!r}") from error
     return loaded
 

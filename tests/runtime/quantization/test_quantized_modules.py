@@ -207,6 +207,27 @@ def test_layers_with_a_forward_of_their_own_are_none() -> None:
     assert kind_of(Standardized(1, 1, 1), 1) is Kind.FLOAT
 
 
+@pytest.mark.parametrize(
+    ("module", "tensors", "kind"),
+    [
+        (nn.ReLU6(), 1, Kind.CARRY),
+        (nn.Hardtanh(), 1, Kind.INNER),
+        (runtime.modules.EltWiseMult(), 1, Kind.INNER),
+        (runtime.modules.EltWiseMult(), 2, Kind.OPERANDS),
+        (runtime.modules.EltWiseAdd(alpha=2), 2, Kind.INNER),
+        (runtime.modules.EltWiseAdd(), 3, Kind.FLOAT),
+        (runtime.modules.EltWiseDiv(), 1, Kind.INNER),
+        (runtime.modules.EltWiseDiv(), 2, Kind.FLOAT),
+        (nn.BatchNorm2d(3), 1, Kind.NORM),
+        (nn.BatchNorm2d(3, track_running_stats=False), 1, Kind.FLOAT),
+        (nn.Embedding(3, 4, max_norm=1.0), 0, Kind.FLOAT),
+        (runtime.modules.Split(2), 1, Kind.CARRY),
+    ],
+)
+def test_kinds(module: nn.Module, tensors: int, kind: Kind) -> None:
+    assert kind_of(module, tensors) is kind
+
+
 def test_unexpected_calls_run_in_floating_point() -> None:
     add = quantized(runtime.modules.EltWiseAdd(), [params((-4.0, 4.0))] * 2, params((-8.0, 8.0)))
     x = activations(3, 4)
