@@ -18,7 +18,8 @@ BACKEND = "x86"
 
 def quantizable_mobilenet(trained: nn.Module, width: float) -> nn.Module:
     """torchvision's own port of MobileNetV2 for torch.ao, with the trained weights."""
-    port = torchvision_models(rewritten=False).quantization.QuantizableMobileNetV2(num_classes=10, width_mult=width)
+    source = torchvision_models(rewritten=False).quantization
+    port = source.QuantizableMobileNetV2(num_classes=10, width_mult=width, block=source.QuantizableInvertedResidual)
     port.load_state_dict(trained.state_dict())
     return port.to(memory_format=torch.channels_last)
 
