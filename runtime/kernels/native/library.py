@@ -50,20 +50,36 @@ def call(kernel: str, arguments: ctypes.Structure) -> None:
     library = load()
     assert library is not None, "native kernels are only chosen where there is a library"
     getattr(library, kernel)(ctypes.byref(arguments))
-    calls = getattr(_recording, "calls", None)
-    if calls is not None:
-        calls.append((kernel, arguments))
+    if (recording := _recording.now) is not None:
+        recording.calls.append((kernel, arguments))
 
 
-Calls = list[tuple[str, ctypes.Structure]]
-_recording = threading.local()
+class Recording:
+    """The kernels that were called, in order, with their arguments, and what owns the memory of packed weights."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, ctypes.Structure]] = []
+        self.kept: list[object] = []
+
+
+class _Recording(threading.local):
+    now: Recording | None = None
+
+
+_recording = _Recording()
 
 
 @contextmanager
-def recorded() -> Iterator[Calls]:
-    """The kernels that this thread calls inside, in order, with their arguments."""
-    _recording.calls = []
+def recorded() -> Iterator[Recording]:
+    """What this thread calls inside."""
+    _recording.now = Recording()
     try:
-        yield _recording.calls
+        yield _recording.now
     finally:
-        _recording.calls = None
+        _recording.now = None
+
+
+def keep(owner: object) -> None:
+    """Says that the arguments of the next kernel point to memory that goes with `owner`."""
+    if _recording.now is not None:
+        _recording.now.kept.append(owner)

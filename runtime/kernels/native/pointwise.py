@@ -92,14 +92,30 @@ def _lookup(x: Tensor, table: Tensor | None, out: int, rows: int, length: int, x
     library.call("rk_lookup", arguments)
 
 
+class _Walk(NamedTuple):
+    """Two tensors of one shape as three nested loops."""
+
+    sizes: tuple[int, ...]
+    a_stride: tuple[int, ...]
+    b_stride: tuple[int, ...]
+
+
 def _binary(arguments: abi.Binary, a: Tensor, b: Tensor, zero: int, low: int, high: int) -> Tensor:
     out = like_broadcast(a, b)
+    if a.stride() == b.stride() == out.stride() and a.shape == b.shape:
+        return _run(arguments, a, b, out, _flat(out), zero, low, high)
     order = sorted(range(out.dim()), key=out.stride, reverse=True)
     a, b = a.expand(out.shape).permute(order), b.expand(out.shape).permute(order)
     walk = _walk(a, b)
     if walk is None:
         a, b = a.contiguous(), b.contiguous()
-        walk = _Walk((1, 1, out.numel()), (0, 0, 1), (0, 0, 1))
+        walk = _flat(out)
+    return _run(arguments, a, b, out, walk, zero, low, high)
+
+
+def _run(
+    arguments: abi.Binary, a: Tensor, b: Tensor, out: Tensor, walk: _Walk, zero: int, low: int, high: int
+) -> Tensor:
     arguments.a, arguments.b, arguments.out = a.data_ptr(), b.data_ptr(), out.data_ptr()
     arguments.outer, arguments.middle, arguments.inner = walk.sizes
     arguments.a_stride = (ctypes.c_int64 * 3)(*walk.a_stride)
@@ -110,12 +126,8 @@ def _binary(arguments: abi.Binary, a: Tensor, b: Tensor, zero: int, low: int, hi
     return out
 
 
-class _Walk(NamedTuple):
-    """Two tensors of one shape as three nested loops."""
-
-    sizes: tuple[int, ...]
-    a_stride: tuple[int, ...]
-    b_stride: tuple[int, ...]
+def _flat(out: Tensor) -> _Walk:
+    return _Walk((1, 1, out.numel()), (0, 0, 1), (0, 0, 1))
 
 
 def _walk(a: Tensor, b: Tensor) -> _Walk | None:

@@ -63,6 +63,7 @@ def cached(weight: Tensor, bias: Tensor | None, geometry: tuple[object, ...], ma
     if entry is None or entry[0] != key:
         entry = (key, make(), bias)  # holding the bias keeps its id from being given away
         _cache[weight] = entry
+    library.keep(entry[1])
     return cast(T, entry[1])
 
 

@@ -102,6 +102,26 @@ struct Avx2 {
         _mm256_storeu_si256(reinterpret_cast<__m256i *>(p + 32), _mm256_srai_epi16(block, 8));
     }
 
+    // Sixteen entries at a time: a shuffle gives zero where the code, less the first of them, is not below 16.
+    static int64_t look_up(const uint8_t *table, const uint8_t *x, uint8_t *out, int64_t length) {
+        Int part[16];
+        for (int i = 0; i < 16; ++i) {
+            part[i] = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i *>(table + 16 * i)));
+        }
+        int64_t done = 0;
+        for (; done + 32 <= length; done += 32) {
+            Int codes = load_block(x + done), found = _mm256_setzero_si256();
+#pragma GCC unroll 16
+            for (int i = 0; i < 16; ++i) {
+                const Int index = _mm256_adds_epu8(codes, _mm256_set1_epi8(0x70));
+                found = _mm256_or_si256(found, _mm256_shuffle_epi8(part[i], index));
+                codes = _mm256_sub_epi8(codes, _mm256_set1_epi8(16));
+            }
+            _mm256_storeu_si256(reinterpret_cast<__m256i *>(out + done), found);
+        }
+        return done;
+    }
+
     static Float power_of_two(Int exponent) {
         return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(exponent, _mm256_set1_epi32(127)), 23));
     }

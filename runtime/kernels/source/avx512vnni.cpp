@@ -79,11 +79,28 @@ struct Avx512Vnni {
     static Int exclusive_or(Int a, Int b) { return _mm512_xor_si512(a, b); }
     static void store_weights(uint8_t *p, Int block) { _mm512_storeu_si512(p, block); }
 
+    static int64_t look_up(const uint8_t *table, const uint8_t *x, uint8_t *out, int64_t length) {
+        static const bool permutes_bytes = __builtin_cpu_supports("avx512vbmi");
+        return permutes_bytes ? look_up_permuting(table, x, out, length) : 0;
+    }
+
     static Float power_of_two(Int exponent) {
         return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(exponent, _mm512_set1_epi32(127)), 23));
     }
 
   private:
+    __attribute__((target("avx512vbmi"))) static int64_t look_up_permuting(const uint8_t *table, const uint8_t *x, uint8_t *out,
+                                                                           int64_t length) {
+        const Int a = _mm512_loadu_si512(table), b = _mm512_loadu_si512(table + 64);
+        const Int c = _mm512_loadu_si512(table + 128), d = _mm512_loadu_si512(table + 192);
+        int64_t done = 0;
+        for (; done + 64 <= length; done += 64) {
+            const Int codes = _mm512_loadu_si512(x + done);
+            const Int low = _mm512_permutex2var_epi8(a, codes, b), high = _mm512_permutex2var_epi8(c, codes, d);
+            _mm512_storeu_si512(out + done, _mm512_mask_blend_epi8(_mm512_movepi8_mask(codes), low, high));
+        }
+        return done;
+    }
     static __m128i load_bytes(const uint8_t *p, int64_t count) {
         return count == kLanes ? _mm_loadu_si128(reinterpret_cast<const __m128i *>(p)) : _mm_maskz_loadu_epi8(mask(count), p);
     }

@@ -111,12 +111,13 @@ void binary(const rk_binary_args &a) {
     });
 }
 
-inline void look_up(const uint8_t *table, const uint8_t *x, uint8_t *out, int64_t length) {
+template <class V>
+void look_up(const uint8_t *table, const uint8_t *x, uint8_t *out, int64_t length) {
     if (!table) {
         std::memcpy(out, x, static_cast<size_t>(length));
         return;
     }
-    int64_t i = 0;
+    int64_t i = V::look_up(table, x, out, length);
     for (; i + 8 <= length; i += 8) {  // eight codes a load and a store: `out` may be `table` for all the compiler knows
         uint64_t from, to = 0;
         std::memcpy(&from, x + i, 8);
@@ -130,13 +131,13 @@ inline void look_up(const uint8_t *table, const uint8_t *x, uint8_t *out, int64_
 template <class V>
 void lookup(const rk_lookup_args &a) {
     if (a.x_stride == a.length && a.out_stride == a.length) {
-        in_parts(a.rows * a.length, a.threads, [&](int64_t i, int64_t end) { look_up(a.table, a.x + i, a.out + i, end - i); });
+        in_parts(a.rows * a.length, a.threads, [&](int64_t i, int64_t end) { look_up<V>(a.table, a.x + i, a.out + i, end - i); });
         return;
     }
     const int64_t share = 1 + kElementsForThreads / (a.length + 1);
     parallel_for((a.rows + share - 1) / share, a.threads, [&](int64_t part) {
         for (int64_t row = part * share; row < a.rows && row < (part + 1) * share; ++row) {
-            look_up(a.table, a.x + row * a.x_stride, a.out + row * a.out_stride, a.length);
+            look_up<V>(a.table, a.x + row * a.x_stride, a.out + row * a.out_stride, a.length);
         }
     });
 }

@@ -12,6 +12,7 @@ struct Portable {
     typedef int32_t Int __attribute__((vector_size(32)));
     typedef float Float __attribute__((vector_size(32)));
     typedef uint32_t Unsigned __attribute__((vector_size(32)));
+    typedef int16_t Short __attribute__((vector_size(32)));
 
     static bool supported() { return true; }
 
@@ -51,12 +52,11 @@ struct Portable {
     static Int load_block(const uint8_t *p) { return copy<Int>(p, 32); }
     static Int broadcast4(const uint8_t *p) { return set_int(copy<int32_t>(p, 4)); }
     static Int dot(Int sum, Int codes, Int weights) {
-        for (int byte = 0; byte < 4; ++byte) {
-            const Int code = (codes >> (8 * byte)) & 255;
-            const Int weight = (reinterpret_cast<Int>(reinterpret_cast<Unsigned>(weights) << (24 - 8 * byte))) >> 24;
-            sum = add(sum, code * weight);
-        }
-        return sum;
+        // One product of a code and a weight fits int16, two do not: each is widened before they are added.
+        const Short w = reinterpret_cast<Short>(weights), even = (w << 8) >> 8, odd = w >> 8;
+        const Short even_codes = reinterpret_cast<Short>(codes & 0x00ff00ff);
+        const Short odd_codes = reinterpret_cast<Short>((codes >> 8) & 0x00ff00ff);
+        return add(sum, add(widened(even_codes * even), widened(odd_codes * odd)));
     }
 
     // One or two codes of each channel in one lane, and their dot product with two int16 weights.
@@ -77,9 +77,17 @@ struct Portable {
     static Int exclusive_or(Int a, Int b) { return a ^ b; }
     static void store_weights(uint8_t *p, Int block) { __builtin_memcpy(p, &block, sizeof(Int)); }
 
+    // Looks up what vectors can, and returns how many codes that were.
+    static int64_t look_up(const uint8_t *, const uint8_t *, uint8_t *, int64_t) { return 0; }
+
     static Float power_of_two(Int exponent) { return reinterpret_cast<Float>((exponent + 127) << 23); }
 
   private:
+    // The sum of the two int16 in each lane.
+    static Int widened(Short products) {
+        const Int pairs = reinterpret_cast<Int>(products);
+        return (reinterpret_cast<Int>(reinterpret_cast<Unsigned>(pairs) << 16) >> 16) + (pairs >> 16);
+    }
     static Int shift_to_top(Int value) { return reinterpret_cast<Int>(reinterpret_cast<Unsigned>(value) << 24); }
     template <class T>
     static T copy(const void *p, int64_t bytes) {
