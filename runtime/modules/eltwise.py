@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable
 from functools import reduce
+from itertools import product
 from typing import Any, ClassVar
 
 import torch
@@ -12,6 +13,8 @@ from torch import Tensor
 
 from runtime.modules.base import InplaceOperation
 from runtime.modules.scripting.signatures import Parameter, Signature
+
+_NUMBERS = ("int", "float", "complex")
 
 
 class Eltwise(InplaceOperation):
@@ -22,6 +25,7 @@ class Eltwise(InplaceOperation):
 
     symbol: ClassVar[Callable[[Any, Any], Any]]
     symbol_: ClassVar[Callable[[Any, Any], Any]]
+    sign: ClassVar[str]
     takes: ClassVar[tuple[str, ...]] = ("inplace",)
 
     def forward(self, *operands: Any, **given: Any) -> Any:
@@ -33,9 +37,10 @@ class Eltwise(InplaceOperation):
 
     def signatures(self) -> Iterable[Signature]:
         yield from super().signatures()
-        if not self.fixed and not self.inplace:
-            for number in ("int", "float", "complex"):
-                yield Signature(self.function, (Parameter("input", number), Parameter("other", "Tensor")))
+        if not self.fixed:
+            for left, right in (*product(("int", "float"), repeat=2), *product(_NUMBERS, ("Tensor",))):
+                operands = Parameter("input", left), Parameter("other", right)
+                yield Signature(self.function, operands, callee="", separator=f" {self.sign} ")
 
 
 class EltWiseAdd(Eltwise):
@@ -43,6 +48,7 @@ class EltWiseAdd(Eltwise):
 
     takes = ("inplace", "alpha")
     symbol, symbol_ = operator.add, operator.iadd
+    sign = "+"
     function, function_ = torch.add, Tensor.add_
 
 
@@ -51,6 +57,7 @@ class EltWiseSub(Eltwise):
 
     takes = ("inplace", "alpha")
     symbol, symbol_ = operator.sub, operator.isub
+    sign = "-"
     function, function_ = torch.sub, Tensor.sub_
 
 
@@ -58,6 +65,7 @@ class EltWiseMult(Eltwise):
     """`a * b`."""
 
     symbol, symbol_ = operator.mul, operator.imul
+    sign = "*"
     function, function_ = torch.mul, Tensor.mul_
 
 
@@ -66,6 +74,7 @@ class EltWiseDiv(Eltwise):
 
     takes = ("inplace", "rounding_mode")
     symbol, symbol_ = operator.truediv, operator.itruediv
+    sign = "/"
     function, function_ = torch.div, Tensor.div_
 
 
@@ -73,6 +82,7 @@ class FloorDivide(Eltwise):
     """`a // b`."""
 
     symbol, symbol_ = operator.floordiv, operator.ifloordiv
+    sign = "//"
     function, function_ = torch.floor_divide, Tensor.floor_divide_
 
 
@@ -80,6 +90,7 @@ class Remainder(Eltwise):
     """`a % b`."""
 
     symbol, symbol_ = operator.mod, operator.imod
+    sign = "%"
     function, function_ = torch.remainder, Tensor.remainder_
 
 
@@ -87,6 +98,7 @@ class Pow(Eltwise):
     """`a ** b`."""
 
     symbol, symbol_ = operator.pow, operator.ipow
+    sign = "**"
     function, function_ = torch.pow, Tensor.pow_
 
 
@@ -101,9 +113,15 @@ class Neg(InplaceOperation):
             return -operands[0]
         return super().forward(*operands, **given)
 
+    def signatures(self) -> Iterable[Signature]:
+        yield from super().signatures()
+        for number in _NUMBERS:
+            yield Signature(self.chosen(), (Parameter("input", number),), callee="-")
+
 
 class Matmul(Eltwise):
     """`a @ b`."""
 
     symbol, symbol_ = operator.matmul, operator.imatmul
+    sign = "@"
     function = function_ = torch.matmul

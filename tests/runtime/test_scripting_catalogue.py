@@ -35,7 +35,6 @@ NOT_BEFORE = {
     "embedding_bag": "the samples have a whole number for its norm_type, which TorchScript does not take",
 }
 NOT_AFTER = {
-    "self.floor_divide(2, x)": "TorchScript takes x for a whole number in `2 // x`, and fails as it runs",
     "nn.MaxUnpool": "TorchScript cannot compile torch's own module, if its sizes are numbers",
 }
 

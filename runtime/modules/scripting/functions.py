@@ -6,8 +6,8 @@ be given one before it is defined, so its default is announced, and the function
 
 from __future__ import annotations
 
-import inspect
 import sys
+import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -29,16 +29,21 @@ _announced: list[Announced] = []
 
 
 def announce(default: object, module: str, replacement: Replacement) -> None:
+    find_announced()
     _announced.append(Announced(default, module, replacement))
 
 
 def find_announced() -> None:
     """Lets TorchScript know the functions that have been defined meanwhile."""
     for announced in _announced:
-        for function in [*vars(sys.modules[announced.module]).values()]:
-            if inspect.isfunction(function):
-                for keyword, default in (function.__kwdefaults__ or {}).items():
-                    if default is announced.default:
-                        prepare = cache(partial(announced.replacement, function, keyword))
-                        function.__prepare_scriptable__ = prepare  # type: ignore[attr-defined]
+        for function in functions_of(announced.module):
+            for keyword, default in (function.__kwdefaults__ or {}).items():
+                if default is announced.default:
+                    prepare = cache(partial(announced.replacement, function, keyword))
+                    function.__prepare_scriptable__ = prepare  # type: ignore[attr-defined]
     _announced.clear()
+
+
+def functions_of(module: str) -> list[types.FunctionType]:
+    known = vars(sys.modules[module]).values() if module in sys.modules else ()
+    return [value for value in known if isinstance(value, types.FunctionType)]

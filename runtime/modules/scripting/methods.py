@@ -108,4 +108,4 @@ def _source(
 def _arguments(signature: Signature, given: Mapping[str, str]) -> str:
     receiver = signature.callee.partition(".")[0]
     values = ((p, given.get(p.name, p.name)) for p in signature.parameters if p.name != receiver)
-    return ", ".join(f"{p.name}={value}" if p.keyword_only else value for p, value in values)
+    return signature.separator.join(f"{p.name}={value}" if p.keyword_only else value for p, value in values)

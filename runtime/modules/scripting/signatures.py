@@ -45,6 +45,8 @@ class Signature:
     parameters: tuple[Parameter, ...]
     callee: str = "function"
     """What stands before the parentheses of a call."""
+    separator: str = ", "
+    """What stands between the arguments."""
 
 
 def signatures(function: Callable[..., Any], fixed: Mapping[str, Any]) -> tuple[Signature, ...]:
