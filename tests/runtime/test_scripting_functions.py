@@ -1,0 +1,156 @@
+"""Functions with modules of their own, and containers with operations beside their steps, under torch.jit."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import warnings
+from collections.abc import Iterator
+from typing import Dict, List  # noqa: UP035  (TorchScript's own names)
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import runtime.modules as m
+
+X = torch.randn(2, 3)
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.jit is deprecated, and says so at each use
+        yield
+
+
+class ScaledOps(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.mul = m.EltWiseMult()
+        self.softmax = nn.Softmax(dim=-1)
+
+
+def scaled(x: Tensor, scale: float = 2.0, *, ops: ScaledOps = m.shared(ScaledOps)) -> Tensor:  # noqa: B008
+    """A function that works on tensors."""
+    return ops.softmax(ops.mul(x, scale))
+
+
+def plain(x: Tensor, count: int) -> Tensor:
+    return x.repeat(count, 1)
+
+
+class MixedOps(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scaled, self.scaled2, self.plain = m.Function(scaled), m.Function(scaled), m.Function(plain)
+        self.add, self.concat, self.sub = m.EltWiseAdd(), m.Concat(dim=0), m.EltWiseSub()
+
+
+def mixed(x: Tensor, sizes: List[int], *, ops: MixedOps = m.shared(MixedOps)) -> Tensor:  # noqa: B008, UP006
+    longest = 0
+    for size in sizes:
+        if size > longest:
+            longest = ops.sub(ops.add(size, longest), longest)
+    x = ops.add(ops.scaled(x), ops.scaled2(x, scale=3.0))
+    return ops.plain(ops.concat(x, x), longest)
+
+
+class Caller(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.mixed, self.plain = m.Function(mixed), m.Function(plain)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.plain(self.mixed(x, [1, 2]), count=2)
+
+
+class CallerOfBoth(Caller):
+    """Calls the functions as they are too, as code that is not rewritten does."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.plain(self.mixed(x, [1, 2]), count=2) + mixed(scaled(x), [4])
+
+
+class Steps(nn.ModuleDict, m.WithOperations):
+    def __init__(self) -> None:
+        super().__init__({"first": nn.Linear(3, 3), "second": nn.Linear(3, 3)})
+        self.add_operation("concat", m.Concat(dim=1))
+        self.add_operation("dropout", nn.Dropout(p=0.5))
+        self.add_operation("interpolate", m.Interpolate(mode="nearest"))
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Dict[str, Tensor] = {}  # noqa: UP006
+        for name, step in self.items():
+            found[name] = step(x)
+        x = self.dropout(self.concat(found["first"], found["second"]))
+        return self.interpolate(x[None], scale_factor=2.0)[0]
+
+
+class Chain(nn.Sequential, m.WithOperations):
+    def __init__(self) -> None:
+        super().__init__(nn.Linear(3, 3), nn.ReLU())
+        self.add_operation("add", m.EltWiseAdd(inplace=True))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x * 1
+        for step in self:
+            y = self.add(y, step(x))
+        return y
+
+
+class Wide(Chain):
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_operation("pool", m.FunctionalMaxPool1d(kernel_size=3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for step in self:
+            x = step(x)
+        return self.pool(x, stride=1)
+
+
+@pytest.mark.parametrize("kind", [Caller, CallerOfBoth, Steps, Chain, Wide])
+@pytest.mark.parametrize("training", [True, False])
+def test_compiles_to_the_same_values(kind: type[nn.Module], training: bool) -> None:
+    model = kind().train(training)
+    before = [name for name, _ in model.named_modules()]
+    scripted = torch.jit.script(model)
+    results = []
+    for run in (model, scripted, pickle.loads(pickle.dumps(model)), torch.jit.script(copy.deepcopy(model))):
+        torch.manual_seed(0)
+        results.append(run(X))
+    assert all(torch.equal(result, results[0]) for result in results)
+    assert [name for name, _ in model.named_modules()] == before
+    assert list(scripted.state_dict()) == list(model.state_dict())
+
+
+def test_functions_compile_where_they_are_defined_and_called() -> None:
+    assert torch.equal(torch.jit.script(scaled)(X), F.softmax(X * 2.0, dim=-1))
+    assert torch.equal(torch.jit.script(mixed)(X, [2]), mixed(X, [2]))
+
+
+def test_each_compiled_container_has_its_own_operations() -> None:
+    one, other = Steps(), Steps()
+    other.add_operation("concat", m.Concat(dim=0))
+    other.load_state_dict(one.state_dict())
+    scripted, scripted_other = torch.jit.script(one.eval()), torch.jit.script(other.eval())
+    assert scripted(X).shape == (2, 12) and scripted_other(X).shape == (4, 6)
+
+
+class Impossible(nn.Sequential, m.WithOperations):
+    def __init__(self) -> None:
+        super().__init__(nn.Linear(3, 3))
+        self.add_operation("norm", nn.BatchNorm1d(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for step in self:
+            x = step(x)
+        return self.norm(x)
+
+
+def test_an_operation_with_parameters_is_refused() -> None:
+    """Rather than taken for a step."""
+    with pytest.raises(RuntimeError, match="_scripted_norm"):
+        torch.jit.script(Impossible())
