@@ -113,7 +113,8 @@ class TrainingQuantizer(Quantizer):
 class QuantAwareTrainRangeLinearQuantizer(TrainingQuantizer):
     """Weights on the symmetric grid of their range; values on that of a moving average of theirs.
 
-    A normalization that follows a layer is trained as a part of its weights. `freeze_scales_after` counts steps too.
+    With `fold_bn` a normalization that follows a layer is trained as a part of its weights. `freeze_scales_after` is
+    counted in steps, too.
     """
 
     def __init__(

@@ -82,6 +82,8 @@ class Placement:
         module = self._kind(name)
         if any(self.modules[name].children()) and not isinstance(self.modules[name], Tied):
             return False
+        if self.adjacency is not None and name not in self.adjacency.places:
+            return False  # nothing is known of it, and a learned scale that is never used stops distributed training
         return not isinstance(module, MOVING + UNBOUNDED) and self.follower(name) is None and not self._is_result(name)
 
     def _is_result(self, name: str) -> bool:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from runtime.modules import LSTM
 from runtime.quantization.arithmetic import PER_TENSOR, Grid, fake_quantize, per_channel
 from runtime.quantization.lsq import LearnedStepQuantizer, LSQQuantizer
 from runtime.quantization.straight_through import round_straight_through
@@ -94,6 +95,18 @@ def test_steps_join_the_optimizer_without_decay() -> None:
     assert group["weight_decay"] == 0.0
     assert all(names[id(p)].endswith("quantizer.scale") or "input_quantizers" in names[id(p)] for p in group["params"])
     assert len(group["params"]) == 8
+
+
+def test_every_step_is_used() -> None:
+    """Or DistributedDataParallel would wait for its gradient."""
+    model = LSTM(4, 3)
+    x = torch.randn(5, 2, 4)
+    LSQQuantizer(model, bits_activations=8, bits_weights=4).prepare_model((x,))
+    for _ in range(2):
+        model.zero_grad()
+        output, state = model(x)
+        (output.sum() + sum(s.sum() for s in state)).backward()
+        assert all(parameter.grad is not None for parameter in model.parameters())
 
 
 @pytest.mark.parametrize(("bits", "wanted"), [(4, 0.95), (2, 0.85)])
