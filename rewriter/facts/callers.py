@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
+from itertools import islice
 
 from rewriter.facts.knowledge import Knowledge, Run
 from rewriter.facts.project import Class, Function
+from rewriter.torch_api import catalogue
+
+# A run takes every branch, so that a few say what a function's arguments are; a big library may have hundreds.
+ENOUGH = 4
 
 
 def runs_through(knowledge: Knowledge, function: Function) -> list[Run]:
-    """The runs of all classes whose forward calls the function, directly or through other functions."""
+    """The first few runs, in the order of the project's files, of classes whose forward comes through the function."""
     if function not in knowledge.through:
-        runs = [knowledge.run(cls) for cls in _candidates(knowledge, function)]
-        knowledge.through[function] = [run for run in runs if run and function in run.interpreter.entered]
+        found = _runs(knowledge, function) if _may_compute(function) else iter(())
+        knowledge.through[function] = list(islice(found, ENOUGH))
     return knowledge.through[function]
 
 
+def _may_compute(function: Function) -> bool:
+    """Whether there is anything in the function that could be an operation, or a call of a function that has one."""
+    bound = function.file.names.bindings
+    return any(
+        isinstance(node, ast.BinOp | ast.AugAssign | ast.UnaryOp)
+        or (isinstance(node, ast.Attribute) and (node.attr in catalogue.NAMES or node.attr in bound))
+        or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in bound)
+        for statement in function.node.body
+        for node in ast.walk(statement)
+    )
+
+
+def _runs(knowledge: Knowledge, function: Function) -> Iterator[Run]:
+    for cls in _candidates(knowledge, function):
+        run = knowledge.run(cls) if knowledge.may_be_module(cls) else None
+        if run is not None and function in run.interpreter.entered:
+            yield run
+
+
 def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:
-    """Module classes that name the function, or a function that names it, and the classes below them."""
+    """Classes that name the function, or a function that names it; then the classes below them."""
     words, pending = set[str](), [function.node.name]
-    seen: set[Class] = set()
+    seen: dict[Class, None] = {}
     while pending:
-        word = pending.pop()
+        word = pending.pop(0)
         if word in words:
             continue
         words.add(word)
@@ -29,7 +54,10 @@ def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:
             for user in file.users.get(word, ()):
                 if isinstance(user, Function):
                     pending.append(user.node.name)
-                    continue
-                family = [cls for cls in (user, *knowledge.hierarchy.subclasses(user)) if cls not in seen]
-                seen.update(family)
-                yield from (cls for cls in family if knowledge.may_be_module(cls))
+                elif user not in seen:
+                    seen[user] = None
+                    yield user
+    for user in list(seen):
+        below = [cls for cls in knowledge.hierarchy.subclasses(user) if cls not in seen]
+        seen.update(dict.fromkeys(below))
+        yield from below

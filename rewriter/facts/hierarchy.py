@@ -14,6 +14,10 @@ CONTAINERS = frozenset({"torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.
 _HARMLESS_BASES = frozenset({"abc.ABC", "typing.Generic", "typing.Protocol", "builtins.object", "object"})
 
 
+# Where torch keeps module classes; torch.autograd.Function has a forward as well, and is none.
+_MODULES = ("torch.nn.", "torch.ao.", "torch.jit.", "torch.fx.", "torch.distributed.")
+
+
 @dataclass(frozen=True)
 class Lineage:
     """A class with everything it inherits from, nearest first."""
@@ -29,7 +33,7 @@ class Lineage:
 
     @property
     def is_module(self) -> bool:
-        return any(name.startswith("torch.") for name in self.torch)
+        return any(name.startswith(_MODULES) and not name.endswith("Parameter") for name in self.torch)
 
     def method(self, name: str) -> Function | None:
         return next((c.methods[name] for c in self.project if name in c.methods), None)

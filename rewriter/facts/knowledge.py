@@ -133,7 +133,8 @@ class Run:
         self.interpreter = Interpreter(self.knowledge)
         name = own_name(self.function)
         variables = dict(self._parameters(name))
-        variables.update(settled or {})
+        self.interpreter.settled = settled or {}
+        variables.update((key, value) for key, value in self.interpreter.settled.items() if key in variables)
         if name is not None:
             variables[name] = v.of(Kind.MODULE, ref=self.cls)
         frame = Frame(self.function, name, self.cls, 0)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rewriter.facts.names import Names, local_names
 from rewriter.facts.source import Source, SourceError
+from rewriter.facts.texts import Texts
 
 if TYPE_CHECKING:
     from rewriter.settings import Settings
@@ -155,11 +156,9 @@ class Project:
 
     roots: tuple[Path, ...] = ()
     """Where imports start from."""
-    scopes: tuple[Path, ...] = ()
-    """Whose files may subclass or call each other: packages as a whole, folders given, single files' neighbours."""
+    texts: Texts = field(default_factory=lambda: Texts(()))
+    """The files that may subclass or call each other: packages as a whole, folders given, single files' neighbours."""
     _files: dict[Path, File | None] = field(default_factory=dict)
-    _texts: dict[Path, bytes] = field(default_factory=dict)
-    _mentions: dict[str, list[Path]] = field(default_factory=dict)
     _named: dict[str, File] = field(default_factory=dict)
     _modules: dict[str, File | None] = field(default_factory=dict)
     _found: dict[str, Class | Function | None] = field(default_factory=dict)
@@ -172,7 +171,8 @@ class Project:
     def for_paths(cls, paths: Sequence[Path], settings: Settings) -> Project:
         del settings  # excluded files are still read: what they say stays true
         absolute = [p.absolute() for p in paths]
-        return cls(tuple(sorted({import_root(p) for p in absolute})), tuple(sorted({_scope(p) for p in absolute})))
+        roots = tuple(sorted({import_root(p) for p in absolute}))
+        return cls(roots, Texts(sorted({_scope(p) for p in absolute})))
 
     def add(self, path: Path, source: Source) -> File:
         """The file whose content is `source`, whatever the disk holds."""
@@ -194,7 +194,7 @@ class Project:
         }
         modules = {full: file for full, file in self._modules.items() if full != name and file is not old}
         files, named = dict(self._files), dict(self._named)
-        other = Project(self.roots, self.scopes, files, self._texts, self._mentions, named, modules, kept)
+        other = Project(self.roots, self.texts, files, named, modules, kept)
         other.replaced = None if old is None else Replaced(self, old)
         other.add(path, source)
         return other
@@ -258,27 +258,12 @@ class Project:
 
     def files_mentioning(self, word: str) -> Iterator[File]:
         """Every file that has `word` in its text; the others are not even parsed."""
-        if word not in self._mentions:
-            needle = word.encode()
-            self._mentions[word] = [path for path in self._paths if needle in self._text(path)]
-        for path in self._mentions[word]:
+        for path in self.texts.holding(word):
             if file := self.file(path):
                 yield file
         for path, known in list(self._files.items()):
-            if known and path not in self._texts and word in known.source.text:
+            if known and path not in self.texts and word in known.source.text:
                 yield known
-
-    def _text(self, path: Path) -> bytes:
-        if path not in self._texts:
-            try:
-                self._texts[path] = path.read_bytes()
-            except OSError:
-                self._texts[path] = b""
-        return self._texts[path]
-
-    @cached_property
-    def _paths(self) -> list[Path]:
-        return sorted({p for scope in self.scopes for p in _python_files(scope)})
 
 
 @dataclass(frozen=True)
@@ -292,18 +277,6 @@ def _scope(path: Path) -> Path:
     root = import_root(path)
     folder = path if path.is_dir() else path.parent
     return folder if folder == root and path.is_dir() else root / path.relative_to(root).parts[0]
-
-
-def _python_files(scope: Path) -> Iterator[Path]:
-    skipped = {"node_modules", "site-packages", "build", "dist", "venv", "__pycache__"}
-    if not scope.is_dir():  # a single file: its neighbours may import it
-        yield from (p for p in scope.parent.glob("*.py") if p.is_file())
-        return
-    for entry in sorted(scope.iterdir()):
-        if entry.is_file() and entry.suffix == ".py":
-            yield entry
-        elif entry.is_dir() and not entry.is_symlink() and not entry.name.startswith(".") and entry.name not in skipped:
-            yield from _python_files(entry)
 
 
 def _splits(full_name: str) -> Iterator[tuple[str, str]]:

@@ -41,6 +41,10 @@ def _by_spelling() -> dict[str, tuple[tuple[Row, Spelling], ...]]:
 _BY_SPELLING = _by_spelling()
 
 
+NAMES = frozenset(name.rpartition(".")[2] for name in _BY_SPELLING)
+"""The last part of every spelling: what the code at a site has to hold."""
+
+
 def by_spelling(name: str) -> tuple[tuple[Row, Spelling], ...]:
     """The operations that a full name, method or operator may mean: several where torch has overloads."""
     return _BY_SPELLING.get(name, ())

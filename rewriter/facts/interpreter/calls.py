@@ -77,7 +77,10 @@ class Calls(Functions):
                 self.demand(argument, v.NUMBER)
         if name.startswith("math."):
             return v.NUMBER
-        return self._follow(v.TENSOR, tensors.function(name)) if name.startswith("torch.") else v.UNKNOWN
+        kind = tensors.function(name) if name.startswith("torch.") else "unknown"
+        if kind == "unknown" and name.startswith("torch.") and any(a.may_be(Kind.TENSOR) for a in arguments.values()):
+            return v.ASSUMED  # what torch makes of tensors is mostly tensors: checkpoint(), vmap() and the like
+        return self._follow(v.TENSOR, kind)
 
     def _operation_call(
         self,
@@ -194,8 +197,13 @@ class Calls(Functions):
             return self.call_value(value, node, arguments)
         if value.may_be(Kind.MODULE):
             return self.module_result(value, node, arguments)
-        # What a stored thing of unknown make gives for a tensor is taken for a tensor.
-        return v.ASSUMED if any(a.may_be(Kind.TENSOR) for a in arguments.values()) else v.UNKNOWN
+        given = any(a.may_be(Kind.TENSOR) for a in arguments.values())
+        return self._taken_for_tensor(node) if given else v.UNKNOWN
+
+    def _taken_for_tensor(self, node: ast.Call) -> Value:
+        """What a thing of unknown make gives for a tensor, until its use shows that it is something else."""
+        key = f"{self.frame.function.file.module}:{node.lineno}:{node.col_offset}"
+        return self.settled.get(key, Value(frozenset({Kind.TENSOR}), assumed=True, sources=frozenset({key})))
 
     def _register(self, method: str, node: ast.Call, arguments: dict[ast.expr, Value]) -> None:
         """`self.register_buffer("name", ...)` and its like store an attribute."""
@@ -207,10 +215,16 @@ class Calls(Functions):
     def _note_module_call(self, node: ast.Call, attribute: str, value: Value) -> None:
         if value.may_be(Kind.FUNCTION) and not value.may_be(Kind.MODULE):
             return
+        if not value.known and value.ref is None and not self._is_stored(attribute):
+            return  # put there by somebody else, who may put there what he likes
         key = f"self.{attribute}"
         site = self.note(node, attribute=attribute, module=value)
         site.instances.add(self.state.runs[key])
         self.state.runs[key] += 1
+
+    def _is_stored(self, attribute: str) -> bool:
+        lineage = self.knowledge.hierarchy.lineage(self.frame.cls) if self.frame.cls else None
+        return lineage is not None and any(attribute in self.knowledge.attributes(c) for c in lineage.project[:1])
 
     def module_result(self, module: Value, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
         if isinstance(module.ref, Class):
@@ -218,8 +232,11 @@ class Calls(Functions):
         if isinstance(module.ref, Function):
             return self.inline(module.ref, node, arguments)
         if isinstance(module.ref, str) and (kind := modules.result(module.ref)) != "unknown":
-            return self._follow(v.TENSOR, kind)
-        return v.ASSUMED
+            tensors_given = [a for a in arguments.values() if a.may_be(Kind.TENSOR)]
+            as_operation = module.ref in modules.PARAMETER_FREE or module.ref.startswith("runtime.")
+            assumed = as_operation and bool(tensors_given) and all(a.assumed for a in tensors_given)
+            return self._follow(v.ASSUMED if assumed else v.TENSOR, kind)
+        return self._taken_for_tensor(node)
 
     def _construct(self, ref: object, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
         if isinstance(ref, Class):

@@ -34,8 +34,10 @@ class Expressions:
         """Every function that the run came through."""
         self.sites: dict[ast.AST, Site] = {}
         self.values: dict[ast.expr, Value] = {}
+        self.settled: dict[str, Value] = {}
+        """What earlier rounds have shown of values that were taken for tensors."""
         self.demands: dict[str, Value] = {}
-        """Assumed arguments of forward that turned out to be something else."""
+        """What was taken for a tensor and turned out to be something else: arguments of forward, results of calls."""
 
     @property
     def frame(self) -> Frame:
@@ -171,6 +173,8 @@ class Expressions:
         if receiver.may_be(Kind.SEQUENCE) or receiver.may_be(Kind.DICT):
             return self._member_at(receiver, node.slice)
         if receiver.may_be(Kind.TENSOR):
+            if receiver.assumed and isinstance(node.slice, ast.Slice):
+                return receiver  # a part of a tuple is a tuple: whatever it turns out to be, so is the whole
             return v.ASSUMED if receiver.assumed else v.TENSOR
         return v.UNKNOWN
 
@@ -247,15 +251,17 @@ class Expressions:
         sources = frozenset().union(*(o.sources for o in operands))
         return v.TENSOR if proven else Value(frozenset({Kind.TENSOR}), assumed=True, sources=sources)
 
-    @staticmethod
-    def _not_arithmetic(operator: type[ast.AST], operands: tuple[Value, ...]) -> Value | None:
+    def _not_arithmetic(self, operator: type[ast.AST], operands: tuple[Value, ...]) -> Value | None:
         """Joining lists, repeating and formatting strings: operators that compute nothing."""
         if not any(o.kinds & _NEVER_TENSOR and not o.may_be(Kind.TENSOR) for o in operands):
             return None
         if any(o.may_be(Kind.STRING) for o in operands):
             return v.STRING
         lists = [o for o in operands if o.may_be(Kind.SEQUENCE)]
-        if not lists or any(o.may_be(Kind.TENSOR) for o in operands if o not in lists and not o.assumed):
+        certain = any(o.is_only(Kind.SEQUENCE) for o in lists)  # a tuple added to a tensor would raise
+        for other in operands if certain and operator is ast.Add else ():
+            self.demand(other, v.sequence(v.ASSUMED))
+        if not certain and (not lists or any(o.may_be(Kind.TENSOR) and not o.assumed for o in operands)):
             return v.UNKNOWN if not lists else None
         members = [o.member() for o in lists if o.items or o.element is not None]
         if operator is ast.Add and all(o.items is not None for o in operands):

@@ -81,9 +81,9 @@ class Functions(Expressions):
             annotated = v.from_annotation(argument.annotation, function.full_name)
             default = defaults.get(argument.arg)
             found = given.get(argument.arg)
-            if found is None or not found.known:
+            if found is None:
                 found = annotated or v.from_default(default) or self._object_made(default, function)
-            yield argument.arg, found
+            yield argument.arg, found if found.known or annotated is None else annotated
         if spec.vararg:
             yield spec.vararg.arg, given.get(spec.vararg.arg, v.sequence())
         if spec.kwarg:
