@@ -62,7 +62,7 @@ def random_state(model: nn.Module, seed: int = 0) -> nn.Module:
     return model.eval()
 
 
-def quantized(model: nn.Module, *inputs: Tensor, **settings: Any) -> nn.Module:
+def quantized(model: nn.Module, *inputs: Any, **settings: Any) -> nn.Module:
     """`model` after calibration on its inputs."""
     model = copy.deepcopy(model).eval()
     quantizer = PostTrainLinearQuantizer(model, statistics=calibrate(model, [inputs]), **settings)

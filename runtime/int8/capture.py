@@ -1,0 +1,191 @@
+"""From a converted model to a program, by way of torch.export."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram, export
+from torch.export.graph_signature import InputKind, OutputKind
+from torch.fx import Node
+
+from runtime.int8.program import NAMESPACE, Constant, Input, Op, Program, Ref, function_of
+from runtime.int8.trees import Tree
+
+_IGNORED = {"device", "layout", "pin_memory"}
+"""Keyword arguments that say what is always so here: dense tensors on the CPU."""
+_ASSERTIONS = {"_assert_scalar", "_assert_tensor_metadata", "_assert_async", "sym_constrain_range_for_size"}
+
+
+class CaptureError(RuntimeError):
+    """A model that is no flat program; the message says why."""
+
+
+def capture(model: nn.Module, arguments: tuple[Any, ...], dynamic_batch: bool) -> Program:
+    """What `model` computes for these arguments: tensors, and tuples, lists or dicts of them.
+
+    With a dynamic batch the first size of every tensor is the batch; it must be two or more in `arguments`.
+    """
+    tensors: list[Tensor] = []
+
+    def numbered(leaf: Any) -> int:
+        if not isinstance(leaf, Tensor):
+            raise CaptureError(f"its arguments must be tensors, and tuples, lists or dicts of them, not {leaf!r}")
+        tensors.append(leaf)
+        return len(tensors) - 1
+
+    try:
+        tree = Tree.of(arguments, numbered)
+        batch = Dim("batch", min=1)
+        shapes = tree.map(lambda _: {0: batch} if dynamic_batch else {}).build(lambda leaf: leaf)
+        with torch.no_grad():
+            exported = export(model, arguments, dynamic_shapes=(shapes,) if _takes_any(model) else shapes)
+            exported = exported.run_decompositions()
+        return _Lowering(exported, tree, tensors, dynamic_batch).program()
+    except CaptureError:
+        raise
+    except Exception as error:  # torch.export has no type of its own for what it cannot follow
+        raise CaptureError(f"torch.export cannot follow it: {_first_line(error)}") from error
+
+
+def _takes_any(model: nn.Module) -> bool:
+    """Whether forward is (*args): its arguments are then one tuple to torch.export."""
+    return bool(model.forward.__code__.co_flags & 0x04) and model.forward.__code__.co_argcount <= 1
+
+
+class _Lowering:
+    """One pass over the exported graph."""
+
+    def __init__(self, exported: ExportedProgram, arguments: Tree, inputs: Sequence[Tensor], dynamic: bool) -> None:
+        self.exported, self.arguments, self.dynamic = exported, arguments, dynamic
+        self.inputs = [Input(x.dtype, _sizes(x, dynamic)) for x in inputs]
+        self.constants: list[Tensor] = []
+        self.ops: list[Op] = []
+        self.values: dict[Node, Any] = {}
+
+    def program(self) -> Program:
+        self._place_inputs()
+        output = None
+        for node in self.exported.graph.nodes:
+            if node.op == "call_function":
+                self._add(node)
+            elif node.op == "output":
+                output = node
+        assert output is not None
+        results = [self._argument(item) for item in output.args[0]]
+        kinds = {spec.kind for spec in self.exported.graph_signature.output_specs}
+        if kinds != {OutputKind.USER_OUTPUT}:
+            raise CaptureError("it changes its buffers or its inputs")
+        return Program(self.inputs, self.constants, self.ops, self._output_tree(results), self.arguments)
+
+    def _place_inputs(self) -> None:
+        nodes = [node for node in self.exported.graph.nodes if node.op == "placeholder"]
+        number = 0
+        for node, spec in zip(nodes, self.exported.graph_signature.input_specs, strict=True):
+            if spec.kind is InputKind.USER_INPUT:
+                self.values[node] = Ref(number)
+                number += 1
+            elif spec.target in self.exported.state_dict or spec.target in self.exported.constants:
+                held = {**self.exported.constants, **self.exported.state_dict}[spec.target]
+                self.values[node] = self._constant(held)
+            else:
+                raise CaptureError(f"it takes {spec.kind.name.lower()} {spec.target!r}")
+        if number != len(self.inputs):
+            raise CaptureError(f"torch.export sees {number} inputs where {len(self.inputs)} tensors were given")
+
+    def _constant(self, tensor: Any) -> Constant:
+        if not isinstance(tensor, Tensor) or tensor.layout != torch.strided:
+            raise CaptureError(f"it holds {type(tensor).__name__}, which is no dense tensor")
+        self.constants.append(tensor.detach())
+        return Constant(len(self.constants) - 1)
+
+    def _add(self, node: Node) -> None:
+        function: Any = node.target
+        short = getattr(function, "_opname", getattr(function, "__name__", ""))
+        if short in _ASSERTIONS:
+            return
+        if short == "copy" and self._same_kind(*node.args[:2]):
+            self.values[node] = self.values[node.args[1]]  # type: ignore[index]
+            return
+        name = _name(function)
+        arguments = _all_arguments(function, node.args, node.kwargs)
+        args, kwargs = ([self._argument(arg) for arg in arguments[0]], arguments[1])
+        try:
+            function_of(name)
+        except ValueError:
+            layer = _layer(node)
+            raise CaptureError(f"{layer or 'the model'} needs {function}, which no program holds") from None
+        self.ops.append(Op(name, tuple(args), kwargs, _layer(node), _shape(node)))
+        self.values[node] = Ref(len(self.inputs) + len(self.ops) - 1)
+
+    def _same_kind(self, into: Any, value: Any) -> bool:
+        """Whether copying gives the second tensor as it is."""
+        a, b = into.meta["val"], value.meta["val"]
+        return bool(a.dtype == b.dtype) and _shape(into) == _shape(value)
+
+    def _argument(self, arg: Any) -> Any:
+        if isinstance(arg, Node):
+            return self.values[arg]
+        if isinstance(arg, (list, tuple)):
+            return [self._argument(item) for item in arg]
+        return arg
+
+    def _output_tree(self, results: list[Any]) -> Tree:
+        """Results in the structure that the model gives."""
+        spec = self.exported.call_spec.out_spec
+        assert spec is not None
+        try:
+            return Tree.of(torch.utils._pytree.tree_unflatten(_Opaque.around(results), spec), lambda leaf: leaf.value)
+        except AttributeError:
+            raise CaptureError("what it gives is no tuple, list or dict of tensors") from None
+
+
+class _Opaque:
+    """A leaf, whatever its value is."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    @classmethod
+    def around(cls, values: list[Any]) -> list[Any]:
+        return [cls(value) for value in values]
+
+
+def _sizes(x: Tensor, dynamic: bool) -> tuple[int | None, ...]:
+    return (None, *x.shape[1:]) if dynamic and x.dim() else tuple(x.shape)
+
+
+def _name(function: Callable[..., Any]) -> str:
+    if isinstance(function, torch._ops.OpOverload):
+        if function is torch.ops.aten.sym_size.int:
+            return "number.size"
+        return f"{function.namespace}.{function._opname}.{function._overloadname}"
+    known = function.__module__ in ("_operator", "math") and hasattr(operator, function.__name__)
+    return f"number.{function.__name__}" if known else f"{function.__module__}.{function.__name__}"
+
+
+def _all_arguments(function: Any, args: Sequence[Any], kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Arguments with defaults filled in, those that can be by position; keyword arguments only where they must be."""
+    if not isinstance(function, torch._ops.OpOverload) or function.namespace != NAMESPACE:
+        return list(args), {k: v for k, v in kwargs.items() if k not in _IGNORED and v is not None}
+    rest = function._schema.arguments[len(args) :]
+    return [*args, *(kwargs.get(argument.name, argument.default_value) for argument in rest)], {}
+
+
+def _layer(node: Node) -> str:
+    stack = node.meta.get("nn_module_stack") or {}
+    names = [path for path, _ in stack.values() if path and not path.startswith("_")]
+    return str(names[-1]) if names else ""
+
+
+def _shape(node: Node) -> tuple[str, ...]:
+    value = node.meta.get("val")
+    return tuple(str(size) for size in value.shape) if isinstance(value, Tensor) else ()
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"

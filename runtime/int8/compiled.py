@@ -1,0 +1,153 @@
+"""A program that is called like the model that it was made from."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from runtime import kernels
+from runtime.int8.capture import CaptureError, capture
+from runtime.int8.fusion import simplify
+from runtime.int8.plan import Plan, Timing
+from runtime.int8.program import Program
+from runtime.int8.trees import Tree
+
+PLANS = 16
+"""How many shapes a model keeps plans for; the one that was not used for longest goes first."""
+_REFERENCE = "reference"
+
+
+class CompiledModel:
+    """Runs a program, with a plan for each shape of the inputs; any number of threads may call it at once.
+
+    Where the model was no flat program, and for inputs that the program does not take, the converted model runs;
+    `reason` says why, and is empty where the program runs.
+    """
+
+    def __init__(self, program: Program | None, model: nn.Module | None = None, reason: str = "") -> None:
+        self.program = program
+        self.model = model
+        self.reason = reason
+        self._plans: OrderedDict[Any, Plan] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._run(arguments, None)
+
+    def profile(self, *arguments: Any) -> list[Timing]:
+        """How long each step of one run takes."""
+        if self.program is None:
+            raise RuntimeError(f"only a program can be profiled, and the model is none: {self.reason}")
+        timings: list[Timing] = []
+        self._run(arguments, timings)
+        return timings
+
+    def memory(self, *arguments: Any) -> int:
+        """Bytes for activations that a run with these arguments needs."""
+        return self._plan(self._tensors(arguments)).bytes
+
+    def _run(self, arguments: tuple[Any, ...], timings: list[Timing] | None) -> Any:
+        if self.program is None:
+            return self._run_model(arguments)
+        tensors = self._tensors(arguments)
+        mismatch = self.program.mismatch(tensors)
+        if mismatch:
+            if self.model is None:
+                raise ValueError(f"the program was compiled for other inputs: {mismatch}")
+            return self._run_model(arguments)
+        if kernels.selected() == _REFERENCE:
+            return self.program.interpret(tensors)
+        return self._plan(tensors).run(tensors, timings)
+
+    def _run_model(self, arguments: tuple[Any, ...]) -> Any:
+        assert self.model is not None
+        with torch.no_grad():
+            return self.model(*arguments)
+
+    def _tensors(self, arguments: tuple[Any, ...]) -> list[Tensor]:
+        """The arguments' tensors, in the program's order."""
+        assert self.program is not None
+        found: list[Any] = []
+        given = Tree.of(arguments, lambda leaf: found.append(_apart(leaf)))
+        expected = self.program.arguments
+        if given.map(lambda _: None) != expected.map(lambda _: None) or not all(isinstance(x, Tensor) for x in found):
+            wanted = expected.build(lambda number: f"tensor {number}")
+            raise TypeError(
+                f"the program takes {wanted}, not {Tree.of(arguments, lambda leaf: type(leaf).__name__).build(str)}"
+            )
+        return found
+
+    def _plan(self, tensors: Sequence[Tensor]) -> Plan:
+        assert self.program is not None
+        key = (kernels.selected(), *((x.shape, x.stride()) for x in tensors))
+        with self._lock:
+            plan = self._plans.get(key)
+            if plan is None:
+                plan = self._plans[key] = Plan(self.program, tensors)
+                if len(self._plans) > PLANS:
+                    self._plans.popitem(last=False)
+            self._plans.move_to_end(key)
+        return plan
+
+
+def _apart(leaf: Any) -> Any:
+    """A tensor whose elements each have memory of their own, without gaps."""
+    overlapping = isinstance(leaf, Tensor) and torch._debug_has_internal_overlap(leaf)
+    return leaf.contiguous() if overlapping else leaf
+
+
+def compile(model: nn.Module, *example: Any) -> CompiledModel:
+    """A converted model as a flat program: one native call, buffers planned once for each shape of inputs.
+
+    `example` are arguments of the model. Their first size is a batch of any size, if the model allows it. The program
+    is run beside the model once, and must give the same; where it does not, or cannot be made, the model itself runs,
+    and a warning says why.
+    """
+    model.eval()
+    reasons = []
+    for dynamic in (True, False):
+        try:
+            program = simplify(capture(model, _grown(example) if dynamic else example, dynamic))
+            compiled = CompiledModel(program, model)
+            _check(compiled, model, example)
+            if dynamic:
+                _check(compiled, model, _first(example))
+            return compiled
+        except CaptureError as error:
+            reasons.append(str(error))
+    warnings.warn(f"the model was not compiled, and runs as it is: {reasons[-1]}", stacklevel=2)
+    return CompiledModel(None, model, reasons[-1])
+
+
+def _check(compiled: CompiledModel, model: nn.Module, example: tuple[Any, ...]) -> None:
+    """The program must give what the model gives: equal codes, and floating point as near as another order of sums."""
+    with torch.no_grad():
+        expected = model(*copy.deepcopy(example))
+    try:
+        given = compiled(*copy.deepcopy(example))
+        torch.testing.assert_close(given, expected, rtol=1e-4, atol=1e-4)
+    except Exception as error:
+        raise CaptureError(f"the program does not compute what the model does: {error}") from error
+
+
+def _grown(example: tuple[Any, ...]) -> tuple[Any, ...]:
+    """With a batch of two at least: sizes of one mean something else to torch.export."""
+    return _each(example, lambda x: x if not x.dim() or x.shape[0] > 1 else torch.cat([x, x]))
+
+
+def _first(example: tuple[Any, ...]) -> tuple[Any, ...]:
+    """With a batch of one."""
+    return _each(example, lambda x: x[:1])
+
+
+def _each(example: tuple[Any, ...], change: Any) -> tuple[Any, ...]:
+    tree = Tree.of(example, lambda leaf: change(leaf) if isinstance(leaf, Tensor) else leaf)
+    changed: tuple[Any, ...] = tree.build(lambda leaf: leaf)
+    return changed

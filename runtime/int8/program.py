@@ -1,0 +1,149 @@
+"""A model as a flat list of operations: what `capture` makes, files hold, and plans run."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from runtime.int8.trees import Tree
+
+NAMESPACE = "runtime_int8"
+UNSAFE = {"as_strided", "empty", "empty_strided", "rand", "randn", "randperm", "native_dropout", "bernoulli", "copy"}
+"""Core operations that read memory which nobody wrote, or give another result each time."""
+
+_NUMBERS: dict[str, Callable[..., Any]] = {
+    name: getattr(operator, name) for name in "add sub mul floordiv mod neg eq ne lt le gt ge getitem truediv".split()
+}
+_NUMBERS["size"] = lambda tensor, dim: tensor.shape[dim]
+
+
+@dataclass(frozen=True)
+class Ref:
+    """The result of an operation, or an input: values are numbered in the order in which they come to be."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A tensor that the program holds."""
+
+    number: int
+
+
+@dataclass
+class Op:
+    """`name` is namespace.operator.overload of a torch operator, or number.operator for Python's own."""
+
+    name: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    layer: str = ""
+    """The module that it comes from."""
+    shape: tuple[str, ...] = ()
+    """Of the result, where that is a tensor; sizes that depend on the batch are formulas."""
+
+
+Step = Callable[[Op, Callable[..., Any], list[Any]], Any]
+
+
+@dataclass(frozen=True)
+class Input:
+    """A size of None is the batch: whatever comes, the same for all inputs."""
+
+    dtype: torch.dtype
+    sizes: tuple[int | None, ...]
+
+
+@dataclass
+class Program:
+    """Values are the inputs first, then the result of each operation."""
+
+    inputs: list[Input]
+    constants: list[Tensor]
+    ops: list[Op]
+    outputs: Tree
+    """The structure of what is given back, with Ref, Constant, numbers and None at its leaves."""
+    arguments: Tree
+    """The structure of what is given, with the numbers of the inputs at its leaves."""
+    functions: list[Callable[..., Any]] = field(default_factory=list, repr=False)
+
+    def __post_init__(self) -> None:
+        self.functions = [function_of(op.name) for op in self.ops]
+
+    def run(self, inputs: Sequence[Tensor], step: Step) -> list[Any]:
+        """All values; `step` computes one operation from its arguments."""
+        values: list[Any] = list(inputs)
+        for op, function in zip(self.ops, self.functions, strict=True):
+            values.append(step(op, function, [self.given(arg, values) for arg in op.args]))
+        return values
+
+    def given(self, arg: Any, values: Sequence[Any]) -> Any:
+        """An argument as the operation takes it."""
+        if isinstance(arg, Ref):
+            return values[arg.number]
+        if isinstance(arg, Constant):
+            return self.constants[arg.number]
+        return [self.given(item, values) for item in arg] if isinstance(arg, (list, tuple)) else arg
+
+    def interpret(self, inputs: Sequence[Tensor]) -> Any:
+        """What the program computes, one torch operator after the other."""
+        with torch.no_grad():
+            values = self.run(inputs, lambda op, function, args: function(*args, **op.kwargs))
+        return self.outputs.build(lambda leaf: self.given(leaf, values))
+
+    def mismatch(self, inputs: Sequence[Tensor]) -> str:
+        """Why the program does not take these inputs; empty if it does."""
+        if len(inputs) != len(self.inputs):
+            return f"it takes {len(self.inputs)} tensors, not {len(inputs)}"
+        batch: int | None = None
+        for position, (x, expected) in enumerate(zip(inputs, self.inputs, strict=True)):
+            fits = x.dim() == len(expected.sizes) and x.dtype == expected.dtype and x.device.type == "cpu"
+            for size, wanted in zip(x.shape, expected.sizes, strict=False):
+                batch = size if wanted is None and batch is None else batch
+                fits &= size == (batch if wanted is None else wanted)
+            if not fits:
+                shape = "(" + ", ".join("batch" if size is None else str(size) for size in expected.sizes) + ")"
+                return f"input {position} must be {expected.dtype} of shape {shape}, not {x.dtype} of {tuple(x.shape)}"
+        return ""
+
+
+def references(arg: Any) -> Iterator[Ref]:
+    """All references to values in an argument."""
+    if isinstance(arg, Ref):
+        yield arg
+    elif isinstance(arg, (list, tuple)):
+        for item in arg:
+            yield from references(item)
+
+
+def function_of(name: str) -> Callable[..., Any]:
+    """The function that an operation calls: one of the int8 kernels, a pure operation of torch's, or of numbers."""
+    namespace, _, rest = name.partition(".")
+    if namespace == "number" and rest in _NUMBERS:
+        return _NUMBERS[rest]
+    packet, _, overload = rest.partition(".")
+    known = namespace in (NAMESPACE, "aten") and packet.isidentifier() and (overload or "default").isidentifier()
+    found = getattr(getattr(torch.ops, namespace), packet, None) if known and not packet.startswith("_") else None
+    if known and found is None and packet in ("_softmax", "_log_softmax", "_to_copy", "_unsafe_view"):
+        found = getattr(torch.ops.aten, packet)
+    function = getattr(found, overload, None) if isinstance(found, torch._ops.OpOverloadPacket) else None
+    if not isinstance(function, torch._ops.OpOverload) or not _is_pure(function, namespace, packet):
+        raise ValueError(f"a program holds int8 kernels and pure core operations of torch, not {name!r}")
+    return function
+
+
+def _is_pure(function: torch._ops.OpOverload, namespace: str, packet: str) -> bool:
+    if namespace == NAMESPACE:
+        return True
+    core = torch.Tag.core in function.tags or packet in _VIEWS
+    random = torch.Tag.nondeterministic_seeded in function.tags
+    return core and not random and not function._schema.is_mutable and packet not in UNSAFE
+
+
+_VIEWS = {"_unsafe_view", "split", "chunk", "unflatten", "detach", "alias", "contiguous", "lift_fresh_copy", "unbind"}

@@ -1,0 +1,237 @@
+"""Compiled models give what converted ones give, whatever the batch, the thread or the layout of the input."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import runtime.modules as wrappers
+from runtime import kernels
+from runtime.int8 import compile, convert
+from runtime.int8.compiled import PLANS, CompiledModel
+from runtime.kernels.native import library
+from tests.runtime.int8.small import quantized, small_net
+
+pytestmark = pytest.mark.skipif(not library.runnable(), reason="no native kernels were built")
+
+
+@pytest.fixture(scope="module")
+def small() -> tuple[nn.Module, CompiledModel]:
+    model, x = small_net()
+    converted = convert(model)
+    return converted, compile(converted, x)
+
+
+def same(model: nn.Module, compiled: CompiledModel, *arguments: Any) -> bool:
+    with torch.no_grad():
+        return torch.equal(model(*arguments), compiled(*arguments))
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5])
+def test_any_batch(small: tuple[nn.Module, CompiledModel], batch: int) -> None:
+    converted, compiled = small
+    assert compiled.reason == ""
+    for _ in range(2):  # the second run uses the same memory again
+        assert same(converted, compiled, torch.randn(batch, 3, 17, 17))
+
+
+def test_inputs_in_any_layout(small: tuple[nn.Module, CompiledModel]) -> None:
+    converted, compiled = small
+    x = torch.randn(3, 3, 17, 20)
+    assert same(converted, compiled, x[..., :17].to(memory_format=torch.channels_last))
+    assert same(converted, compiled, x[..., 3:])
+    assert same(converted, compiled, x[1:, ..., ::1][..., 2:19])
+    assert same(converted, compiled, torch.randn(1, 3, 1, 17).expand(2, 3, 17, 17))
+
+
+def test_inputs_are_read_where_they_are_and_results_are_new(small: tuple[nn.Module, CompiledModel]) -> None:
+    _, compiled = small
+    x, y = torch.randn(2, 3, 17, 17), torch.randn(2, 3, 17, 17)
+    first = compiled(x)
+    kept = first.clone()
+    second = compiled(y)
+    assert torch.equal(first, kept) and not torch.equal(first, second)
+    assert torch.equal(compiled(x), first)
+
+
+def test_many_threads_at_once(small: tuple[nn.Module, CompiledModel]) -> None:
+    converted, compiled = small
+    inputs = [torch.randn(2, 3, 17, 17) for _ in range(4)]
+    with torch.no_grad():
+        expected = [converted(x) for x in inputs]
+    wrong: list[int] = []
+
+    def work(i: int) -> None:
+        for _ in range(20):
+            if not torch.equal(compiled(inputs[i]), expected[i]):
+                wrong.append(i)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_threads_follow_torch(small: tuple[nn.Module, CompiledModel]) -> None:
+    converted, compiled = small
+    x, before = torch.randn(2, 3, 17, 17), torch.get_num_threads()
+    try:
+        for threads in (2, 1, 2):
+            torch.set_num_threads(threads)
+            assert same(converted, compiled, x)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_every_implementation_runs_the_same_program(small: tuple[nn.Module, CompiledModel]) -> None:
+    _, compiled = small
+    x, before = torch.randn(2, 3, 17, 17), kernels.selected()
+    expected = compiled(x)
+    try:
+        for name in kernels.available():
+            kernels.select(name)
+            assert torch.equal(compiled(x), expected), name
+    finally:
+        kernels.select(before)
+    assert torch.equal(compiled(x), expected)
+
+
+def test_plans_of_few_shapes_are_kept(small: tuple[nn.Module, CompiledModel]) -> None:
+    _, compiled = small
+    for batch in range(1, PLANS + 5):
+        compiled(torch.randn(batch, 3, 17, 17))
+    assert len(compiled._plans) == PLANS
+
+
+def test_memory_is_used_again(small: tuple[nn.Module, CompiledModel]) -> None:
+    """Everything the network makes at this size is about 30 kB; at any one time it needs less than half of it."""
+    _, compiled = small
+    assert 0 < compiled.memory(torch.randn(4, 3, 17, 17)) < 15_000
+
+
+def test_additions_are_done_with_the_convolution_before(small: tuple[nn.Module, CompiledModel]) -> None:
+    _, compiled = small
+    assert compiled.program is not None
+    names = [op.name.split(".")[1] for op in compiled.program.ops]
+    assert "conv_add" in names and "add" not in names
+
+
+def test_profile_names_the_layers(small: tuple[nn.Module, CompiledModel]) -> None:
+    _, compiled = small
+    timings = compiled.profile(torch.randn(1, 3, 17, 17))
+    assert {"conv", "add", "branch", "concat", "fc"} <= {timing.layer for timing in timings}
+    assert all(timing.nanoseconds > 0 for timing in timings)
+
+
+class Structured(nn.Module):
+    """Tensors in a dict and a tuple, in and out; a raw operation, a transposed product and a softmax between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.query, self.key, self.value = (nn.Linear(8, 8) for _ in range(3))
+        self.scores, self.softmax, self.mix = wrappers.Matmul(), nn.Softmax(-1), wrappers.Matmul()
+        self.norm, self.out = nn.LayerNorm(8), nn.Linear(8, 6)
+
+    def forward(self, given: dict[str, Tensor], pair: tuple[Tensor, Tensor]) -> dict[str, Any]:
+        q, (k, v) = self.query(given["q"]), (self.key(pair[0]), self.value(pair[1]))
+        weights = self.softmax(self.scores(q, k.transpose(-2, -1)))
+        mixed = self.norm(self.mix(weights, v))
+        y = self.out(mixed)
+        return {"y": y, "more": [y.exp().sum(-1, keepdim=True), mixed.flatten(1)[:, ::2]], "none": None}
+
+
+def test_structures_of_tensors_and_torchs_own_operations() -> None:
+    torch.manual_seed(0)
+    arguments = ({"q": torch.randn(3, 5, 8)}, (torch.randn(3, 7, 8), torch.randn(3, 7, 8)))
+    converted = convert(quantized(Structured(), *arguments))
+    compiled = compile(converted, *arguments)
+    assert compiled.reason == ""
+    for batch in (1, 3, 4):
+        q, k, v = torch.randn(batch, 5, 8), torch.randn(batch, 7, 8), torch.randn(batch, 7, 8)
+        with torch.no_grad():
+            expected, given = converted({"q": q}, (k, v)), compiled({"q": q}, (k, v))
+        assert list(given) == ["y", "more", "none"] and isinstance(given["more"], list)
+        torch.testing.assert_close(given, expected)
+        assert torch.equal(given["y"], expected["y"])
+    with pytest.raises(TypeError, match="the program takes"):
+        compiled(torch.randn(3, 5, 8))
+
+
+class DataDependent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.sum() > 0:
+            x = -x
+        out: Tensor = self.second(self.first(x))
+        return out
+
+
+def test_what_cannot_be_captured_runs_as_it_is() -> None:
+    x = torch.randn(3, 4)
+    converted = convert(quantized(DataDependent(), x))
+    with pytest.warns(UserWarning, match="the model was not compiled, and runs as it is"):
+        compiled = compile(converted, x)
+    assert "torch.export cannot follow it" in compiled.reason
+    assert same(converted, compiled, x) and same(converted, compiled, -x)
+    with pytest.raises(RuntimeError, match="only a program can be profiled"):
+        compiled.profile(x)
+
+
+class FixedSize(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 4), nn.Linear(12, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.second(self.first(x).view(1, 12))
+        return out
+
+
+def test_a_batch_that_the_model_fixes_stays_fixed() -> None:
+    x = torch.randn(3, 4)
+    converted = convert(quantized(FixedSize(), x))
+    compiled = compile(converted, x)
+    assert compiled.reason == "" and compiled.program is not None
+    assert compiled.program.inputs[0].sizes == (3, 4)
+    assert same(converted, compiled, x)
+
+
+def test_other_inputs_than_the_program_takes_go_to_the_model(small: tuple[nn.Module, CompiledModel]) -> None:
+    converted, compiled = small
+    assert same(converted, compiled, torch.randn(2, 3, 19, 15))
+    assert same(converted, compiled, torch.randn(2, 3, 17, 17, dtype=torch.float64))
+    alone = CompiledModel(compiled.program)
+    with pytest.raises(ValueError, match=r"input 0 must be torch.float32 of shape \(batch, 3, 17, 17\), not"):
+        alone(torch.randn(2, 3, 19, 15))
+
+
+class Repeated(nn.Module):
+    """The same convolution at two places, with codes of different scales."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 3, padding=1)
+        self.again = wrappers.again(self.conv)
+        self.last = nn.Conv2d(4, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.last(self.again(self.conv(x)))
+        return out
+
+
+def test_weights_that_two_places_share() -> None:
+    torch.manual_seed(1)
+    x = torch.randn(2, 4, 8, 8)
+    converted = convert(quantized(Repeated(), x))
+    compiled = compile(converted, x)
+    for _ in range(3):
+        assert same(converted, compiled, x)
