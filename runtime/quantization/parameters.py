@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -56,6 +56,13 @@ def requantize(
 ) -> None:
     """Sets the buffer anew from the Parameter. As a hook before each forward, it gives every backward its own graph."""
     setattr(module, name, function(getattr(module, float_name), bits))
+
+
+def forget_graphs(names: Iterable[tuple[str, str]], model: nn.Module, _args: Any, _output: Any) -> None:
+    """After a forward of the whole model. A backward has what it needs; a model that holds graphs cannot be copied."""
+    for module_name, name in names:
+        module = model.get_submodule(module_name)
+        setattr(module, name, getattr(module, name).detach())
 
 
 def _keep_float_copy(module: nn.Module, name: str) -> str:

@@ -6,6 +6,7 @@ used for subclasses of the type as well, the nearest base wins, and None leaves 
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -25,7 +26,13 @@ from runtime.modules.twin import Twin
 from runtime.quantization.handles import Apart, tensor_ids
 from runtime.quantization.metadata import constructor_arguments, quantizer_metadata, set_quantizer_metadata, unwrapped
 from runtime.quantization.overrides import Override, Overrides, QBits, accepted_keywords
-from runtime.quantization.parameters import ParameterToQuantize, bits_for, parameters_to_quantize, requantize
+from runtime.quantization.parameters import (
+    ParameterToQuantize,
+    bits_for,
+    forget_graphs,
+    parameters_to_quantize,
+    requantize,
+)
 
 __all__ = ["QBits", "Quantizer", "ReplacementFn", "quantizer_metadata"]
 
@@ -48,7 +55,10 @@ class Quantizer:
         quantizer = super().__new__(cls)
         # Without any it is being copied or unpickled, which brings them along.
         given = constructor_arguments(cls, args, kwargs) if args or kwargs else {}
-        quantizer._params = {name: value for name, value in given.items() if name not in ("model", "optimizer")}
+        params = {name: value for name, value in given.items() if name not in ("model", "optimizer")}
+        if params.get("overrides"):
+            params["overrides"] = copy.deepcopy(params["overrides"])  # the caller may go on changing them
+        quantizer._params = params
         return quantizer
 
     _params: dict[str, Any]
@@ -112,12 +122,9 @@ class Quantizer:
         """Quantizes every parameter in `params_to_quantize` with `param_quantization_fn`."""
         for found in self.params_to_quantize:
             assert self.param_quantization_fn is not None
-            if self.train_with_fp_copy:
-                requantize(found.float_name, found.name, found.bits, self.param_quantization_fn, found.module)
-            else:
-                parameter = getattr(found.module, found.name)
-                with torch.no_grad():
-                    parameter.copy_(self.param_quantization_fn(parameter, found.bits))
+            with torch.no_grad():
+                exact = getattr(found.module, found.float_name)
+                getattr(found.module, found.name).copy_(self.param_quantization_fn(exact, found.bits))
 
     def replaced_modules(self) -> Iterator[tuple[str, nn.Module, nn.Module]]:
         """The name, the module that was and the one that is now, for every replacement, in the order of the model."""
@@ -265,6 +272,8 @@ class Quantizer:
             for one in self.params_to_quantize:
                 hook = partial(requantize, one.float_name, one.name, one.bits, self.param_quantization_fn)
                 one.module.register_forward_pre_hook(hook)
+            names = [(one.module_name, one.name) for one in self.params_to_quantize]
+            self.model.register_forward_hook(partial(forget_graphs, names))
 
     def _warn_of_nothing(self) -> None:
         asked = any(override.qbits != QBits() for override in self._module_overrides.values())

@@ -311,6 +311,33 @@ def test_gradients_accumulate_over_passes() -> None:
     assert torch.allclose(model.conv.float_weight.grad, 2 * once)
 
 
+def test_a_model_with_copies_can_be_copied_while_it_trains() -> None:
+    model = Net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    prepared(Halving, model, optimizer, bits_weights=3, train_with_fp_copy=True)
+    model(X).sum().backward()
+    other = copy.deepcopy(model)
+    optimizer.step()
+    other(X).sum().backward()
+    assert torch.equal(other.conv.weight, torch.round(other.conv.float_weight * 8) / 8)
+    assert not torch.equal(other.conv.float_weight, model.conv.float_weight)
+
+
+def test_a_weight_that_is_read_elsewhere_is_trained_by_both() -> None:
+    class Reading(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed = nn.Embedding(5, 3)
+
+        def forward(self, ids: Tensor) -> Tensor:
+            return self.embed(ids) @ self.embed.weight.T
+
+    model = Reading()
+    prepared(Halving, model, torch.optim.SGD(model.parameters(), lr=0.1), bits_weights=3, train_with_fp_copy=True)
+    model(torch.tensor([1])).sum().backward()
+    assert (model.embed.float_weight.grad != 0).any(dim=1).all()
+
+
 def test_parameters_are_quantized_in_place_without_copies() -> None:
     model = Net()
     float_weight, float_bias = model.conv.weight.clone(), model.conv.bias.clone()
