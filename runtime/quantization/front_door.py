@@ -6,8 +6,9 @@ import copy
 import inspect
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from torch import nn
 from runtime.inspect import Preparation, check_prepared
 from runtime.quantization.aware import QuantAwareTrainRangeLinearQuantizer
 from runtime.quantization.calibration import Forward, calibrate, evaluating, rank_of_ranks, run_batch
+from runtime.quantization.improvements import check_names, improve_after, improve_before
 from runtime.quantization.post_training import PostTrainLinearQuantizer
 from runtime.quantization.quantizer import Quantizer
 from runtime.quantization.summary import state_bytes, summarize
@@ -37,6 +39,7 @@ def quantize(
     *,
     forward: Forward | None = None,
     batches: int | None = 32,
+    improve: Sequence[str] = (),
     allow_unprepared: bool = False,
     inplace: bool = False,
     verbose: bool = True,
@@ -49,13 +52,17 @@ def quantize(
     "qat" gives a model to be trained, which learns to live with rounding.
 
     `data` gives batches: tensors, dicts of keyword arguments, or tuples of arguments (labels at the end are left out);
-    for anything else pass `forward(model, batch)`. `settings` go to the method's quantizer: `bits_weights=4`,
-    `overrides=...`, `activation_range="percentile"`, `optimizer=...` and so on.
+    for anything else pass `forward(model, batch)`. `improve` names what else "ptq" shall do for accuracy: "equalize"
+    and "smooth" before, "adaround" (which pays below 8 bits) and "bias_correction" afterwards. `settings` go to the
+    method's quantizer: `bits_weights=4`, `overrides=...`, `activation_range="percentile"`, `optimizer=...` and so on.
     """
     if method not in METHODS:
         raise ValueError(f"no method is called {method!r}; there are {', '.join(METHODS)}")
     if data is None and method != "dynamic":
         raise ValueError(f"method {method!r} needs data, some batches of what the model is used on")
+    check_names(improve)
+    if improve and (method != "ptq" or forward is not None):
+        raise ValueError("improve is for method 'ptq', with data whose batches the model takes as they are")
     if settings.get("optimizer") is not None and not inplace:
         raise ValueError("the optimizer holds the parameters of this model, not of a copy: pass inplace=True")
     example = None if data is None else _example(model, data, forward or run_batch)
@@ -66,12 +73,10 @@ def quantize(
     before = state_bytes(model)
     if method == "ptq":
         assert data is not None
-        with _progress("calibrating", forward or run_batch, batches, verbose) as shown:
-            settings = {"statistics": calibrate(model, data, shown, batches), **settings}
-    quantizer = _quantizer(model, method, settings)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "nothing was quantized")  # an error here
-        quantizer.prepare_model(example)
+        quantizer = _post_training(model, data, forward or run_batch, batches, improve, example, verbose, settings)
+    else:
+        quantizer = _without_statistics(model, method, settings)
+        _prepare(quantizer, example)
     summary = summarize(quantizer, before)
     if not summary.quantized:
         raise ValueError(f"nothing was quantized:\n{summary}")
@@ -80,10 +85,37 @@ def quantize(
     return model
 
 
-def _quantizer(model: nn.Module, method: str, settings: dict[str, Any]) -> Quantizer:
-    if method == "qat":
-        return QuantAwareTrainRangeLinearQuantizer(model, **{"bits_activations": 8, "bits_weights": 8, **settings})
-    return PostTrainLinearQuantizer(model, dynamic=method == "dynamic", **settings)
+def _post_training(
+    model: nn.Module,
+    data: Iterable[Any],
+    forward: Forward,
+    batches: int | None,
+    improve: Sequence[str],
+    example: Any,
+    verbose: bool,
+    settings: dict[str, Any],
+) -> Quantizer:
+    seen = list(islice(data, batches)) if improve else []
+    improve_before(model, improve, seen, example)
+    reference = copy.deepcopy(model) if improve else model
+    with _progress("calibrating", forward, batches, verbose) as shown:
+        settings = {"statistics": calibrate(model, data, shown, batches), **settings}
+    quantizer = PostTrainLinearQuantizer(model, **settings)
+    _prepare(quantizer, example)
+    improve_after(model, reference, improve, seen)
+    return quantizer
+
+
+def _without_statistics(model: nn.Module, method: str, settings: dict[str, Any]) -> Quantizer:
+    if method == "dynamic":
+        return PostTrainLinearQuantizer(model, dynamic=True, **settings)
+    return QuantAwareTrainRangeLinearQuantizer(model, **{"bits_activations": 8, "bits_weights": 8, **settings})
+
+
+def _prepare(quantizer: Quantizer, example: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "nothing was quantized")  # an error here
+        quantizer.prepare_model(example)
 
 
 def _check_prepared(model: nn.Module, example: dict[str, Any] | tuple[Any, ...], allowed: bool) -> None:

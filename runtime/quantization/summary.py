@@ -18,6 +18,7 @@ from runtime.quantization.quantized.sums import QuantizedSum
 from runtime.quantization.quantizer import Quantizer
 
 _LISTED = 12
+ABSORBED = "part of the module before"
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Summary:
 
     @property
     def quantized(self) -> int:
-        return sum(row.number for row in self.rows if row.now != "part of the module before")
+        return sum(row.number for row in self.rows if row.now != ABSORBED)
 
     def __str__(self) -> str:
         lines = [f"{self.quantized} modules quantized, {sum(row.number for row in self.left)} in floating point"]
@@ -60,11 +61,20 @@ class Summary:
 
 def summarize(quantizer: Quantizer, bytes_before: int) -> Summary:
     """`bytes_before` is what `state_bytes` said of the model before it was prepared."""
-    replaced = [(name, type(was).__name__, _became(now)) for name, was, now in quantizer.replaced_modules()]
+    replaced = [
+        (name, type(was).__name__, _became(now))
+        for name, was, now in quantizer.replaced_modules()
+        if not isinstance(now, Absorbed)
+    ]
+    absorbed = [
+        (name, module.kind, ABSORBED)
+        for name, module in quantizer.model.named_modules()
+        if isinstance(module, Absorbed)
+    ]
     reasons: Mapping[str, str] = getattr(quantizer, "reasons", {})
     modules = dict(quantizer.model.named_modules())
     left = [(name, type(modules[name]).__name__, why) for name, why in reasons.items() if name in modules]
-    return Summary(_rows(replaced), _rows(left), bytes_before, state_bytes(quantizer.model))
+    return Summary(_rows(replaced + absorbed), _rows(left), bytes_before, state_bytes(quantizer.model))
 
 
 def state_bytes(model: nn.Module) -> int:
@@ -132,8 +142,6 @@ def _results(model: nn.Module, names: set[str], args: Any, kwargs: Any) -> dict[
 
 
 def _became(module: nn.Module) -> str:
-    if isinstance(module, Absorbed):
-        return "part of the module before"
     if not isinstance(module, QuantizedModule):
         return type(module).__name__
     params = module.output_params

@@ -58,6 +58,7 @@ def test_post_training_by_default(capsys: pytest.CaptureFixture[str]) -> None:
     assert "4 modules quantized, 1 in floating point" in printed.out
     assert "QuantizedSum giving 8 bits, weights of 8 bits" in printed.out
     assert "no integer form" in printed.out and "exp" in printed.out
+    assert "BatchNorm2d  part of the module before" in printed.out
     assert "MB" in printed.out
     runtime.quantize(model, loader, verbose=False)
     printed = capsys.readouterr()
@@ -98,6 +99,24 @@ def test_batches_are_counted_and_may_be_anything() -> None:
 
     runtime.quantize(net(), range(100), forward=forward, batches=3, verbose=False)
     assert seen == [0, 0, 1, 2]  # one to see what the model is called with
+
+
+def test_improvements_improve() -> None:
+    model, data = net(), [images(32, seed) for seed in range(4)]
+    with torch.no_grad():
+        model.conv.weight.mul_(torch.logspace(-1, 1, 8).reshape(-1, 1, 1, 1))
+        model.residual.weight.div_(torch.logspace(-1, 1, 8).reshape(1, -1, 1, 1))
+    model.exp = nn.Identity()
+    x = images(32, 9)
+    settings = {"verbose": False, "bits_weights": 4}
+    plain = noise(model(x), runtime.quantize(model, data, **settings)(x))
+    for names in (["equalize"], ["adaround"], ["bias_correction"], ["bias_correction", "adaround", "equalize"]):
+        improved = runtime.quantize(model, data, improve=names, **settings)
+        assert noise(model(x), improved(x)) > plain, names
+    with pytest.raises(ValueError, match="called 'magic'; there are equalize, smooth, adaround, bias_correction"):
+        runtime.quantize(model, data, improve=["magic"])
+    with pytest.raises(ValueError, match="improve is for method 'ptq'"):
+        runtime.quantize(model, method="dynamic", improve=["equalize"])
 
 
 class Raw(nn.Module):
