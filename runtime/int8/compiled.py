@@ -79,9 +79,8 @@ class CompiledModel:
         expected = self.program.arguments
         if given.map(lambda _: None) != expected.map(lambda _: None) or not all(isinstance(x, Tensor) for x in found):
             wanted = expected.build(lambda number: f"tensor {number}")
-            raise TypeError(
-                f"the program takes {wanted}, not {Tree.of(arguments, lambda leaf: type(leaf).__name__).build(str)}"
-            )
+            shown = Tree.of(arguments, lambda leaf: type(leaf).__name__).build(str)
+            raise TypeError(f"the program takes {wanted}, not {shown}")
         return found
 
     def _plan(self, tensors: Sequence[Tensor]) -> Plan:

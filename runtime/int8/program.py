@@ -16,10 +16,27 @@ NAMESPACE = "runtime_int8"
 UNSAFE = {"as_strided", "empty", "empty_strided", "rand", "randn", "randperm", "native_dropout", "bernoulli", "copy"}
 """Core operations that read memory which nobody wrote, or give another result each time."""
 
+_LARGEST = 2**63
+
+
+def _of_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Python's arithmetic, on sizes and other small numbers only."""
+
+    def compute(*args: Any) -> Any:
+        result = function(*args) if all(isinstance(arg, (bool, int, float)) for arg in args) else None
+        if result is None or not -_LARGEST < result < _LARGEST:
+            raise ValueError(f"{function.__name__} takes and gives numbers of 64 bits, not {args!r}")
+        return result
+
+    return compute
+
+
 _NUMBERS: dict[str, Callable[..., Any]] = {
-    name: getattr(operator, name) for name in "add sub mul floordiv mod neg eq ne lt le gt ge getitem truediv".split()
+    name: _of_numbers(getattr(operator, name))
+    for name in "add sub mul floordiv mod neg eq ne lt le gt ge truediv".split()
 }
 _NUMBERS["size"] = lambda tensor, dim: tensor.shape[dim]
+_NUMBERS["getitem"] = operator.getitem
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,241 @@
+"""Compiled models in one file: a header, a program as JSON, and the bytes of its tensors. No code, no pickle.
+
+    8 bytes   "RTINT8" and the format's number, two digits
+    8 bytes   how long the JSON is, little-endian
+    8 bytes   how long the tensors are
+    32 bytes  SHA-256 of everything behind
+    JSON      see `_described`
+    tensors   one after the other, each at a multiple of 64 from the start of the first, little-endian
+
+A file is read as what a stranger may have written. Everything it says is checked before it is used: sizes against the
+length of the file, operations against those that a program may hold, references against what was there before. What an
+operation is given is checked again by the operation, for each shape of inputs, before a kernel runs on it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import math
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from runtime.int8.compiled import CompiledModel
+from runtime.int8.program import Constant, Input, Op, Program, Ref
+from runtime.int8.trees import Tree
+
+MAGIC = b"RTINT801"
+_ALIGNMENT = 64
+_HEADER = len(MAGIC) + 8 + 8 + 32
+_DTYPES = {
+    name: getattr(torch, name) for name in "uint8 int8 int16 int32 int64 bool float16 bfloat16 float32 float64".split()
+}
+_FORMATS = {
+    str(form).removeprefix("torch."): form
+    for form in (torch.contiguous_format, torch.preserve_format, torch.channels_last, torch.channels_last_3d)
+}
+_DEEPEST = 32
+_MEANINGLESS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError)
+"""What reading something else than a description ends in."""
+
+
+class FileError(ValueError):
+    """A file that holds no compiled model, or a damaged one."""
+
+
+def save(compiled: CompiledModel, path: str | Path) -> None:
+    """Writes the program to one file, in one step: whoever reads meanwhile sees the old file or the new one."""
+    if compiled.program is None:
+        raise ValueError(f"only a program can be saved, and the model is none: {compiled.reason}")
+    data, path = to_bytes(compiled.program), Path(path)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink()
+        raise
+
+
+def load(path: str | Path) -> CompiledModel:
+    """The program in a file; `FileError` says what is wrong with one that cannot be used."""
+    try:
+        return CompiledModel(from_bytes(Path(path).read_bytes()))
+    except FileError as error:
+        raise FileError(f"{path}: {error}") from None
+
+
+def to_bytes(program: Program) -> bytes:
+    tensors, places = bytearray(), []
+    for tensor in program.constants:
+        tensors += bytes(-len(tensors) % _ALIGNMENT)
+        places.append(len(tensors))
+        tensors += _raw(tensor)
+    text = json.dumps(_described(program, places), separators=(",", ":")).encode()
+    lengths = len(text).to_bytes(8, "little") + len(tensors).to_bytes(8, "little")
+    return MAGIC + lengths + hashlib.sha256(text + tensors).digest() + text + tensors
+
+
+def from_bytes(data: bytes) -> Program:
+    if not data.startswith(MAGIC[:6]):
+        raise FileError("it is no compiled model")
+    if data[6:8] != MAGIC[6:8]:
+        raise FileError(f"its format is {data[6:8]!r}, and this version reads {MAGIC[6:8]!r} only")
+    text_length, tensors_length = (int.from_bytes(data[i : i + 8], "little") for i in (8, 16))
+    if len(data) < _HEADER or len(data) != _HEADER + text_length + tensors_length:
+        raise FileError(f"it has {len(data)} bytes where its header says {_HEADER + text_length + tensors_length}")
+    if hashlib.sha256(memoryview(data)[_HEADER:]).digest() != data[24:_HEADER]:
+        raise FileError("it is damaged: its checksum is another")
+    try:
+        described = json.loads(data[_HEADER : _HEADER + text_length])
+        return _Reader(described, memoryview(data)[_HEADER + text_length :]).program()
+    except FileError:
+        raise
+    except _MEANINGLESS as error:
+        raise FileError(f"it describes no program: {type(error).__name__}: {error}") from error
+
+
+def _raw(tensor: Tensor) -> bytes:
+    flat = tensor.contiguous().reshape(-1)
+    raw = ctypes.string_at(flat.data_ptr(), flat.nbytes) if flat.numel() else b""
+    return raw if sys.byteorder == "little" else _swapped(raw, tensor.element_size())
+
+
+def _swapped(raw: bytes, width: int) -> bytes:
+    return b"".join(raw[i : i + width][::-1] for i in range(0, len(raw), width))
+
+
+def _described(program: Program, places: list[int]) -> dict[str, Any]:
+    """The program as JSON; references, constants and types are objects of one key."""
+    return {
+        "inputs": [{"dtype": _name(i.dtype), "sizes": list(i.sizes)} for i in program.inputs],
+        "arguments": _tree(program.arguments),
+        "constants": [
+            {"dtype": _name(tensor.dtype), "sizes": list(tensor.shape), "place": place}
+            for tensor, place in zip(program.constants, places, strict=True)
+        ],
+        "ops": [
+            [op.name, [_item(arg) for arg in op.args], {k: _item(v) for k, v in op.kwargs.items()}, op.layer]
+            for op in program.ops
+        ],
+        "outputs": _tree(program.outputs),
+    }
+
+
+def _tree(tree: Tree) -> dict[str, Any]:
+    if tree.kind == "leaf":
+        return {"leaf": _item(tree.leaf)}
+    return {"kind": tree.kind, "children": [_tree(child) for child in tree.children], "keys": list(tree.keys)}
+
+
+def _item(item: Any) -> Any:
+    if isinstance(item, Ref):
+        return {"value": item.number}
+    if isinstance(item, Constant):
+        return {"constant": item.number}
+    if isinstance(item, torch.dtype):
+        return {"dtype": _name(item)}
+    if isinstance(item, torch.memory_format):
+        return {"layout": str(item).removeprefix("torch.")}
+    if isinstance(item, (list, tuple)):
+        return [_item(part) for part in item]
+    if item is None or isinstance(item, (bool, int, float, str)):
+        return item
+    raise ValueError(f"a file cannot hold {item!r}, which the program has as an argument")
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+class _Reader:
+    """Reads a description, and refuses what could not have been written."""
+
+    def __init__(self, described: Any, tensors: memoryview) -> None:
+        self.described, self.tensors = described, tensors
+        self.constants = [self._constant(entry) for entry in _list(described["constants"])]
+        self.inputs = [self._input(entry) for entry in _list(described["inputs"])]
+        self.values = len(self.inputs)
+
+    def program(self) -> Program:
+        arguments = self._tree(self.described["arguments"])
+        if arguments.leaves() != list(range(len(self.inputs))):
+            raise FileError("its arguments are not its inputs")
+        ops = []
+        for entry in _list(self.described["ops"]):
+            ops.append(self._op(entry))
+            self.values += 1
+        return Program(self.inputs, self.constants, ops, self._tree(self.described["outputs"]), arguments)
+
+    def _constant(self, entry: Any) -> Tensor:
+        dtype, sizes, place = _DTYPES[entry["dtype"]], [_size(size) for size in _list(entry["sizes"])], entry["place"]
+        length = math.prod(sizes) * dtype.itemsize
+        if type(place) is not int or place < 0 or place % _ALIGNMENT or place + length > len(self.tensors):
+            raise FileError(f"a tensor of {length} bytes at {place} lies outside of the file's {len(self.tensors)}")
+        if dtype is torch.bool and any(byte > 1 for byte in self.tensors[place : place + length]):
+            raise FileError("a tensor of truth values holds other numbers")
+        raw = bytearray(self.tensors[place : place + length])
+        if sys.byteorder == "big":
+            raw = bytearray(_swapped(bytes(raw), dtype.itemsize))
+        return torch.frombuffer(raw, dtype=dtype).reshape(sizes) if length else torch.empty(sizes, dtype=dtype)
+
+    def _input(self, entry: Any) -> Input:
+        sizes = tuple(None if size is None else _size(size) for size in _list(entry["sizes"]))
+        if None in sizes[1:]:
+            raise FileError("only the first size of an input may be the batch")
+        return Input(_DTYPES[entry["dtype"]], sizes)
+
+    def _op(self, entry: Any) -> Op:
+        name, args, kwargs, layer = entry
+        if not (isinstance(name, str) and isinstance(layer, str) and isinstance(kwargs, dict)):
+            raise FileError(f"an operation is a name, arguments and a layer, not {entry!r}")
+        given = {key: self._item(value) for key, value in kwargs.items()}
+        return Op(name, tuple(self._item(arg) for arg in _list(args)), given, layer)
+
+    def _item(self, item: Any, depth: int = 0) -> Any:
+        if isinstance(item, list) and depth < _DEEPEST:
+            return [self._item(part, depth + 1) for part in item]
+        if item is None or isinstance(item, (bool, int, float, str)):
+            return item
+        if not isinstance(item, dict) or len(item) != 1:
+            raise FileError(f"an argument is a number, a string, a list or a reference, not {item!r}")
+        ((kind, value),) = item.items()
+        if kind == "dtype":
+            return _DTYPES[value]
+        if kind == "layout":
+            return _FORMATS[value]
+        limit = {"value": self.values, "constant": len(self.constants)}[kind]
+        if type(value) is not int or not 0 <= value < limit:
+            raise FileError(f"{kind} {value!r} is not there: there are {limit}")
+        return Ref(value) if kind == "value" else Constant(value)
+
+    def _tree(self, tree: Any, depth: int = 0) -> Tree:
+        if "leaf" in tree:
+            return Tree("leaf", leaf=self._item(tree["leaf"]))
+        kind, keys = tree["kind"], tuple(_list(tree["keys"]))
+        if kind not in ("tuple", "list", "dict") or depth >= _DEEPEST:
+            raise FileError(f"a structure is made of tuples, lists and dicts, at most {_DEEPEST} deep, not {kind!r}")
+        children = tuple(self._tree(child, depth + 1) for child in _list(tree["children"]))
+        if len(keys) != (len(children) if kind == "dict" else 0) or not all(isinstance(key, str) for key in keys):
+            raise FileError("a dict has one string for each of its values")
+        return Tree(kind, children, keys)
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise FileError(f"a list should be where {value!r} is")
+    return value
+
+
+def _size(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise FileError(f"{value!r} is no size")
+    return value
