@@ -29,19 +29,14 @@ class Pool {
         if (!only.owns_lock()) return false;
         const int helpers = grow(threads - 1);
         if (helpers == 0) return false;
-        task_ = task;
-        context_ = context;
-        count_ = count;
-        next_.store(0, std::memory_order_relaxed);
-        running_.store(helpers, std::memory_order_relaxed);
-        {
-            std::lock_guard<std::mutex> lock(wake_mutex_);
-            helpers_ = helpers;
-            round_.fetch_add(1, std::memory_order_release);
-        }
-        wake_.notify_all();
+        open(count, helpers, task, context);
         work();
-        while (running_.load(std::memory_order_acquire) != 0) pause();
+        {
+            std::lock_guard<std::mutex> lock(mutex_);
+            open_ = false;
+        }
+        // Only for those that came: on a busy machine the rest may wake long after everything is done.
+        while (active_.load(std::memory_order_acquire) != 0) pause();
         return true;
     }
 
@@ -51,7 +46,7 @@ class Pool {
         if (wanted > kMaxWorkers) wanted = kMaxWorkers;
         while (workers_ < wanted) {
             try {
-                std::thread(&Pool::serve, this, workers_, round_.load(std::memory_order_relaxed)).detach();
+                std::thread(&Pool::serve, this, workers_).detach();
             } catch (const std::system_error &) {
                 break;  // no more threads to be had: go on with fewer
             }
@@ -60,32 +55,51 @@ class Pool {
         return workers_ < wanted ? workers_ : wanted;
     }
 
+    void open(int64_t count, int helpers, void (*task)(void *, int64_t), void *context) {
+        bool asleep;
+        {
+            std::lock_guard<std::mutex> lock(mutex_);
+            task_ = task;
+            context_ = context;
+            count_ = count;
+            helpers_ = helpers;
+            next_.store(0, std::memory_order_relaxed);
+            open_ = true;
+            round_.fetch_add(1, std::memory_order_release);
+            asleep = sleeping_ > 0;
+        }
+        if (asleep) wake_.notify_all();
+    }
+
     void work() {
         for (int64_t i = next_.fetch_add(1); i < count_; i = next_.fetch_add(1)) task_(context_, i);
     }
 
-    void serve(int index, uint64_t seen) {
-        for (;;) {
+    void serve(int index) {
+        for (uint64_t seen = 0;;) {
             for (int spin = 0; spin < kSpins && round_.load(std::memory_order_acquire) == seen; ++spin) pause();
-            bool mine;
             {
-                std::unique_lock<std::mutex> lock(wake_mutex_);
+                std::unique_lock<std::mutex> lock(mutex_);
+                ++sleeping_;
                 wake_.wait(lock, [&] { return round_.load(std::memory_order_relaxed) != seen; });
+                --sleeping_;
                 seen = round_.load(std::memory_order_relaxed);
-                mine = index < helpers_;
+                if (!open_ || index >= helpers_) continue;
+                active_.fetch_add(1, std::memory_order_relaxed);
             }
-            if (!mine) continue;
             work();
-            running_.fetch_sub(1, std::memory_order_release);
+            active_.fetch_sub(1, std::memory_order_release);
         }
     }
 
-    std::mutex busy_, wake_mutex_;
+    std::mutex busy_;   // held by whom the pool works for
+    std::mutex mutex_;  // guards what follows, but the tasks of an open round are taken without it
     std::condition_variable wake_;
     std::atomic<uint64_t> round_{0};
     std::atomic<int64_t> next_{0};
-    std::atomic<int> running_{0};
-    int helpers_ = 0, workers_ = 0;
+    std::atomic<int> active_{0};
+    bool open_ = false;
+    int helpers_ = 0, workers_ = 0, sleeping_ = 0;
     void (*task_)(void *, int64_t) = nullptr;
     void *context_ = nullptr;
     int64_t count_ = 0;
