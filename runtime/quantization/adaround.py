@@ -12,14 +12,16 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from runtime.quantization.layer_inputs import folded_norms, folded_weight, has_rows, input_moments, weight_rows
+from runtime.quantization.layer_inputs import Moments, folded_norms, folded_weight, has_rows, input_moments, weight_rows
 from runtime.quantization.quantized.sums import QuantizedSum
 
 STRETCH_LOW, STRETCH_HIGH = -0.1, 1.1
 WARM_UP = 0.2
 """The part of the steps that lets every weight find its place between two integers, before it has to choose."""
 FIRST_SHARPNESS, LAST_SHARPNESS = 20.0, 2.0
-STEP = 0.03
+STEP = 0.1
+URGE = 100.0
+"""What indecision costs, in units of the nearest integers' error; less leaves weights undecided at the end."""
 
 
 class Rounded(NamedTuple):
@@ -55,35 +57,36 @@ def adaround(quantized: nn.Module, reference: nn.Module, data: Iterable[Any], st
     return rounded
 
 
-def _round_layer(quantized: QuantizedSum, layer: nn.Module, weight: Tensor, moments: Tensor, steps: int) -> Rounded:
+def _round_layer(quantized: QuantizedSum, layer: nn.Module, weight: Tensor, moments: Moments, steps: int) -> Rounded:
     params = quantized.weight_params
     scale = params.granularity.spread(params.scale, weight).expand_as(weight)
     target, spacing = weight_rows(layer, weight / scale), weight_rows(layer, scale)
     nearest = weight_rows(layer, quantized.weight.to(torch.float32))
     chosen = _search(target, spacing, nearest, moments, (params.grid.low, params.grid.high), steps)
-    errors = [_error((integers - target) * spacing, moments) for integers in (nearest, chosen)]
+    errors = [moments.error((integers - target) * spacing) for integers in (nearest, chosen)]
     if errors[1] < errors[0]:
         quantized.weight.copy_(chosen.reshape(quantized.weight.shape))
     return Rounded(errors[0], min(errors))
 
 
 def _search(
-    target: Tensor, spacing: Tensor, nearest: Tensor, moments: Tensor, bounds: tuple[int, int], steps: int
+    target: Tensor, spacing: Tensor, nearest: Tensor, moments: Moments, bounds: tuple[int, int], steps: int
 ) -> Tensor:
     """The integers next to `target` that change the layer's result least; the paper's relaxation."""
     below = torch.floor(target.clamp(*bounds))
     part = ((target - below).clamp(0, 1) - STRETCH_LOW) / (STRETCH_HIGH - STRETCH_LOW)
     choice = torch.logit(part).requires_grad_()
     optimizer = torch.optim.Adam([choice], lr=STEP)
-    unit = max(_error((nearest - target) * spacing, moments), torch.finfo(torch.float32).tiny)
+    outputs = target.shape[0] * target.shape[1]
+    unit = outputs * max(moments.error((nearest - target) * spacing), torch.finfo(torch.float32).tiny)
     for step in range(steps):
         share = (torch.sigmoid(choice) * (STRETCH_HIGH - STRETCH_LOW) + STRETCH_LOW).clamp(0, 1)
         integers = (below + share).clamp(*bounds)
         with torch.no_grad():  # the gradient of the error, whose value nobody needs
-            slope = 2 * (((integers - target) * spacing) @ moments) * spacing / (unit * len(moments[0]))
+            slope = 2 * moments.times((integers - target) * spacing) * spacing / unit
         optimizer.zero_grad()
         undecided = _undecided(share, step / steps)
-        torch.autograd.backward([integers, undecided], [slope, torch.full_like(undecided, 1 / choice.numel())])
+        torch.autograd.backward([integers, undecided], [slope, torch.full_like(undecided, URGE / choice.numel())])
         optimizer.step()
     return (below + (choice.detach() >= 0)).clamp(*bounds)
 
@@ -95,8 +98,3 @@ def _undecided(share: Tensor, progress: float) -> Tensor:
     left = 1 - (progress - WARM_UP) / (1 - WARM_UP)
     sharpness = LAST_SHARPNESS + (FIRST_SHARPNESS - LAST_SHARPNESS) * left
     return (1 - (2 * share - 1).abs().pow(sharpness)).sum()
-
-
-def _error(change: Tensor, moments: Tensor) -> float:
-    """The mean squared change of the result, by output."""
-    return ((change @ moments) * change).sum().item() / (change.shape[0] * change.shape[1])

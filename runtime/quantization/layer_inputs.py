@@ -65,16 +65,48 @@ def folded_weight(layer: nn.Module, norm: _BatchNorm | None) -> Tensor:
     return weight.to(torch.float32)
 
 
-def input_moments(model: nn.Module, layers: Iterable[str], data: Iterable[Any]) -> dict[str, Tensor]:
-    """For each layer the mean of input times input, (groups, columns, columns), in float64 sums."""
-    totals: dict[str, Tensor] = {}
-    counts: dict[str, int] = {}
+class Moments:
+    """The mean over rows of input times input, a matrix for each group of channels.
+
+    As long as there are fewer rows than columns the rows themselves are kept, which then are less to store and faster
+    to multiply with than the matrix.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._rows: list[Tensor] = []
+        self._matrix: Tensor | None = None
+
+    def add(self, rows: Tensor) -> None:
+        """`rows` are (groups, rows, columns)."""
+        self.count += rows.shape[1]
+        if self._matrix is None and self.count < rows.shape[2]:
+            self._rows.append(rows)
+            return
+        for some in [*self._rows, rows]:
+            product = some.transpose(1, 2) @ some
+            self._matrix = product if self._matrix is None else self._matrix + product
+        self._rows = []
+
+    def times(self, change: Tensor) -> Tensor:
+        """`change`, (groups, outputs, columns), times the matrix."""
+        if self._matrix is not None:
+            return change @ self._matrix / self.count
+        rows = torch.cat(self._rows, dim=1)
+        return (change @ rows.transpose(1, 2)) @ rows / self.count
+
+    def error(self, change: Tensor) -> float:
+        """How much the layer's results change on average, squared, if its weights change like that."""
+        return (self.times(change) * change).sum().item() / (change.shape[0] * change.shape[1])
+
+
+def input_moments(model: nn.Module, layers: Iterable[str], data: Iterable[Any]) -> dict[str, Moments]:
+    """Those of each layer that runs, over all the data."""
+    moments: dict[str, Moments] = {}
 
     def add(name: str) -> Callable[[nn.Module, Any], None]:
         def hook(layer: nn.Module, args: Any) -> None:
-            rows = input_rows(layer, args[0].detach().to(torch.float32))
-            totals[name] = totals.get(name, 0.0) + (rows.transpose(1, 2) @ rows).to(torch.float64)
-            counts[name] = counts.get(name, 0) + rows.shape[1]
+            moments.setdefault(name, Moments()).add(input_rows(layer, args[0].detach().to(torch.float32)))
 
         return hook
 
@@ -86,4 +118,4 @@ def input_moments(model: nn.Module, layers: Iterable[str], data: Iterable[Any]) 
             stack.callback(hook.remove)
         for batch in data:
             run_batch(model, batch)
-    return {name: (total / counts[name]).to(torch.float32) for name, total in totals.items()}
+    return moments

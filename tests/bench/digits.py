@@ -74,7 +74,7 @@ def results(network: Network, width: float, seed: int) -> Iterator[Result]:
     yield "QAT", accuracy(model, data), state_bytes(model)
     model = post_training(trained, data, bits_weights=4)
     yield "PTQ, 4-bit weights, nearest", accuracy(model, data), state_bytes(model)
-    adaround(model, trained, data.calibration(), steps=300)
+    adaround(model, trained, data.calibration())
     yield "PTQ, 4-bit weights, AdaRound", accuracy(model, data), state_bytes(model)
     model = tuned(LSQQuantizer, trained, data, network, bits_weights=4)
     yield "QAT, 4-bit weights, LSQ", accuracy(model, data), state_bytes(model)

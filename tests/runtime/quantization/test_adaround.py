@@ -52,13 +52,17 @@ def test_a_layer_is_the_product_of_its_weight_with_its_rows(layer: Any, shape: A
     torch.testing.assert_close(got, expected)
 
 
-def test_moments_tell_the_error_of_any_other_weight() -> None:
-    model = nn.Sequential(nn.Conv2d(1, 4, 3, bias=False))
-    moments = input_moments(model, ["0"], DATA)["0"]
+@pytest.mark.parametrize("images", [1, 128])
+def test_moments_tell_the_error_of_any_other_weight(images: int) -> None:
+    """From a few rows, which are kept, and from many, which are summed."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 4, 8, bias=False))
+    data = [batch[:images] for batch in DATA]
+    moments = input_moments(model, ["0"], data)["0"]
     change = torch.randn_like(model[0].weight)
-    rows = weight_rows(model[0], change)
-    measured = nn.functional.conv2d(torch.cat(DATA), change).square().mean(dim=(0, 2, 3)).sum()
-    torch.testing.assert_close(((rows @ moments) * rows).sum(), measured, rtol=1e-4, atol=1e-5)
+    measured = nn.functional.conv2d(torch.cat(data), change).square().mean().item()
+    assert moments.error(weight_rows(model[0], change)) == pytest.approx(measured, rel=1e-4)
+    assert (moments._matrix is None) == (images == 1)
 
 
 @pytest.mark.parametrize("bits", [2, 4])
