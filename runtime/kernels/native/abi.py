@@ -38,7 +38,7 @@ class Pack(ctypes.Structure):
         i64 column_stride, tap_stride, channel_stride
         ptr bias
         i64 groups, columns, taps, channels, tap_width
-        i32 x_zero
+        i32 x_zero, plain_3x3
     """)
 
 

@@ -29,7 +29,7 @@ def conv(
     high: int = 255,
 ) -> Tensor:
     out = _empty_output(x, weight, stride, padding, dilation)
-    packed = cached(weight, bias, (groups, x_zero), lambda: Packed(weight, bias, groups, x_zero))
+    packed = _packed(weight, bias, groups, x_zero, stride, dilation)
     moved = channels_last(x)
     arguments = _images(packed, moved, channels_last(out), weight.shape[2:], stride, padding, dilation)
     _run(arguments, multiplier, x_zero, out_zero, low, high)
@@ -58,7 +58,7 @@ def conv_add(
     high: int = 255,
 ) -> Tensor:
     out = _empty_output(x, weight, stride, padding, dilation)
-    packed = cached(weight, bias, (groups, x_zero), lambda: Packed(weight, bias, groups, x_zero))
+    packed = _packed(weight, bias, groups, x_zero, stride, dilation)
     moved, beside = channels_last(x), channels_last(other.expand(out.shape))
     arguments = _images(packed, moved, channels_last(out), weight.shape[2:], stride, padding, dilation)
     arguments.other = beside.data_ptr()
@@ -169,6 +169,13 @@ def _starts(x: Tensor, batch: torch.Size) -> ctypes.Array[ctypes.c_int64]:
     for size, step in zip(x.shape[:-2], x.stride()[:-2], strict=True):
         starts = starts.unsqueeze(-1) + torch.arange(size) * step
     return int64s(starts.expand(batch).flatten().tolist())
+
+
+def _packed(
+    weight: Tensor, bias: Tensor | None, groups: int, x_zero: int, stride: Sequence[int], dilation: Sequence[int]
+) -> Packed:
+    plain = (*weight.shape[2:], *stride, *dilation) == (3, 3, 1, 1, 1, 1)
+    return cached(weight, bias, (groups, x_zero, plain), lambda: Packed(weight, bias, groups, x_zero, plain))
 
 
 def _packed_linear(weight: Tensor, bias: Tensor | None, x_zero: int) -> Packed:

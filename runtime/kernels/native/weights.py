@@ -13,8 +13,13 @@ from runtime.kernels.native import abi, library
 class Packed:
     """Weights in the layout of one instruction set; freed with this object."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, groups: int, x_zero: int) -> None:
-        """`weight` is (columns of all groups, channels of one group, taps...), int8."""
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, groups: int, x_zero: int, plain_3x3: bool = False
+    ) -> None:
+        """`weight` is (columns of all groups, channels of one group, taps...), int8.
+
+        `plain_3x3` promises two-dimensional convolutions of 3 x 3 with stride and dilation 1, which may be faster.
+        """
         weight = weight.contiguous()
         columns, channels, taps = weight.shape[0], weight.shape[1], weight[0, 0].numel()
         bias = None if bias is None else bias.contiguous()
@@ -30,6 +35,7 @@ class Packed:
             channels=channels,
             tap_width=weight.shape[-1],
             x_zero=x_zero,
+            plain_3x3=plain_3x3,
         )
         native = library.load()
         assert native is not None

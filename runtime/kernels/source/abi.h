@@ -27,6 +27,7 @@ typedef struct {
     int64_t groups, columns, taps, channels;            // columns and channels of one group
     int64_t tap_width;                                  // how many of the taps lie side by side along the width
     int32_t x_zero;
+    int32_t plain_3x3;  // promises a kernel of 3 x 3 in height and width with stride and dilation 1: some sets have a faster way
 } rk_pack_args;
 
 RK_EXPORT rk_weight *rk_pack(const rk_pack_args *args);  // null: out of memory

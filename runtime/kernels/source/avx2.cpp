@@ -10,7 +10,7 @@ struct Avx2 {
     static constexpr const char *kName = "avx2";
     static constexpr int kLanes = 8, kRows = 4, kVectors = 3;
     static constexpr int kLines = 2;
-    static constexpr bool kPairsSaturate = true;
+    static constexpr bool kPairsSaturate = true, kWinograd = true;
     using Int = __m256i;
     using Float = __m256;
 
@@ -121,6 +121,15 @@ struct Avx2 {
         }
         return done;
     }
+
+    static constexpr int kShorts = 16;
+    using Short = struct { __m256i lanes; };
+    static Short widen(const uint8_t *p) { return {_mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p)))}; }
+    static Short add(Short a, Short b) { return {_mm256_add_epi16(a.lanes, b.lanes)}; }
+    static Short sub(Short a, Short b) { return {_mm256_sub_epi16(a.lanes, b.lanes)}; }
+    static void store(int16_t *p, Short value) { _mm256_storeu_si256(reinterpret_cast<__m256i *>(p), value.lanes); }
+    static Int sub(Int a, Int b) { return _mm256_sub_epi32(a, b); }
+    static Int quarter(Int value) { return _mm256_srai_epi32(value, 2); }
 
     static Float power_of_two(Int exponent) {
         return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(exponent, _mm256_set1_epi32(127)), 23));

@@ -7,6 +7,7 @@
 #include "rows.h"
 #include "threads.h"
 #include "weight.h"
+#include "winograd.h"
 
 namespace rk {
 namespace {
@@ -14,12 +15,6 @@ namespace {
 constexpr int64_t kBlockRows = 96;            // a multiple of every kRows; their inputs fit the second cache
 constexpr int64_t kLeastBlockRows = 24;       // below this, setting up a block shows
 constexpr int64_t kWorkForThreads = 1 << 18;  // multiplications that are worth waking somebody
-
-inline Finish finish_of(const rk_conv_args &a) {
-    return {a.multiplier,      a.zero,     static_cast<float>(a.low - a.zero),         static_cast<float>(a.high - a.zero),
-            a.other != nullptr, a.self_multiplier, a.other_multiplier,                 a.other_zero,
-            a.sum_zero,        static_cast<float>(a.sum_low - a.sum_zero), static_cast<float>(a.sum_high - a.sum_zero)};
-}
 
 template <class V>
 class Convolution {
@@ -110,6 +105,12 @@ class Convolution {
 
 template <class V>
 void convolve(const rk_conv_args &args) {
+    if constexpr (V::kWinograd) {
+        if (args.weight->kind == Kind::kWinograd) {
+            Winograd<V>(args).run();
+            return;
+        }
+    }
     Convolution<V>(args).run();
 }
 

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "abi.h"
+
 namespace rk {
 namespace {
 
@@ -16,6 +18,12 @@ struct Finish {
     int32_t other_zero, sum_zero;
     float sum_low, sum_high;
 };
+
+inline Finish finish_of(const rk_conv_args &a) {
+    return {a.multiplier,      a.zero,     static_cast<float>(a.low - a.zero),         static_cast<float>(a.high - a.zero),
+            a.other != nullptr, a.self_multiplier, a.other_multiplier,                 a.other_zero,
+            a.sum_zero,        static_cast<float>(a.sum_low - a.sum_zero), static_cast<float>(a.sum_high - a.sum_zero)};
+}
 
 // Where rows come from and go to: [tap][row] pointers to inputs, and pointers to each row's first output.
 struct Rows {
@@ -36,7 +44,7 @@ inline typename V::Float clamp(typename V::Float value, typename V::Float low, t
 template <class V>
 inline int64_t lanes_left(int64_t columns, int vector) {
     const int64_t left = columns - vector * V::kLanes;
-    return left < V::kLanes ? left : V::kLanes;
+    return left < 0 ? 0 : left < V::kLanes ? left : V::kLanes;
 }
 
 // Vectors of codes side by side, of which only `columns` codes are real.

@@ -27,6 +27,9 @@ struct Owner : rk_weight {
     std::vector<uint8_t, CacheLines<uint8_t>> data;
 };
 
+constexpr int64_t kMostForWinograd = 256 * 256;  // weights of one tap
+constexpr int64_t kWinogradColumns = 16;
+
 int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 class Packer {
@@ -39,6 +42,8 @@ class Packer {
         correct();
         if (out_->kind == Kind::kDepthwise) {
             spread();
+        } else if (out_->kind == Kind::kWinograd) {
+            transform();
         } else {
             for (int64_t group = 0; group < args_.groups; ++group) cut(group);
             link();
@@ -56,9 +61,19 @@ class Packer {
         return args_.weight[column * args_.column_stride + tap * args_.tap_stride + channel * args_.channel_stride];
     }
 
+    Kind kind() const {
+        if (args_.channels == 1 && args_.columns == 1 && args_.groups > 1) return Kind::kDepthwise;
+        // The transformed weights take 3.6 times the memory: with many of them that costs more than it gains.
+        const bool few = args_.channels * args_.columns <= kMostForWinograd;
+        // Four times the largest sum, of 9 * channels products, must be below 2**31.
+        const bool exact = 4 * 9 * args_.channels * 255 * 128 < INT32_MAX;
+        const bool suits = exact && args_.channels % 16 == 0 && args_.channels >= 32 && args_.columns >= 16;
+        return layout_.winograd && args_.plain_3x3 && args_.groups == 1 && few && suits ? Kind::kWinograd : Kind::kDense;
+    }
+
     void describe() {
         Owner &out = *out_;
-        out.kind = args_.channels == 1 && args_.columns == 1 && args_.groups > 1 ? Kind::kDepthwise : Kind::kDense;
+        out.kind = kind();
         out.groups = args_.groups;
         out.columns = args_.columns;
         out.taps = args_.taps;
@@ -66,7 +81,8 @@ class Packer {
         out.gathered = out.kind == Kind::kDense && args_.channels % 4 != 0;
         out.depth = out.gathered ? round_up(args_.taps * args_.channels, 4) : args_.channels;
         const bool depthwise = out.kind == Kind::kDepthwise;
-        out.offset_columns = round_up(depthwise ? args_.groups : args_.columns, layout_.lanes);
+        const int64_t whole = out.kind == Kind::kWinograd ? kWinogradColumns : layout_.lanes;
+        out.offset_columns = round_up(depthwise ? args_.groups : args_.columns, whole);
     }
 
     // The bias less the zero point's share, modulo 2**32, for every column.
@@ -102,6 +118,29 @@ class Packer {
             }
         }
         out_->depthwise = out_->data.data();
+    }
+
+    // (2G)g(2G)' of every kernel g.
+    void transform() {
+        static constexpr int kG[4][3] = {{2, 0, 0}, {1, 1, 1}, {1, -1, 1}, {0, 0, 2}};
+        out_->data.assign(static_cast<size_t>(out_->offset_columns * args_.channels * 16 * 2), 0);
+        for (int64_t column = 0; column < args_.columns; ++column) {
+            const int64_t panel = column / kWinogradColumns, lane = column % kWinogradColumns;
+            for (int64_t c = 0; c < args_.channels; ++c) {
+                int half[4][3] = {};
+                for (int i = 0; i < 12; ++i) {
+                    for (int k = 0; k < 3; ++k) half[i / 3][i % 3] += kG[i / 3][k] * at(column, 3 * k + i % 3, c);
+                }
+                for (int i = 0; i < 16; ++i) {
+                    int sum = 0;
+                    for (int k = 0; k < 3; ++k) sum += half[i / 4][k] * kG[i % 4][k];
+                    const int16_t w = static_cast<int16_t>(sum);
+                    const int64_t pair = (panel * 16 + i) * (args_.channels / 2) + c / 2;
+                    std::memcpy(&out_->data[static_cast<size_t>((pair * kWinogradColumns + lane) * 4 + c % 2 * 2)], &w, 2);
+                }
+            }
+        }
+        out_->winograd = out_->data.data();
     }
 
     // Cuts the columns of a group into panels of about the same width.

@@ -13,6 +13,7 @@ struct Layout {
     int max_vectors;  // vectors of one panel
     // Whether the dot product of four codes with four weights sums pairs in int16, which saturates.
     bool pairs_saturate;
+    bool winograd;  // whether Winograd convolutions, by int16, are faster
     int lines;  // lines of a depthwise kernel in one lane of 32 bits: 4 of int8, or 2 of int16
 };
 
@@ -29,7 +30,7 @@ struct Panel {
 
 // A depthwise layer has one channel and one column a group: its weights are [tap along the width][group of lines][channel][line],
 // int8 or int16 as the layout has lines.
-enum class Kind { kDense, kDepthwise };
+enum class Kind { kDense, kDepthwise, kWinograd };
 
 }  // namespace rk
 
@@ -44,6 +45,7 @@ struct rk_weight {
     const rk::Panel *panel;  // [group][panel]
     const int32_t *offset;   // [group][offset_columns]: the bias less x_zero times the sum of the weights
     const uint8_t *depthwise;
+    const uint8_t *winograd;  // int16 [16 columns][element of 4 x 4][pair of channels][column][2]
     int64_t bytes;
 };
 

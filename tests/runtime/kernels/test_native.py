@@ -145,6 +145,39 @@ def test_linear(seed, rows, depth, columns, zero):
     same("linear_float", x, weight, bias, multiplier, zero)
 
 
+@thorough
+@given(
+    seed=seeds,
+    channels=st.sampled_from([32, 48, 64]),
+    columns=st.sampled_from([16, 17, 40]),
+    size=st.tuples(st.integers(3, 9), st.integers(3, 9)),
+    padding=st.tuples(st.integers(0, 2), st.integers(0, 2)),
+    batch=st.integers(1, 3),
+    zero=zeros,
+    adds=st.booleans(),
+)
+def test_plain_3x3(seed, channels, columns, size, padding, batch, zero, adds):
+    """The shapes for which an instruction set may have another algorithm."""
+    make = Source(seed)
+    x, weight = make.codes(batch, channels, *size), make.weights(columns, channels, 3, 3)
+    conv = (x, weight, make.bias(columns), make.multiplier(columns), zero, 128, [1, 1], padding, [1, 1], 1, 0, 255)
+    if adds:
+        out = [n + 2 * p - 2 for n, p in zip(size, padding, strict=True)]
+        same("conv_add", *conv, make.codes(batch, columns, *out), 0.7, 1.3, zero, 30, 30, 200)
+    else:
+        same("conv", *conv)
+
+
+@pytest.mark.parametrize("weight", [127, -128])
+@pytest.mark.parametrize("channels", [1024, 2048])
+def test_no_sum_of_a_plain_3x3_overflows(channels, weight):
+    x = torch.full((1, channels, 4, 4), 255, dtype=torch.uint8)
+    weights = torch.full((16, channels, 3, 3), weight, dtype=torch.int8)
+    total = 9 * channels * 255 * weight
+    multiplier = torch.full((16,), 100 / abs(total))
+    same("conv", x, weights, None, multiplier, 0, 128, [1, 1], [1, 1], [1, 1], 1)
+
+
 @pytest.mark.parametrize("depth", [4, 63, 1024, 65536])
 @pytest.mark.parametrize("weight", [127, -128])
 def test_no_sum_saturates(depth, weight):
