@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -41,7 +42,8 @@ def capture(model: nn.Module, arguments: tuple[Any, ...], dynamic_batch: bool) -
         tree = Tree.of(arguments, numbered)
         batch = Dim("batch", min=1)
         shapes = tree.map(lambda _: {0: batch} if dynamic_batch else {}).build(lambda leaf: leaf)
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # torch.export warns of what it does itself
             exported = export(model, arguments, dynamic_shapes=(shapes,) if _takes_any(model) else shapes)
             exported = exported.run_decompositions()
         return _Lowering(exported, tree, tensors, dynamic_batch).program()

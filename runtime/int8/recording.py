@@ -241,15 +241,16 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._calls.calls.clear()
 
     def _kernel(self, kernel: str, arguments: ctypes.Structure) -> KernelStep:
-        step = KernelStep(self._op.layer, self._op.name, kernel=kernel, arguments=arguments)
-        for name, kind, *_ in type(arguments)._fields_:
-            address = getattr(arguments, name) if kind is ctypes.c_void_p else None
+        name = "move" if kernel == MOVE else self._op.name
+        step = KernelStep(self._op.layer, name, kernel=kernel, arguments=arguments)
+        for field_name, kind, *_ in type(arguments)._fields_:
+            address = getattr(arguments, field_name) if kind is ctypes.c_void_p else None
             found = None if address is None else self.buffers.at(address)
             if found is None:
                 continue
-            step.pointers.append(Pointer(getattr(type(arguments), name).offset, *found))
-            if name in _WRITTEN:
+            step.pointers.append(Pointer(getattr(type(arguments), field_name).offset, *found))
+            if field_name in _WRITTEN:
                 step.writes.add(found[0])
-            if name not in _WRITTEN or name == "state":
+            if field_name not in _WRITTEN or field_name == "state":
                 step.reads.add(found[0])
         return step
