@@ -65,6 +65,9 @@ class Planner:
     ) -> None:
         self.modules, self.adjacency, self.absorbed, self.carriers = modules, adjacency, absorbed, carriers
         self.bits, self.known, self.unbounded = bits, known, unbounded
+        self._absorbed_by: dict[str, list[str]] = {}
+        for name in absorbed:
+            self._absorbed_by.setdefault(self.host(name), []).append(name)
         self.places: dict[str, Place] = {}
         self._wanted: dict[str, bool] = {}
         for name in adjacency.places:
@@ -79,6 +82,8 @@ class Planner:
         module = self.modules[name]
         sources = self.adjacency.places[name].sources
         kind = kind_of(module.module if isinstance(module, Tied) else module, min(map(len, sources), default=0))
+        if kind is Kind.EMBEDDING and isinstance(module, Tied):
+            return Place(name, Kind.FLOAT, "its rows lie on the grid of another call")
         if kind is Kind.FLOAT and name in self.carriers:
             kind = Kind.CARRY
         if kind is Kind.FLOAT:
@@ -144,11 +149,10 @@ class Planner:
 
     def result_key(self, name: str) -> str:
         """Under which name the statistics are that describe what `name` gives in the end."""
-        last = [absorbed for absorbed in self.absorbed if self.host(absorbed) == self.host(name)]
-        return last[-1] if last else name
+        return self._absorbed_by.get(self.host(name), [name])[-1]
 
     def consumers(self, name: str) -> Iterator[str | None]:
-        for key in (name, *(a for a in self.absorbed if self.host(a) == name)):
+        for key in (name, *self._absorbed_by.get(name, ())):
             for consumer in self.adjacency.places[key].consumers:
                 if consumer not in self.absorbed:
                     yield consumer
@@ -186,6 +190,7 @@ def give_grids(planner: Planner, ranges: Mapping[str, Range], bits: Mapping[str,
     for place in planner.places.values():
         for slot in place.slots if place.kind is not Kind.FLOAT else ():
             if slot.points:
+                _check_bits(place.name, slot.points, bits)
                 sources = [planner.result_key(point) for point in slot.points]
                 alignment.align(sources if slot.own not in ranges else [*sources, slot.own or ""])
     for place in planner.places.values():
@@ -196,6 +201,12 @@ def give_grids(planner: Planner, ranges: Mapping[str, Range], bits: Mapping[str,
         if place.kind is not Kind.FLOAT:
             _give_grid(planner, place, alignment, ranges, bits)
     return planner.places
+
+
+def _check_bits(name: str, points: list[str], bits: Mapping[str, int | None]) -> None:
+    if len({bits[point] for point in points}) > 1:
+        shown = ", ".join(f"{point!r} ({bits[point]})" for point in points)
+        raise ValueError(f"{name!r} takes from several modules in turn, which need the same number of bits: {shown}")
 
 
 def _give_grid(

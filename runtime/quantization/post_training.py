@@ -29,7 +29,7 @@ from runtime.quantization.overrides import QBits
 from runtime.quantization.plan import Place, Planner, give_grids
 from runtime.quantization.quantized.base import QuantizedModule
 from runtime.quantization.quantized.make import make_quantized
-from runtime.quantization.quantized.others import Half
+from runtime.quantization.quantized.others import Half, QuantizedEmbedding
 from runtime.quantization.quantized.sums import DynamicSum, QuantizedSum, is_sum
 from runtime.quantization.quantizer import Quantizer
 
@@ -44,9 +44,10 @@ class PostTrainLinearQuantizer(Quantizer):
     `dynamic` no statistics are needed: weights are on integers, and what they are multiplied with is put there as it
     comes.
 
-    Batch normalizations are folded, activations that clamp at zero become the end of a grid, ranges take notice of what
-    comes next, and joins get one grid where that costs little. `overrides` may give, besides bits, `fp16=True` for
-    modules that shall compute with 16-bit floating point, and `activation_range` for a rule of their own.
+    `prepare_model` needs an example input, and leaves the model in eval mode. Batch normalizations are folded,
+    activations that clamp at zero become the end of a grid, ranges take notice of what comes next, and joins get one
+    grid where that costs little. `overrides` may give, besides bits, `fp16=True` for modules that shall compute with
+    16-bit floating point, and `activation_range` for a rule of their own.
 
     What a quantized module lets others rely on is said in `runtime.quantization.quantized.base`.
     """
@@ -194,13 +195,15 @@ class PostTrainLinearQuantizer(Quantizer):
         again, place = replacement.again(), self.plan.get(name)
         if place is not None and place.kind is not Kind.FLOAT:
             again.configure(place.inputs, place.output, place.float_output)
+        elif isinstance(replacement, QuantizedEmbedding):
+            again.configure((), replacement.output_params, float_output=True)
         return again
 
     def _post_prepare_model(self) -> None:
         """Modules learn which activations they have absorbed."""
         for name, module in self.model.named_modules(remove_duplicate=False):
             place = self.plan.get(name)
-            if not isinstance(module, QuantizedModule) or place is None or place.kind is Kind.FLOAT:
+            if not isinstance(module, QuantizedModule) or place is None or place.output is None:
                 continue
             for activation, host in self.absorbed.items():
                 if host == name and (bound := upper_clamp(self._modules[activation])) is not None:
@@ -209,6 +212,6 @@ class PostTrainLinearQuantizer(Quantizer):
     def _metadata_params(self) -> dict[str, Any]:
         """A model is prepared again from the ranges that were chosen; the statistics are many times larger."""
         params = {key: value for key, value in super()._metadata_params().items() if key != "statistics"}
-        return (
-            params if self.dynamic else {**params, "ranges": {key: list(bounds) for key, bounds in self.ranges.items()}}
-        )
+        if not self.dynamic:
+            params["ranges"] = {key: list(bounds) for key, bounds in self.ranges.items()}
+        return params

@@ -281,6 +281,50 @@ def test_tied_calls_share_weights_and_have_grids_of_their_own() -> None:
     assert sqnr(model(x), q(x)) > 30
 
 
+def test_a_tied_embedding_has_one_table() -> None:
+    class Pair(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rows = nn.Embedding(20, 8)
+            self.again = runtime.modules.again(self.rows)
+            self.add = runtime.modules.EltWiseAdd()
+            self.head = nn.Linear(8, 3)
+
+        def forward(self, tokens: Tensor) -> Tensor:
+            out: Tensor = self.head(self.add(self.rows(tokens), self.again(tokens.flip(0))))
+            return out
+
+    torch.manual_seed(0)
+    model, tokens = Pair().eval(), torch.arange(20)
+    q = quantized(model, tokens)
+    rows, again = q.get_submodule("rows"), q.get_submodule("again")
+    assert isinstance(rows, QuantizedModule) and isinstance(again, QuantizedModule)
+    assert rows.weight is again.weight and again.float_output
+    assert torch.equal(rows(tokens), again(tokens))
+    assert sqnr(model(tokens), q(tokens)) > 30
+
+
+def test_what_is_taken_in_turn_has_the_same_bits() -> None:
+    class Loop(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.start = nn.Linear(4, 4)
+            self.step = nn.Linear(4, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.start(x)
+            for _ in range(3):
+                x = self.step(x)
+            return x
+
+    torch.manual_seed(0)
+    model, x = Loop().eval(), images(6, 4)
+    q = quantized(model, x)
+    assert sqnr(model(x), q(x)) > 25
+    with pytest.raises(ValueError, match=r"'step' takes from several modules in turn.*'start' \(6\), 'step' \(8\)"):
+        quantized(model, x, overrides=OrderedDict([("start", {"bits_activations": 6})]))
+
+
 class Joined(nn.Module):
     """A ReLU whose grid reaches below zero, because a join has one for all."""
 
