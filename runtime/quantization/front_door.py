@@ -26,6 +26,7 @@ AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 METHODS = ("ptq", "dynamic", "qat")
 _SITES = 20
+_PATHS = 3
 
 
 class NotPreparedError(ValueError):
@@ -123,26 +124,40 @@ def _check_prepared(model: nn.Module, example: dict[str, Any] | tuple[Any, ...],
         found = check_prepared(model, **example) if isinstance(example, dict) else check_prepared(model, *example)
     if found.prepared:
         return
-    message = _what_is_missing(found)
+    message = _what_is_missing(model, found)
     if not allowed:
         raise NotPreparedError(f"{message}\nor go on without them: allow_unprepared=True")
     print(message, file=sys.stderr)
 
 
-def _what_is_missing(found: Preparation) -> str:
+def _what_is_missing(model: nn.Module, found: Preparation) -> str:
     """The sites, and the command that mends them."""
-    lines = [str(raw) for raw in found.raw] + [f"{name} is called {n} times" for name, n in found.repeated.items()]
+    lines, files = [str(raw) for raw in found.raw], {raw.file for raw in found.raw}
+    for name, number in found.repeated.items():
+        owner, file, line = _owner(model, name)
+        lines.append(f"{file}:{line}: {name} is called {number} times in {owner}")
+        files.add(file)
     more = [f"  and {len(lines) - _SITES} more"] if len(lines) > _SITES else []
-    files = sorted({raw.file for raw in found.raw if Path(raw.file).exists()})
-    paths = " ".join(files[:3]) if files else "PATH"
+    paths = sorted(file for file in files if Path(file).exists())
     return "\n".join(
         [
             "the model is not prepared, so these would not be quantized as they should:",
             *(f"  {line}" for line in lines[:_SITES]),
             *more,
-            f"mend them with: rewriter fix {paths}",
+            f"mend them with: rewriter fix {' '.join(paths[:_PATHS]) or 'PATH'}",
         ]
     )
+
+
+def _owner(model: nn.Module, name: str) -> tuple[str, str, int]:
+    """The class that calls this module: the nearest above it that is not torch's, with its file and line."""
+    parts = name.split(".")
+    above = [type(model.get_submodule(".".join(parts[:depth]))) for depth in range(len(parts))]
+    kind = next((k for k in reversed(above) if not k.__module__.startswith("torch.nn.")), type(model))
+    try:
+        return kind.__name__, inspect.getsourcefile(kind) or kind.__module__, inspect.getsourcelines(kind)[1]
+    except (OSError, TypeError):  # made without a file
+        return kind.__name__, kind.__module__, 0
 
 
 class _CaughtError(Exception):

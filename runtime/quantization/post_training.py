@@ -197,6 +197,7 @@ class PostTrainLinearQuantizer(Quantizer):
             again.configure(place.inputs, place.output, place.float_output)
         elif isinstance(replacement, QuantizedEmbedding):
             again.configure((), replacement.output_params, float_output=True)
+        self._adopt(again, handle, name, self.module_qbits_map[name])
         return again
 
     def _post_prepare_model(self) -> None:

@@ -25,7 +25,7 @@ class QuantizedAverage(QuantizedModule):
             return self.in_float(x, *args, **kwargs)
         integers = centred(x, given).to(torch.float64)
         average = self.inner(integers, *args, **kwargs)
-        count = self._count(x, average)
+        count = self._count(x, average).to(x.device)
         total = torch.round(average * count).to(torch.float32)
         # The product is rounded to float32, then the quotient.
         quotient = total * multiplier([given.scale], output.scale) / count.to(torch.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -136,8 +137,9 @@ def test_what_is_not_prepared_is_named(capsys: pytest.CaptureFixture[str]) -> No
         runtime.quantize(Raw(), [images(2)], verbose=False)
     message = str(caught.value)
     assert f"{__file__}:" in message and "add" in message
-    assert "relu is called 2 times" in message
-    assert f"rewriter fix {__file__}" in message
+    line = inspect.getsourcelines(Raw)[1]
+    assert f"{__file__}:{line}: relu is called 2 times in Raw" in message
+    assert f"rewriter fix {__file__}\n" in message
     q = runtime.quantize(Raw(), [images(2)], verbose=False, allow_unprepared=True)
     assert isinstance(q.conv, QuantizedSum)
     assert "rewriter fix" in capsys.readouterr().err
