@@ -52,7 +52,7 @@ class Summary:
         lines += _table(self.rows, "becomes")
         if self.left:
             lines += ["", *_table(self.left, "stays in floating point because")]
-        if self.bytes_after != self.bytes_before:
+        if self.bytes_after < self.bytes_before:
             ratio = self.bytes_after / max(self.bytes_before, 1)
             before, after = self.bytes_before / 1e6, self.bytes_after / 1e6
             lines += ["", f"size of the state: {before:.2f} MB -> {after:.2f} MB ({ratio:.2f} of it)"]
