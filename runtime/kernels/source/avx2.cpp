@@ -10,7 +10,7 @@ struct Avx2 {
     static constexpr const char *kName = "avx2";
     static constexpr int kLanes = 8, kRows = 4, kVectors = 3;
     static constexpr int kLines = 2;
-    static constexpr bool kPairsSaturate = true, kWinograd = true;
+    static constexpr bool kPairsSaturate = true, kInt16 = true;
     using Int = __m256i;
     using Float = __m256;
 

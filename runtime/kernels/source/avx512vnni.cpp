@@ -10,7 +10,7 @@ struct Avx512Vnni {
     static constexpr const char *kName = "avx512vnni";
     static constexpr int kLanes = 16, kRows = 6, kVectors = 4;
     static constexpr int kLines = 4;
-    static constexpr bool kPairsSaturate = false, kWinograd = false;
+    static constexpr bool kPairsSaturate = false, kInt16 = false;
     using Int = __m512i;
     using Float = __m512;
 

@@ -3,6 +3,7 @@
 
 #include "abi.h"
 #include "depthwise.h"
+#include "int16.h"
 #include "multiply.h"
 #include "rows.h"
 #include "threads.h"
@@ -61,6 +62,8 @@ class Convolution {
                        a_.other ? other : nullptr, a_.row_offset ? a_.row_offset + part.first : nullptr};
         if (depthwise_) {
             Depthwise<V>(a_, finder_, finish_).run(part.first, part.rows, all);
+        } else if (w_.kind == Kind::kInt16) {
+            if constexpr (V::kInt16) multiply_widened(part, all);
         } else {
             multiply(part, all);
         }
@@ -95,6 +98,18 @@ class Convolution {
         }
     }
 
+    void multiply_widened(const Part &part, const Rows &all) const {
+        int16_t *inputs = static_cast<int16_t *>(scratch(kWidened, part.rows * w_.depth * 2));
+        for (int64_t r = 0; r < part.rows; ++r) {
+            for (int64_t k = 0; k < w_.depth; k += V::kShorts) V::store(inputs + r * w_.depth + k, V::widen(all.x[r] + k));
+        }
+        Finish finish = finish_;
+        finish.multiplier += part.group * w_.columns;
+        for (int64_t i = part.first_panel; i < part.last_panel; ++i) {
+            each_tile(part.rows, Int16Panel<V>{inputs, w_, part.group, i, all, finish});
+        }
+    }
+
     const rk_conv_args a_;
     const rk_weight &w_;
     const RowFinder finder_;
@@ -105,7 +120,7 @@ class Convolution {
 
 template <class V>
 void convolve(const rk_conv_args &args) {
-    if constexpr (V::kWinograd) {
+    if constexpr (V::kInt16) {
         if (args.weight->kind == Kind::kWinograd) {
             Winograd<V>(args).run();
             return;

@@ -28,7 +28,7 @@ struct Owner : rk_weight {
 };
 
 constexpr int64_t kMostForWinograd = 256 * 256;  // weights of one tap
-constexpr int64_t kWinogradColumns = 16;
+constexpr int64_t kInt16Columns = 16;
 
 int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
@@ -46,7 +46,11 @@ class Packer {
             transform();
         } else {
             for (int64_t group = 0; group < args_.groups; ++group) cut(group);
-            link();
+            if (layout_.int16 && wide_ > 2 * plain_) {
+                widen();
+            } else {
+                link();
+            }
         }
         out_->bytes = static_cast<int64_t>(out_->data.size() + out_->counts.size() * 4 + out_->offsets.size() * 4 +
                                            out_->column_offsets.size() * 4);
@@ -68,7 +72,7 @@ class Packer {
         // Four times the largest sum, of 9 * channels products, must be below 2**31.
         const bool exact = 4 * 9 * args_.channels * 255 * 128 < INT32_MAX;
         const bool suits = exact && args_.channels % 16 == 0 && args_.channels >= 32 && args_.columns >= 16;
-        return layout_.winograd && args_.plain_3x3 && args_.groups == 1 && few && suits ? Kind::kWinograd : Kind::kDense;
+        return layout_.int16 && args_.plain_3x3 && args_.groups == 1 && few && suits ? Kind::kWinograd : Kind::kDense;
     }
 
     void describe() {
@@ -81,7 +85,7 @@ class Packer {
         out.gathered = out.kind == Kind::kDense && args_.channels % 4 != 0;
         out.depth = out.gathered ? round_up(args_.taps * args_.channels, 4) : args_.channels;
         const bool depthwise = out.kind == Kind::kDepthwise;
-        const int64_t whole = out.kind == Kind::kWinograd ? kWinogradColumns : layout_.lanes;
+        const int64_t whole = out.kind == Kind::kWinograd ? kInt16Columns : layout_.lanes;
         out.offset_columns = round_up(depthwise ? args_.groups : args_.columns, whole);
     }
 
@@ -125,7 +129,7 @@ class Packer {
         static constexpr int kG[4][3] = {{2, 0, 0}, {1, 1, 1}, {1, -1, 1}, {0, 0, 2}};
         out_->data.assign(static_cast<size_t>(out_->offset_columns * args_.channels * 16 * 2), 0);
         for (int64_t column = 0; column < args_.columns; ++column) {
-            const int64_t panel = column / kWinogradColumns, lane = column % kWinogradColumns;
+            const int64_t panel = column / kInt16Columns, lane = column % kInt16Columns;
             for (int64_t c = 0; c < args_.channels; ++c) {
                 int half[4][3] = {};
                 for (int i = 0; i < 12; ++i) {
@@ -136,11 +140,11 @@ class Packer {
                     for (int k = 0; k < 3; ++k) sum += half[i / 4][k] * kG[i % 4][k];
                     const int16_t w = static_cast<int16_t>(sum);
                     const int64_t pair = (panel * 16 + i) * (args_.channels / 2) + c / 2;
-                    std::memcpy(&out_->data[static_cast<size_t>((pair * kWinogradColumns + lane) * 4 + c % 2 * 2)], &w, 2);
+                    std::memcpy(&out_->data[static_cast<size_t>((pair * kInt16Columns + lane) * 4 + c % 2 * 2)], &w, 2);
                 }
             }
         }
-        out_->winograd = out_->data.data();
+        out_->int16 = out_->data.data();
     }
 
     // Cuts the columns of a group into panels of about the same width.
@@ -177,6 +181,8 @@ class Packer {
                 read(group, first_column, tap, k);
                 write_wide(k, vectors);
             }
+            plain_ += plain;
+            wide_ += static_cast<int64_t>(wide.size());
             out_->counts.push_back(plain);
             out_->counts.push_back(static_cast<int32_t>(wide.size()));
         }
@@ -235,6 +241,30 @@ class Packer {
         out_->panel = out_->panel_list.data();
     }
 
+    // All weights as int16, where blocks would mostly be wide.
+    void widen() {
+        out_->panel_list.clear();
+        out_->counts.clear();
+        out_->offsets.clear();
+        out_->kind = Kind::kInt16;
+        out_->gathered = true;
+        out_->depth = round_up(args_.taps * args_.channels, 16);
+        out_->offset_columns = round_up(args_.columns, kInt16Columns);
+        out_->panels = out_->offset_columns / kInt16Columns;
+        out_->data.assign(static_cast<size_t>(args_.groups * out_->offset_columns * out_->depth * 2), 0);
+        for (int64_t column = 0; column < args_.groups * args_.columns; ++column) {
+            const int64_t in_group = column % args_.columns;
+            const int64_t panel = column / args_.columns * out_->panels + in_group / kInt16Columns;
+            for (int64_t k = 0; k < args_.taps * args_.channels; ++k) {
+                const int16_t w = static_cast<int16_t>(at(column, k / args_.channels, k % args_.channels));
+                const int64_t lane = (panel * (out_->depth / 2) + k / 2) * kInt16Columns + in_group % kInt16Columns;
+                std::memcpy(&out_->data[static_cast<size_t>(lane * 4 + k % 2 * 2)], &w, 2);
+            }
+        }
+        out_->int16 = out_->data.data();
+        correct();
+    }
+
     struct Start {
         size_t counts, offsets, data;
     };
@@ -243,6 +273,7 @@ class Packer {
     const Layout layout_;
     Owner *out_;
     std::vector<Start> starts_;
+    int64_t plain_ = 0, wide_ = 0;  // blocks
     std::vector<int8_t> block_;
 };
 

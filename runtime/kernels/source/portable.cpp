@@ -8,7 +8,7 @@ struct Portable {
     static constexpr const char *kName = "portable";
     static constexpr int kLanes = 8, kRows = 2, kVectors = 2;
     static constexpr int kLines = 2;
-    static constexpr bool kPairsSaturate = false, kWinograd = false;
+    static constexpr bool kPairsSaturate = false, kInt16 = false;
     typedef int32_t Int __attribute__((vector_size(32)));
     typedef float Float __attribute__((vector_size(32)));
     typedef uint32_t Unsigned __attribute__((vector_size(32)));

@@ -87,7 +87,7 @@ class RowFinder {
     // Copies the inputs of each row side by side, `depth` bytes apart, for channels that do not come in fours.
     // What follows the last tap of a row may be anything: it meets weights of zero.
     void gathered(int64_t first, int64_t rows, int64_t channel, uint8_t *copies) const {
-        const bool lines_are_runs = a_.dilation[2] == 1 && a_.x_stride[3] == w_.channels;
+        const bool lines_are_runs = a_.kernel[2] == 1 || (a_.dilation[2] == 1 && a_.x_stride[3] == w_.channels);
         const int64_t line_bytes = a_.kernel[2] * w_.channels;
         each_run(first, rows, [&](const Run &run) {
             each_line(run, channel, [&](int64_t line, const uint8_t *pixels) {
@@ -148,6 +148,10 @@ class RowFinder {
     }
 
     static void copy_line(uint8_t *to, const uint8_t *from, int64_t bytes) {
+        if (bytes > 64) {
+            std::memcpy(to, from, static_cast<size_t>(bytes));
+            return;
+        }
         int64_t i = 0;
         for (; i + 8 <= bytes; i += 8) std::memcpy(to + i, from + i, 8);
         if (i == bytes) return;

@@ -6,6 +6,7 @@
 
 #include "abi.h"
 #include "finish.h"
+#include "int16.h"
 #include "rows.h"
 #include "threads.h"
 #include "weight.h"
@@ -30,7 +31,7 @@ class Winograd {
     }
 
   private:
-    static constexpr int kVectors = 2, kTogether = 6, kColumns = kVectors * V::kLanes;
+    static constexpr int kVectors = kInt16Vectors, kColumns = kVectors * V::kLanes;
 
     struct Tile {
         int64_t image, y, x;  // of its first output
@@ -58,9 +59,10 @@ class Winograd {
                         a_.other ? outputs.other : nullptr, nullptr};
         int32_t *sums = static_cast<int32_t *>(scratch(kSums, 16 * tiles * kColumns * 4));
         for (int64_t column = 0; column < w_.columns; column += kColumns) {
-            const uint8_t *weights = w_.winograd + column * depth * 16 * 2;
+            const uint8_t *weights = w_.int16 + column * depth * 16 * 2;
             for (int i = 0; i < 16; ++i) {
-                multiply(inputs + i * tiles * depth, weights + i * depth * kColumns * 2, tiles, sums + i * tiles * kColumns);
+                const uint8_t *of_element = weights + i * depth * kColumns * 2;
+                each_tile(tiles, Element{inputs + i * tiles * depth, of_element, depth, sums + i * tiles * kColumns});
             }
             for (int64_t t = 0; t < tiles; ++t) finish_outputs(sums + t * kColumns, tiles * kColumns, column, 4 * t, outputs, rows);
         }
@@ -118,36 +120,24 @@ class Winograd {
         return static_cast<const uint8_t *>(codes);
     }
 
-    // One element of all tiles: [tile][channel] by [channel / 2][column][2] to [tile][column].
-    void multiply(const int16_t *inputs, const uint8_t *weights, int64_t tiles, int32_t *sums) const {
-        int64_t t = 0;
-        for (; t + kTogether <= tiles; t += kTogether) multiply_tiles<kTogether>(inputs + t * w_.channels, weights, sums + t * kColumns);
-        for (; t + 2 <= tiles; t += 2) multiply_tiles<2>(inputs + t * w_.channels, weights, sums + t * kColumns);
-        if (t < tiles) multiply_tiles<1>(inputs + t * w_.channels, weights, sums + t * kColumns);
-    }
+    // One element of all tiles: [tile][channel] by [pair of channels][column][2] to [tile][column].
+    struct Element {
+        const int16_t *inputs;
+        const uint8_t *weights;
+        int64_t depth;
+        int32_t *sums;
 
-    template <int kRows>
-    void multiply_tiles(const int16_t *inputs, const uint8_t *weights, int32_t *out) const {
-        using Int = typename V::Int;
-        Int sums[kRows][kVectors];
-#pragma GCC unroll 8
-        for (int r = 0; r < kRows; ++r) sums[r][0] = sums[r][1] = V::set_int(0);
-        const int64_t depth = w_.channels;
-        for (int64_t c = 0; c < depth; c += 2, weights += kColumns * 4) {
-            const Int left = V::load_block(weights), right = V::load_block(weights + V::kLanes * 4);
+        template <int kRows>
+        __attribute__((noinline)) void tile(int64_t row) const {
+            typename V::Int total[kRows][kVectors] = {};
+            multiply_int16<V, kRows>(inputs + row * depth, depth, depth, weights, total);
 #pragma GCC unroll 8
             for (int r = 0; r < kRows; ++r) {
-                const Int pair = V::broadcast4(reinterpret_cast<const uint8_t *>(inputs + r * depth + c));
-                sums[r][0] = V::dot_lines(sums[r][0], pair, left);
-                sums[r][1] = V::dot_lines(sums[r][1], pair, right);
+                V::store_int(sums + (row + r) * kColumns, total[r][0]);
+                V::store_int(sums + (row + r) * kColumns + V::kLanes, total[r][1]);
             }
         }
-#pragma GCC unroll 8
-        for (int r = 0; r < kRows; ++r) {
-            V::store_int(out + r * kColumns, sums[r][0]);
-            V::store_int(out + r * kColumns + V::kLanes, sums[r][1]);
-        }
-    }
+    };
 
     // A'MA, a quarter of it, and on to codes; the elements of M lie `step` apart.
     void finish_outputs(const int32_t *m, int64_t step, int64_t column, int64_t row, const Outputs &outputs, const Rows &rows) const {
