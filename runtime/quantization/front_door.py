@@ -6,7 +6,7 @@ import copy
 import inspect
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -99,7 +99,7 @@ def _post_training(
     seen = list(islice(data, batches)) if improve else []
     improve_before(model, improve, seen, example)
     reference = copy.deepcopy(model) if improve else model
-    with _progress("calibrating", forward, batches, verbose) as shown:
+    with _progress("calibrating", forward, _number_of(data, batches), verbose) as shown:
         settings = {"statistics": calibrate(model, data, shown, batches), **settings}
     quantizer = PostTrainLinearQuantizer(model, **settings)
     _prepare(quantizer, example)
@@ -185,6 +185,14 @@ def _example(model: nn.Module, data: Iterable[Any], forward: Forward) -> dict[st
     finally:
         hook.remove()
     return dict(inspect.signature(model.forward).bind(*args, **kwargs).arguments) if kwargs else args
+
+
+def _number_of(data: Iterable[Any], limit: int | None) -> int | None:
+    """How many batches this process will see, if that can be told."""
+    if not isinstance(data, Sized):
+        return limit
+    number = len(data) if limit is None else min(len(data), limit)
+    return -(-number // rank_of_ranks()[1])
 
 
 @contextmanager
