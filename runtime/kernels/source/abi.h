@@ -1,10 +1,10 @@
 // The C interface of the int8 kernels.
 //
-// Every kernel takes one struct and returns nothing: whoever calls has checked shapes, ranges and pointers before. Images are
-// batch, depth, height, width, channels; a missing spatial axis has size 1; channels lie side by side and every other axis has
-// a stride in elements, so that slices of channels, steps between pixels and transposed phases need no copies. A zero point, low
-// or high is a code in 0..255. `threads` is how many may work, the caller among them. Kernels may be called from several
-// threads at once, on different outputs.
+// Every kernel takes one struct and returns nothing: whoever calls has checked shapes, ranges and pointers before.
+// Images are batch, depth, height, width, channels; a missing spatial axis has size 1; channels lie side by side and
+// every other axis has a stride in elements, so that slices of channels, steps between pixels and transposed phases
+// need no copies. A zero point, low or high is a code in 0..255. `threads` is how many may work, the caller among them.
+// Kernels may be called from several threads at once, on different outputs.
 #pragma once
 
 #include <stdint.h>
@@ -27,7 +27,7 @@ typedef struct {
     int64_t groups, columns, taps, channels;            // columns and channels of one group
     int64_t tap_width;                                  // how many of the taps lie side by side along the width
     int32_t x_zero;
-    int32_t plain_3x3;  // promises a kernel of 3 x 3 in height and width with stride and dilation 1: some sets have a faster way
+    int32_t plain_3x3;  // promises two dimensions, 3 x 3, stride and dilation 1: some sets have a faster way
 } rk_pack_args;
 
 RK_EXPORT rk_weight *rk_pack(const rk_pack_args *args);  // null: out of memory
@@ -46,7 +46,7 @@ typedef struct {
     const float *multiplier;    // one for each column of every group
     const int32_t *row_offset;  // added to every sum of a row, or null
     int32_t x_zero, zero, low, high;
-    // With `other`, the code just made is added to it: code = round((code - zero) * self + (other - other_zero) * other).
+    // With `other`, the code just made is added to it: round((code - zero) * self + (other - other_zero) * other).
     const uint8_t *other;
     int64_t other_stride[4];
     float self_multiplier, other_multiplier;
@@ -56,10 +56,11 @@ typedef struct {
 
 RK_EXPORT void rk_conv(const rk_conv_args *args);
 
-// out[i, row, column] = round(multiplier * sum over depth of (a - a_zero) * (b - b_zero)). The depth of `a` lies side by side.
+// out[i, row, column] = round(multiplier * sum over depth of (a - a_zero) * (b - b_zero)).
+// The depth of `a` lies side by side.
 typedef struct {
     const uint8_t *a, *b;
-    uint8_t *out;                     // batch x rows x columns, without gaps
+    uint8_t *out;                      // batch x rows x columns, without gaps
     const int64_t *a_batch, *b_batch;  // where the matrices of each of the batch start
     int64_t batch, rows, columns, depth;
     int64_t a_row_stride, b_column_stride, b_depth_stride;
@@ -70,8 +71,9 @@ typedef struct {
 
 RK_EXPORT void rk_matmul(const rk_matmul_args *args);
 
-// round((a - a_zero) * a_multiplier + (b - b_zero) * b_multiplier), or with `product` round((a - a_zero) * (b - b_zero) *
-// a_multiplier), over outer x middle x inner elements. Inner strides are 0 (one value repeated) or 1; `out` has no gaps.
+// round((a - a_zero) * a_multiplier + (b - b_zero) * b_multiplier), or with `product`
+// round((a - a_zero) * (b - b_zero) * a_multiplier), over outer x middle x inner elements.
+// Inner strides are 0 (one value repeated) or 1; `out` has no gaps.
 typedef struct {
     const uint8_t *a, *b;
     uint8_t *out;
@@ -165,7 +167,8 @@ typedef struct {
 
 RK_EXPORT void rk_layer_norm(const rk_layer_norm_args *args);
 
-// The gates of one recurrent step: sums from the input and from the state, both (rows, gates x size), added and squashed.
+// The gates of one recurrent step: sums from the input and from the state, both
+// (rows, gates x size), added and squashed.
 typedef struct {
     const float *x_gates, *h_gates;
     float *state;     // LSTM: the cell, GRU: the hidden state; (rows, size), updated in place

@@ -1,4 +1,4 @@
-// AVX2 with FMA, without VNNI: pairs of products are summed in int16 where they fit, and widened before where they do not.
+// AVX2 without VNNI: pairs of products are summed in int16 where they fit, and codes are widened where they do not.
 #include <immintrin.h>
 
 #include "kernels.h"
@@ -31,9 +31,7 @@ struct Avx2 {
         }
     }
 
-    static Int load_codes(const uint8_t *p, int64_t count) {
-        return _mm256_cvtepu8_epi32(load_bytes(p, count));
-    }
+    static Int load_codes(const uint8_t *p, int64_t count) { return _mm256_cvtepu8_epi32(load_bytes(p, count)); }
     static void store_codes(uint8_t *p, Int codes, int64_t count) {
         const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(codes), _mm256_extracti128_si256(codes, 1));
         const int64_t bytes = _mm_cvtsi128_si64(_mm_packus_epi16(words, words));
@@ -88,7 +86,9 @@ struct Avx2 {
         if (lines == 1) return load_codes(line[0], count);
         return _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(load_bytes(line[0], count), load_bytes(line[1], count)));
     }
-    static Int dot_lines(Int sum, Int codes, Int weights) { return _mm256_add_epi32(sum, _mm256_madd_epi16(codes, weights)); }
+    static Int dot_lines(Int sum, Int codes, Int weights) {
+        return _mm256_add_epi32(sum, _mm256_madd_epi16(codes, weights));
+    }
 
     static Int interleave4(const uint8_t *const (&line)[4], int64_t count) {
         const __m128i low = _mm_unpacklo_epi8(load_bytes(line[0], count), load_bytes(line[1], count));
@@ -123,8 +123,12 @@ struct Avx2 {
     }
 
     static constexpr int kShorts = 16;
-    using Short = struct { __m256i lanes; };
-    static Short widen(const uint8_t *p) { return {_mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p)))}; }
+    using Short = struct {
+        __m256i lanes;
+    };
+    static Short widen(const uint8_t *p) {
+        return {_mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p)))};
+    }
     static Short add(Short a, Short b) { return {_mm256_add_epi16(a.lanes, b.lanes)}; }
     static Short sub(Short a, Short b) { return {_mm256_sub_epi16(a.lanes, b.lanes)}; }
     static void store(int16_t *p, Short value) { _mm256_storeu_si256(reinterpret_cast<__m256i *>(p), value.lanes); }
@@ -143,7 +147,8 @@ struct Avx2 {
         return _mm_cvtsi64_si128(bytes);
     }
     static __m256i mask(int64_t count) {
-        return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int32_t>(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+        return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int32_t>(count)),
+                                  _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
     }
 };
 

@@ -15,8 +15,9 @@ struct Avx512Vnni {
     using Float = __m512;
 
     static bool supported() {
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512vnni");
     }
 
     static Int set_int(int32_t value) { return _mm512_set1_epi32(value); }
@@ -89,8 +90,8 @@ struct Avx512Vnni {
     }
 
   private:
-    __attribute__((target("avx512vbmi"))) static int64_t look_up_permuting(const uint8_t *table, const uint8_t *x, uint8_t *out,
-                                                                           int64_t length) {
+    __attribute__((target("avx512vbmi"))) static int64_t look_up_permuting(const uint8_t *table, const uint8_t *x,
+                                                                           uint8_t *out, int64_t length) {
         const Int a = _mm512_loadu_si512(table), b = _mm512_loadu_si512(table + 64);
         const Int c = _mm512_loadu_si512(table + 128), d = _mm512_loadu_si512(table + 192);
         int64_t done = 0;
@@ -102,7 +103,8 @@ struct Avx512Vnni {
         return done;
     }
     static __m128i load_bytes(const uint8_t *p, int64_t count) {
-        return count == kLanes ? _mm_loadu_si128(reinterpret_cast<const __m128i *>(p)) : _mm_maskz_loadu_epi8(mask(count), p);
+        return count == kLanes ? _mm_loadu_si128(reinterpret_cast<const __m128i *>(p))
+                               : _mm_maskz_loadu_epi8(mask(count), p);
     }
     static __mmask16 mask(int64_t count) { return static_cast<__mmask16>((1u << count) - 1); }
 };

@@ -21,7 +21,11 @@ template <class V>
 class Convolution {
   public:
     explicit Convolution(const rk_conv_args &args)
-        : a_(with_long_rows(args)), w_(*args.weight), finder_(a_), rows_(finder_.rows()), finish_(finish_of(a_)),
+        : a_(with_long_rows(args)),
+          w_(*args.weight),
+          finder_(a_),
+          rows_(finder_.rows()),
+          finish_(finish_of(a_)),
           depthwise_(w_.kind == Kind::kDepthwise) {}
 
     void run() const {
@@ -58,8 +62,9 @@ class Convolution {
             finder_.outputs(part.first, part.rows, a_.out, a_.out_stride, column, out);
         }
         if (a_.other) finder_.outputs(part.first, part.rows, a_.other, a_.other_stride, column, other);
-        const Rows all{depthwise_ ? nullptr : inputs(part), part.rows, a_.out_float ? nullptr : out, a_.out_float ? out_float : nullptr,
-                       a_.other ? other : nullptr, a_.row_offset ? a_.row_offset + part.first : nullptr};
+        const Rows all{depthwise_ ? nullptr : inputs(part), part.rows,
+                       a_.out_float ? nullptr : out,        a_.out_float ? out_float : nullptr,
+                       a_.other ? other : nullptr,          a_.row_offset ? a_.row_offset + part.first : nullptr};
         if (depthwise_) {
             Depthwise<V>(a_, finder_, finish_).run(part.first, part.rows, all);
         } else if (w_.kind == Kind::kInt16) {
@@ -72,7 +77,8 @@ class Convolution {
     // [tap][row] pointers to the channels of each tap, or [row] pointers to copies of all taps.
     const uint8_t **inputs(const Part &part) const {
         const int64_t channel = part.group * w_.channels, taps = w_.gathered ? 1 : w_.taps;
-        const uint8_t **x = static_cast<const uint8_t **>(scratch(kPointers, taps * part.rows * static_cast<int64_t>(sizeof(void *))));
+        const uint8_t **x =
+            static_cast<const uint8_t **>(scratch(kPointers, taps * part.rows * static_cast<int64_t>(sizeof(void *))));
         if (w_.gathered) {
             uint8_t *copies = static_cast<uint8_t *>(scratch(kGathered, part.rows * w_.depth));
             finder_.gathered(part.first, part.rows, channel, copies);
@@ -101,7 +107,8 @@ class Convolution {
     void multiply_widened(const Part &part, const Rows &all) const {
         int16_t *inputs = static_cast<int16_t *>(scratch(kWidened, part.rows * w_.depth * 2));
         for (int64_t r = 0; r < part.rows; ++r) {
-            for (int64_t k = 0; k < w_.depth; k += V::kShorts) V::store(inputs + r * w_.depth + k, V::widen(all.x[r] + k));
+            for (int64_t k = 0; k < w_.depth; k += V::kShorts)
+                V::store(inputs + r * w_.depth + k, V::widen(all.x[r] + k));
         }
         Finish finish = finish_;
         finish.multiplier += part.group * w_.columns;

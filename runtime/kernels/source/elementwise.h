@@ -34,9 +34,13 @@ template <class V>
 class ToCodes {
   public:
     ToCodes(int32_t zero, int32_t low, int32_t high)
-        : zero_(V::set_int(zero)), low_(V::set_float(static_cast<float>(low - zero))), high_(V::set_float(static_cast<float>(high - zero))) {}
+        : zero_(V::set_int(zero)),
+          low_(V::set_float(static_cast<float>(low - zero))),
+          high_(V::set_float(static_cast<float>(high - zero))) {}
 
-    typename V::Int operator()(typename V::Float value) const { return V::add(V::to_int(clamp<V>(value, low_, high_)), zero_); }
+    typename V::Int operator()(typename V::Float value) const {
+        return V::add(V::to_int(clamp<V>(value, low_, high_)), zero_);
+    }
 
     // out[i] = code of value(i, count) for i in first..last.
     template <class Value>
@@ -48,7 +52,8 @@ class ToCodes {
             for (int v = 0; v < V::kVectors; ++v) codes[v] = (*this)(value(first + v * V::kLanes, int64_t{V::kLanes}));
             V::store_row(out + first, codes);
         }
-        in_vectors<V>(first, last, [&](int64_t i, int64_t count) { V::store_codes(out + i, (*this)(value(i, count)), count); });
+        in_vectors<V>(first, last,
+                      [&](int64_t i, int64_t count) { V::store_codes(out + i, (*this)(value(i, count)), count); });
     }
 
   private:
@@ -83,9 +88,12 @@ template <class V>
 void binary_run(const rk_binary_args &a, const uint8_t *x, const uint8_t *y, uint8_t *out, int64_t length) {
     const Side<V> left(x, a.a_stride[2], a.a_zero), right(y, a.b_stride[2], a.b_zero);
     const ToCodes<V> codes(a.zero, a.low, a.high);
-    const typename V::Float left_multiplier = V::set_float(a.a_multiplier), right_multiplier = V::set_float(a.b_multiplier);
+    const typename V::Float left_multiplier = V::set_float(a.a_multiplier),
+                            right_multiplier = V::set_float(a.b_multiplier);
     if (a.product) {
-        codes.fill(out, 0, length, [&](int64_t i, int64_t count) { return V::mul(V::mul(left(i, count), right(i, count)), left_multiplier); });
+        codes.fill(out, 0, length, [&](int64_t i, int64_t count) {
+            return V::mul(V::mul(left(i, count), right(i, count)), left_multiplier);
+        });
     } else {
         codes.fill(out, 0, length, [&](int64_t i, int64_t count) {
             return V::add(V::mul(left(i, count), left_multiplier), V::mul(right(i, count), right_multiplier));
@@ -98,7 +106,8 @@ void binary(const rk_binary_args &a) {
     const int64_t runs = a.outer * a.middle;
     if (runs * a.inner == 0) return;
     if (runs == 1 && a.a_stride[2] == 1 && a.b_stride[2] == 1) {
-        in_parts(a.inner, a.threads, [&](int64_t i, int64_t end) { binary_run<V>(a, a.a + i, a.b + i, a.out + i, end - i); });
+        in_parts(a.inner, a.threads,
+                 [&](int64_t i, int64_t end) { binary_run<V>(a, a.a + i, a.b + i, a.out + i, end - i); });
         return;
     }
     const int64_t share = 1 + kElementsForThreads / (a.inner + 1);
@@ -118,7 +127,8 @@ void look_up(const uint8_t *table, const uint8_t *x, uint8_t *out, int64_t lengt
         return;
     }
     int64_t i = V::look_up(table, x, out, length);
-    for (; i + 8 <= length; i += 8) {  // eight codes a load and a store: `out` may be `table` for all the compiler knows
+    for (; i + 8 <= length;
+         i += 8) {  // eight codes a load and a store: `out` may be `table` for all the compiler knows
         uint64_t from, to = 0;
         std::memcpy(&from, x + i, 8);
 #pragma GCC unroll 8
@@ -131,7 +141,8 @@ void look_up(const uint8_t *table, const uint8_t *x, uint8_t *out, int64_t lengt
 template <class V>
 void lookup(const rk_lookup_args &a) {
     if (a.x_stride == a.length && a.out_stride == a.length) {
-        in_parts(a.rows * a.length, a.threads, [&](int64_t i, int64_t end) { look_up<V>(a.table, a.x + i, a.out + i, end - i); });
+        in_parts(a.rows * a.length, a.threads,
+                 [&](int64_t i, int64_t end) { look_up<V>(a.table, a.x + i, a.out + i, end - i); });
         return;
     }
     const int64_t share = 1 + kElementsForThreads / (a.length + 1);
@@ -147,7 +158,8 @@ void quantize(const rk_quantize_args &a) {
     const ToCodes<V> codes(a.zero, 0, 255);
     const typename V::Float inverse = V::set_float(a.inverse_scale);
     in_parts(a.length, a.threads, [&](int64_t first, int64_t last) {
-        codes.fill(a.out, first, last, [&](int64_t i, int64_t count) { return V::mul(V::load_float(a.x + i, count), inverse); });
+        codes.fill(a.out, first, last,
+                   [&](int64_t i, int64_t count) { return V::mul(V::load_float(a.x + i, count), inverse); });
     });
 }
 

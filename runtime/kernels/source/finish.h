@@ -20,9 +20,17 @@ struct Finish {
 };
 
 inline Finish finish_of(const rk_conv_args &a) {
-    return {a.multiplier,      a.zero,     static_cast<float>(a.low - a.zero),         static_cast<float>(a.high - a.zero),
-            a.other != nullptr, a.self_multiplier, a.other_multiplier,                 a.other_zero,
-            a.sum_zero,        static_cast<float>(a.sum_low - a.sum_zero), static_cast<float>(a.sum_high - a.sum_zero)};
+    return {a.multiplier,
+            a.zero,
+            static_cast<float>(a.low - a.zero),
+            static_cast<float>(a.high - a.zero),
+            a.other != nullptr,
+            a.self_multiplier,
+            a.other_multiplier,
+            a.other_zero,
+            a.sum_zero,
+            static_cast<float>(a.sum_low - a.sum_zero),
+            static_cast<float>(a.sum_high - a.sum_zero)};
 }
 
 // Where rows come from and go to: [tap][row] pointers to inputs, and pointers to each row's first output.
@@ -30,9 +38,9 @@ struct Rows {
     const uint8_t *const *x;
     int64_t x_tap_stride;
     uint8_t *const *out;
-    float *const *out_float;     // or null: then the codes go to `out`
+    float *const *out_float;      // or null: then the codes go to `out`
     const uint8_t *const *other;  // or null
-    const int32_t *offset;       // or null
+    const int32_t *offset;        // or null
 };
 
 // The clamp comes before the rounding, so that nothing leaves the range of an integer; a NaN becomes `low`.
@@ -54,7 +62,8 @@ inline void store_columns(uint8_t *out, const typename V::Int (&codes)[kVectors]
     for (int v = 0; v < kVectors; ++v) V::store_codes(out + v * V::kLanes, codes[v], lanes_left<V>(columns, v));
 }
 
-// codes[v] becomes round((codes[v] * self) + (other - other_zero) * other_multiplier) + sum_zero; codes come less their zero.
+// codes[v] becomes round((codes[v] * self) + (other - other_zero) * other_multiplier) + sum_zero.
+// The codes come less their zero point.
 template <class V, int kVectors>
 inline void add_other(const Finish &f, const uint8_t *other, int64_t columns, typename V::Int (&codes)[kVectors]) {
 #pragma GCC unroll 4
@@ -63,7 +72,8 @@ inline void add_other(const Finish &f, const uint8_t *other, int64_t columns, ty
         const typename V::Float centred = V::to_float(V::add(beside, V::set_int(-f.other_zero)));
         const typename V::Float sum = V::add(V::mul(V::to_float(codes[v]), V::set_float(f.self_multiplier)),
                                              V::mul(centred, V::set_float(f.other_multiplier)));
-        codes[v] = V::add(V::to_int(clamp<V>(sum, V::set_float(f.sum_low), V::set_float(f.sum_high))), V::set_int(f.sum_zero));
+        codes[v] =
+            V::add(V::to_int(clamp<V>(sum, V::set_float(f.sum_low), V::set_float(f.sum_high))), V::set_int(f.sum_zero));
     }
 }
 
@@ -101,7 +111,8 @@ inline void finish_tile(const Finish &f, const Rows &rows, int64_t row, int64_t 
     for (int r = 0; r < kRows; ++r) {
         typename V::Int codes[kVectors];
 #pragma GCC unroll 4
-        for (int v = 0; v < kVectors; ++v) codes[v] = V::to_int(clamp<V>(V::mul(V::to_float(sums[r][v]), multiplier[v]), low, high));
+        for (int v = 0; v < kVectors; ++v)
+            codes[v] = V::to_int(clamp<V>(V::mul(V::to_float(sums[r][v]), multiplier[v]), low, high));
         if (f.adds) {
             add_other<V, kVectors>(f, rows.other[row + r] + column, columns, codes);
         } else {

@@ -57,7 +57,8 @@ struct Int16Panel {
         }
         const uint8_t *weights = weight.int16 + (group * weight.panels + panel) * depth * kColumns * 2;
         multiply_int16<V, kRows>(inputs + row * depth, depth, depth, weights, sums);
-        finish_tile<V, kRows, kInt16Vectors>(finish, rows, row, column, at_most(weight.columns - column, kColumns), sums);
+        finish_tile<V, kRows, kInt16Vectors>(finish, rows, row, column, at_most(weight.columns - column, kColumns),
+                                             sums);
     }
 };
 

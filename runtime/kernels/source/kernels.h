@@ -1,6 +1,6 @@
 // All kernels of one instruction set, and the table through which they are called.
-// Everything that is built for an instruction set is in an unnamed namespace and uses nothing of the standard library that
-// leaves code behind: the linker would keep one copy for all, perhaps one that this processor cannot run.
+// Everything that is built for an instruction set is in an unnamed namespace and uses nothing of the standard library
+// that leaves code behind: the linker would keep one copy for all, perhaps one that this processor cannot run.
 #pragma once
 
 #include "abi.h"
@@ -38,8 +38,8 @@ namespace {
 template <class V>
 constexpr Kernels kernels_of() {
     constexpr Layout layout{V::kLanes, V::kVectors, V::kPairsSaturate, V::kInt16, V::kLines};
-    return {V::kName,    V::supported,   layout,     convolve<V>,   matmul<V>,     binary<V>,    lookup<V>,
-            pool<V>,     quantize<V>,    dequantize<V>, softmax<V>, layer_norm<V>, lstm_gates<V>, gru_gates<V>};
+    return {V::kName, V::supported, layout,        convolve<V>, matmul<V>,     binary<V>,     lookup<V>,
+            pool<V>,  quantize<V>,  dequantize<V>, softmax<V>,  layer_norm<V>, lstm_gates<V>, gru_gates<V>};
 }
 
 }  // namespace

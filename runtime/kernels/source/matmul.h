@@ -6,8 +6,8 @@
 namespace rk {
 namespace {
 
-// The right side of a product as one panel after the other, in memory of the calling thread. Unlike weights it is laid out
-// anew each time, so nothing is looked at: where pairs could saturate, every block is wide.
+// The right side of a product as one panel after the other, in memory of the calling thread. Unlike weights it is laid
+// out anew each time, so nothing is looked at: where pairs could saturate, every block is wide.
 template <class V>
 class RightSide {
   public:
@@ -15,10 +15,11 @@ class RightSide {
         const int64_t blocks = divide_up(m.depth, 4), vectors = divide_up(m.columns, V::kLanes);
         const int64_t panels = divide_up(vectors, V::kVectors), columns = vectors * V::kLanes;
         const int64_t data_bytes = blocks * columns * kBlockBytes;
-        uint8_t *memory = static_cast<uint8_t *>(
-            scratch(kPacked, data_bytes + columns * 4 + blocks * 4 + 8 + panels * static_cast<int64_t>(sizeof(Panel)) + 64));
+        uint8_t *memory = static_cast<uint8_t *>(scratch(
+            kPacked, data_bytes + columns * 4 + blocks * 4 + 8 + panels * static_cast<int64_t>(sizeof(Panel)) + 64));
         Panel *panel = reinterpret_cast<Panel *>(memory + data_bytes);
-        int32_t *offset = reinterpret_cast<int32_t *>(panel + panels), *offsets = offset + columns, *counts = offsets + blocks;
+        int32_t *offset = reinterpret_cast<int32_t *>(panel + panels), *offsets = offset + columns,
+                *counts = offsets + blocks;
         for (int64_t i = 0; i < blocks; ++i) offsets[i] = static_cast<int32_t>(4 * i);
         counts[0] = V::kPairsSaturate ? 0 : static_cast<int32_t>(blocks);
         counts[1] = V::kPairsSaturate ? static_cast<int32_t>(blocks) : 0;
@@ -58,7 +59,8 @@ class RightSide {
         for (int64_t k = 0; k < m_.depth; k += 4, to += step) {
             const int64_t count = at_most(m_.depth - k, 4);
             const uint8_t *from = b_ + column * m_.b_column_stride + k * m_.b_depth_stride;
-            const typename V::Int codes = m_.b_depth_stride == 1 ? side_by_side(from, lanes, count) : apart(from, lanes, count);
+            const typename V::Int codes =
+                m_.b_depth_stride == 1 ? side_by_side(from, lanes, count) : apart(from, lanes, count);
             const typename V::Int block = V::exclusive_or(codes, flip);
             sums = V::dot(sums, ones, block);
             V::store_weights(to, block);
@@ -105,7 +107,8 @@ inline void row_offsets(const rk_matmul_args &m, const uint8_t *a, int32_t *offs
     for (int64_t r = 0; r < m.rows; ++r) {
         uint32_t sum = 0;
         for (int64_t k = 0; k < m.depth; ++k) sum += a[r * m.a_row_stride + k];
-        offset[r] = static_cast<int32_t>((sum - static_cast<uint32_t>(m.a_zero * m.depth)) * static_cast<uint32_t>(128 - m.b_zero));
+        offset[r] = static_cast<int32_t>((sum - static_cast<uint32_t>(m.a_zero * m.depth)) *
+                                         static_cast<uint32_t>(128 - m.b_zero));
     }
 }
 
@@ -123,7 +126,8 @@ void multiply_activations(const rk_matmul_args &m, int64_t batch, int threads) {
     conv.x = a;
     conv.out = m.out + batch * m.rows * m.columns;
     conv.batch = m.rows;
-    for (int i = 0; i < 3; ++i) conv.x_size[i] = conv.out_size[i] = conv.kernel[i] = conv.stride[i] = conv.dilation[i] = 1;
+    for (int i = 0; i < 3; ++i)
+        conv.x_size[i] = conv.out_size[i] = conv.kernel[i] = conv.stride[i] = conv.dilation[i] = 1;
     conv.x_stride[0] = m.a_row_stride;
     conv.out_stride[0] = m.columns;
     conv.multiplier = multiplier;
@@ -140,9 +144,8 @@ template <class V>
 void matmul(const rk_matmul_args &m) {
     if (m.rows == 0 || m.columns == 0) return;
     const bool share_batches = m.batch >= m.threads;
-    parallel_for(m.batch, share_batches ? m.threads : 1, [&](int64_t batch) {
-        multiply_activations<V>(m, batch, share_batches ? 1 : m.threads);
-    });
+    parallel_for(m.batch, share_batches ? m.threads : 1,
+                 [&](int64_t batch) { multiply_activations<V>(m, batch, share_batches ? 1 : m.threads); });
 }
 
 }  // namespace

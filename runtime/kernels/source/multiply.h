@@ -12,8 +12,8 @@ namespace {
 
 // kRows rows by kVectors vectors of columns, all of whose sums stay in registers.
 template <class V, int kRows, int kVectors>
-void multiply_tile(const Panel &panel, int64_t taps, const int32_t *offset, int64_t columns, const Rows &rows, int64_t row,
-                   const Finish &f) {
+void multiply_tile(const Panel &panel, int64_t taps, const int32_t *offset, int64_t columns, const Rows &rows,
+                   int64_t row, const Finish &f) {
     using Int = typename V::Int;
     Int sums[kRows][kVectors];
 #pragma GCC unroll 16
@@ -43,7 +43,8 @@ void multiply_tile(const Panel &panel, int64_t taps, const int32_t *offset, int6
             for (const int32_t *end = block + panel.counts[2 * tap + 1]; block != end; ++block) {
 #pragma GCC unroll 16
                 for (int r = 0; r < kRows; ++r) {
-                    const Int codes = V::broadcast4(x[r] + *block), even = V::even_codes(codes), odd = V::odd_codes(codes);
+                    const Int codes = V::broadcast4(x[r] + *block), even = V::even_codes(codes),
+                              odd = V::odd_codes(codes);
 #pragma GCC unroll 16
                     for (int v = 0; v < kVectors; ++v) {
                         const uint8_t *weight = data + v * V::kLanes * 8;
@@ -69,7 +70,7 @@ MultiplyTile<V> tile_of_rows(int64_t rows) {
         case 2: return multiply_tile<V, 2, kVectors>;
         case 3: return multiply_tile<V, 3, kVectors>;
         case 4: return multiply_tile<V, 4, kVectors>;
-        case 5: return multiply_tile<V, V::kRows < 5 ? V::kRows : 5, kVectors>;
+        case 5: return multiply_tile<V, (V::kRows < 5 ? V::kRows : 5), kVectors>;
         default: return multiply_tile<V, V::kRows, kVectors>;
     }
 }
@@ -80,7 +81,7 @@ MultiplyTile<V> tile_for(int64_t rows, int64_t vectors) {
     switch (vectors) {
         case 1: return tile_of_rows<V, 1>(rows);
         case 2: return tile_of_rows<V, 2>(rows);
-        case 3: return tile_of_rows<V, V::kVectors < 3 ? V::kVectors : 3>(rows);
+        case 3: return tile_of_rows<V, (V::kVectors < 3 ? V::kVectors : 3)>(rows);
         default: return tile_of_rows<V, V::kVectors>(rows);
     }
 }

@@ -23,7 +23,8 @@ void softmax(const rk_softmax_args &a) {
             float total = 0;
             for (int64_t i = 0; i < a.length; ++i) total += row[i] = power[largest - x[i]];
             const typename V::Float factor = V::set_float(a.inverse_out_scale / total);
-            codes.fill(a.out + r * a.length, 0, a.length, [&](int64_t i, int64_t count) { return V::mul(V::load_float(row + i, count), factor); });
+            codes.fill(a.out + r * a.length, 0, a.length,
+                       [&](int64_t i, int64_t count) { return V::mul(V::load_float(row + i, count), factor); });
         }
     });
 }
@@ -45,7 +46,8 @@ void layer_norm(const rk_layer_norm_args &a) {
             const double scale = a.scale;
             const float factor = static_cast<float>(scale / std::sqrt(variance * scale * scale + a.eps));
             codes.fill(a.out + r * a.length, 0, a.length, [&](int64_t i, int64_t lanes) {
-                const typename V::Float centred = V::sub(V::to_float(V::load_codes(x + i, lanes)), V::set_float(static_cast<float>(mean)));
+                const typename V::Float centred =
+                    V::sub(V::to_float(V::load_codes(x + i, lanes)), V::set_float(static_cast<float>(mean)));
                 typename V::Float value = V::mul(centred, V::set_float(factor));
                 if (a.weight) value = V::mul(value, V::load_float(a.weight + i, lanes));
                 if (a.bias) value = V::add(value, V::load_float(a.bias + i, lanes));

@@ -24,7 +24,8 @@ typedef uint8_t Bytes __attribute__((vector_size(32)));
 
 // The maxima of `count` channels from `c` on; kWhole: of as many as Bytes holds.
 template <bool kWhole>
-void maximum_of(const rk_pool_args &a, const uint8_t *image, const int64_t (&at)[3], uint8_t *out, int64_t c, size_t count) {
+void maximum_of(const rk_pool_args &a, const uint8_t *image, const int64_t (&at)[3], uint8_t *out, int64_t c,
+                size_t count) {
     Bytes largest{};
     each_input(a, image + c, at, [&](const uint8_t *x) {
         Bytes here{};

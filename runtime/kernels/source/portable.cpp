@@ -37,7 +37,7 @@ struct Portable {
     }
 
     static Float to_float(Int value) { return __builtin_convertvector(value, Float); }
-    // Half to even, for values between -2**22 and 2**22: the digits behind the point fall off the end of a number of that size.
+    // Half to even, for values between -2**22 and 2**22: after the addition there is no digit left behind the point.
     static Int to_int(Float value) { return reinterpret_cast<Int>(value + 12582912.0f) - 0x4b400000; }
     static Float add(Float a, Float b) { return a + b; }
     static Float sub(Float a, Float b) { return a - b; }
@@ -45,7 +45,9 @@ struct Portable {
     static Float div(Float a, Float b) { return a / b; }
     static Float max(Float a, Float b) { return a > b ? a : b; }  // b where a is NaN
     static Float min(Float a, Float b) { return a < b ? a : b; }
-    static Int add(Int a, Int b) { return reinterpret_cast<Int>(reinterpret_cast<Unsigned>(a) + reinterpret_cast<Unsigned>(b)); }
+    static Int add(Int a, Int b) {
+        return reinterpret_cast<Int>(reinterpret_cast<Unsigned>(a) + reinterpret_cast<Unsigned>(b));
+    }
     static Int mul(Int a, Int b) { return a * b; }
     static Int max(Int a, Int b) { return a > b ? a : b; }
 

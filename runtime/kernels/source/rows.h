@@ -126,7 +126,9 @@ class RowFinder {
             for (int64_t j = 0; j < a_.kernel[1]; ++j, ++line) {
                 const int64_t h = run.at[2] * a_.stride[1] - a_.padding[1] + j * a_.dilation[1];
                 const bool inside = d >= 0 && d < a_.x_size[0] && h >= 0 && h < a_.x_size[1];
-                body(line, inside ? a_.x + run.at[0] * a_.x_stride[0] + d * a_.x_stride[1] + h * a_.x_stride[2] + channel : nullptr);
+                body(line, inside
+                               ? a_.x + run.at[0] * a_.x_stride[0] + d * a_.x_stride[1] + h * a_.x_stride[2] + channel
+                               : nullptr);
             }
         }
     }

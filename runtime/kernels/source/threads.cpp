@@ -14,7 +14,8 @@ namespace rk {
 namespace {
 
 constexpr int kMaxWorkers = 255;
-constexpr int kSpins = 2000;  // a few tens of microseconds: the next layer of a network comes sooner than a wake-up would
+constexpr int kSpins =
+    2000;  // a few tens of microseconds: the next layer of a network comes sooner than a wake-up would
 
 void pause() {
 #if defined(__x86_64__)
@@ -118,7 +119,8 @@ struct Scratch {
 }  // namespace
 
 void parallel(int64_t count, int threads, void (*task)(void *, int64_t), void *context) {
-    if (count > 1 && threads > 1 && pool->run(count, threads < count ? threads : static_cast<int>(count), task, context)) {
+    if (count > 1 && threads > 1 &&
+        pool->run(count, threads < count ? threads : static_cast<int>(count), task, context)) {
         return;
     }
     for (int64_t i = 0; i < count; ++i) task(context, i);

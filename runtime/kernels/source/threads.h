@@ -5,8 +5,8 @@
 
 namespace rk {
 
-// Calls task(context, i) for every i below `count`, on at most `threads` threads with the caller among them, and waits for all.
-// While the pool works for somebody else, the caller does everything itself.
+// Calls task(context, i) for every i below `count`, on at most `threads` threads with the caller among them, and waits
+// for all. While the pool works for somebody else, the caller does everything itself.
 void parallel(int64_t count, int threads, void (*task)(void *context, int64_t index), void *context);
 
 // Memory of the calling thread that is kept between calls; `slot` tells apart buffers used at the same time.

@@ -13,13 +13,14 @@ struct Layout {
     int max_vectors;  // vectors of one panel
     // Whether the dot product of four codes with four weights sums pairs in int16, which saturates.
     bool pairs_saturate;
-    bool int16;  // whether it has products in int16, for Winograd convolutions and for weights of which most blocks are wide
-    int lines;  // lines of a depthwise kernel in one lane of 32 bits: 4 of int8, or 2 of int16
+    bool int16;  // whether products in int16 serve Winograd convolutions and weights whose blocks are mostly wide
+    int lines;   // lines of a depthwise kernel in one lane of 32 bits: 4 of int8, or 2 of int16
 };
 
 // Columns that are computed together. Their weights are cut into blocks: four channels of one tap for every column.
-// For each tap come first the plain blocks, int8 [vector][lane][4], and then the wide ones, of which some pair of weights could
-// overflow int16: int16 [vector][2][lane][2], the even channels before the odd. Blocks of zeros are left out.
+// For each tap come first the plain blocks, int8 [vector][lane][4], and then the wide ones, of which some pair of
+// weights could overflow int16: int16 [vector][2][lane][2], the even channels before the odd.
+// Blocks of zeros are left out.
 struct Panel {
     int32_t first_column;
     int32_t vectors;
@@ -28,8 +29,8 @@ struct Panel {
     const uint8_t *data;
 };
 
-// A depthwise layer has one channel and one column a group: its weights are [tap along the width][group of lines][channel][line],
-// int8 or int16 as the layout has lines.
+// A depthwise layer has one channel and one column a group: its weights are [tap along the width][group of
+// lines][channel][line], int8 or int16 as the layout has lines.
 enum class Kind { kDense, kDepthwise, kWinograd, kInt16 };
 
 }  // namespace rk
@@ -37,15 +38,17 @@ enum class Kind { kDense, kDepthwise, kWinograd, kInt16 };
 struct rk_weight {
     rk::Kind kind;
     int64_t groups, columns, taps, channels;
-    // Int16, or dense and channels is no multiple of 4: the inputs of a row, all taps of them, are copied side by side beforehand.
+    // Int16, or dense and channels is no multiple of 4: all taps of a row are copied side by side beforehand.
     bool gathered;
-    int64_t depth;  // channels of a row as the panels see it: gathered, taps * channels rounded up to 4, or 16 for int16
+    int64_t
+        depth;  // channels of a row as the panels see it: gathered, taps * channels rounded up to 4, or 16 for int16
     int64_t panels;          // of one group
     int64_t offset_columns;  // of one group, rounded up to whole vectors; of all groups where they are depthwise
     const rk::Panel *panel;  // [group][panel]
     const int32_t *offset;   // [group][offset_columns]: the bias less x_zero times the sum of the weights
     const uint8_t *depthwise;
-    // Int16 [group][16 columns][pair of depths][column][2]; of Winograd [16 columns][element of 4 x 4][pair of channels][column][2].
+    // Int16 [group][16 columns][pair of depths][column][2];
+    // of Winograd [16 columns][element of 4 x 4][pair of channels][column][2].
     const uint8_t *int16;
     int64_t bytes;
 };

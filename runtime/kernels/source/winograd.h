@@ -1,7 +1,8 @@
-// 3 x 3 convolutions with stride 1 by Winograd's F(2 x 2, 3 x 3), in integers and exact: 16 multiplications for four outputs
-// in place of 36. With input tiles D (4 x 4) and kernels g, the sixteen elements of B'DB and (2G)g(2G)' are small enough for
-// int16; summed products over the channels, taken back by A'MA, give exactly four times the convolution. What overflows on the
-// way does so modulo 2**32 and is undone, as long as the result fits: packing sees to that.
+// 3 x 3 convolutions with stride 1 by Winograd's F(2 x 2, 3 x 3), in integers and exact: 16 multiplications for four
+// outputs in place of 36. With input tiles D (4 x 4) and kernels g, the sixteen elements of B'DB and (2G)g(2G)' are
+// small enough for int16; summed products over the channels, taken back by A'MA, give exactly four times the
+// convolution. What overflows on the way does so modulo 2**32 and is undone, as long as the result fits.
+// Packing sees to that.
 #pragma once
 
 #include "abi.h"
@@ -20,8 +21,12 @@ template <class V>
 class Winograd {
   public:
     explicit Winograd(const rk_conv_args &args)
-        : a_(args), w_(*args.weight), finish_(finish_of(args)), height_(divide_up(args.out_size[1], 2)),
-          width_(divide_up(args.out_size[2], 2)), tiles_(args.batch * height_ * width_) {}
+        : a_(args),
+          w_(*args.weight),
+          finish_(finish_of(args)),
+          height_(divide_up(args.out_size[1], 2)),
+          width_(divide_up(args.out_size[2], 2)),
+          tiles_(args.batch * height_ * width_) {}
 
     void run() const {
         if (tiles_ == 0) return;
@@ -55,8 +60,12 @@ class Winograd {
             transform_input(tile, inputs + t * depth, tiles * depth);
             locate(tile, 4 * t, outputs);
         }
-        const Rows rows{nullptr, 0, a_.out_float ? nullptr : outputs.out, a_.out_float ? outputs.out_float : nullptr,
-                        a_.other ? outputs.other : nullptr, nullptr};
+        const Rows rows{nullptr,
+                        0,
+                        a_.out_float ? nullptr : outputs.out,
+                        a_.out_float ? outputs.out_float : nullptr,
+                        a_.other ? outputs.other : nullptr,
+                        nullptr};
         int32_t *sums = static_cast<int32_t *>(scratch(kSums, 16 * tiles * kColumns * 4));
         for (int64_t column = 0; column < w_.columns; column += kColumns) {
             const uint8_t *weights = w_.int16 + column * depth * 16 * 2;
@@ -64,7 +73,8 @@ class Winograd {
                 const uint8_t *of_element = weights + i * depth * kColumns * 2;
                 each_tile(tiles, Element{inputs + i * tiles * depth, of_element, depth, sums + i * tiles * kColumns});
             }
-            for (int64_t t = 0; t < tiles; ++t) finish_outputs(sums + t * kColumns, tiles * kColumns, column, 4 * t, outputs, rows);
+            for (int64_t t = 0; t < tiles; ++t)
+                finish_outputs(sums + t * kColumns, tiles * kColumns, column, 4 * t, outputs, rows);
         }
     }
 
@@ -73,7 +83,9 @@ class Winograd {
             const int64_t y = tile.y + i / 2, x = tile.x + i % 2;
             outputs.exists[row] = y < a_.out_size[1] && x < a_.out_size[2];
             if (!outputs.exists[row]) continue;
-            const auto place = [&](const int64_t (&stride)[4]) { return tile.image * stride[0] + y * stride[2] + x * stride[3]; };
+            const auto place = [&](const int64_t (&stride)[4]) {
+                return tile.image * stride[0] + y * stride[2] + x * stride[3];
+            };
             if (a_.out) outputs.out[row] = a_.out + place(a_.out_stride);
             if (a_.out_float) outputs.out_float[row] = a_.out_float + place(a_.out_stride);
             if (a_.other) outputs.other[row] = a_.other + place(a_.other_stride);
@@ -89,7 +101,8 @@ class Winograd {
             for (int64_t j = 0; j < 4; ++j) {
                 const int64_t x = tile.x - a_.padding[2] + j;
                 const bool inside = y >= 0 && y < a_.x_size[1] && x >= 0 && x < a_.x_size[2];
-                place[i][j] = inside ? a_.x + tile.image * a_.x_stride[0] + y * a_.x_stride[2] + x * a_.x_stride[3] : padding;
+                place[i][j] =
+                    inside ? a_.x + tile.image * a_.x_stride[0] + y * a_.x_stride[2] + x * a_.x_stride[3] : padding;
             }
         }
         for (int64_t c = 0; c < w_.channels; c += V::kShorts, to += V::kShorts) {
@@ -140,7 +153,8 @@ class Winograd {
     };
 
     // A'MA, a quarter of it, and on to codes; the elements of M lie `step` apart.
-    void finish_outputs(const int32_t *m, int64_t step, int64_t column, int64_t row, const Outputs &outputs, const Rows &rows) const {
+    void finish_outputs(const int32_t *m, int64_t step, int64_t column, int64_t row, const Outputs &outputs,
+                        const Rows &rows) const {
         using Int = typename V::Int;
         Int sums[4][1][kVectors];
 #pragma GCC unroll 2

@@ -1,0 +1,135 @@
+// Weights as blocks of four channels.
+#include "packing.h"
+
+namespace rk {
+namespace {
+
+class DensePacker {
+  public:
+    DensePacker(const rk_pack_args &args, const Layout &layout, Owner &out) : args_(args), layout_(layout), out_(out) {}
+
+    bool pack() {
+        out_.gathered = args_.channels % 4 != 0;
+        out_.depth = out_.gathered ? round_up(args_.taps * args_.channels, 4) : args_.channels;
+        out_.offset_columns = round_up(args_.columns, layout_.lanes);
+        for (int64_t group = 0; group < args_.groups; ++group) cut(group);
+        link();
+        return wide_ > 2 * plain_;
+    }
+
+  private:
+    // Cuts the columns of a group into panels of about the same width.
+    void cut(int64_t group) {
+        const int64_t vectors = out_.offset_columns / layout_.lanes;
+        out_.panels = (vectors + layout_.max_vectors - 1) / layout_.max_vectors;
+        for (int64_t i = 0, first = 0; i < out_.panels; ++i) {
+            const int64_t share = (vectors - first + out_.panels - i - 1) / (out_.panels - i);
+            fill(group, first * layout_.lanes, share);
+            first += share;
+        }
+    }
+
+    void fill(int64_t group, int64_t first_column, int64_t vectors) {
+        out_.data.resize(static_cast<size_t>(round_up(static_cast<int64_t>(out_.data.size()), 64)));
+        starts_.push_back({out_.counts.size(), out_.offsets.size(), out_.data.size()});
+        out_.panel_list.push_back(
+            {static_cast<int32_t>(first_column), static_cast<int32_t>(vectors), nullptr, nullptr, nullptr});
+        const int64_t taps = out_.gathered ? 1 : args_.taps;
+        block_.resize(static_cast<size_t>(vectors * layout_.lanes * 4));
+        for (int64_t tap = 0; tap < taps; ++tap) {
+            std::vector<int32_t> wide;
+            int32_t plain = 0;
+            for (int64_t k = 0; k < out_.depth; k += 4) {
+                const bool zeros = !read(group, first_column, tap, k);
+                if (zeros) continue;
+                if (layout_.pairs_saturate && saturates()) {
+                    wide.push_back(static_cast<int32_t>(k));
+                    continue;
+                }
+                write_plain(static_cast<int32_t>(k));
+                ++plain;
+            }
+            for (int32_t k : wide) {
+                read(group, first_column, tap, k);
+                write_wide(k, vectors);
+            }
+            plain_ += plain;
+            wide_ += static_cast<int64_t>(wide.size());
+            out_.counts.push_back(plain);
+            out_.counts.push_back(static_cast<int32_t>(wide.size()));
+        }
+    }
+
+    // Reads four channels of all columns of a panel into block_ and tells whether any weight is not zero.
+    bool read(int64_t group, int64_t first_column, int64_t tap, int64_t k) {
+        bool any = false;
+        for (size_t i = 0; i < block_.size(); ++i) {
+            const int64_t c = first_column + static_cast<int64_t>(i / 4);
+            const int64_t flat = k + static_cast<int64_t>(i % 4);
+            const int64_t at_tap = out_.gathered ? flat / args_.channels : tap;
+            const int64_t channel = out_.gathered ? flat % args_.channels : flat;
+            const bool inside = c < args_.columns && at_tap < args_.taps;
+            block_[i] = static_cast<int8_t>(inside ? weight_at(args_, group * args_.columns + c, at_tap, channel) : 0);
+            any = any || block_[i] != 0;
+        }
+        return any;
+    }
+
+    bool saturates() const {
+        for (size_t i = 0; i < block_.size(); i += 2) {
+            const int a = block_[i], b = block_[i + 1];
+            const int highest = 255 * ((a > 0 ? a : 0) + (b > 0 ? b : 0)),
+                      lowest = 255 * ((a < 0 ? a : 0) + (b < 0 ? b : 0));
+            if (highest > 32767 || lowest < -32768) return true;
+        }
+        return false;
+    }
+
+    void write_plain(int32_t k) {
+        out_.offsets.push_back(k);
+        const uint8_t *bytes = reinterpret_cast<const uint8_t *>(block_.data());
+        out_.data.insert(out_.data.end(), bytes, bytes + block_.size());
+    }
+
+    void write_wide(int32_t k, int64_t vectors) {
+        out_.offsets.push_back(k);
+        for (int64_t v = 0; v < vectors; ++v) {
+            for (int odd = 0; odd < 2; ++odd) {
+                for (int64_t i = 0; i < layout_.lanes * 2; ++i) {
+                    const int16_t w = block_[static_cast<size_t>((v * layout_.lanes * 2 + i) * 2 + odd)];
+                    const uint8_t *bytes = reinterpret_cast<const uint8_t *>(&w);
+                    out_.data.insert(out_.data.end(), bytes, bytes + 2);
+                }
+            }
+        }
+    }
+
+    // Only when nothing grows any more do addresses hold.
+    void link() {
+        for (size_t i = 0; i < starts_.size(); ++i) {
+            out_.panel_list[i].counts = out_.counts.data() + starts_[i].counts;
+            out_.panel_list[i].offsets = out_.offsets.data() + starts_[i].offsets;
+            out_.panel_list[i].data = out_.data.data() + starts_[i].data;
+        }
+        out_.panel = out_.panel_list.data();
+    }
+
+    struct Start {
+        size_t counts, offsets, data;
+    };
+
+    const rk_pack_args &args_;
+    const Layout layout_;
+    Owner &out_;
+    std::vector<Start> starts_;
+    std::vector<int8_t> block_;
+    int64_t plain_ = 0, wide_ = 0;  // blocks
+};
+
+}  // namespace
+
+bool pack_dense(const rk_pack_args &args, const Layout &layout, Owner &out) {
+    return DensePacker(args, layout, out).pack();
+}
+
+}  // namespace rk
