@@ -10,8 +10,7 @@ from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import File, Project
 from rewriter.facts.source import Source, SourceError
 from rewriter.results import Failure, FileResult, Finding, Refusal, Safety
-from rewriter.rules.change import Change, Make, Wrap
-from rewriter.rules.compound import Substitution
+from rewriter.rules.change import Change, Make, Substitution, Wrap
 from rewriter.rules.listing import ALL, UNUSED
 from rewriter.rules.plan import Owner, Plan, Planner
 from rewriter.rules.refusals import refuse
@@ -188,6 +187,8 @@ def _finding(change: Change | Substitution, name: str) -> Finding:
     if isinstance(change, Substitution):
         span = change.function.file.source.span(change.node)
         message = f"`{ast.unparse(change.node)}` becomes its twin, {change.target}"
+        if change.wraps:
+            message = f"`{ast.unparse(change.node)}`, which may be a function, is stored as a module"
         return Finding(change.code, message, span, change.safety, change.why_unsafe)
     span = change.site.function.file.source.span(change.site.node)
     return Finding(change.code, _message(change, name), span, change.safety, change.why_unsafe)

@@ -12,7 +12,7 @@ from rewriter.emit.naming import Importer
 from rewriter.emit.splice import Splice, apply
 from rewriter.emit.units import by_unit
 from rewriter.facts.project import File
-from rewriter.rules.compound import Substitution
+from rewriter.rules.change import Substitution
 from rewriter.rules.plan import Named, Owner, Plan
 
 
@@ -40,7 +40,7 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str) -> Writ
         else:
             splices.append(Splice(file.source.start(unit.unit), file.source.end(unit.unit), text))
     for _, plan in plans:
-        splices += [_substituted(file, importer, found) for found in plan.substitutions]
+        splices += [splice for found in plan.substitutions for splice in _substituted(file, importer, found)]
         kept = [named for named in plan.changes if id(named) not in dropped]
         written.dropped += [named for named in plan.changes if id(named) in dropped]
         if kept:
@@ -52,6 +52,9 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str) -> Writ
     return written
 
 
-def _substituted(file: File, importer: Importer, found: Substitution) -> Splice:
+def _substituted(file: File, importer: Importer, found: Substitution) -> list[Splice]:
     name = importer.spell(found.target, found.function.locals)
-    return Splice(file.source.start(found.node), file.source.end(found.node), name)
+    start, end = file.source.start(found.node), file.source.end(found.node)
+    if found.wraps:
+        return [Splice(start, start, f"{name}("), Splice(end, end, ")")]
+    return [Splice(start, end, name)]

@@ -22,6 +22,15 @@ def runs_through(knowledge: Knowledge, function: Function) -> list[Run]:
     return knowledge.through[function]
 
 
+def runs_below(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list[Run]:
+    """The first few runs of module classes below `cls` that come through one of its methods."""
+    if not any(_may_compute(method) for method in methods) or "torch" not in cls.file.source.text:
+        return []
+    below = (c for c in knowledge.hierarchy.subclasses(cls) if knowledge.may_be_module(c))
+    runs = (knowledge.run(c) for c in below)
+    return list(islice((run for run in runs if run is not None and methods & run.interpreter.entered), ENOUGH))
+
+
 def _may_compute(function: Function) -> bool:
     """Whether there is anything in the function that could be an operation, or a call of a function that has one."""
     bound = function.file.names.bindings

@@ -47,6 +47,8 @@ def find_construction(knowledge: Knowledge, cls: Class) -> Construction | NoPlac
 
 def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
     lineage = knowledge.hierarchy.lineage(cls)
+    if not knowledge.may_be_module(cls):
+        return _cannot(cls, "it is mixed into modules, but is none, so that its __init__ may never run")
     if any(name.startswith("torch.jit.") for name in lineage.torch):
         return _cannot(cls, "it is a ScriptModule, whose methods are compiled as they stand")
     for relative in lineage.project:

@@ -52,7 +52,7 @@ def find_holder(knowledge: Knowledge, function: Function) -> Held | NoPlace:
         parameter, cls = existing
         place = find_construction(knowledge, cls)
         return place if isinstance(place, NoPlace) else Held(place, parameter)
-    if why := _rigid(function):
+    if why := _rigid(knowledge, function):
         return NoPlace("RW903", f"the function {function.node.name} cannot be given modules: {why}", "")
     parameter = _free("ops", {*function.locals, *_names(function.node)})
     taken = {*function.file.names.bindings, *function.file.words}
@@ -60,11 +60,26 @@ def find_holder(knowledge: Knowledge, function: Function) -> Held | NoPlace:
     return Held(holder, parameter)
 
 
-def _rigid(function: Function) -> str | None:
+def _is_transparent(knowledge: Knowledge, function: Function, decorator: ast.expr) -> bool:
+    """A decorator that gives back the function itself: one of torch's, or one whose source says so."""
+    name = function.full_name(decorator) or ""
+    found = knowledge.project.find(name) if name else None
+    if not isinstance(found, Function):
+        return name in _TRANSPARENT
+    parameters = [a.arg for a in found.node.args.args]
+    inner = list(ast.walk(found.node))
+    returned = [n.value for n in inner if isinstance(n, ast.Return)]
+    rebound = any(isinstance(n, ast.Name) and n.id in parameters and isinstance(n.ctx, ast.Store) for n in inner)
+    given = bool(returned) and all(isinstance(r, ast.Name) and r.id in parameters[:1] for r in returned)
+    return given and not rebound and not found.decorators
+
+
+def _rigid(knowledge: Knowledge, function: Function) -> str | None:
     """Why a function cannot take another parameter."""
     node = function.node
-    if others := sorted(function.decorators - _TRANSPARENT):
-        return f"the decorator {others[0]} may change what the function takes"
+    opaque = (d for d in node.decorator_list if not _is_transparent(knowledge, function, d))
+    if (decorator := next(opaque, None)) is not None:
+        return f"the decorator {ast.unparse(decorator)} may change what the function takes"
     if function.file.names.meaning(node.name) != function.file.names.own(node.name):
         return "its name is bound more than once"
     if isinstance(node, ast.AsyncFunctionDef) or any(isinstance(n, ast.Yield | ast.YieldFrom) for n in ast.walk(node)):

@@ -116,6 +116,8 @@ class Counts:
             if node.func.id == "len" and len(node.args) == 1:
                 return self.over(node.args[0], bound) is not None
             return node.func.id in _ARITHMETIC and all(self._number(a, bound) for a in node.args)
+        while isinstance(node, ast.Attribute) and not self._is_own_attribute(node):
+            node = node.value  # `self.config.depth` is known where `self.config` is
         return self._is_own_attribute(node) and self._settled(node)
 
     def _is_own_attribute(self, node: ast.expr) -> bool:

@@ -190,10 +190,15 @@ class _Annotations:
 
 
 def from_annotation(node: ast.expr | None, full_name: Callable[[ast.expr], str | None]) -> Value | None:
-    """The value that an annotation promises; None where it promises nothing."""
+    """The value that an annotation promises; None where it promises nothing.
+
+    A sequence is only assumed: libraries annotate tensors as tuples of tensors.
+    """
     if node is None:
         return None
     value = _Annotations(full_name).read(node)
+    if value.is_only(Kind.SEQUENCE, Kind.NONE) and value.member().may_be(Kind.TENSOR):
+        return replace(value, assumed=True)
     return None if value == UNKNOWN else value
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
 from rewriter.facts.interpreter.state import Site
+from rewriter.facts.project import Function
 from rewriter.results import Safety
 from rewriter.torch_api.row import written_order
 
@@ -105,5 +106,20 @@ class Change:
     """The site in a few words, for the message."""
     turns: tuple[Turn, ...] = ()
     """The loops around the site, outermost first, if it has a module for each turn."""
+    safety: Safety = Safety.SAFE
+    why_unsafe: str = ""
+
+
+@dataclass(frozen=True)
+class Substitution:
+    """An expression that becomes another one, which stands for the same."""
+
+    code: str
+    function: Function
+    """Where the expression stands."""
+    node: ast.expr
+    target: str
+    wraps: bool = False
+    """The expression becomes the argument of a call of the target; else the target takes its place."""
     safety: Safety = Safety.SAFE
     why_unsafe: str = ""

@@ -28,11 +28,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Class, Function
 from rewriter.results import Refusal, Safety
+from rewriter.rules.change import Substitution
 from rewriter.rules.refusals import advice_for
 from rewriter.rules.rule import described
 
@@ -49,18 +49,6 @@ COMPOUND = frozenset(
 WHY = "the twin's results agree with torch's to float rounding, not bit for bit"
 
 
-@dataclass(frozen=True)
-class Substitution:
-    """The function part of a call, which becomes another class's name."""
-
-    code: str
-    function: Function
-    node: ast.expr
-    target: str
-    safety: Safety = Safety.UNSAFE
-    why_unsafe: str = WHY
-
-
 def find_compounds(knowledge: Knowledge, cls: Class) -> Iterator[Substitution | Refusal]:
     """The compound modules that the class makes, in source order."""
     lineage = knowledge.hierarchy.lineage(cls)
@@ -74,7 +62,8 @@ def find_compounds(knowledge: Knowledge, cls: Class) -> Iterator[Substitution | 
                 continue
             name = method.full_name(node.func, method.locals)
             if name in COMPOUND:
-                yield Substitution(RULE.code, method, node.func, name.replace("torch.nn.", "runtime.modules."))
+                twin = name.replace("torch.nn.", "runtime.modules.")
+                yield Substitution(RULE.code, method, node.func, twin, safety=Safety.UNSAFE, why_unsafe=WHY)
             elif _chooses_class(node, method):
                 yield _refusal(cls, node, f"`{ast.unparse(node.func)}` chooses a class of torch.nn when it runs")
 

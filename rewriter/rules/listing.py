@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from rewriter.rules import arithmetic, compound, elementwise, functional, functions, grouping, matrix, reduction, reuse
+from rewriter.rules import (
+    arithmetic,
+    compound,
+    elementwise,
+    functional,
+    functions,
+    grouping,
+    matrix,
+    reduction,
+    reuse,
+    stored,
+)
 from rewriter.rules.refusals import REASONS
 from rewriter.rules.rule import Rule
 
@@ -15,6 +26,7 @@ RULES: tuple[Rule, ...] = (
     functional.RULE,
     reuse.RULE,
     functions.RULE,
+    stored.RULE,
     compound.RULE,
 )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from rewriter.facts import values as v
-from rewriter.facts.callers import runs_through
+from rewriter.facts.callers import runs_below, runs_through
 from rewriter.facts.construction import NoPlace, find_construction
 from rewriter.facts.holders import find_holder, holder_of
 from rewriter.facts.interpreter.state import Site
@@ -15,14 +15,15 @@ from rewriter.facts.knowledge import Knowledge, Run
 from rewriter.facts.project import Class, Function
 from rewriter.facts.values import Value
 from rewriter.results import Refusal, Safety
-from rewriter.rules.change import Change
-from rewriter.rules.compound import Substitution, find_compounds
+from rewriter.rules.change import Change, Substitution
+from rewriter.rules.compound import find_compounds
 from rewriter.rules.doubts import doubt, follows_training
 from rewriter.rules.functions import wrap_call
 from rewriter.rules.loops import Turns
 from rewriter.rules.operations import Context, decide, describe
 from rewriter.rules.refusals import refuse
 from rewriter.rules.reuse import decide_call
+from rewriter.rules.stored import find_stored
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
 Owner = Class | Function
@@ -70,22 +71,26 @@ class Planner:
     def _plan_class(self, cls: Class, plan: Plan) -> None:
         self._substitute(cls, plan)
         run = self.knowledge.run(cls) if self.knowledge.may_be_module(cls) else None
-        own = {id(method) for method in cls.methods.values()}
-        sites = [s for s in run.interpreter.sites.values() if id(s.function) in own] if run else []
-        if run is None or not sites:
+        own = set(cls.methods.values())
+        sites = [s for s in run.interpreter.sites.values() if s.function in own] if run else []
+        sites.sort(key=lambda site: site.order)
+        unseen = own - run.interpreter.entered if run else own
+        below = runs_below(self.knowledge, cls, {m for m in unseen if m.node.name not in ("__init__", "forward")})
+        for method in sorted(unseen, key=lambda m: m.node.lineno):
+            sites += _in_source_order(_merged(method, below))
+        if not sites:
             return
         place = find_construction(self.knowledge, cls)
         if isinstance(place, NoPlace):
             plan.refusals += _all_refused(place, sites)
             return
-        values = run.interpreter.values
+        values = _joined_values([*([run] if run else []), *below])
         context = Context(self.knowledge, place, "", values, follows_training(self.knowledge, cls))
-        loops = Turns(self.knowledge, place, values)
-        self._decide_all(cls, plan, sorted(sites, key=lambda s: s.order), context, loops)
+        self._decide_all(cls, plan, sites, context, Turns(self.knowledge, place, values))
 
     def _plan_function(self, function: Function, plan: Plan) -> None:
         runs = runs_through(self.knowledge, function)
-        sites = sorted(_merged(function, runs), key=lambda s: (s.node.end_lineno or 0, s.node.end_col_offset or 0))
+        sites = _in_source_order(s for s in _merged(function, runs) if not s.attribute)
         sites = [s for s in sites if s.candidates or (s.callee and self._takes_modules(s.callee))]
         if not sites:
             return
@@ -101,7 +106,7 @@ class Planner:
         return is_free and (bool(self.plan(function).changes) or holder_of(self.knowledge, function) is not None)
 
     def _substitute(self, cls: Class, plan: Plan) -> None:
-        for found in find_compounds(self.knowledge, cls):
+        for found in (*find_compounds(self.knowledge, cls), *find_stored(self.knowledge, cls)):
             if isinstance(found, Refusal):
                 plan.refusals.append(found)
             elif self.wanted(cls, found):
@@ -183,7 +188,7 @@ def _merged(function: Function, runs: list[Run]) -> Iterator[Site]:
     found: dict[object, Site] = {}
     for run in runs:
         for node, site in run.interpreter.sites.items():
-            if site.function is not function or site.attribute:
+            if site.function is not function:
                 continue
             known = found.get(node)
             if known is None:
@@ -192,11 +197,20 @@ def _merged(function: Function, runs: list[Run]) -> Iterator[Site]:
             known.tensor |= site.tensor
             known.deferred |= site.deferred
             known.in_loop |= site.in_loop
+            known.called_in_loop |= site.called_in_loop
+            known.runs = max(known.runs, site.runs)
             known.candidates = tuple(dict.fromkeys([*known.candidates, *site.candidates]))
     yield from found.values()
 
 
+def _in_source_order(sites: Iterator[Site]) -> list[Site]:
+    """By where they end, so that an operand comes before what is computed from it."""
+    return sorted(sites, key=lambda site: (site.node.end_lineno or 0, site.node.end_col_offset or 0))
+
+
 def _joined_values(runs: list[Run]) -> dict[ast.expr, Value]:
+    if len(runs) == 1:
+        return runs[0].interpreter.values
     joined: dict[ast.expr, Value] = {}
     for run in runs:
         for node, value in run.interpreter.values.items():

@@ -102,7 +102,7 @@ from runtime.modules.eltwise import (
     Pow,
     Remainder,
 )
-from runtime.modules.function import Function, shared
+from runtime.modules.function import Function, as_module, shared
 from runtime.modules.grouping import (
     Chunk,
     Concat,
@@ -454,6 +454,7 @@ __all__ = [
     "Where",
     "WithOperations",
     "again",
+    "as_module",
     "convert",
     "convert_model_to_distiller_lstm",
     "revert",

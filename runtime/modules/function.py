@@ -18,6 +18,13 @@ from runtime.modules.scripting.signatures import signatures
 Ops = TypeVar("Ops", bound=nn.Module)
 
 
+def as_module(function: Any) -> Any:
+    """A module that calls `function`; what is no function (a module, a class, None) is given back as it is."""
+    if isinstance(function, nn.Module | type) or not callable(function):
+        return function
+    return Function(function)
+
+
 def shared(ops: type[Ops]) -> Ops:
     """The modules of a function for all callers that bring none of their own, made when they are first needed.
 

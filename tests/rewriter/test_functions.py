@@ -131,6 +131,50 @@ def test_a_function_that_was_edited_later_uses_the_class_that_it_has() -> None:
     assert_equal_models(load(edited)["Net"](), load(result.after)["Net"](), X)
 
 
+def test_a_decorator_that_gives_the_function_back_is_no_obstacle() -> None:
+    register = "known = []\n\n\ndef register(f):\n    known.append(f)\n    return f\n\n\n"
+    assert "@register\ndef mix(x, y, *, ops=" in check(
+        with_block(f"{register}@register\ndef mix(x, y):\n    return x + y\n"), X
+    )
+
+
+def test_methods_that_only_subclasses_call_belong_to_the_base() -> None:
+    source = """
+
+class Base(nn.Module):
+    def mix(self, a, b):
+        return self.left(a) + self.right(b)
+
+
+class Net(Base):
+    def __init__(self):
+        super().__init__()
+        self.left = nn.Linear(4, 4)
+        self.right = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.mix(x, x * 2)
+"""
+    after = check(source, X)
+    assert "return self.add(self.left(a), self.right(b))" in after and "return self.mix(x, self.mul(x, 2))" in after
+
+
+def test_a_mixin_that_is_no_module_is_refused() -> None:
+    source = """
+
+class Mixin:
+    def invert(self, mask):
+        return 1.0 - mask
+
+
+class Net(nn.Module, Mixin):
+    def forward(self, x):
+        return self.invert(x)
+"""
+    result = rewritten(HEADER + source)
+    assert not result.changed and {r.code for r in result.refusals} == {"RW904"}
+
+
 def test_a_name_that_init_hides_is_refused() -> None:
     source = f"{HEADER}\n\ndef mix(x, y):\n    return x + y\n{BLOCK}".replace("self.linear = ", "mix = self.linear = ")
     result = rewritten(source)

@@ -20,7 +20,13 @@ def undoes(old_text: str, new_text: str, plans: Iterable[tuple[Owner, Plan]], im
     """None where the proof holds, else what does not."""
     old, new = ast.parse(old_text), ast.parse(new_text)
     plans = [(owner, plan) for owner, plan in plans if plan.changes or plan.substitutions]
-    if found := [s for _, plan in plans for s in plan.substitutions]:
+    stored = [s for _, plan in plans for s in plan.substitutions if s.wraps]
+    kept, taken = _Unwrap(), _Unwrap()
+    kept.visit(old)
+    taken.visit(new)
+    if taken.found != kept.found + len(stored):
+        return "a stored function is not put into a module"
+    if found := [s for _, plan in plans for s in plan.substitutions if not s.wraps]:
         _name_twins(old, {key_of(s.node): s.target for s in found})
         _name_twins(new, {})
     changes = [named for _, plan in plans for named in plan.changes]
@@ -72,6 +78,19 @@ def _paired(old: list[Node], new: list[Node], what: str) -> dict[int, Node]:
     if [n.name for n in old] != [n.name for n in new]:
         raise Undone(f"the file's {what} are not what they were")
     return {before.lineno: after for before, after in zip(old, new, strict=True)}
+
+
+class _Unwrap(ast.NodeTransformer):
+    """`runtime.modules.as_module(x)` -> `x`."""
+
+    found = 0
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if ast.unparse(node.func).endswith("modules.as_module") and len(node.args) == 1 and not node.keywords:
+            self.found += 1
+            return node.args[0]
+        return node
 
 
 def _name_twins(tree: ast.Module, substituted: dict[Key, str]) -> None:

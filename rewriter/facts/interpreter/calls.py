@@ -26,6 +26,8 @@ class Calls(Functions):
     def _call(self, node: ast.Call) -> Value:
         if (upper := self._super_method(node)) is not None:
             return self.inline(upper, node, self._arguments(node))
+        if (base := self._torch_base(node)) is not None:
+            return self.module_result(v.of(Kind.MODULE, ref=base), node, self._arguments(node))
         callee, receiver = self._callee(node)
         arguments = self._arguments(node)
         if receiver is not None and callee is None:

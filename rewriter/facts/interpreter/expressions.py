@@ -253,6 +253,8 @@ class Expressions:
 
     def _not_arithmetic(self, operator: type[ast.AST], operands: tuple[Value, ...]) -> Value | None:
         """Joining lists, repeating and formatting strings: operators that compute nothing."""
+        if any(o.may_be(Kind.TENSOR) for o in operands):
+            operands = tuple(o for o in operands if not (o.assumed and o.may_be(Kind.SEQUENCE)))
         if not any(o.kinds & _NEVER_TENSOR and not o.may_be(Kind.TENSOR) for o in operands):
             return None
         if any(o.may_be(Kind.STRING) for o in operands):

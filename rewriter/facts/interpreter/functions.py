@@ -42,6 +42,17 @@ class Functions(Expressions):
         here = next((i for i, c in enumerate(order) if self.frame.function in c.methods.values()), len(order))
         return next((c.methods[func.attr] for c in order[here + 1 :] if func.attr in c.methods), None)
 
+    def _torch_base(self, node: ast.Call) -> str | None:
+        """The class of torch whose forward `super().forward(...)` runs, where no class of the project is before it."""
+        func, cls = node.func, self.frame.cls
+        if not isinstance(func, ast.Attribute) or func.attr != "forward" or cls is None:
+            return None
+        is_super = isinstance(func.value, ast.Call) and isinstance(func.value.func, ast.Name)
+        if not is_super or ast.unparse(func.value).partition("(")[0] != "super" or self._super_method(node):
+            return None
+        bases = sorted(self.knowledge.hierarchy.lineage(cls).torch)
+        return bases[0] if len(bases) == 1 else None
+
     def inline(
         self, function: Function, node: ast.Call, arguments: dict[ast.expr, Value], cls: Class | None = None
     ) -> Value:
