@@ -126,6 +126,27 @@ def test_compiles_to_the_same_values(kind: type[nn.Module], training: bool) -> N
     assert list(scripted.state_dict()) == list(model.state_dict())
 
 
+class Untouched(nn.Module):
+    """Its function is none that TorchScript could compile, and need not be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown = m.Function(lambda *tensors: print(*tensors))
+
+    @torch.jit.unused
+    def show(self, x: Tensor) -> None:
+        self.shown(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not torch.jit.is_scripting():
+            self.show(x)
+        return x
+
+
+def test_a_function_that_is_not_reached_need_not_compile() -> None:
+    assert torch.equal(torch.jit.script(Untouched())(X), X)
+
+
 def test_functions_compile_where_they_are_defined_and_called() -> None:
     assert torch.equal(torch.jit.script(scaled)(X), F.softmax(X * 2.0, dim=-1))
     assert torch.equal(torch.jit.script(mixed)(X, [2]), mixed(X, [2]))

@@ -14,7 +14,6 @@ import torch
 from torch._jit_internal import boolean_dispatched
 from torch.jit._builtins import _find_builtin
 from torch.jit._script import _get_overloads
-from torch.jit.frontend import FrontendError
 
 RECEIVER = "input"
 """What torch's functions call the argument that methods have before the dot."""
@@ -68,7 +67,7 @@ def _signatures(function: Callable[..., Any]) -> tuple[Signature, ...]:
         return ()
     try:
         compiled = _get_overloads(function) or [torch.jit.script(function)]  # type: ignore[no-untyped-call]
-    except (RuntimeError, FrontendError):
+    except Exception:  # of any kind, for any function: it matters only if the compiler meets a call
         return ()
     defaults = {name: p.default for name, p in inspect.signature(function).parameters.items()}
     return tuple(Signature(function, _parameters(c.schema, defaults)) for c in compiled)
