@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.export import Dim, ExportedProgram, export
+from torch.export import Dim, ExportedProgram, default_decompositions, export
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.fx import Node
 
@@ -45,12 +45,19 @@ def capture(model: nn.Module, arguments: tuple[Any, ...], dynamic_batch: bool) -
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # torch.export warns of what it does itself
             exported = export(model, arguments, dynamic_shapes=(shapes,) if _takes_any(model) else shapes)
-            exported = exported.run_decompositions()
+            exported = exported.run_decompositions(_decompositions())
         return _Lowering(exported, tree, tensors, dynamic_batch).program()
     except CaptureError:
         raise
     except Exception as error:  # torch.export has no type of its own for what it cannot follow
         raise CaptureError(f"torch.export cannot follow it: {_first_line(error)}") from error
+
+
+def _decompositions() -> dict[Any, Callable[..., Any]]:
+    """To core operations, but not where torch's way there goes by the layout in memory."""
+    table: Any = default_decompositions()
+    kept = torch.ops.aten.adaptive_avg_pool2d.default
+    return {function: how for function, how in table.items() if function is not kept}
 
 
 def _takes_any(model: nn.Module) -> bool:

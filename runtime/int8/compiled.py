@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import threading
 import warnings
 from collections import OrderedDict
@@ -28,13 +29,17 @@ class CompiledModel:
     """Runs a program, with a plan for each shape of the inputs; any number of threads may call it at once.
 
     Where the model was no flat program, and for inputs that the program does not take, the converted model runs;
-    `reason` says why, and is empty where the program runs.
+    `reason` says why, and is empty where the program runs. `fixed` says why it takes one size of batch only, and is
+    empty where it takes any.
     """
 
-    def __init__(self, program: Program | None, model: nn.Module | None = None, reason: str = "") -> None:
+    def __init__(
+        self, program: Program | None, model: nn.Module | None = None, reason: str = "", fixed: str = ""
+    ) -> None:
         self.program = program
         self.model = model
         self.reason = reason
+        self.fixed = fixed
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -63,8 +68,18 @@ class CompiledModel:
                 raise ValueError(f"the program was compiled for other inputs: {mismatch}")
             return self._run_model(arguments)
         if kernels.selected() == _REFERENCE:
+            self._check_size(tensors)
             return self.program.interpret(tensors)
         return self._plan(tensors).run(tensors, timings)
+
+    def _check_size(self, tensors: Sequence[Tensor]) -> None:
+        """A program out of a file could ask for any amount of memory; nobody has seen it run."""
+        assert self.program is not None
+        if self.model is not None:
+            return
+        largest, there = self.program.largest(tensors), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        if largest > there // 4:
+            raise MemoryError(f"the program needs {largest} bytes for one tensor, of {there} that this machine has")
 
     def _run_model(self, arguments: tuple[Any, ...]) -> Any:
         assert self.model is not None
@@ -89,6 +104,7 @@ class CompiledModel:
         with self._lock:
             plan = self._plans.get(key)
             if plan is None:
+                self._check_size(tensors)
                 plan = self._plans[key] = Plan(self.program, tensors)
                 if len(self._plans) > PLANS:
                     self._plans.popitem(last=False)
@@ -110,11 +126,11 @@ def compile(model: nn.Module, *example: Any) -> CompiledModel:
     and a warning says why.
     """
     model.eval()
-    reasons = []
+    reasons: list[str] = []
     for dynamic in (True, False):
         try:
             program = simplify(capture(model, _grown(example) if dynamic else example, dynamic))
-            compiled = CompiledModel(program, model)
+            compiled = CompiledModel(program, model, fixed="" if dynamic else reasons[0])
             _check(compiled, model, example)
             if dynamic:
                 _check(compiled, model, _first(example))

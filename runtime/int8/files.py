@@ -21,6 +21,7 @@ import math
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ import torch
 from torch import Tensor
 
 from runtime.int8.compiled import CompiledModel
-from runtime.int8.program import Constant, Input, Op, Program, Ref
+from runtime.int8.program import NAMESPACE, Constant, Input, Op, Program, Ref
 from runtime.int8.trees import Tree
 
 MAGIC = b"RTINT801"
@@ -42,6 +43,8 @@ _FORMATS = {
     for form in (torch.contiguous_format, torch.preserve_format, torch.channels_last, torch.channels_last_3d)
 }
 _DEEPEST = 32
+_LARGEST = 2**31 - 1
+"""Kernels know the sizes and steps of their loops as int32."""
 _MEANINGLESS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError)
 """What reading something else than a description ends in."""
 
@@ -197,6 +200,8 @@ class _Reader:
         name, args, kwargs, layer = entry
         if not (isinstance(name, str) and isinstance(layer, str) and isinstance(kwargs, dict)):
             raise FileError(f"an operation is a name, arguments and a layer, not {entry!r}")
+        if name.startswith(NAMESPACE) and any(type(i) is int and abs(i) > _LARGEST for i in _leaves(args)):
+            raise FileError(f"{name} takes no numbers above {_LARGEST}")
         given = {key: self._item(value) for key, value in kwargs.items()}
         return Op(name, tuple(self._item(arg) for arg in _list(args)), given, layer)
 
@@ -227,6 +232,14 @@ class _Reader:
         if len(keys) != (len(children) if kind == "dict" else 0) or not all(isinstance(key, str) for key in keys):
             raise FileError("a dict has one string for each of its values")
         return Tree(kind, children, keys)
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield value
 
 
 def _list(value: Any) -> list[Any]:

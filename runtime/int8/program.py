@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from runtime.int8.trees import Tree
 
@@ -16,6 +18,9 @@ NAMESPACE = "runtime_int8"
 UNSAFE = {"as_strided", "empty", "empty_strided", "rand", "randn", "randperm", "native_dropout", "bernoulli", "copy"}
 """Core operations that read memory which nobody wrote, or give another result each time."""
 
+_MORE = set("adaptive_avg_pool2d _unsafe_view split chunk unflatten detach alias contiguous unbind".split())
+"""Operations that are pure but no core ones."""
+_PRIVATE = {"_softmax", "_log_softmax", "_to_copy", "_unsafe_view"}
 _LARGEST = 2**63
 
 
@@ -114,6 +119,23 @@ class Program:
             values = self.run(inputs, lambda op, function, args: function(*args, **op.kwargs))
         return self.outputs.build(lambda leaf: self.given(leaf, values))
 
+    def largest(self, inputs: Sequence[Tensor]) -> int:
+        """The bytes of the largest value for these inputs; nothing is computed."""
+        sizes = [0]
+        with torch.no_grad(), FakeTensorMode() as fake:
+
+            def faked(tensor: Tensor) -> Tensor:
+                return tensor if isinstance(tensor, FakeTensor) else fake.from_tensor(tensor)
+
+            def step(op: Op, function: Callable[..., Any], args: list[Any]) -> Any:
+                result = function(*tree_map_only(Tensor, faked, args), **op.kwargs)
+                tensors = (leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor))
+                sizes.extend(tensor.numel() * tensor.element_size() for tensor in tensors)
+                return result
+
+            self.run([fake.from_tensor(x) for x in inputs], step)
+        return max(sizes)
+
     def mismatch(self, inputs: Sequence[Tensor]) -> str:
         """Why the program does not take these inputs; empty if it does."""
         if len(inputs) != len(self.inputs):
@@ -145,10 +167,8 @@ def function_of(name: str) -> Callable[..., Any]:
     if namespace == "number" and rest in _NUMBERS:
         return _NUMBERS[rest]
     packet, _, overload = rest.partition(".")
-    known = namespace in (NAMESPACE, "aten") and packet.isidentifier() and (overload or "default").isidentifier()
-    found = getattr(getattr(torch.ops, namespace), packet, None) if known and not packet.startswith("_") else None
-    if known and found is None and packet in ("_softmax", "_log_softmax", "_to_copy", "_unsafe_view"):
-        found = getattr(torch.ops.aten, packet)
+    known = namespace in (NAMESPACE, "aten") and (not packet.startswith("_") or packet in _PRIVATE)
+    found = getattr(getattr(torch.ops, namespace), packet, None) if known else None
     function = getattr(found, overload, None) if isinstance(found, torch._ops.OpOverloadPacket) else None
     if not isinstance(function, torch._ops.OpOverload) or not _is_pure(function, namespace, packet):
         raise ValueError(f"a program holds int8 kernels and pure core operations of torch, not {name!r}")
@@ -158,9 +178,6 @@ def function_of(name: str) -> Callable[..., Any]:
 def _is_pure(function: torch._ops.OpOverload, namespace: str, packet: str) -> bool:
     if namespace == NAMESPACE:
         return True
-    core = torch.Tag.core in function.tags or packet in _VIEWS
+    core = torch.Tag.core in function.tags or packet in _MORE
     random = torch.Tag.nondeterministic_seeded in function.tags
     return core and not random and not function._schema.is_mutable and packet not in UNSAFE
-
-
-_VIEWS = {"_unsafe_view", "split", "chunk", "unflatten", "detach", "alias", "contiguous", "lift_fresh_copy", "unbind"}

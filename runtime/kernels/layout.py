@@ -44,5 +44,5 @@ def int32s(values: Sequence[int]) -> ctypes.Array[ctypes.c_int32]:
 def like_broadcast(a: Tensor, b: Tensor) -> Tensor:
     """A new tensor for an operation on two: in memory as whichever has the broadcast shape already."""
     shape = broadcast(a.shape, b.shape)
-    whole = next((x for x in (a, b) if x.shape == shape), None)
+    whole = next((x for x in (a, b) if x.dim() == len(shape) and x.shape == shape), None)
     return a.new_empty(shape) if whole is None else torch.empty_like(whole)

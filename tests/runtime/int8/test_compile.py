@@ -205,6 +205,51 @@ def test_a_batch_that_the_model_fixes_stays_fixed() -> None:
     assert same(converted, compiled, x)
 
 
+class ByBatch(nn.Module):
+    """Large batches are computed in another way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.second(self.first(x))
+        return out if x.shape[0] < 8 else out * 2
+
+
+def test_a_model_that_goes_by_the_batch_is_compiled_for_one() -> None:
+    x = torch.randn(3, 4)
+    converted = convert(quantized(ByBatch(), x))
+    compiled = compile(converted, x)
+    assert compiled.reason == "" and "Constraints violated" in compiled.fixed
+    assert same(converted, compiled, x) and same(converted, compiled, torch.randn(9, 4))
+
+
+class Scaled(nn.Module):
+    """Channels scaled by a parameter, and a pooling in floating point at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(3, 6, 3), nn.Conv2d(6, 6, 1)
+        self.scale = nn.Parameter(torch.rand(6, 1, 1))
+        self.mul, self.pool = wrappers.EltWiseMult(), nn.AdaptiveAvgPool2d(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.pool(self.last(self.mul(self.conv(x), self.scale)).exp())
+        return out
+
+
+def test_broadcast_parameters_and_poolings_in_float_leave_the_batch_open() -> None:
+    x = torch.randn(3, 3, 8, 8)
+    converted = convert(quantized(Scaled(), x))
+    compiled = compile(converted, x)
+    assert (compiled.reason, compiled.fixed) == ("", "")
+    for batch in (1, 6):
+        x = torch.randn(batch, 3, 8, 8)
+        with torch.no_grad():
+            torch.testing.assert_close(compiled(x), converted(x))
+
+
 def test_other_inputs_than_the_program_takes_go_to_the_model(small: tuple[nn.Module, CompiledModel]) -> None:
     converted, compiled = small
     assert same(converted, compiled, torch.randn(2, 3, 19, 15))

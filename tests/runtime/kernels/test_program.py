@@ -1,0 +1,75 @@
+"""Many kernels in one call, and moves between them."""
+
+from __future__ import annotations
+
+import ctypes
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runtime import kernels
+from runtime.kernels.native import add, library
+from runtime.kernels.native.program import MOVE, NUMBERS, Move, Step, run
+
+pytestmark = pytest.mark.skipif(not library.runnable(), reason="no native kernels were built")
+DTYPES = {1: torch.uint8, 2: torch.int16, 4: torch.float32, 8: torch.float64}
+
+
+def steps(*calls: tuple[str, ctypes.Structure]) -> ctypes.Array[Step]:
+    return (Step * len(calls))(*(Step(NUMBERS[name], ctypes.addressof(arguments)) for name, arguments in calls))
+
+
+def moving(x: torch.Tensor, out: torch.Tensor, threads: int) -> Move:
+    return Move(
+        x=x.data_ptr(),
+        out=out.data_ptr(),
+        dims=out.dim(),
+        width=out.element_size(),
+        size=tuple(out.shape),
+        x_stride=x.stride(),
+        out_stride=out.stride(),
+        threads=threads,
+    )
+
+
+@given(
+    st.data(), st.sampled_from(sorted(DTYPES)), st.lists(st.integers(0, 9), min_size=1, max_size=5), st.integers(1, 2)
+)
+@settings(deadline=None, max_examples=200)
+def test_moves_equal_torchs_copies(draw: st.DataObject, width: int, sizes: list[int], threads: int) -> None:
+    order = draw.draw(st.permutations(range(len(sizes))))
+    other = draw.draw(st.permutations(range(len(sizes))))
+    step = draw.draw(st.integers(1, 3))
+    whole = torch.randint(0, 100, [sizes[d] * step for d in order]).to(DTYPES[width])
+    x = whole[tuple(slice(None, None, step) for _ in order)].permute([order.index(d) for d in range(len(sizes))])
+    if draw.draw(st.booleans()) and x.shape[0]:
+        x = x[:1].expand(x.shape)
+    out = torch.zeros([sizes[d] for d in other], dtype=x.dtype).permute([other.index(d) for d in range(len(sizes))])
+    arguments = moving(x, out, threads)
+    run(steps((MOVE, arguments)))
+    assert torch.equal(out, x)
+
+
+def test_large_moves_are_shared_among_threads() -> None:
+    x = torch.randint(0, 255, (2, 96, 60, 60), dtype=torch.uint8)
+    out = torch.empty(2, 60, 60, 96, dtype=torch.uint8).movedim(-1, 1)
+    arguments = moving(x, out, 2)
+    run(steps((MOVE, arguments)))
+    assert torch.equal(out, x)
+
+
+def test_recorded_kernels_run_again() -> None:
+    a, b = torch.randint(0, 255, (2, 50), dtype=torch.uint8), torch.randint(0, 255, (2, 50), dtype=torch.uint8)
+    with library.recorded() as recording:
+        first = add(a, b, 0.5, 0.25, 3, 4, 5, 0, 255)
+        add(first, first, 0.5, 0.5, 5, 5, 5, 0, 255)
+    assert [name for name, _ in recording.calls] == ["rk_binary", "rk_binary"]
+    expected = kernels.add(b, b, 0.5, 0.25, 3, 4, 5)
+    a.copy_(b)
+    nanoseconds = (ctypes.c_int64 * 1)()
+    run(steps(recording.calls[0]), nanoseconds)
+    assert torch.equal(first, expected) and nanoseconds[0] > 0
+    add(a, b, 0.5, 0.25, 3, 4, 5, 0, 255)
+    assert len(recording.calls) == 2
