@@ -50,7 +50,8 @@ def finish_training(model: nn.Module, dummy_input: Any) -> PostTrainLinearQuanti
     for name, weight in weights.items():
         layer = model.get_submodule(name)
         if isinstance(layer, QuantizedSum):
-            _give(layer, weight, None if weight.includes_norm else layers.get(name))
+            for same in [m for m in model.modules() if isinstance(m, QuantizedSum) and m.inner is layer.inner]:
+                _give(same, weight, None if weight.includes_norm else layers.get(name))
     return quantizer
 
 

@@ -47,8 +47,8 @@ class Network:
 
 NETWORKS = {
     "mobilenet": Network(mobilenet, epochs=40, lr=5e-3, tuning_epochs=6, tuning_lr=3e-4, in_torch_ao=True),
-    "lstm": Network(row_reader, epochs=30, lr=5e-3, tuning_epochs=6, tuning_lr=3e-4),
-    "vit": Network(vision_transformer, epochs=50, lr=2e-3, tuning_epochs=6, tuning_lr=3e-4),
+    "lstm": Network(row_reader, epochs=30, lr=5e-3, tuning_epochs=3, tuning_lr=3e-4),
+    "vit": Network(vision_transformer, epochs=40, lr=2e-3, tuning_epochs=4, tuning_lr=3e-4),
 }
 
 

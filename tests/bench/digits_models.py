@@ -28,7 +28,7 @@ def mobilenet(width: float) -> nn.Module:
 
 def vision_transformer(width: float) -> nn.Module:
     """A ViT of four layers on 8x8 patches."""
-    size = 16 * max(round(64 * width / 16), 1)
+    size = 16 * max(round(96 * width / 16), 1)
     return torchvision_models(rewritten=True).vision_transformer.VisionTransformer(
         image_size=32, patch_size=8, num_layers=4, num_heads=4, hidden_dim=size, mlp_dim=2 * size, num_classes=10
     )
@@ -49,7 +49,7 @@ class RowReader(nn.Module):
 
 
 def row_reader(width: float) -> nn.Module:
-    return RowReader(max(round(128 * width), 8))
+    return RowReader(max(round(192 * width), 8))
 
 
 @cache

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from runtime.modules import LSTM, MultiheadAttention
+from runtime.modules.tied import again
 from runtime.quantization.aware import QuantAwareTrainRangeLinearQuantizer
 from runtime.quantization.finish import finish_training
 from runtime.quantization.lsq import LSQQuantizer
@@ -64,6 +65,35 @@ def test_bits_by_layer_are_kept() -> None:
     finish_training(model, X)
     assert (model.conv2.weight_grid.bits, model.fc.weight_grid.bits) == (4, 6)
     assert model.fc.weight_scale.shape == ()
+
+
+class Twice(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(6, 6)
+        self.relu = nn.ReLU()
+        self.fc2 = again(self.fc)
+        self.last = nn.Linear(6, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.last(self.fc2(self.relu(self.fc(x))))
+        return logits
+
+
+def test_a_second_call_has_the_trained_weights_and_scales_of_its_own() -> None:
+    torch.manual_seed(0)
+    model: Any = Twice()
+    x = torch.randn(32, 6)
+    LSQQuantizer(model, bits_activations=8, bits_weights=4).prepare_model(x)
+    for _ in range(3):
+        model(x)
+    model.fc.wrapped.weight_quantizer.scale.data *= 1.3  # as training would have
+    model.eval()
+    simulated = model(x).detach()
+    finish_training(model, x)
+    assert torch.equal(model.fc.weight, model.fc2.weight)
+    assert not torch.equal(model.fc.output_params.scale, model.fc2.output_params.scale)
+    assert (model(x) - simulated).abs().mean() < 0.06 * simulated.abs().mean()
 
 
 @pytest.mark.parametrize("twin", [LSTM(4, 3), MultiheadAttention(4, 2)])
