@@ -31,9 +31,7 @@ class Rounded(NamedTuple):
     chosen: float
 
 
-def adaptive_rounding(
-    quantized: nn.Module, reference: nn.Module, data: Iterable[Any], steps: int = 500
-) -> dict[str, Rounded]:
+def adaround(quantized: nn.Module, reference: nn.Module, data: Iterable[Any], steps: int = 500) -> dict[str, Rounded]:
     """Chooses anew how the weights of `quantized` are rounded, in place; scales stay.
 
     `quantized` is what `PostTrainLinearQuantizer` has made of a model, `reference` that model as it was before, and
@@ -47,12 +45,10 @@ def adaptive_rounding(
         if isinstance(module, QuantizedSum) and has_rows(reference.get_submodule(name))
     }
     if not layers:
-        raise ValueError(
-            "adaptive_rounding found no quantized weight; prepare the model with PostTrainLinearQuantizer first"
-        )
+        raise ValueError("adaround found no quantized weight; prepare the model with PostTrainLinearQuantizer first")
     moments = input_moments(reference, layers, data)
     if not moments:
-        raise ValueError("adaptive_rounding has seen no input of any layer: the data are empty")
+        raise ValueError("adaround has seen no input of any layer: the data are empty")
     rounded = {}
     for name, of_inputs in moments.items():
         layer = reference.get_submodule(name)

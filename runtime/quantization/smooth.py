@@ -19,7 +19,7 @@ from runtime.quantization.calibration import evaluating, run_batch
 NORMALIZATIONS = (nn.LayerNorm, nn.RMSNorm)
 
 
-def smooth_activations(model: nn.Module, data: Iterable[Any], example: Any, alpha: float = 0.5) -> dict[str, list[str]]:
+def smooth(model: nn.Module, data: Iterable[Any], example: Any, alpha: float = 0.5) -> dict[str, list[str]]:
     """Smooths `model` in place, and gives the linear layers that took over, by the normalization in front of them.
 
     `alpha` is how much of the difficulty goes over: 0 none, 1 all of it. Factors are powers of two, so results stay the
@@ -74,7 +74,7 @@ def _largest_by_feature(model: nn.Module, norms: Iterable[str], data: Iterable[A
         for hook in hooks:
             hook.remove()
     if hooks and not largest:
-        raise ValueError("smooth_activations has seen no activation: the data are empty")
+        raise ValueError("smooth has seen no activation: the data are empty")
     return largest
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from runtime.quantization.adaround import adaptive_rounding
+from runtime.quantization.adaround import adaround
 from runtime.quantization.aware import QuantAwareTrainRangeLinearQuantizer
 from runtime.quantization.calibration import calibrate
 from runtime.quantization.finish import finish_training
@@ -74,7 +74,7 @@ def results(network: Network, width: float, seed: int) -> Iterator[Result]:
     yield "QAT", accuracy(model, data), state_bytes(model)
     model = post_training(trained, data, bits_weights=4)
     yield "PTQ, 4-bit weights, nearest", accuracy(model, data), state_bytes(model)
-    adaptive_rounding(model, trained, data.calibration())
+    adaround(model, trained, data.calibration())
     yield "PTQ, 4-bit weights, AdaRound", accuracy(model, data), state_bytes(model)
     model = tuned(LSQQuantizer, trained, data, network, bits_weights=4)
     yield "QAT, 4-bit weights, LSQ", accuracy(model, data), state_bytes(model)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from runtime.quantization.adaround import adaptive_rounding
+from runtime.quantization.adaround import adaround
 from runtime.quantization.arithmetic import dequantize
 from runtime.quantization.calibration import calibrate
 from runtime.quantization.layer_inputs import input_moments, input_rows, weight_rows
@@ -69,7 +69,7 @@ def test_moments_tell_the_error_of_any_other_weight(images: int) -> None:
 def test_the_result_is_nearer_and_each_weight_is_next_to_where_it_was(bits: int) -> None:
     model = trained()
     nearest, chosen = quantized(model, bits), quantized(model, bits)
-    rounded = adaptive_rounding(chosen, model, DATA, steps=200)
+    rounded = adaround(chosen, model, DATA, steps=200)
     assert set(rounded) == {"conv", "conv2", "fc"}
     assert all(errors.chosen <= errors.nearest for errors in rounded.values())
     assert rounded["conv2"].chosen < 0.5 * rounded["conv2"].nearest
@@ -89,7 +89,7 @@ def test_the_result_is_nearer_and_each_weight_is_next_to_where_it_was(bits: int)
 def test_the_error_is_that_of_the_layer_alone() -> None:
     model = trained()
     chosen = quantized(model, 3)
-    errors = adaptive_rounding(chosen, model, DATA, steps=50)["fc"]
+    errors = adaround(chosen, model, DATA, steps=50)["fc"]
     seen: list[Tensor] = []
     hook = model.fc.register_forward_pre_hook(lambda m, args: seen.append(args[0]))
     with torch.no_grad():
@@ -104,7 +104,7 @@ def test_the_error_is_that_of_the_layer_alone() -> None:
 def test_the_reference_stays_as_it_was() -> None:
     model = trained()
     before = copy.deepcopy(model.state_dict())
-    adaptive_rounding(quantized(model, 4), model, DATA, steps=5)
+    adaround(quantized(model, 4), model, DATA, steps=5)
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
     assert not model.conv._forward_pre_hooks
 
@@ -112,6 +112,6 @@ def test_the_reference_stays_as_it_was() -> None:
 def test_a_float_model_and_no_data_are_errors() -> None:
     model = trained()
     with pytest.raises(ValueError, match="found no quantized weight"):
-        adaptive_rounding(model, model, DATA)
+        adaround(model, model, DATA)
     with pytest.raises(ValueError, match="the data are empty"):
-        adaptive_rounding(quantized(model, 4), model, [])
+        adaround(quantized(model, 4), model, [])

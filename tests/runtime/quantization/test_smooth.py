@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from runtime.modules import MultiheadAttention
-from runtime.quantization.smooth import smooth_activations
+from runtime.quantization.smooth import smooth
 
 
 class Block(nn.Module):
@@ -46,7 +46,7 @@ def largest(model: Any) -> Tensor:
 def test_results_stay_the_same_and_outliers_shrink() -> None:
     model: Any = Block().eval()
     before, spread = model(X), largest(model)
-    assert smooth_activations(model, DATA, X) == {
+    assert smooth(model, DATA, X) == {
         "norm": ["attention.q_proj", "attention.k_proj", "attention.v_proj"],
         "norm2": ["up"],
     }
@@ -57,11 +57,11 @@ def test_results_stay_the_same_and_outliers_shrink() -> None:
 
 def test_alpha_decides_how_much() -> None:
     mild, strong = Block().eval(), Block().eval()
-    smooth_activations(mild, DATA, X, alpha=0.3)
-    smooth_activations(strong, DATA, X, alpha=1.0)
+    smooth(mild, DATA, X, alpha=0.3)
+    smooth(strong, DATA, X, alpha=1.0)
     assert largest(strong).max() < largest(mild).max()
     with pytest.raises(ValueError, match="from 0 to 1, not 2"):
-        smooth_activations(mild, DATA, X, alpha=2)
+        smooth(mild, DATA, X, alpha=2)
 
 
 class Observed(Block):
@@ -82,10 +82,10 @@ class AlsoTaken(Block):
 def test_what_would_change_results_is_left_alone(kind: type[nn.Module]) -> None:
     model = kind().eval()
     before = copy.deepcopy(model.state_dict())
-    assert smooth_activations(model, DATA, X) == {}
+    assert smooth(model, DATA, X) == {}
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
 
 
 def test_no_data_is_an_error() -> None:
     with pytest.raises(ValueError, match="the data are empty"):
-        smooth_activations(Block(), [], X)
+        smooth(Block(), [], X)
