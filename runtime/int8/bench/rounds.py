@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 REPEATS = 3
 """Calls in one turn; the fastest counts."""
@@ -19,26 +20,37 @@ class Measured:
     """The median."""
     ratio: float
     """How many times faster than the baseline in the same round; the median."""
-    best: float
-    """The same of the fastest turns of each: what is left where others disturb most turns."""
+    cpu_ratio: float
+    """The same in time of the processor, which does not go on while other processes have it."""
+
+
+class _Turn(NamedTuple):
+    seconds: float
+    cpu: float
 
 
 def measure(sides: Mapping[str, Callable[[], object]], baseline: str, rounds: int) -> dict[str, Measured]:
     """Each side a turn a round, with one call before that does not count."""
-    taken: dict[str, list[float]] = {name: [] for name in sides}
+    turns: dict[str, list[_Turn]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, side in sides.items():
             side()
-            taken[name].append(min(_timed(side) for _ in range(REPEATS)))
-    found = {}
-    for name, seconds in taken.items():
-        ratios = [base / own for base, own in zip(taken[baseline], seconds, strict=True)]
-        best = min(taken[baseline]) / min(seconds)
-        found[name] = Measured(statistics.median(seconds), statistics.median(ratios), best)
-    return found
+            timed = [_timed(side) for _ in range(REPEATS)]
+            turns[name].append(_Turn(min(t.seconds for t in timed), min(t.cpu for t in timed)))
+    base = turns[baseline]
+    return {name: _measured(own, base) for name, own in turns.items()}
 
 
-def _timed(side: Callable[[], object]) -> float:
-    start = time.perf_counter()
+def _measured(own: Sequence[_Turn], base: Sequence[_Turn]) -> Measured:
+    pairs = list(zip(base, own, strict=True))
+    return Measured(
+        statistics.median(turn.seconds for turn in own),
+        statistics.median(b.seconds / o.seconds for b, o in pairs),
+        statistics.median(b.cpu / max(o.cpu, 1e-9) for b, o in pairs),
+    )
+
+
+def _timed(side: Callable[[], object]) -> _Turn:
+    start, cpu = time.perf_counter(), time.process_time()
     side()
-    return time.perf_counter() - start
+    return _Turn(time.perf_counter() - start, time.process_time() - cpu)

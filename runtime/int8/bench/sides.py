@@ -31,6 +31,12 @@ class Task(NamedTuple):
     model: nn.Module
     example: Tensor
     threads: int
+    plain: nn.Module | None = None
+    """The same for those who do not need every operation to be a module; the model itself if not given."""
+
+    @property
+    def unprepared(self) -> nn.Module:
+        return self.plain or self.model
 
 
 class Unavailable(RuntimeError):
@@ -40,7 +46,7 @@ class Unavailable(RuntimeError):
 def eager(task: Task) -> Run:
     def run() -> object:
         with torch.inference_mode():
-            return task.model(task.example)
+            return task.unprepared(task.example)
 
     return run
 
@@ -52,7 +58,7 @@ def compiled(task: Task) -> Run:
     example = task.example
     if example.dim() == 4:
         example = example.to(memory_format=torch.channels_last)
-    model = copy.deepcopy(task.model)
+    model = copy.deepcopy(task.unprepared)
     model = model.to(memory_format=torch.channels_last) if example.dim() == 4 else model  # type: ignore[call-overload]
     torch._dynamo.reset()
     with inductor.patch(freezing=True), torch.no_grad():
@@ -84,7 +90,7 @@ def torch_ao(task: Task) -> Run:
     from torch.ao.quantization import get_default_qconfig_mapping
     from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
 
-    prepared = prepare_fx(copy.deepcopy(task.model), get_default_qconfig_mapping("x86"), (task.example,))
+    prepared = prepare_fx(copy.deepcopy(task.unprepared), get_default_qconfig_mapping("x86"), (task.example,))
     with torch.no_grad():
         prepared(task.example)
         traced = torch.jit.trace(convert_fx(prepared), task.example)  # type: ignore[no-untyped-call]
@@ -166,7 +172,7 @@ def _quantized_onnx(task: Task, folder: Path, reduce_range: bool = True) -> Path
     quantization = importlib.import_module("onnxruntime.quantization")
     shaped = importlib.import_module("onnxruntime.quantization.shape_inference")
     plain, ready, made = (folder / name for name in ("plain.onnx", "ready.onnx", "quantized.onnx"))
-    torch.onnx.export(copy.deepcopy(task.model), (task.example,), str(plain), input_names=["x"], dynamo=True)
+    torch.onnx.export(copy.deepcopy(task.unprepared), (task.example,), str(plain), input_names=["x"], dynamo=True)
     shaped.quant_pre_process(str(plain), str(ready))
     quantization.quantize_static(
         str(ready),

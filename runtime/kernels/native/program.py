@@ -1,8 +1,9 @@
 """The structs of source/program.h, and running many kernels in one call."""
 
 import ctypes
+import functools
 from ctypes import POINTER, c_int32, c_int64, c_void_p
-from typing import cast
+from typing import Any
 
 from runtime.kernels.native import abi, library
 
@@ -30,8 +31,12 @@ NUMBERS = {name: number for number, name in enumerate([*abi.KERNELS, MOVE])}
 
 def run(steps: "ctypes.Array[Step]", nanoseconds: "ctypes.Array[c_int64] | None" = None) -> None:
     """All steps in order; with `nanoseconds`, how long each takes is written there."""
+    _declared()(steps, len(steps), nanoseconds)
+
+
+@functools.cache
+def _declared() -> Any:
     native = library.load()
     assert native is not None, "steps are only made where there is a library"
-    run_steps = native.rk_run
-    run_steps.argtypes, run_steps.restype = [POINTER(Step), c_int64, POINTER(c_int64)], None
-    run_steps(steps, len(steps), cast("ctypes.Array[c_int64]", nanoseconds))
+    native.rk_run.argtypes, native.rk_run.restype = [POINTER(Step), c_int64, POINTER(c_int64)], None
+    return native.rk_run

@@ -74,7 +74,7 @@ def test_sides_take_turns() -> None:
     turns: list[str] = []
     found = measure({"a": lambda: turns.append("a"), "b": lambda: turns.append("b")}, "a", rounds=2)
     assert turns == ["a"] * 4 + ["b"] * 4 + ["a"] * 4 + ["b"] * 4
-    assert found["a"].ratio == 1.0 and found["a"].best == 1.0
+    assert found["a"].ratio == 1.0 and found["a"].cpu_ratio == 1.0
 
 
 def test_a_side_that_cannot_run_says_why() -> None:
