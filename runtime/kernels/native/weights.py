@@ -13,9 +13,7 @@ from runtime.kernels.native import abi, library
 class Packed:
     """Weights in the layout of one instruction set; freed with this object."""
 
-    def __init__(
-        self, weight: Tensor, bias: Tensor | None, groups: int, x_zero: int, plain_3x3: bool = False
-    ) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None, groups: int, x_zero: int, plain_3x3: bool = False) -> None:
         """`weight` is (columns of all groups, channels of one group, taps...), int8.
 
         `plain_3x3` promises two-dimensional convolutions of 3 x 3 with stride and dilation 1, which may be faster.

@@ -1,0 +1,129 @@
+"""Every other native kernel against the reference: not one code may differ where the result is defined exactly."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from runtime.kernels import native, reference
+from tests.runtime.kernels.against_reference import Source, bounds, multipliers, same, seeds, thorough, zeros
+
+pytestmark = pytest.mark.usefixtures("instructions")
+
+
+@thorough
+@given(
+    seed=seeds,
+    shapes=st.sampled_from(
+        [
+            ((3, 5), (3, 5)),
+            ((2, 19, 4, 5), (2, 19, 1, 1)),
+            ((2, 19, 4, 5), (19, 1, 1)),
+            ((7,), ()),
+            ((2, 1, 3), (4, 1)),
+            ((2, 3, 4, 5), (1, 3, 1, 5)),
+            ((40000,), (40000,)),
+            ((0, 3), (0, 3)),
+        ]
+    ),
+    zeros_=st.tuples(zeros, zeros, zeros),
+    factors=st.tuples(multipliers, multipliers, st.sampled_from([1, -1])),
+    bound=bounds,
+)
+def test_add_and_mul(seed, shapes, zeros_, factors, bound):
+    make = Source(seed)
+    a, b = make.codes(*shapes[0]), make.codes(*shapes[1])
+    same("add", a, b, factors[0], factors[1] * factors[2], *zeros_, *bound)
+    same("add", b, a, factors[0], factors[1] * factors[2], *zeros_, *bound)
+    same("mul", a, b, factors[0], *zeros_, *bound)
+
+
+@thorough
+@given(seed=seeds, dim=st.sampled_from([0, 1, 2, -1]), zero=zeros)
+def test_concat_and_lookup(seed, dim, zero):
+    make = Source(seed)
+    shape = [2, 3, 4, 5]
+    tensors = []
+    for size in (1, 5, 16):
+        shape[dim] = size
+        tensors.append(make.codes(*shape))
+    same("concat", tensors, [1.0, 0.3, 1.0], [zero, 9, 17], zero, dim)
+    table = torch.arange(255, -1, -1, dtype=torch.uint8)
+    same("lookup", tensors[2], table)
+    same("lookup", tensors[2][:, ::2], table)
+
+
+@thorough
+@given(
+    seed=seeds,
+    dims=st.integers(1, 3),
+    kernel=st.integers(1, 3),
+    stride=st.integers(1, 3),
+    dilation=st.integers(1, 2),
+    channels=st.sampled_from([1, 3, 16, 35]),
+    ceil_mode=st.booleans(),
+    count_pad=st.booleans(),
+    divisor=st.sampled_from([None, 3]),
+    multiplier=multipliers,
+)
+def test_pooling(seed, dims, kernel, stride, dilation, channels, ceil_mode, count_pad, divisor, multiplier):
+    x = Source(seed).codes(2, channels, *[6] * dims)
+    geometry = [[value] * dims for value in (kernel, stride, kernel // 2)]
+    same("max_pool", x, *geometry, [dilation] * dims, ceil_mode)
+    same("avg_pool", x, *geometry, ceil_mode, count_pad, divisor, multiplier, 100, 28)
+    same("adaptive_max_pool", x, [stride + 1] * dims)
+    same("adaptive_avg_pool", x, [stride + 1] * dims, multiplier, 100, 28)
+
+
+@pytest.mark.parametrize("dims", [[0], [1], [3], [-1, -2], [1, 3], [0, 1, 2, 3]])
+@pytest.mark.parametrize("keepdim", [False, True])
+@pytest.mark.parametrize("seed", [2, 3])
+def test_mean(dims, keepdim, seed):
+    same("mean", Source(seed).codes(2, 19, 4, 5), dims, keepdim, 0.8, 3, 7)
+
+
+@thorough
+@given(seed=seeds, scale=st.floats(1e-6, 1e3), zero=zeros)
+def test_quantize(seed, scale, zero):
+    make = Source(seed)
+    x = torch.randn(3, 50, generator=make.generator) * scale * 100
+    x[0, :4] = torch.tensor([math.nan, math.inf, -math.inf, 0.0])
+    same("quantize", x, scale, zero)
+    same("quantize", x[:, ::2], scale, zero)
+    same("dequantize", make.codes(3, 50), scale, zero)
+
+
+def within_a_step(got: Tensor, expected: Tensor) -> None:
+    assert got.shape == expected.shape
+    assert (got.int() - expected.int()).abs().max() <= 1
+    assert (got != expected).float().mean() < 0.01  # and that seldom
+
+
+@pytest.mark.parametrize("length", [1, 5, 16, 300])
+def test_softmax_and_layer_norm(length):
+    x = torch.randint(0, 256, (50, 4, length), dtype=torch.uint8)
+    for arguments in ((x, -1, 0.05, 1 / 255, 0), (x, 1, 0.2, 1 / 128, 3)):
+        within_a_step(native.softmax(*arguments), reference.softmax(*arguments))
+    weight, bias = torch.rand(length) + 0.5, torch.randn(length)
+    for affine in ((weight, bias), (None, None)):
+        arguments = (x, [length], *affine, 1e-5, 0.02, 100, 0.03, 128)
+        within_a_step(native.layer_norm(*arguments), reference.layer_norm(*arguments))
+
+
+@pytest.mark.parametrize("size", [3, 32])
+def test_recurrent_steps(size):
+    make = Source(4)
+    hidden, cell = make.codes(20, size), torch.randn(20, size)
+    for name, gates in (("lstm_step", 4), ("gru_step", 3)):
+        weight, bias = make.weights(gates * size, size), torch.arange(gates * size, dtype=torch.int32)
+        states = (hidden, cell) if name == "lstm_step" else (cell,)
+        multiplier = torch.full((gates * size,), 1e-4)
+        arguments = (torch.randn(20, gates * size) * 3, *states, weight, bias, multiplier, 1 / 128, 128)
+        got, expected = getattr(native, name)(*arguments), getattr(reference, name)(*arguments)
+        if name == "lstm_step":
+            within_a_step(got[0], expected[0])
+            got, expected = got[1], expected[1]
+        torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
