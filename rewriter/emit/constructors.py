@@ -36,11 +36,32 @@ def _made(source: Source, place: Construction, changes: list[Named], importer: I
 
 
 def _mixed_in(source: Source, place: Construction, importer: Importer) -> list[Splice]:
-    """`runtime.modules.WithOperations` as the last base of a container."""
+    """`runtime.modules.WithOperations` as the last base of a container, nn.Module as that of a plain class."""
+    if place.becomes_module:
+        return _made_module(source, place, importer)
     if not place.apart or place.apart_already:
         return []
     end = source.end(place.cls.node.bases[-1])
     return [Splice(end, end, f", {importer.spell('runtime.modules.WithOperations', set())}")]
+
+
+def _made_module(source: Source, place: Construction, importer: Importer) -> list[Splice]:
+    node, init = place.cls.node, place.init
+    assert init is not None
+    base = importer.spell("torch.nn.Module", set())
+    named = source.text.index(node.name, source.start(node) + len("class")) + len(node.name)
+    if node.bases:
+        head = Splice(source.start(node.bases[0]), source.end(node.bases[0]), base)
+    elif source.text[named:].lstrip().startswith("("):
+        head = Splice(source.text.index("(", named) + 1, source.text.index("(", named) + 1, base)
+    else:
+        head = Splice(named, named, f"({base})")
+    body = init.node.body
+    documented = isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
+    first = body[1] if documented else body[0]
+    line = source.line_end(first.lineno - 1)
+    indent = source.lines[first.lineno - 1][: first.col_offset]
+    return [head, Splice(line, line, f"{indent}super().__init__(){source.newline}")]
 
 
 def _anchor(place: Construction, named: Named) -> ast.stmt:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
+from dataclasses import replace
 
+from rewriter.emit.calls import LINE_LENGTH
 from rewriter.emit.naming import Importer
 from rewriter.emit.splice import Splice
 from rewriter.facts.holders import Holder
@@ -19,7 +21,7 @@ def holder_splices(source: Source, holder: Holder, lines: list[str], importer: I
     offset = _above(source, holder.function.node)
     block = source.newline.join([*text, "", "", ""])
     shared = f"{importer.spell('runtime.modules.shared', set())}({holder.name})"
-    return [Splice(offset, offset, block), _parameter(source, holder, shared)]
+    return [Splice(offset, offset, block), *_broken(source, holder, _parameter(source, holder, shared))]
 
 
 def _above(source: Source, node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -46,6 +48,21 @@ def _parameter(source: Source, holder: Holder, default: str) -> Splice:
     end, start = last
     separator = _separator(source, start)
     return Splice(end, end, separator + separator.join(parts))
+
+
+def _broken(source: Source, holder: Holder, parameter: Splice) -> list[Splice]:
+    """The parameter; it and the others get lines of their own where the line would become too long."""
+    node = holder.function.node
+    line = source.lines[node.lineno - 1].rstrip()
+    one_line = node.body[0].lineno > node.lineno and line.endswith(":") and line.count("(") == line.count(")")
+    if not one_line or len(line) + len(parameter.new) <= LINE_LENGTH:
+        return [parameter]
+    opening = source.text.index("(", source.start(node)) + 1
+    closing = source.text.index(")", parameter.end)
+    start = f"{source.newline}    "
+    if len(line) - (opening - source.start(node)) + len(parameter.new) > LINE_LENGTH:
+        parameter = replace(parameter, new=parameter.new.replace(", ", f",{start}", 1))
+    return [Splice(opening, opening, start), parameter, Splice(closing, closing, source.newline)]
 
 
 def _separator(source: Source, start: int) -> str:

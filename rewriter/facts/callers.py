@@ -12,6 +12,7 @@ from rewriter.torch_api import catalogue
 
 # A run takes every branch, so that a few say what a function's arguments are; a big library may have hundreds.
 ENOUGH = 4
+_RUN = frozenset({"forward", "__init__"})
 
 
 def runs_through(knowledge: Knowledge, function: Function) -> list[Run]:
@@ -43,6 +44,10 @@ def _may_compute(function: Function) -> bool:
     )
 
 
+def _names(method: Function, word: str) -> bool:
+    return any(getattr(node, "id", getattr(node, "attr", None)) == word for node in ast.walk(method.node))
+
+
 def _runs(knowledge: Knowledge, function: Function) -> Iterator[Run]:
     for cls in _candidates(knowledge, function):
         run = knowledge.run(cls) if knowledge.may_be_module(cls) else None
@@ -51,11 +56,11 @@ def _runs(knowledge: Knowledge, function: Function) -> Iterator[Run]:
 
 
 def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:
-    """Classes that name the function, or a function that names it; then the classes below them."""
-    words, pending = set[str](), [function.node.name]
+    """Classes that name the function, or a function or method that names it; then the classes below them."""
+    words, pending, methods = set[str](), [function.node.name], list[str]()
     seen: dict[Class, None] = {}
-    while pending:
-        word = pending.pop(0)
+    while pending or methods:
+        word = pending.pop(0) if pending else methods.pop(0)
         if word in words:
             continue
         words.add(word)
@@ -63,9 +68,11 @@ def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:
             for user in file.users.get(word, ()):
                 if isinstance(user, Function):
                     pending.append(user.node.name)
-                elif user not in seen:
+                    continue
+                if user not in seen:
                     seen[user] = None
                     yield user
+                methods += [name for name, m in user.methods.items() if name not in _RUN and _names(m, word)]
     for user in list(seen):
         below = [cls for cls in knowledge.hierarchy.subclasses(user) if cls not in seen]
         seen.update(dict.fromkeys(below))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, replace
 
+from rewriter.facts.helpers import why_no_module
 from rewriter.facts.hierarchy import CONTAINERS, calls_super_init, is_init_call, own_name
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Class, Function
@@ -26,6 +27,8 @@ class Construction:
     """The class is a container: new modules must not become its steps."""
     apart_already: bool = False
     """It has `runtime.modules.WithOperations` among its bases."""
+    becomes_module: bool = False
+    """It is no module yet."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ def find_construction(knowledge: Knowledge, cls: Class) -> Construction | NoPlac
 def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
     lineage = knowledge.hierarchy.lineage(cls)
     if not knowledge.may_be_module(cls):
-        return _cannot(cls, "it is mixed into modules, but is none, so that its __init__ may never run")
+        return _in_plain_class(knowledge, cls)
     if any(name.startswith("torch.jit.") for name in lineage.torch):
         return _cannot(cls, "it is a ScriptModule, whose methods are compiled as they stand")
     for relative in lineage.project:
@@ -88,8 +91,29 @@ def _in_own_init(cls: Class, init: Function) -> Construction | NoPlace:
         return _cannot(cls, "not every way through its __init__ calls super().__init__()")
     if body[0].lineno == init.node.lineno:
         return _cannot(cls, "its __init__ stands on one line")
-    anchor = body[begin]
-    for statement in body[begin + 1 :]:
+    anchor = _last_store(body, name, begin + 1) or body[begin]
+    return Construction(cls, init, anchor, name, passes_arguments=False)
+
+
+def _in_plain_class(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
+    """A class that is to become a module, by `nn.Module` as its base and `super().__init__()` as its first line."""
+    if why := why_no_module(knowledge, cls):
+        return _cannot(cls, why)
+    init = cls.methods["__init__"]
+    name, body = own_name(init), init.node.body
+    if name is None or init.decorators or body[0].lineno == init.node.lineno:
+        return _cannot(cls, "its __init__ is decorated, takes no object or stands on one line")
+    documented = isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
+    if documented and len(body) == 1:
+        return _cannot(cls, "its __init__ is empty")
+    anchor = _last_store(body, name, start=0) or body[-1]
+    return Construction(cls, init, anchor, name, passes_arguments=False, becomes_module=True)
+
+
+def _last_store(body: list[ast.stmt], name: str, start: int) -> ast.stmt | None:
+    """The last statement that sets an attribute, of those that are run in any case."""
+    found = None
+    for statement in body[start:]:
         if any(isinstance(n, ast.Return | ast.Raise) for n in ast.walk(statement)) and not isinstance(
             statement, ast.If
         ):
@@ -97,8 +121,8 @@ def _in_own_init(cls: Class, init: Function) -> Construction | NoPlace:
         if any(isinstance(n, ast.Return) for n in ast.walk(statement)):
             break
         if _stores_attribute(statement, name):
-            anchor = statement
-    return Construction(cls, init, anchor, name, passes_arguments=False)
+            found = statement
+    return found
 
 
 def _runs_super_init(statement: ast.stmt) -> bool:

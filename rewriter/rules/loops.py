@@ -91,7 +91,7 @@ def _own_counter(loop: Loop) -> str | None:
         name: ast.expr | None = target.elts[0]
     else:
         name = target if call.func.id == "range" else None
-    if not isinstance(name, ast.Name):
+    if not isinstance(name, ast.Name) or name.id == "_":  # a name that says: not used
         return None
     again = [n for inner in loop.inside for n in ast.walk(inner) if _stores(n) and n is not name]
     return None if any(isinstance(n, ast.Name) and n.id == name.id for n in again) else name.id

@@ -27,11 +27,22 @@ def undo_lines(node: ast.ClassDef, place: Construction, changes: list[Named]) ->
     makers = _taken_out(init, place.self_name, changes, node.name)
     if place.apart and not place.apart_already and not ast.unparse(node.bases.pop()).endswith("modules.WithOperations"):
         raise Undone(f"{node.name} would run its operations as steps")
+    if place.becomes_module:
+        _undo_module(node, init)
     if place.init is None:
         if len(init.body) != 1:
             raise Undone("the new __init__ does more than make modules")
         node.body.remove(init)
     return makers
+
+
+def _undo_module(node: ast.ClassDef, init: ast.FunctionDef) -> None:
+    """Takes the base and the call of its `__init__` from a class that was none of nn.Module's."""
+    calls = [s for s in init.body[:2] if ast.unparse(s) == "super().__init__()"]
+    if [ast.unparse(base).rpartition(".")[2] for base in node.bases] != ["Module"] or len(calls) != 1:
+        raise Undone(f"{node.name} was to become a module")
+    node.bases.clear()
+    init.body.remove(calls[0])
 
 
 def undo_holder(new: ast.Module, function: ast.FunctionDef, holder: Holder, changes: list[Named]) -> Makers:

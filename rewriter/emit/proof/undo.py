@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from rewriter.emit.proof.owners import Undone, undo_calls, undo_holder, undo_lines
 from rewriter.emit.proof.sites import Key, MarkOld, key_of
+from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
 from rewriter.facts.project import Class
 from rewriter.rules.change import Turn
@@ -31,6 +32,8 @@ def undoes(old_text: str, new_text: str, plans: Iterable[tuple[Owner, Plan]], im
         _name_twins(new, {})
     changes = [named for _, plan in plans for named in plan.changes]
     loops = _loop_keys(old)
+    for node in _classes(old):
+        _forget_object(node, {o.node.lineno for o, p in plans if _becomes_module(p)})
     marked = MarkOld({key_of(named.change.site.node): named for named in changes})
     marked.visit(old)
     if len(marked.found) != len(changes):
@@ -78,6 +81,17 @@ def _paired(old: list[Node], new: list[Node], what: str) -> dict[int, Node]:
     if [n.name for n in old] != [n.name for n in new]:
         raise Undone(f"the file's {what} are not what they were")
     return {before.lineno: after for before, after in zip(old, new, strict=True)}
+
+
+def _becomes_module(plan: Plan) -> bool:
+    place = plan.changes[0].change.place if plan.changes else None
+    return isinstance(place, Construction) and place.becomes_module
+
+
+def _forget_object(node: ast.ClassDef, lines: set[int]) -> None:
+    """`class A(object)` says no more than `class A`."""
+    if node.lineno in lines:
+        node.bases = [base for base in node.bases if ast.unparse(base) != "object"]
 
 
 class _Unwrap(ast.NodeTransformer):

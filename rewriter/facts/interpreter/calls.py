@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from rewriter.facts import values as v
+from rewriter.facts.helpers import helper_with
 from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.interpreter.functions import Functions
 from rewriter.facts.project import Class, Function
@@ -144,6 +145,10 @@ class Calls(Functions):
             return self._tensor_method(node, func, receiver, arguments)
         if receiver.may_be(Kind.MODULE):
             return v.UNKNOWN
+        if isinstance(func.value, ast.Attribute) and self._stored_key(func.value) and not receiver.known:
+            helper = helper_with(self.knowledge, name)
+            if helper is not None:
+                return self.inline(helper.methods[name], node, arguments, helper, same_object=False)
         candidates = catalogue.by_spelling(f"torch.Tensor.{name}")
         if candidates and not receiver.known and receiver.ref is None:
             self.note(node, candidates=candidates, tensor=False)
@@ -188,7 +193,7 @@ class Calls(Functions):
         own = isinstance(func.value, ast.Name) and func.value.id == self.frame.self_name
         method = self.knowledge.hierarchy.lineage(receiver.ref).method(func.attr)
         if method is not None:
-            return self.inline(method, node, arguments, receiver.ref) if own else v.UNKNOWN
+            return self.inline(method, node, arguments, receiver.ref, same_object=own)
         if own and func.attr in REGISTERING:
             self._register(func.attr, node, arguments)
             return v.NONE

@@ -54,7 +54,12 @@ class Functions(Expressions):
         return bases[0] if len(bases) == 1 else None
 
     def inline(
-        self, function: Function, node: ast.Call, arguments: dict[ast.expr, Value], cls: Class | None = None
+        self,
+        function: Function,
+        node: ast.Call,
+        arguments: dict[ast.expr, Value],
+        cls: Class | None = None,
+        same_object: bool = True,
     ) -> Value:
         """Runs the function's body with these arguments, as part of this run."""
         if len(self.frames) > MAX_DEPTH or any(f.function is function for f in self.frames):
@@ -70,15 +75,15 @@ class Functions(Expressions):
         variables = dict(self.parameters(function, bound, name))
         if name is not None:
             variables[name] = v.of(Kind.MODULE, ref=cls)
-            variables.update({k: value for k, value in caller.variables.items() if k.startswith("self.")})
+            stored = caller.variables.items() if same_object else ()
+            variables.update({k: value for k, value in stored if k.startswith("self.")})
         self.state = State(variables, caller.runs)
         self.frames.append(frame)
         self.run_body(function.node.body)
         self.frames.pop()
         caller.runs = self.state.runs
-        caller.variables.update(
-            {k: value for k, value in self.state.variables.items() if name and k.startswith("self.")}
-        )
+        stored = self.state.variables.items() if name and same_object else ()
+        caller.variables.update({k: value for k, value in stored if k.startswith("self.")})
         self.state = caller
         return v.join_all(frame.returns) if frame.returns else v.NONE
 

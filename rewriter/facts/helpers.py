@@ -1,0 +1,54 @@
+"""Classes whose objects compute for a module that keeps them: other modules, and plain classes."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from rewriter.facts.project import Class
+from rewriter.facts.values import Kind, Value
+from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
+
+if TYPE_CHECKING:
+    from rewriter.facts.knowledge import Knowledge
+
+_HARMLESS_DUNDERS = frozenset({"__init__", "__repr__", "__str__"})
+
+
+def helper_with(knowledge: Knowledge, method: str) -> Class | None:
+    """The one class of the project that has a method of that name, if its objects may compute for a module."""
+    files = list(knowledge.project.files_mentioning(method))
+    found = [cls for file in files for cls in file.classes if method in cls.methods]
+    return found[0] if len(found) == 1 and may_help(knowledge, found[0]) else None
+
+
+def may_help(knowledge: Knowledge, cls: Class) -> bool:
+    return knowledge.may_be_module(cls) or has_plain_form(cls)
+
+
+def has_plain_form(cls: Class) -> bool:
+    """No bases, decorators or special methods, and an `__init__` of its own."""
+    bare = all(isinstance(base, ast.Name) and base.id == "object" for base in cls.node.bases)
+    special = {name for name in cls.methods if name.startswith("__")} - _HARMLESS_DUNDERS
+    return bare and not cls.node.keywords and not cls.node.decorator_list and not special and "__init__" in cls.methods
+
+
+def why_no_module(knowledge: Knowledge, cls: Class) -> str | None:
+    """Why the class cannot become a module: something would be registered, or hidden by nn.Module's own attributes."""
+    if not has_plain_form(cls):
+        return "it is mixed into modules, but is none, so that its __init__ may never run"
+    if below := knowledge.hierarchy.subclasses(cls):
+        return f"it is no nn.Module, and {below[0].node.name} derives from it"
+    held = knowledge.attributes(cls)
+    if clash := sorted((held.keys() | cls.methods.keys()) & (MODULE_ATTRIBUTES - {"__init__"})):
+        return f"it is no nn.Module, and uses the name {clash[0]}, which means something else there"
+    if any(isinstance(n, ast.Attribute) and n.attr in ("Parameter", "Buffer") for n in ast.walk(cls.node)):
+        return "it is no nn.Module, and as one it would register its parameters"
+    if unclear := sorted(name for name, value in held.items() if _may_be_registered(value)):
+        return f"it is no nn.Module, and as one it would register {unclear[0]}"
+    return None
+
+
+def _may_be_registered(value: Value) -> bool:
+    """Modules and parameters would join the state_dict; so might what is not known."""
+    return not value.known or value.may_be(Kind.MODULE)
