@@ -4,29 +4,61 @@
 #include <cmath>
 
 #include "elementwise.h"
+#include "exponential.h"
+#include "rows.h"
 
 namespace rk {
 namespace {
 
+// Fills row[i] with exp((x[i] - largest) * scale), and returns the sum.
+template <class V>
+float powers(const uint8_t *x, int64_t length, int largest, float scale, float *row) {
+    const typename V::Int minus_largest = V::set_int(-largest);
+    const auto fill = [&](int64_t i, int64_t count) {
+        const typename V::Float power =
+            exponential<V>(V::mul(load_centred<V>(x, i, count, minus_largest), V::set_float(scale)));
+        V::store_float(row + i, power, count);
+        return power;
+    };
+    typename V::Float sums = V::set_float(0);
+    int64_t i = 0;
+    for (; i + V::kLanes <= length; i += V::kLanes) sums = V::add(sums, fill(i, V::kLanes));
+    float lanes[V::kLanes], total = 0;
+    V::store_float(lanes, sums, V::kLanes);
+    for (float lane : lanes) total += lane;
+    if (i < length) fill(i, length - i);
+    for (; i < length; ++i) total += row[i];
+    return total;
+}
+
 template <class V>
 void softmax(const rk_softmax_args &a) {
-    float power[256];  // of a code that lies so far below the largest
-    for (int i = 0; i < 256; ++i) power[i] = std::exp(-a.scale * static_cast<float>(i));
     const ToCodes<V> codes(a.zero, 0, 255);
     const int64_t share = 1 + kElementsForThreads / (4 * a.length + 1);
     parallel_for((a.rows + share - 1) / share, a.threads, [&](int64_t part) {
         float *row = static_cast<float *>(scratch(kSums, a.length * 4));
         for (int64_t r = part * share; r < a.rows && r < (part + 1) * share; ++r) {
             const uint8_t *x = a.x + r * a.length;
-            int largest = 0;
+            uint8_t largest = 0;
             for (int64_t i = 0; i < a.length; ++i) largest = x[i] > largest ? x[i] : largest;
-            float total = 0;
-            for (int64_t i = 0; i < a.length; ++i) total += row[i] = power[largest - x[i]];
+            const float total = powers<V>(x, a.length, largest, a.scale, row);
             const typename V::Float factor = V::set_float(a.inverse_out_scale / total);
             codes.fill(a.out + r * a.length, 0, a.length,
                        [&](int64_t i, int64_t count) { return V::mul(V::load_float(row + i, count), factor); });
         }
     });
+}
+
+constexpr int64_t kSquares = 1 << 15;  // so many squares of codes fit 32 bits
+
+inline void add_moments(const uint8_t *x, int64_t length, int64_t &sum, int64_t &squares) {
+    uint32_t codes = 0, products = 0;
+    for (int64_t i = 0; i < length; ++i) {
+        codes += x[i];
+        products += uint32_t{x[i]} * x[i];
+    }
+    sum += codes;
+    squares += products;
 }
 
 template <class V>
@@ -37,10 +69,8 @@ void layer_norm(const rk_layer_norm_args &a) {
         for (int64_t r = part * share; r < a.rows && r < (part + 1) * share; ++r) {
             const uint8_t *x = a.x + r * a.length;
             int64_t sum = 0, squares = 0;
-            for (int64_t i = 0; i < a.length; ++i) {
-                sum += x[i];
-                squares += int32_t{x[i]} * x[i];
-            }
+            for (int64_t i = 0; i < a.length; i += kSquares)
+                add_moments(x + i, at_most(a.length - i, kSquares), sum, squares);
             const double count = static_cast<double>(a.length), mean = static_cast<double>(sum) / count;
             const double variance = static_cast<double>(a.length * squares - sum * sum) / (count * count);
             const double scale = a.scale;
