@@ -1,0 +1,51 @@
+"""Whole files of torchvision as a maintainer would see them: the diffs under fixtures/torchvision.
+
+Each shows another kind of code: `resnet` re-used modules and `+=`, `densenet` a container, a closure and checkpointing,
+`swin_transformer` functions outside of classes. `python -m tests.rewriter.test_golden` writes them anew.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from rewriter.engine import rewrite
+from rewriter.facts.project import Project
+from rewriter.report.diff import patch
+from rewriter.results import FileResult
+from rewriter.settings import Settings
+
+GOLDEN = Path(__file__).parents[2] / "fixtures" / "torchvision"
+NAMES = ("densenet", "resnet", "swin_transformer")
+
+
+def package() -> Path:
+    """Where torchvision is installed; it need not be importable."""
+    found = importlib.util.find_spec("torchvision")
+    assert found is not None and found.submodule_search_locations
+    return Path(found.submodule_search_locations[0])
+
+
+@pytest.fixture(scope="module")
+def project() -> Project:
+    return Project.for_paths([package()], Settings())
+
+
+def diff(name: str, project: Project) -> str:
+    path = package() / "models" / f"{name}.py"
+    result = rewrite(path.read_bytes(), path, Settings(), project)
+    assert result.failure is None, result.failure
+    shown = FileResult(Path("torchvision/models") / path.name, result.before, result.after)
+    return patch([shown]).decode()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_diff_is_the_one_that_was_reviewed(name: str, project: Project) -> None:
+    assert diff(name, project) == (GOLDEN / f"{name}.diff").read_text()
+
+
+if __name__ == "__main__":
+    for wanted in NAMES:
+        (GOLDEN / f"{wanted}.diff").write_text(diff(wanted, Project.for_paths([package()], Settings())))
