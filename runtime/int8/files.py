@@ -188,7 +188,7 @@ class _Reader:
         raw = bytearray(self.tensors[place : place + length])
         if sys.byteorder == "big":
             raw = bytearray(_swapped(bytes(raw), dtype.itemsize))
-        return torch.frombuffer(raw, dtype=dtype).reshape(sizes) if length else torch.empty(sizes, dtype=dtype)
+        return torch.frombuffer(raw, dtype=dtype).reshape(sizes).clone() if length else torch.empty(sizes, dtype=dtype)
 
     def _input(self, entry: Any) -> Input:
         sizes = tuple(None if size is None else _size(size) for size in _list(entry["sizes"]))

@@ -62,14 +62,18 @@ def images(x: Tensor, weight: Tensor, groups: int, channels: int) -> None:
         )
 
 
+LARGEST = 2**15
+"""Of a stride, dilation, padding or window: products of two are places in an image, which kernels count in int32."""
+
+
 def geometry(dims: int, **parts: Sequence[int]) -> None:
     """One positive number for each spatial dimension; a padding may be zero."""
     if dims not in (1, 2, 3):
         raise ValueError(f"images have 1 to 3 spatial dimensions behind batch and channels, not {dims}")
     for name, values in parts.items():
         least = 0 if "padding" in name else 1
-        if len(values) != dims or any(value < least for value in values):
-            raise ValueError(f"{name} must be {dims} numbers of at least {least}, not {list(values)}")
+        if len(values) != dims or any(not least <= value <= LARGEST for value in values):
+            raise ValueError(f"{name} must be {dims} numbers from {least} to {LARGEST}, not {list(values)}")
 
 
 def sizes(lengths: Sequence[int], x: Tensor) -> None:

@@ -1,6 +1,6 @@
 """Loads and runs compiled models that were tampered with, for as long as wanted: exceptions are fine, a crash is not.
 
-    python -m tests.bench.int8_fuzz [--minutes 10] [--seed 0]
+    python -m tests.bench.int8_fuzz [--minutes 10] [--seed 0] [--keep FILE]
 
 Bytes are changed behind a header that is made right again, and parts of the description are replaced by others.
 """
@@ -16,6 +16,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -54,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="each file is left there while it is tried")
     options = parser.parse_args(argv)
     faulthandler.enable()
     warnings.filterwarnings("ignore")
@@ -65,7 +67,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     data, draw, ends = to_bytes(program), random.Random(options.seed), Counter[str]()
     until = time.monotonic() + 60 * options.minutes
     while time.monotonic() < until:
-        ends[_tried(_tampered(data, draw), x[:1])] += 1
+        tampered = _tampered(data, draw)
+        if options.keep:
+            options.keep.write_bytes(tampered)
+        ends[_tried(tampered, x[:1])] += 1
     print(f"{sum(ends.values())} files: {', '.join(f'{count} {end}' for end, count in ends.most_common())}")
     return 0
 
