@@ -109,6 +109,14 @@ def test_scripting_leaves_the_model_as_it_was() -> None:
     assert torch.equal(traced(X, Y), torch.cat([X, Y], 1))
 
 
+def test_scripting_again_sees_what_has_changed() -> None:
+    model = nn.Sequential(m.Sum())
+    assert torch.jit.script(model)(X).shape == ()
+    model[0].fixed["dim"] = 1
+    assert torch.jit.script(model)(X).shape == (2,)
+    assert not [name for name in vars(copy.deepcopy(model)[0]) if "scripted" in name]
+
+
 class Unused(nn.Module):
     def __init__(self) -> None:
         super().__init__()

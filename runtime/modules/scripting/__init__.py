@@ -35,8 +35,9 @@ class Scriptable(nn.Module):
 
     def __prepare_scriptable__(self) -> Scriptable:
         find_announced()
-        state = vars(self)
-        state.update(self.__getstate__())
+        state, unprepared = vars(self), self.__getstate__()
+        state.clear()
+        state.update(unprepared)
         overloads: dict[str, list[str]] = {}
         sources = []
         for name, methods in self.scripted().items():
@@ -47,8 +48,9 @@ class Scriptable(nn.Module):
                 sources.append(source_of(method))
         state[f"{_PREFIX}source"] = "".join(sources)
         # Modules of one class share their compiled code unless their constants differ.
-        constants = (*getattr(type(self), "__constants__", ()), f"{_PREFIX}source")
-        state.update(zip(_FOR_TORCH, (overloads, constants, [*(overloads.keys() & self._modules)]), strict=True))
+        constants = [*getattr(type(self), "__constants__", ()), f"{_PREFIX}source"]
+        ignored = [*getattr(type(self), "__jit_ignored_attributes__", ()), *(overloads.keys() & self._modules)]
+        state.update(zip(_FOR_TORCH, (overloads, constants, ignored), strict=True))
         return self
 
     def __getstate__(self) -> dict[str, Any]:
