@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram, default_decompositions, export
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.fx import Node
+from torch.utils._pytree import tree_leaves
 
 from runtime.int8.program import NAMESPACE, Constant, Input, Op, Program, Ref, function_of
 from runtime.int8.trees import Tree
@@ -122,6 +123,8 @@ class _Lowering:
         name = _name(function)
         arguments = _all_arguments(function, node.args, node.kwargs)
         args, kwargs = ([self._argument(arg) for arg in arguments[0]], arguments[1])
+        if any(isinstance(leaf, Node) for leaf in tree_leaves(kwargs)):
+            raise CaptureError(f"{function} takes a computed value by name, which no program holds")
         try:
             function_of(name)
         except ValueError:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -65,32 +66,37 @@ class _Sharing:
         return op
 
 
+class _Side(NamedTuple):
+    """One operand of an addition."""
+
+    value: Any
+    multiplier: float
+    zero: int
+
+    @property
+    def number(self) -> int:
+        return self.value.number if isinstance(self.value, Ref) else -1
+
+
 class _AddAfterConv:
     """The addition takes the convolution's place behind all that it needs; the convolution is left without use."""
 
     def __init__(self, program: Program) -> None:
-        self.uses: dict[int, int] = {}
-        for ref in [ref for op in program.ops for ref in references(list(op.args))] + list(
-            references(program.outputs.leaves())
-        ):
-            self.uses[ref.number] = self.uses.get(ref.number, 0) + 1
+        taken = [list(op.args) for op in program.ops] + [program.outputs.leaves()]
+        self.uses = Counter(ref.number for ref in references(taken))
 
     def visit(self, op: Op, ops: list[Op], first: int) -> Op | Ref:
         if op.name != _ADD:
             return op
-        a, b, a_multiplier, b_multiplier, a_zero, b_zero, zero, low, high = op.args
-        sides = [(a, a_multiplier, a_zero, b, b_multiplier, b_zero), (b, b_multiplier, b_zero, a, a_multiplier, a_zero)]
-        sides.sort(key=lambda side: side[0].number if isinstance(side[0], Ref) else -1)
-        side = sides[-1]
-        conv = ops[side[0].number - first] if isinstance(side[0], Ref) and side[0].number >= first else None
-        other = ops[side[3].number - first] if isinstance(side[3], Ref) and side[3].number >= first else None
-        alone = isinstance(side[0], Ref) and self.uses[side[0].number] == 1 and a != b
-        if conv is None or other is None or not alone or conv.name != _CONV or conv.shape != other.shape:
+        a, b, a_multiplier, b_multiplier, a_zero, b_zero, *rest = op.args
+        sides = (_Side(a, a_multiplier, a_zero), _Side(b, b_multiplier, b_zero))
+        other, side = sorted(sides, key=lambda side: side.number)  # all that the later one needs is there before
+        if other.number < first or self.uses[side.number] != 1:
             return op
-        _, multiplier, own_zero, beside, other_multiplier, other_zero = side
-        if own_zero != conv.args[5]:
+        conv, beside = ops[side.number - first], ops[other.number - first]
+        if conv.name != _CONV or conv.shape != beside.shape or conv.args[5] != side.zero:
             return op
-        added = (beside, multiplier, other_multiplier, other_zero, zero, low, high)
+        added = (other.value, side.multiplier, other.multiplier, other.zero, *rest)
         return replace(op, name=_CONV_ADD, args=(*conv.args, *added))
 
 
