@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from itertools import islice
 
+from rewriter.facts.helpers import may_help
 from rewriter.facts.knowledge import Knowledge, Run
 from rewriter.facts.project import Class, Function
 from rewriter.torch_api import catalogue
@@ -32,6 +33,22 @@ def runs_below(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list
     return list(islice((run for run in runs if run is not None and methods & run.interpreter.entered), ENOUGH))
 
 
+def runs_of_users(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list[Run]:
+    """The runs of modules that keep objects of the class and call its methods."""
+    if not may_help(knowledge, cls) or "torch" not in cls.file.source.text:
+        return []
+    called = [m for m in methods if not m.node.name.startswith("__") and _called_by_others(knowledge, cls, m)]
+    called.sort(key=lambda method: method.node.lineno)
+    return list(dict.fromkeys(run for method in called for run in runs_through(knowledge, method)))
+
+
+def _called_by_others(knowledge: Knowledge, cls: Class, method: Function) -> bool:
+    """Whether code names the method that has none of that name itself."""
+    name = method.node.name
+    users = (user for file in knowledge.project.files_mentioning(name) for user in file.users.get(name, ()))
+    return any(isinstance(u, Function) or not knowledge.hierarchy.lineage(u).method(name) for u in users)
+
+
 def _may_compute(function: Function) -> bool:
     """Whether there is anything in the function that could be an operation, or a call of a function that has one."""
     bound = function.file.names.bindings
@@ -42,10 +59,6 @@ def _may_compute(function: Function) -> bool:
         for statement in function.node.body
         for node in ast.walk(statement)
     )
-
-
-def _names(method: Function, word: str) -> bool:
-    return any(getattr(node, "id", getattr(node, "attr", None)) == word for node in ast.walk(method.node))
 
 
 def _runs(knowledge: Knowledge, function: Function) -> Iterator[Run]:
@@ -72,7 +85,7 @@ def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:
                 if user not in seen:
                     seen[user] = None
                     yield user
-                methods += [name for name, m in user.methods.items() if name not in _RUN and _names(m, word)]
+                methods += [name for name, m in user.methods.items() if name not in _RUN and word in m.words]
     for user in list(seen):
         below = [cls for cls in knowledge.hierarchy.subclasses(user) if cls not in seen]
         seen.update(dict.fromkeys(below))

@@ -39,6 +39,8 @@ def why_no_module(knowledge: Knowledge, cls: Class) -> str | None:
         return "it is mixed into modules, but is none, so that its __init__ may never run"
     if below := knowledge.hierarchy.subclasses(cls):
         return f"it is no nn.Module, and {below[0].node.name} derives from it"
+    if any(_annotates(file.source.tree, cls.node.name) for file in knowledge.project.files_mentioning(cls.node.name)):
+        return "it is no nn.Module, and TorchScript compiles it as an attribute's type"
     held = knowledge.attributes(cls)
     if clash := sorted((held.keys() | cls.methods.keys()) & (MODULE_ATTRIBUTES - {"__init__"})):
         return f"it is no nn.Module, and uses the name {clash[0]}, which means something else there"
@@ -47,6 +49,20 @@ def why_no_module(knowledge: Knowledge, cls: Class) -> str | None:
     if unclear := sorted(name for name, value in held.items() if _may_be_registered(value)):
         return f"it is no nn.Module, and as one it would register {unclear[0]}"
     return None
+
+
+def _annotates(tree: ast.Module, name: str) -> bool:
+    """`box_coder: BoxCoder` in a class body, or `__annotations__ = {"box_coder": BoxCoder}`."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ClassDef):
+            continue
+        for statement in node.body:
+            types: ast.AST | None = statement.annotation if isinstance(statement, ast.AnnAssign) else None
+            if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "__annotations__":
+                types = statement.value
+            if types is not None and name in {getattr(n, "id", getattr(n, "attr", None)) for n in ast.walk(types)}:
+                return True
+    return False
 
 
 def _may_be_registered(value: Value) -> bool:

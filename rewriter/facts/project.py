@@ -38,6 +38,11 @@ class Function:
         return local_names(self.node)
 
     @cached_property
+    def words(self) -> frozenset[str]:
+        """The names that the code reads, alone or behind a dot."""
+        return _words(self.node)
+
+    @cached_property
     def _hidden(self) -> frozenset[str]:
         return self.shadowed | self.locals
 
@@ -115,8 +120,7 @@ class File:
     @cached_property
     def words(self) -> frozenset[str]:
         """Every name that the file holds, alone or behind a dot."""
-        found = [n for n in ast.walk(self.source.tree) if isinstance(n, ast.Name | ast.Attribute)]
-        return frozenset(n.id if isinstance(n, ast.Name) else n.attr for n in found)
+        return _words(self.source.tree)
 
     @cached_property
     def users(self) -> dict[str, list[Class | Function]]:
@@ -124,8 +128,7 @@ class File:
         found: dict[str, list[Class | Function]] = {}
         owners: list[Class | Function] = [*self.functions.values(), *self.classes]
         for owner in owners:
-            read = [n for n in ast.walk(owner.node) if isinstance(n, ast.Name | ast.Attribute)]
-            for word in {n.id if isinstance(n, ast.Name) else n.attr for n in read}:
+            for word in owner.words if isinstance(owner, Function) else _words(owner.node):
                 found.setdefault(word, []).append(owner)
         return found
 
@@ -133,6 +136,11 @@ class File:
     def functions(self) -> dict[str, Function]:
         """The functions at module level."""
         return {s.name: Function(s, self) for s in self.source.tree.body if isinstance(s, ast.FunctionDef)}
+
+
+def _words(tree: ast.AST) -> frozenset[str]:
+    found = [n for n in ast.walk(tree) if isinstance(n, ast.Name | ast.Attribute)]
+    return frozenset(n.id if isinstance(n, ast.Name) else n.attr for n in found)
 
 
 def _classes(file: File, body: Sequence[ast.AST], around: tuple[FunctionNode, ...], prefix: str) -> Iterator[Class]:

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from rewriter.facts import values as v
-from rewriter.facts.callers import runs_below, runs_through
+from rewriter.facts.callers import runs_below, runs_of_users, runs_through
 from rewriter.facts.construction import NoPlace, find_construction
-from rewriter.facts.helpers import may_help
 from rewriter.facts.holders import find_holder, holder_of
 from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import Knowledge, Run
@@ -77,7 +76,7 @@ class Planner:
         sites.sort(key=lambda site: site.order)
         unseen = own - run.interpreter.entered if run else own
         unseen = {m for m in unseen if m.node.name not in ("__init__", "forward")}
-        below = runs_below(self.knowledge, cls, unseen) or self._runs_of_users(cls, unseen)
+        below = runs_below(self.knowledge, cls, unseen) or runs_of_users(self.knowledge, cls, unseen)
         for method in sorted(unseen, key=lambda m: m.node.lineno):
             sites += _in_source_order(_merged(method, below))
         if not sites:
@@ -89,14 +88,6 @@ class Planner:
         values = _joined_values([*([run] if run else []), *below])
         context = Context(self.knowledge, place, "", values, follows_training(self.knowledge, cls))
         self._decide_all(cls, plan, sites, context, Turns(self.knowledge, place, values))
-
-    def _runs_of_users(self, cls: Class, methods: set[Function]) -> list[Run]:
-        """The runs of other modules that keep objects of the class and call its methods."""
-        if not may_help(self.knowledge, cls) or "torch" not in cls.file.source.text:
-            return []
-        ordered = sorted(methods, key=lambda method: method.node.lineno)
-        runs = (run for method in ordered for run in runs_through(self.knowledge, method))
-        return list(dict.fromkeys(runs))
 
     def _plan_function(self, function: Function, plan: Plan) -> None:
         runs = runs_through(self.knowledge, function)

@@ -76,6 +76,7 @@ REFUSED = {
     "modules": helper(init="self.levels = nn.Linear(1, 1)"),
     "something unknown": helper(init="self.levels = third_party()"),
     "a name of nn.Module": helper(init="self.training = False"),
+    "a type for TorchScript": helper() + "\n\nclass User(nn.Module):\n    correlation: Correlation\n",
     "a subclass": helper() + "\n\nclass Sub(Correlation):\n    pass\n",
 }  # fmt: skip
 

@@ -32,6 +32,7 @@ def undoes(old_text: str, new_text: str, plans: Iterable[tuple[Owner, Plan]], im
         _name_twins(new, {})
     changes = [named for _, plan in plans for named in plan.changes]
     loops = _loop_keys(old)
+    defined = [(c.name, c.lineno) for c in _classes(old)], [(f.name, f.lineno) for f in _functions(old)]
     for node in _classes(old):
         _forget_object(node, {o.node.lineno for o, p in plans if _becomes_module(p)})
     marked = MarkOld({key_of(named.change.site.node): named for named in changes})
@@ -39,7 +40,7 @@ def undoes(old_text: str, new_text: str, plans: Iterable[tuple[Owner, Plan]], im
     if len(marked.found) != len(changes):
         return "a declared site is missing from the original"
     try:
-        _undo_owners(old_text, new, plans)
+        _undo_owners(defined, new, plans)
         _stop_counting(new, loops, {key_of(t.target): t for n in changes for t in n.change.turns if t.added})
     except Undone as problem:
         return str(problem)
@@ -49,12 +50,13 @@ def undoes(old_text: str, new_text: str, plans: Iterable[tuple[Owner, Plan]], im
     return None
 
 
-def _undo_owners(old_text: str, new: ast.Module, plans: list[tuple[Owner, Plan]]) -> None:
+def _undo_owners(
+    defined: tuple[list[tuple[str, int]], list[tuple[str, int]]], new: ast.Module, plans: list[tuple[Owner, Plan]]
+) -> None:
     """Takes the declared lines out and turns the declared calls back, one class or function after the other."""
     holders = {n.change.place.name for _, p in plans for n in p.changes if isinstance(n.change.place, Holder)}
-    before = ast.parse(old_text)
-    classes = _paired(_classes(before), [c for c in _classes(new) if c.name not in holders], "classes")
-    functions = _paired(_functions(before), _functions(new), "functions")
+    classes = _paired(defined[0], [c for c in _classes(new) if c.name not in holders], "classes")
+    functions = _paired(defined[1], _functions(new), "functions")
     for owner, plan in plans:
         if not plan.changes:
             continue
@@ -76,11 +78,11 @@ def _functions(tree: ast.Module) -> list[ast.FunctionDef]:
     return [n for n in tree.body if isinstance(n, ast.FunctionDef)]
 
 
-def _paired(old: list[Node], new: list[Node], what: str) -> dict[int, Node]:
+def _paired(old: list[tuple[str, int]], new: list[Node], what: str) -> dict[int, Node]:
     """Old line -> the new tree's node."""
-    if [n.name for n in old] != [n.name for n in new]:
+    if [name for name, _ in old] != [n.name for n in new]:
         raise Undone(f"the file's {what} are not what they were")
-    return {before.lineno: after for before, after in zip(old, new, strict=True)}
+    return {line: after for (_, line), after in zip(old, new, strict=True)}
 
 
 def _becomes_module(plan: Plan) -> bool:
@@ -101,7 +103,8 @@ class _Unwrap(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        if ast.unparse(node.func).endswith("modules.as_module") and len(node.args) == 1 and not node.keywords:
+        wraps = isinstance(node.func, ast.Attribute) and node.func.attr == "as_module"
+        if wraps and len(node.args) == 1 and not node.keywords:
             self.found += 1
             return node.args[0]
         return node

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from rewriter.facts import values as v
-from rewriter.facts.helpers import helper_with
+from rewriter.facts.helpers import has_plain_form, helper_with
 from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.interpreter.functions import Functions
 from rewriter.facts.project import Class, Function
@@ -137,7 +137,8 @@ class Calls(Functions):
 
     def _method(self, node: ast.Call, func: ast.Attribute, receiver: Value, arguments: dict[ast.expr, Value]) -> Value:
         name = func.attr
-        if isinstance(receiver.ref, Class) and receiver.may_be(Kind.MODULE):
+        kept = isinstance(func.value, ast.Attribute) and bool(self._stored_key(func.value))
+        if isinstance(receiver.ref, Class) and (receiver.may_be(Kind.MODULE) or (kept and receiver.may_be(Kind.OTHER))):
             return self._method_of_object(node, func, receiver, arguments)
         if receiver.may_be(Kind.SEQUENCE) or receiver.may_be(Kind.DICT):
             return self._container_method(func, receiver, list(arguments.values()))
@@ -145,7 +146,7 @@ class Calls(Functions):
             return self._tensor_method(node, func, receiver, arguments)
         if receiver.may_be(Kind.MODULE):
             return v.UNKNOWN
-        if isinstance(func.value, ast.Attribute) and self._stored_key(func.value) and not receiver.known:
+        if kept and not receiver.known:
             helper = helper_with(self.knowledge, name)
             if helper is not None:
                 return self.inline(helper.methods[name], node, arguments, helper, same_object=False)
@@ -224,7 +225,7 @@ class Calls(Functions):
             return
         if not value.known and value.ref is None and not self._is_stored(attribute):
             return  # put there by somebody else, who may put there what he likes
-        key = f"self.{attribute}"
+        key = f"{self.frame.holder}.{attribute}"
         site = self.note(node, attribute=attribute, module=value)
         site.instances.add(self.state.runs[key])
         self.state.runs[key] += 1
@@ -248,7 +249,9 @@ class Calls(Functions):
     def _construct(self, ref: object, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
         if isinstance(ref, Class):
             lineage = self.knowledge.hierarchy.lineage(ref)
-            return v.of(Kind.MODULE, ref=ref) if lineage.is_module else v.UNKNOWN
+            if lineage.is_module:
+                return v.of(Kind.MODULE, ref=ref)
+            return v.of(Kind.OTHER, ref=ref) if has_plain_form(ref) else v.UNKNOWN
         name = str(ref)
         if name in ("torch.nn.Parameter", "torch.nn.Buffer", "torch.nn.parameter.Parameter", "torch.Tensor"):
             return v.TENSOR

@@ -70,6 +70,9 @@ class Functions(Expressions):
         self.knowledge.consults(function.file)
         frame = Frame(function, name, cls, len(self.frames), outer_loops=self.frame.loops + self.frame.outer_loops)
         frame.deferred = self.frame.deferred
+        frame.holder = self.frame.holder
+        if not same_object and isinstance(node.func, ast.Attribute):
+            frame.holder += f">{ast.unparse(node.func.value)}"
         bound = dict(_bind_parameters(function.node, node, arguments, skip_first=name is not None))
         caller = self.state
         variables = dict(self.parameters(function, bound, name))
