@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from runtime import int8
 from runtime.quantization.front_door import quantize
 
+_SHOWN = 80
+"""Characters of an error in a table."""
 EAGER = "torch fp32 eager"
 OURS = "runtime int8"
 Run = Callable[[], object]
@@ -153,7 +155,7 @@ def prepare(name: str, task: Task) -> Run:
         raise
     except Exception as error:  # whatever another project's tools raise, the others are still to be measured
         lines = str(error).strip().splitlines()
-        raise Unavailable(f"{type(error).__name__}: {lines[0] if lines else ''}") from error
+        raise Unavailable(f"{type(error).__name__}: {lines[0][:_SHOWN] if lines else ''}") from error
     return run
 
 
