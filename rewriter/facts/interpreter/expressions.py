@@ -216,8 +216,8 @@ class Expressions:
 
     def _compare(self, node: ast.Compare) -> Value:
         operands = [self.evaluate(node.left), *(self.evaluate(c) for c in node.comparators)]
-        for operand in operands:
-            if any(o.is_only(Kind.STRING) for o in operands):
+        if any(o.is_only(Kind.STRING) for o in operands):
+            for operand in operands:
                 self.demand(operand, v.STRING)
         identity = all(isinstance(o, ast.Is | ast.IsNot | ast.In | ast.NotIn) for o in node.ops)
         return v.NUMBER if identity or not any(o.may_be(Kind.TENSOR) for o in operands) else v.TENSOR
