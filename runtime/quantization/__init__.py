@@ -17,12 +17,16 @@ _HOMES = {
     "PACTQuantizer": "pact",
     "WRPNQuantizer": "wrpn",
     "calibrate": "calibration",
+    "correct_biases": "bias_correction",
+    "equalize": "equalization",
+    "finish_training": "finish",
     "fold_batch_norms": "fusion",
     "load_checkpoint": "checkpoint",
     "load_statistics": "observers",
     "quantize": "front_door",
     "save_checkpoint": "checkpoint",
     "save_statistics": "observers",
+    "search_bits": "bit_search",
 }
 
 __all__ = list(_HOMES)
