@@ -13,8 +13,10 @@ from rewriter.rules.plan import Named
 def header_splices(file: File, changes: Iterable[Named]) -> list[Splice]:
     """For loops that are statements. One in a comprehension is part of a statement, and written with it."""
     source = file.source
-    statements = {id(n.target) for n in ast.walk(source.tree) if isinstance(n, ast.For)}
     turns = {id(turn.target): turn for named in changes for turn in named.change.turns if turn.added}
+    if not turns:
+        return []
+    statements = {id(n.target) for n in ast.walk(source.tree) if isinstance(n, ast.For)}
     splices: list[Splice] = []
     for key, turn in turns.items():
         if key not in statements:

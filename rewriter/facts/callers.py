@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from itertools import islice
 
-from rewriter.facts.helpers import may_help
+from rewriter.facts.helpers import helper_with, may_help
 from rewriter.facts.knowledge import Knowledge, Run
 from rewriter.facts.project import Class, Function
 from rewriter.torch_api import catalogue
@@ -37,16 +37,21 @@ def runs_of_users(knowledge: Knowledge, cls: Class, methods: set[Function]) -> l
     """The runs of modules that keep objects of the class and call its methods."""
     if not may_help(knowledge, cls) or "torch" not in cls.file.source.text:
         return []
-    called = [m for m in methods if not m.node.name.startswith("__") and _called_by_others(knowledge, cls, m)]
-    called.sort(key=lambda method: method.node.lineno)
-    return list(dict.fromkeys(run for method in called for run in runs_through(knowledge, method)))
+    called = sorted((m for m in methods if _may_compute(m)), key=lambda method: method.node.lineno)
+    users = dict.fromkeys(user for method in called for user in _users(knowledge, cls, method.node.name))
+    runs = (knowledge.run(user) for user in users if knowledge.may_be_module(user))
+    return list(islice((run for run in runs if run is not None and methods & run.interpreter.entered), ENOUGH))
 
 
-def _called_by_others(knowledge: Knowledge, cls: Class, method: Function) -> bool:
-    """Whether code names the method that has none of that name itself."""
-    name = method.node.name
-    users = (user for file in knowledge.project.files_mentioning(name) for user in file.users.get(name, ()))
-    return any(isinstance(u, Function) or not knowledge.hierarchy.lineage(u).method(name) for u in users)
+def _users(knowledge: Knowledge, cls: Class, name: str) -> Iterator[Class]:
+    """Classes that name a method which they do not have themselves, and may mean this class's."""
+    if name.startswith("__"):
+        return
+    is_unique = helper_with(knowledge, name) is cls
+    for file in knowledge.project.files_mentioning(name):
+        if is_unique or cls.node.name in file.words or cls.node.name in file.names.bindings:
+            users = (user for user in file.users.get(name, ()) if isinstance(user, Class))
+            yield from (user for user in users if not knowledge.hierarchy.lineage(user).method(name))
 
 
 def _may_compute(function: Function) -> bool:
