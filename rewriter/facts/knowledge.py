@@ -155,17 +155,9 @@ class Run:
     def _parameters(self, own: str | None) -> Iterator[tuple[str, Value]]:
         spec = self.function.node.args
         positional = [*spec.posonlyargs, *spec.args]
-        defaults = dict(
-            zip(
-                [a.arg for a in positional[len(positional) - len(spec.defaults) :]],
-                spec.defaults,
-                strict=True,
-            )
-        )
-        defaults |= {a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None}
         for argument in [*positional, *spec.kwonlyargs]:
             if argument.arg != own:
-                yield argument.arg, self._parameter(argument, defaults.get(argument.arg))
+                yield argument.arg, self._parameter(argument, self.function.defaults.get(argument.arg))
         if spec.vararg:
             yield spec.vararg.arg, v.sequence(v.ASSUMED if self.assume else v.UNKNOWN)
         if spec.kwarg:

@@ -38,6 +38,14 @@ class Function:
         return local_names(self.node)
 
     @cached_property
+    def defaults(self) -> dict[str, ast.expr]:
+        """The parameters that have a default, with it."""
+        spec = self.node.args
+        positional = [a.arg for a in (*spec.posonlyargs, *spec.args)]
+        found = dict(zip(positional[len(positional) - len(spec.defaults) :], spec.defaults, strict=True))
+        return found | {a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None}
+
+    @cached_property
     def words(self) -> frozenset[str]:
         """The names that the code reads, alone or behind a dot."""
         return _words(self.node)

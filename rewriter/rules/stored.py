@@ -89,17 +89,13 @@ def _is_callable_parameter(name: str, init: Function) -> bool:
     """A parameter with a function of torch for its default, or one that is annotated as a callable."""
     spec = init.node.args
     positional = [*spec.posonlyargs, *spec.args]
-    defaults = dict(
-        zip([a.arg for a in positional[len(positional) - len(spec.defaults) :]], spec.defaults, strict=True)
-    )
-    defaults |= {a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None}
     argument = next((a for a in [*positional, *spec.kwonlyargs] if a.arg == name), None)
     stored = [
         n for n in ast.walk(init.node) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)
     ]
     if argument is None or stored:
         return False
-    default = defaults.get(name)
+    default = init.defaults.get(name)
     annotation = ast.unparse(argument.annotation) if argument.annotation is not None else ""
     takes_tensors = "Callable[" in annotation and "Tensor" in annotation
     return takes_tensors or (isinstance(default, ast.Name | ast.Attribute) and _is_operation(init.global_name(default)))

@@ -82,7 +82,7 @@ def _taken_out(init: ast.FunctionDef, own: str, changes: list[Named], where: str
         raise Undone(f"{where} makes {sorted(makers)}, not {sorted(names)}")
     for name, change in names.items():
         for turn in change.turns:
-            makers[name] = _one_of_list(makers[name], turn, own)
+            makers[name] = _one_of_list(makers[name], turn)
         if problem := _wrong_maker(change, makers[name], own):
             raise Undone(problem)
     return makers
@@ -114,7 +114,7 @@ def _making(statement: ast.stmt, own: str) -> tuple[str, ast.expr | None]:
     return "", None
 
 
-def _one_of_list(maker: ast.expr, turn: Turn, own: str) -> ast.expr:
+def _one_of_list(maker: ast.expr, turn: Turn) -> ast.expr:
     """What `nn.ModuleList(... for _ in xs)` makes at each turn."""
     made = maker.args[0] if isinstance(maker, ast.Call) and len(maker.args) == 1 else None
     is_list = isinstance(maker, ast.Call) and ast.unparse(maker.func).endswith("ModuleList")

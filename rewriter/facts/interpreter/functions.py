@@ -93,12 +93,11 @@ class Functions(Expressions):
     def parameters(self, function: Function, given: dict[str, Value], skip: str | None) -> Iterator[tuple[str, Value]]:
         """Each parameter's value: what was given, else what its annotation or default says."""
         spec = function.node.args
-        defaults = dict(_defaults(spec))
         for argument in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]:
             if argument.arg == skip:
                 continue
             annotated = v.from_annotation(argument.annotation, function.full_name)
-            default = defaults.get(argument.arg)
+            default = function.defaults.get(argument.arg)
             found = given.get(argument.arg)
             if found is None:
                 found = annotated or v.from_default(default) or self._object_made(default, function)
@@ -135,9 +134,3 @@ def _bind_parameters(
     for keyword in call.keywords:
         if keyword.arg is not None:
             yield keyword.arg, arguments[keyword.value]
-
-
-def _defaults(spec: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
-    positional = [*spec.posonlyargs, *spec.args]
-    yield from zip((a.arg for a in positional[len(positional) - len(spec.defaults) :]), spec.defaults, strict=True)
-    yield from ((a.arg, d) for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None)
