@@ -9,6 +9,7 @@ from rewriter.facts.helpers import why_no_module
 from rewriter.facts.hierarchy import CONTAINERS, calls_super_init, is_init_call, own_name
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Class, Function
+from rewriter.facts.walks import unsettled_walk
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
             return _cannot(
                 cls, f"{relative.node.name} defines __setattr__, which may treat a new module in its own way"
             )
-        if _walks_children(relative):
+        if unsettled_walk(relative):
             return _cannot(cls, f"{relative.node.name} walks its own children, and would meet the new module there")
     for below in knowledge.hierarchy.subclasses(cls):
         init = below.methods.get("__init__")
@@ -146,15 +147,4 @@ def _stores_attribute(statement: ast.stmt, name: str) -> bool:
         and isinstance(n.value, ast.Name)
         and n.value.id == name
         for n in ast.walk(statement)
-    )
-
-
-def _walks_children(cls: Class) -> bool:
-    own = {own_name(m) for m in cls.methods.values()}
-    return any(
-        isinstance(n, ast.Attribute)
-        and n.attr in ("children", "named_children", "_modules")
-        and isinstance(n.value, ast.Name)
-        and n.value.id in own
-        for n in ast.walk(cls.node)
     )

@@ -266,7 +266,7 @@ class Project:
                 continue  # the longer path was tried before; a name that the package binds as well would add to it
             meaning = file.names.meaning(head)
             target = ".".join([meaning, tail]) if meaning and tail else meaning
-            stars = [] if target else file.names.stars
+            stars = [] if target else [star for star in file.names.stars if self.module(star)]
             for candidate in [target] if target else [f"{star}.{rest}" for star in stars]:
                 if candidate != full_name and (found := self.find(candidate)):
                     return found

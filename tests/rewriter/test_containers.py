@@ -94,7 +94,7 @@ def test_rewritten(name: str) -> None:
 
 @pytest.mark.parametrize("walk", ["self.children()", "self._modules.values()", "self.named_children()"])
 def test_a_container_that_walks_its_children_is_refused(walk: str) -> None:
-    source = f"\n\nclass Net(nn.Sequential):\n    def forward(self, x):\n        for m in {walk}:\n            pass\n        return x + 1\n"
+    source = f"\n\nclass Net(nn.Sequential):\n    def forward(self, x):\n        for m in {walk}:\n            x = m(x)\n        return x + 1\n"
     result = rewritten(HEADER + source)
     assert not result.changed and {r.code for r in result.refusals} == {"RW904"}
 

@@ -1,0 +1,81 @@
+"""Code that goes through a class's own children: a new module must not change what it does."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.rewriter.executed import HEADER, check, rewritten
+
+X = torch.randn(2, 4)
+
+SOURCE = """
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.count = 0
+        self.gather()
+
+    def gather(self):
+        found = []
+{walk}
+        return found
+
+    def forward(self, x):
+        return self.fc(x) + x
+"""
+
+HARMLESS = {
+    "asks for attributes": """
+        for name, child in self.named_children():
+            if keys := getattr(child, "tied_keys", None):
+                found.append(f"{name}.{keys}")
+            elif hasattr(child, "extra") and child.extra:
+                self.count += 1
+""",
+    "asks for types with state": """
+        for child in self.children():
+            if isinstance(child, (nn.Linear, nn.Conv2d)):
+                found.append(child)
+                self.count += 1
+""",
+    "uses what every module has": """
+        for child in self.children():
+            "Frozen."
+            child.requires_grad_(False)
+            for p in child.parameters():
+                self.count += p.numel()
+""",
+}
+TELLING = {
+    "counts": "        for child in self.children():\n            self.count += 1",
+    "collects": "        for child in self.children():\n            found.append(child)",
+    "names": "        for name, child in self.named_children():\n            found.append(name)",
+    "runs": "        for child in self.children():\n            child(torch.zeros(1, 4))",
+    "a list of them": "        found = list(self.children())",
+    "asks for what may be new": (
+        "        for child in self.children():\n            if isinstance(child, nn.ReLU):\n                self.count += 1"
+    ),
+    "asks for what all have": (
+        '        for child in self.children():\n            if hasattr(child, "training"):\n                self.count += 1'
+    ),
+    "the other branch": (
+        "        for child in self.children():\n            if isinstance(child, nn.Linear):\n                pass\n"
+        "            else:\n                self.count += 1"
+    ),
+    "the last one": "        for child in self.children():\n            last = child.training\n        found.append(last)",
+    "an attribute of its own": "        for child in self.children():\n            child.reset_parameters()",
+}
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_rewritten_where_a_new_child_changes_nothing(name: str) -> None:
+    assert "runtime.modules.EltWiseAdd" in check(SOURCE.format(walk=HARMLESS[name].strip("\n")), X)
+
+
+@pytest.mark.parametrize("name", TELLING)
+def test_refused_where_it_might(name: str) -> None:
+    result = rewritten(HEADER + SOURCE.format(walk=TELLING[name]))
+    assert not result.changed and {r.code for r in result.refusals} == {"RW904"}
