@@ -227,6 +227,11 @@ class Project:
         other.add(path, source)
         return other
 
+    def forget(self) -> None:
+        """Drops what has been found out; where that was broken off, things that were not yet known may be among it."""
+        self._found.clear()
+        self.learnt.clear()
+
     def _module_name(self, path: Path) -> str:
         for root in (*self.roots, import_root(path)):
             if path.is_relative_to(root):
