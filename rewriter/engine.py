@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from rewriter import codes
+from rewriter.deep import with_room
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import File, Project
 from rewriter.facts.source import Source, SourceError
@@ -20,19 +23,30 @@ from rewriter.suppress import Suppressions
 
 def rewrite(source: bytes, path: Path, settings: Settings, project: Project | None = None) -> FileResult:
     """What `source`, the content of `path`, becomes. Never raises for anything that the source may hold."""
+    if len(source) > settings.max_file_bytes:
+        size = f"the file has {len(source)} bytes, more than the {settings.max_file_bytes} of max-file-bytes"
+        return FileResult(path, source, source, failure=Failure("too-large", size))
     try:
-        if len(source) > settings.max_file_bytes:
-            size = f"the file has {len(source)} bytes, more than the {settings.max_file_bytes} of max-file-bytes"
-            return FileResult(path, source, source, failure=Failure("too-large", size))
-        parsed = Source.parse(source)
-        first = _Rewrite.of(parsed, path, settings, project)
-        return first.result(source, project)
+        try:
+            return _rewritten(source, path, settings, project)
+        except RecursionError:
+            return with_room(partial(_rewritten, source, path, settings, project))
     except SourceError as error:
         return FileResult(path, source, source, failure=error.failure)
     except RecursionError:
         return FileResult(path, source, source, failure=Failure("too-deep", "the code is nested too deeply to analyse"))
     except Exception as error:  # a fault of ours: this file fails, the run goes on
         return FileResult(path, source, source, failure=Failure("internal", f"{type(error).__name__}: {error}"))
+
+
+def _rewritten(source: bytes, path: Path, settings: Settings, project: Project | None) -> FileResult:
+    parsed = Source.parse(source)
+    try:
+        return _Rewrite.of(parsed, path, settings, project).result(source, project)
+    except Exception:
+        if project is not None:
+            project.forget()
+        raise
 
 
 @dataclass(eq=False)
@@ -120,12 +134,19 @@ class _Rewrite:
 
     def _unused(self) -> list[Refusal]:
         """Suppressions that silence nothing, unless this run did not look for what they speak of."""
+        if not self.settings.selects(UNUSED.code, self.file.path):
+            return []
         selected = [rule.code for rule in ALL if self.settings.selects(rule.code, self.file.path)]
-        return [
+        silent = [
             Refusal(UNUSED.code, f"`{text}` silences nothing", span, "take the comment out")
             for span, text in self.suppressions.unused(selected)
-            if self.settings.selects(UNUSED.code, self.file.path)
         ]
+        unknown = [
+            Refusal(UNUSED.code, f"`{text}`: no code begins with {code!r}", span, f"near it: {codes.near(code)}")
+            for span, text, code in self.suppressions.named()
+            if codes.unknown([code]) is not None
+        ]
+        return [*silent, *unknown]
 
     def _report(self, before: bytes, after: bytes) -> FileResult:
         return FileResult(

@@ -60,6 +60,10 @@ class Suppressions:
             if not s.used and (s.codes == () or any(s.speaks_of(code) for code in codes))
         ]
 
+    def named(self) -> Iterator[tuple[Span, str, str]]:
+        """Every code or prefix that a comment names, with the comment."""
+        yield from ((s.span, s.text, code) for s in self.found for code in s.codes or ())
+
 
 def _comments(text: str) -> Iterator[tokenize.TokenInfo]:
     # tokenize takes no lone \r for a line end, as the parser does. The columns of comments stay.

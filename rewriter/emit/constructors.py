@@ -9,7 +9,7 @@ from rewriter.emit.naming import Importer
 from rewriter.emit.splice import Splice
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
-from rewriter.facts.project import File
+from rewriter.facts.project import File, Function
 from rewriter.facts.source import Source
 from rewriter.rules.change import Change, Fixed, Make, MakeAgain, Tie, Turn, Wrap
 from rewriter.rules.plan import Named
@@ -26,12 +26,11 @@ def constructor_splices(file: File, changes: list[Named], importer: Importer) ->
 def _made(source: Source, place: Construction, changes: list[Named], importer: Importer) -> list[Splice]:
     if place.init is None:
         return [_new_init(source, place, changes, importer)]
-    assert place.anchor is not None
     locals_ = place.init.locals
     behind: dict[ast.stmt, list[str]] = {}
     for named in changes:
         lines = _lines(source, place.self_name, [named], importer, locals_)
-        behind.setdefault(_anchor(place, named), []).extend(lines)
+        behind.setdefault(_anchor(place.init, named), []).extend(lines)
     return [_behind(source, statement, lines) for statement, lines in behind.items()]
 
 
@@ -64,13 +63,13 @@ def _made_module(source: Source, place: Construction, importer: Importer) -> lis
     return [head, Splice(line, line, f"{indent}super().__init__(){source.newline}")]
 
 
-def _anchor(place: Construction, named: Named) -> ast.stmt:
+def _anchor(init: Function, named: Named) -> ast.stmt:
     """New lines stand together; one made again inside a branch stands beside the one it repeats."""
-    assert place.init is not None and place.anchor is not None
-    make, turns = named.change.make, named.change.turns
+    make, turns, place = named.change.make, named.change.turns, named.change.place
+    assert isinstance(place, Construction) and place.anchor is not None
     if turns:
-        return _filled(place.init.node.body, place.anchor, turns)
-    if not isinstance(make, MakeAgain | Tie) or make.statement is None or make.statement in place.init.node.body:
+        return _filled(init.node.body, place.anchor, turns)
+    if not isinstance(make, MakeAgain | Tie) or make.statement is None or make.statement in init.node.body:
         return place.anchor
     return make.statement
 

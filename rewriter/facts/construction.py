@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from rewriter.facts.helpers import why_no_module
-from rewriter.facts.hierarchy import CONTAINERS, calls_super_init, is_init_call, own_name
+from rewriter.facts.hierarchy import CONTAINERS, own_name
+from rewriter.facts.initialization import every_way, runs_init_of
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Class, Function
 from rewriter.facts.walks import unsettled_walk
@@ -24,6 +26,8 @@ class Construction:
     self_name: str
     passes_arguments: bool
     """An `__init__` to be added takes whatever the next one up takes."""
+    begin: ast.stmt | None = None
+    """The statement of `__init__` that has run nn.Module's own."""
     apart: bool = False
     """The class is a container: new modules must not become its steps."""
     apart_already: bool = False
@@ -63,15 +67,45 @@ def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
         if unsettled_walk(relative):
             return _cannot(cls, f"{relative.node.name} walks its own children, and would meet the new module there")
     for below in knowledge.hierarchy.subclasses(cls):
-        init = below.methods.get("__init__")
-        if init is not None and not calls_super_init(init):
+        if not runs_init_of(knowledge.hierarchy, below, cls):
             return _cannot(cls, f"its subclass {below.node.name} does not run this __init__")
-    if (init := cls.methods.get("__init__")) is not None:
+    if (init := cls.constructor) is not None:
         return _in_own_init(cls, init)
     if cls.node.decorator_list:
         return _cannot(cls, "it has no __init__ and a decorator that may write one")
     simple = len(lineage.project) == 1 and lineage.torch == {"torch.nn.Module"} and not lineage.unseen
     return Construction(cls, None, None, "self", passes_arguments=not simple)
+
+
+def ready_for(knowledge: Knowledge, place: Construction, function: Function) -> Construction | NoPlace:
+    """The place to make modules for a function, which `__init__` itself may run before it is through."""
+    init, name = place.init, function.node.name
+    entered = [knowledge.set_up(cls).entered_at for cls in _set_up_here(knowledge, place.cls)]
+    if init is None:
+        early = any(inner is function for found in entered for _, inner in found)
+        return _cannot(place.cls, f"an __init__ above it runs {name}") if early else place
+    assert place.anchor is not None
+    first = min((found[init, function].lineno for found in entered if (init, function) in found), default=None)
+    if first is None or first > (place.anchor.end_lineno or 0):
+        return place
+    if place.begin is None or first <= (place.begin.end_lineno or 0):
+        return _cannot(place.cls, f"its __init__ runs {name} before it could make a module")
+    return replace(place, anchor=place.begin)
+
+
+def _set_up_here(knowledge: Knowledge, cls: Class) -> Iterator[Class]:
+    """The class, and those below it whose methods its `__init__` may run in place of its own."""
+    yield cls
+    if cls.constructor is None:
+        return
+    names, pending = set[str](), [cls.constructor]
+    while pending:
+        new = pending.pop().words - names
+        names |= new
+        pending += [cls.methods[name] for name in new if name in cls.methods and name != "__init__"]
+    for below in knowledge.hierarchy.subclasses(cls):
+        if (below.methods.keys() - {"__init__"}) & names:
+            yield below
 
 
 def _cannot(cls: Class, why: str) -> NoPlace:
@@ -87,13 +121,13 @@ def _in_own_init(cls: Class, init: Function) -> Construction | NoPlace:
     if name is None or init.decorators:
         return _cannot(cls, "its __init__ is decorated or takes no object")
     body = init.node.body
-    begin = next((i for i, s in enumerate(body) if _runs_super_init(s)), None)
+    begin = next((i for i, s in enumerate(body) if every_way(s, lambda _: True)), None)
     if begin is None:
         return _cannot(cls, "not every way through its __init__ calls super().__init__()")
     if body[0].lineno == init.node.lineno:
         return _cannot(cls, "its __init__ stands on one line")
     anchor = _last_store(body, name, begin + 1) or body[begin]
-    return Construction(cls, init, anchor, name, passes_arguments=False)
+    return Construction(cls, init, anchor, name, passes_arguments=False, begin=body[begin])
 
 
 def _in_plain_class(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
@@ -124,20 +158,6 @@ def _last_store(body: list[ast.stmt], name: str, start: int) -> ast.stmt | None:
         if _stores_attribute(statement, name):
             found = statement
     return found
-
-
-def _runs_super_init(statement: ast.stmt) -> bool:
-    """Whether every way through the statement that goes on behind it has called the next `__init__` up."""
-    if isinstance(statement, ast.Try):
-        ways = [[*statement.body, *statement.orelse], *(handler.body for handler in statement.handlers)]
-    elif isinstance(statement, ast.If):
-        ways = [statement.body, statement.orelse]
-    elif isinstance(statement, ast.With):
-        ways = [statement.body]
-    else:
-        call = statement.value if isinstance(statement, ast.Expr) else None
-        return isinstance(call, ast.Call) and is_init_call(call)
-    return all(any(isinstance(s, ast.Raise) or _runs_super_init(s) for s in way) for way in ways)
 
 
 def _stores_attribute(statement: ast.stmt, name: str) -> bool:

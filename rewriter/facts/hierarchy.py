@@ -35,6 +35,11 @@ class Lineage:
     def is_module(self) -> bool:
         return any(name.startswith(_MODULES) and not name.endswith("Parameter") for name in self.torch)
 
+    @property
+    def constructor(self) -> Function | None:
+        """What runs first of the project's code when an object is set up."""
+        return next((c.constructor for c in self.project if c.constructor is not None or c.is_dataclass), None)
+
     def method(self, name: str) -> Function | None:
         return next((c.methods[name] for c in self.project if name in c.methods), None)
 
@@ -150,10 +155,6 @@ def own_name(method: Function) -> str | None:
     return parameters[0].arg if parameters else None
 
 
-def calls_super_init(function: Function) -> bool:
-    """Whether an `__init__` runs the next one up: `super().__init__(...)` or `Base.__init__(self, ...)`."""
-    return any(isinstance(n, ast.Call) and is_init_call(n) for n in ast.walk(function.node))
-
-
 def is_init_call(call: ast.Call) -> bool:
-    return isinstance(call.func, ast.Attribute) and call.func.attr == "__init__"
+    """`super().__init__(...)` or `Base.__init__(self, ...)`."""
+    return isinstance(call.func, ast.Attribute) and call.func.attr in ("__init__", "__post_init__")

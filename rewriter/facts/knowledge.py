@@ -83,16 +83,21 @@ class Knowledge:
         found: dict[str, Value] = {}
         for ancestor in reversed(self.hierarchy.lineage(cls).project):
             found.update(_class_level(ancestor))
-        init = self.hierarchy.lineage(cls).method("__init__")
-        if init is not None:
-            found.update(self._run_init(cls, init))
+        return found | self.set_up(cls).attributes
+
+    def set_up(self, cls: Class) -> SetUp:
+        found: SetUp = self._fact("set_up", cls, self._find_set_up, SetUp())
         return found
 
-    def _run_init(self, cls: Class, init: Function) -> dict[str, Value]:
+    def _find_set_up(self, cls: Class) -> SetUp:
+        init = self.hierarchy.lineage(cls).constructor
+        if init is None:
+            return SetUp()
         run = Run(self, cls, init, assume=False)
         run.once()
-        stored = run.interpreter.state.variables
-        return {name.removeprefix("self."): value for name, value in stored.items() if name.startswith("self.")}
+        stored = run.interpreter.state.variables.items()
+        attributes = {name.removeprefix("self."): value for name, value in stored if name.startswith("self.")}
+        return SetUp(attributes, run.interpreter.entered_at)
 
     def forward_result(self, cls: Class) -> Value:
         """What calling an object of the class gives."""
@@ -116,6 +121,15 @@ class Knowledge:
         """A class with an unknown base is taken for a module where it makes torch modules in `__init__`."""
         lineage = self.hierarchy.lineage(cls)
         return lineage.is_module or bool(lineage.unseen and _makes_modules(cls))
+
+
+@dataclass(frozen=True)
+class SetUp:
+    """What running a class's `__init__` leaves behind, and which functions it comes through."""
+
+    attributes: dict[str, Value] = field(default_factory=dict)
+    entered_at: dict[tuple[Function, Function], ast.stmt] = field(default_factory=dict)
+    """For one function that ran another: its statement that first did so."""
 
 
 @dataclass(eq=False)
@@ -209,7 +223,7 @@ def keeps_nothing(knowledge: Knowledge, cls: Class, seen: frozenset[Class] = fro
 
 
 def _makes_modules(cls: Class) -> bool:
-    init = cls.methods.get("__init__")
+    init = cls.constructor
     if init is None:
         return False
     names = (init.full_name(n.func, init.locals) for n in ast.walk(init.node) if isinstance(n, ast.Call))
@@ -220,7 +234,7 @@ def _stores_later(cls: Class) -> bool:
     return any(
         isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
         for method in cls.methods.values()
-        if method.node.name != "__init__"
+        if method is not cls.constructor
         for node in ast.walk(method.node)
     )
 

@@ -144,7 +144,7 @@ class Counts:
         family = [*hierarchy.lineage(self.place.cls).project, *hierarchy.subclasses(self.place.cls)]
         upper = hierarchy.lineage(self.place.cls).project
         setters = [m for c in family for m in c.methods.values() if _changes(m.node, node.attr)]
-        allowed = [c.methods["__init__"] for c in upper if "__init__" in c.methods]
+        allowed = [c.constructor for c in upper]
         makers = [m for m in setters if any(_assigns(s, node.attr) for s in m.node.body)]
         return bool(makers) and all(any(m is a for a in allowed) for m in setters)
 

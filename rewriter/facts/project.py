@@ -93,6 +93,18 @@ class Class:
         return found
 
     @cached_property
+    def is_dataclass(self) -> bool:
+        """Its `__init__` is written by `dataclasses.dataclass`."""
+        targets = [d.func if isinstance(d, ast.Call) else d for d in self.node.decorator_list]
+        names = [self.file.names.full_name(t, self.shadowed) for t in targets]
+        return "dataclasses.dataclass" in names and "__init__" not in self.methods
+
+    @property
+    def constructor(self) -> Function | None:
+        """The class's own code that sets an object up: `__init__`, or what a dataclass runs at the end of it."""
+        return self.methods.get("__post_init__" if self.is_dataclass else "__init__")
+
+    @cached_property
     def base_names(self) -> list[str | None]:
         return [
             self.file.names.full_name(b.value if isinstance(b, ast.Subscript) else b, self.shadowed)
@@ -214,6 +226,11 @@ class Project:
         other.replaced = None if old is None else Replaced(self, old)
         other.add(path, source)
         return other
+
+    def forget(self) -> None:
+        """Drops what has been found out; where that was broken off, things that were not yet known may be among it."""
+        self._found.clear()
+        self.learnt.clear()
 
     def _module_name(self, path: Path) -> str:
         for root in (*self.roots, import_root(path)):

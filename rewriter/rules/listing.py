@@ -33,7 +33,8 @@ RULES: tuple[Rule, ...] = (
 UNUSED = Rule(
     "RW990",
     "unused-suppression",
-    "A suppression comment silences nothing.\n\nThe code that it spoke of is gone, or was never there. Take it out.",
+    "A suppression comment silences nothing.\n\n"
+    "The code that it spoke of is gone, was never there, or does not exist. Take it out.",
 )
 
 ALL: tuple[Rule, ...] = (*RULES, *REASONS, UNUSED)

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 
 from rewriter.facts import values as v
 from rewriter.facts.callers import runs_below, runs_of_users, runs_through
-from rewriter.facts.construction import NoPlace, find_construction
+from rewriter.facts.construction import Construction, NoPlace, find_construction, ready_for
 from rewriter.facts.holders import find_holder, holder_of
 from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import Knowledge, Run
 from rewriter.facts.project import Class, Function
 from rewriter.facts.values import Value
 from rewriter.results import Refusal, Safety
-from rewriter.rules.change import Change, Substitution
+from rewriter.rules.change import Change, MakeAgain, Substitution, Tie
 from rewriter.rules.compound import find_compounds
 from rewriter.rules.doubts import doubt, follows_training
 from rewriter.rules.functions import wrap_call
@@ -75,7 +75,7 @@ class Planner:
         sites = [s for s in run.interpreter.sites.values() if s.function in own] if run else []
         sites.sort(key=lambda site: site.order)
         unseen = own - run.interpreter.entered if run else own
-        unseen = {m for m in unseen if m.node.name not in ("__init__", "forward")}
+        unseen = {m for m in unseen if m is not cls.constructor and m.node.name != "forward"}
         below = runs_below(self.knowledge, cls, unseen) or runs_of_users(self.knowledge, cls, unseen)
         for method in sorted(unseen, key=lambda m: m.node.lineno):
             sites += _in_source_order(_merged(method, below))
@@ -144,6 +144,28 @@ class Planner:
 
     def _settle(self, site: Site, context: Context, loops: Turns | None) -> Iterator[Change | Refusal]:
         """The change at a site, and what has to be said about it; or why there is none."""
+        for decision in self._decisions(site, context, loops):
+            settled = decision if isinstance(decision, Refusal) else self._in_time(decision)
+            yield settled
+            if settled is not decision and isinstance(settled, Refusal):
+                return
+
+    def _in_time(self, change: Change) -> Change | Refusal:
+        """The change, its module made before `__init__` itself comes to the site."""
+        place = change.place
+        ready = ready_for(self.knowledge, place, change.site.function) if isinstance(place, Construction) else place
+        if ready is place:
+            return change
+        if isinstance(ready, NoPlace):
+            return refuse(ready.code, change.site, ready.reason, ready.advice)
+        if change.turns or isinstance(change.make, MakeAgain | Tie):
+            name = change.site.function.node.name
+            return refuse(
+                "RW904", change.site, f"{change.what} needs a module that __init__ makes after it runs {name}"
+            )
+        return replace(change, place=ready)
+
+    def _decisions(self, site: Site, context: Context, loops: Turns | None) -> Iterator[Change | Refusal]:
         if site.attribute and loops is not None:
             decision = decide_call(site, context, loops)
         elif site.callee is not None:

@@ -50,7 +50,7 @@ RULE = described("RW203", "function-as-value", __doc__)
 
 def find_stored(knowledge: Knowledge, cls: Class) -> Iterator[Substitution]:
     """The values in the class's `__init__` that may be functions and are kept to be called."""
-    init = cls.methods.get("__init__")
+    init = cls.constructor
     own = own_name(init) if init is not None else None
     if init is None or own is None or not knowledge.may_be_module(cls):
         return
@@ -118,7 +118,7 @@ def _is_only_called(knowledge: Knowledge, cls: Class, attribute: str) -> bool:
         allowed = {id(n.func) for n in ast.walk(relative.node) if isinstance(n, ast.Call)}
         compared = [n for n in ast.walk(relative.node) if isinstance(n, ast.Compare) and _is_none(n.comparators)]
         allowed |= {id(n.left) for n in compared}
-        set_in_init = {id(t) for t in _targets(relative.methods.get("__init__"))}
+        set_in_init = {id(t) for t in _targets(relative.constructor)}
         for node in ast.walk(relative.node):
             if isinstance(node, ast.Attribute) and node.attr == attribute and id(node) not in set_in_init:
                 if id(node) not in allowed:

@@ -14,7 +14,8 @@ from torch.export.graph_signature import InputKind, OutputKind
 from torch.fx import Node
 from torch.utils._pytree import tree_leaves
 
-from runtime.int8.program import NAMESPACE, Constant, Input, Op, Program, Ref, function_of
+from runtime.int8.loops import noted, walk
+from runtime.int8.program import LOOP, NAMESPACE, Constant, Input, Op, Program, Ref, function_of
 from runtime.int8.trees import Tree
 
 _IGNORED = {"device", "layout", "pin_memory"}
@@ -43,11 +44,11 @@ def capture(model: nn.Module, arguments: tuple[Any, ...], dynamic_batch: bool) -
         tree = Tree.of(arguments, numbered)
         batch = Dim("batch", min=1)
         shapes = tree.map(lambda _: {0: batch} if dynamic_batch else {}).build(lambda leaf: leaf)
-        with torch.no_grad(), warnings.catch_warnings():
+        with torch.no_grad(), warnings.catch_warnings(), noted() as bodies:
             warnings.simplefilter("ignore", FutureWarning)  # torch.export warns of what it does itself
             exported = export(model, arguments, dynamic_shapes=(shapes,) if _takes_any(model) else shapes)
             exported = exported.run_decompositions(_decompositions())
-        return _Lowering(exported, tree, tensors, dynamic_batch).program()
+        return _Lowering(exported, tree, tensors, dynamic_batch, bodies).program()
     except CaptureError:
         raise
     except Exception as error:  # torch.export has no type of its own for what it cannot follow
@@ -69,8 +70,15 @@ def _takes_any(model: nn.Module) -> bool:
 class _Lowering:
     """One pass over the exported graph."""
 
-    def __init__(self, exported: ExportedProgram, arguments: Tree, inputs: Sequence[Tensor], dynamic: bool) -> None:
-        self.exported, self.arguments, self.dynamic = exported, arguments, dynamic
+    def __init__(
+        self,
+        exported: ExportedProgram,
+        arguments: Tree,
+        inputs: Sequence[Tensor],
+        dynamic: bool,
+        bodies: Sequence[nn.Module],
+    ) -> None:
+        self.exported, self.arguments, self.dynamic, self.bodies = exported, arguments, dynamic, bodies
         self.inputs = [Input(x.dtype, _sizes(x, dynamic)) for x in inputs]
         self.constants: list[Tensor] = []
         self.ops: list[Op] = []
@@ -120,6 +128,9 @@ class _Lowering:
         if short == "copy" and self._same_kind(*node.args[:2]):
             self.values[node] = self.values[node.args[1]]  # type: ignore[index]
             return
+        if function is walk._opoverload:
+            self._add_loop(node)
+            return
         name = _name(function)
         arguments = _all_arguments(function, node.args, node.kwargs)
         args, kwargs = ([self._argument(arg) for arg in arguments[0]], arguments[1])
@@ -130,8 +141,21 @@ class _Lowering:
         except ValueError:
             layer = _layer(node)
             raise CaptureError(f"{layer or 'the model'} needs {function}, which no program holds") from None
-        self.ops.append(Op(name, tuple(args), kwargs, _layer(node), _shape(node)))
+        self._append(node, Op(name, tuple(args), kwargs, _layer(node), _shape(node)))
+
+    def _append(self, node: Node, op: Op) -> None:
+        self.ops.append(op)
         self.values[node] = Ref(len(self.inputs) + len(self.ops) - 1)
+
+    def _add_loop(self, node: Node) -> None:
+        """The body is captured by itself, for what the first step gets."""
+        steps, state, number = _all_arguments(walk._opoverload, node.args, node.kwargs)[0]
+        kinds = [steps.meta["val"][0], *(part.meta["val"] for part in state)]
+        body = capture(self.bodies[number], tuple(map(_example, kinds)), _open_batch(kinds))
+        layer = _layer(node)
+        for op in body.ops:
+            op.layer = f"{layer}.{op.layer}".strip(".")
+        self._append(node, Op(LOOP, (self._argument(steps), self._argument(state)), layer=layer, body=body))
 
     def _same_kind(self, into: Any, value: Any) -> bool:
         """Whether copying gives the second tensor as it is."""
@@ -164,6 +188,24 @@ class _Opaque:
     @classmethod
     def around(cls, values: list[Any]) -> list[Any]:
         return [cls(value) for value in values]
+
+
+def _example(fake: Tensor) -> Tensor:
+    """A tensor of the same kind; what lies in it does not matter to a capture."""
+    return torch.zeros([_hint(size) for size in fake.shape], dtype=fake.dtype)
+
+
+def _hint(size: int | torch.SymInt) -> int:
+    return size if isinstance(size, int) else int(size.node.hint)
+
+
+def _open_batch(tensors: Sequence[Tensor]) -> bool:
+    """Whether the first size of all is open: it must be that of all or of none, and no other may be."""
+    shapes = [tensor.shape for tensor in tensors]
+    first = {isinstance(shape[0], torch.SymInt) for shape in shapes}
+    if len(first) > 1 or any(isinstance(size, torch.SymInt) for shape in shapes for size in shape[1:]):
+        raise CaptureError(f"the sizes of a recurrent layer's steps depend on the batch: {[tuple(s) for s in shapes]}")
+    return first.pop()
 
 
 def _sizes(x: Tensor, dynamic: bool) -> tuple[int | None, ...]:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from torch import nn
 
 from runtime.int8.counterparts.choice import counterpart
+from runtime.int8.counterparts.recurrent import loop_in_programs
 from runtime.int8.unreached import guard_unreached
 from runtime.quantization.finish import finish_training
 from runtime.quantization.metadata import quantizer_metadata
@@ -60,6 +61,7 @@ def _replace(model: nn.Module) -> dict[nn.Module, nn.Module]:
         for name, child in list(parent._modules.items()):
             if child in made:
                 setattr(parent, name, made[child])
+        loop_in_programs(parent)
     return made
 
 

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from runtime.int8.compiled import CompiledModel
-from runtime.int8.program import NAMESPACE, Constant, Input, Op, Program, Ref
+from runtime.int8.program import LOOP, NAMESPACE, Constant, Input, Op, Program, Ref
 from runtime.int8.trees import Tree
 
 MAGIC = b"RTINT801"
@@ -77,11 +77,12 @@ def load(path: str | Path) -> CompiledModel:
 
 
 def to_bytes(program: Program) -> bytes:
-    tensors, places = bytearray(), []
-    for tensor in program.constants:
-        tensors += bytes(-len(tensors) % _ALIGNMENT)
-        places.append(len(tensors))
-        tensors += _raw(tensor)
+    tensors, places = bytearray(), dict[int, int]()
+    for tensor in _constants(program):
+        if id(tensor) not in places:
+            tensors += bytes(-len(tensors) % _ALIGNMENT)
+            places[id(tensor)] = len(tensors)
+            tensors += _raw(tensor)
     text = json.dumps(_described(program, places), separators=(",", ":")).encode()
     lengths = len(text).to_bytes(8, "little") + len(tensors).to_bytes(8, "little")
     return MAGIC + lengths + hashlib.sha256(text + tensors).digest() + text + tensors
@@ -106,6 +107,13 @@ def from_bytes(data: bytes) -> Program:
         raise FileError(f"it describes no program: {type(error).__name__}: {error}") from error
 
 
+def _constants(program: Program) -> Iterator[Tensor]:
+    yield from program.constants
+    for op in program.ops:
+        if op.body is not None:
+            yield from _constants(op.body)
+
+
 def _raw(tensor: Tensor) -> bytes:
     flat = tensor.contiguous().reshape(-1)
     raw = ctypes.string_at(flat.data_ptr(), flat.nbytes) if flat.numel() else b""
@@ -116,21 +124,24 @@ def _swapped(raw: bytes, width: int) -> bytes:
     return b"".join(raw[i : i + width][::-1] for i in range(0, len(raw), width))
 
 
-def _described(program: Program, places: list[int]) -> dict[str, Any]:
+def _described(program: Program, places: dict[int, int]) -> dict[str, Any]:
     """The program as JSON; references, constants and types are objects of one key."""
     return {
         "inputs": [{"dtype": _name(i.dtype), "sizes": list(i.sizes)} for i in program.inputs],
         "arguments": _tree(program.arguments),
         "constants": [
-            {"dtype": _name(tensor.dtype), "sizes": list(tensor.shape), "place": place}
-            for tensor, place in zip(program.constants, places, strict=True)
+            {"dtype": _name(tensor.dtype), "sizes": list(tensor.shape), "place": places[id(tensor)]}
+            for tensor in program.constants
         ],
-        "ops": [
-            [op.name, [_item(arg) for arg in op.args], {k: _item(v) for k, v in op.kwargs.items()}, op.layer]
-            for op in program.ops
-        ],
+        "ops": [_described_op(op, places) for op in program.ops],
         "outputs": _tree(program.outputs),
     }
+
+
+def _described_op(op: Op, places: dict[int, int]) -> list[Any]:
+    args, kwargs = [_item(arg) for arg in op.args], {name: _item(arg) for name, arg in op.kwargs.items()}
+    body = [] if op.body is None else [_described(op.body, places)]
+    return [op.name, args, kwargs, op.layer, *body]
 
 
 def _tree(tree: Tree) -> dict[str, Any]:
@@ -162,8 +173,13 @@ def _name(dtype: torch.dtype) -> str:
 class _Reader:
     """Reads a description, and refuses what could not have been written."""
 
-    def __init__(self, described: Any, tensors: memoryview) -> None:
-        self.described, self.tensors = described, tensors
+    def __init__(
+        self, described: Any, tensors: memoryview, read: dict[Any, Tensor] | None = None, inside: bool = False
+    ) -> None:
+        """`inside` of a loop."""
+        self.described, self.tensors, self.inside = described, tensors, inside
+        self.read = {} if read is None else read
+        """The tensors of the file so far: a loop and what is around it may share some."""
         self.constants = [self._constant(entry) for entry in _list(described["constants"])]
         self.inputs = [self._input(entry) for entry in _list(described["inputs"])]
         self.values = len(self.inputs)
@@ -185,6 +201,12 @@ class _Reader:
             raise FileError(f"a tensor of {length} bytes at {place} lies outside of the file's {len(self.tensors)}")
         if dtype is torch.bool and any(byte > 1 for byte in self.tensors[place : place + length]):
             raise FileError("a tensor of truth values holds other numbers")
+        key = (dtype, tuple(sizes), place)
+        if key not in self.read:
+            self.read[key] = self._tensor(*key, length)
+        return self.read[key]
+
+    def _tensor(self, dtype: torch.dtype, sizes: tuple[int, ...], place: int, length: int) -> Tensor:
         raw = bytearray(self.tensors[place : place + length])
         if sys.byteorder == "big":
             raw = bytearray(_swapped(bytes(raw), dtype.itemsize))
@@ -197,13 +219,26 @@ class _Reader:
         return Input(_DTYPES[entry["dtype"]], sizes)
 
     def _op(self, entry: Any) -> Op:
-        name, args, kwargs, layer = entry
+        name, args, kwargs, layer, *bodies = entry
         if not (isinstance(name, str) and isinstance(layer, str) and isinstance(kwargs, dict)):
             raise FileError(f"an operation is a name, arguments and a layer, not {entry!r}")
         if name.startswith(NAMESPACE) and any(type(i) is int and abs(i) > _LARGEST for i in _leaves(args)):
             raise FileError(f"{name} takes no numbers above {_LARGEST}")
         given = {key: self._item(value) for key, value in kwargs.items()}
-        return Op(name, tuple(self._item(arg) for arg in _list(args)), given, layer)
+        op = Op(name, tuple(self._item(arg) for arg in _list(args)), given, layer)
+        if name == LOOP or bodies:
+            self._add_body(op, bodies)
+        return op
+
+    def _add_body(self, op: Op, bodies: list[Any]) -> None:
+        if op.name != LOOP or len(bodies) != 1 or self.inside or op.kwargs:
+            raise FileError("a loop has one body, which has no loop in it, and nothing else has one")
+        op.body = _Reader(bodies[0], self.tensors, self.read, inside=True).program()
+        steps, state = op.args
+        if not (isinstance(steps, (Ref, Constant)) and isinstance(state, list) and state):
+            raise FileError("a loop walks a tensor of steps with a list of parts of the state")
+        if len(op.body.outputs.leaves()) != len(state):
+            raise FileError(f"a loop with {len(state)} parts of the state makes {len(op.body.outputs.leaves())}")
 
     def _item(self, item: Any, depth: int = 0) -> Any:
         if isinstance(item, list) and depth < _DEEPEST:

@@ -22,6 +22,11 @@ _MORE = set("adaptive_avg_pool2d _unsafe_view split chunk unflatten detach alias
 """Operations that are pure but no core ones."""
 _PRIVATE = {"_softmax", "_log_softmax", "_to_copy", "_unsafe_view"}
 _LARGEST = 2**63
+_LONGEST = 2**20
+"""Operations that all steps of a loop run."""
+LOOP = "loop"
+"""An operation on the inputs of the steps, along their first dimension, and the parts of the state at the start. It
+gives the first part of the state after each step, stacked, then all of the state at the end."""
 
 
 def _of_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,6 +74,12 @@ class Op:
     """The module that it comes from."""
     shape: tuple[str, ...] = ()
     """Of the result, where that is a tensor; sizes that depend on the batch are formulas."""
+    body: Program | None = None
+    """Of a loop: what each step makes of its input and the state before it, which is the state after it."""
+
+    @property
+    def is_kernel(self) -> bool:
+        return self.name.startswith(NAMESPACE)
 
 
 Step = Callable[[Op, Callable[..., Any], list[Any]], Any]
@@ -102,8 +113,25 @@ class Program:
         """All values; `step` computes one operation from its arguments."""
         values: list[Any] = list(inputs)
         for op, function in zip(self.ops, self.functions, strict=True):
-            values.append(step(op, function, [self.given(arg, values) for arg in op.args]))
+            args = [self.given(arg, values) for arg in op.args]
+            values.append(step(op, function, args) if op.body is None else op.body.walk(args, step, op.layer))
         return values
+
+    def walk(self, args: list[Any], step: Step, layer: str) -> list[Tensor]:
+        """As the body of a loop."""
+        steps, state = args
+        if steps.shape[0] * len(self.ops) > _LONGEST:
+            raise ValueError(f"a loop runs {_LONGEST} operations at most, not {steps.shape[0]} x {len(self.ops)}")
+        outputs: list[Tensor] = []
+        for x in steps.unbind(0):
+            inputs = [x, *state]
+            if mismatch := self.mismatch(inputs):
+                raise ValueError(f"a loop's body was made for other steps: {mismatch}")
+            values = self.run(inputs, step)
+            state = [self.given(leaf, values) for leaf in self.outputs.leaves()]
+            outputs.append(state[0].unsqueeze(0))
+        stack = Op("aten.cat.default", (), layer=layer)
+        return [step(stack, torch.ops.aten.cat.default, [outputs]), *state]
 
     def given(self, arg: Any, values: Sequence[Any]) -> Any:
         """An argument as the operation takes it."""
@@ -164,6 +192,8 @@ def references(arg: Any) -> Iterator[Ref]:
 def function_of(name: str) -> Callable[..., Any]:
     """The function that an operation calls: one of the int8 kernels, a pure operation of torch's, or of numbers."""
     namespace, _, rest = name.partition(".")
+    if name == LOOP:
+        return Program.walk
     if namespace == "number" and rest in _NUMBERS:
         return _NUMBERS[rest]
     packet, _, overload = rest.partition(".")

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from runtime.int8.program import NAMESPACE, Op, Program
+from runtime.int8.program import Op, Program
 from runtime.kernels import native
 from runtime.kernels.native import library
 from runtime.kernels.native.program import MOVE, Move
@@ -153,8 +153,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._op = op
         if op.name.startswith("number."):
             return function(*args)
-        kernel = op.name.startswith(NAMESPACE)
-        if kernel:
+        if op.is_kernel:
             function(*args, **op.kwargs)
             function = getattr(native, op.name.split(".")[1])
         with library.recorded() as self._calls, self:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +30,9 @@ def rewritten(source: str, **settings: Any) -> FileResult:
 
 
 def load(source: bytes) -> dict[str, Any]:
-    namespace: dict[str, Any] = {"__name__": "model"}
-    exec(compile(source, "model.py", "exec"), namespace)
-    return namespace
+    module = sys.modules["model"] = types.ModuleType("model")  # dataclasses look there for their module
+    exec(compile(source, "model.py", "exec"), vars(module))
+    return vars(module)
 
 
 def leaves(result: Any) -> list[Tensor]:

@@ -161,6 +161,15 @@ def test_suppression_by_comment() -> None:
     assert [r.code for r in result.refusals] == ["RW990"]  # the last comment silences nothing
 
 
+def test_a_suppression_of_a_code_that_does_not_exist_is_reported() -> None:
+    result = rewritten(in_forward("return x + 1  # rewriter: ignore[RW101, RW777]", "# rewriter: ignore[RW999]"))
+    assert [s.code for s in result.suppressed] == ["RW101"]
+    assert [(r.code, r.message.partition(": no ")[2]) for r in result.refusals] == [
+        ("RW990", "code begins with 'RW777'"),
+        ("RW990", "code begins with 'RW999'"),
+    ]
+
+
 def test_suppression_of_a_file_and_by_prefix() -> None:
     source = in_forward("return F.relu(x) + 1")
     assert not rewritten("# rewriter: ignore-file\n" + source).changed

@@ -8,6 +8,7 @@ import pytest
 
 from rewriter.emit import write as emit_write
 from rewriter.engine import rewrite
+from rewriter.facts.project import Project
 from rewriter.settings import Settings
 
 SOURCE = """\
@@ -90,6 +91,26 @@ def test_what_cannot_be_handled_is_a_failure_of_that_file(data: bytes, kind: str
     result = rewrite(data, Path("bad.py"), Settings())
     assert result.failure is not None and result.failure.kind == kind
     assert result.after == data and result.failure.message
+
+
+def test_long_chains_of_elif_are_not_too_deep() -> None:
+    chain = "".join(f"        elif n == {i}:\n            return x + {i}\n" for i in range(600))
+    source = f"from torch import nn\nclass Net(nn.Module):\n    def forward(self, x, n: int):\n        if n < 0: pass\n{chain}"
+    assert run(source.encode()).count(b"EltWiseAdd()") == 600
+
+
+def test_what_a_broken_off_file_left_half_known_is_forgotten(tmp_path: Path) -> None:
+    chain = "+x" * 5000
+    (tmp_path / "base.py").write_text(
+        f"from torch import nn\nclass Base(nn.Module):\n  def forward(self, x):\n    return x{chain}\n"
+    )
+    (tmp_path / "net.py").write_text("from base import Base\nclass Net(Base):\n  def f(self, x):\n    return x + 1\n")
+    project = Project.for_paths([tmp_path], Settings())
+    for _ in range(2):
+        path = tmp_path / "base.py"
+        result = rewrite(path.read_bytes(), path, Settings(), project)
+        assert result.failure is not None and result.failure.kind == "too-deep"
+        assert not project.learnt
 
 
 def test_a_syntax_error_says_where() -> None:

@@ -21,9 +21,10 @@ Makers = dict[str, ast.expr]
 
 def undo_lines(node: ast.ClassDef, place: Construction, changes: list[Named]) -> Makers:
     """Takes `self.x = ...` of each change out of a class's `__init__`."""
-    init = next((s for s in node.body if isinstance(s, ast.FunctionDef) and s.name == "__init__"), None)
+    wanted = place.init.node.name if place.init is not None else "__init__"
+    init = next((s for s in node.body if isinstance(s, ast.FunctionDef) and s.name == wanted), None)
     if init is None:
-        raise Undone(f"{node.name} has no __init__")
+        raise Undone(f"{node.name} has no {wanted}")
     makers = _taken_out(init, place.self_name, changes, node.name)
     if place.apart and not place.apart_already and not ast.unparse(node.bases.pop()).endswith("modules.WithOperations"):
         raise Undone(f"{node.name} would run its operations as steps")

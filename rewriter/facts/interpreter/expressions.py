@@ -32,6 +32,8 @@ class Expressions:
         self.frames: list[Frame] = []
         self.entered: set[Function] = set()
         """Every function that the run came through."""
+        self.entered_at: dict[tuple[Function, Function], ast.stmt] = {}
+        """For a function around another one: the statement of the outer by which the run first came to the inner."""
         self.sites: dict[ast.AST, Site] = {}
         self.values: dict[ast.expr, Value] = {}
         self.settled: dict[str, Value] = {}

@@ -67,6 +67,9 @@ class Functions(Expressions):
         cls = cls or (self.frame.cls if self._super_method(node) else None)
         name = own_name(function) if cls is not None else None
         self.entered.add(function)
+        for around in self.frames:
+            if around.statement is not None:
+                self.entered_at.setdefault((around.function, function), around.statement)
         self.knowledge.consults(function.file)
         frame = Frame(function, name, cls, len(self.frames), outer_loops=self.frame.loops + self.frame.outer_loops)
         frame.deferred = self.frame.deferred

@@ -51,6 +51,8 @@ class Frame:
     holder: str = "self"
     """Which object `self` is, as seen from the one whose forward is run: the path of attributes to it."""
     returns: list[Value] = field(default_factory=list)
+    statement: ast.stmt | None = None
+    """The one that is being run."""
 
 
 @dataclass(eq=False)

@@ -26,6 +26,7 @@ class Interpreter(Calls):
         for statement in body:
             if self.ended:
                 return  # what stands behind a return is never run
+            self.frame.statement = statement
             method: Callable[[ast.stmt], None] = getattr(
                 self, f"_run_{type(statement).__name__.lower()}", self._run_other
             )

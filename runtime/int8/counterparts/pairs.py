@@ -98,6 +98,11 @@ class Join(Int8Module):
         joined_args, joined_kwargs = tree_map_only(Tensor, lambda _: waiting.pop(0), (args, kwargs))
         return self.simulated.inner(*joined_args, **joined_kwargs)
 
+    def alike(self, x: Tensor) -> Tensor:
+        """What becomes of tensors that all lie on one grid and are joined in `x` already."""
+        moved = self._moved(0, *self.given(0, x))
+        return self._dequantized(moved) if self.float_output else moved
+
     def _concatenated_along(self, args: Any, kwargs: Any) -> int | None:
         """The dimension of a plain concatenation."""
         inner = self.simulated.inner
