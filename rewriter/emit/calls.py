@@ -14,6 +14,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from rewriter.emit.units import UnitChanges
 from rewriter.facts.source import Source
+from rewriter.facts.trees import walk
 from rewriter.rules.change import Given, Turn
 from rewriter.rules.plan import Named
 from rewriter.torch_api.row import written_order
@@ -203,7 +204,7 @@ def _counting(loop: cst.CompFor, turn: Turn) -> cst.CompFor:
 
 
 def _first_name(target: ast.expr) -> ast.Name:
-    return min((n for n in ast.walk(target) if isinstance(n, ast.Name)), key=lambda n: (n.lineno, n.col_offset))
+    return min((n for n in walk(target) if isinstance(n, ast.Name)), key=lambda n: (n.lineno, n.col_offset))
 
 
 def _first_name_in(target: cst.BaseExpression) -> cst.CSTNode:

@@ -11,6 +11,7 @@ from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
 from rewriter.facts.project import File, Function
 from rewriter.facts.source import Source
+from rewriter.facts.trees import walk
 from rewriter.rules.change import Change, Fixed, Make, MakeAgain, Tie, Turn, Wrap
 from rewriter.rules.plan import Named
 
@@ -76,8 +77,8 @@ def _anchor(init: Function, named: Named) -> ast.stmt:
 
 def _filled(body: list[ast.stmt], anchor: ast.stmt, turns: tuple[Turn, ...]) -> ast.stmt:
     """The last statement that touches what the loops run over: until then it may still be filled."""
-    read = {n.attr for t in turns for n in ast.walk(t.over) if isinstance(n, ast.Attribute)}
-    touching = [s for s in body if any(isinstance(n, ast.Attribute) and n.attr in read for n in ast.walk(s))]
+    read = {n.attr for t in turns for n in walk(t.over) if isinstance(n, ast.Attribute)}
+    touching = [s for s in body if any(isinstance(n, ast.Attribute) and n.attr in read for n in walk(s))]
     return max([anchor, *touching], key=lambda s: s.lineno)
 
 

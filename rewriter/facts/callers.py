@@ -9,6 +9,7 @@ from itertools import islice
 from rewriter.facts.helpers import helper_with, may_help
 from rewriter.facts.knowledge import Knowledge, Run
 from rewriter.facts.project import Class, Function
+from rewriter.facts.trees import walk
 from rewriter.torch_api import catalogue
 
 # A run takes every branch, so that a few say what a function's arguments are; a big library may have hundreds.
@@ -62,7 +63,7 @@ def _may_compute(function: Function) -> bool:
         or (isinstance(node, ast.Attribute) and (node.attr in catalogue.NAMES or node.attr in bound))
         or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in bound)
         for statement in function.node.body
-        for node in ast.walk(statement)
+        for node in walk(statement)
     )
 
 

@@ -11,6 +11,7 @@ from rewriter.facts.hierarchy import CONTAINERS, own_name
 from rewriter.facts.initialization import every_way, runs_init_of
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Class, Function
+from rewriter.facts.trees import walk
 from rewriter.facts.walks import unsettled_walk
 
 
@@ -149,11 +150,9 @@ def _last_store(body: list[ast.stmt], name: str, start: int) -> ast.stmt | None:
     """The last statement that sets an attribute, of those that are run in any case."""
     found = None
     for statement in body[start:]:
-        if any(isinstance(n, ast.Return | ast.Raise) for n in ast.walk(statement)) and not isinstance(
-            statement, ast.If
-        ):
+        if any(isinstance(n, ast.Return | ast.Raise) for n in walk(statement)) and not isinstance(statement, ast.If):
             break
-        if any(isinstance(n, ast.Return) for n in ast.walk(statement)):
+        if any(isinstance(n, ast.Return) for n in walk(statement)):
             break
         if _stores_attribute(statement, name):
             found = statement
@@ -166,5 +165,5 @@ def _stores_attribute(statement: ast.stmt, name: str) -> bool:
         and isinstance(n.ctx, ast.Store)
         and isinstance(n.value, ast.Name)
         and n.value.id == name
-        for n in ast.walk(statement)
+        for n in walk(statement)
     )

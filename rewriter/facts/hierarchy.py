@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rewriter.facts.project import Class, Function, Project
+from rewriter.facts.trees import walk
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
 CONTAINERS = frozenset({"torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict"})
@@ -129,7 +130,7 @@ def mentioned_attributes(cls: Class) -> set[str]:
             targets = [statement.target]
         found.update(t.id for t in targets if isinstance(t, ast.Name))
     own = {"self", *(own_name(method) for method in cls.methods.values())}
-    for node in ast.walk(cls.node):
+    for node in walk(cls.node):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in own:
             found.add(node.attr)
         elif isinstance(node, ast.Call):

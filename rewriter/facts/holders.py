@@ -10,6 +10,7 @@ from rewriter.facts.construction import Construction, NoPlace, find_construction
 from rewriter.facts.interpreter.functions import shared_class
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Class, Function
+from rewriter.facts.trees import walk
 
 # Decorators that give back the function itself, or one that passes keywords on and keeps its defaults.
 _TRANSPARENT = frozenset({"torch.fx.wrap", "torch.jit.unused", "torch.jit.ignore", "torch.fx._symbolic_trace.wrap"})
@@ -67,7 +68,7 @@ def _is_transparent(knowledge: Knowledge, function: Function, decorator: ast.exp
     if not isinstance(found, Function):
         return name in _TRANSPARENT
     parameters = [a.arg for a in found.node.args.args]
-    inner = list(ast.walk(found.node))
+    inner = walk(found.node)
     returned = [n.value for n in inner if isinstance(n, ast.Return)]
     rebound = any(isinstance(n, ast.Name) and n.id in parameters and isinstance(n.ctx, ast.Store) for n in inner)
     given = bool(returned) and all(isinstance(r, ast.Name) and r.id in parameters[:1] for r in returned)
@@ -82,9 +83,9 @@ def _rigid(knowledge: Knowledge, function: Function) -> str | None:
         return f"the decorator {ast.unparse(decorator)} may change what the function takes"
     if function.file.names.meaning(node.name) != function.file.names.own(node.name):
         return "its name is bound more than once"
-    if isinstance(node, ast.AsyncFunctionDef) or any(isinstance(n, ast.Yield | ast.YieldFrom) for n in ast.walk(node)):
+    if isinstance(node, ast.AsyncFunctionDef) or any(isinstance(n, ast.Yield | ast.YieldFrom) for n in walk(node)):
         return "it is a generator or a coroutine"
-    if any(isinstance(n, ast.Name) and n.id == node.name for statement in node.body for n in ast.walk(statement)):
+    if any(isinstance(n, ast.Name) and n.id == node.name for statement in node.body for n in walk(statement)):
         return "it refers to itself"
     if any(function.full_name(call.func) == "torch.jit.script" for call in _calls_with(function)):
         return "it is compiled by torch.jit.script, where a function cannot take modules"
@@ -95,7 +96,7 @@ def _calls_with(function: Function) -> Iterator[ast.Call]:
     """The calls in the function's file that are given the function."""
     name = function.node.name
     tree = function.file.source.tree if "jit" in function.file.words else ast.Module([], [])
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Call) and any(isinstance(a, ast.Name) and a.id == name for a in node.args):
             yield node
 
@@ -108,7 +109,7 @@ def _class_name(function: str) -> str:
 
 
 def _names(tree: ast.AST) -> set[str]:
-    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    return {n.id for n in walk(tree) if isinstance(n, ast.Name)}
 
 
 def _free(wanted: str, taken: set[str]) -> str:

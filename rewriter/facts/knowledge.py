@@ -12,6 +12,7 @@ from rewriter.facts.hierarchy import Hierarchy, own_name
 from rewriter.facts.interpreter.state import Frame, State
 from rewriter.facts.interpreter.statements import Interpreter
 from rewriter.facts.project import Class, File, Function, Project
+from rewriter.facts.trees import walk
 from rewriter.facts.values import Kind, Value
 
 # An argument found to be no tensor changes what others may be; more rounds have not been seen to add anything.
@@ -226,7 +227,7 @@ def _makes_modules(cls: Class) -> bool:
     init = cls.constructor
     if init is None:
         return False
-    names = (init.full_name(n.func, init.locals) for n in ast.walk(init.node) if isinstance(n, ast.Call))
+    names = (init.full_name(n.func, init.locals) for n in walk(init.node) if isinstance(n, ast.Call))
     return any(name and name.startswith("torch.nn.") for name in names)
 
 
@@ -235,11 +236,11 @@ def _stores_later(cls: Class) -> bool:
         isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
         for method in cls.methods.values()
         if method is not cls.constructor
-        for node in ast.walk(method.node)
+        for node in walk(method.node)
     )
 
 
 def _called_attributes(cls: Class) -> Iterator[str]:
-    for node in ast.walk(cls.node):
+    for node in walk(cls.node):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             yield node.func.attr

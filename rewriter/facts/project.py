@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rewriter.facts.names import Names, local_names
 from rewriter.facts.source import Source, SourceError
 from rewriter.facts.texts import Texts
+from rewriter.facts.trees import walk
 
 if TYPE_CHECKING:
     from rewriter.settings import Settings
@@ -159,7 +160,7 @@ class File:
 
 
 def _words(tree: ast.AST) -> frozenset[str]:
-    found = [n for n in ast.walk(tree) if isinstance(n, ast.Name | ast.Attribute)]
+    found = [n for n in walk(tree) if isinstance(n, ast.Name | ast.Attribute)]
     return frozenset(n.id if isinstance(n, ast.Name) else n.attr for n in found)
 
 

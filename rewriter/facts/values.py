@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import enum
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class Kind(enum.Enum):
@@ -22,9 +23,10 @@ class Kind(enum.Enum):
     """Something known that is none of these: a dtype, a device, an exception."""
     UNKNOWN = "unknown"
 
+    __hash__ = object.__hash__  # in C, unlike Enum's own; members are equal only to themselves
 
-@dataclass(frozen=True)
-class Value:
+
+class Value(NamedTuple):
     """The kinds that an expression may have; the rest refines one of them."""
 
     kinds: frozenset[Kind]
@@ -55,11 +57,11 @@ class Value:
             return join_all(self.items)
         if self.element is not None:
             return self.element
-        return replace(self, items=None, ref=None) if self.may_be(Kind.TENSOR) else UNKNOWN
+        return self._replace(items=None, ref=None) if self.may_be(Kind.TENSOR) else UNKNOWN
 
     def without(self, kind: Kind) -> Value:
         rest = self.kinds - {kind}
-        return replace(self, kinds=rest) if rest else UNKNOWN
+        return self._replace(kinds=rest) if rest else UNKNOWN
 
 
 def of(*kinds: Kind, ref: object = None) -> Value:
@@ -90,7 +92,7 @@ TENSORS = sequence(TENSOR)
 
 def join(a: Value, b: Value) -> Value:
     """Either of the two."""
-    if a == b:
+    if a is b or a == b:
         return a
     same_length = a.items is not None and b.items is not None and len(a.items) == len(b.items)
     return Value(
@@ -198,7 +200,7 @@ def from_annotation(node: ast.expr | None, full_name: Callable[[ast.expr], str |
         return None
     value = _Annotations(full_name).read(node)
     if value.is_only(Kind.SEQUENCE, Kind.NONE) and value.member().may_be(Kind.TENSOR):
-        return replace(value, assumed=True)
+        return value._replace(assumed=True)
     return None if value == UNKNOWN else value
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from rewriter.facts.project import Function
+from rewriter.facts.trees import walk
 from rewriter.torch_api import tensors
 
 
@@ -25,4 +26,4 @@ def is_constant(node: ast.expr, function: Function) -> bool:
 
 
 def reads_names(node: ast.expr) -> set[str]:
-    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    return {n.id for n in walk(node) if isinstance(n, ast.Name)}

@@ -49,6 +49,7 @@ from __future__ import annotations
 import ast
 
 from rewriter.facts.interpreter.state import Site
+from rewriter.facts.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.change import Change, Wrap, as_given
 from rewriter.rules.operations import Context
@@ -63,7 +64,7 @@ def wrap_call(site: Site, context: Context) -> Change | Refusal:
     node = site.node
     assert isinstance(node, ast.Call) and site.callee is not None
     init = context.place.init
-    head = next((n.id for n in ast.walk(node.func) if isinstance(n, ast.Name)), "")
+    head = next((n.id for n in walk(node.func) if isinstance(n, ast.Name)), "")
     if site.function.global_name(node.func) is None or (init is not None and head in init.locals):
         message = f"{site.callee.node.name} takes modules, but `{ast.unparse(node.func)}` is no name for it in __init__"
         return refuse("RW903", site, message, "call the function by its own name")

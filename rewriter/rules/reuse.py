@@ -51,6 +51,7 @@ from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import keeps_nothing
 from rewriter.facts.names import bound_names
 from rewriter.facts.project import Class
+from rewriter.facts.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.change import Change, MakeAgain, Tie, as_given
 from rewriter.rules.constants import reads_names
@@ -101,7 +102,7 @@ def _maker(site: Site, context: Context) -> MakeAgain | Tie | str:
     parts = isinstance(ref, Class) and keeps_nothing(context.knowledge, ref)
     if above:
         return Tie(site.attribute, None, parts)
-    if context.place.init is None or own[0] not in set(ast.walk(context.place.init.node)):
+    if context.place.init is None or own[0] not in set(walk(context.place.init.node)):
         return "it is not assigned in __init__"
     statement = own[0]
     assert statement.value is not None
@@ -111,11 +112,11 @@ def _maker(site: Site, context: Context) -> MakeAgain | Tie | str:
 
 
 def _assignments(cls: Class, attribute: str) -> Iterator[ast.Assign | ast.AnnAssign]:
-    for node in ast.walk(cls.node):
+    for node in walk(cls.node):
         targets = (
             node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
         )
-        if any(isinstance(n, ast.Attribute) and n.attr == attribute for t in targets for n in ast.walk(t)):
+        if any(isinstance(n, ast.Attribute) and n.attr == attribute for t in targets for n in walk(t)):
             assert isinstance(node, ast.Assign | ast.AnnAssign)
             yield node
 
@@ -124,14 +125,12 @@ def _repeatable(expression: ast.expr, init: ast.FunctionDef | ast.AsyncFunctionD
     """Running the expression again, later in `__init__`, gives an equal object."""
     if not isinstance(expression, ast.Call):
         return False
-    calls = [n for n in ast.walk(expression) if isinstance(n, ast.Call) and n is not expression]
+    calls = [n for n in walk(expression) if isinstance(n, ast.Call) and n is not expression]
     if any(not (isinstance(c.func, ast.Name) and c.func.id in _PURE) for c in calls):
         return False
-    if any(isinstance(n, ast.NamedExpr | ast.Await | ast.Yield | ast.Lambda) for n in ast.walk(expression)):
+    if any(isinstance(n, ast.NamedExpr | ast.Await | ast.Yield | ast.Lambda) for n in walk(expression)):
         return False
-    rebound = [
-        name for statement in ast.walk(init) if isinstance(statement, ast.stmt) for name in _bound_here(statement)
-    ]
+    rebound = [name for statement in walk(init) if isinstance(statement, ast.stmt) for name in _bound_here(statement)]
     parameters = {a.arg for a in [*init.args.posonlyargs, *init.args.args, *init.args.kwonlyargs]}
     return all(rebound.count(name) <= (0 if name in parameters else 1) for name in reads_names(expression))
 
@@ -140,5 +139,5 @@ def _bound_here(statement: ast.stmt) -> set[str]:
     """What the statement itself binds, not the statements inside it."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return {statement.name}
-    inner = {n for s in ast.walk(statement) if isinstance(s, ast.stmt) and s is not statement for n in bound_names(s)}
+    inner = {n for s in walk(statement) if isinstance(s, ast.stmt) and s is not statement for n in bound_names(s)}
     return bound_names(statement) - inner

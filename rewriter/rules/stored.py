@@ -40,6 +40,7 @@ from collections.abc import Iterator
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Class, Function
+from rewriter.facts.trees import walk
 from rewriter.facts.values import Kind
 from rewriter.rules.change import Substitution
 from rewriter.rules.rule import described
@@ -54,7 +55,7 @@ def find_stored(knowledge: Knowledge, cls: Class) -> Iterator[Substitution]:
     own = own_name(init) if init is not None else None
     if init is None or own is None or not knowledge.may_be_module(cls):
         return
-    for node in ast.walk(init.node):
+    for node in walk(init.node):
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Attribute):
             target = node.targets[0]
             is_own = isinstance(target.value, ast.Name) and target.value.id == own
@@ -90,9 +91,7 @@ def _is_callable_parameter(name: str, init: Function) -> bool:
     spec = init.node.args
     positional = [*spec.posonlyargs, *spec.args]
     argument = next((a for a in [*positional, *spec.kwonlyargs] if a.arg == name), None)
-    stored = [
-        n for n in ast.walk(init.node) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)
-    ]
+    stored = [n for n in walk(init.node) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)]
     if argument is None or stored:
         return False
     default = init.defaults.get(name)
@@ -115,11 +114,11 @@ def _is_only_called(knowledge: Knowledge, cls: Class, attribute: str) -> bool:
     """Besides `__init__`, which sets it, the family calls the attribute or asks whether it is None."""
     called = False
     for relative in [*knowledge.hierarchy.lineage(cls).project, *knowledge.hierarchy.subclasses(cls)]:
-        allowed = {id(n.func) for n in ast.walk(relative.node) if isinstance(n, ast.Call)}
-        compared = [n for n in ast.walk(relative.node) if isinstance(n, ast.Compare) and _is_none(n.comparators)]
+        allowed = {id(n.func) for n in walk(relative.node) if isinstance(n, ast.Call)}
+        compared = [n for n in walk(relative.node) if isinstance(n, ast.Compare) and _is_none(n.comparators)]
         allowed |= {id(n.left) for n in compared}
         set_in_init = {id(t) for t in _targets(relative.constructor)}
-        for node in ast.walk(relative.node):
+        for node in walk(relative.node):
             if isinstance(node, ast.Attribute) and node.attr == attribute and id(node) not in set_in_init:
                 if id(node) not in allowed:
                     return False
@@ -128,7 +127,7 @@ def _is_only_called(knowledge: Knowledge, cls: Class, attribute: str) -> bool:
 
 
 def _targets(init: Function | None) -> Iterator[ast.expr]:
-    for node in ast.walk(init.node) if init is not None else ():
+    for node in walk(init.node) if init is not None else ():
         if isinstance(node, ast.Assign):
             yield from node.targets
 

@@ -11,6 +11,7 @@ from rewriter.emit.proof.sites import Key, MarkOld, key_of
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
 from rewriter.facts.project import Class
+from rewriter.facts.trees import children, walk
 from rewriter.rules.change import Turn
 from rewriter.rules.plan import Owner, Plan
 
@@ -71,7 +72,7 @@ def _undo_owners(
 
 
 def _classes(tree: ast.Module) -> list[ast.ClassDef]:
-    return [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)]
+    return [n for n in walk(tree) if isinstance(n, ast.ClassDef)]
 
 
 def _functions(tree: ast.Module) -> list[ast.FunctionDef]:
@@ -112,7 +113,7 @@ class _Unwrap(ast.NodeTransformer):
 
 def _name_twins(tree: ast.Module, substituted: dict[Key, str]) -> None:
     """Gives each substituted class, and each twin that is called, one common name."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Call):
             target = substituted.get(key_of(node.func), "")
             written = ast.unparse(node.func)
@@ -126,7 +127,7 @@ Loop = ast.For | ast.comprehension
 
 def _loops(node: ast.AST) -> Iterator[Loop]:
     """In source order, which a call around what a loop runs over leaves alone."""
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         if isinstance(child, Loop):
             yield child
         yield from _loops(child)

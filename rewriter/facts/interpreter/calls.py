@@ -227,8 +227,9 @@ class Calls(Functions):
             return  # put there by somebody else, who may put there what he likes
         key = f"{self.frame.holder}.{attribute}"
         site = self.note(node, attribute=attribute, module=value)
-        site.instances.add(self.state.runs[key])
-        self.state.runs[key] += 1
+        before = self.state.runs.get(key, 0)
+        site.instances.add(before)
+        self.state.runs[key] = before + 1
 
     def _is_stored(self, attribute: str) -> bool:
         lineage = self.knowledge.hierarchy.lineage(self.frame.cls) if self.frame.cls else None

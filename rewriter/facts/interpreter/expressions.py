@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rewriter.facts import values as v
-from rewriter.facts.interpreter.state import Frame, Site, SiteNode, State
+from rewriter.facts.interpreter.state import Frame, Site, SiteNode, State, most
 from rewriter.facts.project import Class, Function
+from rewriter.facts.trees import children
 from rewriter.facts.values import Kind, Value
 from rewriter.torch_api import catalogue, tensors
 
@@ -21,6 +22,20 @@ OPERATORS: dict[type[ast.AST], str] = {
 }  # fmt: skip
 
 _NEVER_TENSOR = frozenset({Kind.STRING, Kind.SEQUENCE, Kind.DICT, Kind.CLASS, Kind.FUNCTION, Kind.MODULE})
+
+
+class Methods(dict[type[ast.AST], str]):
+    """The method that is for one kind of node: `_binop` for ast.BinOp."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+
+    def __missing__(self, kind: type[ast.AST]) -> str:
+        self[kind] = self.prefix + kind.__name__.lower()
+        return self[kind]
+
+
+_METHODS = Methods("_")
 
 
 class Expressions:
@@ -46,13 +61,14 @@ class Expressions:
         return self.frames[-1]
 
     def evaluate(self, node: ast.expr) -> Value:
-        method: Callable[[ast.expr], Value] = getattr(self, f"_{type(node).__name__.lower()}", self._other)
+        method: Callable[[ast.expr], Value] = getattr(self, _METHODS[node.__class__], self._other)
         value = method(node)
-        self.values[node] = v.join(self.values[node], value) if node in self.values else value
+        before = self.values.get(node)
+        self.values[node] = value if before is None else v.join(before, value)
         return value
 
     def _other(self, node: ast.expr) -> Value:
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, ast.expr):
                 self.evaluate(child)
         return v.UNKNOWN
@@ -210,7 +226,7 @@ class Expressions:
         taken = self.evaluate(node.body)
         after_body, self.state = self.state, before
         other = self.evaluate(node.orelse)
-        self.state.runs |= after_body.runs
+        self.state.runs = most(self.state.runs, after_body.runs)
         return v.join(taken, other)
 
     def _boolop(self, node: ast.BoolOp) -> Value:
@@ -285,8 +301,8 @@ class Expressions:
             site = self.sites[node] = Site(node, frame.function, self._own_object(), len(self.sites))
             for name, value in facts.items():
                 setattr(site, name, value)
-        self.state.runs[node] += 1
-        site.runs = max(site.runs, self.state.runs[node])
+        runs = self.state.runs[node] = self.state.runs.get(node, 0) + 1
+        site.runs = max(site.runs, runs)
         site.tensor = site.tensor or bool(facts.get("tensor"))
         site.in_loop = site.in_loop or bool(frame.loops)
         site.called_in_loop = site.called_in_loop or bool(frame.outer_loops)
@@ -307,7 +323,7 @@ class Expressions:
         self.frame.deferred += 1
         run()
         self.frame.deferred -= 1
-        outer.runs |= self.state.runs
+        outer.runs = most(outer.runs, self.state.runs)
         self.state = outer
 
     def _listcomp(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:
@@ -327,7 +343,7 @@ class Expressions:
                 self.evaluate(condition)
         found = [self.evaluate(r) for r in results][-1]
         self.frame.loops -= len(generators)
-        outer.runs |= self.state.runs
+        outer.runs = most(outer.runs, self.state.runs)
         self.state = outer
         return found
 
