@@ -10,6 +10,7 @@ from rewriter.rules import (
     functions,
     grouping,
     matrix,
+    placed,
     reduction,
     reuse,
     stored,
@@ -27,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     reuse.RULE,
     functions.RULE,
     stored.RULE,
+    placed.RULE,
     compound.RULE,
 )
 
