@@ -21,7 +21,6 @@ class Written:
     """The new text, with what went into it."""
 
     text: str
-    changes: list[Named] = field(default_factory=list)
     dropped: list[Named] = field(default_factory=list)
     """Changes that could not be written without losing a comment."""
     imports: list[str] = field(default_factory=list)
@@ -44,7 +43,6 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str) -> Writ
         kept = [named for named in plan.changes if id(named) not in dropped]
         written.dropped += [named for named in plan.changes if id(named) in dropped]
         if kept:
-            written.changes += kept
             splices += constructor_splices(file, kept, importer)
             splices += header_splices(file, kept)
     written.imports = importer.needed
