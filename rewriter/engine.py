@@ -106,7 +106,7 @@ class _Rewrite:
         """Plans the file, and says whether anything in it is to be changed."""
         if next(self.planner.knowledge.project.files_mentioning("torch"), None) is None:
             return False
-        owners: list[Owner] = [*self.file.classes, *self.file.functions.values()]
+        owners: list[Owner] = [*self.file.classes, *self.file.functions.values(), *self.file.static_methods]
         self.plans = [(owner, self.planner.plan(owner)) for owner in owners]
         return any(plan.changes or plan.substitutions for _, plan in self.plans)
 

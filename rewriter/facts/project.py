@@ -99,6 +99,11 @@ class Function:
         return bool(self.decorators & _PROPERTIES)
 
     @cached_property
+    def is_static(self) -> bool:
+        """It stands in a class and is given no object."""
+        return bool(self.decorators & {"staticmethod", "classmethod"})
+
+    @cached_property
     def decorators(self) -> frozenset[str]:
         targets = [d.func if isinstance(d, ast.Call) else d for d in self.node.decorator_list]
         return frozenset(self.full_name(t) or ast.unparse(t) for t in targets)
@@ -191,6 +196,11 @@ class File:
     def functions(self) -> dict[str, Function]:
         """The functions at module level."""
         return {s.name: Function(s, self) for s in self.source.tree.body if isinstance(s, ast.FunctionDef)}
+
+    @cached_property
+    def static_methods(self) -> list[Function]:
+        """The static methods and class methods."""
+        return [method for cls in self.classes for method in cls.methods.values() if method.is_static]
 
 
 def _adds_to_property(node: FunctionNode) -> bool:
