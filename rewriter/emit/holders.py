@@ -13,6 +13,8 @@ from rewriter.emit.splice import Splice
 from rewriter.facts.holders import Holder
 from rewriter.facts.source import Source
 
+_BETWEEN = (tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT)
+
 
 def holder_splices(source: Source, holder: Holder, lines: list[str], importer: Importer) -> list[Splice]:
     base = importer.spell("torch.nn.Module", set())
@@ -49,7 +51,13 @@ def _parameter(source: Source, holder: Holder, default: str) -> Splice:
         return Splice(opening + 1, opening + 1, ", ".join(parts))
     end, start = last
     separator = _separator(source, start)
-    return Splice(end, end, separator + separator.join(parts))
+    added = separator + separator.join(parts)
+    line = source.lines[source.position(end)[0] - 1].rstrip()
+    is_broken = source.position(start)[0] > holder.function.node.lineno
+    if is_broken and separator == ", " and len(line) + len(added) > LINE_LENGTH:
+        indent = line[: len(line) - len(line.lstrip())]
+        added = f",{source.newline}{indent}{', '.join(parts)}"
+    return Splice(end, end, added)
 
 
 def _broken(source: Source, holder: Holder, parameter: Splice) -> list[Splice]:
@@ -94,7 +102,7 @@ def _parameter_end(source: Source, start: int) -> int:
     for token in tokenize.generate_tokens(io.StringIO(text, newline="").readline):
         if depth == 0 and token.string in (",", ")"):
             break
-        if token.type not in (tokenize.NL, tokenize.COMMENT):
+        if token.type not in _BETWEEN:
             depth += (token.string in "([{") - (token.string in ")]}") if token.type == tokenize.OP else 0
             end = token.end
     line, _ = source.position(start)

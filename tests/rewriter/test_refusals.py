@@ -46,6 +46,29 @@ class Net(nn.Module):
     assert not result.findings and not [r for r in result.refusals if "+" in r.message and "kind" in r.message]
 
 
+def test_what_a_function_promises_to_return_is_believed_where_nothing_else_is_known() -> None:
+    source = f"""{HEADER}
+from elsewhere import sizes
+
+
+def dimensions(image) -> list[int]:
+    return list(image.size) + sizes(image)
+
+
+def scaled(image) -> Tensor:
+    return sizes(image)
+
+
+class Net(nn.Module):
+    def forward(self, image, scale: float):
+        height, width = dimensions(image)
+        return scaled(image) * 2, height * scale, (height - width) // 2
+"""
+    result = rewritten(source)
+    assert "return self.mul(scaled(image), 2), height * scale, (height - width) // 2" in result.after.decode()
+    assert not result.refusals
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -116,7 +116,9 @@ class Functions(Expressions):
         self.state = caller
         if frame.yields:
             return v.sequence(v.join_all(frame.yields))
-        return v.join_all(frame.returns) if frame.returns else v.NONE
+        found = v.join_all(frame.returns) if frame.returns else v.NONE
+        promised = v.from_annotation(function.node.returns, function.full_name)
+        return promised if promised is not None and _is_in_doubt(found) else found
 
     def attribute_of(self, receiver: Value, node: ast.Attribute) -> Value:
         """Reading a property runs it; reading another method gives the method."""
@@ -186,6 +188,11 @@ class Functions(Expressions):
         """A default such as `ops=runtime.modules.shared(BlockOps)`: an object of a class of the project."""
         found = shared_class(self.knowledge.project, default, function) if default is not None else None
         return v.UNKNOWN if found is None else v.of(Kind.MODULE, ref=found)
+
+
+def _is_in_doubt(value: Value) -> bool:
+    members = value.items or ([value.element] if value.element is not None else [])
+    return not value.known or value.assumed or any(_is_in_doubt(member) for member in members)
 
 
 def _names_itself(function: ast.FunctionDef) -> bool:
