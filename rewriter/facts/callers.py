@@ -8,7 +8,7 @@ from itertools import islice
 
 from rewriter.facts.helpers import helper_with, may_help
 from rewriter.facts.knowledge import Knowledge, Run
-from rewriter.facts.project import Class, Function
+from rewriter.facts.project import Class, File, Function, Project
 from rewriter.facts.trees import walk
 from rewriter.torch_api import catalogue
 
@@ -29,7 +29,7 @@ def runs_below(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list
     """The first few runs of module classes below `cls` that come through one of its methods."""
     if not any(_may_compute(method) for method in methods) or "torch" not in cls.file.source.text:
         return []
-    below = (c for c in knowledge.hierarchy.subclasses(cls) if knowledge.may_be_module(c))
+    below = (c for c in knowledge.hierarchy.below(cls) if knowledge.may_be_module(c))
     runs = (knowledge.run(c) for c in below)
     return list(islice((run for run in runs if run is not None and methods & run.interpreter.entered), ENOUGH))
 
@@ -49,7 +49,7 @@ def _users(knowledge: Knowledge, cls: Class, name: str) -> Iterator[Class]:
     if name.startswith("__"):
         return
     is_unique = helper_with(knowledge, name) is cls
-    for file in knowledge.project.files_mentioning(name):
+    for file in knowledge.project.files_mentioning(name, "" if is_unique else cls.node.name):
         if is_unique or cls.node.name in file.words or cls.node.name in file.names.bindings:
             users = (user for user in file.users.get(name, ()) if isinstance(user, Class))
             yield from (user for user in users if not knowledge.hierarchy.lineage(user).method(name))
@@ -76,23 +76,41 @@ def _runs(knowledge: Knowledge, function: Function) -> Iterator[Run]:
 
 def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:
     """Classes that name the function, or a function or method that names it; then the classes below them."""
-    words, pending, methods = set[str](), [function.node.name], list[str]()
+    known, pending, methods = set[Function](), [function], list[Function]()
     seen: dict[Class, None] = {}
     while pending or methods:
-        word = pending.pop(0) if pending else methods.pop(0)
-        if word in words:
+        called = pending.pop(0) if pending else methods.pop(0)
+        if called in known:
             continue
-        words.add(word)
+        known.add(called)
+        word = called.node.name
         for file in knowledge.project.files_mentioning(word):
-            for user in file.users.get(word, ()):
+            for user in file.users.get(word, ()) if _may_mean(knowledge.project, file, called) else ():
                 if isinstance(user, Function):
-                    pending.append(user.node.name)
+                    pending.append(user)
                     continue
                 if user not in seen:
                     seen[user] = None
                     yield user
-                methods += [name for name, m in user.methods.items() if name not in _RUN and word in m.words]
+                if _is_of_modules(knowledge, user):
+                    methods += [m for name, m in user.methods.items() if name not in _RUN and word in m.words]
     for user in list(seen):
         below = [cls for cls in knowledge.hierarchy.subclasses(user) if cls not in seen]
         seen.update(dict.fromkeys(below))
         yield from below
+
+
+def _may_mean(project: Project, file: File, function: Function) -> bool:
+    """Whether the function's name may mean it in that file; that of a method may mean it anywhere."""
+    name, home = function.node.name, function.file
+    if file is home or home.functions.get(name) is not function or file.names.stars:
+        return True
+    if name in file.names.bindings:
+        meaning = file.names.meaning(name)
+        return meaning is None or project.find(meaning) is function
+    return any(f"{home.module}.".startswith(f"{full}.") for found in file.names.bindings.values() for full in found)
+
+
+def _is_of_modules(knowledge: Knowledge, cls: Class) -> bool:
+    """Whether a forward may come to the methods of the class: by one of its objects, or by a class below it."""
+    return may_help(knowledge, cls) or any(map(knowledge.may_be_module, knowledge.hierarchy.below(cls)))

@@ -18,7 +18,7 @@ _HARMLESS_DUNDERS = frozenset({"__init__", "__repr__", "__str__"})
 
 def helper_with(knowledge: Knowledge, method: str) -> Class | None:
     """The one class of the project that has a method of that name, if its objects may compute for a module."""
-    files = list(knowledge.project.files_mentioning(method))
+    files = knowledge.project.files_defining(method)
     found = [cls for file in files for cls in file.classes if method in cls.methods]
     return found[0] if len(found) == 1 and may_help(knowledge, found[0]) else None
 

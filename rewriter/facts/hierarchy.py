@@ -88,14 +88,12 @@ class Hierarchy:
         """All classes of the project below `cls`."""
         if cls not in self._subclasses:
             self._subclasses[cls] = []
-            direct = [
-                other for other in self._mentioning(cls) if other is not cls and cls in self.lineage(other).project
-            ]
-            self._subclasses[cls] = direct
+            self._subclasses[cls] = list(self.below(cls))
         return self._subclasses[cls]
 
-    def _mentioning(self, cls: Class) -> Iterator[Class]:
-        """Classes in files that name `cls`, or a class found that way (an indirect subclass)."""
+    def below(self, cls: Class) -> Iterator[Class]:
+        """The same one by one, for those who need only the first: a base may have hundreds of files below it."""
+        found: set[Class] = set()
         seen: set[str] = set()
         pending = [cls.node.name]
         while pending:
@@ -103,9 +101,10 @@ class Hierarchy:
             if word in seen:
                 continue
             seen.add(word)
-            for file in self.project.files_mentioning(word):
+            for file in self.project.files_deriving(word):
                 for other in file.classes:
-                    if cls in self.lineage(other).project and other is not cls:
+                    if cls in self.lineage(other).project and other is not cls and other not in found:
+                        found.add(other)
                         pending.append(other.node.name)
                         yield other
 

@@ -240,6 +240,8 @@ class Project:
     texts: Texts = field(default_factory=lambda: Texts(()))
     """The files that may subclass or call each other: packages as a whole, folders given, single files' neighbours."""
     _files: dict[Path, File | None] = field(default_factory=dict)
+    _outside: dict[Path, File] = field(default_factory=dict)
+    """Files that are not among the texts."""
     _named: dict[str, File] = field(default_factory=dict)
     _modules: dict[str, File | None] = field(default_factory=dict)
     _found: dict[str, Class | Function | None] = field(default_factory=dict)
@@ -260,6 +262,8 @@ class Project:
         path = path.absolute()
         file = File(path, self._module_name(path), source)
         self._files[path] = self._named[file.module or "__main__"] = file
+        if path not in self.texts:
+            self._outside[path] = file
         return file
 
     def with_file(self, path: Path, source: Source) -> Project:
@@ -274,8 +278,8 @@ class Project:
             if (found.file is not old if found else not full.startswith(f"{name}."))
         }
         modules = {full: file for full, file in self._modules.items() if full != name and file is not old}
-        files, named = dict(self._files), dict(self._named)
-        other = Project(self.roots, self.texts, files, named, modules, kept)
+        files, outside, named = dict(self._files), dict(self._outside), dict(self._named)
+        other = Project(self.roots, self.texts, files, outside, named, modules, kept)
         other.replaced = None if old is None else Replaced(self, old)
         other.add(path, source)
         return other
@@ -342,14 +346,26 @@ class Project:
                     return found
         return None
 
-    def files_mentioning(self, word: str) -> Iterator[File]:
-        """Every file that has `word` in its text; the others are not even parsed."""
-        for path in self.texts.holding(word):
+    def files_mentioning(self, word: str, other: str = "") -> Iterator[File]:
+        """Every file that has the words in its text; the others are not even parsed."""
+        wanted = set(self.texts.holding(other)) if other else set()
+        yield from self._parsed([path for path in self.texts.holding(word) if not other or path in wanted])
+        yield from [file for file in self._outside.values() if word in file.source.text and other in file.source.text]
+
+    def files_defining(self, name: str) -> Iterator[File]:
+        """Every file that may have a function or method of that name."""
+        yield from self._parsed(self.texts.defining(name))
+        yield from [file for file in self._outside.values() if name in file.source.text]
+
+    def files_deriving(self, word: str) -> Iterator[File]:
+        """Every file that may have a class with a base of that name."""
+        yield from self._parsed(self.texts.deriving(word))
+        yield from [file for file in self._outside.values() if word in file.source.text]
+
+    def _parsed(self, paths: Sequence[Path]) -> Iterator[File]:
+        for path in paths:
             if file := self.file(path):
                 yield file
-        for path, known in list(self._files.items()):
-            if known and path not in self.texts and word in known.source.text:
-                yield known
 
 
 @dataclass(frozen=True)

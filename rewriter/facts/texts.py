@@ -11,6 +11,11 @@ from pathlib import Path
 # Looking for a word in all texts is quick, but not for thousands of words: then all words are noted once.
 MANY_WORDS = 200
 _WORD = re.compile(r"[^\W\d]\w*")
+_FUNCTION = re.compile(r"\bdef[ \t]+(\w+)")
+_BASE = re.compile(r"\b[^\W\d]\w*\b(?![ \t]*=)")
+_CLASS = re.compile(r"^[ \t]*class[ \t]+\w+[ \t]*\((.*?)\)[ \t]*:", re.MULTILINE | re.DOTALL)
+# `Base as B` and `B = module.Base`: the other name of a class.
+_ALIAS = re.compile(r"\b(\w+)[ \t]+as[ \t]+(\w+)|^[ \t]*(\w+)[ \t]*=[ \t]*([\w.]+)[ \t]*(?:#.*)?$", re.MULTILINE)
 _SKIPPED = frozenset({"node_modules", "site-packages", "build", "dist", "venv", "__pycache__"})
 
 
@@ -51,6 +56,30 @@ class Texts:
                 found.setdefault(word, []).append(path)
         return found
 
+    def defining(self, name: str) -> list[Path]:
+        """The files that have a function or method of that name."""
+        return self._all_functions.get(name, [])
+
+    @cached_property
+    def _all_functions(self) -> dict[str, list[Path]]:
+        found: dict[str, list[Path]] = {}
+        for path in self.paths:
+            for name in set(_FUNCTION.findall(self._text(path).decode(errors="replace"))):
+                found.setdefault(name, []).append(path)
+        return found
+
+    def deriving(self, word: str) -> list[Path]:
+        """The files that may have a class with a base of that name."""
+        return self._all_bases.get(word, [])
+
+    @cached_property
+    def _all_bases(self) -> dict[str, list[Path]]:
+        found: dict[str, list[Path]] = {}
+        for path in self.paths:
+            for word in _bases(self._text(path).decode(errors="replace")):
+                found.setdefault(word, []).append(path)
+        return found
+
     def _text(self, path: Path) -> bytes:
         if path not in self._texts:
             try:
@@ -58,6 +87,17 @@ class Texts:
             except OSError:
                 self._texts[path] = b""
         return self._texts[path]
+
+
+def _bases(text: str) -> set[str]:
+    """The words in the bases of the text's classes, and what else these may stand for."""
+    words = {word for bases in _CLASS.findall(text) for word in _BASE.findall(bases)}
+    new = words
+    while any(f" as {word}" in text or f"{word} =" in text or f"{word}=" in text for word in new):
+        aliases = [(name or other, imported or path) for imported, name, other, path in _ALIAS.findall(text)]
+        new = {word for alias, path in aliases if alias in new for word in path.split(".")} - words
+        words |= new  # an alias may be of an alias
+    return words
 
 
 def _python_files(scope: Path) -> Iterator[Path]:

@@ -13,9 +13,9 @@ from rewriter.facts.trees import walk
 def doubt(knowledge: Knowledge, cls: Class) -> str | None:
     if unseen := knowledge.hierarchy.lineage(cls).unseen:
         return f"the base class {sorted(unseen)[0]} is out of sight and may use the attribute's name"
-    for file in knowledge.project.files_mentioning(cls.node.name):
+    for file in knowledge.project.files_mentioning(cls.node.name, "children"):
         named = cls.file is file or cls.node.name in file.words or cls.node.name in file.names.bindings
-        if named and "children" in file.source.text and (line := _picks_children(knowledge, file, cls)):
+        if named and (line := _picks_children(knowledge, file, cls)):
             return f"{file.path.name}:{line} picks children by position, and may count the new module"
     return None
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
 from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.project import Class
 from rewriter.facts.trees import walk
 from rewriter.facts.values import Kind, Value
 from rewriter.results import Refusal
 from rewriter.rules.change import Change, Fixed, Given, Make
 from rewriter.rules.constants import is_constant
+from rewriter.rules.doubts import doubt, follows_training
 from rewriter.rules.refusals import refuse
 from rewriter.torch_api.row import Argument, Row, Spelling, bind, written_order
 
@@ -28,8 +31,21 @@ class Context:
     receiver: str
     """What a function calls the object that holds its modules; empty in a class, whose methods name it themselves."""
     values: dict[ast.expr, Value]
-    follows_training: bool
-    """`self.training` reaches children by nn.Module's own train() and nothing else."""
+
+    @property
+    def cls(self) -> Class | None:
+        """The class whose methods the sites stand in."""
+        return None if self.receiver or not isinstance(self.place, Construction) else self.place.cls
+
+    @cached_property
+    def follows_training(self) -> bool:
+        """`self.training` reaches children by nn.Module's own train() and nothing else."""
+        return self.cls is not None and follows_training(self.knowledge, self.cls)
+
+    @cached_property
+    def doubt(self) -> str | None:
+        """Why a new attribute may be met by code that does not expect it."""
+        return None if self.cls is None else doubt(self.knowledge, self.cls)
 
     def receiver_at(self, site: Site) -> str:
         return self.receiver or site.self_name or ""

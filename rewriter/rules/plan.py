@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from rewriter.facts import values as v
 from rewriter.facts.callers import runs_below, runs_of_users, runs_through
 from rewriter.facts.construction import Construction, NoPlace, find_construction, ready_for
+from rewriter.facts.helpers import may_help
 from rewriter.facts.holders import find_holder, holder_of
 from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import Knowledge, Run
@@ -18,7 +19,6 @@ from rewriter.facts.values import Value
 from rewriter.results import Refusal, Safety
 from rewriter.rules.change import Change, MakeAgain, Substitution, Tie
 from rewriter.rules.compound import find_compounds
-from rewriter.rules.doubts import doubt, follows_training
 from rewriter.rules.functions import wrap_call
 from rewriter.rules.loops import Turns
 from rewriter.rules.operations import Context, decide, describe
@@ -81,6 +81,7 @@ class Planner:
         below = runs_below(self.knowledge, cls, unseen) or runs_of_users(self.knowledge, cls, unseen)
         for method in sorted(unseen, key=lambda m: m.node.lineno):
             sites += _in_source_order(_merged(method, below))
+        sites = [s for s in sites if s.attribute or self._computes(s)]
         if not sites:
             return
         place = find_construction(self.knowledge, cls)
@@ -88,13 +89,13 @@ class Planner:
             plan.refusals += _all_refused(place, sites)
             return
         values = _joined_values([*([run] if run else []), *below])
-        context = Context(self.knowledge, place, "", values, follows_training(self.knowledge, cls))
+        context = Context(self.knowledge, place, "", values)
         self._decide_all(cls, plan, sites, context, Turns(self.knowledge, place, values))
 
     def _plan_function(self, function: Function, plan: Plan) -> None:
         runs = runs_through(self.knowledge, function)
         sites = _in_source_order(s for s in _merged(function, runs) if not s.attribute)
-        sites = [s for s in sites if s.candidates or (s.callee and self._takes_modules(s.callee))]
+        sites = [s for s in sites if self._computes(s)]
         if not sites:
             self._substitute(function, plan, find_placed(self.knowledge, function, None))
             return
@@ -102,8 +103,12 @@ class Planner:
         if isinstance(held, NoPlace):
             plan.refusals += _all_refused(held, sites)
             return
-        context = Context(self.knowledge, held.place, held.parameter, _joined_values(runs), follows_training=False)
+        context = Context(self.knowledge, held.place, held.parameter, _joined_values(runs))
         self._decide_all(function, plan, sites, context, loops=None)
+
+    def _computes(self, site: Site) -> bool:
+        """An operation, or the call of a function that has some."""
+        return bool(site.candidates) or (site.callee is not None and self._takes_modules(site.callee))
 
     def _takes_modules(self, function: Function) -> bool:
         is_free = function.is_static or function.file.functions.get(function.node.name) is function
@@ -130,14 +135,15 @@ class Planner:
                 plan.substitutions.append(item)
 
     def _decide_all(self, owner: Owner, plan: Plan, sites: list[Site], context: Context, loops: Turns | None) -> None:
-        why_unsafe = doubt(self.knowledge, owner) if isinstance(owner, Class) else None
         taken: set[str] | None = None
         for site in sites:
             for decision in self._settle(site, context, loops):
                 if isinstance(decision, Refusal):
                     plan.refusals.append(decision)
                     continue
-                change = replace(decision, safety=Safety.UNSAFE, why_unsafe=why_unsafe) if why_unsafe else decision
+                change = decision
+                if (why := context.doubt) is not None:
+                    change = replace(decision, safety=Safety.UNSAFE, why_unsafe=why)
                 if not self.wanted(owner, change):
                     plan.unwanted.append(change)
                     break
@@ -153,7 +159,8 @@ class Planner:
             return set(MODULE_ATTRIBUTES)
         taken = hierarchy.taken_names(cls)
         for base in hierarchy.lineage(cls).project[0 if cls is not owner else 1 :]:
-            taken |= {named.name for named in self.plan(base).changes}
+            if may_help(self.knowledge, base):  # no other class can be given modules
+                taken |= {named.name for named in self.plan(base).changes}
         return taken
 
     def _settle(self, site: Site, context: Context, loops: Turns | None) -> Iterator[Change | Refusal]:
