@@ -13,7 +13,7 @@ from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import File, Project
 from rewriter.facts.source import Source, SourceError
 from rewriter.results import Failure, FileResult, Finding, Refusal, Safety
-from rewriter.rules.change import Change, Make, Substitution, Wrap
+from rewriter.rules.change import Change, Gather, Make, Substitution, Wrap
 from rewriter.rules.listing import ALL, UNUSED
 from rewriter.rules.plan import Owner, Plan, Planner
 from rewriter.rules.refusals import refuse
@@ -219,6 +219,8 @@ def _message(change: Change, name: str) -> str:
     where = f"{change.receiver}.{name}" + "".join(f"[{turn.index}]" for turn in change.turns)
     if isinstance(change.make, Make):
         return f"{change.what} becomes {where}, {_short(change.make.target)}"
+    if isinstance(change.make, Gather):
+        return f"{change.what} becomes {where}, which has modules for the functions that it may call"
     if isinstance(change.make, Wrap):
         return f"{change.what} becomes {where}, which has modules for its operations"
     return f"{change.what} becomes {where}, an instance of its own"

@@ -11,7 +11,7 @@ from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
 from rewriter.facts.project import File, Function
 from rewriter.facts.source import Source
-from rewriter.rules.change import Change, Fixed, Make, MakeAgain, Tie, Turn, Wrap
+from rewriter.rules.change import Change, Fixed, Gather, Make, MakeAgain, Tie, Turn, Wrap
 from rewriter.rules.plan import Named
 
 
@@ -102,10 +102,13 @@ def _construction(source: Source, own: str, change: Change, importer: Importer, 
 
 
 def _one_module(
-    source: Source, own: str, make: Make | MakeAgain | Tie | Wrap, importer: Importer, locals_: set[str]
+    source: Source, own: str, make: Make | MakeAgain | Tie | Wrap | Gather, importer: Importer, locals_: set[str]
 ) -> str:
     if isinstance(make, Wrap):
         return f"{importer.spell('runtime.modules.Function', locals_)}({_one_line(source, make.function)})"
+    if isinstance(make, Gather):
+        functions = ", ".join(_one_line(source, function) for function in make.functions)
+        return f"{importer.spell('runtime.modules.Call', locals_)}({functions})"
     if isinstance(make, Tie):
         again = importer.spell("runtime.modules.again", locals_)
         parts = ", parts=True" if make.parts else ""

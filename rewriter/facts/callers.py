@@ -9,6 +9,7 @@ from itertools import islice
 from rewriter.facts.helpers import helper_with, may_help
 from rewriter.facts.knowledge import Knowledge, Run
 from rewriter.facts.project import Class, Function
+from rewriter.facts.tables import tables_with
 from rewriter.torch_api import catalogue
 
 # A run takes every branch, so that a few say what a function's arguments are; a big library may have hundreds.
@@ -83,6 +84,7 @@ def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:
             continue
         words.add(word)
         for file in knowledge.project.files_mentioning(word):
+            pending += tables_with(knowledge.project, file, word)
             for user in file.users.get(word, ()):
                 if isinstance(user, Function):
                     pending.append(user.node.name)

@@ -24,6 +24,13 @@ class Kind(enum.Enum):
 
 
 @dataclass(frozen=True)
+class Choice:
+    """One of several functions of the project, by their objects or by those of tables that hold them."""
+
+    of: frozenset[object]
+
+
+@dataclass(frozen=True)
 class Value:
     """The kinds that an expression may have; the rest refines one of them."""
 
@@ -98,9 +105,18 @@ def join(a: Value, b: Value) -> Value:
         assumed=(a.assumed or b.assumed) and not _proven(a) and not _proven(b),
         element=None if same_length else _join_elements(a, b),
         items=tuple(map(join, a.items, b.items)) if same_length and a.items and b.items else None,
-        ref=a.ref if a.ref == b.ref else None,
+        ref=a.ref if a.ref == b.ref else _either(a, b),
         sources=a.sources | b.sources,
     )
+
+
+def _either(a: Value, b: Value) -> Choice | None:
+    """The functions among the two, where one is a function that the project defines."""
+    found: set[object] = set()
+    for value in (a, b):
+        if value.may_be(Kind.FUNCTION) and value.ref is not None and not isinstance(value.ref, str):
+            found |= value.ref.of if isinstance(value.ref, Choice) else {value.ref}
+    return Choice(frozenset(found)) if found else None
 
 
 def _proven(value: Value) -> bool:

@@ -73,6 +73,14 @@ class Wrap:
 
 
 @dataclass(frozen=True)
+class Gather:
+    """`runtime.modules.Call(functions)`: a module that runs whichever of some functions it is given."""
+
+    functions: tuple[ast.expr, ...]
+    """Functions, and tables of functions."""
+
+
+@dataclass(frozen=True)
 class Turn:
     """A loop around a site, each of whose turns has a module of its own."""
 
@@ -100,7 +108,7 @@ class Change:
     """What the code at the site calls the object that has the module."""
     attribute: str
     """The name wanted; numbered where it is taken."""
-    make: Make | MakeAgain | Tie | Wrap
+    make: Make | MakeAgain | Tie | Wrap | Gather
     given: tuple[Given, ...]
     what: str
     """The site in a few words, for the message."""

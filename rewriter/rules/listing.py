@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rewriter.rules import (
     arithmetic,
+    chosen,
     compound,
     elementwise,
     functional,
@@ -27,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     reuse.RULE,
     functions.RULE,
     stored.RULE,
+    chosen.RULE,
     compound.RULE,
 )
 

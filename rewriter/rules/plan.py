@@ -13,9 +13,11 @@ from rewriter.facts.holders import find_holder, holder_of
 from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import Knowledge, Run
 from rewriter.facts.project import Class, Function
+from rewriter.facts.tables import functions_in
 from rewriter.facts.values import Value
 from rewriter.results import Refusal, Safety
 from rewriter.rules.change import Change, MakeAgain, Substitution, Tie
+from rewriter.rules.chosen import gather
 from rewriter.rules.compound import find_compounds
 from rewriter.rules.doubts import doubt, follows_training
 from rewriter.rules.functions import wrap_call
@@ -92,7 +94,7 @@ class Planner:
     def _plan_function(self, function: Function, plan: Plan) -> None:
         runs = runs_through(self.knowledge, function)
         sites = _in_source_order(s for s in _merged(function, runs) if not s.attribute)
-        sites = [s for s in sites if s.candidates or (s.callee and self._takes_modules(s.callee))]
+        sites = [s for s in sites if s.candidates or self._has_operations(s)]
         if not sites:
             return
         held = find_holder(self.knowledge, function)
@@ -101,6 +103,11 @@ class Planner:
             return
         context = Context(self.knowledge, held.place, held.parameter, _joined_values(runs), follows_training=False)
         self._decide_all(function, plan, sites, context, loops=None)
+
+    def _has_operations(self, site: Site) -> bool:
+        """Whether a function that the site calls, or may call, takes modules for its operations."""
+        called = functions_in(site.choice) if site.choice is not None else [site.callee] if site.callee else []
+        return any(map(self._takes_modules, called))
 
     def _takes_modules(self, function: Function) -> bool:
         is_free = function.file.functions.get(function.node.name) is function
@@ -169,7 +176,9 @@ class Planner:
         if site.attribute and loops is not None:
             decision = decide_call(site, context, loops)
         elif site.callee is not None:
-            decision = wrap_call(site, context) if self._takes_modules(site.callee) else None
+            decision = wrap_call(site, context) if self._has_operations(site) else None
+        elif site.choice is not None:
+            decision = gather(site, context) if self._has_operations(site) else None
         else:
             decision = _operation(site, context)
         if decision is None:

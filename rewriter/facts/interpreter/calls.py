@@ -9,6 +9,7 @@ from rewriter.facts.helpers import has_plain_form, helper_with
 from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.interpreter.functions import Functions
 from rewriter.facts.project import Class, Function
+from rewriter.facts.tables import Table, functions_in
 from rewriter.facts.values import Kind, Value
 from rewriter.torch_api import catalogue, modules, tensors
 from rewriter.torch_api.row import Argument, Row, Spelling, bind
@@ -18,6 +19,7 @@ _BUILTINS = {
     "hasattr": v.NUMBER, "callable": v.NUMBER, "all": v.NUMBER, "any": v.NUMBER, "str": v.STRING, "repr": v.STRING,
     "range": v.SHAPE, "print": v.NONE, "type": v.OTHER, "id": v.NUMBER, "super": v.OTHER, "divmod": v.SHAPE,
 }  # fmt: skip
+_OF_A_TABLE = frozenset({"keys", "values", "items", "update", "copy", "setdefault"})
 _PASSING = frozenset({"list", "tuple", "reversed", "sorted", "iter", "set"})
 
 
@@ -41,7 +43,7 @@ class Calls(Functions):
         """The function called, or else the object whose method is called."""
         if not isinstance(node.func, ast.Attribute):
             return self.evaluate(node.func), None
-        if self.global_name(node.func):
+        if self.global_name(node.func) and not isinstance(self.meaning(node.func.value).ref, Table):
             return self.meaning(node.func), None
         receiver = self.evaluate(node.func.value)
         return None, receiver
@@ -59,6 +61,9 @@ class Calls(Functions):
             if callee.is_only(Kind.FUNCTION):
                 self.note(node, callee=ref)
             return self.inline(ref, node, arguments)
+        if isinstance(ref, v.Choice):
+            self.note(node, choice=ref)
+            return self._one_of(functions_in(ref), node, arguments)
         if callee.may_be(Kind.CLASS):
             return self._construct(ref, node, arguments)
         if callee.may_be(Kind.MODULE):
@@ -68,6 +73,12 @@ class Calls(Functions):
         if isinstance(ref, str):
             return self._library_function(ref, node, arguments)
         return v.UNKNOWN
+
+    def _one_of(self, functions: list[Function], node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
+        results: list[Value] = []
+        runs = [lambda f=f: results.append(self.inline(f, node, arguments)) for f in functions]
+        self.alternatives(*runs)
+        return v.join_all(results)
 
     # Operations
 
@@ -140,6 +151,9 @@ class Calls(Functions):
         kept = isinstance(func.value, ast.Attribute) and bool(self._stored_key(func.value))
         if isinstance(receiver.ref, Class) and (receiver.may_be(Kind.MODULE) or (kept and receiver.may_be(Kind.OTHER))):
             return self._method_of_object(node, func, receiver, arguments)
+        if isinstance(receiver.ref, Table) and name not in _OF_A_TABLE:
+            # a function looked up by a method of the table's own, which may be given what to fall back on
+            return v.join_all([receiver.member(), *(a for a in arguments.values() if a.may_be(Kind.FUNCTION))])
         if receiver.may_be(Kind.SEQUENCE) or receiver.may_be(Kind.DICT):
             return self._container_method(func, receiver, list(arguments.values()))
         if receiver.may_be(Kind.TENSOR):
@@ -176,7 +190,7 @@ class Calls(Functions):
         elif func.attr in ("extend", "update") and arguments:
             self._store_member(func.value, receiver, arguments[0].member())
         elif func.attr in ("pop", "get", "popitem"):
-            return receiver.member()
+            return v.join_all([receiver.member(), *arguments[1:]])
         elif func.attr == "copy":
             return receiver
         elif func.attr in ("values", "keys"):

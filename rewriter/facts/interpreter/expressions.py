@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rewriter.facts import values as v
 from rewriter.facts.interpreter.state import Frame, Site, SiteNode, State
 from rewriter.facts.project import Class, Function
+from rewriter.facts.tables import find_table
 from rewriter.facts.values import Kind, Value
 from rewriter.torch_api import catalogue, tensors
 
@@ -90,6 +91,9 @@ class Expressions:
             return v.of(Kind.CLASS, ref=found)
         if name.startswith(("math.", "numpy.pi", "sys.")):
             return v.NUMBER if not name.startswith("sys.") else v.OTHER
+        if (table := find_table(self.knowledge.project, name)) is not None:
+            held = v.of(Kind.FUNCTION, ref=v.Choice(frozenset({table})))
+            return v.Value(frozenset({Kind.DICT}), element=held, ref=table)
         return v.Value(frozenset({Kind.UNKNOWN}), ref=name)
 
     def _torch_object(self, name: str) -> Value:

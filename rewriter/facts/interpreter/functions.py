@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from rewriter.facts import values as v
 from rewriter.facts.hierarchy import own_name
@@ -28,6 +28,9 @@ class Functions(Expressions):
     """The part of the interpreter that runs one function inside another."""
 
     def run_body(self, body: list[ast.stmt]) -> None:
+        raise NotImplementedError
+
+    def alternatives(self, *runs: Callable[[], object]) -> None:
         raise NotImplementedError
 
     def _super_method(self, node: ast.Call) -> Function | None:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from rewriter.facts.project import Class, Function
-from rewriter.facts.values import Value, join
+from rewriter.facts.values import Choice, Value, join
 from rewriter.torch_api.row import Row, Spelling
 
 SiteNode = ast.Call | ast.BinOp | ast.UnaryOp | ast.AugAssign
@@ -72,6 +72,8 @@ class Site:
     module: Value | None = None
     callee: Function | None = None
     """For a call of a function at module level: that function."""
+    choice: Choice | None = None
+    """For a call of a function that the code chooses: those that it may be."""
     runs: int = 1
     in_loop: bool = False
     """A loop of the same function is around it."""
