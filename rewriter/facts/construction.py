@@ -71,7 +71,7 @@ def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
             return _cannot(cls, f"its subclass {below.node.name} does not run this __init__")
     if (init := cls.constructor) is not None:
         return _in_own_init(cls, init)
-    if cls.node.decorator_list:
+    if cls.node.decorator_list and any(map(_has_fields, lineage.project)):
         return _cannot(cls, "it has no __init__ and a decorator that may write one")
     simple = len(lineage.project) == 1 and lineage.torch == {"torch.nn.Module"} and not lineage.unseen
     return Construction(cls, None, None, "self", passes_arguments=not simple)
@@ -106,6 +106,11 @@ def _set_up_here(knowledge: Knowledge, cls: Class) -> Iterator[Class]:
     for below in knowledge.hierarchy.subclasses(cls):
         if (below.methods.keys() - {"__init__"}) & names:
             yield below
+
+
+def _has_fields(cls: Class) -> bool:
+    """What decorators that write an `__init__` make it from."""
+    return any(isinstance(statement, ast.AnnAssign) for statement in cls.node.body)
 
 
 def _cannot(cls: Class, why: str) -> NoPlace:

@@ -157,10 +157,30 @@ class File:
         """The functions at module level."""
         return {s.name: Function(s, self) for s in self.source.tree.body if isinstance(s, ast.FunctionDef)}
 
+    @cached_property
+    def alternatives(self) -> dict[str, list[Function]]:
+        """The functions that a branch at module level defines, by name."""
+        found: dict[str, list[Function]] = {}
+        for statement in self.source.tree.body:
+            if isinstance(statement, ast.If | ast.Try):
+                for node in _statements(statement):
+                    if isinstance(node, ast.FunctionDef):
+                        found.setdefault(node.name, []).append(Function(node, self))
+        return found
+
 
 def _words(tree: ast.AST) -> frozenset[str]:
     found = [n for n in ast.walk(tree) if isinstance(n, ast.Name | ast.Attribute)]
     return frozenset(n.id if isinstance(n, ast.Name) else n.attr for n in found)
+
+
+def _statements(block: ast.AST) -> Iterator[ast.stmt]:
+    """The statements in the branches of a block, those in functions and classes left out."""
+    for child in ast.iter_child_nodes(block):
+        if isinstance(child, ast.stmt):
+            yield child
+        if isinstance(child, ast.If | ast.Try | ast.ExceptHandler):
+            yield from _statements(child)
 
 
 def _classes(file: File, body: Sequence[ast.AST], around: tuple[FunctionNode, ...], prefix: str) -> Iterator[Class]:
@@ -279,15 +299,28 @@ class Project:
             if rest in file.definitions:
                 return file.definitions[rest]
             head, _, tail = rest.partition(".")
-            if tail and self.module(f"{module}.{head}"):
-                continue  # the longer path was tried before; a name that the package binds as well would add to it
             meaning = file.names.meaning(head)
+            if tail and (self.module(f"{module}.{head}") or (meaning or "").startswith(f"{module}.{head}.")):
+                continue  # a module, tried before or out of sight; a name that the package binds would add to it
             target = ".".join([meaning, tail]) if meaning and tail else meaning
             stars = [] if target else [star for star in file.names.stars if self.module(star)]
             for candidate in [target] if target else [f"{star}.{rest}" for star in stars]:
                 if candidate != full_name and (found := self.find(candidate)):
                     return found
         return None
+
+    def alternatives(self, full_name: str, seen: frozenset[str] = frozenset()) -> list[Function]:
+        """The function of that full name, or all those that branches define under it, through re-exports."""
+        if isinstance(found := self.find(full_name), Function):
+            return [found]
+        module, _, name = full_name.rpartition(".")
+        file = self.module(module) if module and found is None and full_name not in seen else None
+        if file is None:
+            return []
+        if name in file.alternatives:
+            return file.alternatives[name]
+        meaning = file.names.meaning(name)
+        return self.alternatives(meaning, seen | {full_name}) if meaning else []
 
     def files_mentioning(self, word: str) -> Iterator[File]:
         """Every file that has `word` in its text; the others are not even parsed."""

@@ -108,7 +108,8 @@ def new_arguments(change: Change, call: ast.Call, maker: ast.expr) -> dict[str, 
     parameters = [p.name for p in row.constructor_parameters]
     fixed: dict[str, ast.expr | None] = dict(zip(parameters, maker.args, strict=False))
     fixed.update({k.arg or "": k.value for k in maker.keywords})
-    if any(isinstance(a, ast.Starred) for a in call.args) and not any(o.startswith("*") for o in row.operands):
+    starred = any(isinstance(a, ast.Starred) for a in call.args) or any(k.arg is None for k in call.keywords)
+    if starred and not any(o.startswith("*") for o in row.operands):
         return {**_as_written(call), **fixed}
     found: dict[str, ast.expr | None] = {}
     operands = [o.lstrip("*") for o in row.operands]
