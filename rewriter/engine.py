@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -207,10 +206,7 @@ def _suppressions(file: File) -> Suppressions:
 def _finding(change: Change | Substitution, name: str) -> Finding:
     if isinstance(change, Substitution):
         span = change.function.file.source.span(change.node)
-        message = f"`{ast.unparse(change.node)}` becomes its twin, {change.target}"
-        if change.wraps:
-            message = f"`{ast.unparse(change.node)}`, which may be a function, is stored as a module"
-        return Finding(change.code, message, span, change.safety, change.why_unsafe)
+        return Finding(change.code, change.message, span, change.safety, change.why_unsafe)
     span = change.site.function.file.source.span(change.site.node)
     return Finding(change.code, _message(change, name), span, change.safety, change.why_unsafe)
 

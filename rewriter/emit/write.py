@@ -53,8 +53,10 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str) -> Writ
 
 
 def _substituted(file: File, importer: Importer, found: Substitution) -> list[Splice]:
-    name = importer.spell(found.target, found.function.locals)
     start, end = file.source.start(found.node), file.source.end(found.node)
+    if found.is_code:
+        return [Splice(start, end, found.target)]
+    name = importer.spell(found.target, found.function.locals)
     if found.wraps:
         return [Splice(start, start, f"{name}("), Splice(end, end, ")")]
     return [Splice(start, end, name)]

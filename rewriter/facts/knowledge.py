@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from rewriter.facts import values as v
@@ -82,8 +83,27 @@ class Knowledge:
     def _find_attributes(self, cls: Class) -> dict[str, Value]:
         found: dict[str, Value] = {}
         for ancestor in reversed(self.hierarchy.lineage(cls).project):
-            found.update(_class_level(ancestor))
+            found.update(self._class_level(ancestor))
         return found | self.set_up(cls).attributes
+
+    def _class_level(self, cls: Class) -> Iterator[tuple[str, Value]]:
+        full_name = partial(cls.file.names.full_name, shadowed=cls.shadowed)
+        for statement in cls.node.body:
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                found = v.from_annotation(statement.annotation, full_name) or v.from_default(statement.value)
+                yield statement.target.id, found or v.UNKNOWN
+            elif isinstance(statement, ast.Assign):
+                value = v.from_default(statement.value) or self._module_made(statement.value, full_name) or v.UNKNOWN
+                yield from ((target.id, value) for target in statement.targets if isinstance(target, ast.Name))
+
+    def _module_made(self, node: ast.expr, full_name: Callable[[ast.expr], str | None]) -> Value | None:
+        """`act = nn.SiLU()` in a class body."""
+        name = full_name(node.func) if isinstance(node, ast.Call) else None
+        if name is not None and name.startswith("torch.nn.") and name.rpartition(".")[2][:1].isupper():
+            return v.of(Kind.MODULE, ref=name)
+        found = self.project.find(name) if name is not None else None
+        is_module = isinstance(found, Class) and self.hierarchy.lineage(found).is_module
+        return v.of(Kind.MODULE, ref=found) if is_module else None
 
     def set_up(self, cls: Class) -> SetUp:
         found: SetUp = self._fact("set_up", cls, self._find_set_up, SetUp())
@@ -189,20 +209,6 @@ class Run:
             return v.UNKNOWN
         assumed = Value(frozenset({Kind.TENSOR}), assumed=True, sources=frozenset({argument.arg}))
         return v.join(assumed, v.NONE) if said == v.NONE else assumed
-
-
-def _class_level(cls: Class) -> Iterator[tuple[str, Value]]:
-    def full_name(node: ast.expr) -> str | None:
-        return cls.file.names.full_name(node, cls.shadowed)
-
-    for statement in cls.node.body:
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            found = v.from_annotation(statement.annotation, full_name) or v.from_default(statement.value)
-            yield statement.target.id, found or v.UNKNOWN
-        elif isinstance(statement, ast.Assign):
-            for target in statement.targets:
-                if isinstance(target, ast.Name):
-                    yield target.id, v.from_default(statement.value) or v.UNKNOWN
 
 
 def keeps_nothing(knowledge: Knowledge, cls: Class, seen: frozenset[Class] = frozenset()) -> bool:

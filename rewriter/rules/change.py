@@ -127,7 +127,10 @@ class Substitution:
     """Where the expression stands."""
     node: ast.expr
     target: str
+    message: str
     wraps: bool = False
     """The expression becomes the argument of a call of the target; else the target takes its place."""
+    is_code: bool = False
+    """The target is an expression as it is to be written, and no full name."""
     safety: Safety = Safety.SAFE
     why_unsafe: str = ""

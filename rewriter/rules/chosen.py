@@ -50,7 +50,7 @@ from rewriter.rules.operations import Context
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
 
-RULE = described("RW204", "chosen-function", __doc__)
+RULE = described("RW205", "chosen-function", __doc__)
 
 
 def gather(site: Site, context: Context) -> Change | Refusal:

@@ -63,7 +63,8 @@ def find_compounds(knowledge: Knowledge, cls: Class) -> Iterator[Substitution | 
             name = method.full_name(node.func, method.locals)
             if name in COMPOUND:
                 twin = name.replace("torch.nn.", "runtime.modules.")
-                yield Substitution(RULE.code, method, node.func, twin, safety=Safety.UNSAFE, why_unsafe=WHY)
+                message = f"`{ast.unparse(node.func)}` becomes its twin, {twin}"
+                yield Substitution(RULE.code, method, node.func, twin, message, safety=Safety.UNSAFE, why_unsafe=WHY)
             elif _chooses_class(node, method):
                 yield _refusal(cls, node, f"`{ast.unparse(node.func)}` chooses a class of torch.nn when it runs")
 

@@ -11,6 +11,7 @@ from rewriter.rules import (
     functions,
     grouping,
     matrix,
+    placed,
     reduction,
     reuse,
     stored,
@@ -29,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     functions.RULE,
     stored.RULE,
     chosen.RULE,
+    placed.RULE,
     compound.RULE,
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from rewriter.facts import values as v
@@ -23,6 +23,7 @@ from rewriter.rules.doubts import doubt, follows_training
 from rewriter.rules.functions import wrap_call
 from rewriter.rules.loops import Turns
 from rewriter.rules.operations import Context, decide, describe
+from rewriter.rules.placed import find_placed
 from rewriter.rules.refusals import refuse
 from rewriter.rules.reuse import decide_call
 from rewriter.rules.stored import find_stored
@@ -71,7 +72,7 @@ class Planner:
         return self.plans[owner]
 
     def _plan_class(self, cls: Class, plan: Plan) -> None:
-        self._substitute(cls, plan)
+        self._substitute_in_class(cls, plan)
         run = self.knowledge.run(cls) if self.knowledge.may_be_module(cls) else None
         own = set(cls.methods.values())
         sites = [s for s in run.interpreter.sites.values() if s.function in own] if run else []
@@ -96,6 +97,7 @@ class Planner:
         sites = _in_source_order(s for s in _merged(function, runs) if not s.attribute)
         sites = [s for s in sites if s.candidates or self._has_operations(s)]
         if not sites:
+            self._substitute(function, plan, find_placed(self.knowledge, function, None))
             return
         held = find_holder(self.knowledge, function)
         if isinstance(held, NoPlace):
@@ -113,14 +115,25 @@ class Planner:
         is_free = function.file.functions.get(function.node.name) is function
         return is_free and (bool(self.plan(function).changes) or holder_of(self.knowledge, function) is not None)
 
-    def _substitute(self, cls: Class, plan: Plan) -> None:
-        for found in (*find_compounds(self.knowledge, cls), *find_stored(self.knowledge, cls)):
-            if isinstance(found, Refusal):
-                plan.refusals.append(found)
-            elif self.wanted(cls, found):
-                plan.substitutions.append(found)
-            else:
-                plan.unwanted.append(found)
+    def _substitute_in_class(self, cls: Class, plan: Plan) -> None:
+        self._substitute(cls, plan, find_compounds(self.knowledge, cls))
+        self._substitute(cls, plan, find_stored(self.knowledge, cls))
+        if self.knowledge.may_be_module(cls):
+            run = self.knowledge.run(cls)
+            computing = run.interpreter.entered if run is not None else set()
+            for method in cls.methods.values():
+                if method.node.name != "forward" and method not in computing:
+                    self._substitute(cls, plan, find_placed(self.knowledge, method, cls))
+
+    def _substitute(self, owner: Owner, plan: Plan, found: Iterable[Substitution | Refusal]) -> None:
+        nodes = {id(n) for other in plan.substitutions for n in ast.walk(other.node)}
+        for item in found:
+            if isinstance(item, Refusal):
+                plan.refusals.append(item)
+            elif not self.wanted(owner, item):
+                plan.unwanted.append(item)
+            elif id(item.node) not in nodes:
+                plan.substitutions.append(item)
 
     def _decide_all(self, owner: Owner, plan: Plan, sites: list[Site], context: Context, loops: Turns | None) -> None:
         why_unsafe = doubt(self.knowledge, owner) if isinstance(owner, Class) else None

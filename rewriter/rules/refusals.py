@@ -33,6 +33,13 @@ _TEXTS = {
         "make the module by hand where the object is set up, and call it here",
         "class Block(Base):\n    def __init__(self):  # never calls super().__init__()\n        self.depth = 1",
     ),
+    ("RW905", "shared-instance-with-state"): (
+        "One module is placed several times, and may hold what these places share.",
+        "It has parameters, buffers or a memory, or is not known well enough. Under each of its names the state_dict "
+        "has its parameters, so that no other module can take its place without a change of keys.",
+        "if the places need not share parameters, make a module for each",
+        "conv = nn.Conv2d(8, 8, 1)\nself.twice = nn.Sequential(conv, nn.ReLU(), conv)",
+    ),
     ("RW906", "arguments-unknown"): (
         "Which operation it is, or with which arguments, is known only when it runs.",
         "`**kwargs`, and starred arguments where they decide what the call means, hide the parameters.",

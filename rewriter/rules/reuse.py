@@ -31,7 +31,8 @@ class Block(nn.Module):
 The first call keeps its name, which other code may refer to. Calls in different branches of one `if` share an instance,
 since only one of them runs.
 
-A module that owns parameters, or may own some, gets `runtime.modules.again(self.norm)`: a copy if it turns out to
+So does a module that stands in the class's body, which all objects share and none has as a child. A module that owns
+parameters, or may own some, gets `runtime.modules.again(self.norm)`: a copy if it turns out to
 have no state, else a handle that runs the same module. Parameters and running statistics stay one, the state_dict
 keeps its keys. With `parts=True` the operations inside a module of the project get instances of their own, too; that is
 done where no method of it stores anything on the object.
@@ -49,11 +50,11 @@ from dataclasses import replace
 from rewriter.facts.construction import Construction
 from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import keeps_nothing
-from rewriter.facts.names import bound_names
 from rewriter.facts.project import Class
+from rewriter.facts.stateless import is_stateless
 from rewriter.results import Refusal
 from rewriter.rules.change import Change, MakeAgain, Tie, as_given
-from rewriter.rules.constants import reads_names
+from rewriter.rules.constants import is_repeatable
 from rewriter.rules.loops import Turns
 from rewriter.rules.operations import Context
 from rewriter.rules.refusals import refuse
@@ -62,13 +63,11 @@ from rewriter.torch_api import modules
 
 RULE = described("RW201", "reused-module", __doc__)
 
-_PURE = frozenset({"int", "float", "bool", "len", "min", "max", "round", "tuple", "list", "str"})
-
 
 def decide_call(site: Site, context: Context, loops: Turns) -> Change | Refusal | None:
     """What to do about a call of a module; nothing where it is the first."""
     often = site.in_loop or site.called_in_loop or len(site.instances) > 1
-    if max(site.instances) == 0 and not often:
+    if max(site.instances) == 0 and not often and not _belongs_to_class(site, context):
         return None
     turns = loops.around(site)
     if often and not turns:
@@ -93,6 +92,8 @@ def _maker(site: Site, context: Context) -> MakeAgain | Tie | str:
     assert isinstance(context.place, Construction)
     cls, hierarchy = context.place.cls, context.knowledge.hierarchy
     ref = site.module.ref if site.module is not None else None
+    if _belongs_to_class(site, context):
+        return Tie(site.attribute, None)
     own = list(_assignments(cls, site.attribute))
     above = [s for base in hierarchy.lineage(cls).project[1:] for s in _assignments(base, site.attribute)]
     below = [s for sub in hierarchy.subclasses(cls) for s in _assignments(sub, site.attribute)]
@@ -105,9 +106,23 @@ def _maker(site: Site, context: Context) -> MakeAgain | Tie | str:
         return "it is not assigned in __init__"
     statement = own[0]
     assert statement.value is not None
-    if ref in modules.PARAMETER_FREE and _repeatable(statement.value, context.place.init.node):
+    if ref in modules.PARAMETER_FREE and is_repeatable(statement.value, context.place.init.node):
         return MakeAgain(site.attribute, statement.value, statement)
     return Tie(site.attribute, statement, parts)
+
+
+def _belongs_to_class(site: Site, context: Context) -> bool:
+    """Whether the module stands in the class's body: all objects share it, and none has it as a child."""
+    assert isinstance(context.place, Construction)
+    cls, hierarchy = context.place.cls, context.knowledge.hierarchy
+    made = site.module.ref if site.module is not None else None
+    stated = [s for base in hierarchy.lineage(cls).project for s in base.node.body if isinstance(s, ast.Assign)]
+    named = any(isinstance(t, ast.Name) and t.id == site.attribute for s in stated for t in s.targets)
+    if not named or not isinstance(made, str | Class):
+        return False
+    family = [*hierarchy.lineage(cls).project, *hierarchy.subclasses(cls)]
+    stored = any(True for relative in family for _ in _assignments(relative, site.attribute))
+    return not stored and is_stateless(context.knowledge, made, across_objects=True)
 
 
 def _assignments(cls: Class, attribute: str) -> Iterator[ast.Assign | ast.AnnAssign]:
@@ -118,27 +133,3 @@ def _assignments(cls: Class, attribute: str) -> Iterator[ast.Assign | ast.AnnAss
         if any(isinstance(n, ast.Attribute) and n.attr == attribute for t in targets for n in ast.walk(t)):
             assert isinstance(node, ast.Assign | ast.AnnAssign)
             yield node
-
-
-def _repeatable(expression: ast.expr, init: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Running the expression again, later in `__init__`, gives an equal object."""
-    if not isinstance(expression, ast.Call):
-        return False
-    calls = [n for n in ast.walk(expression) if isinstance(n, ast.Call) and n is not expression]
-    if any(not (isinstance(c.func, ast.Name) and c.func.id in _PURE) for c in calls):
-        return False
-    if any(isinstance(n, ast.NamedExpr | ast.Await | ast.Yield | ast.Lambda) for n in ast.walk(expression)):
-        return False
-    rebound = [
-        name for statement in ast.walk(init) if isinstance(statement, ast.stmt) for name in _bound_here(statement)
-    ]
-    parameters = {a.arg for a in [*init.args.posonlyargs, *init.args.args, *init.args.kwonlyargs]}
-    return all(rebound.count(name) <= (0 if name in parameters else 1) for name in reads_names(expression))
-
-
-def _bound_here(statement: ast.stmt) -> set[str]:
-    """What the statement itself binds, not the statements inside it."""
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return {statement.name}
-    inner = {n for s in ast.walk(statement) if isinstance(s, ast.stmt) and s is not statement for n in bound_names(s)}
-    return bound_names(statement) - inner

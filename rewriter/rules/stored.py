@@ -61,7 +61,8 @@ def find_stored(knowledge: Knowledge, cls: Class) -> Iterator[Substitution]:
             certain = knowledge.attribute(cls, target.attr).is_only(Kind.FUNCTION)
             may_be = is_own and not certain and _may_be_function(node.value, init)
             if may_be and _is_only_called(knowledge, cls, target.attr):
-                yield Substitution(RULE.code, init, node.value, "runtime.modules.as_module", wraps=True)
+                message = f"`{ast.unparse(node.value)}`, which may be a function, is stored as a module"
+                yield Substitution(RULE.code, init, node.value, "runtime.modules.as_module", message, wraps=True)
 
 
 def _may_be_function(node: ast.expr, init: Function) -> bool:

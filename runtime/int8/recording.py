@@ -148,6 +148,11 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for tensor in inputs:
             self.buffers.add(tensor)
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Telling torch's compiler to skip it would first import that compiler, 80 MB of it."""
+        return False
+
     def step(self, op: Op, function: Callable[..., Any], args: list[Any]) -> Any:
         """Computes one operation. A kernel is called twice: first as an operator, which checks its arguments."""
         self._op = op

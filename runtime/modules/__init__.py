@@ -220,7 +220,7 @@ from runtime.modules.reduction import (
     Var,
     VectorNorm,
 )
-from runtime.modules.tied import Tied, again
+from runtime.modules.tied import Tied, again, own
 from runtime.modules.transformer import (
     Transformer,
     TransformerDecoder,
@@ -458,6 +458,7 @@ __all__ = [
     "as_module",
     "convert",
     "convert_model_to_distiller_lstm",
+    "own",
     "revert",
     "shared",
 ]

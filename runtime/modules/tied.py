@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 
 import torch
@@ -32,6 +33,17 @@ def again(module: Called, parts: bool = False) -> Called | nn.Module:
         return copy.deepcopy(module)
     apart = _taken_apart(module) if parts else module
     return Tied(apart, whole=apart is module)
+
+
+def own(module: Called) -> Called:
+    """An instance for one place of a module that may be in other places as well.
+
+    A module without parameters and buffers is copied. One that has some is given back and stays shared, since its
+    state_dict names them once for each place; so is what is no module.
+    """
+    if not isinstance(module, nn.Module) or any(True for _ in chain(module.parameters(), module.buffers())):
+        return module
+    return copy.deepcopy(module)
 
 
 def _taken_apart(module: nn.Module) -> nn.Module:

@@ -3,13 +3,12 @@
     python -m tests.bench.int8_models --site DIR [--networks NAME,NAME] [--threads 1,2] [--batch 1] [--rounds 15]
 
 DIR holds torchvision's source as `rewriter` has rewritten it. Weights are random, normalizations too; every side runs in
-one process, in turns. Sizes are those of the saved program beside fp32's state.
+one process, in turns. `tests.bench.int8_sizes` measures memory and files.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
 import sys
 import warnings
 from collections.abc import Sequence
@@ -18,8 +17,7 @@ from pathlib import Path
 import torch
 
 from runtime.int8.bench.command import compare, table
-from runtime.int8.bench.sides import SIDES, Task, compile_ours
-from runtime.int8.files import to_bytes
+from runtime.int8.bench.sides import SIDES, Task
 from tests.bench.int8_networks import NETWORKS, example, plain
 
 
@@ -32,10 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--without", default="", help="sides to leave out, with commas")
     options = parser.parse_args(argv)
-    sys.path.insert(0, str(options.site.resolve()))
     warnings.filterwarnings("ignore")
-    for name in ("nms", "qnms"):  # torchvision's own compiled operators are not there
-        torch.library.define(f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    add_site(str(options.site.resolve()))
     sides = [side for side in SIDES if side not in options.without.split(",")]
     for name in options.networks.split(","):
         torch.manual_seed(0)
@@ -44,20 +40,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             task = Task(model, example(name, options.batch), threads, plain(name, model))
             print(f"\n{name}, batch {options.batch}, {threads} threads", flush=True)
             print(table(compare(task, sides, options.rounds)), flush=True)
-        _print_sizes(task)
     return 0
 
 
-def _print_sizes(task: Task) -> None:
-    compiled = compile_ours(task)
-    assert compiled.program is not None
-    fp32 = sum(tensor.nbytes for tensor in task.model.state_dict().values())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"file {len(to_bytes(compiled.program)) / 1e6:.1f} MB beside {fp32 / 1e6:.1f} MB, "
-        f"activations {compiled.memory(task.example) / 1e6:.2f} MB (process so far {peak:.0f} MB)",
-        flush=True,
-    )
+def add_site(folder: str) -> None:
+    """Makes a torchvision importable that has only its Python source."""
+    sys.path.insert(0, folder)
+    for name in ("nms", "qnms"):  # its own compiled operators
+        torch.library.define(f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 
 if __name__ == "__main__":

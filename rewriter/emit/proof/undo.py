@@ -26,10 +26,12 @@ def undoes(old_text: str, new_text: str, plans: Iterable[tuple[Owner, Plan]], im
     kept.visit(old)
     taken.visit(new)
     if taken.found != kept.found + len(stored):
-        return "a stored function is not put into a module"
-    if found := [s for _, plan in plans for s in plan.substitutions if not s.wraps]:
+        return "a stored value is not put into a module"
+    substituted = [s for _, plan in plans for s in plan.substitutions if not s.wraps]
+    if found := [s for s in substituted if not s.is_code]:
         _name_twins(old, {key_of(s.node): s.target for s in found})
         _name_twins(new, {})
+    _Replace({key_of(s.node): s.target for s in substituted if s.is_code}).visit(old)
     changes = [named for _, plan in plans for named in plan.changes]
     loops = _loop_keys(old)
     defined = [(c.name, c.lineno) for c in _classes(old)], [(f.name, f.lineno) for f in _functions(old)]
@@ -97,17 +99,28 @@ def _forget_object(node: ast.ClassDef, lines: set[int]) -> None:
 
 
 class _Unwrap(ast.NodeTransformer):
-    """`runtime.modules.as_module(x)` -> `x`."""
+    """`runtime.modules.as_module(x)` -> `x`, and so for `own`."""
 
     found = 0
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        wraps = isinstance(node.func, ast.Attribute) and node.func.attr == "as_module"
+        wraps = isinstance(node.func, ast.Attribute) and node.func.attr in ("as_module", "own")
         if wraps and len(node.args) == 1 and not node.keywords:
             self.found += 1
             return node.args[0]
         return node
+
+
+class _Replace(ast.NodeTransformer):
+    """Puts other expressions in the place of some."""
+
+    def __init__(self, replaced: dict[Key, str]) -> None:
+        self.replaced = replaced
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        code = self.replaced.get(key_of(node)) if isinstance(node, ast.expr) else None
+        return self.generic_visit(node) if code is None else ast.parse(code, mode="eval").body
 
 
 def _name_twins(tree: ast.Module, substituted: dict[Key, str]) -> None:

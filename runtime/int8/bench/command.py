@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from runtime.int8.bench.rounds import Measured, measure
-from runtime.int8.bench.sides import EAGER, OURS, SIDES, Run, Task, Unavailable, compile_ours, prepare
+from runtime.int8.bench.sides import COMPILED, EAGER, OURS, SIDES, Run, Task, Unavailable, compile_ours, prepare
 from runtime.int8.plan import Timing
 
 
@@ -83,18 +83,20 @@ def compare(task: Task, names: Sequence[str], rounds: int) -> dict[str, Measured
         except Unavailable as error:
             found[name] = str(error)
     torch.set_num_threads(task.threads)
-    found.update(measure(ready, EAGER, rounds))
+    found.update(measure(ready, (EAGER, COMPILED), rounds))
     return {name: found[name] for name in names}
 
 
 def table(found: dict[str, Measured | str]) -> str:
-    """The median of each side, and how many times faster than eager it is in the same round."""
+    """The median of each side, and how many times faster than torch in floating point it is in the same round."""
     width = max(map(len, found))
-    lines = [f"{'':<{width}}  {'ms':>9}  {'x eager':>7}  {'in CPU time':>11}"]
+    lines = [f"{'':<{width}}  {'ms':>9}  {'x eager':>7}  {'x best fp32':>11}  {'x eager, CPU time':>17}"]
     for name, result in found.items():
         shown = f"{'-':>9}  {result}"
         if isinstance(result, Measured):
-            shown = f"{result.seconds * 1e3:9.2f}  {result.ratio:7.2f}  {result.cpu_ratio:11.2f}"
+            shown = (
+                f"{result.seconds * 1e3:9.2f}  {result.ratio:7.2f}  {result.best_ratio:11.2f}  {result.cpu_ratio:17.2f}"
+            )
         lines.append(f"{name:<{width}}  {shown}")
     return "\n".join(lines)
 

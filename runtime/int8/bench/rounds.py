@@ -19,9 +19,11 @@ class Measured:
     seconds: float
     """The median."""
     ratio: float
-    """How many times faster than the baseline in the same round; the median."""
+    """How many times faster than the first baseline in the same round; the median."""
+    best_ratio: float
+    """The same over the fastest of the baselines."""
     cpu_ratio: float
-    """The same in time of the processor, which does not go on while other processes have it."""
+    """Over the first, in time of the processor, which does not go on while other processes have it."""
 
 
 class _Turn(NamedTuple):
@@ -29,7 +31,7 @@ class _Turn(NamedTuple):
     cpu: float
 
 
-def measure(sides: Mapping[str, Callable[[], object]], baseline: str, rounds: int) -> dict[str, Measured]:
+def measure(sides: Mapping[str, Callable[[], object]], baselines: Sequence[str], rounds: int) -> dict[str, Measured]:
     """Each side a turn a round, with one call before that does not count."""
     turns: dict[str, list[_Turn]] = {name: [] for name in sides}
     for _ in range(rounds):
@@ -37,16 +39,21 @@ def measure(sides: Mapping[str, Callable[[], object]], baseline: str, rounds: in
             side()
             timed = [_timed(side) for _ in range(REPEATS)]
             turns[name].append(_Turn(min(t.seconds for t in timed), min(t.cpu for t in timed)))
-    base = turns[baseline]
-    return {name: _measured(own, base) for name, own in turns.items()}
+    base = turns[baselines[0]]
+    best = min((turns[name] for name in baselines if name in turns), key=_median)
+    return {name: Measured(_median(own), *_ratios(own, base, best)) for name, own in turns.items()}
 
 
-def _measured(own: Sequence[_Turn], base: Sequence[_Turn]) -> Measured:
-    pairs = list(zip(base, own, strict=True))
-    return Measured(
-        statistics.median(turn.seconds for turn in own),
-        statistics.median(b.seconds / o.seconds for b, o in pairs),
-        statistics.median(b.cpu / max(o.cpu, 1e-9) for b, o in pairs),
+def _median(own: Sequence[_Turn]) -> float:
+    return statistics.median(turn.seconds for turn in own)
+
+
+def _ratios(own: Sequence[_Turn], base: Sequence[_Turn], best: Sequence[_Turn]) -> tuple[float, float, float]:
+    """In seconds over the first baseline, over the best one, and in time of the processor over the first."""
+    return (
+        statistics.median(b.seconds / o.seconds for b, o in zip(base, own, strict=True)),
+        statistics.median(b.seconds / o.seconds for b, o in zip(best, own, strict=True)),
+        statistics.median(b.cpu / max(o.cpu, 1e-9) for b, o in zip(base, own, strict=True)),
     )
 
 

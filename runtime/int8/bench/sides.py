@@ -23,6 +23,7 @@ from runtime.quantization.front_door import quantize
 _SHOWN = 80
 """Characters of an error in a table."""
 EAGER = "torch fp32 eager"
+COMPILED = "torch fp32 compiled"
 OURS = "runtime int8"
 Run = Callable[[], object]
 
@@ -88,10 +89,19 @@ def compile_ours(task: Task) -> int8.CompiledModel:
 
 
 def torch_ao(task: Task) -> Run:
-    """Graph mode of torch.ao for x86, traced and frozen."""
-    from torch.ao.quantization import get_default_qconfig_mapping
+    """Graph mode of torch.ao for x86, traced and frozen; an LSTM, which that leaves alone, by its dynamic mode."""
+    from torch.ao.quantization import get_default_qconfig_mapping, quantize_dynamic
     from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
 
+    if _has_lstm(task):
+        plain = copy.deepcopy(task.unprepared)
+        dynamic = quantize_dynamic(plain, {nn.LSTM, nn.Linear})  # type: ignore[no-untyped-call]
+
+        def run_dynamic() -> object:
+            with torch.inference_mode():
+                return dynamic(task.example)
+
+        return run_dynamic
     prepared = prepare_fx(copy.deepcopy(task.unprepared), get_default_qconfig_mapping("x86"), (task.example,))
     with torch.no_grad():
         prepared(task.example)
@@ -106,13 +116,16 @@ def torch_ao(task: Task) -> Run:
 
 
 def onnxruntime(task: Task) -> Run:
-    """Static QDQ, u8 by s8 for each channel, weights of 7 bits: its fastest that does not saturate."""
+    """Static QDQ, u8 by s8 for each channel, weights of 7 bits: its fastest that does not saturate.
+
+    An LSTM, which that leaves alone, by its dynamic mode.
+    """
     ort = importlib.import_module("onnxruntime")
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = task.threads
     with tempfile.TemporaryDirectory() as folder:
-        path = _quantized_onnx(task, Path(folder))
+        path = (_dynamic_onnx if _has_lstm(task) else _quantized_onnx)(task, Path(folder))
         session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     feed = {"x": task.example.numpy()}
     return lambda: session.run(None, feed)
@@ -131,7 +144,7 @@ def openvino(task: Task) -> Run:
 
 SIDES: dict[str, Callable[[Task], Run]] = {
     EAGER: eager,
-    "torch fp32 compiled": compiled,
+    COMPILED: compiled,
     OURS: ours,
     "torch.ao int8": torch_ao,
     "ONNX Runtime int8": onnxruntime,
@@ -170,12 +183,30 @@ def _quietly() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def _quantized_onnx(task: Task, folder: Path, reduce_range: bool = True) -> Path:
-    quantization = importlib.import_module("onnxruntime.quantization")
+def _has_lstm(task: Task) -> bool:
+    return any(isinstance(module, nn.LSTM) for module in task.unprepared.modules())
+
+
+def _exported_onnx(task: Task, folder: Path) -> Path:
+    """In floating point, ready to be quantized."""
     shaped = importlib.import_module("onnxruntime.quantization.shape_inference")
-    plain, ready, made = (folder / name for name in ("plain.onnx", "ready.onnx", "quantized.onnx"))
+    plain, ready = folder / "plain.onnx", folder / "ready.onnx"
     torch.onnx.export(copy.deepcopy(task.unprepared), (task.example,), str(plain), input_names=["x"], dynamo=True)
     shaped.quant_pre_process(str(plain), str(ready))
+    return ready
+
+
+def _dynamic_onnx(task: Task, folder: Path) -> Path:
+    quantization = importlib.import_module("onnxruntime.quantization")
+    ready, made = _exported_onnx(task, folder), folder / "quantized.onnx"
+    weights = quantization.QuantType.QInt8
+    quantization.quantize_dynamic(str(ready), str(made), per_channel=True, reduce_range=True, weight_type=weights)
+    return made
+
+
+def _quantized_onnx(task: Task, folder: Path, reduce_range: bool = True) -> Path:
+    quantization = importlib.import_module("onnxruntime.quantization")
+    ready, made = _exported_onnx(task, folder), folder / "quantized.onnx"
     quantization.quantize_static(
         str(ready),
         str(made),

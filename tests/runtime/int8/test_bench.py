@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -72,9 +73,14 @@ def test_what_is_no_model(model: str, message: str, capsys: pytest.CaptureFixtur
 
 def test_sides_take_turns() -> None:
     turns: list[str] = []
-    found = measure({"a": lambda: turns.append("a"), "b": lambda: turns.append("b")}, "a", rounds=2)
+    found = measure({"a": lambda: turns.append("a"), "b": lambda: turns.append("b")}, ["a", "absent"], rounds=2)
     assert turns == ["a"] * 4 + ["b"] * 4 + ["a"] * 4 + ["b"] * 4
     assert found["a"].ratio == 1.0 and found["a"].cpu_ratio == 1.0
+
+
+def test_the_faster_baseline_is_compared_with_too() -> None:
+    found = measure({"slow": lambda: time.sleep(0.02), "fast": lambda: None}, ["slow", "fast"], rounds=1)
+    assert found["fast"].best_ratio == 1.0 and found["fast"].ratio > 1 and found["slow"].best_ratio < 1
 
 
 def test_a_side_that_cannot_run_says_why() -> None:

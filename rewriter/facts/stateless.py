@@ -1,0 +1,74 @@
+"""Expressions that make a module without parameters, buffers or memory: one instance is as good as another."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from rewriter.facts.hierarchy import REGISTERING
+from rewriter.facts.knowledge import Knowledge, keeps_nothing
+from rewriter.facts.project import Class, Function
+from rewriter.facts.values import Kind, Value
+from rewriter.torch_api import modules
+from rewriter.torch_api.catalogue import ROWS
+
+# What they draw, or how they react to eval(), is decided by one flag for all who share them.
+_FOLLOWING_TRAINING = frozenset(
+    f"torch.nn.{name}"
+    for name in "AlphaDropout Dropout Dropout1d Dropout2d Dropout3d FeatureAlphaDropout RReLU".split()
+)
+
+_WRAPPERS = frozenset(
+    target.rpartition(".")[2]
+    for row in ROWS
+    for target in (row.target, row.flexible_target)
+    if target.startswith("runtime.")
+)
+
+
+def made_class(
+    knowledge: Knowledge, node: ast.expr | None, full_name: Callable[[ast.expr], str | None]
+) -> str | Class | None:
+    """The module class, by full name or of the project, that a constructing call names outright."""
+    name = full_name(node.func) if isinstance(node, ast.Call) else None
+    if name is None:
+        return None
+    found = knowledge.project.find(name)
+    if isinstance(found, Class):
+        return found if knowledge.hierarchy.lineage(found).is_module else None
+    return name if name.startswith("torch.nn.") and name.rpartition(".")[2][:1].isupper() else None
+
+
+def is_stateless(knowledge: Knowledge, made: str | Class | None, across_objects: bool = False) -> bool:
+    """Whether objects of the class keep nothing; `across_objects` also asks that eval() of one leave others alone."""
+    if isinstance(made, Class):
+        return _is_stateless_class(knowledge, made, across_objects)
+    return made in modules.PARAMETER_FREE and not (across_objects and made in _FOLLOWING_TRAINING)
+
+
+def _is_stateless_class(knowledge: Knowledge, cls: Class, across_objects: bool) -> bool:
+    lineage = knowledge.hierarchy.lineage(cls)
+    if lineage.unseen or lineage.torch != {"torch.nn.Module"} or not keeps_nothing(knowledge, cls):
+        return False
+    if any(_mentions_state(base) or (across_objects and _reads_training(base)) for base in lineage.project):
+        return False
+    return all(_is_plain(knowledge, value, across_objects) for value in knowledge.attributes(cls).values())
+
+
+def _is_plain(knowledge: Knowledge, value: Value, across_objects: bool) -> bool:
+    if value.is_only(Kind.MODULE) and isinstance(value.ref, str) and value.ref.rpartition(".")[0].endswith(".modules"):
+        return value.ref.rpartition(".")[2] in _WRAPPERS
+    if value.is_only(Kind.MODULE) and isinstance(value.ref, Class | str):
+        return is_stateless(knowledge, value.ref, across_objects)
+    if value.is_only(Kind.MODULE) and isinstance(value.ref, Function):
+        return True
+    return value.is_only(Kind.NUMBER, Kind.STRING, Kind.NONE, Kind.FUNCTION)
+
+
+def _mentions_state(cls: Class) -> bool:
+    names = {n.attr for n in ast.walk(cls.node) if isinstance(n, ast.Attribute)}
+    return bool(names & (REGISTERING | {"Parameter", "Buffer"}))
+
+
+def _reads_training(cls: Class) -> bool:
+    return any(isinstance(n, ast.Attribute) and n.attr == "training" for n in ast.walk(cls.node))
