@@ -29,8 +29,8 @@ RULES: tuple[Rule, ...] = (
     reuse.RULE,
     functions.RULE,
     stored.RULE,
-    chosen.RULE,
     placed.RULE,
+    chosen.RULE,
     compound.RULE,
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar, cast
@@ -51,6 +52,16 @@ class _Shared:
         return f"shared({self.ops.__name__})"
 
 
+def _reached(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function behind decorators that say what they wrap, and pass every keyword on."""
+    while wrapped := getattr(function, "__wrapped__", None):
+        code = getattr(function, "__code__", None)
+        if code is None or not code.co_flags & inspect.CO_VARKEYWORDS:
+            break
+        function = wrapped
+    return function
+
+
 class _Takes(NamedTuple):
     """What a function wants to be given: a keyword, and an object of a class for it."""
 
@@ -59,7 +70,7 @@ class _Takes(NamedTuple):
 
     @classmethod
     def of(cls, function: Callable[..., Any]) -> _Takes | None:
-        defaults = getattr(function, "__kwdefaults__", None) or {}
+        defaults = getattr(_reached(function), "__kwdefaults__", None) or {}
         found = (cls(name, default.ops) for name, default in defaults.items() if isinstance(default, _Shared))
         return next(found, None)
 
