@@ -14,6 +14,10 @@ from rewriter.facts.holders import Holder
 from rewriter.facts.source import Source
 
 
+# What stands between the parts of a parameter and is none of them.
+_BETWEEN = frozenset({tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT})
+
+
 def holder_splices(source: Source, holder: Holder, lines: list[str], importer: Importer) -> list[Splice]:
     base = importer.spell("torch.nn.Module", set())
     text = [f"class {holder.name}({base}):", "    def __init__(self):", "        super().__init__()"]
@@ -47,7 +51,19 @@ def _parameter(source: Source, holder: Holder, default: str) -> Splice:
         return Splice(opening + 1, opening + 1, ", ".join(parts))
     end, start = last
     separator = _separator(source, start)
-    return Splice(end, end, separator + separator.join(parts))
+    return Splice(end, end, _first_separator(source, spec, end, separator.join(parts), separator))
+
+
+def _first_separator(source: Source, spec: ast.arguments, end: int, new: str, separator: str) -> str:
+    """The new parameters behind a separator: a new line, where a signature of several lines would become too wide."""
+    line, _ = source.position(end)
+    content = source.lines[line - 1]
+    indent = content[: len(content) - len(content.lstrip())]
+    first = min(source.start(a) for a in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs, spec.vararg] if a)
+    broken = source.position(first)[1] == len(indent) and line >= source.position(first)[0]
+    if separator == ", " and broken and len(content.rstrip()) + len(new) > LINE_LENGTH:
+        return f",{source.newline}{indent}{new}"
+    return separator + new
 
 
 def _broken(source: Source, holder: Holder, parameter: Splice) -> list[Splice]:
@@ -91,7 +107,7 @@ def _parameter_end(source: Source, start: int) -> int:
     for token in tokenize.generate_tokens(io.StringIO(text, newline="").readline):
         if depth == 0 and token.string in (",", ")"):
             break
-        if token.type not in (tokenize.NL, tokenize.COMMENT):
+        if token.type not in _BETWEEN:
             depth += (token.string in "([{") - (token.string in ")]}") if token.type == tokenize.OP else 0
             end = token.end
     line, _ = source.position(start)
