@@ -13,7 +13,6 @@ from rewriter.emit.splice import Splice
 from rewriter.facts.holders import Holder
 from rewriter.facts.source import Source
 
-
 # What stands between the parts of a parameter and is none of them.
 _BETWEEN = frozenset({tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT})
 

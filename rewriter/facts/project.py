@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from rewriter.settings import Settings
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+
+# Functions that run their first argument with the rest, once and there and then.
+RUNS_ITS_ARGUMENT = frozenset({"torch.utils.checkpoint.checkpoint"})
+# Reading an attribute of that name runs the method.
+_PROPERTIES = frozenset({"builtins.property", "property", "functools.cached_property", "abc.abstractproperty"})
 
 
 @dataclass(eq=False)
@@ -46,6 +52,30 @@ class Function:
         return found | {a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None}
 
     @cached_property
+    def called_only(self) -> frozenset[ast.AST]:
+        """The lambdas and nested functions that are run where the function calls them, and nowhere else."""
+        made: dict[str, list[ast.AST]] = {}
+        read: Counter[str] = Counter()
+        run: list[ast.expr] = []
+        for node in ast.walk(self.node):
+            if isinstance(node, ast.FunctionDef):
+                made.setdefault(node.name, []).append(node)
+            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
+                made.setdefault(ast.unparse(node.targets[0]), []).append(node.value)
+            elif isinstance(node, ast.Name):
+                read[node.id] += 1
+            elif isinstance(node, ast.Call):
+                passed_on = node.args[:1] if self.full_name(node.func) in RUNS_ITS_ARGUMENT else []
+                run += [node.func, *passed_on]
+        called = Counter(n.id for n in run if isinstance(n, ast.Name))
+        found: list[ast.AST] = [n for n in run if isinstance(n, ast.Lambda)]
+        for name, (node, *others) in made.items():
+            stored = 1 if isinstance(node, ast.Lambda) else 0
+            if called[name] and read[name] == called[name] + stored and not others:
+                found.append(node)
+        return frozenset(found)
+
+    @cached_property
     def words(self) -> frozenset[str]:
         """The names that the code reads, alone or behind a dot."""
         return _words(self.node)
@@ -62,6 +92,10 @@ class Function:
                 full = None if node.id in self.file.names.bindings else f"builtins.{node.id}"
             self._global_names[node] = full
         return self._global_names[node]
+
+    @cached_property
+    def is_property(self) -> bool:
+        return bool(self.decorators & _PROPERTIES)
 
     @cached_property
     def decorators(self) -> frozenset[str]:
@@ -85,10 +119,10 @@ class Class:
 
     @cached_property
     def methods(self) -> dict[str, Function]:
-        """The methods by name; of several with one name the last, which is the one that stays."""
+        """The methods by name; of several with one name the last, which is the one that stays. A setter adds to one."""
         found = {}
         for statement in self.node.body:
-            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and not _adds_to_property(statement):
                 found[statement.name] = Function(statement, self.file, self.shadowed)
         return found
 
@@ -167,6 +201,14 @@ class File:
                     if isinstance(node, ast.FunctionDef):
                         found.setdefault(node.name, []).append(Function(node, self))
         return found
+
+
+def _adds_to_property(node: FunctionNode) -> bool:
+    """`@weight.setter`."""
+    return any(
+        isinstance(d, ast.Attribute) and d.attr in ("setter", "deleter") and ast.unparse(d.value) == node.name
+        for d in node.decorator_list
+    )
 
 
 def _words(tree: ast.AST) -> frozenset[str]:

@@ -5,31 +5,48 @@ its operations have no place in the object that calls it. `runtime.modules.Call`
 the one that it is given.
 
 ```python
-ATTENTION = {"eager": eager_attention, "fused": fused_attention}
+def scaled(x):
+    return x * 0.5
 
 
-class Attention(nn.Module):
+MIXES = {"sum": torch.sum, "scaled": scaled}
+
+
+class Net(nn.Module):
     def __init__(self, kind):
         super().__init__()
         self.kind = kind
 
-    def forward(self, q, k, v):
-        attend = ATTENTION[self.kind]
-        return attend(q, k, v)
+    def forward(self, x):
+        mix = MIXES[self.kind]
+        return mix(x)
 ```
 
 becomes
 
 ```python
-class Attention(nn.Module):
+class ScaledOps(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mul = runtime.modules.EltWiseMult()
+
+
+def scaled(x, *, ops=runtime.modules.shared(ScaledOps)):
+    return ops.mul(x, 0.5)
+
+
+MIXES = {"sum": torch.sum, "scaled": scaled}
+
+
+class Net(nn.Module):
     def __init__(self, kind):
         super().__init__()
         self.kind = kind
-        self.call = runtime.modules.Call(ATTENTION)
+        self.call = runtime.modules.Call(MIXES)
 
-    def forward(self, q, k, v):
-        attend = ATTENTION[self.kind]
-        return self.call(attend, q, k, v)
+    def forward(self, x):
+        mix = MIXES[self.kind]
+        return self.call(mix, x)
 ```
 
 **Safety.** The choice stays where it is. A function that `Call` was not told of, or that takes no modules, is called as

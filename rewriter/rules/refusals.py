@@ -42,8 +42,8 @@ _TEXTS = {
     ),
     ("RW906", "arguments-unknown"): (
         "Which operation it is, or with which arguments, is known only when it runs.",
-        "`**kwargs` of what is no function of torch.nn.functional, and starred arguments where they decide what the call "
-        "means, hide the parameters.",
+        "`**kwargs` of what is no function of torch.nn.functional, and starred arguments where they decide what "
+        "the call means, hide the parameters.",
         "write the arguments out",
         "x = torch.sum(x, **self.options)",
     ),

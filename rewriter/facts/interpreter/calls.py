@@ -8,7 +8,8 @@ from rewriter.facts import values as v
 from rewriter.facts.helpers import has_plain_form, helper_with
 from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.interpreter.functions import Functions
-from rewriter.facts.project import Class, Function
+from rewriter.facts.interpreter.state import Bound, Local
+from rewriter.facts.project import RUNS_ITS_ARGUMENT, Class, Function
 from rewriter.facts.tables import Table, functions_in
 from rewriter.facts.values import Kind, Value
 from rewriter.torch_api import catalogue, modules, tensors
@@ -29,6 +30,8 @@ class Calls(Functions):
     def _call(self, node: ast.Call) -> Value:
         if (upper := self._super_method(node)) is not None:
             return self.inline(upper, node, self._arguments(node))
+        if (explicit := self._base_method(node)) is not None:
+            return self.inline(explicit, node, self._arguments(node), self.frame.cls, given_object=True)
         if (base := self._torch_base(node)) is not None:
             return self.module_result(v.of(Kind.MODULE, ref=base), node, self._arguments(node))
         callee, receiver = self._callee(node)
@@ -57,6 +60,10 @@ class Calls(Functions):
 
     def call_value(self, callee: Value, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
         ref = callee.ref
+        if isinstance(ref, Local):
+            return self.run_local(ref, node, arguments)
+        if isinstance(ref, Bound):
+            return self.inline(ref.method, node, arguments, ref.cls, same_object=ref.own)
         if isinstance(ref, Function):
             if callee.is_only(Kind.FUNCTION):
                 self.note(node, callee=ref)
@@ -64,6 +71,9 @@ class Calls(Functions):
         if isinstance(ref, v.Choice):
             self.note(node, choice=ref)
             return self._one_of(functions_in(ref), node, arguments)
+        for argument in arguments.values():
+            if isinstance(argument.ref, Bound) and ref not in RUNS_ITS_ARGUMENT:
+                self.run_later(argument.ref)
         if callee.may_be(Kind.CLASS):
             return self._construct(ref, node, arguments)
         if callee.may_be(Kind.MODULE):
@@ -83,6 +93,9 @@ class Calls(Functions):
     # Operations
 
     def _library_function(self, name: str, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
+        if name in RUNS_ITS_ARGUMENT and node.args and isinstance(arguments[node.args[0]].ref, Local | Bound):
+            rest = ast.copy_location(ast.Call(node.args[0], node.args[1:], []), node)
+            return self.call_value(arguments[node.args[0]], rest, arguments)
         candidates = self._fitting(name, node, arguments, receiver=None)
         if candidates:
             return self._operation_call(node, candidates, list(arguments.values()))
@@ -207,7 +220,7 @@ class Calls(Functions):
         assert isinstance(receiver.ref, Class)
         own = isinstance(func.value, ast.Name) and func.value.id == self.frame.self_name
         method = self.knowledge.hierarchy.lineage(receiver.ref).method(func.attr)
-        if method is not None:
+        if method is not None and not method.is_property:
             return self.inline(method, node, arguments, receiver.ref, same_object=own)
         if own and func.attr in REGISTERING:
             self._register(func.attr, node, arguments)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rewriter.facts import values as v
-from rewriter.facts.interpreter.state import Frame, Site, SiteNode, State
+from rewriter.facts.interpreter.state import Frame, Local, Site, SiteNode, State
 from rewriter.facts.project import Class, Function
 from rewriter.facts.tables import find_table
 from rewriter.facts.values import Kind, Value
@@ -35,6 +35,8 @@ class Expressions:
         """Every function that the run came through."""
         self.entered_at: dict[tuple[Function, Function], ast.stmt] = {}
         """For a function around another one: the statement of the outer by which the run first came to the inner."""
+        self.running: list[ast.AST] = []
+        """The lambdas and nested functions that are being run."""
         self.sites: dict[ast.AST, Site] = {}
         self.values: dict[ast.expr, Value] = {}
         self.settled: dict[str, Value] = {}
@@ -117,6 +119,8 @@ class Expressions:
             key = self._stored_key(node)
             if key in self.state.variables:
                 return self.state.variables[key]
+            return self.knowledge.attribute(receiver.ref, node.attr)
+        if isinstance(receiver.ref, Class) and receiver.may_be(Kind.CLASS):
             return self.knowledge.attribute(receiver.ref, node.attr)
         if receiver.may_be(Kind.SEQUENCE) and node.attr in ("values", "indices"):  # what max(dim) and topk give
             return receiver.member()
@@ -301,8 +305,22 @@ class Expressions:
 
     def _lambda(self, node: ast.Lambda) -> Value:
         names = [a.arg for a in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]]
-        self._deferred(names, lambda: self.evaluate(node.body))
-        return v.of(Kind.FUNCTION)
+        if node not in self.called_only:
+            self._deferred(names, lambda: self.evaluate(node.body))
+        return v.of(Kind.FUNCTION, ref=Local(node, self.frame))
+
+    @property
+    def called_only(self) -> frozenset[ast.AST]:
+        """The lambdas and nested functions of this function that are run where they are called, and nowhere else."""
+        return self.frame.function.called_only
+
+    def _yield(self, node: ast.Yield) -> Value:
+        self.frame.yields.append(self.evaluate(node.value) if node.value is not None else v.NONE)
+        return v.UNKNOWN
+
+    def _yieldfrom(self, node: ast.YieldFrom) -> Value:
+        self.frame.yields.append(self.evaluate(node.value).member())
+        return v.UNKNOWN
 
     def _deferred(self, names: list[str], run: Callable[[], object]) -> None:
         outer = self.state

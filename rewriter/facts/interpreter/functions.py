@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from rewriter.facts import values as v
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.interpreter.expressions import Expressions
-from rewriter.facts.interpreter.state import Frame, State
+from rewriter.facts.interpreter.state import Bound, Frame, Local, State
 from rewriter.facts.project import Class, Function, FunctionNode, Project
 from rewriter.facts.values import Kind, Value
 
@@ -33,9 +33,9 @@ class Functions(Expressions):
     def alternatives(self, *runs: Callable[[], object]) -> None:
         raise NotImplementedError
 
-    def _super_method(self, node: ast.Call) -> Function | None:
-        """The method that `super().name(...)` means in the class of this run."""
-        func = node.func
+    def _super_method(self, node: ast.expr) -> Function | None:
+        """The method that `super().name` means in the class of this run."""
+        func = node.func if isinstance(node, ast.Call) else node
         if not (isinstance(func, ast.Attribute) and isinstance(func.value, ast.Call)):
             return None
         inner = func.value
@@ -44,6 +44,19 @@ class Functions(Expressions):
         order = self.knowledge.hierarchy.lineage(self.frame.cls).project
         here = next((i for i, c in enumerate(order) if self.frame.function in c.methods.values()), len(order))
         return next((c.methods[func.attr] for c in order[here + 1 :] if func.attr in c.methods), None)
+
+    def _base_method(self, node: ast.Call) -> Function | None:
+        """The method that `Base.name(self, ...)` means."""
+        func, own = node.func, node.args[0] if node.args else None
+        if not isinstance(func, ast.Attribute) or not isinstance(own, ast.Name) or own.id != self._own_object():
+            return None
+        name = self.global_name(func.value)
+        found = self.knowledge.project.find(name) if name else None
+        if not isinstance(found, Class) or self.frame.cls is None:
+            return None
+        order = self.knowledge.hierarchy.lineage(self.frame.cls).project
+        method = self.knowledge.hierarchy.lineage(found).method(func.attr)
+        return method if found in order and method is not None and own_name(method) is not None else None
 
     def _torch_base(self, node: ast.Call) -> str | None:
         """The class of torch whose forward `super().forward(...)` runs, where no class of the project is before it."""
@@ -59,12 +72,16 @@ class Functions(Expressions):
     def inline(
         self,
         function: Function,
-        node: ast.Call,
+        node: ast.Call | ast.Attribute,
         arguments: dict[ast.expr, Value],
         cls: Class | None = None,
         same_object: bool = True,
+        given_object: bool = False,
     ) -> Value:
-        """Runs the function's body with these arguments, as part of this run."""
+        """Runs the function's body with these arguments, as part of this run.
+
+        `given_object` says that the object is among the arguments, as in `Base.name(self, x)`.
+        """
         if len(self.frames) > MAX_DEPTH or any(f.function is function for f in self.frames):
             return v.UNKNOWN
         cls = cls or (self.frame.cls if self._super_method(node) else None)
@@ -77,15 +94,20 @@ class Functions(Expressions):
         frame = Frame(function, name, cls, len(self.frames), outer_loops=self.frame.loops + self.frame.outer_loops)
         frame.deferred = self.frame.deferred
         frame.holder = self.frame.holder
-        if not same_object and isinstance(node.func, ast.Attribute):
-            frame.holder += f">{ast.unparse(node.func.value)}"
-        bound = dict(_bind_parameters(function.node, node, arguments, skip_first=name is not None))
+        func = node.func if isinstance(node, ast.Call) else node
+        if not same_object and isinstance(func, ast.Attribute):
+            frame.holder += f">{ast.unparse(func.value)}"
+        of_class = "classmethod" in function.decorators
+        skip_first = (name is not None and not given_object) or of_class
+        bound = dict(bind_parameters(function.node, node, arguments, skip_first)) if isinstance(node, ast.Call) else {}
         caller = self.state
         variables = dict(self.parameters(function, bound, name))
         if name is not None:
             variables[name] = v.of(Kind.MODULE, ref=cls)
             stored = caller.variables.items() if same_object else ()
             variables.update({k: value for k, value in stored if k.startswith("self.")})
+        elif of_class and function.node.args.args:
+            variables[function.node.args.args[0].arg] = v.of(Kind.CLASS, ref=cls)
         self.state = State(variables, caller.runs)
         self.frames.append(frame)
         self.run_body(function.node.body)
@@ -94,7 +116,56 @@ class Functions(Expressions):
         stored = self.state.variables.items() if name and same_object else ()
         caller.variables.update({k: value for k, value in stored if k.startswith("self.")})
         self.state = caller
+        if frame.yields:
+            return v.sequence(v.join_all(frame.yields))
         return v.join_all(frame.returns) if frame.returns else v.NONE
+
+    def attribute_of(self, receiver: Value, node: ast.Attribute) -> Value:
+        """Reading a property runs it; reading another method gives the method."""
+        is_object = isinstance(receiver.ref, Class) and receiver.may_be(Kind.MODULE)
+        method = self.knowledge.hierarchy.lineage(receiver.ref).method(node.attr) if is_object else None  # type: ignore[arg-type]
+        key = self._stored_key(node)
+        if method is None or (key in self.state.variables and not method.is_property):
+            return super().attribute_of(receiver, node)
+        assert isinstance(receiver.ref, Class)
+        if method.is_property:
+            return self.inline(method, node, {}, receiver.ref, same_object=bool(key))
+        return v.of(Kind.FUNCTION, ref=Bound(method, receiver.ref, bool(key)))
+
+    def run_local(self, function: Local, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
+        """Runs a lambda or nested function where it is called, among the variables that it sees."""
+        if function.frame is not self.frame or function.node in self.running:
+            return v.UNKNOWN
+        spec, outer = function.node.args, self.state
+        names = [a.arg for a in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]]
+        self.state = outer.copy()
+        self.state.variables.update(dict.fromkeys(names, v.UNKNOWN))
+        self.state.variables.update(bind_parameters(function.node, node, arguments, skip_first=False))
+        returns, self.frame.returns = self.frame.returns, []
+        recursive = isinstance(function.node, ast.FunctionDef) and _names_itself(function.node)
+        self.running.append(function.node)
+        self.frame.loops += recursive
+        if isinstance(function.node, ast.Lambda):
+            self.frame.returns.append(self.evaluate(function.node.body))
+        else:
+            self.run_body(function.node.body)
+        self.frame.loops -= recursive
+        self.running.pop()
+        found, self.frame.returns = self.frame.returns, returns
+        rebound = {n for s in ast.walk(function.node) if isinstance(s, ast.Nonlocal) for n in s.names}
+        outer.variables.update({name: self.state.variables.get(name, v.UNKNOWN) for name in rebound})
+        outer.runs = self.state.runs
+        self.state = outer
+        return v.join_all(found) if found else v.NONE
+
+    def run_later(self, method: Bound) -> None:
+        """Runs a method that is handed out: whoever gets it may call it at any time, or never."""
+        if method.method in self.entered:
+            return
+        call = ast.copy_location(ast.Call(ast.Name(method.method.node.name), [], []), method.method.node)
+        self.frame.deferred += 1
+        self.inline(method.method, call, {}, method.cls, same_object=method.own)
+        self.frame.deferred -= 1
 
     def parameters(self, function: Function, given: dict[str, Value], skip: str | None) -> Iterator[tuple[str, Value]]:
         """Each parameter's value: what was given, else what its annotation or default says."""
@@ -119,8 +190,12 @@ class Functions(Expressions):
         return v.UNKNOWN if found is None else v.of(Kind.MODULE, ref=found)
 
 
-def _bind_parameters(
-    function: FunctionNode, call: ast.Call, arguments: dict[ast.expr, Value], skip_first: bool
+def _names_itself(function: ast.FunctionDef) -> bool:
+    return any(isinstance(n, ast.Name) and n.id == function.name for s in function.body for n in ast.walk(s))
+
+
+def bind_parameters(
+    function: FunctionNode | ast.Lambda, call: ast.Call, arguments: dict[ast.expr, Value], skip_first: bool
 ) -> Iterator[tuple[str, Value]]:
     spec = function.args
     names = [a.arg for a in [*spec.posonlyargs, *spec.args]][1 if skip_first else 0 :]

@@ -6,7 +6,7 @@ import ast
 from collections import Counter
 from dataclasses import dataclass, field
 
-from rewriter.facts.project import Class, Function
+from rewriter.facts.project import Class, Function, FunctionNode
 from rewriter.facts.values import Choice, Value, join
 from rewriter.torch_api.row import Row, Spelling
 
@@ -51,8 +51,28 @@ class Frame:
     holder: str = "self"
     """Which object `self` is, as seen from the one whose forward is run: the path of attributes to it."""
     returns: list[Value] = field(default_factory=list)
+    yields: list[Value] = field(default_factory=list)
     statement: ast.stmt | None = None
     """The one that is being run."""
+
+
+@dataclass(frozen=True)
+class Local:
+    """A lambda or nested function, as a value."""
+
+    node: ast.Lambda | FunctionNode
+    frame: Frame
+    """The activation whose variables it sees."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A method of an object, as a value."""
+
+    method: Function
+    cls: Class
+    own: bool
+    """The object is the one whose method reads it."""
 
 
 @dataclass(eq=False)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from rewriter.facts import values as v
 from rewriter.facts.interpreter.calls import Calls
-from rewriter.facts.interpreter.state import State, merge
+from rewriter.facts.interpreter.state import Local, State, merge
 from rewriter.facts.names import bound_names
 from rewriter.facts.values import Kind
 
@@ -77,13 +77,15 @@ class Interpreter(Calls):
             self.state.variables.pop(name, None)
 
     def _run_functiondef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        self.state.variables[node.name] = v.of(Kind.FUNCTION, ref=Local(node, self.frame))
+        if node in self.called_only and not node.decorator_list:
+            return
         spec = node.args
         names = [a.arg for a in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]]
         returns, ended = self.frame.returns, self.ended
         self.frame.returns, self.ended = [], False
         self._deferred(names, lambda: self._block(node.body))
         self.frame.returns, self.ended = returns, ended
-        self.state.variables[node.name] = v.of(Kind.FUNCTION)
 
     _run_asyncfunctiondef = _run_functiondef
 

@@ -9,6 +9,8 @@ namespace {
 struct Avx512Vnni {
     static constexpr const char *kName = "avx512vnni";
     static constexpr int kLanes = 16, kRows = 6, kVectors = 4;
+    static constexpr int kStored = 1;  // vectors that are packed at once
+    static constexpr bool kFewRegisters = false;
     static constexpr int kLines = 4;
     static constexpr bool kPairsSaturate = false, kInt16 = false;
     using Int = __m512i;
@@ -27,28 +29,47 @@ struct Avx512Vnni {
     static Float load_float(const float *p, int64_t count) { return _mm512_maskz_loadu_ps(mask(count), p); }
     static void store_float(float *p, Float value, int64_t count) { _mm512_mask_storeu_ps(p, mask(count), value); }
     static Int load_codes(const uint8_t *p, int64_t count) { return _mm512_cvtepu8_epi32(load_bytes(p, count)); }
-    static void store_codes(uint8_t *p, Int codes, int64_t count) {
-        const __m128i bytes = _mm512_cvtepi32_epi8(codes);
+
+    // How numbers become codes: less the zero point they are at most `highest`; packed with it, at least `low`.
+    struct Range {
+        Range(int32_t zero_point, int32_t least, int32_t most)
+            : highest(set_float(static_cast<float>(most - zero_point))),
+              lowest(set_int(least - zero_point)),
+              zero(set_int(zero_point)),
+              zeros(_mm512_set1_epi16(static_cast<int16_t>(zero_point))),
+              low(_mm512_set1_epi8(static_cast<char>(least))) {}
+        Float highest;
+        Int lowest, zero, zeros, low;
+    };
+    // What is too low for an integer, and a NaN, becomes the lowest integer, which packing takes to `low`.
+    static Int to_code(Float value, const Range &range) { return _mm512_cvtps_epi32(_mm512_min_ps(range.highest, value)); }
+    static void store_codes(uint8_t *p, Int codes, int64_t count, const Range &range) {
+        const __m128i bytes = _mm512_cvtepi32_epi8(add(max(codes, range.lowest), range.zero));
         if (count == kLanes) {
             _mm_storeu_si128(reinterpret_cast<__m128i *>(p), bytes);
         } else {
             _mm_mask_storeu_epi8(p, mask(count), bytes);
         }
     }
-    template <int kCount>
-    static void store_row(uint8_t *p, const Int (&codes)[kCount]) {
+    template <int kRowsStored, int kCount>
+    static void store_rows(uint8_t *const *out, int, int64_t at, const Int (&codes)[kRowsStored][kCount],
+                           const Range &range) {
+        static_assert(kRowsStored == 1 || kCount < 4);
         if constexpr (kCount < 4) {
-            for (int v = 0; v < kCount; ++v) store_codes(p + v * kLanes, codes[v], kLanes);
+            for (int v = 0; v < kCount; ++v) store_codes(out[0] + at + v * kLanes, codes[0][v], kLanes, range);
         } else {
+            const Int left = _mm512_adds_epi16(_mm512_packs_epi32(codes[0][0], codes[0][1]), range.zeros);
+            const Int right = _mm512_adds_epi16(_mm512_packs_epi32(codes[0][2], codes[0][3]), range.zeros);
             // Packing works within quarters: the permutation brings the quarters of each vector together again.
-            const Int low = _mm512_packs_epi32(codes[0], codes[1]), high = _mm512_packs_epi32(codes[2], codes[3]);
+            const Int bytes = _mm512_max_epu8(_mm512_packus_epi16(left, right), range.low);
             const Int order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-            _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, _mm512_packus_epi16(low, high)));
+            _mm512_storeu_si512(out[0] + at, _mm512_permutexvar_epi32(order, bytes));
         }
     }
 
     static Float to_float(Int value) { return _mm512_cvtepi32_ps(value); }
     static Int to_int(Float value) { return _mm512_cvtps_epi32(value); }
+    static Float round(Float value) { return _mm512_roundscale_ps(value, _MM_FROUND_TO_NEAREST_INT); }
     static Float add(Float a, Float b) { return _mm512_add_ps(a, b); }
     static Float sub(Float a, Float b) { return _mm512_sub_ps(a, b); }
     static Float mul(Float a, Float b) { return _mm512_mul_ps(a, b); }
@@ -64,6 +85,11 @@ struct Avx512Vnni {
         int32_t codes;
         __builtin_memcpy(&codes, p, 4);
         return _mm512_set1_epi32(codes);
+    }
+    static Int dot_block(Int sum, Int codes, const uint8_t *weights) { return dot(sum, codes, load_block(weights)); }
+    template <int>
+    static Int reorder(Int codes) {
+        return codes;
     }
     static Int dot(Int sum, Int codes, Int weights) { return _mm512_dpbusd_epi32(sum, codes, weights); }
 

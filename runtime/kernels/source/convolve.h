@@ -13,7 +13,7 @@
 namespace rk {
 namespace {
 
-constexpr int64_t kBlockRows = 96;            // a multiple of every kRows; their inputs fit the second cache
+constexpr int64_t kBlockRows = 96;           // a multiple of every kRows
 constexpr int64_t kLeastBlockRows = 24;       // below this, setting up a block shows
 constexpr int64_t kWorkForThreads = 1 << 18;  // multiplications that are worth waking somebody
 
@@ -129,7 +129,7 @@ template <class V>
 void convolve(const rk_conv_args &args) {
     if constexpr (V::kInt16) {
         if (args.weight->kind == Kind::kWinograd) {
-            Winograd<V>(args).run();
+            args.weight->tile == 4 ? Winograd<V, FourOutputs<V>>(args).run() : Winograd<V, TwoOutputs<V>>(args).run();
             return;
         }
     }

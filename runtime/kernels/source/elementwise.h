@@ -33,32 +33,26 @@ void in_vectors(int64_t first, int64_t last, Body body) {
 template <class V>
 class ToCodes {
   public:
-    ToCodes(int32_t zero, int32_t low, int32_t high)
-        : zero_(V::set_int(zero)),
-          low_(V::set_float(static_cast<float>(low - zero))),
-          high_(V::set_float(static_cast<float>(high - zero))) {}
-
-    typename V::Int operator()(typename V::Float value) const {
-        return V::add(V::to_int(clamp<V>(value, low_, high_)), zero_);
-    }
+    ToCodes(int32_t zero, int32_t low, int32_t high) : range_(zero, low, high) {}
 
     // out[i] = code of value(i, count) for i in first..last.
     template <class Value>
     void fill(uint8_t *out, int64_t first, int64_t last, Value value) const {
-        constexpr int kStep = V::kVectors * V::kLanes;
-        for (; first + kStep <= last; first += kStep) {
-            typename V::Int codes[V::kVectors];
+        constexpr int kTogether = 4;
+        for (; first + kTogether * V::kLanes <= last; first += kTogether * V::kLanes) {
+            typename V::Int codes[1][kTogether];
 #pragma GCC unroll 4
-            for (int v = 0; v < V::kVectors; ++v) codes[v] = (*this)(value(first + v * V::kLanes, int64_t{V::kLanes}));
-            V::store_row(out + first, codes);
+            for (int v = 0; v < kTogether; ++v)
+                codes[0][v] = V::to_code(value(first + v * V::kLanes, int64_t{V::kLanes}), range_);
+            V::template store_rows<1, kTogether>(&out, 1, first, codes, range_);
         }
-        in_vectors<V>(first, last,
-                      [&](int64_t i, int64_t count) { V::store_codes(out + i, (*this)(value(i, count)), count); });
+        in_vectors<V>(first, last, [&](int64_t i, int64_t count) {
+            V::store_codes(out + i, V::to_code(value(i, count), range_), count, range_);
+        });
     }
 
   private:
-    typename V::Int zero_;
-    typename V::Float low_, high_;
+    const typename V::Range range_;
 };
 
 template <class V>

@@ -8,29 +8,18 @@
 namespace rk {
 namespace {
 
-// How sums become codes. Bounds are less the zero point.
+// How sums become codes.
 struct Finish {
     const float *multiplier;  // of the first column
-    int32_t zero;
-    float low, high;
+    int32_t zero, low, high;
     bool adds;
     float self_multiplier, other_multiplier;
-    int32_t other_zero, sum_zero;
-    float sum_low, sum_high;
+    int32_t other_zero, sum_zero, sum_low, sum_high;
 };
 
 inline Finish finish_of(const rk_conv_args &a) {
-    return {a.multiplier,
-            a.zero,
-            static_cast<float>(a.low - a.zero),
-            static_cast<float>(a.high - a.zero),
-            a.other != nullptr,
-            a.self_multiplier,
-            a.other_multiplier,
-            a.other_zero,
-            a.sum_zero,
-            static_cast<float>(a.sum_low - a.sum_zero),
-            static_cast<float>(a.sum_high - a.sum_zero)};
+    return {a.multiplier,       a.zero,       a.low,      a.high,    a.other != nullptr, a.self_multiplier,
+            a.other_multiplier, a.other_zero, a.sum_zero, a.sum_low, a.sum_high};
 }
 
 // Where rows come from and go to: [tap][row] pointers to inputs, and pointers to each row's first output.
@@ -43,44 +32,47 @@ struct Rows {
     const int32_t *offset;        // or null
 };
 
-// The clamp comes before the rounding, so that nothing leaves the range of an integer; a NaN becomes `low`.
-template <class V>
-inline typename V::Float clamp(typename V::Float value, typename V::Float low, typename V::Float high) {
-    return V::min(V::max(value, low), high);
-}
-
 template <class V>
 inline int64_t lanes_left(int64_t columns, int vector) {
     const int64_t left = columns - vector * V::kLanes;
     return left < 0 ? 0 : left < V::kLanes ? left : V::kLanes;
 }
 
-// Vectors of codes side by side, of which only `columns` codes are real.
-template <class V, int kVectors>
-inline void store_columns(uint8_t *out, const typename V::Int (&codes)[kVectors], int64_t columns) {
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) V::store_codes(out + v * V::kLanes, codes[v], lanes_left<V>(columns, v));
-}
-
-// codes[v] becomes round((codes[v] * self) + (other - other_zero) * other_multiplier) + sum_zero.
-// The codes come less their zero point.
-template <class V, int kVectors>
-inline void add_other(const Finish &f, const uint8_t *other, int64_t columns, typename V::Int (&codes)[kVectors]) {
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) {
-        const typename V::Int beside = V::load_codes(other + v * V::kLanes, lanes_left<V>(columns, v));
-        const typename V::Float centred = V::to_float(V::add(beside, V::set_int(-f.other_zero)));
-        const typename V::Float sum = V::add(V::mul(V::to_float(codes[v]), V::set_float(f.self_multiplier)),
-                                             V::mul(centred, V::set_float(f.other_multiplier)));
-        codes[v] =
-            V::add(V::to_int(clamp<V>(sum, V::set_float(f.sum_low), V::set_float(f.sum_high))), V::set_int(f.sum_zero));
+// Rows of vectors of codes of which only `columns` columns are real; `rows` of them.
+template <class V, int kRows, int kVectors>
+void store_columns(uint8_t *const *out, int rows, int64_t column, int64_t columns,
+                   const typename V::Int (&codes)[kRows][kVectors], const typename V::Range &range) {
+    for (int r = 0; r < kRows && r < rows; ++r) {
+        for (int v = 0; v < kVectors; ++v)
+            V::store_codes(out[r] + column + v * V::kLanes, codes[r][v], lanes_left<V>(columns, v), range);
     }
 }
 
-// Sums of kRows rows from `row` on by kVectors vectors from `column` on, of which `columns` columns are real.
+// The code that a sum becomes, less its zero point, times self_multiplier, and (other - other_zero) * other_multiplier.
+template <class V>
+class Addition {
+  public:
+    explicit Addition(const Finish &f)
+        : low_(V::set_float(static_cast<float>(f.low - f.zero))),
+          high_(V::set_float(static_cast<float>(f.high - f.zero))),
+          self_(V::set_float(f.self_multiplier)),
+          other_(V::set_float(f.other_multiplier)),
+          minus_zero_(V::set_int(-f.other_zero)) {}
+
+    typename V::Float operator()(typename V::Float value, typename V::Int other) const {
+        const typename V::Float code = V::round(V::min(V::max(value, low_), high_));
+        return V::add(V::mul(code, self_), V::mul(V::to_float(V::add(other, minus_zero_)), other_));
+    }
+
+  private:
+    const typename V::Float low_, high_, self_, other_;
+    const typename V::Int minus_zero_;
+};
+
+// Always inlined: only sums of which nobody has the address stay in registers.
 template <class V, int kRows, int kVectors>
-inline void finish_tile(const Finish &f, const Rows &rows, int64_t row, int64_t column, int64_t columns,
-                        typename V::Int (&sums)[kRows][kVectors]) {
+__attribute__((always_inline)) inline void finish_here(const Finish &f, const Rows &rows, int64_t row, int64_t column,
+                                                       int64_t columns, typename V::Int (&sums)[kRows][kVectors]) {
     typename V::Float multiplier[kVectors];
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
@@ -104,26 +96,56 @@ inline void finish_tile(const Finish &f, const Rows &rows, int64_t row, int64_t 
         }
         return;
     }
-    const typename V::Float low = V::set_float(f.low), high = V::set_float(f.high);
-    const typename V::Int zero = V::set_int(f.zero);
     const bool whole = columns == kVectors * V::kLanes;
+    const typename V::Range range(f.adds ? f.sum_zero : f.zero, f.adds ? f.sum_low : f.low,
+                                  f.adds ? f.sum_high : f.high);
+    const Addition<V> addition(f);
+    constexpr int kFull = V::kStored > kVectors ? V::kStored / kVectors : 1, kStep = kRows < kFull ? kRows : kFull;
 #pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-        typename V::Int codes[kVectors];
+    for (int r = 0; r < kRows; r += kStep) {
+        typename V::Int codes[kStep][kVectors];
 #pragma GCC unroll 4
-        for (int v = 0; v < kVectors; ++v)
-            codes[v] = V::to_int(clamp<V>(V::mul(V::to_float(sums[r][v]), multiplier[v]), low, high));
-        if (f.adds) {
-            add_other<V, kVectors>(f, rows.other[row + r] + column, columns, codes);
-        } else {
+        for (int i = 0; i < kStep; ++i) {
+            const int now = r + i < kRows ? r + i : r;
 #pragma GCC unroll 4
-            for (int v = 0; v < kVectors; ++v) codes[v] = V::add(codes[v], zero);
+            for (int v = 0; v < kVectors; ++v) {
+                typename V::Float value = V::mul(V::to_float(sums[now][v]), multiplier[v]);
+                if (f.adds) {
+                    const uint8_t *other = rows.other[row + now] + column + v * V::kLanes;
+                    value = addition(value, V::load_codes(other, lanes_left<V>(columns, v)));
+                }
+                codes[i][v] = V::to_code(value, range);
+            }
         }
         if (whole) {
-            V::store_row(rows.out[row + r] + column, codes);
+            V::template store_rows<kStep, kVectors>(rows.out + row + r, kRows - r, column, codes, range);
         } else {
-            store_columns<V, kVectors>(rows.out[row + r] + column, codes, columns);
+            store_columns<V, kStep, kVectors>(rows.out + row + r, kRows - r, column, columns, codes, range);
         }
+    }
+}
+
+template <class V, int kRows, int kVectors>
+__attribute__((noinline)) void finish_apart(const Finish &f, const Rows &rows, int64_t row, int64_t column,
+                                            int64_t columns, typename V::Int (&sums)[kRows][kVectors]) {
+    finish_here<V, kRows, kVectors>(f, rows, row, column, columns, sums);
+}
+
+// Sums of kRows rows from `row` on by kVectors vectors from `column` on, of which `columns` columns are real.
+template <class V, int kRows, int kVectors>
+__attribute__((always_inline)) inline void finish_tile(const Finish &f, const Rows &rows, int64_t row, int64_t column,
+                                                       int64_t columns, typename V::Int (&sums)[kRows][kVectors]) {
+    if constexpr (V::kFewRegisters) {
+        // Where sums take most registers, the compiler does better when it sees no other use of them.
+        typename V::Int copy[kRows][kVectors];
+#pragma GCC unroll 8
+        for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+            for (int v = 0; v < kVectors; ++v) copy[r][v] = sums[r][v];
+        }
+        finish_apart<V, kRows, kVectors>(f, rows, row, column, columns, copy);
+    } else {
+        finish_here<V, kRows, kVectors>(f, rows, row, column, columns, sums);
     }
 }
 

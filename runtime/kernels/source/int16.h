@@ -18,21 +18,25 @@ inline void multiply_int16(const int16_t *rows, int64_t step, int64_t depth, con
     for (int64_t k = 0; k < depth; k += 2, weights += kInt16Vectors * V::kLanes * 4) {
         const Int left = V::load_block(weights), right = V::load_block(weights + V::kLanes * 4);
 #pragma GCC unroll 8
-        for (int r = 0; r < kRows; ++r) {
-            const Int pair = V::broadcast4(reinterpret_cast<const uint8_t *>(rows + r * step + k));
-            sums[r][0] = V::dot_lines(sums[r][0], pair, left);
-            sums[r][1] = V::dot_lines(sums[r][1], pair, right);
-        }
+        for (int r = 0; r < kRows; ++r) V::add_pair(sums[r], rows + r * step + k, left, right);
     }
 }
 
-// Calls body.tile<n>(first) for groups of n rows.
+// Calls body.tile<n>(first) for groups of n rows, of about the same size.
 template <class Body>
 inline void each_tile(int64_t rows, const Body &body) {
-    int64_t r = 0;
-    for (; r + kInt16Rows <= rows; r += kInt16Rows) body.template tile<kInt16Rows>(r);
-    for (; r + 2 <= rows; r += 2) body.template tile<2>(r);
-    if (r < rows) body.template tile<1>(r);
+    const int64_t tiles = divide_up(rows, kInt16Rows);
+    for (int64_t i = 0; i < tiles; ++i) {
+        const int64_t first = rows * i / tiles;
+        switch (rows * (i + 1) / tiles - first) {
+            case 1: body.template tile<1>(first); break;
+            case 2: body.template tile<2>(first); break;
+            case 3: body.template tile<3>(first); break;
+            case 4: body.template tile<4>(first); break;
+            case 5: body.template tile<5>(first); break;
+            default: body.template tile<kInt16Rows>(first);
+        }
+    }
 }
 
 // Rows of gathered codes by one panel of weights, on to codes.

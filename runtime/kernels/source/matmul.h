@@ -16,13 +16,13 @@ class RightSide {
         const int64_t panels = divide_up(vectors, V::kVectors), columns = vectors * V::kLanes;
         const int64_t data_bytes = blocks * columns * kBlockBytes;
         uint8_t *memory = static_cast<uint8_t *>(scratch(
-            kPacked, data_bytes + columns * 4 + blocks * 4 + 8 + panels * static_cast<int64_t>(sizeof(Panel)) + 64));
+            kPacked, data_bytes + columns * 4 + blocks * 4 + kBlockKinds * 4 + panels * static_cast<int64_t>(sizeof(Panel)) + 64));
         Panel *panel = reinterpret_cast<Panel *>(memory + data_bytes);
         int32_t *offset = reinterpret_cast<int32_t *>(panel + panels), *offsets = offset + columns,
                 *counts = offsets + blocks;
         for (int64_t i = 0; i < blocks; ++i) offsets[i] = static_cast<int32_t>(4 * i);
-        counts[0] = V::kPairsSaturate ? 0 : static_cast<int32_t>(blocks);
-        counts[1] = V::kPairsSaturate ? static_cast<int32_t>(blocks) : 0;
+        for (int kind = 0; kind < kBlockKinds; ++kind) counts[kind] = 0;
+        counts[V::kPairsSaturate ? kWide : 0] = static_cast<int32_t>(blocks);
         for (int64_t i = 0, first = 0; i < panels; ++i) {
             const int64_t share = divide_up(vectors - first, panels - i);
             panel[i] = {static_cast<int32_t>(first * V::kLanes), static_cast<int32_t>(share), counts, offsets, memory};

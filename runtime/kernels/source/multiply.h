@@ -10,50 +10,63 @@
 namespace rk {
 namespace {
 
+// Adds the products with `count` blocks of int8 weights, whose codes are to be taken in the order kOrder.
+template <class V, int kOrder, int kRows, int kVectors>
+inline void add_plain(const uint8_t *const (&x)[kRows], const int32_t *&block, int32_t count, const uint8_t *&data,
+                      typename V::Int (&sums)[kRows][kVectors]) {
+    for (const int32_t *end = block + count; block != end; ++block) {
+#pragma GCC unroll 16
+        for (int r = 0; r < kRows; ++r) {
+            const typename V::Int codes = V::template reorder<kOrder>(V::broadcast4(x[r] + *block));
+#pragma GCC unroll 16
+            for (int v = 0; v < kVectors; ++v)
+                sums[r][v] = V::dot_block(sums[r][v], codes, data + v * V::kLanes * 4);
+        }
+        data += kVectors * V::kLanes * 4;
+    }
+}
+
+// The same with blocks of int16 weights.
+template <class V, int kRows, int kVectors>
+inline void add_wide(const uint8_t *const (&x)[kRows], const int32_t *&block, int32_t count, const uint8_t *&data,
+                     typename V::Int (&sums)[kRows][kVectors]) {
+    for (const int32_t *end = block + count; block != end; ++block) {
+#pragma GCC unroll 16
+        for (int r = 0; r < kRows; ++r) {
+            const typename V::Int codes = V::broadcast4(x[r] + *block), even = V::even_codes(codes),
+                                  odd = V::odd_codes(codes);
+#pragma GCC unroll 16
+            for (int v = 0; v < kVectors; ++v) {
+                const uint8_t *weight = data + v * V::kLanes * 8;
+                sums[r][v] = V::dot_wide(sums[r][v], even, weight);
+                sums[r][v] = V::dot_wide(sums[r][v], odd, weight + V::kLanes * 4);
+            }
+        }
+        data += kVectors * V::kLanes * 8;
+    }
+}
+
 // kRows rows by kVectors vectors of columns, all of whose sums stay in registers.
 template <class V, int kRows, int kVectors>
 void multiply_tile(const Panel &panel, int64_t taps, const int32_t *offset, int64_t columns, const Rows &rows,
                    int64_t row, const Finish &f) {
-    using Int = typename V::Int;
-    Int sums[kRows][kVectors];
+    typename V::Int sums[kRows][kVectors];
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 16
         for (int v = 0; v < kVectors; ++v) sums[r][v] = V::load_int(offset + v * V::kLanes);
     }
-    const int32_t *block = panel.offsets;
+    const int32_t *block = panel.offsets, *counts = panel.counts;
     const uint8_t *data = panel.data;
-    for (int64_t tap = 0; tap < taps; ++tap) {
+    for (int64_t tap = 0; tap < taps; ++tap, counts += kBlockKinds) {
         const uint8_t *x[kRows];
 #pragma GCC unroll 16
         for (int r = 0; r < kRows; ++r) x[r] = rows.x[tap * rows.x_tap_stride + row + r];
-        for (const int32_t *end = block + panel.counts[2 * tap]; block != end; ++block) {
-            Int weight[kVectors];
-#pragma GCC unroll 16
-            for (int v = 0; v < kVectors; ++v) weight[v] = V::load_block(data + v * V::kLanes * 4);
-#pragma GCC unroll 16
-            for (int r = 0; r < kRows; ++r) {
-                const Int codes = V::broadcast4(x[r] + *block);
-#pragma GCC unroll 16
-                for (int v = 0; v < kVectors; ++v) sums[r][v] = V::dot(sums[r][v], codes, weight[v]);
-            }
-            data += kVectors * V::kLanes * 4;
-        }
+        add_plain<V, 0>(x, block, counts[0], data, sums);
         if constexpr (V::kPairsSaturate) {
-            for (const int32_t *end = block + panel.counts[2 * tap + 1]; block != end; ++block) {
-#pragma GCC unroll 16
-                for (int r = 0; r < kRows; ++r) {
-                    const Int codes = V::broadcast4(x[r] + *block), even = V::even_codes(codes),
-                              odd = V::odd_codes(codes);
-#pragma GCC unroll 16
-                    for (int v = 0; v < kVectors; ++v) {
-                        const uint8_t *weight = data + v * V::kLanes * 8;
-                        sums[r][v] = V::add(sums[r][v], V::dot_wide(even, weight));
-                        sums[r][v] = V::add(sums[r][v], V::dot_wide(odd, weight + V::kLanes * 4));
-                    }
-                }
-                data += kVectors * V::kLanes * 8;
-            }
+            add_plain<V, 1>(x, block, counts[1], data, sums);
+            add_plain<V, 2>(x, block, counts[2], data, sums);
+            add_wide<V>(x, block, counts[kWide], data, sums);
         }
     }
     finish_tile<V, kRows, kVectors>(f, rows, row, panel.first_column, columns, sums);

@@ -1,4 +1,5 @@
 // Chooses how weights are laid out. Built for any processor; an instruction set is only a `Layout` here.
+#include <algorithm>
 #include <memory>
 
 #include "packing.h"
@@ -8,13 +9,29 @@ namespace {
 
 constexpr int64_t kMostForWinograd = 256 * 256;  // weights of one tap
 
-bool suits_winograd(const rk_pack_args &args) {
-    // The transformed weights take 3.6 times the memory: with many of them that costs more than it gains.
+// The largest sum of products with codes, of either sign.
+int64_t largest_sum(const rk_pack_args &args) {
+    int64_t largest = 0;
+    for (int64_t column = 0; column < args.columns; ++column) {
+        int64_t positive = 0, negative = 0;
+        for (int64_t i = 0; i < args.taps * args.channels; ++i) {
+            const int w = weight_at(args, column, i / args.channels, i % args.channels);
+            (w > 0 ? positive : negative) += 255 * w;
+        }
+        largest = std::max({largest, positive, -negative});
+    }
+    return largest;
+}
+
+// How many outputs along each axis Winograd's transforms are to give, or 0 if they do not suit.
+int winograd_tile(const rk_pack_args &args) {
+    // The transformed weights take 3.6 or 8 times the memory: with many of them that costs more than it gains.
     const bool few = args.channels * args.columns <= kMostForWinograd;
-    // Four times the largest sum, of 9 * channels products, must be below 2**31.
-    const bool exact = 4 * 9 * args.channels * 255 * 128 < INT32_MAX;
     const bool vectors = args.channels % 16 == 0 && args.channels >= 32 && args.columns >= 16;
-    return args.plain_3x3 && args.groups == 1 && few && exact && vectors;
+    if (!args.plain_3x3 || args.groups != 1 || !few || !vectors) return 0;
+    // 64 or 4 times the convolution must fit 32 bits.
+    const int64_t largest = largest_sum(args);
+    return 64 * largest <= INT32_MAX ? 4 : 4 * largest <= INT32_MAX ? 2 : 0;
 }
 
 // The bias less the zero point's share, modulo 2**32, for every column.
@@ -40,9 +57,10 @@ void fill(const rk_pack_args &args, const Layout &layout, Owner &out) {
         pack_depthwise(args, layout, out);
         return;
     }
-    if (layout.int16 && suits_winograd(args)) {
+    const int tile = layout.int16 ? winograd_tile(args) : 0;
+    if (tile) {
         out.kind = Kind::kWinograd;
-        pack_winograd(args, out);
+        pack_winograd(args, tile, out);
         return;
     }
     out.kind = Kind::kDense;

@@ -37,26 +37,19 @@ class DensePacker {
         const int64_t taps = out_.gathered ? 1 : args_.taps;
         block_.resize(static_cast<size_t>(vectors * layout_.lanes * 4));
         for (int64_t tap = 0; tap < taps; ++tap) {
-            std::vector<int32_t> wide;
-            int32_t plain = 0;
+            std::vector<int32_t> blocks[kBlockKinds];
             for (int64_t k = 0; k < out_.depth; k += 4) {
-                const bool zeros = !read(group, first_column, tap, k);
-                if (zeros) continue;
-                if (layout_.pairs_saturate && saturates()) {
-                    wide.push_back(static_cast<int32_t>(k));
-                    continue;
+                if (read(group, first_column, tap, k)) blocks[kind()].push_back(static_cast<int32_t>(k));
+            }
+            for (int kind = 0; kind < kBlockKinds; ++kind) {
+                for (int32_t k : blocks[kind]) {
+                    read(group, first_column, tap, k);
+                    out_.offsets.push_back(k);
+                    kind == kWide ? write_wide(vectors) : write_plain(kOrders[kind]);
                 }
-                write_plain(static_cast<int32_t>(k));
-                ++plain;
+                out_.counts.push_back(static_cast<int32_t>(blocks[kind].size()));
+                (kind == kWide ? wide_ : plain_) += static_cast<int64_t>(blocks[kind].size());
             }
-            for (int32_t k : wide) {
-                read(group, first_column, tap, k);
-                write_wide(k, vectors);
-            }
-            plain_ += plain;
-            wide_ += static_cast<int64_t>(wide.size());
-            out_.counts.push_back(plain);
-            out_.counts.push_back(static_cast<int32_t>(wide.size()));
         }
     }
 
@@ -75,24 +68,33 @@ class DensePacker {
         return any;
     }
 
-    bool saturates() const {
-        for (size_t i = 0; i < block_.size(); i += 2) {
-            const int a = block_[i], b = block_[i + 1];
-            const int highest = 255 * ((a > 0 ? a : 0) + (b > 0 ? b : 0)),
-                      lowest = 255 * ((a < 0 ? a : 0) + (b < 0 ? b : 0));
-            if (highest > 32767 || lowest < -32768) return true;
+    // The first order of channels in which no pair overflows, or kWide.
+    int kind() const {
+        if (!layout_.pairs_saturate) return 0;
+        for (int kind = 0; kind < kWide; ++kind) {
+            if (!saturates(kOrders[kind])) return kind;
+        }
+        return kWide;
+    }
+
+    bool saturates(const int (&order)[4]) const {
+        for (size_t lane = 0; lane < block_.size(); lane += 4) {
+            for (size_t pair = 0; pair < 4; pair += 2) {
+                const int a = block_[lane + order[pair]], b = block_[lane + order[pair + 1]];
+                const int highest = 255 * ((a > 0 ? a : 0) + (b > 0 ? b : 0));
+                const int lowest = 255 * ((a < 0 ? a : 0) + (b < 0 ? b : 0));
+                if (highest > INT16_MAX || lowest < INT16_MIN) return true;
+            }
         }
         return false;
     }
 
-    void write_plain(int32_t k) {
-        out_.offsets.push_back(k);
-        const uint8_t *bytes = reinterpret_cast<const uint8_t *>(block_.data());
-        out_.data.insert(out_.data.end(), bytes, bytes + block_.size());
+    void write_plain(const int (&order)[4]) {
+        for (size_t i = 0; i < block_.size(); ++i)
+            out_.data.push_back(static_cast<uint8_t>(block_[i / 4 * 4 + order[i % 4]]));
     }
 
-    void write_wide(int32_t k, int64_t vectors) {
-        out_.offsets.push_back(k);
+    void write_wide(int64_t vectors) {
         for (int64_t v = 0; v < vectors; ++v) {
             for (int odd = 0; odd < 2; ++odd) {
                 for (int64_t i = 0; i < layout_.lanes * 2; ++i) {

@@ -3,23 +3,34 @@
 
 namespace rk {
 
-void pack_winograd(const rk_pack_args &args, Owner &out) {
-    static constexpr int kG[4][3] = {{2, 0, 0}, {1, 1, 1}, {1, -1, 1}, {0, 0, 2}};  // 2G
+namespace {
+
+// The kernels' transforms, as integers: of two outputs and of four.
+constexpr int kTwo[4][3] = {{2, 0, 0}, {1, 1, 1}, {1, -1, 1}, {0, 0, 2}};
+constexpr int kFour[6][3] = {{3, 0, 0}, {-1, -1, -1}, {-1, 1, -1}, {1, 2, 4}, {1, -2, 4}, {0, 0, 3}};
+
+// An element of GgG' of one channel and column.
+int transformed(const rk_pack_args &args, int64_t column, int64_t channel, const int *row, const int *other) {
+    int sum = 0;
+    for (int i = 0; i < 9; ++i) sum += row[i / 3] * weight_at(args, column, i, channel) * other[i % 3];
+    return sum;
+}
+
+}  // namespace
+
+void pack_winograd(const rk_pack_args &args, int tile, Owner &out) {
+    const int(*matrix)[3] = tile == 4 ? kFour : kTwo;
+    const int64_t elements = (tile + 2) * (tile + 2), pairs = args.channels / 2;
+    out.tile = tile;
     out.offset_columns = round_up(args.columns, kInt16Columns);
-    out.data.assign(static_cast<size_t>(out.offset_columns * args.channels * 16 * 2), 0);
+    out.data.assign(static_cast<size_t>(out.offset_columns * args.channels * elements * 2), 0);
     for (int64_t column = 0; column < args.columns; ++column) {
         const int64_t panel = column / kInt16Columns, lane = column % kInt16Columns;
-        for (int64_t c = 0; c < args.channels; ++c) {
-            int half[4][3] = {};
-            for (int i = 0; i < 12; ++i) {
-                for (int k = 0; k < 3; ++k)
-                    half[i / 3][i % 3] += kG[i / 3][k] * weight_at(args, column, 3 * k + i % 3, c);
-            }
-            for (int i = 0; i < 16; ++i) {
-                int sum = 0;
-                for (int k = 0; k < 3; ++k) sum += half[i / 4][k] * kG[i % 4][k];
-                const int64_t pair = (panel * 16 + i) * (args.channels / 2) + c / 2;
-                out.put(pair * kInt16Columns + lane, c % 2, sum);
+        for (int64_t i = 0; i < elements; ++i) {
+            const int *row = matrix[i / (tile + 2)], *other = matrix[i % (tile + 2)];
+            for (int64_t c = 0; c < args.channels; ++c) {
+                const int64_t pair = (panel * elements + i) * pairs + c / 2;
+                out.put(pair * kInt16Columns + lane, c % 2, transformed(args, column, c, row, other));
             }
         }
     }

@@ -47,7 +47,7 @@ inline int weight_at(const rk_pack_args &args, int64_t column, int64_t tap, int6
 // Each fills `out`, but for the offsets of the columns. Dense tells whether most blocks turned out wide.
 bool pack_dense(const rk_pack_args &args, const Layout &layout, Owner &out);
 void pack_depthwise(const rk_pack_args &args, const Layout &layout, Owner &out);
-void pack_winograd(const rk_pack_args &args, Owner &out);
+void pack_winograd(const rk_pack_args &args, int tile, Owner &out);
 void pack_int16(const rk_pack_args &args, Owner &out);
 
 }  // namespace rk

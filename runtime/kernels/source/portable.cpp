@@ -7,6 +7,8 @@ namespace {
 struct Portable {
     static constexpr const char *kName = "portable";
     static constexpr int kLanes = 8, kRows = 2, kVectors = 2;
+    static constexpr int kStored = 1;  // vectors that are packed at once
+    static constexpr bool kFewRegisters = true;
     static constexpr int kLines = 2;
     static constexpr bool kPairsSaturate = false, kInt16 = false;
     typedef int32_t Int __attribute__((vector_size(32)));
@@ -28,17 +30,35 @@ struct Portable {
         for (int i = 0; i < count; ++i) out[i] = p[i];
         return out;
     }
-    static void store_codes(uint8_t *p, Int codes, int64_t count) {
+
+    // How numbers become codes.
+    struct Range {
+        Range(int32_t zero_point, int32_t low, int32_t high)
+            : lowest(set_float(static_cast<float>(low - zero_point))),
+              highest(set_float(static_cast<float>(high - zero_point))),
+              zero(zero_point) {}
+        Float lowest, highest;
+        int32_t zero;
+    };
+    // The clamp comes before the rounding, so that nothing leaves the range of an integer; a NaN becomes the lowest.
+    static Int to_code(Float value, const Range &range) {
+        return to_int(min(max(value, range.lowest), range.highest)) + range.zero;
+    }
+    static void store_codes(uint8_t *p, Int codes, int64_t count, const Range &) {
         for (int i = 0; i < count; ++i) p[i] = static_cast<uint8_t>(codes[i]);
     }
-    template <int kCount>
-    static void store_row(uint8_t *p, const Int (&codes)[kCount]) {
-        for (int v = 0; v < kCount; ++v) store_codes(p + v * kLanes, codes[v], kLanes);
+    template <int kRowsStored, int kCount>
+    static void store_rows(uint8_t *const *out, int, int64_t at, const Int (&codes)[kRowsStored][kCount],
+                           const Range &range) {
+        for (int r = 0; r < kRowsStored; ++r) {
+            for (int v = 0; v < kCount; ++v) store_codes(out[r] + at + v * kLanes, codes[r][v], kLanes, range);
+        }
     }
 
     static Float to_float(Int value) { return __builtin_convertvector(value, Float); }
     // Half to even, for values between -2**22 and 2**22: after the addition there is no digit left behind the point.
     static Int to_int(Float value) { return reinterpret_cast<Int>(value + 12582912.0f) - 0x4b400000; }
+    static Float round(Float value) { return to_float(to_int(value)); }
     static Float add(Float a, Float b) { return a + b; }
     static Float sub(Float a, Float b) { return a - b; }
     static Float mul(Float a, Float b) { return a * b; }
@@ -53,6 +73,11 @@ struct Portable {
 
     static Int load_block(const uint8_t *p) { return copy<Int>(p, 32); }
     static Int broadcast4(const uint8_t *p) { return set_int(copy<int32_t>(p, 4)); }
+    static Int dot_block(Int sum, Int codes, const uint8_t *weights) { return dot(sum, codes, load_block(weights)); }
+    template <int>
+    static Int reorder(Int codes) {
+        return codes;
+    }
     static Int dot(Int sum, Int codes, Int weights) {
         // One product of a code and a weight fits int16, two do not: each is widened before they are added.
         const Short w = reinterpret_cast<Short>(weights), even = (w << 8) >> 8, odd = w >> 8;

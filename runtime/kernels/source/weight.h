@@ -17,14 +17,17 @@ struct Layout {
     int lines;   // lines of a depthwise kernel in one lane of 32 bits: 4 of int8, or 2 of int16
 };
 
+// Orders in which a block's four channels may stand, so that no pair of weights side by side could overflow int16.
+constexpr int kOrders[3][4] = {{0, 1, 2, 3}, {0, 2, 1, 3}, {0, 3, 1, 2}};
+constexpr int kWide = 3, kBlockKinds = 4;  // the kinds of blocks: plain ones of each order, and wide ones
+
 // Columns that are computed together. Their weights are cut into blocks: four channels of one tap for every column.
-// For each tap come first the plain blocks, int8 [vector][lane][4], and then the wide ones, of which some pair of
-// weights could overflow int16: int16 [vector][2][lane][2], the even channels before the odd.
-// Blocks of zeros are left out.
+// For each tap come first the plain blocks, int8 [vector][lane][4], and then the wide ones, of which in any order some
+// pair could overflow: int16 [vector][2][lane][2], the even channels before the odd. Blocks of zeros are left out.
 struct Panel {
     int32_t first_column;
     int32_t vectors;
-    const int32_t *counts;   // [tap][2]: how many plain and wide blocks
+    const int32_t *counts;   // [tap][kind]: how many blocks
     const int32_t *offsets;  // [block]: the first of its four channels
     const uint8_t *data;
 };
@@ -40,6 +43,7 @@ struct rk_weight {
     int64_t groups, columns, taps, channels;
     // Int16, or dense and channels is no multiple of 4: all taps of a row are copied side by side beforehand.
     bool gathered;
+    int32_t tile;  // Winograd: outputs along each axis, 2 or 4
     int64_t
         depth;  // channels of a row as the panels see it: gathered, taps * channels rounded up to 4, or 16 for int16
     int64_t panels;          // of one group
@@ -48,7 +52,7 @@ struct rk_weight {
     const int32_t *offset;   // [group][offset_columns]: the bias less x_zero times the sum of the weights
     const uint8_t *depthwise;
     // Int16 [group][16 columns][pair of depths][column][2];
-    // of Winograd [16 columns][element of 4 x 4][pair of channels][column][2].
+    // of Winograd [16 columns][element of (tile + 2) x (tile + 2)][pair of channels][column][2].
     const uint8_t *int16;
     int64_t bytes;
 };

@@ -1,8 +1,5 @@
-// 3 x 3 convolutions with stride 1 by Winograd's F(2 x 2, 3 x 3), in integers and exact: 16 multiplications for four
-// outputs in place of 36. With input tiles D (4 x 4) and kernels g, the sixteen elements of B'DB and (2G)g(2G)' are
-// small enough for int16; summed products over the channels, taken back by A'MA, give exactly four times the
-// convolution. What overflows on the way does so modulo 2**32 and is undone, as long as the result fits.
-// Packing sees to that.
+// 3 x 3 convolutions with stride 1 by Winograd's transforms, in integers and exact: 16 multiplications for 2 x 2 outputs
+// in place of 36, or 36 for 4 x 4 in place of 144.
 #pragma once
 
 #include "abi.h"
@@ -11,54 +8,58 @@
 #include "rows.h"
 #include "threads.h"
 #include "weight.h"
+#include "winograd_tiles.h"
 
 namespace rk {
 namespace {
 
-constexpr int64_t kMaxTiles = 48;  // of a block: their transformed inputs fit the second cache
+constexpr int64_t kMaxTiles = 48;                // of a block
+constexpr int64_t kTransformedBytes = 400 << 10;  // of a block's inputs: they are to stay in the second cache
 
-template <class V>
+template <class V, class T>
 class Winograd {
   public:
     explicit Winograd(const rk_conv_args &args)
         : a_(args),
           w_(*args.weight),
           finish_(finish_of(args)),
-          height_(divide_up(args.out_size[1], 2)),
-          width_(divide_up(args.out_size[2], 2)),
+          height_(divide_up(args.out_size[1], kOut)),
+          width_(divide_up(args.out_size[2], kOut)),
           tiles_(args.batch * height_ * width_) {}
 
     void run() const {
         if (tiles_ == 0) return;
-        const int64_t least = at_most(tiles_, a_.threads);
-        const int64_t blocks = at_least(divide_up(tiles_, kMaxTiles), least);
+        const int64_t fitting = kTransformedBytes / (kElements * w_.channels * 2);
+        const int64_t most = at_most(at_least(fitting, kInt16Rows), kMaxTiles), least = at_most(tiles_, a_.threads);
+        const int64_t blocks = at_least(divide_up(tiles_, most), least);
         parallel_for(blocks, a_.threads, [&](int64_t i) { run_block(tiles_ * i / blocks, tiles_ * (i + 1) / blocks); });
     }
 
   private:
     static constexpr int kVectors = kInt16Vectors, kColumns = kVectors * V::kLanes;
+    static constexpr int kOut = T::kOut, kIn = T::kIn, kOutputs = kOut * kOut, kElements = kIn * kIn;
 
     struct Tile {
         int64_t image, y, x;  // of its first output
     };
 
-    // Where the four outputs of each tile go; pixels past the border have none.
+    // Where the outputs of each tile go; pixels past the border have none.
     struct Outputs {
-        uint8_t *out[4 * kMaxTiles];
-        float *out_float[4 * kMaxTiles];
-        const uint8_t *other[4 * kMaxTiles];
-        bool exists[4 * kMaxTiles];
+        uint8_t *out[kOutputs * kMaxTiles];
+        float *out_float[kOutputs * kMaxTiles];
+        const uint8_t *other[kOutputs * kMaxTiles];
+        bool exists[kOutputs * kMaxTiles];
     };
 
     void run_block(int64_t first, int64_t last) const {
         const int64_t tiles = last - first, depth = w_.channels;
         Outputs outputs;
-        int16_t *inputs = static_cast<int16_t *>(scratch(kGathered, 16 * tiles * depth * 2));
+        int16_t *inputs = static_cast<int16_t *>(scratch(kGathered, kElements * tiles * depth * 2));
         for (int64_t t = 0; t < tiles; ++t) {
             const int64_t at = first + t;
-            const Tile tile{at / (height_ * width_), at / width_ % height_ * 2, at % width_ * 2};
+            const Tile tile{at / (height_ * width_), at / width_ % height_ * kOut, at % width_ * kOut};
             transform_input(tile, inputs + t * depth, tiles * depth);
-            locate(tile, 4 * t, outputs);
+            locate(tile, kOutputs * t, outputs);
         }
         const Rows rows{nullptr,
                         0,
@@ -66,21 +67,21 @@ class Winograd {
                         a_.out_float ? outputs.out_float : nullptr,
                         a_.other ? outputs.other : nullptr,
                         nullptr};
-        int32_t *sums = static_cast<int32_t *>(scratch(kSums, 16 * tiles * kColumns * 4));
+        int32_t *sums = static_cast<int32_t *>(scratch(kSums, kElements * tiles * kColumns * 4));
         for (int64_t column = 0; column < w_.columns; column += kColumns) {
-            const uint8_t *weights = w_.int16 + column * depth * 16 * 2;
-            for (int i = 0; i < 16; ++i) {
+            const uint8_t *weights = w_.int16 + column * depth * kElements * 2;
+            for (int i = 0; i < kElements; ++i) {
                 const uint8_t *of_element = weights + i * depth * kColumns * 2;
                 each_tile(tiles, Element{inputs + i * tiles * depth, of_element, depth, sums + i * tiles * kColumns});
             }
             for (int64_t t = 0; t < tiles; ++t)
-                finish_outputs(sums + t * kColumns, tiles * kColumns, column, 4 * t, outputs, rows);
+                finish_outputs(sums + t * kColumns, tiles * kColumns, column, kOutputs * t, outputs, rows);
         }
     }
 
     void locate(const Tile &tile, int64_t row, Outputs &outputs) const {
-        for (int64_t i = 0; i < 4; ++i, ++row) {
-            const int64_t y = tile.y + i / 2, x = tile.x + i % 2;
+        for (int64_t i = 0; i < kOutputs; ++i, ++row) {
+            const int64_t y = tile.y + i / kOut, x = tile.x + i % kOut;
             outputs.exists[row] = y < a_.out_size[1] && x < a_.out_size[2];
             if (!outputs.exists[row]) continue;
             const auto place = [&](const int64_t (&stride)[4]) {
@@ -95,10 +96,10 @@ class Winograd {
     // B'DB for all channels of a tile; its elements lie `step` apart.
     void transform_input(const Tile &tile, int16_t *to, int64_t step) const {
         using Short = typename V::Short;
-        const uint8_t *padding = zero_points(), *place[4][4];
-        for (int64_t i = 0; i < 4; ++i) {
+        const uint8_t *padding = zero_points(), *place[kIn][kIn];
+        for (int64_t i = 0; i < kIn; ++i) {
             const int64_t y = tile.y - a_.padding[1] + i;
-            for (int64_t j = 0; j < 4; ++j) {
+            for (int64_t j = 0; j < kIn; ++j) {
                 const int64_t x = tile.x - a_.padding[2] + j;
                 const bool inside = y >= 0 && y < a_.x_size[1] && x >= 0 && x < a_.x_size[2];
                 place[i][j] =
@@ -106,23 +107,22 @@ class Winograd {
             }
         }
         for (int64_t c = 0; c < w_.channels; c += V::kShorts, to += V::kShorts) {
-            Short half[4][4];
-#pragma GCC unroll 4
-            for (int j = 0; j < 4; ++j) {
-                const Short d0 = V::widen(place[0][j] + c), d1 = V::widen(place[1][j] + c);
-                const Short d2 = V::widen(place[2][j] + c), d3 = V::widen(place[3][j] + c);
-                half[0][j] = V::sub(d0, d2);
-                half[1][j] = V::add(d1, d2);
-                half[2][j] = V::sub(d2, d1);
-                half[3][j] = V::sub(d1, d3);
+            Short half[kIn][kIn];  // [column][row]
+#pragma GCC unroll 6
+            for (int j = 0; j < kIn; ++j) {
+                Short line[kIn];
+#pragma GCC unroll 6
+                for (int i = 0; i < kIn; ++i) line[i] = V::widen(place[i][j] + c);
+                T::input(line, half[j]);
             }
-#pragma GCC unroll 4
-            for (int i = 0; i < 4; ++i) {
-                int16_t *row = to + 4 * i * step;
-                V::store(row, V::sub(half[i][0], half[i][2]));
-                V::store(row + step, V::add(half[i][1], half[i][2]));
-                V::store(row + 2 * step, V::sub(half[i][2], half[i][1]));
-                V::store(row + 3 * step, V::sub(half[i][1], half[i][3]));
+#pragma GCC unroll 6
+            for (int i = 0; i < kIn; ++i) {
+                Short line[kIn], done[kIn];
+#pragma GCC unroll 6
+                for (int j = 0; j < kIn; ++j) line[j] = half[j][i];
+                T::input(line, done);
+#pragma GCC unroll 6
+                for (int j = 0; j < kIn; ++j) V::store(to + (kIn * i + j) * step, done[j]);
             }
         }
     }
@@ -152,33 +152,48 @@ class Winograd {
         }
     };
 
-    // A'MA, a quarter of it, and on to codes; the elements of M lie `step` apart.
+    // A'MA, and on to codes; the elements of M lie `step` apart.
     void finish_outputs(const int32_t *m, int64_t step, int64_t column, int64_t row, const Outputs &outputs,
                         const Rows &rows) const {
         using Int = typename V::Int;
-        Int sums[4][1][kVectors];
-#pragma GCC unroll 2
+        Int half[kVectors][kOut][kIn];
         for (int v = 0; v < kVectors; ++v) {
-            Int half[2][4];
+#pragma GCC unroll 6
+            for (int j = 0; j < kIn; ++j) {
+                Int line[kIn], done[kOut];
+#pragma GCC unroll 6
+                for (int i = 0; i < kIn; ++i) line[i] = V::load_int(m + (kIn * i + j) * step + v * V::kLanes);
+                T::output(line, done);
 #pragma GCC unroll 4
-            for (int j = 0; j < 4; ++j) {
-                const int32_t *at = m + j * step + v * V::kLanes;
-                const Int m1 = V::load_int(at + 4 * step), m2 = V::load_int(at + 8 * step);
-                half[0][j] = V::add(V::load_int(at), V::add(m1, m2));
-                half[1][j] = V::sub(V::sub(m1, m2), V::load_int(at + 12 * step));
-            }
-            const Int offset = V::load_int(w_.offset + column + v * V::kLanes);
-#pragma GCC unroll 2
-            for (int i = 0; i < 2; ++i) {
-                const Int left = V::add(half[i][0], V::add(half[i][1], half[i][2]));
-                const Int right = V::sub(V::sub(half[i][1], half[i][2]), half[i][3]);
-                sums[2 * i][0][v] = V::add(V::quarter(left), offset);
-                sums[2 * i + 1][0][v] = V::add(V::quarter(right), offset);
+                for (int i = 0; i < kOut; ++i) half[v][i][j] = done[i];
             }
         }
         const int64_t columns = at_most(w_.columns - column, kColumns);
-        for (int i = 0; i < 4; ++i) {
-            if (outputs.exists[row + i]) finish_tile<V, 1, kVectors>(finish_, rows, row + i, column, columns, sums[i]);
+#pragma GCC unroll 4
+        for (int i = 0; i < kOut; ++i, row += kOut) {
+            Int sums[kOut][kVectors];
+#pragma GCC unroll 2
+            for (int v = 0; v < kVectors; ++v) {
+                const Int offset = V::load_int(w_.offset + column + v * V::kLanes);
+                Int done[kOut];
+                T::output(half[v][i], done);
+#pragma GCC unroll 4
+                for (int j = 0; j < kOut; ++j) sums[j][v] = V::add(T::convolution(done[j], i, j), offset);
+            }
+            finish_line(row, column, columns, outputs, rows, sums);
+        }
+    }
+
+    // The outputs of one line of a tile.
+    void finish_line(int64_t row, int64_t column, int64_t columns, const Outputs &outputs, const Rows &rows,
+                     typename V::Int (&sums)[kOut][kVectors]) const {
+        if (outputs.exists[row + kOut - 1]) {
+            finish_tile<V, kOut, kVectors>(finish_, rows, row, column, columns, sums);
+            return;
+        }
+        for (int j = 0; j < kOut && outputs.exists[row + j]; ++j) {
+            typename V::Int one[1][kVectors] = {{sums[j][0], sums[j][1]}};
+            finish_tile<V, 1, kVectors>(finish_, rows, row + j, column, columns, one);
         }
     }
 
