@@ -88,7 +88,7 @@ class _Rewrite:
 
     def _write(self) -> str:
         """The new text; what cannot be written becomes a refusal and the rest is written without it."""
-        owners: list[Owner] = [*self.file.classes, *self.file.functions.values()]
+        owners: list[Owner] = [*self.file.classes, *self.file.functions.values(), *self.file.static_methods]
         self.plans = [(owner, self.planner.plan(owner)) for owner in owners]
         self.imports: list[str] = []
         if not any(plan.changes or plan.substitutions for _, plan in self.plans):

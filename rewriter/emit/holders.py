@@ -28,8 +28,10 @@ def holder_splices(source: Source, holder: Holder, lines: list[str], importer: I
 
 
 def _above(source: Source, node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Where a class goes that stands above the function, its decorators and the comments right above it."""
-    line = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+    """Where a class goes that stands above the function, or above its class, with what belongs right above that."""
+    around = next(s for s in source.tree.body if s.lineno <= node.lineno <= (s.end_lineno or s.lineno))
+    assert isinstance(around, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    line = min([around.lineno, *(d.lineno for d in around.decorator_list)])
     while line > 1 and source.lines[line - 2].startswith("#"):
         line -= 1
     return source.line_end(line - 1) if line > 1 else 0
@@ -74,10 +76,11 @@ def _broken(source: Source, holder: Holder, parameter: Splice) -> list[Splice]:
         return [parameter]
     opening = source.text.index("(", source.start(node)) + 1
     closing = source.text.index(")", parameter.end)
-    start = f"{source.newline}    "
+    indent = source.lines[node.lineno - 1][: node.col_offset]
+    start = f"{source.newline}{indent}    "
     if len(line) - (opening - source.start(node)) + len(parameter.new) > LINE_LENGTH:
         parameter = replace(parameter, new=parameter.new.replace(", ", f",{start}", 1))
-    return [Splice(opening, opening, start), parameter, Splice(closing, closing, source.newline)]
+    return [Splice(opening, opening, start), parameter, Splice(closing, closing, source.newline + indent)]
 
 
 def _separator(source: Source, start: int) -> str:

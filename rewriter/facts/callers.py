@@ -11,6 +11,7 @@ from rewriter.facts.knowledge import Knowledge, Run
 from rewriter.facts.project import Class, Function
 from rewriter.facts.tables import tables_with
 from rewriter.torch_api import catalogue
+from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
 # A run takes every branch, so that a few say what a function's arguments are; a big library may have hundreds.
 ENOUGH = 4
@@ -27,10 +28,11 @@ def runs_through(knowledge: Knowledge, function: Function) -> list[Run]:
 
 def runs_below(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list[Run]:
     """The first few runs of module classes below `cls` that come through one of its methods."""
-    if not any(_may_compute(method) for method in methods) or "torch" not in cls.file.source.text:
+    names = {method.node.name for method in methods if _may_compute(method)} - MODULE_ATTRIBUTES
+    if not names or "torch" not in cls.file.source.text:
         return []
     below = (c for c in knowledge.hierarchy.subclasses(cls) if knowledge.may_be_module(c))
-    runs = (knowledge.run(c) for c in below)
+    runs = (knowledge.run(c) for c in below if names & _said_by_forward(knowledge, c))
     return list(islice((run for run in runs if run is not None and methods & run.interpreter.entered), ENOUGH))
 
 
@@ -38,10 +40,30 @@ def runs_of_users(knowledge: Knowledge, cls: Class, methods: set[Function]) -> l
     """The runs of modules that keep objects of the class and call its methods."""
     if not may_help(knowledge, cls) or "torch" not in cls.file.source.text:
         return []
-    called = sorted((m for m in methods if _may_compute(m)), key=lambda method: method.node.lineno)
-    users = dict.fromkeys(user for method in called for user in _users(knowledge, cls, method.node.name))
-    runs = (knowledge.run(user) for user in users if knowledge.may_be_module(user))
+    computing = (m for m in methods if m.node.name not in MODULE_ATTRIBUTES and _may_compute(m))
+    called = sorted(computing, key=lambda method: method.node.lineno)
+    users = (user for method in called for user in _users(knowledge, cls, method.node.name))
+    runs = (knowledge.run(user) for user in dict.fromkeys(users) if knowledge.may_be_module(user))
     return list(islice((run for run in runs if run is not None and methods & run.interpreter.entered), ENOUGH))
+
+
+def _said_by_forward(knowledge: Knowledge, cls: Class) -> set[str]:
+    """Every name in a class's forward, and in its methods and the functions beside it that forward comes to by name."""
+    key = (_said_by_forward, cls)
+    learnt = knowledge.project.learnt
+    if key not in learnt:
+        lineage = knowledge.hierarchy.lineage(cls)
+        said, done, pending = set[str](), set[str](), {"forward"}
+        while pending:
+            name = pending.pop()
+            done.add(name)
+            function = lineage.method(name) or cls.file.functions.get(name)
+            if function is not None:
+                said |= function.words
+                pending |= function.words - done
+        learnt[key] = said
+    found: set[str] = learnt[key]
+    return found
 
 
 def _users(knowledge: Knowledge, cls: Class, name: str) -> Iterator[Class]:
@@ -51,7 +73,8 @@ def _users(knowledge: Knowledge, cls: Class, name: str) -> Iterator[Class]:
     is_unique = helper_with(knowledge, name) is cls
     for file in knowledge.project.files_mentioning(name):
         if is_unique or cls.node.name in file.words or cls.node.name in file.names.bindings:
-            users = (user for user in file.users.get(name, ()) if isinstance(user, Class))
+            named_in = (user for user in file.users.get(name, ()) if isinstance(user, Class))
+            users = (user for user in named_in if name in _said_by_forward(knowledge, user))
             yield from (user for user in users if not knowledge.hierarchy.lineage(user).method(name))
 
 
@@ -76,18 +99,20 @@ def _runs(knowledge: Knowledge, function: Function) -> Iterator[Run]:
 
 def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:
     """Classes that name the function, or a function or method that names it; then the classes below them."""
-    words, pending, methods = set[str](), [function.node.name], list[str]()
-    seen: dict[Class, None] = {}
+    done, pending, methods = set[Function | str](), list[Function | str]([function]), list[str]()
+    project, seen = knowledge.project, dict[Class, None]()
     while pending or methods:
-        word = pending.pop(0) if pending else methods.pop(0)
-        if word in words:
+        named = pending.pop(0) if pending else methods.pop(0)
+        if named in done:
             continue
-        words.add(word)
-        for file in knowledge.project.files_mentioning(word):
-            pending += tables_with(knowledge.project, file, word)
+        done.add(named)
+        word = named.node.name if isinstance(named, Function) else named
+        files = project.files_meaning(named) if isinstance(named, Function) else project.files_mentioning(word)
+        for file in files:
+            pending += tables_with(project, file, word)
             for user in file.users.get(word, ()):
                 if isinstance(user, Function):
-                    pending.append(user.node.name)
+                    pending.append(user)
                     continue
                 if user not in seen:
                     seen[user] = None

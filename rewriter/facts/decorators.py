@@ -11,7 +11,8 @@ from rewriter.facts.project import Function, FunctionNode, Project
 _TRANSPARENT = frozenset(
     {
         "torch.fx.wrap", "torch.fx._symbolic_trace.wrap", "torch.jit.unused", "torch.jit.ignore", "torch.no_grad",
-        "torch.enable_grad", "torch.inference_mode", "torch.autocast", "torch.amp.autocast",
+        "torch.enable_grad", "torch.inference_mode", "torch.autocast", "torch.amp.autocast", "staticmethod",
+        "classmethod",
     }
 )  # fmt: skip
 _LOOK_AT_PARAMETERS = frozenset(
@@ -29,8 +30,9 @@ def keeps_parameters(project: Project, function: Function, decorator: ast.expr) 
     case, or in a wrapper that passes everything on, and does not look at its parameters.
     """
     made = isinstance(decorator, ast.Call)
-    name = function.full_name(decorator.func if isinstance(decorator, ast.Call) else decorator) or ""
-    found = project.alternatives(name) if name else []
+    target = decorator.func if isinstance(decorator, ast.Call) else decorator
+    name = function.full_name(target) or ast.unparse(target)
+    found = project.alternatives(name)
     return all(_keeps(one, made) for one in found) if found else name in _TRANSPARENT
 
 

@@ -149,7 +149,7 @@ def _spelled_name(call: ast.Call) -> Iterator[str]:
 
 def own_name(method: Function) -> str | None:
     """What a method calls its own object; None for static and class methods and for functions without arguments."""
-    if method.decorators & {"staticmethod", "classmethod"}:
+    if method.is_static:
         return None
     parameters = [*method.node.args.posonlyargs, *method.node.args.args]
     return parameters[0].arg if parameters else None

@@ -10,6 +10,7 @@ from rewriter.facts.construction import Construction, NoPlace, find_construction
 from rewriter.facts.decorators import keeps_parameters
 from rewriter.facts.interpreter.functions import shared_class
 from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.names import bound_names
 from rewriter.facts.project import Class, Function
 
 
@@ -54,8 +55,16 @@ def find_holder(knowledge: Knowledge, function: Function) -> Held | NoPlace:
         return NoPlace("RW903", f"the function {function.node.name} cannot be given modules: {why}", "")
     parameter = _free("ops", {*function.locals, *_names(function.node)})
     taken = {*function.file.names.bindings, *function.file.words}
-    holder = Holder(function, _free(_class_name(function.node.name), taken), parameter)
-    return Held(holder, parameter)
+    name = _class_name(function.node.name)
+    if (around := _class_around(function)) is not None:
+        taken |= {_class_name(free) for free in function.file.functions}
+        name = f"{around.name}{name.lstrip('_')}"
+    return Held(Holder(function, _free(name, taken), parameter), parameter)
+
+
+def _class_around(function: Function) -> ast.ClassDef | None:
+    """The class of a static method."""
+    return next((cls.node for cls in function.file.classes if function in cls.methods.values()), None)
 
 
 def _rigid(knowledge: Knowledge, function: Function) -> str | None:
@@ -64,23 +73,37 @@ def _rigid(knowledge: Knowledge, function: Function) -> str | None:
     opaque = (d for d in node.decorator_list if not keeps_parameters(knowledge.project, function, d))
     if (decorator := next(opaque, None)) is not None:
         return f"the decorator {ast.unparse(decorator)} may change what the function takes"
-    if function.file.names.meaning(node.name) != function.file.names.own(node.name):
+    if _bound_again(function):
         return "its name is bound more than once"
+    if function.shadowed:
+        return "its class stands in a function"
     if isinstance(node, ast.AsyncFunctionDef) or any(isinstance(n, ast.Yield | ast.YieldFrom) for n in ast.walk(node)):
         return "it is a generator or a coroutine"
-    if any(isinstance(n, ast.Name) and n.id == node.name for statement in node.body for n in ast.walk(statement)):
+    if any(_names_it(n, function) for statement in node.body for n in ast.walk(statement)):
         return "it refers to itself"
     if any(function.full_name(call.func) == "torch.jit.script" for call in _calls_with(function)):
         return "it is compiled by torch.jit.script, where a function cannot take modules"
     return None
 
 
+def _bound_again(function: Function) -> bool:
+    name, cls = function.node.name, _class_around(function)
+    if cls is None:
+        return function.file.names.meaning(name) != function.file.names.own(name)
+    return sum(name in bound_names(statement) for statement in cls.body) != 1
+
+
+def _names_it(node: ast.AST, function: Function) -> bool:
+    if function.is_static:
+        return isinstance(node, ast.Attribute) and node.attr == function.node.name
+    return isinstance(node, ast.Name) and node.id == function.node.name
+
+
 def _calls_with(function: Function) -> Iterator[ast.Call]:
     """The calls in the function's file that are given the function."""
-    name = function.node.name
     tree = function.file.source.tree if "jit" in function.file.words else ast.Module([], [])
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and any(isinstance(a, ast.Name) and a.id == name for a in node.args):
+        if isinstance(node, ast.Call) and any(_names_it(argument, function) for argument in node.args):
             yield node
 
 

@@ -98,6 +98,11 @@ class Function:
         return bool(self.decorators & _PROPERTIES)
 
     @cached_property
+    def is_static(self) -> bool:
+        """It stands in a class and is given no object."""
+        return bool(self.decorators & {"staticmethod", "classmethod"})
+
+    @cached_property
     def decorators(self) -> frozenset[str]:
         targets = [d.func if isinstance(d, ast.Call) else d for d in self.node.decorator_list]
         return frozenset(self.full_name(t) or ast.unparse(t) for t in targets)
@@ -201,6 +206,11 @@ class File:
                     if isinstance(node, ast.FunctionDef):
                         found.setdefault(node.name, []).append(Function(node, self))
         return found
+
+    @cached_property
+    def static_methods(self) -> list[Function]:
+        """The static methods and class methods."""
+        return [method for cls in self.classes for method in cls.methods.values() if method.is_static]
 
 
 def _adds_to_property(node: FunctionNode) -> bool:
@@ -317,12 +327,13 @@ class Project:
     def _locate(self, name: str) -> File | None:
         if name in self._named:
             return self._named[name]
-        for root in self.roots if name else ():
-            stem = root.joinpath(*name.split("."))
-            for path in (stem.with_suffix(".py"), stem / "__init__.py"):
-                if path.is_file():
-                    return self.file(path)
-        return None
+        path = self._path(name)
+        return self.file(path) if path is not None else None
+
+    def _path(self, module: str) -> Path | None:
+        stems = (root.joinpath(*module.split(".")) for root in (self.roots if module else ()))
+        paths = (path for stem in stems for path in (stem.with_suffix(".py"), stem / "__init__.py"))
+        return next((path for path in paths if path.is_file()), None)
 
     def find(self, full_name: str) -> Class | Function | None:
         """The class or function of that full name, through re-exports."""
@@ -345,7 +356,8 @@ class Project:
             if tail and (self.module(f"{module}.{head}") or (meaning or "").startswith(f"{module}.{head}.")):
                 continue  # a module, tried before or out of sight; a name that the package binds would add to it
             target = ".".join([meaning, tail]) if meaning and tail else meaning
-            stars = [] if target else [star for star in file.names.stars if self.module(star)]
+            known = bool(target) or self.module(f"{module}.{head}") is not None
+            stars = [] if known else self._stars_with(file, head)
             for candidate in [target] if target else [f"{star}.{rest}" for star in stars]:
                 if candidate != full_name and (found := self.find(candidate)):
                     return found
@@ -363,6 +375,38 @@ class Project:
             return file.alternatives[name]
         meaning = file.names.meaning(name)
         return self.alternatives(meaning, seen | {full_name}) if meaning else []
+
+    def _stars_with(self, file: File, name: str) -> list[str]:
+        """The modules that a file imports all names of, and that may have that name: it stands in them or below."""
+        if not file.names.stars:
+            return []
+        holding = self.texts.holding(name)
+        around = {*holding, *(folder for path in holding for folder in path.parents)}
+        found = []
+        for star in file.names.stars:
+            path = self._named[star].path if star in self._named else self._path(star)
+            if path is not None:
+                inside = path.parent if path.name == "__init__.py" else path
+                found += [star] if inside in around or path not in self.texts else []
+        return found
+
+    def files_meaning(self, function: Function) -> Iterator[File]:
+        """The files in which the function's name may mean it: its own, and those where it means nothing else."""
+        name = function.node.name
+        for path in self.texts.holding(name):
+            if path != function.file.path and self.texts.defines(path, name):
+                continue
+            file = self.file(path)
+            if file is not None and (file is function.file or self._may_mean(file, function)):
+                yield file
+        if function.file.path not in self.texts:
+            yield function.file
+
+    def _may_mean(self, file: File, function: Function) -> bool:
+        name = function.node.name
+        meaning = file.names.meaning(name) if name in file.names.bindings else None
+        found = self.find(meaning) if meaning else None
+        return found is None or found is function
 
     def files_mentioning(self, word: str) -> Iterator[File]:
         """Every file that has `word` in its text; the others are not even parsed."""

@@ -11,6 +11,7 @@ from pathlib import Path
 # Looking for a word in all texts is quick, but not for thousands of words: then all words are noted once.
 MANY_WORDS = 200
 _WORD = re.compile(r"[^\W\d]\w*")
+_COMMENT_LINE = re.compile(rb"^[ \t]*#.*$", re.MULTILINE)
 _SKIPPED = frozenset({"node_modules", "site-packages", "build", "dist", "venv", "__pycache__"})
 
 
@@ -51,10 +52,16 @@ class Texts:
                 found.setdefault(word, []).append(path)
         return found
 
+    def defines(self, path: Path, name: str) -> bool:
+        """Whether a function or class of that name stands at the left margin."""
+        pattern = rb"^(?:async[ \t]+)?(?:def|class)[ \t]+" + name.encode() + rb"\b"
+        return re.search(pattern, self._text(path), re.MULTILINE) is not None
+
     def _text(self, path: Path) -> bytes:
+        """The text without lines that are nothing but a comment: names in those mean nothing."""
         if path not in self._texts:
             try:
-                self._texts[path] = path.read_bytes()
+                self._texts[path] = _COMMENT_LINE.sub(b"", path.read_bytes())
             except OSError:
                 self._texts[path] = b""
         return self._texts[path]

@@ -38,9 +38,11 @@ class Block(nn.Module):
         return self.scaled_add(x, y, 0.5)
 ```
 
-**Safety.** The function has to stand at module level and be called by a forward of the project. Functions that a
-decorator may change, generators, recursive functions and arguments of `torch.jit.script` are left alone, since
-TorchScript cannot give modules to a function. The order in which files are rewritten does not matter:
+Static methods and class methods belong to no object either, and are treated alike.
+
+**Safety.** The function has to stand at module level, or in a class there, and be called by a forward of the project.
+Functions that a decorator may change, generators, recursive functions and arguments of `torch.jit.script` are left
+alone, since TorchScript cannot give modules to a function. The order in which files are rewritten does not matter:
 `runtime.modules.Function` calls a function that takes no modules as it is.
 """
 
@@ -48,6 +50,7 @@ from __future__ import annotations
 
 import ast
 
+from rewriter.facts.construction import Construction
 from rewriter.facts.interpreter.state import Site
 from rewriter.results import Refusal
 from rewriter.rules.change import Change, Wrap, as_given
@@ -62,12 +65,22 @@ def wrap_call(site: Site, context: Context) -> Change | Refusal:
     """The call of such a function becomes the call of a module."""
     node = site.node
     assert isinstance(node, ast.Call) and site.callee is not None
-    init = context.place.init
-    head = next((n.id for n in ast.walk(node.func) if isinstance(n, ast.Name)), "")
-    if site.function.global_name(node.func) is None or (init is not None and head in init.locals):
+    if not _is_known_in_init(site, context):
         message = f"{site.callee.node.name} takes modules, but `{ast.unparse(node.func)}` is no name for it in __init__"
         return refuse("RW903", site, message, "call the function by its own name")
     given = as_given(node)
     name = site.callee.node.name.strip("_") or "function"
     what = f"`{ast.unparse(node.func)}()`"
     return Change(RULE.code, site, context.place, context.receiver_at(site), name, Wrap(node.func), given, what)
+
+
+def _is_known_in_init(site: Site, context: Context) -> bool:
+    """Whether the function called has the same name where its module is made."""
+    assert isinstance(site.node, ast.Call) and site.callee is not None
+    init, func = context.place.init, site.node.func
+    head = next((n.id for n in ast.walk(func) if isinstance(n, ast.Name)), "")
+    if isinstance(context.place, Construction) and isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name):
+        own = context.place.self_name if init is not None else "self"
+        if func.value.id == site.self_name == own:
+            return func.attr == site.callee.node.name
+    return site.function.global_name(func) is not None and (init is None or head not in init.locals)

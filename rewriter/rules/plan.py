@@ -74,7 +74,7 @@ class Planner:
     def _plan_class(self, cls: Class, plan: Plan) -> None:
         self._substitute_in_class(cls, plan)
         run = self.knowledge.run(cls) if self.knowledge.may_be_module(cls) else None
-        own = set(cls.methods.values())
+        own = {method for method in cls.methods.values() if not method.is_static}
         sites = [s for s in run.interpreter.sites.values() if s.function in own] if run else []
         sites.sort(key=lambda site: site.order)
         unseen = own - run.interpreter.entered if run else own
@@ -112,7 +112,7 @@ class Planner:
         return any(map(self._takes_modules, called))
 
     def _takes_modules(self, function: Function) -> bool:
-        is_free = function.file.functions.get(function.node.name) is function
+        is_free = function.is_static or function.file.functions.get(function.node.name) is function
         return is_free and (bool(self.plan(function).changes) or holder_of(self.knowledge, function) is not None)
 
     def _substitute_in_class(self, cls: Class, plan: Plan) -> None:

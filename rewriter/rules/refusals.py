@@ -22,8 +22,8 @@ _TEXTS = {
     ),
     ("RW903", "outside-module"): (
         "The operation stands where no object can be given modules.",
-        "A decorator may change what a function takes; generators, coroutines, recursive functions, static methods and "
-        "functions that torch.jit.script compiles cannot be given modules either.",
+        "A decorator may change what a function takes; generators, coroutines, recursive functions and functions that "
+        "torch.jit.script compiles cannot be given modules either.",
         "move the operation into the forward that calls the function",
         "@cache\ndef gelu_new(x):\n    return 0.5 * x * (1 + torch.tanh(x))",
     ),

@@ -63,12 +63,18 @@ def report(model: nn.Module) -> Report:
 def _line(name: str, module: nn.Module) -> Line:
     if isinstance(module, Int8Module):
         kind = type(module.simulated.inner).__name__
-        return Line(name, kind, module.kind, module.reason if isinstance(module, InFloat) else "")
+        return Line(name, kind, module.kind, module.reason if isinstance(module, InFloat) else _why_real(module))
     if isinstance(module, Absorbed):
         return Line(name, module.kind, "part", f"of {module.into}")
     if isinstance(module, QuantizedModule):
         return Line(name, type(module.inner).__name__, "float", _why_not(module))
     return Line(name, type(module).__name__, "float", _why_left(module))
+
+
+def _why_real(module: Int8Module) -> str:
+    if not module.way_left_out:
+        return ""
+    return f"gives floating point: {module.way_left_out} is a way that the model's example did not take"
 
 
 def _why_left(module: nn.Module) -> str:

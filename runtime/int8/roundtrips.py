@@ -16,7 +16,7 @@ _GETITEM = "number.getitem"
 _MOVES = {
     *(f"aten.{name}.default" for name in ("view", "_unsafe_view", "permute", "expand", "unsqueeze", "clone", "alias")),
     *(f"aten.{name}" for name in ("squeeze.dim", "squeeze.dims", "squeeze.default", "t.default", "transpose.int")),
-    *(f"aten.{name}" for name in ("slice.Tensor", "select.int", "flip.default", "reshape.default")),
+    *(f"aten.{name}" for name in ("slice.Tensor", "select.int", "flip.default", "index.Tensor")),
     *(f"aten.{name}" for name in ("split_with_sizes.default", "split.Tensor", "unbind.int")),
     _GETITEM,
 }

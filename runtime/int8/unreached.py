@@ -1,4 +1,9 @@
-"""Ways through a model that its quantizer has not seen: codes that come there have no known scale."""
+"""Ways through a model that its example has not taken: codes that go there have no known scale.
+
+What a function with such a way might send there is in floating point: the modules whose codes come into its hands give
+their results so, and whoever takes these next puts them back, to the same codes. A compiled program does neither. A
+module that stays in floating point and did not run refuses codes, should any come there all the same.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from runtime.int8.counterparts.base import Int8Module
+from runtime.int8.watching import watched
 from runtime.quantization.adjacency import call
 from runtime.quantization.fusion import Absorbed
 
@@ -33,7 +39,7 @@ def is_unreached(module: nn.Module) -> bool:
 
 
 def guard_unreached(model: nn.Module, example: Any) -> None:
-    """Runs a converted model once; leaf modules in floating point that this leaves out refuse codes from now on."""
+    """Runs a converted model once, for what it leaves out."""
     leaves = {
         name: module
         for name, module in model.named_modules()
@@ -42,11 +48,15 @@ def guard_unreached(model: nn.Module, example: Any) -> None:
     called: set[nn.Module] = set()
     hooks = [module.register_forward_pre_hook(lambda module, _: called.add(module)) for module in leaves.values()]
     try:
-        with torch.no_grad():
+        with torch.no_grad(), watched(model) as functions:
             call(model, copy.deepcopy(example))
     finally:
         for hook in hooks:
             hook.remove()
+    for function in functions.values():
+        way = function.left_out() if function.sources else ""
+        for module in function.sources if way else ():
+            module.give_real_numbers(way)
     for name, module in leaves.items():
         if module not in called:
             module.register_forward_pre_hook(Unreached(name), with_kwargs=True)

@@ -235,3 +235,77 @@ def test_the_module_survives_copies_and_pickles() -> None:
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert torch.equal(model(X), other(X))
         assert other.mix.ops is not model.mix.ops and "mix" in repr(other)
+
+
+STATIC = """
+
+# Mixes.
+class Net(nn.Module):
+    offset = 1
+
+    def forward(self, x):
+        return self.mix(x, 2) * Net.mix(x, 3){more}
+
+    @staticmethod
+    def mix(x, k):
+        return F.relu(x) * k
+"""
+
+
+def test_static_methods_take_modules_as_functions_do() -> None:
+    source = STATIC.format(more="")
+    after = check(source, X)
+    assert "\n\nclass NetMixOps(nn.Module):" in after and after.index("class NetMixOps") < after.index("# Mixes.")
+    assert (
+        "    def mix(x, k, *, ops=runtime.modules.shared(NetMixOps)):\n        return ops.mul(ops.relu(x), k)" in after
+    )
+    assert (
+        "self.mix2 = runtime.modules.Function(self.mix)\n        self.mix3 = runtime.modules.Function(Net.mix)" in after
+    )
+    model = load(rewritten(HEADER + source).after)["Net"]()
+    found = check_prepared(model, X)
+    assert not found.raw and not found.repeated, found
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert torch.equal(other(X), model(X))
+
+
+def test_class_methods_know_their_class() -> None:
+    source = STATIC.format(more=" + self.shifted(x)").rstrip() + (
+        "\n\n    @classmethod\n    def shifted(cls, x):\n        return x + cls.offset - cls.mix(x, 4)\n"
+        "\n\nclass Sub(Net):\n    offset = 5\n"
+    )
+    for name in ("Net", "Sub"):
+        after = check(source, X, name=name)
+    assert "return ops.sub(ops.add(x, cls.offset), cls.mix(x, 4))" in after
+    assert [r.message for r in rewritten(HEADER + source).refusals] == [
+        "mix takes modules, but `cls.mix` is no name for it in __init__"
+    ]
+
+
+def test_a_static_method_of_a_class_that_is_no_module() -> None:
+    source = """
+
+class Ops:
+    @staticmethod
+    def mix(x, y):
+        return x + y
+
+
+class Net(nn.Module):
+    def forward(self, x):
+        return Ops.mix(x, x)
+"""
+    after = check(source, X)
+    assert "class OpsMixOps(nn.Module):" in after and "self.mix = runtime.modules.Function(Ops.mix)" in after
+
+
+def test_a_long_static_signature_is_broken_at_its_own_indentation() -> None:
+    parameters = "x: Tensor, first: Tensor, second: Tensor, scale: float, offset: float"
+    source = (
+        "\n\nclass Net(nn.Module):\n    def forward(self, x):\n        return self.mix(x, x, x, 1.0, 2.0)\n\n"
+        f"    @staticmethod\n    def mix({parameters}) -> Tensor:\n        return x + first\n"
+    )
+    assert (
+        f"    def mix(\n        {parameters},\n"
+        "        *, ops: NetMixOps = runtime.modules.shared(NetMixOps)\n    ) -> Tensor:\n"
+    ) in check(source, X)

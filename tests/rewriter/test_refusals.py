@@ -85,9 +85,19 @@ REFUSED = {
         "RW903",
         in_forward("return double(x)", before=function("return x * 2") + "fast = torch.jit.script(double)\n"),
     ),
-    "RW903 static": (
+    "RW903 static and decorated": (
         "RW903",
-        in_forward("return self.double(x)") + "\n    @staticmethod\n    def double(x):\n        return x * 2\n",
+        in_forward("return self.double(x)") + "\n    @staticmethod\n    @cache\n    def double(x):\n        return x * 2\n",
+    ),
+    "RW903 static and recursive": (
+        "RW903",
+        in_forward("return self.double(x)")
+        + "\n    @staticmethod\n    def double(x):\n        return x * 2 if x else Net.double(x)\n",
+    ),
+    "RW903 static and bound again": (
+        "RW903",
+        in_forward("return self.double(x)")
+        + "\n    def double(x):\n        return x\n\n    @staticmethod\n    def double(x):\n        return x * 2\n",
     ),
     "RW904 no super": (
         "RW904",

@@ -77,7 +77,13 @@ def _classes(tree: ast.Module) -> list[ast.ClassDef]:
 
 
 def _functions(tree: ast.Module) -> list[ast.FunctionDef]:
-    return [n for n in tree.body if isinstance(n, ast.FunctionDef)]
+    static = {"staticmethod", "classmethod"}
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        and (node in tree.body or any(ast.unparse(d) in static for d in node.decorator_list))
+    ]
 
 
 def _paired(old: list[tuple[str, int]], new: list[Node], what: str) -> dict[int, Node]:

@@ -63,6 +63,8 @@ class Calls(Functions):
         if isinstance(ref, Local):
             return self.run_local(ref, node, arguments)
         if isinstance(ref, Bound):
+            if ref.method.is_static:
+                self.note(node, callee=ref.method)
             return self.inline(ref.method, node, arguments, ref.cls, same_object=ref.own)
         if isinstance(ref, Function):
             if callee.is_only(Kind.FUNCTION):
@@ -162,7 +164,8 @@ class Calls(Functions):
     def _method(self, node: ast.Call, func: ast.Attribute, receiver: Value, arguments: dict[ast.expr, Value]) -> Value:
         name = func.attr
         kept = isinstance(func.value, ast.Attribute) and bool(self._stored_key(func.value))
-        if isinstance(receiver.ref, Class) and (receiver.may_be(Kind.MODULE) or (kept and receiver.may_be(Kind.OTHER))):
+        followed = receiver.may_be(Kind.MODULE) or receiver.may_be(Kind.CLASS) or (kept and receiver.may_be(Kind.OTHER))
+        if isinstance(receiver.ref, Class) and followed:
             return self._method_of_object(node, func, receiver, arguments)
         if isinstance(receiver.ref, Table) and name not in _OF_A_TABLE:
             # a function looked up by a method of the table's own, which may be given what to fall back on
@@ -221,6 +224,8 @@ class Calls(Functions):
         own = isinstance(func.value, ast.Name) and func.value.id == self.frame.self_name
         method = self.knowledge.hierarchy.lineage(receiver.ref).method(func.attr)
         if method is not None and not method.is_property:
+            if method.is_static:
+                self.note(node, callee=method)
             return self.inline(method, node, arguments, receiver.ref, same_object=own)
         if own and func.attr in REGISTERING:
             self._register(func.attr, node, arguments)

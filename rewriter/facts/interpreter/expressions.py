@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rewriter.facts import values as v
-from rewriter.facts.interpreter.state import Frame, Local, Site, SiteNode, State
+from rewriter.facts.interpreter.state import Bound, Frame, Local, Site, SiteNode, State
 from rewriter.facts.project import Class, Function
 from rewriter.facts.tables import find_table
 from rewriter.facts.values import Kind, Value
@@ -91,12 +91,21 @@ class Expressions:
             return v.of(Kind.FUNCTION, ref=found)
         if isinstance(found, Class):
             return v.of(Kind.CLASS, ref=found)
+        if (static := self._static_method(name)) is not None:
+            return v.of(Kind.FUNCTION, ref=static)
         if name.startswith(("math.", "numpy.pi", "sys.")):
             return v.NUMBER if not name.startswith("sys.") else v.OTHER
         if (table := find_table(self.knowledge.project, name)) is not None:
             held = v.of(Kind.FUNCTION, ref=v.Choice(frozenset({table})))
             return v.Value(frozenset({Kind.DICT}), element=held, ref=table)
         return v.Value(frozenset({Kind.UNKNOWN}), ref=name)
+
+    def _static_method(self, name: str) -> Bound | None:
+        """`Net.mix`, a method that needs no object."""
+        head, _, tail = name.rpartition(".")
+        cls = self.knowledge.project.find(head) if head else None
+        method = self.knowledge.hierarchy.lineage(cls).method(tail) if isinstance(cls, Class) else None
+        return Bound(method, cls, False) if isinstance(cls, Class) and method is not None and method.is_static else None
 
     def _torch_object(self, name: str) -> Value:
         if tensors.is_constant(name):

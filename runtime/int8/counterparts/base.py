@@ -27,6 +27,8 @@ class Int8Module(nn.Module):
         self.inputs = tuple(Codes.of(params) for params in simulated.input_params)
         self.output = Codes.of(simulated.output_params)
         self.float_output = simulated.float_output or self.output is None
+        self.way_left_out = ""
+        """Where a function that has this result in its hands has a way that the model's example did not take."""
         self.inplace = bool(getattr(simulated.inner, "inplace", False))
 
     @property
@@ -62,6 +64,10 @@ class Int8Module(nn.Module):
         """The codes of an argument, and what they stand for."""
         codes = self._known(self.inputs[position] if position < len(self.inputs) else None)
         return (x if x.dtype == torch.uint8 else codes.quantize(x)), codes
+
+    def give_real_numbers(self, way_left_out: str) -> None:
+        """From now on, as somebody may take the result who knows nothing of codes."""
+        self.float_output, self.way_left_out = True, self.way_left_out or way_left_out
 
     def made(self) -> Codes:
         """What the codes of the result stand for."""

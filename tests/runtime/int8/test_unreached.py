@@ -1,0 +1,171 @@
+"""Ways that a model's example has not taken never compute on codes: they get real numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import runtime.modules as wrappers
+from runtime.int8 import compile, convert, report
+from runtime.kernels.native import library
+from tests.runtime.int8.small import differences, quantized
+
+
+class Net(nn.Module):
+    """Two layers, and something between them that depends on the width of the input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 5, 1)
+        self.relu, self.add, self.other = nn.ReLU(), wrappers.EltWiseAdd(), nn.Conv2d(4, 4, 1)
+        self.absent: nn.Module | None = None
+        self.features = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.second(self.between(self.first(x)))
+        return out
+
+    def between(self, x: Tensor) -> Tensor:
+        return x
+
+
+class Raw(Net):
+    def between(self, x: Tensor) -> Tensor:
+        if x.shape[-1] > 8:
+            x = x * 2 + 1
+        return x
+
+
+class Chosen(Net):
+    def between(self, x: Tensor) -> Tensor:
+        return torch.tanh(x) if x.shape[-1] > 8 else x
+
+
+class Skipped(Net):
+    def between(self, x: Tensor) -> Tensor:
+        if x.shape[-1] <= 8:
+            x = self.add(self.other(x), x)
+        return x
+
+
+class Helper(Net):
+    def between(self, x: Tensor) -> Tensor:
+        return self.scaled(x) if self.wide(x) else x
+
+    def wide(self, x: Tensor) -> bool:
+        return x.shape[-1] > 8
+
+    def scaled(self, x: Tensor) -> Tensor:
+        return x / 3
+
+
+class Module(Net):
+    def between(self, x: Tensor) -> Tensor:
+        if x.shape[-1] > 8:
+            x = self.other(x)
+            return x * 0.5
+        return x
+
+
+class Copied(Net):
+    """What is indexed lies in other memory than what was given."""
+
+    def between(self, x: Tensor) -> Tensor:
+        picked = x[:, [0, 1, 2, 3]]
+        if x.shape[-1] > 8:
+            picked -= 1
+        return picked
+
+
+class Early(Net):
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        if x.shape[-1] > 8:
+            return x
+        out: Tensor = self.second(x)
+        return out
+
+
+WAYS: list[type[Net]] = [Raw, Chosen, Skipped, Helper, Module, Copied, Early]
+
+
+@pytest.mark.parametrize("kind", WAYS)
+def test_a_way_that_was_not_taken_gets_real_numbers(kind: type[Net]) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 6, 6)
+    model = quantized(kind(), x)
+    converted = convert(model)
+    assert differences(model, converted, x) == {}
+    wide = torch.randn(2, 3, 9, 9)
+    with torch.no_grad():
+        torch.testing.assert_close(converted(wide), model(wide), rtol=0, atol=1e-6)
+    reasons = [line.reason for line in report(converted).lines if "did not take" in line.reason]
+    assert reasons and all("test_unreached.py:" in reason for reason in reasons)
+
+
+class Absent(Net):
+    def between(self, x: Tensor) -> Tensor:
+        if self.absent is not None:
+            x = self.absent(x)
+        if not isinstance(x, Tensor) or x.dim() != 4:
+            raise ValueError(f"{x.shape} * 2")
+        return x
+
+
+class Present(Net):
+    def between(self, x: Tensor) -> Tensor:
+        if self.other is not None:
+            x = self.add(self.other(x), x)
+        out: Tensor = self.relu(x) if self.absent is None else self.absent(x)
+        return out
+
+
+class Repeated(Net):
+    def between(self, x: Tensor) -> Tensor:
+        """Words that stand there and do nothing."""
+        parts = [self.other(part) for part in (x, x)]
+        for part in parts:
+            x = self.add(x, part)
+        return x
+
+
+@pytest.mark.parametrize("kind", [Absent, Present, Repeated])
+def test_ways_that_are_fixed_cost_nothing(kind: type[Net]) -> None:
+    x = torch.randn(2, 3, 6, 6)
+    converted = convert(quantized(kind(), x))
+    assert not [line for line in report(converted).lines if "did not take" in line.reason]
+    assert converted.first(x).dtype == torch.uint8  # type: ignore[operator]
+
+
+@pytest.mark.skipif(not library.runnable(), reason="no native kernels were built")
+@pytest.mark.parametrize("kind", [Raw, Copied, Skipped])
+def test_programs_stay_on_codes(kind: type[Net]) -> None:
+    x = torch.randn(2, 3, 6, 6)
+    converted = convert(quantized(kind(), x))
+    compiled = compile(converted, x)
+    assert compiled.program is not None and compiled.fixed == ""
+    assert [op.name.split(".")[1] for op in compiled.program.ops].count("dequantize") == 1
+    with torch.no_grad():
+        assert torch.equal(compiled(x), converted(x))
+
+
+def without_source() -> Callable[[Net, Tensor], Tensor]:
+    made: dict[str, Callable[[Net, Tensor], Tensor]] = {}
+    exec("def between(self, x):\n    if x.shape[-1] > 8:\n        x = x * 2\n    return x\n", made)
+    return made["between"]
+
+
+def test_functions_whose_source_is_not_there_count_as_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Net, "between", without_source())
+    x = torch.randn(2, 3, 6, 6)
+    converted = convert(quantized(Net(), x))
+    assert converted.first(x).dtype == torch.float32  # type: ignore[operator]
+
+
+def test_codes_that_come_to_a_module_in_floating_point_are_refused() -> None:
+    converted = convert(quantized(Module(), torch.randn(2, 3, 6, 6)))
+    with pytest.raises(TypeError, match="'other' stays in floating point but was given int8 codes"):
+        converted.other(torch.zeros(1, 4, 2, 2, dtype=torch.uint8))  # type: ignore[operator]
