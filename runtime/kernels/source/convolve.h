@@ -97,8 +97,9 @@ class Convolution {
             const int64_t columns = at_most(w_.columns - panel.first_column, panel.vectors * V::kLanes);
             Finish finish = finish_;
             finish.multiplier += part.group * w_.columns;
-            for (int64_t r = 0; r < part.rows; r += V::kRows) {
-                const int64_t height = at_most(part.rows - r, V::kRows);
+            const int64_t tiles = divide_up(part.rows, V::kRows);  // of about the same height
+            for (int64_t tile = 0; tile < tiles; ++tile) {
+                const int64_t r = part.rows * tile / tiles, height = part.rows * (tile + 1) / tiles - r;
                 tile_for<V>(height, panel.vectors)(panel, taps, offset, columns, all, r, finish);
             }
         }

@@ -26,6 +26,29 @@ inline void add_plain(const uint8_t *const (&x)[kRows], const int32_t *&block, i
     }
 }
 
+// The same with pairs of blocks whose products fit int16 together.
+template <class V, int kRows, int kVectors>
+inline void add_joined(const uint8_t *const (&x)[kRows], const int32_t *&block, int32_t count, const uint8_t *&data,
+                       typename V::Int (&sums)[kRows][kVectors]) {
+    using Int = typename V::Int;
+    for (const int32_t *end = block + 2 * count; block != end; block += 2) {
+        Int left[kVectors], right[kVectors];
+#pragma GCC unroll 16
+        for (int v = 0; v < kVectors; ++v) {
+            left[v] = V::load_block(data + v * V::kLanes * 4);
+            right[v] = V::load_block(data + (kVectors + v) * V::kLanes * 4);
+        }
+#pragma GCC unroll 16
+        for (int r = 0; r < kRows; ++r) {
+            const Int codes = V::broadcast4(x[r] + block[0]), others = V::broadcast4(x[r] + block[1]);
+#pragma GCC unroll 16
+            for (int v = 0; v < kVectors; ++v)
+                sums[r][v] = V::dot_joined(sums[r][v], codes, left[v], others, right[v]);
+        }
+        data += 2 * kVectors * V::kLanes * 4;
+    }
+}
+
 // The same with blocks of int16 weights.
 template <class V, int kRows, int kVectors>
 inline void add_wide(const uint8_t *const (&x)[kRows], const int32_t *&block, int32_t count, const uint8_t *&data,
@@ -66,6 +89,7 @@ void multiply_tile(const Panel &panel, int64_t taps, const int32_t *offset, int6
         if constexpr (V::kPairsSaturate) {
             add_plain<V, 1>(x, block, counts[1], data, sums);
             add_plain<V, 2>(x, block, counts[2], data, sums);
+            add_joined<V>(x, block, counts[kJoined], data, sums);
             add_wide<V>(x, block, counts[kWide], data, sums);
         }
     }
