@@ -18,9 +18,11 @@ NAMESPACE = "runtime_int8"
 UNSAFE = {"as_strided", "empty", "empty_strided", "rand", "randn", "randperm", "native_dropout", "bernoulli", "copy"}
 """Core operations that read memory which nobody wrote, or give another result each time."""
 
-_MORE = set("adaptive_avg_pool2d _unsafe_view split chunk unflatten detach alias contiguous unbind".split())
+_MORE = set(
+    "adaptive_avg_pool2d _unsafe_view split chunk unflatten detach alias contiguous unbind linalg_vector_norm".split()
+)
 """Operations that are pure but no core ones."""
-_PRIVATE = {"_softmax", "_log_softmax", "_to_copy", "_unsafe_view"}
+_PRIVATE = {"_softmax", "_log_softmax", "_to_copy", "_unsafe_view", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d"}
 _LARGEST = 2**63
 _LONGEST = 2**20
 """Operations that all steps of a loop run."""
@@ -41,6 +43,16 @@ def _of_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
     return compute
 
 
+def _batch_norm(x: Tensor, *rest: Any) -> Any:
+    """Torch's own reads as many statistics as there are channels, however many were given."""
+    for tensor in rest[:4]:
+        if tensor is not None and tuple(tensor.shape) != tuple(x.shape[1:2]):
+            raise ValueError(f"a normalization of {x.shape[1:2]} channels takes no {tuple(tensor.shape)} numbers")
+    return torch.ops.aten._native_batch_norm_legit_no_training.default(x, *rest)
+
+
+_CHECKED: dict[str, Callable[..., Any]] = {"aten._native_batch_norm_legit_no_training.default": _batch_norm}
+"""Pure core operations that do not check what they are given."""
 _NUMBERS: dict[str, Callable[..., Any]] = {
     name: _of_numbers(getattr(operator, name))
     for name in "add sub mul floordiv mod neg eq ne lt le gt ge truediv".split()
@@ -192,6 +204,8 @@ def references(arg: Any) -> Iterator[Ref]:
 def function_of(name: str) -> Callable[..., Any]:
     """The function that an operation calls: one of the int8 kernels, a pure operation of torch's, or of numbers."""
     namespace, _, rest = name.partition(".")
+    if name in _CHECKED:
+        return _CHECKED[name]
     if name == LOOP:
         return Program.walk
     if namespace == "number" and rest in _NUMBERS:

@@ -225,6 +225,33 @@ def test_a_model_that_goes_by_the_batch_is_compiled_for_one() -> None:
     assert same(converted, compiled, x) and same(converted, compiled, torch.randn(9, 4))
 
 
+class Assigned(nn.Module):
+    """Parts of a tensor assigned, from one of fewer sizes, of another type; a normalization in floating point."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.norm, self.last = nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = torch.zeros(x.shape[0], 3, 4)
+        rows[:, 1] = self.first(x)
+        rows[:, 2:] = torch.arange(4)
+        rows[:, 0] = self.norm(x * 2)
+        out: Tensor = self.last(rows / (1 + rows.norm(dim=-1, keepdim=True)))
+        return out
+
+
+def test_parts_of_tensors_may_be_assigned() -> None:
+    x = torch.randn(3, 4)
+    converted = convert(quantized(Assigned(), x))
+    compiled = compile(converted, x)
+    assert (compiled.reason, compiled.fixed) == ("", "")
+    for batch in (1, 5):
+        x = torch.randn(batch, 4)
+        with torch.no_grad():
+            torch.testing.assert_close(compiled(x), converted(x))
+
+
 class Scaled(nn.Module):
     """Channels scaled by a parameter, and a pooling in floating point at the end."""
 
