@@ -233,7 +233,7 @@ def _pieces(node: ast.AST, updated: cst.CSTNode) -> dict[int, _Piece]:
     if isinstance(node, ast.UnaryOp) and isinstance(updated, cst.UnaryOperation):
         return {id(node.operand): _Piece(updated.expression)}
     assert isinstance(node, ast.Call) and isinstance(updated, cst.Call)
-    found = {}
+    found = {id(node.func): _Piece(updated.func)}
     if isinstance(node.func, ast.Attribute) and isinstance(updated.func, cst.Attribute):
         found[id(node.func.value)] = _Piece(updated.func.value)
     for argument, new in zip(written_order(node), updated.args, strict=True):

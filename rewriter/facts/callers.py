@@ -57,10 +57,11 @@ def _users(knowledge: Knowledge, cls: Class, name: str) -> Iterator[Class]:
 
 def _may_compute(function: Function) -> bool:
     """Whether there is anything in the function that could be an operation, or a call of a function that has one."""
-    bound = function.file.names.bindings
+    bound = function.file.names.bindings.keys() | function.locals
     return any(
         isinstance(node, ast.BinOp | ast.AugAssign | ast.UnaryOp)
         or (isinstance(node, ast.Attribute) and (node.attr in catalogue.NAMES or node.attr in bound))
+        or (isinstance(node, ast.Call) and isinstance(node.func, ast.Subscript | ast.Call))
         or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in bound)
         for statement in function.node.body
         for node in walk(statement)

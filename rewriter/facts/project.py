@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from rewriter.facts.names import Names, local_names
 from rewriter.facts.source import Source, SourceError
 from rewriter.facts.texts import Texts
 from rewriter.facts.trees import walk
+from rewriter.torch_api import catalogue
 
 if TYPE_CHECKING:
     from rewriter.settings import Settings
@@ -198,9 +199,25 @@ class File:
         return {s.name: Function(s, self) for s in self.source.tree.body if isinstance(s, ast.FunctionDef)}
 
     @cached_property
+    def tables(self) -> frozenset[str]:
+        """The names of module-level dicts whose values are functions of torch."""
+        assigned = [s for s in self.source.tree.body if isinstance(s, ast.Assign)]
+        tables = [s for s in assigned if is_table(s.value, self.names.full_name)]
+        return frozenset(t.id for s in tables for t in s.targets if isinstance(t, ast.Name))
+
+    @cached_property
     def static_methods(self) -> list[Function]:
         """The static methods and class methods."""
         return [method for cls in self.classes for method in cls.methods.values() if method.is_static]
+
+
+def is_table(node: ast.expr, full_name: Callable[[ast.expr], str | None]) -> bool:
+    """A dict display whose values are functions of torch."""
+    return (
+        isinstance(node, ast.Dict)
+        and bool(node.values)
+        and all(catalogue.is_function(full_name(value)) for value in node.values)
+    )
 
 
 def _adds_to_property(node: FunctionNode) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from rewriter.torch_api import catalogue
+
 
 class Kind(enum.Enum):
     TENSOR = "tensor"
@@ -48,6 +50,10 @@ class Value(NamedTuple):
         return self.kinds <= frozenset(kinds)
 
     @property
+    def is_any_operation(self) -> bool:
+        return self.ref == _ANY
+
+    @property
     def known(self) -> bool:
         return Kind.UNKNOWN not in self.kinds
 
@@ -78,6 +84,11 @@ UNKNOWN = of(Kind.UNKNOWN)
 DICT = Value(frozenset({Kind.DICT}))
 
 
+_ANY = "torch.?"
+ANY_OPERATION = of(Kind.FUNCTION, ref=_ANY)
+"""A function of torch that is an operation; which one is known only when it runs."""
+
+
 def sequence(element: Value | None = None, items: Iterable[Value] | None = None) -> Value:
     return Value(frozenset({Kind.SEQUENCE}), element=element, items=None if items is None else tuple(items))
 
@@ -100,9 +111,15 @@ def join(a: Value, b: Value) -> Value:
         assumed=(a.assumed or b.assumed) and not _proven(a) and not _proven(b),
         element=None if same_length else _join_elements(a, b),
         items=tuple(map(join, a.items, b.items)) if same_length and a.items and b.items else None,
-        ref=a.ref if a.ref == b.ref else None,
+        ref=a.ref if a.ref == b.ref else _either(a, b),
         sources=a.sources | b.sources,
     )
+
+
+def _either(a: Value, b: Value) -> object:
+    """One of torch's functions, if it is any of them."""
+    refs = [value.ref for value in (a, b) if not value.is_only(Kind.NONE)]
+    return _ANY if refs and all(ref == _ANY or catalogue.is_function(ref) for ref in refs) else None
 
 
 def _proven(value: Value) -> bool:

@@ -73,6 +73,11 @@ class Wrap:
 
 
 @dataclass(frozen=True)
+class Call:
+    """`runtime.modules.Call()`: a module that runs the function that it is given at each call."""
+
+
+@dataclass(frozen=True)
 class Turn:
     """A loop around a site, each of whose turns has a module of its own."""
 
@@ -100,7 +105,7 @@ class Change:
     """What the code at the site calls the object that has the module."""
     attribute: str
     """The name wanted; numbered where it is taken."""
-    make: Make | MakeAgain | Tie | Wrap
+    make: Make | MakeAgain | Tie | Wrap | Call
     given: tuple[Given, ...]
     what: str
     """The site in a few words, for the message."""

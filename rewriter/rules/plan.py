@@ -17,6 +17,7 @@ from rewriter.facts.trees import walk
 from rewriter.facts.values import Value
 from rewriter.results import Refusal, Safety
 from rewriter.rules.change import Change, MakeAgain, Substitution, Tie
+from rewriter.rules.chosen import call_chosen
 from rewriter.rules.compound import find_compounds
 from rewriter.rules.doubts import doubt, follows_training
 from rewriter.rules.functions import wrap_call
@@ -94,7 +95,7 @@ class Planner:
     def _plan_function(self, function: Function, plan: Plan) -> None:
         runs = runs_through(self.knowledge, function)
         sites = _in_source_order(s for s in _merged(function, runs) if not s.attribute)
-        sites = [s for s in sites if s.candidates or (s.callee and self._takes_modules(s.callee))]
+        sites = [s for s in sites if s.candidates or s.chosen or (s.callee and self._takes_modules(s.callee))]
         if not sites:
             self._substitute(function, plan, find_placed(self.knowledge, function, None))
             return
@@ -203,7 +204,7 @@ def _operation(site: Site, context: Context) -> Change | Refusal:
         return refuse("RW901", site, f"it is not known whether {describe(site)} works on tensors")
     if not context.receiver_at(site):
         return refuse("RW903", site, f"{describe(site)} stands in a function that has no object to hold a module")
-    return decide(site, context)
+    return call_chosen(site, context) if site.chosen else decide(site, context)
 
 
 def _shared(site: Site, context: Context) -> str | None:
@@ -217,7 +218,7 @@ def _shared(site: Site, context: Context) -> str | None:
 
 
 def _all_refused(place: NoPlace, sites: list[Site]) -> Iterator[Refusal]:
-    return (refuse(place.code, s, place.reason, place.advice) for s in sites if s.candidates and s.tensor)
+    return (refuse(place.code, s, place.reason, place.advice) for s in sites if (s.candidates and s.tensor) or s.chosen)
 
 
 def _merged(function: Function, runs: list[Run]) -> Iterator[Site]:
@@ -232,6 +233,7 @@ def _merged(function: Function, runs: list[Run]) -> Iterator[Site]:
                 found[node] = replace(site)
                 continue
             known.tensor |= site.tensor
+            known.chosen |= site.chosen
             known.deferred |= site.deferred
             known.in_loop |= site.in_loop
             known.called_in_loop |= site.called_in_loop

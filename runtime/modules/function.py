@@ -81,6 +81,13 @@ class Function(Scriptable):
         return getattr(self.function, "__qualname__", repr(self.function))
 
 
+class Call(nn.Module):
+    """Calls the function that it is given at each call: a module for an operation that is chosen when the code runs."""
+
+    def forward(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+
 def _names(ops: nn.Module) -> types.ModuleType:
     """For TorchScript: the parts of `ops` as functions, in a Python module, the one namespace that it looks into."""
     names = types.ModuleType(type(ops).__name__)

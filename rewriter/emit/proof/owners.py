@@ -7,7 +7,7 @@ import ast
 from rewriter.emit.proof.sites import common_form, new_arguments
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
-from rewriter.rules.change import Change, MakeAgain, Tie, Turn, Wrap
+from rewriter.rules.change import Call, Change, MakeAgain, Tie, Turn, Wrap
 from rewriter.rules.plan import Named
 
 
@@ -136,6 +136,8 @@ def _wrong_maker(change: Change, maker: ast.expr, own: str) -> str | None:
     if isinstance(make, MakeAgain):
         same = ast.dump(maker) == ast.dump(make.expression)
         return None if same else f"`{written}` is not what made self.{make.attribute}"
+    if isinstance(make, Call):
+        return None if written.endswith("modules.Call()") else f"`{written}` does not call what it is given"
     target = "Function" if isinstance(make, Wrap) else make.target.rpartition(".")[2]
     if not isinstance(maker, ast.Call) or ast.unparse(maker.func).rpartition(".")[2] != target:
         return f"`{written}` does not make a {target}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from rewriter.facts import values as v
+from rewriter.facts.attributes import is_only_called, operations_in
 from rewriter.facts.helpers import has_plain_form, helper_with
 from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.interpreter.functions import Functions
@@ -75,6 +76,8 @@ class Calls(Functions):
             return self._construct(ref, node, arguments)
         if callee.may_be(Kind.MODULE):
             return self.module_result(callee, node, arguments)
+        if callee.is_any_operation:
+            return self._chosen(node, arguments)
         if isinstance(ref, str) and ref.startswith("builtins."):
             return self._builtin(ref, node, arguments)
         if isinstance(ref, str):
@@ -83,7 +86,17 @@ class Calls(Functions):
 
     # Operations
 
+    def _chosen(self, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
+        if not any(a.may_be(Kind.TENSOR) for a in arguments.values()):
+            return v.UNKNOWN
+        self.note(node, chosen=True)
+        return v.ASSUMED
+
     def _library_function(self, name: str, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
+        if name == "functools.partial" and node.args:
+            function = arguments[node.args[0]]
+            is_operation = function.is_any_operation or catalogue.is_function(function.ref)
+            return v.ANY_OPERATION if is_operation else v.UNKNOWN
         if name in RUNS_ITS_ARGUMENT and node.args and isinstance(arguments[node.args[0]].ref, Local | Bound):
             rest = ast.copy_location(ast.Call(node.args[0], node.args[1:], []), node)
             return self.call_value(arguments[node.args[0]], rest, arguments)
@@ -217,14 +230,24 @@ class Calls(Functions):
             self._register(func.attr, node, arguments)
             return v.NONE
         value = self.attribute_of(receiver, func)
+        if own and self._to_be_stored(value) and is_only_called(self.knowledge.hierarchy, receiver.ref, func.attr):
+            value = v.UNKNOWN  # it is stored as a module, or soon will be
         if own:
             self._note_module_call(node, func.attr, value)
-        if value.may_be(Kind.FUNCTION):
+        if value.may_be(Kind.FUNCTION) and not isinstance(value.ref, Local):
             return self.call_value(value, node, arguments)
         if value.may_be(Kind.MODULE):
             return self.module_result(value, node, arguments)
         given = any(a.may_be(Kind.TENSOR) for a in arguments.values())
         return self._taken_for_tensor(node) if given else v.UNKNOWN
+
+    @staticmethod
+    def _to_be_stored(value: Value) -> bool:
+        """Functions of torch, and lambdas with one operation, which a module can hold."""
+        kept = value.ref.node if isinstance(value.ref, Local) else None
+        if isinstance(kept, ast.Lambda) and isinstance(value.ref, Local):
+            return operations_in(kept, value.ref.frame.function) == 1
+        return value.is_any_operation
 
     def _taken_for_tensor(self, node: ast.Call) -> Value:
         """What a thing of unknown make gives for a tensor, until its use shows that it is something else."""
@@ -287,9 +310,19 @@ class Calls(Functions):
 
     # Python's own functions
 
+    def _attribute_by_name(self, node: ast.Call) -> Value:
+        """`getattr(F, "relu")`, and with a name that is known only when it runs."""
+        holder, name = self.global_name(node.args[0]), node.args[1]
+        if holder not in ("torch", "torch.nn.functional"):
+            return v.UNKNOWN
+        fixed = isinstance(name, ast.Constant) and isinstance(name.value, str)
+        return v.of(Kind.FUNCTION, ref=f"{holder}.{ast.literal_eval(name)}") if fixed else v.ANY_OPERATION
+
     def _builtin(self, ref: str, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
         name = ref.removeprefix("builtins.")
         values = list(arguments.values())
+        if name == "getattr" and len(node.args) == 2:
+            return self._attribute_by_name(node)
         if name in ("range", "int", "float"):
             for value in values:
                 self.demand(value, v.NUMBER)

@@ -108,9 +108,17 @@ class Expressions:
             return v.of(Kind.CLASS, ref=found)
         if (static := self._static_method(name)) is not None:
             return v.of(Kind.FUNCTION, ref=static)
+        if self._is_table(name):
+            return v.dictionary(v.ANY_OPERATION)
         if name.startswith(("math.", "numpy.pi", "sys.")):
             return v.NUMBER if not name.startswith("sys.") else v.OTHER
         return v.Value(frozenset({Kind.UNKNOWN}), ref=name)
+
+    def _is_table(self, name: str) -> bool:
+        """A module-level dict of functions of torch."""
+        module, _, variable = name.rpartition(".")
+        file = self.knowledge.project.module(module) if module else None
+        return file is not None and variable in file.tables
 
     def _static_method(self, name: str) -> Bound | None:
         """`Net.mix`, a method that needs no object."""

@@ -12,6 +12,7 @@ from rewriter.facts.interpreter.state import Bound, Frame, Local, State
 from rewriter.facts.project import Class, Function, FunctionNode, Project
 from rewriter.facts.trees import walk
 from rewriter.facts.values import Kind, Value
+from rewriter.torch_api import catalogue
 
 MAX_DEPTH = 12
 
@@ -177,15 +178,19 @@ class Functions(Expressions):
             default = function.defaults.get(argument.arg)
             found = given.get(argument.arg)
             if found is None:
-                found = annotated or v.from_default(default) or self._object_made(default, function)
+                found = annotated or v.from_default(default) or self._default_made(default, function)
+            if catalogue.is_function(found.ref):
+                found = v.ANY_OPERATION  # another caller may give another one
             yield argument.arg, found if found.known or annotated is None else annotated
         if spec.vararg:
             yield spec.vararg.arg, given.get(spec.vararg.arg, v.sequence())
         if spec.kwarg:
             yield spec.kwarg.arg, v.DICT
 
-    def _object_made(self, default: ast.expr | None, function: Function) -> Value:
-        """A default such as `ops=runtime.modules.shared(BlockOps)`: an object of a class of the project."""
+    def _default_made(self, default: ast.expr | None, function: Function) -> Value:
+        """`act=F.relu`, or `ops=runtime.modules.shared(BlockOps)`: an object of a class of the project."""
+        if default is not None and catalogue.is_function(function.full_name(default)):
+            return v.ANY_OPERATION
         found = shared_class(self.knowledge.project, default, function) if default is not None else None
         return v.UNKNOWN if found is None else v.of(Kind.MODULE, ref=found)
 

@@ -103,6 +103,8 @@ class Site:
     attribute: str = ""
     """For a module call: the attribute of self that holds the module."""
     module: Value | None = None
+    chosen: bool = False
+    """A call of a function of torch that is known only when it runs."""
     callee: Function | None = None
     """For a call of a function at module level: that function."""
     runs: int = 1
