@@ -149,5 +149,24 @@ __attribute__((always_inline)) inline void finish_tile(const Finish &f, const Ro
     }
 }
 
+template <class V, int kRows>
+__attribute__((always_inline)) inline void finish_few(const Finish &f, const Rows &rows, int64_t row, int64_t column,
+                                                      int64_t columns, const typename V::Int *sums) {
+    typename V::Int copy[kRows][1];
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) copy[r][0] = sums[r];
+    finish_here<V, kRows, 1>(f, rows, row, column, columns, copy);
+}
+
+// Sums of `count` rows by one vector. The arguments are copies, which no output can overlap.
+template <class V>
+__attribute__((noinline)) void finish_column(const Finish f, const Rows rows, int64_t row, int64_t count, int64_t column,
+                                             int64_t columns, const typename V::Int *sums) {
+    int64_t r = 0;
+    for (; r + V::kStored <= count; r += V::kStored)
+        finish_few<V, V::kStored>(f, rows, row + r, column, columns, sums + r);
+    for (; r < count; ++r) finish_few<V, 1>(f, rows, row + r, column, columns, sums + r);
+}
+
 }  // namespace
 }  // namespace rk
