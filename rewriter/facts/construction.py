@@ -56,7 +56,8 @@ def find_construction(knowledge: Knowledge, cls: Class) -> Construction | NoPlac
 
 def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
     lineage = knowledge.hierarchy.lineage(cls)
-    if not knowledge.may_be_module(cls):
+    is_mixin = not knowledge.may_be_module(cls)
+    if is_mixin and not any(knowledge.may_be_module(below) for below in knowledge.hierarchy.subclasses(cls)):
         return _in_plain_class(knowledge, cls)
     if any(name.startswith("torch.jit.") for name in lineage.torch):
         return _cannot(cls, "it is a ScriptModule, whose methods are compiled as they stand")
@@ -69,7 +70,8 @@ def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
             return _cannot(cls, f"{relative.node.name} walks its own children, and would meet the new module there")
     for below in knowledge.hierarchy.subclasses(cls):
         if not runs_init_of(knowledge.hierarchy, below, cls):
-            return _cannot(cls, f"its subclass {below.node.name} does not run this __init__")
+            why = "has nn.Module before it, which runs no other" if is_mixin else "does not run this"
+            return _cannot(cls, f"its subclass {below.node.name} {why} __init__")
     if (init := cls.constructor) is not None:
         return _in_own_init(cls, init)
     if cls.node.decorator_list:
