@@ -9,8 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
-from torch.utils._pytree import tree_leaves, tree_map_only
 
 from runtime.int8.trees import Tree
 
@@ -153,28 +151,11 @@ class Program:
             return self.constants[arg.number]
         return [self.given(item, values) for item in arg] if isinstance(arg, (list, tuple)) else arg
 
-    def interpret(self, inputs: Sequence[Tensor]) -> Any:
+    def interpret(self, inputs: Sequence[Tensor], around: Callable[[Step], Step]) -> Any:
         """What the program computes, one torch operator after the other."""
         with torch.no_grad():
-            values = self.run(inputs, lambda op, function, args: function(*args, **op.kwargs))
+            values = self.run(inputs, around(lambda op, function, args: function(*args, **op.kwargs)))
         return self.outputs.build(lambda leaf: self.given(leaf, values))
-
-    def largest(self, inputs: Sequence[Tensor]) -> int:
-        """The bytes of the largest value for these inputs; nothing is computed."""
-        sizes = [0]
-        with torch.no_grad(), FakeTensorMode() as fake:
-
-            def faked(tensor: Tensor) -> Tensor:
-                return tensor if isinstance(tensor, FakeTensor) else fake.from_tensor(tensor)
-
-            def step(op: Op, function: Callable[..., Any], args: list[Any]) -> Any:
-                result = function(*tree_map_only(Tensor, faked, args), **op.kwargs)
-                tensors = (leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor))
-                sizes.extend(tensor.numel() * tensor.element_size() for tensor in tensors)
-                return result
-
-            self.run([fake.from_tensor(x) for x in inputs], step)
-        return max(sizes)
 
     def mismatch(self, inputs: Sequence[Tensor]) -> str:
         """Why the program does not take these inputs; empty if it does."""
