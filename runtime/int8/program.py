@@ -41,15 +41,25 @@ def _of_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
     return compute
 
 
-def _batch_norm(x: Tensor, *rest: Any) -> Any:
-    """Torch's own reads as many statistics as there are channels, however many were given."""
-    for tensor in rest[:4]:
-        if tensor is not None and tuple(tensor.shape) != tuple(x.shape[1:2]):
-            raise ValueError(f"a normalization of {x.shape[1:2]} channels takes no {tuple(tensor.shape)} numbers")
-    return torch.ops.aten._native_batch_norm_legit_no_training.default(x, *rest)
+def _normalization(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Torch's own reads as many weights and statistics as there are channels, however many were given."""
+
+    def compute(x: Tensor, *rest: Any) -> Any:
+        for tensor in rest:
+            if isinstance(tensor, Tensor) and tensor.shape != x.shape[1:2]:
+                raise ValueError(f"a normalization of {x.shape[1]} channels takes no {tuple(tensor.shape)} numbers")
+        return function(x, *rest)
+
+    return compute
 
 
-_CHECKED: dict[str, Callable[..., Any]] = {"aten._native_batch_norm_legit_no_training.default": _batch_norm}
+_CHECKED: dict[str, Callable[..., Any]] = {
+    f"aten.{function._opname}.{function._overloadname}": _normalization(function)
+    for function in (
+        torch.ops.aten._native_batch_norm_legit_no_training.default,
+        torch.ops.aten._native_batch_norm_legit.no_stats,
+    )
+}
 """Pure core operations that do not check what they are given."""
 _NUMBERS: dict[str, Callable[..., Any]] = {
     name: _of_numbers(getattr(operator, name))
