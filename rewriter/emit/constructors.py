@@ -12,7 +12,7 @@ from rewriter.facts.holders import Holder
 from rewriter.facts.project import File, Function
 from rewriter.facts.source import Source
 from rewriter.facts.trees import walk
-from rewriter.rules.change import Call, Change, Fixed, Make, MakeAgain, Tie, Turn, Wrap
+from rewriter.rules.change import Call, Change, Fixed, Make, MakeAgain, Number, Tie, Turn, Wrap
 from rewriter.rules.plan import Named
 
 
@@ -103,8 +103,9 @@ def _construction(source: Source, own: str, change: Change, importer: Importer, 
 
 
 def _one_module(
-    source: Source, own: str, make: Make | MakeAgain | Tie | Wrap | Call, importer: Importer, locals_: set[str]
+    source: Source, own: str, make: Make | MakeAgain | Tie | Wrap | Call | Number, importer: Importer, locals_: set[str]
 ) -> str:
+    assert not isinstance(make, Number), "the number of a call is no module"
     if isinstance(make, Call):
         return f"{importer.spell('runtime.modules.Call', locals_)}()"
     if isinstance(make, Wrap):

@@ -12,6 +12,7 @@ from rewriter.facts.construction import Construction, NoPlace, find_construction
 from rewriter.facts.holders import find_holder, holder_of
 from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import Knowledge, Run
+from rewriter.facts.numbering import numbered_methods
 from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
 from rewriter.facts.values import Value
@@ -89,8 +90,9 @@ class Planner:
             plan.refusals += _all_refused(place, sites)
             return
         values = _joined_values([*([run] if run else []), *below])
+        numbered = numbered_methods(self.knowledge, cls, run)
         context = Context(self.knowledge, place, "", values, follows_training(self.knowledge, cls))
-        self._decide_all(cls, plan, sites, context, Turns(self.knowledge, place, values))
+        self._decide_all(cls, plan, sites, context, Turns(self.knowledge, place, values, numbered))
 
     def _plan_function(self, function: Function, plan: Plan) -> None:
         runs = runs_through(self.knowledge, function)

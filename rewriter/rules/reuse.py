@@ -37,6 +37,9 @@ have no state, else a handle that runs the same module. Parameters and running s
 keeps its keys. With `parts=True` the operations inside a module of the project get instances of their own, too; that is
 done where no method of it stores anything on the object.
 
+In a loop whose turns `__init__` can count, each turn has an instance. A method that a forward calls from several places
+gets a parameter that says which call is running, `def mix(self, x, y, *, call=0)`, and a list with an instance for each.
+
 **Safety.** torch.nn classes without parameters, buffers and state are made again by the expression that made the first.
 Nothing is done where the attribute is assigned in more than one place: the second instance would not follow.
 """

@@ -49,6 +49,8 @@ class Expressions:
         """Every function that the run came through."""
         self.entered_at: dict[tuple[Function, Function], ast.stmt] = {}
         """For a function around another one: the statement of the outer by which the run first came to the inner."""
+        self.calls: dict[Function, dict[ast.Call, bool]] = {}
+        """The calls of each method; whether the entry function itself makes it, once, and on its own object."""
         self.running: list[ast.AST] = []
         """The lambdas and nested functions that are being run."""
         self.sites: dict[ast.AST, Site] = {}

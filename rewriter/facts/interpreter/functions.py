@@ -86,6 +86,13 @@ class Functions(Expressions):
         cls = cls or (self.frame.cls if self._super_method(node) else None)
         name = own_name(function) if cls is not None else None
         self.entered.add(function)
+        if isinstance(node, ast.Call):
+            func, outer = node.func, self.frame
+            by_name = isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name)
+            once = not (outer.loops or outer.deferred or self.running) and len(self.frames) == 1
+            plain = same_object and by_name and once and not given_object
+            known = self.calls.setdefault(function, {})
+            known[node] = known.get(node, True) and plain
         for around in self.frames:
             if around.statement is not None:
                 self.entered_at.setdefault((around.function, function), around.statement)
