@@ -11,6 +11,12 @@ from rewriter.facts.trees import walk
 from rewriter.torch_api import catalogue
 
 
+def stores(tree: ast.AST, attribute: str) -> bool:
+    return any(
+        isinstance(n, ast.Attribute) and n.attr == attribute and isinstance(n.ctx, ast.Store) for n in walk(tree)
+    )
+
+
 def operations_in(node: ast.Lambda, function: Function) -> int:
     """How many operations the lambda looks like having: what it is given is taken for a tensor."""
 

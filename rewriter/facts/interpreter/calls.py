@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from rewriter.facts import values as v
-from rewriter.facts.attributes import is_only_called, operations_in
+from rewriter.facts.attributes import is_only_called, operations_in, stores
 from rewriter.facts.helpers import has_plain_form, helper_with
 from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.interpreter.functions import Functions
@@ -264,17 +264,22 @@ class Calls(Functions):
     def _note_module_call(self, node: ast.Call, attribute: str, value: Value) -> None:
         if value.may_be(Kind.FUNCTION) and not value.may_be(Kind.MODULE):
             return
-        if not value.known and value.ref is None and not self._is_stored(attribute):
-            return  # put there by somebody else, who may put there what he likes
         key = f"{self.frame.holder}.{attribute}"
-        site = self.note(node, attribute=attribute, module=value)
         before = self.state.runs.get(key, 0)
-        site.instances.add(before)
         self.state.runs[key] = before + 1
+        unknown = not value.known and value.ref is None and not self._is_stored(attribute)
+        if unknown and not (before and self._is_stored_below(attribute)):
+            return  # put there by somebody else, who may put there what he likes
+        self.note(node, attribute=attribute, module=value).instances.add(before)
 
     def _is_stored(self, attribute: str) -> bool:
         lineage = self.knowledge.hierarchy.lineage(self.frame.cls) if self.frame.cls else None
         return lineage is not None and any(attribute in self.knowledge.attributes(c) for c in lineage.project[:1])
+
+    def _is_stored_below(self, attribute: str) -> bool:
+        below = self.knowledge.hierarchy.subclasses(self.frame.cls) if self.frame.cls else []
+        makers = [cls.constructor for cls in below if cls.constructor is not None]
+        return any(attribute in init.words and stores(init.node, attribute) for init in makers)
 
     def module_result(self, module: Value, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
         if isinstance(module.ref, Class):
