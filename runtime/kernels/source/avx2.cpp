@@ -10,7 +10,6 @@ struct Avx2 {
     static constexpr const char *kName = "avx2";
     static constexpr int kLanes = 8, kRows = 6, kVectors = 2;
     static constexpr int kStored = 4;  // vectors that are packed at once
-    static constexpr bool kFewRegisters = true;
     static constexpr int kLines = 2;
     static constexpr bool kPairsSaturate = true, kInt16 = true;
     using Int = __m256i;

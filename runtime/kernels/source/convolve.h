@@ -97,11 +97,9 @@ class Convolution {
             const int64_t columns = at_most(w_.columns - panel.first_column, panel.vectors * V::kLanes);
             Finish finish = finish_;
             finish.multiplier += part.group * w_.columns;
-            const int64_t tiles = divide_up(part.rows, V::kRows);  // of about the same height
-            for (int64_t tile = 0; tile < tiles; ++tile) {
-                const int64_t r = part.rows * tile / tiles, height = part.rows * (tile + 1) / tiles - r;
-                tile_for<V>(height, panel.vectors)(panel, taps, offset, columns, all, r, finish);
-            }
+            each_part(part.rows, V::kRows, [&](int64_t first, int64_t count) {
+                tile_for<V>(count, panel.vectors)(panel, taps, offset, columns, all, first, finish);
+            });
         }
     }
 

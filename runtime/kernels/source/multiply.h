@@ -69,11 +69,18 @@ inline void add_wide(const uint8_t *const (&x)[kRows], const int32_t *&block, in
     }
 }
 
+template <class V, int kRows, int kVectors>
+__attribute__((noinline)) void finish_apart(const Finish &f, const Rows &rows, int64_t row, int64_t column,
+                                            int64_t columns, typename V::Int (&sums)[kRows][kVectors]) {
+    finish_tile<V, kRows, kVectors>(f, rows, row, column, columns, sums);
+}
+
 // kRows rows by kVectors vectors of columns, all of whose sums stay in registers.
 template <class V, int kRows, int kVectors>
 void multiply_tile(const Panel &panel, int64_t taps, const int32_t *offset, int64_t columns, const Rows &rows,
                    int64_t row, const Finish &f) {
-    typename V::Int sums[kRows][kVectors];
+    using Int = typename V::Int;
+    Int sums[kRows][kVectors];
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 16
@@ -93,7 +100,18 @@ void multiply_tile(const Panel &panel, int64_t taps, const int32_t *offset, int6
             add_wide<V>(x, block, counts[kWide], data, sums);
         }
     }
-    finish_tile<V, kRows, kVectors>(f, rows, row, panel.first_column, columns, sums);
+    if constexpr (V::kPairsSaturate) {
+        // With so many loops the compiler runs out of registers if it sees another use of the sums.
+        Int copy[kRows][kVectors];
+#pragma GCC unroll 16
+        for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+            for (int v = 0; v < kVectors; ++v) copy[r][v] = sums[r][v];
+        }
+        finish_apart<V, kRows, kVectors>(f, rows, row, panel.first_column, columns, copy);
+    } else {
+        finish_tile<V, kRows, kVectors>(f, rows, row, panel.first_column, columns, sums);
+    }
 }
 
 template <class V>

@@ -6,6 +6,8 @@
 namespace rk {
 namespace {
 
+constexpr int64_t kManyColumns = 128;
+
 class DensePacker {
   public:
     DensePacker(const rk_pack_args &args, const Layout &layout, Owner &out) : args_(args), layout_(layout), out_(out) {}
@@ -16,7 +18,8 @@ class DensePacker {
         out_.offset_columns = round_up(args_.columns, layout_.lanes);
         for (int64_t group = 0; group < args_.groups; ++group) cut(group);
         link();
-        return wide_ > 2 * plain_;
+        // For int16 all rows are widened first, which takes many columns to pay.
+        return args_.columns < kManyColumns ? wide_ > 2 * plain_ : 2 * wide_ > plain_;
     }
 
   private:

@@ -14,6 +14,17 @@ inline int64_t divide_up(int64_t a, int64_t b) { return a >= 0 ? (a + b - 1) / b
 inline int64_t at_least(int64_t value, int64_t least) { return value < least ? least : value; }
 inline int64_t at_most(int64_t value, int64_t most) { return value > most ? most : value; }
 
+// Calls body(first, count) for parts of 0..rows of about the same size, none larger than `most`.
+template <class Body>
+inline void each_part(int64_t rows, int64_t most, Body body) {
+    const int64_t parts = divide_up(rows, most), least = parts ? rows / parts : 0, larger = rows - least * parts;
+    for (int64_t i = 0, first = 0; i < parts; ++i) {
+        const int64_t count = least + (i < larger);
+        body(first, count);
+        first += count;
+    }
+}
+
 // Joins axes that inputs and outputs walk through evenly, so that runs along the last one become long.
 inline rk_conv_args with_long_rows(rk_conv_args a) {
     for (int i = 0; i < 3; ++i) {

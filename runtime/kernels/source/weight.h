@@ -43,7 +43,8 @@ enum class Kind { kDense, kDepthwise, kWinograd, kInt16 };
 struct rk_weight {
     rk::Kind kind;
     int64_t groups, columns, taps, channels;
-    // Int16, or dense and channels is no multiple of 4: all taps of a row are copied side by side beforehand.
+    // All taps of a row are copied side by side beforehand: channels are no multiple of 4, or of 16 for int16, or int16
+    // has several taps.
     bool gathered;
     int32_t tile;  // Winograd: outputs along each axis, 2 or 4
     int64_t
