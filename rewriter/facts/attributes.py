@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from rewriter.facts.hierarchy import Hierarchy
-from rewriter.facts.project import Class, Function
+from rewriter.facts.project import Class, Function, FunctionNode
 from rewriter.facts.trees import walk
 from rewriter.torch_api import catalogue
 
@@ -17,17 +17,19 @@ def stores(tree: ast.AST, attribute: str) -> bool:
     )
 
 
-def operations_in(node: ast.Lambda, function: Function) -> int:
-    """How many operations the lambda looks like having: what it is given is taken for a tensor."""
+def operations_in(node: ast.Lambda | FunctionNode, function: Function) -> int:
+    """How many operations a lambda or nested function looks like having: what it is given is taken for a tensor."""
 
     def is_operation(part: ast.AST) -> bool:
         if isinstance(part, ast.Call):
             name = function.file.names.full_name(part.func, function.shadowed)
             method = part.func.attr if isinstance(part.func, ast.Attribute) and name is None else ""
             return catalogue.is_function(name) or bool(catalogue.by_spelling(f"torch.Tensor.{method}"))
-        return isinstance(part, ast.BinOp) or (isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.USub))
+        negates = isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.USub)
+        return negates or isinstance(part, ast.BinOp | ast.AugAssign)
 
-    return sum(map(is_operation, walk(node.body)))
+    body = node.body if isinstance(node.body, list) else [node.body]
+    return sum(is_operation(part) for statement in body for part in walk(statement))
 
 
 def is_only_called(hierarchy: Hierarchy, cls: Class, attribute: str) -> bool:

@@ -66,14 +66,24 @@ def find_stored(knowledge: Knowledge, cls: Class) -> Iterator[Substitution | Ref
             if not is_own or not is_only_called(knowledge.hierarchy, cls, target.attr):
                 continue
             value = knowledge.attribute(cls, target.attr)
-            operations = operations_in(node.value, init) if isinstance(node.value, ast.Lambda) else 0
+            kept = _local_function(node.value, init)
+            operations = operations_in(kept, init) if kept is not None else 0
             may_be = operations == 1 or value.is_any_operation or _may_be_function(node.value, init)
             if operations > 1:
-                message = f"`self.{target.attr}` keeps a lambda with {operations} operations"
+                message = f"`self.{target.attr}` keeps a function with {operations} operations"
                 yield Refusal("RW903", message, init.file.source.span(node.value), _NAME_IT)
             elif may_be and not _is_certain(value):
                 message = f"`{ast.unparse(node.value)}`, which may be a function, is stored as a module"
                 yield Substitution(RULE.code, init, node.value, "runtime.modules.as_module", message, wraps=True)
+
+
+def _local_function(node: ast.expr, init: Function) -> ast.Lambda | ast.FunctionDef | None:
+    """A lambda, or the name of a function that `__init__` defines once."""
+    if isinstance(node, ast.Lambda):
+        return node
+    name = node.id if isinstance(node, ast.Name) else ""
+    found = [n for n in walk(init.node) if isinstance(n, ast.FunctionDef) and n.name == name and n is not init.node]
+    return found[0] if len(found) == 1 else None
 
 
 def _is_certain(value: Value) -> bool:

@@ -52,6 +52,9 @@ STORED = {
         "        if fast:\n            self.act = F.relu\n        else:\n            self.act = F.gelu\n",
     ),
     "a lambda with one operation": block("", "lambda t: F.interpolate(t, scale_factor=2)"),
+    "a nested function with one operation": block("", "f").replace(
+        "        self.act", "        def f(t):\n            return F.relu(t)\n\n        self.act", 1
+    ),
     "a lambda called twice": block("", "lambda t: t * 2", body="return self.act(self.act(x))"),
     "compared to None": block(", act=F.relu", "act", body="return x if self.act is None else self.act(x)"),
 }  # fmt: skip
@@ -114,8 +117,10 @@ def test_a_function_that_may_be_anybodys_is_left_alone() -> None:
     assert not rewritten(HEADER + source).changed
 
 
-def test_a_lambda_with_several_operations_is_refused() -> None:
-    result = rewritten(HEADER + block("", "lambda t: F.relu(t) * 2"))
+@pytest.mark.parametrize("kept", ["lambda t: F.relu(t) * 2", "f"])
+def test_a_lambda_or_nested_function_with_several_operations_is_refused(kept: str) -> None:
+    inner = "        def f(t):\n            t = t * 2\n            return F.relu(t)\n\n        self.act"
+    result = rewritten(HEADER + block("", kept).replace("        self.act", inner, 1))
     assert not result.changed and [r.code for r in result.refusals] == ["RW903"]
     assert "2 operations" in result.refusals[0].message
 

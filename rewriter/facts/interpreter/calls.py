@@ -28,6 +28,8 @@ class Calls(Functions):
 
     def _call(self, node: ast.Call) -> Value:
         if (upper := self._super_method(node)) is not None:
+            if upper.is_static:
+                self.note(node, callee=upper)
             return self.inline(upper, node, self._arguments(node))
         if (explicit := self._base_method(node)) is not None:
             return self.inline(explicit, node, self._arguments(node), self.frame.cls, given_object=True)
@@ -243,10 +245,9 @@ class Calls(Functions):
 
     @staticmethod
     def _to_be_stored(value: Value) -> bool:
-        """Functions of torch, and lambdas with one operation, which a module can hold."""
-        kept = value.ref.node if isinstance(value.ref, Local) else None
-        if isinstance(kept, ast.Lambda) and isinstance(value.ref, Local):
-            return operations_in(kept, value.ref.frame.function) == 1
+        """Functions of torch, lambdas and nested functions with one operation, which a module can hold."""
+        if isinstance(value.ref, Local):
+            return operations_in(value.ref.node, value.ref.frame.function) == 1
         return value.is_any_operation
 
     def _taken_for_tensor(self, node: ast.Call) -> Value:

@@ -130,6 +130,9 @@ class Functions(Expressions):
 
     def attribute_of(self, receiver: Value, node: ast.Attribute) -> Value:
         """Reading a property runs it; reading another method gives the method."""
+        upper = self._super_method(node)
+        if upper is not None and upper.is_property:
+            return self.inline(upper, node, {}, self.frame.cls)
         is_object = isinstance(receiver.ref, Class) and receiver.may_be(Kind.MODULE)
         method = self.knowledge.hierarchy.lineage(receiver.ref).method(node.attr) if is_object else None  # type: ignore[arg-type]
         key = self._stored_key(node)
