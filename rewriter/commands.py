@@ -79,12 +79,17 @@ def _refuse_unknown_codes(settings: Settings) -> None:
 
 
 def _of_stdin(arguments: argparse.Namespace, settings: Settings) -> list[FileResult]:
-    from rewriter.engine import rewrite
+    from rewriter import engine
 
     name = arguments.stdin_filename or Path("stdin.py")
-    result = rewrite(sys.stdin.buffer.read(), name, settings)
+    result = getattr(engine, _goal(arguments))(sys.stdin.buffer.read(), name, settings)
     _refuse_foreign_runtime([result], settings)
     return [result]
+
+
+def _goal(arguments: argparse.Namespace) -> str:
+    """The engine's function that finds out no more than is going to be used: SARIF holds the fixes."""
+    return "rewrite" if arguments.command == "fix" or arguments.format == "sarif" else "judge"
 
 
 def _of_files(arguments: argparse.Namespace, settings: Settings) -> list[FileResult]:
@@ -107,7 +112,8 @@ def _of_files(arguments: argparse.Namespace, settings: Settings) -> list[FileRes
 def _with_progress(arguments: argparse.Namespace, files: list[Path], settings: Settings) -> list[FileResult]:
     progress = sys.stderr.isatty() and not arguments.quiet
     results = []
-    for count, result in enumerate(run(files, Job(tuple(arguments.paths), settings), arguments.jobs), 1):
+    job = Job(tuple(arguments.paths), settings, f"rewriter.engine:{_goal(arguments)}")
+    for count, result in enumerate(run(files, job, arguments.jobs), 1):
         results.append(result)
         if progress:
             print(f"\r{count}/{len(files)} files", end="\033[K\r", file=sys.stderr, flush=True)

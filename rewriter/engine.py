@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from rewriter import codes
 from rewriter.deep import with_room
+from rewriter.emit.units import by_unit
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import File, Project
 from rewriter.facts.source import Source, SourceError
 from rewriter.results import Failure, FileResult, Finding, Refusal, Safety
-from rewriter.rules.change import Change, Gather, Make, Substitution, Wrap
+from rewriter.rules.change import Call, Change, Make, Substitution, Wrap
 from rewriter.rules.listing import ALL, UNUSED
-from rewriter.rules.plan import Owner, Plan, Planner
+from rewriter.rules.plan import Named, Owner, Plan, Planner
 from rewriter.rules.refusals import refuse
 from rewriter.settings import Settings
 from rewriter.suppress import Suppressions
@@ -22,14 +24,23 @@ from rewriter.suppress import Suppressions
 
 def rewrite(source: bytes, path: Path, settings: Settings, project: Project | None = None) -> FileResult:
     """What `source`, the content of `path`, becomes. Never raises for anything that the source may hold."""
+    return _guarded(_Rewrite.written, source, path, settings, project)
+
+
+def judge(source: bytes, path: Path, settings: Settings, project: Project | None = None) -> FileResult:
+    """What `rewrite` would say of the file; the new text is neither made nor proven."""
+    return _guarded(_Rewrite.judged, source, path, settings, project)
+
+
+def _guarded(goal: Goal, source: bytes, path: Path, settings: Settings, project: Project | None) -> FileResult:
     if len(source) > settings.max_file_bytes:
         size = f"the file has {len(source)} bytes, more than the {settings.max_file_bytes} of max-file-bytes"
         return FileResult(path, source, source, failure=Failure("too-large", size))
     try:
         try:
-            return _rewritten(source, path, settings, project)
+            return _reached(goal, source, path, settings, project)
         except RecursionError:
-            return with_room(partial(_rewritten, source, path, settings, project))
+            return with_room(partial(_reached, goal, source, path, settings, project))
     except SourceError as error:
         return FileResult(path, source, source, failure=error.failure)
     except RecursionError:
@@ -38,10 +49,10 @@ def rewrite(source: bytes, path: Path, settings: Settings, project: Project | No
         return FileResult(path, source, source, failure=Failure("internal", f"{type(error).__name__}: {error}"))
 
 
-def _rewritten(source: bytes, path: Path, settings: Settings, project: Project | None) -> FileResult:
+def _reached(goal: Goal, source: bytes, path: Path, settings: Settings, project: Project | None) -> FileResult:
     parsed = Source.parse(source)
     try:
-        return _Rewrite.of(parsed, path, settings, project).result(source, project)
+        return goal(_Rewrite.of(parsed, path, settings, project), source, project)
     except Exception:
         if project is not None:
             project.forget()
@@ -74,9 +85,14 @@ class _Rewrite:
     def suppressions(self) -> Suppressions:
         return _suppressions(self.file)
 
-    def result(self, source: bytes, project: Project | None) -> FileResult:
-        if next(self.planner.knowledge.project.files_mentioning("torch"), None) is None:
-            return self._report(source, source)
+    def judged(self, source: bytes, project: Project | None) -> FileResult:
+        if self._has_changes():
+            self._drop(self._changes_without_room())
+        self._collect()
+        changes = any(plan.changes or plan.substitutions for _, plan in self.plans)
+        return replace(self._report(source, source), unwritten=changes)
+
+    def written(self, source: bytes, project: Project | None) -> FileResult:
         text = self._write()
         self._collect()
         if text == self.file.source.text:
@@ -86,24 +102,43 @@ class _Rewrite:
             return FileResult(self.path, source, source, failure=Failure("self-check", problem))
         return self._report(source, new)
 
-    def _write(self) -> str:
-        """The new text; what cannot be written becomes a refusal and the rest is written without it."""
+    def _has_changes(self) -> bool:
+        """Plans the file, and says whether anything in it is to be changed."""
+        if next(self.planner.knowledge.project.files_mentioning("torch"), None) is None:
+            return False
         owners: list[Owner] = [*self.file.classes, *self.file.functions.values(), *self.file.static_methods]
         self.plans = [(owner, self.planner.plan(owner)) for owner in owners]
+        return any(plan.changes or plan.substitutions for _, plan in self.plans)
+
+    def _write(self) -> str:
+        """The new text; what cannot be written becomes a refusal and the rest is written without it."""
         self.imports: list[str] = []
-        if not any(plan.changes or plan.substitutions for _, plan in self.plans):
+        if not self._has_changes():
             return self.file.source.text
         from rewriter.emit.write import write  # brings in libcst, which most files never need
 
         written = write(self.file, self.plans, self.settings.runtime_import)
         self.imports = written.imports
-        for named in written.dropped:
+        self._drop(written.dropped)
+        return written.text
+
+    def _changes_without_room(self) -> list[Named]:
+        """The changes that cannot be written without losing a comment, so that they stand in a unit that has one."""
+        units = by_unit(self.file.source, [named for _, plan in self.plans for named in plan.changes])
+        units = [unit for unit in units if "#" in self.file.source.segment(unit.unit)]
+        if not units:
+            return []
+        from rewriter.emit.calls import rewrite_unit
+
+        return [n for unit in units if rewrite_unit(self.file.source, unit) is None for n in unit.changes]
+
+    def _drop(self, changes: list[Named]) -> None:
+        for named in changes:
             message = f"a comment stands inside {named.change.what}, and the call has no room for it"
             self.refusals.append(refuse("RW907", named.change.site, message))
-        kept = {id(named) for named in written.changes}
+        dropped = {id(named) for named in changes}
         for _, plan in self.plans:
-            plan.changes = [named for named in plan.changes if id(named) in kept]
-        return written.text
+            plan.changes = [named for named in plan.changes if id(named) not in dropped]
 
     def _collect(self) -> None:
         for owner, plan in self.plans:
@@ -174,6 +209,10 @@ class _Rewrite:
         return None
 
 
+Goal = Callable[[_Rewrite, bytes, Project | None], FileResult]
+"""What is to be found out of a file."""
+
+
 def _planner(project: Project, settings: Settings) -> Planner:
     """The project's plans by these settings. What was planned for files that have not been replaced stays."""
 
@@ -215,10 +254,10 @@ def _message(change: Change, name: str) -> str:
     where = f"{change.receiver}.{name}" + "".join(f"[{turn.index}]" for turn in change.turns)
     if isinstance(change.make, Make):
         return f"{change.what} becomes {where}, {_short(change.make.target)}"
-    if isinstance(change.make, Gather):
-        return f"{change.what} becomes {where}, which has modules for the functions that it may call"
     if isinstance(change.make, Wrap):
         return f"{change.what} becomes {where}, which has modules for its operations"
+    if isinstance(change.make, Call):
+        return f"{change.what} is called by {where}, a module for whichever function it is"
     return f"{change.what} becomes {where}, an instance of its own"
 
 

@@ -69,6 +69,8 @@ class FileResult:
     suppressed: tuple[Finding | Refusal, ...] = ()
     """Silenced by a comment or by per-file-ignores; not applied."""
     failure: Failure | None = None
+    unwritten: bool = False
+    """The new text was not asked for: `after` is `before`, though something would change."""
 
     @property
     def items(self) -> list[Finding | Refusal]:
@@ -78,4 +80,4 @@ class FileResult:
 
     @property
     def changed(self) -> bool:
-        return self.after != self.before
+        return self.unwritten or self.after != self.before

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -20,6 +22,8 @@ from rewriter.settings import Settings
 
 # Below this a pool costs more than it saves.
 POOL_FROM = 40
+# Syntax trees are millions of objects that live to the end: Python's usual thresholds look through them all the time.
+COLLECT_AFTER = (100_000, 50, 1000)
 
 Engine = Callable[[bytes, Path, Settings, Project], FileResult]
 
@@ -37,10 +41,21 @@ def run(files: Sequence[Path], job: Job, workers: int | None = None) -> Iterator
     """One result a file, in the order of `files`."""
     count = workers or ((os.cpu_count() or 1) if len(files) >= POOL_FROM else 1)
     if count == 1 or len(files) < 2:
-        _start(job)
-        yield from map(_one, files)
+        with _collecting_seldom():
+            _start(job)
+            yield from map(_one, files)
     else:
         yield from _pooled(files, job, count)
+
+
+@contextlib.contextmanager
+def _collecting_seldom() -> Iterator[None]:
+    usual = gc.get_threshold()
+    gc.set_threshold(*COLLECT_AFTER)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _pooled(files: Sequence[Path], job: Job, workers: int) -> Iterator[FileResult]:
@@ -96,6 +111,7 @@ def _start(job: Job) -> None:
 def _start_worker(job: Job) -> None:
     # Ctrl-C reaches every process of the terminal: the workers end at once and in silence, the first process says so.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    gc.set_threshold(*COLLECT_AFTER)
     _start(job)
 
 

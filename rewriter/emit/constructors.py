@@ -11,7 +11,8 @@ from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
 from rewriter.facts.project import File, Function
 from rewriter.facts.source import Source
-from rewriter.rules.change import Change, Fixed, Gather, Make, MakeAgain, Tie, Turn, Wrap
+from rewriter.facts.trees import walk
+from rewriter.rules.change import Call, Change, Fixed, Make, MakeAgain, Number, Tie, Turn, Wrap
 from rewriter.rules.plan import Named
 
 
@@ -76,8 +77,8 @@ def _anchor(init: Function, named: Named) -> ast.stmt:
 
 def _filled(body: list[ast.stmt], anchor: ast.stmt, turns: tuple[Turn, ...]) -> ast.stmt:
     """The last statement that touches what the loops run over: until then it may still be filled."""
-    read = {n.attr for t in turns for n in ast.walk(t.over) if isinstance(n, ast.Attribute)}
-    touching = [s for s in body if any(isinstance(n, ast.Attribute) and n.attr in read for n in ast.walk(s))]
+    read = {n.attr for t in turns for n in walk(t.over) if isinstance(n, ast.Attribute)}
+    touching = [s for s in body if any(isinstance(n, ast.Attribute) and n.attr in read for n in walk(s))]
     return max([anchor, *touching], key=lambda s: s.lineno)
 
 
@@ -102,11 +103,12 @@ def _construction(source: Source, own: str, change: Change, importer: Importer, 
 
 
 def _one_module(
-    source: Source, own: str, make: Make | MakeAgain | Tie | Wrap | Gather, importer: Importer, locals_: set[str]
+    source: Source, own: str, make: Make | MakeAgain | Tie | Wrap | Call | Number, importer: Importer, locals_: set[str]
 ) -> str:
+    assert not isinstance(make, Number), "the number of a call is no module"
     if isinstance(make, Wrap):
         return f"{importer.spell('runtime.modules.Function', locals_)}({_one_line(source, make.function)})"
-    if isinstance(make, Gather):
+    if isinstance(make, Call):
         functions = ", ".join(_one_line(source, function) for function in make.functions)
         return f"{importer.spell('runtime.modules.Call', locals_)}({functions})"
     if isinstance(make, Tie):

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from rewriter.emit.splice import Splice
 from rewriter.facts.project import File
+from rewriter.facts.trees import walk
 from rewriter.rules.plan import Named
 
 
@@ -16,7 +17,7 @@ def header_splices(file: File, changes: Iterable[Named]) -> list[Splice]:
     turns = {id(turn.target): turn for named in changes for turn in named.change.turns if turn.added}
     if not turns:
         return []
-    statements = {id(n.target) for n in ast.walk(source.tree) if isinstance(n, ast.For)}
+    statements = {id(n.target) for n in walk(source.tree) if isinstance(n, ast.For)}
     splices: list[Splice] = []
     for key, turn in turns.items():
         if key not in statements:

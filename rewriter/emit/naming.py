@@ -8,6 +8,7 @@ from functools import cached_property
 
 from rewriter.emit.splice import Splice
 from rewriter.facts.project import File
+from rewriter.facts.trees import walk
 
 
 @dataclass
@@ -53,7 +54,7 @@ class Importer:
     def _bound(self) -> set[str]:
         """The names bound anywhere in the file: a local `runtime` would hide the package."""
         inner = set(self.file.names.bindings)
-        for node in ast.walk(self.file.source.tree):
+        for node in walk(self.file.source.tree):
             if isinstance(node, ast.arg):
                 inner.add(node.arg)
             elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):

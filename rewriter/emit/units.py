@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from rewriter.facts.source import Source
+from rewriter.facts.trees import children, walk
 from rewriter.rules.plan import Named
 
 Unit = ast.stmt | ast.expr
@@ -27,7 +28,7 @@ def by_unit(source: Source, changes: Iterable[Named]) -> list[UnitChanges]:
     pending = {id(named.change.site.node): named for named in changes}
     groups: dict[int, tuple[Unit, list[Named]]] = {}
     for unit in _units(source.tree.body):
-        for node in ast.walk(unit):
+        for node in walk(unit):
             if (named := pending.pop(id(node), None)) is not None:
                 groups.setdefault(id(unit), (unit, []))[1].append(named)
     assert not pending, "a site outside of every unit"
@@ -39,7 +40,7 @@ def _units(body: list[ast.stmt]) -> Iterator[Unit]:
         if isinstance(statement, _SIMPLE):
             yield statement
             continue
-        for child in ast.iter_child_nodes(statement):
+        for child in children(statement):
             yield from _inside(child)
 
 
@@ -49,5 +50,5 @@ def _inside(child: ast.AST) -> Iterator[Unit]:
     elif isinstance(child, ast.stmt):
         yield from _units([child])
     elif isinstance(child, ast.ExceptHandler | ast.withitem | ast.match_case | ast.arguments | ast.keyword):
-        for part in ast.iter_child_nodes(child):
+        for part in children(child):
             yield from _inside(part)

@@ -10,6 +10,7 @@ from rewriter.facts.helpers import helper_with, may_help
 from rewriter.facts.knowledge import Knowledge, Run
 from rewriter.facts.project import Class, Function
 from rewriter.facts.tables import tables_with
+from rewriter.facts.trees import walk
 from rewriter.torch_api import catalogue
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
@@ -80,13 +81,14 @@ def _users(knowledge: Knowledge, cls: Class, name: str) -> Iterator[Class]:
 
 def _may_compute(function: Function) -> bool:
     """Whether there is anything in the function that could be an operation, or a call of a function that has one."""
-    bound = function.file.names.bindings
+    bound = function.file.names.bindings.keys() | function.locals
     return any(
         isinstance(node, ast.BinOp | ast.AugAssign | ast.UnaryOp)
         or (isinstance(node, ast.Attribute) and (node.attr in catalogue.NAMES or node.attr in bound))
+        or (isinstance(node, ast.Call) and isinstance(node.func, ast.Subscript | ast.Call))
         or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in bound)
         for statement in function.node.body
-        for node in ast.walk(statement)
+        for node in walk(statement)
     )
 
 

@@ -11,6 +11,7 @@ from rewriter.facts.hierarchy import CONTAINERS, own_name
 from rewriter.facts.initialization import every_way, runs_init_of
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Class, Function
+from rewriter.facts.trees import walk
 from rewriter.facts.walks import unsettled_walk
 
 
@@ -55,7 +56,8 @@ def find_construction(knowledge: Knowledge, cls: Class) -> Construction | NoPlac
 
 def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
     lineage = knowledge.hierarchy.lineage(cls)
-    if not knowledge.may_be_module(cls):
+    is_mixin = not knowledge.may_be_module(cls)
+    if is_mixin and not any(knowledge.may_be_module(below) for below in knowledge.hierarchy.subclasses(cls)):
         return _in_plain_class(knowledge, cls)
     if any(name.startswith("torch.jit.") for name in lineage.torch):
         return _cannot(cls, "it is a ScriptModule, whose methods are compiled as they stand")
@@ -68,7 +70,8 @@ def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
             return _cannot(cls, f"{relative.node.name} walks its own children, and would meet the new module there")
     for below in knowledge.hierarchy.subclasses(cls):
         if not runs_init_of(knowledge.hierarchy, below, cls):
-            return _cannot(cls, f"its subclass {below.node.name} does not run this __init__")
+            why = "has nn.Module before it, which runs no other" if is_mixin else "does not run this"
+            return _cannot(cls, f"its subclass {below.node.name} {why} __init__")
     if (init := cls.constructor) is not None:
         return _in_own_init(cls, init)
     if cls.node.decorator_list and any(map(_has_fields, lineage.project)):
@@ -154,11 +157,9 @@ def _last_store(body: list[ast.stmt], name: str, start: int) -> ast.stmt | None:
     """The last statement that sets an attribute, of those that are run in any case."""
     found = None
     for statement in body[start:]:
-        if any(isinstance(n, ast.Return | ast.Raise) for n in ast.walk(statement)) and not isinstance(
-            statement, ast.If
-        ):
+        if any(isinstance(n, ast.Return | ast.Raise) for n in walk(statement)) and not isinstance(statement, ast.If):
             break
-        if any(isinstance(n, ast.Return) for n in ast.walk(statement)):
+        if any(isinstance(n, ast.Return) for n in walk(statement)):
             break
         if _stores_attribute(statement, name):
             found = statement
@@ -171,5 +172,5 @@ def _stores_attribute(statement: ast.stmt, name: str) -> bool:
         and isinstance(n.ctx, ast.Store)
         and isinstance(n.value, ast.Name)
         and n.value.id == name
-        for n in ast.walk(statement)
+        for n in walk(statement)
     )

@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from rewriter.facts.project import Class
+from rewriter.facts.trees import walk
 from rewriter.facts.values import Kind, Value
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
@@ -36,7 +37,7 @@ def has_plain_form(cls: Class) -> bool:
 def why_no_module(knowledge: Knowledge, cls: Class) -> str | None:
     """Why the class cannot become a module: something would be registered, or hidden by nn.Module's own attributes."""
     if not has_plain_form(cls):
-        return "it is mixed into modules, but is none, so that its __init__ may never run"
+        return "it is no nn.Module, and has bases, a decorator, special methods or no __init__"
     if below := knowledge.hierarchy.subclasses(cls):
         return f"it is no nn.Module, and {below[0].node.name} derives from it"
     if any(_annotates(file.source.tree, cls.node.name) for file in knowledge.project.files_mentioning(cls.node.name)):
@@ -44,7 +45,7 @@ def why_no_module(knowledge: Knowledge, cls: Class) -> str | None:
     held = knowledge.attributes(cls)
     if clash := sorted((held.keys() | cls.methods.keys()) & (MODULE_ATTRIBUTES - {"__init__"})):
         return f"it is no nn.Module, and uses the name {clash[0]}, which means something else there"
-    if any(isinstance(n, ast.Attribute) and n.attr in ("Parameter", "Buffer") for n in ast.walk(cls.node)):
+    if any(isinstance(n, ast.Attribute) and n.attr in ("Parameter", "Buffer") for n in walk(cls.node)):
         return "it is no nn.Module, and as one it would register its parameters"
     if unclear := sorted(name for name, value in held.items() if _may_be_registered(value)):
         return f"it is no nn.Module, and as one it would register {unclear[0]}"
@@ -53,14 +54,14 @@ def why_no_module(knowledge: Knowledge, cls: Class) -> str | None:
 
 def _annotates(tree: ast.Module, name: str) -> bool:
     """`box_coder: BoxCoder` in a class body, or `__annotations__ = {"box_coder": BoxCoder}`."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if not isinstance(node, ast.ClassDef):
             continue
         for statement in node.body:
             types: ast.AST | None = statement.annotation if isinstance(statement, ast.AnnAssign) else None
             if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "__annotations__":
                 types = statement.value
-            if types is not None and name in {getattr(n, "id", getattr(n, "attr", None)) for n in ast.walk(types)}:
+            if types is not None and name in {getattr(n, "id", getattr(n, "attr", None)) for n in walk(types)}:
                 return True
     return False
 

@@ -12,6 +12,7 @@ from rewriter.facts.interpreter.functions import shared_class
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.names import bound_names
 from rewriter.facts.project import Class, Function
+from rewriter.facts.trees import walk
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,9 @@ def _rigid(knowledge: Knowledge, function: Function) -> str | None:
         return "its name is bound more than once"
     if function.shadowed:
         return "its class stands in a function"
-    if isinstance(node, ast.AsyncFunctionDef) or any(isinstance(n, ast.Yield | ast.YieldFrom) for n in ast.walk(node)):
+    if isinstance(node, ast.AsyncFunctionDef) or any(isinstance(n, ast.Yield | ast.YieldFrom) for n in walk(node)):
         return "it is a generator or a coroutine"
-    if any(_names_it(n, function) for statement in node.body for n in ast.walk(statement)):
+    if any(_names_it(n, function) for statement in node.body for n in walk(statement)):
         return "it refers to itself"
     if any(function.full_name(call.func) == "torch.jit.script" for call in _calls_with(function)):
         return "it is compiled by torch.jit.script, where a function cannot take modules"
@@ -102,7 +103,7 @@ def _names_it(node: ast.AST, function: Function) -> bool:
 def _calls_with(function: Function) -> Iterator[ast.Call]:
     """The calls in the function's file that are given the function."""
     tree = function.file.source.tree if "jit" in function.file.words else ast.Module([], [])
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Call) and any(_names_it(argument, function) for argument in node.args):
             yield node
 
@@ -115,7 +116,7 @@ def _class_name(function: str) -> str:
 
 
 def _names(tree: ast.AST) -> set[str]:
-    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    return {n.id for n in walk(tree) if isinstance(n, ast.Name)}
 
 
 def _free(wanted: str, taken: set[str]) -> str:

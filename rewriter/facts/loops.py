@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from rewriter.facts.construction import Construction
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Class, Function, FunctionNode
+from rewriter.facts.trees import children, walk
 from rewriter.facts.values import Kind, Value
 
 _SAME_LENGTH = frozenset({"enumerate", "reversed", "list", "tuple", "iter"})
@@ -33,7 +34,7 @@ def loops_around(function: FunctionNode, site: ast.AST) -> list[Loop]:
     found: list[Loop] = []
     node: ast.AST = function
     while node is not site:
-        step = next((c for c in ast.iter_child_nodes(node) if _holds(c, site)), None)
+        step = next((c for c in children(node) if _holds(c, site)), None)
         if step is None:
             return found
         found += _entered(node, step, site)
@@ -57,7 +58,7 @@ def _entered(node: ast.AST, step: ast.AST, site: ast.AST) -> Iterator[Loop]:
 
 
 def _holds(node: ast.AST, wanted: ast.AST) -> bool:
-    return any(n is wanted for n in ast.walk(node))
+    return any(n is wanted for n in walk(node))
 
 
 @dataclass(eq=False)
@@ -151,7 +152,7 @@ class Counts:
     def _in_init(self, node: ast.expr) -> ast.expr:
         """The expression with `__init__`'s own name for the object."""
         renamed = copy.deepcopy(node)
-        for inner in ast.walk(renamed):
+        for inner in walk(renamed):
             if isinstance(inner, ast.Name) and inner.id == self.own:
                 inner.id = self.place.self_name
         return renamed
@@ -174,7 +175,7 @@ def _changes(function: FunctionNode, attribute: str) -> bool:
     def is_it(node: ast.AST) -> bool:
         return isinstance(node, ast.Attribute) and node.attr == attribute
 
-    for node in ast.walk(function):
+    for node in walk(function):
         if is_it(node) and isinstance(node.ctx, ast.Store | ast.Del):  # type: ignore[attr-defined]
             return True
         if isinstance(node, ast.Subscript) and is_it(node.value) and not isinstance(node.ctx, ast.Load):

@@ -11,6 +11,7 @@ import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from rewriter.facts.trees import children, walk
 from rewriter.torch_api.catalogue import by_spelling
 
 # Names under which torch offers the same object again.
@@ -149,7 +150,7 @@ def bound_names(node: ast.AST) -> set[str]:
         elif isinstance(current, ast.MatchMapping) and current.rest:
             found.add(current.rest)
         if not isinstance(current, ast.Lambda):
-            stack.extend(ast.iter_child_nodes(current))
+            stack.extend(children(current))
     return found
 
 
@@ -162,7 +163,7 @@ def local_names(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -
     declared: set[str] = set()
     for statement in body:
         names |= bound_names(statement)
-        declared |= {n for node in ast.walk(statement) if isinstance(node, ast.Global) for n in node.names}
+        declared |= {n for node in walk(statement) if isinstance(node, ast.Global) for n in node.names}
     return names - declared
 
 
@@ -193,4 +194,4 @@ def _headers(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
 
 
 def _target_names(target: ast.expr) -> set[str]:
-    return {n.id for n in ast.walk(target) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return {n.id for n in walk(target) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}

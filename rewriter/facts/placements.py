@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rewriter.facts.project import FunctionNode
+from rewriter.facts.trees import children, walk
 
 _LOOPS = ast.For | ast.AsyncFor | ast.While | ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
 _READING = frozenset({"isinstance", "print", "type", "id", "repr", "str", "hasattr", "getattr", "callable", "bool"})
@@ -41,7 +42,7 @@ class Reader:
     parents: dict[ast.AST, ast.AST] = field(init=False)
 
     def __post_init__(self) -> None:
-        links = {child: node for node in ast.walk(self.function) for child in ast.iter_child_nodes(node)}
+        links = {child: node for node in walk(self.function) for child in children(node)}
         object.__setattr__(self, "parents", links)
 
     def placements(self, names_it: Callable[[ast.expr], bool]) -> Placements:
@@ -123,7 +124,7 @@ class Reader:
         over = loop.iter if isinstance(loop, ast.For | ast.AsyncFor) else None
         if isinstance(loop, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
             over = loop.generators[0].iter
-        return over is not None and any(n is node for n in ast.walk(over))
+        return over is not None and any(n is node for n in walk(over))
 
     def exclude_each_other(self, one: ast.expr, other: ast.expr) -> bool:
         """Whether no run comes to both: they stand in different branches."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from rewriter.facts.names import Names, local_names
 from rewriter.facts.source import Source, SourceError
 from rewriter.facts.texts import Texts
+from rewriter.facts.trees import walk
+from rewriter.torch_api import catalogue
 
 if TYPE_CHECKING:
     from rewriter.settings import Settings
@@ -57,7 +59,7 @@ class Function:
         made: dict[str, list[ast.AST]] = {}
         read: Counter[str] = Counter()
         run: list[ast.expr] = []
-        for node in ast.walk(self.node):
+        for node in walk(self.node):
             if isinstance(node, ast.FunctionDef):
                 made.setdefault(node.name, []).append(node)
             elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
@@ -208,9 +210,25 @@ class File:
         return found
 
     @cached_property
+    def tables(self) -> frozenset[str]:
+        """The names of module-level dicts whose values are functions of torch."""
+        assigned = [s for s in self.source.tree.body if isinstance(s, ast.Assign)]
+        tables = [s for s in assigned if is_table(s.value, self.names.full_name)]
+        return frozenset(t.id for s in tables for t in s.targets if isinstance(t, ast.Name))
+
+    @cached_property
     def static_methods(self) -> list[Function]:
         """The static methods and class methods."""
         return [method for cls in self.classes for method in cls.methods.values() if method.is_static]
+
+
+def is_table(node: ast.expr, full_name: Callable[[ast.expr], str | None]) -> bool:
+    """A dict display whose values are functions of torch."""
+    return (
+        isinstance(node, ast.Dict)
+        and bool(node.values)
+        and all(catalogue.is_function(full_name(value)) for value in node.values)
+    )
 
 
 def _adds_to_property(node: FunctionNode) -> bool:
@@ -222,7 +240,7 @@ def _adds_to_property(node: FunctionNode) -> bool:
 
 
 def _words(tree: ast.AST) -> frozenset[str]:
-    found = [n for n in ast.walk(tree) if isinstance(n, ast.Name | ast.Attribute)]
+    found = [n for n in walk(tree) if isinstance(n, ast.Name | ast.Attribute)]
     return frozenset(n.id if isinstance(n, ast.Name) else n.attr for n in found)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.knowledge import Knowledge, keeps_nothing
 from rewriter.facts.project import Class, Function
+from rewriter.facts.trees import walk
 from rewriter.facts.values import Kind, Value
 from rewriter.torch_api import modules
 from rewriter.torch_api.catalogue import ROWS
@@ -66,9 +67,9 @@ def _is_plain(knowledge: Knowledge, value: Value, across_objects: bool) -> bool:
 
 
 def _mentions_state(cls: Class) -> bool:
-    names = {n.attr for n in ast.walk(cls.node) if isinstance(n, ast.Attribute)}
+    names = {n.attr for n in walk(cls.node) if isinstance(n, ast.Attribute)}
     return bool(names & (REGISTERING | {"Parameter", "Buffer"}))
 
 
 def _reads_training(cls: Class) -> bool:
-    return any(isinstance(n, ast.Attribute) and n.attr == "training" for n in ast.walk(cls.node))
+    return any(isinstance(n, ast.Attribute) and n.attr == "training" for n in walk(cls.node))

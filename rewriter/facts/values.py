@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import enum
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from rewriter.torch_api import catalogue
 
 
 class Kind(enum.Enum):
@@ -22,6 +25,8 @@ class Kind(enum.Enum):
     """Something known that is none of these: a dtype, a device, an exception."""
     UNKNOWN = "unknown"
 
+    __hash__ = object.__hash__  # in C, unlike Enum's own; members are equal only to themselves
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -30,8 +35,7 @@ class Choice:
     of: frozenset[object]
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(NamedTuple):
     """The kinds that an expression may have; the rest refines one of them."""
 
     kinds: frozenset[Kind]
@@ -53,6 +57,10 @@ class Value:
         return self.kinds <= frozenset(kinds)
 
     @property
+    def is_any_operation(self) -> bool:
+        return self.ref == _ANY
+
+    @property
     def known(self) -> bool:
         return Kind.UNKNOWN not in self.kinds
 
@@ -62,11 +70,11 @@ class Value:
             return join_all(self.items)
         if self.element is not None:
             return self.element
-        return replace(self, items=None, ref=None) if self.may_be(Kind.TENSOR) else UNKNOWN
+        return self._replace(items=None, ref=None) if self.may_be(Kind.TENSOR) else UNKNOWN
 
     def without(self, kind: Kind) -> Value:
         rest = self.kinds - {kind}
-        return replace(self, kinds=rest) if rest else UNKNOWN
+        return self._replace(kinds=rest) if rest else UNKNOWN
 
 
 def of(*kinds: Kind, ref: object = None) -> Value:
@@ -83,6 +91,11 @@ UNKNOWN = of(Kind.UNKNOWN)
 DICT = Value(frozenset({Kind.DICT}))
 
 
+_ANY = "torch.?"
+ANY_OPERATION = of(Kind.FUNCTION, ref=_ANY)
+"""A function of torch that is an operation; which one is known only when it runs."""
+
+
 def sequence(element: Value | None = None, items: Iterable[Value] | None = None) -> Value:
     return Value(frozenset({Kind.SEQUENCE}), element=element, items=None if items is None else tuple(items))
 
@@ -97,7 +110,7 @@ TENSORS = sequence(TENSOR)
 
 def join(a: Value, b: Value) -> Value:
     """Either of the two."""
-    if a == b:
+    if a is b or a == b:
         return a
     same_length = a.items is not None and b.items is not None and len(a.items) == len(b.items)
     return Value(
@@ -110,8 +123,11 @@ def join(a: Value, b: Value) -> Value:
     )
 
 
-def _either(a: Value, b: Value) -> Choice | None:
-    """The functions among the two, where one is a function that the project defines."""
+def _either(a: Value, b: Value) -> object:
+    """Any function of torch, or those of the project that may be meant, where one of the two is a function."""
+    refs = [value.ref for value in (a, b) if not value.is_only(Kind.NONE)]
+    if refs and all(ref == _ANY or catalogue.is_function(ref) for ref in refs):
+        return _ANY
     found: set[object] = set()
     for value in (a, b):
         if value.may_be(Kind.FUNCTION) and value.ref is not None and not isinstance(value.ref, str):
@@ -214,7 +230,7 @@ def from_annotation(node: ast.expr | None, full_name: Callable[[ast.expr], str |
         return None
     value = _Annotations(full_name).read(node)
     if value.is_only(Kind.SEQUENCE, Kind.NONE) and value.member().may_be(Kind.TENSOR):
-        return replace(value, assumed=True)
+        return value._replace(assumed=True)
     return None if value == UNKNOWN else value
 
 

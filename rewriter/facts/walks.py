@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.project import Class, Function
+from rewriter.facts.trees import children, walk
 from rewriter.torch_api.modules import PARAMETER_FREE
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
@@ -23,10 +24,10 @@ def unsettled_walk(cls: Class) -> ast.expr | None:
     settled = {
         id(node.iter.func)
         for method in cls.methods.values()
-        for node in ast.walk(method.node)
+        for node in walk(method.node)
         if isinstance(node, ast.For) and isinstance(node.iter, ast.Call) and _Loop.of(method, node).passes_over()
     }
-    for node in ast.walk(cls.node):
+    for node in walk(cls.node):
         if not isinstance(node, ast.Attribute) or node.attr not in _WALKS or id(node) in settled:
             continue
         if isinstance(node.value, ast.Name) and node.value.id in own:
@@ -54,11 +55,9 @@ class _Loop:
         """Whether a turn with a child that has neither state nor attributes of its own does nothing."""
         if "" in self.names or not self._is_idle(self.node.body):
             return False
-        set_here = {n.id for n in ast.walk(self.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        set_here = {n.id for n in walk(self.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         end = self.node.end_lineno or 0
-        return not any(
-            isinstance(n, ast.Name) and n.id in set_here and n.lineno > end for n in ast.walk(self.method.node)
-        )
+        return not any(isinstance(n, ast.Name) and n.id in set_here and n.lineno > end for n in walk(self.method.node))
 
     def _is_idle(self, body: list[ast.stmt]) -> bool:
         return all(self._does_nothing(statement) for statement in body)
@@ -105,7 +104,7 @@ class _Loop:
             if node.id in self.names:
                 yield node
             return
-        inner = list(ast.iter_child_nodes(node))
+        inner = children(node)
         if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And):
             reached = next((i for i, value in enumerate(node.values, 1) if self._excludes(value)), None)
             inner = list(node.values[:reached])  # what stands behind a test that fails is not run

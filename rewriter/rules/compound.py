@@ -31,6 +31,7 @@ from collections.abc import Iterator
 
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Class, Function
+from rewriter.facts.trees import walk
 from rewriter.results import Refusal, Safety
 from rewriter.rules.change import Substitution
 from rewriter.rules.refusals import advice_for
@@ -57,7 +58,7 @@ def find_compounds(knowledge: Knowledge, cls: Class) -> Iterator[Substitution | 
     if inherited := sorted(lineage.torch & COMPOUND):
         yield _refusal(cls, cls.node, f"{cls.node.name} inherits from {inherited[0].removeprefix('torch.')}")
     for method in cls.methods.values():
-        for node in ast.walk(method.node):
+        for node in walk(method.node):
             if not isinstance(node, ast.Call):
                 continue
             name = method.full_name(node.func, method.locals)

@@ -6,6 +6,7 @@ import ast
 
 from rewriter.facts.names import bound_names
 from rewriter.facts.project import Function, FunctionNode
+from rewriter.facts.trees import walk
 from rewriter.torch_api import tensors
 
 _PURE = frozenset({"int", "float", "bool", "len", "min", "max", "round", "tuple", "list", "str"})
@@ -28,20 +29,20 @@ def is_constant(node: ast.expr, function: Function) -> bool:
 
 
 def reads_names(node: ast.expr) -> set[str]:
-    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    return {n.id for n in walk(node) if isinstance(n, ast.Name)}
 
 
 def is_repeatable(expression: ast.expr, function: FunctionNode) -> bool:
     """Running the expression again, later in the function, gives an equal object."""
     if not isinstance(expression, ast.Call):
         return False
-    calls = [n for n in ast.walk(expression) if isinstance(n, ast.Call) and n is not expression]
+    calls = [n for n in walk(expression) if isinstance(n, ast.Call) and n is not expression]
     if any(not (isinstance(c.func, ast.Name) and c.func.id in _PURE) for c in calls):
         return False
-    if any(isinstance(n, ast.NamedExpr | ast.Await | ast.Yield | ast.Lambda) for n in ast.walk(expression)):
+    if any(isinstance(n, ast.NamedExpr | ast.Await | ast.Yield | ast.Lambda) for n in walk(expression)):
         return False
     rebound = [
-        name for statement in ast.walk(function) if isinstance(statement, ast.stmt) for name in _bound_here(statement)
+        name for statement in walk(function) if isinstance(statement, ast.stmt) for name in _bound_here(statement)
     ]
     parameters = {a.arg for a in [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]}
     return all(rebound.count(name) <= (0 if name in parameters else 1) for name in reads_names(expression))
@@ -51,5 +52,5 @@ def _bound_here(statement: ast.stmt) -> set[str]:
     """What the statement itself binds, not the statements inside it."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return {statement.name}
-    inner = {n for s in ast.walk(statement) if isinstance(s, ast.stmt) and s is not statement for n in bound_names(s)}
+    inner = {n for s in walk(statement) if isinstance(s, ast.stmt) and s is not statement for n in bound_names(s)}
     return bound_names(statement) - inner

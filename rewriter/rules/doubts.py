@@ -7,6 +7,7 @@ import ast
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Class, File, Function
+from rewriter.facts.trees import walk
 
 
 def doubt(knowledge: Knowledge, cls: Class) -> str | None:
@@ -29,10 +30,10 @@ def follows_training(knowledge: Knowledge, cls: Class) -> bool:
 def _picks_children(knowledge: Knowledge, file: File, cls: Class) -> int | None:
     """The line of something like `list(model.children())[:-2]`, where the model may be an object of the class."""
     methods = [(m, other) for other in file.classes for m in other.methods.values()]
-    for node in ast.walk(file.source.tree):
+    for node in walk(file.source.tree):
         if not isinstance(node, ast.Subscript):
             continue
-        for inner in ast.walk(node.value):
+        for inner in walk(node.value):
             if isinstance(inner, ast.Attribute) and inner.attr in ("children", "named_children"):
                 owner = next((other for m, other in methods if _is_own(inner.value, m)), None)
                 if owner is None or _related(knowledge, owner, cls):
@@ -53,6 +54,5 @@ def _related(knowledge: Knowledge, owner: Class, cls: Class) -> bool:
 
 def _sets_training(cls: Class) -> bool:
     return any(
-        isinstance(n, ast.Attribute) and n.attr == "training" and isinstance(n.ctx, ast.Store)
-        for n in ast.walk(cls.node)
+        isinstance(n, ast.Attribute) and n.attr == "training" and isinstance(n.ctx, ast.Store) for n in walk(cls.node)
     )

@@ -52,6 +52,7 @@ import ast
 
 from rewriter.facts.construction import Construction
 from rewriter.facts.interpreter.state import Site
+from rewriter.facts.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.change import Change, Wrap, as_given
 from rewriter.rules.operations import Context
@@ -78,7 +79,7 @@ def _is_known_in_init(site: Site, context: Context) -> bool:
     """Whether the function called has the same name where its module is made."""
     assert isinstance(site.node, ast.Call) and site.callee is not None
     init, func = context.place.init, site.node.func
-    head = next((n.id for n in ast.walk(func) if isinstance(n, ast.Name)), "")
+    head = next((n.id for n in walk(func) if isinstance(n, ast.Name)), "")
     if isinstance(context.place, Construction) and isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name):
         own = context.place.self_name if init is not None else "self"
         if func.value.id == site.self_name == own:

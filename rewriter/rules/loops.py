@@ -16,7 +16,9 @@ from rewriter.facts.construction import Construction
 from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.loops import Counts, Loop, loops_around
+from rewriter.facts.numbering import Numbering
 from rewriter.facts.project import Function
+from rewriter.facts.trees import walk
 from rewriter.facts.values import Value
 from rewriter.rules.change import Turn
 
@@ -30,14 +32,17 @@ class Turns:
     knowledge: Knowledge
     place: Construction
     values: dict[ast.expr, Value]
+    numbered: dict[Function, Numbering] = field(default_factory=dict)
     _known: dict[ast.expr, Turn | None] = field(default_factory=dict)
 
     def around(self, site: Site) -> tuple[Turn, ...]:
         """The loops around the site, outermost first; none where one of them cannot be counted."""
         init = self.place.init
+        if site.runs > 1 and (numbering := self.numbered.get(site.function)) is not None:
+            return self._by_call(numbering, site)
         if not site.in_loop or site.self_name is None or site.deferred or site.called_in_loop or site.runs > 1:
             return ()
-        if init is not None and any(isinstance(n, ast.Return) for n in ast.walk(init.node)):
+        if init is not None and any(isinstance(n, ast.Return) for n in walk(init.node)):
             return ()
         turns: list[Turn] = []
         for loop in loops_around(site.function.node, site.node):
@@ -46,6 +51,13 @@ class Turns:
                 return ()
             turns.append(turn)
         return tuple(_bound_where_read(turns))
+
+    def _by_call(self, numbering: Numbering, site: Site) -> tuple[Turn, ...]:
+        """The calls of a method as if they were turns; the module for the first serves callers that do not count."""
+        if site.in_loop or site.deferred or site.self_name is None:
+            return ()
+        times = ast.parse(f"range({len(numbering.calls)})", mode="eval").body
+        return (Turn(ast.Name("_"), times, numbering.parameter, False, times, numbering=numbering),)
 
     def _turn(self, loop: Loop, site: Site, outer: list[Turn]) -> Turn | None:
         if loop.target is None or loop.iter is None:
@@ -56,14 +68,14 @@ class Turns:
 
     def _decide(self, loop: Loop, function: Function, own: str, outer: list[Turn]) -> Turn | None:
         assert loop.target is not None and loop.iter is not None
-        stored = Counter(n.id for n in ast.walk(function.node) if isinstance(n, ast.Name) and _stores(n))
+        stored = Counter(n.id for n in walk(function.node) if isinstance(n, ast.Name) and _stores(n))
         bound = frozenset(name for t in outer if t.each for name in _names(t.target) if stored[name] == 1)
         counts = Counts(self.knowledge, self.place, function, own, self.values)
         over = counts.over(loop.iter, bound)
         if over is None:
             return None
         counter = _own_counter(loop)
-        taken = {*function.locals, *(n.id for n in ast.walk(function.node) if isinstance(n, ast.Name))}
+        taken = {*function.locals, *(n.id for n in walk(function.node) if isinstance(n, ast.Name))}
         taken |= {t.index for t in outer}
         index = counter or next((name for name in _NAMES if name not in taken), None)
         if index is None:
@@ -79,7 +91,7 @@ def _bound_where_read(turns: list[Turn]) -> Iterator[Turn]:
 
 
 def _names(node: ast.expr) -> set[str]:
-    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    return {n.id for n in walk(node) if isinstance(n, ast.Name)}
 
 
 def _own_counter(loop: Loop) -> str | None:
@@ -93,7 +105,7 @@ def _own_counter(loop: Loop) -> str | None:
         name = target if call.func.id == "range" else None
     if not isinstance(name, ast.Name) or name.id == "_":  # a name that says: not used
         return None
-    again = [n for inner in loop.inside for n in ast.walk(inner) if _stores(n) and n is not name]
+    again = [n for inner in loop.inside for n in walk(inner) if _stores(n) and n is not name]
     return None if any(isinstance(n, ast.Name) and n.id == name.id for n in again) else name.id
 
 

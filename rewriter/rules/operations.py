@@ -10,6 +10,7 @@ from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
 from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.trees import walk
 from rewriter.facts.values import Kind, Value
 from rewriter.results import Refusal
 from rewriter.rules.change import Change, Fixed, Given, Make, as_given
@@ -65,8 +66,7 @@ def describe(site: Site) -> str:
 def _reads_alike(target: ast.expr) -> bool:
     """Evaluating the target a second time does nothing and gives the same: names, attributes, plain indices."""
     plain = ast.Name | ast.Attribute | ast.Subscript | ast.Slice | ast.Tuple | ast.Constant | ast.UnaryOp | ast.BinOp
-    marks = ast.expr_context | ast.operator | ast.unaryop
-    return all(isinstance(node, plain | marks) for node in ast.walk(target))
+    return all(isinstance(node, plain) for node in walk(target))
 
 
 def _arguments(site: Site, spelling: Spelling) -> tuple[Argument, ...] | None:

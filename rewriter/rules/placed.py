@@ -54,6 +54,7 @@ from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.placements import Placements, Reader
 from rewriter.facts.project import Class, Function
 from rewriter.facts.stateless import is_stateless, made_class
+from rewriter.facts.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.change import Substitution
 from rewriter.rules.constants import is_repeatable
@@ -96,7 +97,7 @@ class _Finder:
 
     def multiplied(self) -> Found:
         """`[nn.ReLU()] * 3`."""
-        for node in ast.walk(self.function.node):
+        for node in walk(self.function.node):
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and (member := _member(node)) is not None:
                 made = made_class(self.knowledge, member, self._name)
                 if is_stateless(self.knowledge, made) and is_repeatable(member, self.function.node):
@@ -106,7 +107,7 @@ class _Finder:
 
     def variables(self) -> Found:
         """`act = nn.ReLU()`, placed again."""
-        for name, statement in _variables(ast.walk(self.function.node)):
+        for name, statement in _variables(walk(self.function.node)):
             if not self._bound_once(name):
                 continue
             made = [self._made(value) for value in _alternatives(statement.value)]
@@ -145,7 +146,7 @@ class _Finder:
     # What is shared
 
     def _shared(self) -> Iterator[tuple[_Reads, str | Class | None]]:
-        stored = {n.id for n in ast.walk(self.function.node) if isinstance(n, ast.Name) and _is_stored(n)}
+        stored = {n.id for n in walk(self.function.node) if isinstance(n, ast.Name) and _is_stored(n)}
         for name, default in self.function.defaults.items():
             if isinstance(default, ast.Call) and name not in stored:
                 yield _Reads(name), made_class(self.knowledge, default, self.function.full_name)
@@ -167,7 +168,7 @@ class _Finder:
         return name if name in modules.PARAMETER_FREE else made_class(self.knowledge, value, self._name)
 
     def _bound_once(self, name: str) -> bool:
-        stored = [n for n in ast.walk(self.function.node) if isinstance(n, ast.Name) and n.id == name and _is_stored(n)]
+        stored = [n for n in walk(self.function.node) if isinstance(n, ast.Name) and n.id == name and _is_stored(n)]
         spec = self.function.node.args
         given = {a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)}
         return len(stored) == 1 and name not in given and name in self.function.locals
@@ -179,14 +180,14 @@ class _Finder:
 
     def _is_settled(self, attribute: str) -> bool:
         """The attribute is set once in the whole family, and nothing but calls and this `__init__` makes use of it."""
-        nodes = [n for cls in self._family() for n in ast.walk(cls.node) if _is_attribute(n, attribute)]
-        called = {id(n.func) for cls in self._family() for n in ast.walk(cls.node) if isinstance(n, ast.Call)}
-        here = {id(n) for n in ast.walk(self.function.node)}
+        nodes = [n for cls in self._family() for n in walk(cls.node) if _is_attribute(n, attribute)]
+        called = {id(n.func) for cls in self._family() for n in walk(cls.node) if isinstance(n, ast.Call)}
+        here = {id(n) for n in walk(self.function.node)}
         set_here = [n for n in nodes if not isinstance(n.ctx, ast.Load)]
         return len(set_here) == 1 and all(id(n) in here or id(n) in called for n in nodes)
 
     def _is_called(self, attribute: str) -> bool:
-        calls = (n for cls in self._family() for n in ast.walk(cls.node) if isinstance(n, ast.Call))
+        calls = (n for cls in self._family() for n in walk(cls.node) if isinstance(n, ast.Call))
         return any(_is_attribute(call.func, attribute) for call in calls)
 
     # What becomes of it

@@ -12,12 +12,14 @@ from rewriter.facts.construction import Construction, NoPlace, find_construction
 from rewriter.facts.holders import find_holder, holder_of
 from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import Knowledge, Run
+from rewriter.facts.numbering import numbered_methods
 from rewriter.facts.project import Class, Function
 from rewriter.facts.tables import functions_in
+from rewriter.facts.trees import walk
 from rewriter.facts.values import Value
 from rewriter.results import Refusal, Safety
 from rewriter.rules.change import Change, MakeAgain, Substitution, Tie
-from rewriter.rules.chosen import gather
+from rewriter.rules.chosen import call_chosen
 from rewriter.rules.compound import find_compounds
 from rewriter.rules.doubts import doubt, follows_training
 from rewriter.rules.functions import wrap_call
@@ -89,13 +91,14 @@ class Planner:
             plan.refusals += _all_refused(place, sites)
             return
         values = _joined_values([*([run] if run else []), *below])
+        numbered = numbered_methods(self.knowledge, cls, run)
         context = Context(self.knowledge, place, "", values, follows_training(self.knowledge, cls))
-        self._decide_all(cls, plan, sites, context, Turns(self.knowledge, place, values))
+        self._decide_all(cls, plan, sites, context, Turns(self.knowledge, place, values, numbered))
 
     def _plan_function(self, function: Function, plan: Plan) -> None:
         runs = runs_through(self.knowledge, function)
         sites = _in_source_order(s for s in _merged(function, runs) if not s.attribute)
-        sites = [s for s in sites if s.candidates or self._has_operations(s)]
+        sites = [s for s in sites if s.candidates or s.chosen or self._has_operations(s)]
         if not sites:
             self._substitute(function, plan, find_placed(self.knowledge, function, None))
             return
@@ -126,7 +129,7 @@ class Planner:
                     self._substitute(cls, plan, find_placed(self.knowledge, method, cls))
 
     def _substitute(self, owner: Owner, plan: Plan, found: Iterable[Substitution | Refusal]) -> None:
-        nodes = {id(n) for other in plan.substitutions for n in ast.walk(other.node)}
+        nodes = {id(n) for other in plan.substitutions for n in walk(other.node)}
         for item in found:
             if isinstance(item, Refusal):
                 plan.refusals.append(item)
@@ -191,7 +194,7 @@ class Planner:
         elif site.callee is not None:
             decision = wrap_call(site, context) if self._has_operations(site) else None
         elif site.choice is not None:
-            decision = gather(site, context) if self._has_operations(site) else None
+            decision = call_chosen(site, context) if self._has_operations(site) else None
         else:
             decision = _operation(site, context)
         if decision is None:
@@ -211,7 +214,7 @@ def _operation(site: Site, context: Context) -> Change | Refusal:
         return refuse("RW901", site, f"it is not known whether {describe(site)} works on tensors")
     if not context.receiver_at(site):
         return refuse("RW903", site, f"{describe(site)} stands in a function that has no object to hold a module")
-    return decide(site, context)
+    return call_chosen(site, context) if site.chosen else decide(site, context)
 
 
 def _shared(site: Site, context: Context) -> str | None:
@@ -225,7 +228,7 @@ def _shared(site: Site, context: Context) -> str | None:
 
 
 def _all_refused(place: NoPlace, sites: list[Site]) -> Iterator[Refusal]:
-    return (refuse(place.code, s, place.reason, place.advice) for s in sites if s.candidates and s.tensor)
+    return (refuse(place.code, s, place.reason, place.advice) for s in sites if (s.candidates and s.tensor) or s.chosen)
 
 
 def _merged(function: Function, runs: list[Run]) -> Iterator[Site]:
@@ -240,6 +243,7 @@ def _merged(function: Function, runs: list[Run]) -> Iterator[Site]:
                 found[node] = replace(site)
                 continue
             known.tensor |= site.tensor
+            known.chosen |= site.chosen
             known.deferred |= site.deferred
             known.in_loop |= site.in_loop
             known.called_in_loop |= site.called_in_loop

@@ -37,6 +37,9 @@ have no state, else a handle that runs the same module. Parameters and running s
 keeps its keys. With `parts=True` the operations inside a module of the project get instances of their own, too; that is
 done where no method of it stores anything on the object.
 
+In a loop whose turns `__init__` can count, each turn has an instance. A method that a forward calls from several
+places gets a parameter that says which call is running, `def mix(self, x, y, *, call=0)`, and an instance for each.
+
 **Safety.** torch.nn classes without parameters, buffers and state are made again by the expression that made the first.
 Nothing is done where the attribute is assigned in more than one place: the second instance would not follow.
 """
@@ -52,6 +55,7 @@ from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import keeps_nothing
 from rewriter.facts.project import Class
 from rewriter.facts.stateless import is_stateless
+from rewriter.facts.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.change import Change, MakeAgain, Tie, as_given
 from rewriter.rules.constants import is_repeatable
@@ -97,12 +101,14 @@ def _maker(site: Site, context: Context) -> MakeAgain | Tie | str:
     own = list(_assignments(cls, site.attribute))
     above = [s for base in hierarchy.lineage(cls).project[1:] for s in _assignments(base, site.attribute)]
     below = [s for sub in hierarchy.subclasses(cls) for s in _assignments(sub, site.attribute)]
+    if below and not own and not above:
+        return "it is made by subclasses, of which there may be others"
     if len(own) + len(above) != 1 or below:
         return "it is not assigned in exactly one place"
     parts = isinstance(ref, Class) and keeps_nothing(context.knowledge, ref)
     if above:
         return Tie(site.attribute, None, parts)
-    if context.place.init is None or own[0] not in set(ast.walk(context.place.init.node)):
+    if context.place.init is None or own[0] not in set(walk(context.place.init.node)):
         return "it is not assigned in __init__"
     statement = own[0]
     assert statement.value is not None
@@ -126,10 +132,10 @@ def _belongs_to_class(site: Site, context: Context) -> bool:
 
 
 def _assignments(cls: Class, attribute: str) -> Iterator[ast.Assign | ast.AnnAssign]:
-    for node in ast.walk(cls.node):
+    for node in walk(cls.node):
         targets = (
             node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
         )
-        if any(isinstance(n, ast.Attribute) and n.attr == attribute for t in targets for n in ast.walk(t)):
+        if any(isinstance(n, ast.Attribute) and n.attr == attribute for t in targets for n in walk(t)):
             assert isinstance(node, ast.Assign | ast.AnnAssign)
             yield node

@@ -9,6 +9,11 @@ from collections.abc import Iterator, Sequence
 from types import CodeType
 from typing import Any
 
+from torch import nn
+
+from runtime.int8.counterparts.base import Int8Module
+from runtime.quantization.adjacency import SHAPES_ONLY
+
 _LEAVES = (ast.Raise, ast.Return, ast.Continue, ast.Break)
 _NO_TENSORS = (ast.Raise, ast.Assert, ast.Pass, ast.Break, ast.Continue, ast.Import, ast.ImportFrom)
 _NO_NAMES = (ast.Global, ast.Nonlocal, ast.Delete)
@@ -22,8 +27,8 @@ _OWN_CODE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 def way_left_out(code: CodeType, lines: set[int], owner: object) -> int:
     """The line of a way that tensors might take through `code` and that a run of these lines has not taken, or 0.
 
-    `owner` is the function's `self`. Conditions on attributes of `self` alone are taken to hold as they are for what
-    they skip; what stands inside of them is a way like any other, but for calls of attributes that are None.
+    `owner` is the function's `self`. Conditions on attributes of `self` alone are how the model is built: that they
+    hold as they do decides which modules are called. Operations that are no modules count all the same.
     """
     try:
         source, start = inspect.getsourcelines(code)
@@ -38,7 +43,7 @@ def way_left_out(code: CodeType, lines: set[int], owner: object) -> int:
 
 
 def _ways(body: Sequence[ast.stmt], lines: set[int], owner: object) -> Iterator[int]:
-    for statement in body:
+    for number, statement in enumerate(body):
         if isinstance(statement, _OWN_CODE):
             continue
         if not _ran(statement, lines):
@@ -47,10 +52,15 @@ def _ways(body: Sequence[ast.stmt], lines: set[int], owner: object) -> Iterator[
         blocks = _blocks(statement)
         if isinstance(statement, (ast.If, ast.Match)):
             yield _skipped(statement, blocks, lines)
+        fixed = isinstance(statement, ast.If) and _holds(statement.test, owner) is not None
         for block in blocks:
-            yield from _ways(block, lines, owner)
+            if not (fixed and not _ran(block[0], lines) and _calls_modules(block, owner)):
+                yield from _ways(block, lines, owner)
         for expression in _expressions(statement):
             yield _conditional(expression, owner)
+        left = any(isinstance(block[-1], _LEAVES) and _ran(block[-1], lines) for block in blocks)
+        if fixed and left and _calls_modules(body[number + 1 :], owner):
+            return
 
 
 def _ran(statement: ast.stmt, lines: set[int]) -> bool:
@@ -126,6 +136,26 @@ def _takes_tensors(statement: ast.stmt, owner: object) -> bool:
         return True
     value = getattr(statement, "value", None)
     return value is not None and not isinstance(value, ast.Constant) and not _harmless(value, owner)
+
+
+def _calls_modules(block: Sequence[ast.stmt], owner: object) -> bool:
+    """Whether a block does no more than that, and move tensors; and all of them are modules that take codes well."""
+    nodes = [node for statement in block for node in ast.walk(statement)]
+    plain = all(isinstance(statement, (ast.Assign, ast.Return, ast.Expr)) for statement in block)
+    calculates = any(isinstance(node, (ast.BinOp, ast.Compare)) for node in nodes)
+    return plain and not calculates and all(_on_codes(node, owner) for node in nodes if isinstance(node, ast.Call))
+
+
+def _on_codes(call: ast.Call, owner: object) -> bool:
+    moves = isinstance(call.func, ast.Attribute) and call.func.attr in SHAPES_ONLY
+    return moves or _harmless(call, owner) or _takes_codes(_attribute(call.func, owner)[1])
+
+
+def _takes_codes(value: object) -> bool:
+    """Or refuses them: a module without others inside does either, one with some that are on codes has run."""
+    return isinstance(value, nn.Module) and (
+        not any(value.children()) or any(isinstance(module, Int8Module) for module in value.modules())
+    )
 
 
 def _computes(node: ast.AST, owner: object) -> bool:

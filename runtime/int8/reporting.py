@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from runtime.int8.counterparts.base import InFloat, Int8Module
-from runtime.int8.unreached import is_unreached
+from runtime.int8.refusal import is_unreached
 from runtime.quantization.fusion import Absorbed
 from runtime.quantization.kinds import Kind, kind_of
 from runtime.quantization.quantized.base import QuantizedModule

@@ -11,31 +11,13 @@ import copy
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+from torch import nn
 
 from runtime.int8.counterparts.base import Int8Module
+from runtime.int8.refusal import Unreached
 from runtime.int8.watching import watched
 from runtime.quantization.adjacency import call
 from runtime.quantization.fusion import Absorbed
-
-
-class Unreached:
-    """A hook before the forward of a module that did not run with the input that the model was quantized with."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __call__(self, module: nn.Module, args: Any, kwargs: Any) -> None:
-        if any(isinstance(leaf, Tensor) and leaf.dtype == torch.uint8 for leaf in tree_leaves((args, kwargs))):
-            raise TypeError(
-                f"{self.name!r} stays in floating point but was given int8 codes: the input that the model was "
-                "quantized with took another way through it; quantize it with an input that comes this way"
-            )
-
-
-def is_unreached(module: nn.Module) -> bool:
-    return any(isinstance(hook, Unreached) for hook in module._forward_pre_hooks.values())
 
 
 def guard_unreached(model: nn.Module, example: Any) -> None:
@@ -53,10 +35,10 @@ def guard_unreached(model: nn.Module, example: Any) -> None:
     finally:
         for hook in hooks:
             hook.remove()
+    for name, module in leaves.items():
+        if module not in called:
+            module.register_forward_pre_hook(Unreached(name), with_kwargs=True)
     for function in functions.values():
         way = function.left_out() if function.sources else ""
         for module in function.sources if way else ():
             module.give_real_numbers(way)
-    for name, module in leaves.items():
-        if module not in called:
-            module.register_forward_pre_hook(Unreached(name), with_kwargs=True)

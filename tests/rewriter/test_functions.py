@@ -65,6 +65,15 @@ SIGNATURES = {
         "def mix(\n    x: Tensor, y: Tensor, first: int = 1, second: int = 2, third: int = 3,\n"
         "    *, ops: MixOps = runtime.modules.shared(MixOps)\n) -> Tensor:\n",
     ),
+    "lines without a comma": (
+        "def mix(\n    x, y\n):\n    return x + y\n",
+        "    x, y, *, ops=runtime.modules.shared(MixOps)\n)",
+    ),
+    "a long line of its own": (
+        "def mix(\n    x: Tensor, y: Tensor, first: int = 1, second: int = 2, third: int = 3\n) -> Tensor:\n    return x + y\n",
+        "    x: Tensor, y: Tensor, first: int = 1, second: int = 2, third: int = 3,\n"
+        "    *, ops: MixOps = runtime.modules.shared(MixOps)\n) -> Tensor:\n",
+    ),
     "one line": ("def mix(x, y): return x + y\n", "(x, y, *, ops=runtime.modules.shared(MixOps)): return ops.add(x, y)"),
     "a name that is taken": ("def mix(x, y):\n    ops = x + y\n    return ops\n", "(x, y, *, ops2="),
     "a comment above": ("# mixes\n@torch.fx.wrap\ndef mix(x, y):\n    return x + y\n", "\n\n# mixes\n@torch.fx.wrap\ndef mix(x, y, *,"),

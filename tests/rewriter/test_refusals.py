@@ -46,6 +46,29 @@ class Net(nn.Module):
     assert not result.findings and not [r for r in result.refusals if "+" in r.message and "kind" in r.message]
 
 
+def test_what_a_function_promises_to_return_is_believed_where_nothing_else_is_known() -> None:
+    source = f"""{HEADER}
+from elsewhere import sizes
+
+
+def dimensions(image) -> list[int]:
+    return list(image.size) + sizes(image)
+
+
+def scaled(image) -> Tensor:
+    return sizes(image)
+
+
+class Net(nn.Module):
+    def forward(self, image, scale: float):
+        height, width = dimensions(image)
+        return scaled(image) * 2, height * scale, (height - width) // 2
+"""
+    result = rewritten(source)
+    assert "return self.mul(scaled(image), 2), height * scale, (height - width) // 2" in result.after.decode()
+    assert not result.refusals
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -111,6 +134,11 @@ REFUSED = {
     "RW904 children": ("RW904", in_forward("for c in self.children():", "    x = c(x)", "return x + 1")),
     "RW906 kwargs": ("RW906", in_forward("options = {}", "return torch.sum(x, **options)")),
     "RW907 target": ("RW907", in_forward("xs = [x]", "xs[xs.index(x)] += x", "return xs")),
+    "RW904 made by a subclass": (
+        "RW904",
+        in_forward("return self.act(self.act(x))")
+        + "\n\nclass Sub(Net):\n    def __init__(self):\n        super().__init__()\n        self.act = nn.ReLU()\n",
+    ),
     "RW904 reassigned": (
         "RW904",
         f"{HEADER}\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"

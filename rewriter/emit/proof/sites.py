@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.rules.change import Change, Gather, Make, Wrap
+from rewriter.rules.change import Call, Change, Make, Wrap
 from rewriter.rules.plan import Named
 from rewriter.torch_api.row import bind
 
@@ -46,7 +46,7 @@ class MarkOld(ast.NodeTransformer):
 def _old_arguments(change: Change, node: ast.AST) -> dict[str, ast.expr | None]:
     if not isinstance(change.make, Make):
         assert isinstance(node, ast.Call)
-        function = node.func if isinstance(change.make, Wrap | Gather) else None
+        function = node.func if isinstance(change.make, Wrap | Call) else None
         return {**_as_written(node), "function": function}
     spelling = change.site.candidates[0][1]
     positional: list[ast.expr]
@@ -97,10 +97,9 @@ def _as_written(call: ast.Call) -> dict[str, ast.expr | None]:
 
 def new_arguments(change: Change, call: ast.Call, maker: ast.expr) -> dict[str, ast.expr | None]:
     assert isinstance(maker, ast.Call) or not isinstance(change.make, Make | Wrap)
+    if isinstance(change.make, Call):
+        return {**_as_written(ast.Call(call.func, call.args[1:], call.keywords)), "function": call.args[0]}
     if not isinstance(change.make, Make):
-        if isinstance(change.make, Gather):
-            passed_on = ast.Call(func=call.func, args=call.args[1:], keywords=call.keywords)
-            return {**_as_written(passed_on), "function": call.args[0] if call.args else None}
         function = maker.args[0] if isinstance(maker, ast.Call) and isinstance(change.make, Wrap) else None
         return {**_as_written(call), "function": function}
     assert isinstance(maker, ast.Call)

@@ -6,11 +6,13 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from rewriter.emit.proof.owners import Undone, undo_calls, undo_holder, undo_lines
+from rewriter.emit.numbers import numberings
+from rewriter.emit.proof.owners import Undone, undo_calls, undo_holder, undo_lines, undo_numbers
 from rewriter.emit.proof.sites import Key, MarkOld, key_of
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
 from rewriter.facts.project import Class
+from rewriter.facts.trees import children, walk
 from rewriter.rules.change import Turn
 from rewriter.rules.plan import Owner, Plan
 
@@ -69,18 +71,19 @@ def _undo_owners(
             makers = undo_holder(new, scope, place, plan.changes)
         else:
             makers = undo_lines(classes[place.cls.node.lineno], place, plan.changes)
+        undo_numbers(scope, [numbering for numbering, _ in numberings(plan.changes)])
         undo_calls(scope, plan.changes, makers)
 
 
 def _classes(tree: ast.Module) -> list[ast.ClassDef]:
-    return [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)]
+    return [n for n in walk(tree) if isinstance(n, ast.ClassDef)]
 
 
 def _functions(tree: ast.Module) -> list[ast.FunctionDef]:
     static = {"staticmethod", "classmethod"}
     return [
         node
-        for node in ast.walk(tree)
+        for node in walk(tree)
         if isinstance(node, ast.FunctionDef)
         and (node in tree.body or any(ast.unparse(d) in static for d in node.decorator_list))
     ]
@@ -131,7 +134,7 @@ class _Replace(ast.NodeTransformer):
 
 def _name_twins(tree: ast.Module, substituted: dict[Key, str]) -> None:
     """Gives each substituted class, and each twin that is called, one common name."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Call):
             target = substituted.get(key_of(node.func), "")
             written = ast.unparse(node.func)
@@ -145,7 +148,7 @@ Loop = ast.For | ast.comprehension
 
 def _loops(node: ast.AST) -> Iterator[Loop]:
     """In source order, which a call around what a loop runs over leaves alone."""
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         if isinstance(child, Loop):
             yield child
         yield from _loops(child)

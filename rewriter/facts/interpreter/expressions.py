@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rewriter.facts import values as v
-from rewriter.facts.interpreter.state import Bound, Frame, Local, Site, SiteNode, State
+from rewriter.facts.interpreter.state import Bound, Frame, Local, Site, SiteNode, State, most
 from rewriter.facts.project import Class, Function
 from rewriter.facts.tables import find_table
+from rewriter.facts.trees import children
 from rewriter.facts.values import Kind, Value
 from rewriter.torch_api import catalogue, tensors
 
@@ -24,6 +25,20 @@ OPERATORS: dict[type[ast.AST], str] = {
 _NEVER_TENSOR = frozenset({Kind.STRING, Kind.SEQUENCE, Kind.DICT, Kind.CLASS, Kind.FUNCTION, Kind.MODULE})
 
 
+class Methods(dict[type[ast.AST], str]):
+    """The method that is for one kind of node: `_binop` for ast.BinOp."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+
+    def __missing__(self, kind: type[ast.AST]) -> str:
+        self[kind] = self.prefix + kind.__name__.lower()
+        return self[kind]
+
+
+_METHODS = Methods("_")
+
+
 class Expressions:
     """The part of the interpreter that gives every expression a value. Calls are evaluated by the subclass."""
 
@@ -35,6 +50,8 @@ class Expressions:
         """Every function that the run came through."""
         self.entered_at: dict[tuple[Function, Function], ast.stmt] = {}
         """For a function around another one: the statement of the outer by which the run first came to the inner."""
+        self.calls: dict[Function, dict[ast.Call, bool]] = {}
+        """The calls of each method; whether the entry function itself makes it, once, and on its own object."""
         self.running: list[ast.AST] = []
         """The lambdas and nested functions that are being run."""
         self.sites: dict[ast.AST, Site] = {}
@@ -49,13 +66,14 @@ class Expressions:
         return self.frames[-1]
 
     def evaluate(self, node: ast.expr) -> Value:
-        method: Callable[[ast.expr], Value] = getattr(self, f"_{type(node).__name__.lower()}", self._other)
+        method: Callable[[ast.expr], Value] = getattr(self, _METHODS[node.__class__], self._other)
         value = method(node)
-        self.values[node] = v.join(self.values[node], value) if node in self.values else value
+        before = self.values.get(node)
+        self.values[node] = value if before is None else v.join(before, value)
         return value
 
     def _other(self, node: ast.expr) -> Value:
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, ast.expr):
                 self.evaluate(child)
         return v.UNKNOWN
@@ -93,12 +111,20 @@ class Expressions:
             return v.of(Kind.CLASS, ref=found)
         if (static := self._static_method(name)) is not None:
             return v.of(Kind.FUNCTION, ref=static)
+        if self._is_table(name):
+            return v.dictionary(v.ANY_OPERATION)
         if name.startswith(("math.", "numpy.pi", "sys.")):
             return v.NUMBER if not name.startswith("sys.") else v.OTHER
         if (table := find_table(self.knowledge.project, name)) is not None:
             held = v.of(Kind.FUNCTION, ref=v.Choice(frozenset({table})))
             return v.Value(frozenset({Kind.DICT}), element=held, ref=table)
         return v.Value(frozenset({Kind.UNKNOWN}), ref=name)
+
+    def _is_table(self, name: str) -> bool:
+        """A module-level dict of functions of torch."""
+        module, _, variable = name.rpartition(".")
+        file = self.knowledge.project.module(module) if module else None
+        return file is not None and variable in file.tables
 
     def _static_method(self, name: str) -> Bound | None:
         """`Net.mix`, a method that needs no object."""
@@ -227,7 +253,7 @@ class Expressions:
         taken = self.evaluate(node.body)
         after_body, self.state = self.state, before
         other = self.evaluate(node.orelse)
-        self.state.runs |= after_body.runs
+        self.state.runs = most(self.state.runs, after_body.runs)
         return v.join(taken, other)
 
     def _boolop(self, node: ast.BoolOp) -> Value:
@@ -302,8 +328,8 @@ class Expressions:
             site = self.sites[node] = Site(node, frame.function, self._own_object(), len(self.sites))
             for name, value in facts.items():
                 setattr(site, name, value)
-        self.state.runs[node] += 1
-        site.runs = max(site.runs, self.state.runs[node])
+        runs = self.state.runs[node] = self.state.runs.get(node, 0) + 1
+        site.runs = max(site.runs, runs)
         site.tensor = site.tensor or bool(facts.get("tensor"))
         site.in_loop = site.in_loop or bool(frame.loops)
         site.called_in_loop = site.called_in_loop or bool(frame.outer_loops)
@@ -338,7 +364,7 @@ class Expressions:
         self.frame.deferred += 1
         run()
         self.frame.deferred -= 1
-        outer.runs |= self.state.runs
+        outer.runs = most(outer.runs, self.state.runs)
         self.state = outer
 
     def _listcomp(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:
@@ -358,7 +384,7 @@ class Expressions:
                 self.evaluate(condition)
         found = [self.evaluate(r) for r in results][-1]
         self.frame.loops -= len(generators)
-        outer.runs |= self.state.runs
+        outer.runs = most(outer.runs, self.state.runs)
         self.state = outer
         return found
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections import Counter
 from dataclasses import dataclass, field
 
 from rewriter.facts.project import Class, Function, FunctionNode
@@ -12,16 +11,30 @@ from rewriter.torch_api.row import Row, Spelling
 
 SiteNode = ast.Call | ast.BinOp | ast.UnaryOp | ast.AugAssign
 
+Runs = dict[ast.AST | str, int]
+"""How often each site, or module, has run."""
+
 
 @dataclass
 class State:
     """Variables, and how often each site has run on the way here: the most over all paths."""
 
     variables: dict[str, Value] = field(default_factory=dict)
-    runs: Counter[ast.AST | str] = field(default_factory=Counter)
+    runs: Runs = field(default_factory=dict)
 
     def copy(self) -> State:
-        return State(dict(self.variables), Counter(self.runs))
+        return State(dict(self.variables), dict(self.runs))
+
+
+def most(a: Runs, b: Runs) -> Runs:
+    """For each site the more of the two."""
+    if len(a) > len(b):
+        a, b = b, a
+    larger = dict(b)
+    for site, count in a.items():
+        if count > larger.get(site, 0):
+            larger[site] = count
+    return larger
 
 
 def merge(a: State | None, b: State | None) -> State | None:
@@ -31,7 +44,7 @@ def merge(a: State | None, b: State | None) -> State | None:
     variables = dict(a.variables)
     for name, value in b.variables.items():
         variables[name] = join(variables[name], value) if name in variables else value
-    return State(variables, a.runs | b.runs)
+    return State(variables, most(a.runs, b.runs))
 
 
 @dataclass(eq=False)
@@ -90,6 +103,8 @@ class Site:
     attribute: str = ""
     """For a module call: the attribute of self that holds the module."""
     module: Value | None = None
+    chosen: bool = False
+    """A call of a function of torch that is known only when it runs."""
     callee: Function | None = None
     """For a call of a function at module level: that function."""
     choice: Choice | None = None

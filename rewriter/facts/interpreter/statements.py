@@ -7,9 +7,13 @@ from collections.abc import Callable
 
 from rewriter.facts import values as v
 from rewriter.facts.interpreter.calls import Calls
-from rewriter.facts.interpreter.state import Local, State, merge
+from rewriter.facts.interpreter.expressions import Methods
+from rewriter.facts.interpreter.state import Local, State, merge, most
 from rewriter.facts.names import bound_names
+from rewriter.facts.trees import children
 from rewriter.facts.values import Kind
+
+_METHODS = Methods("_run_")
 
 
 class Interpreter(Calls):
@@ -27,13 +31,11 @@ class Interpreter(Calls):
             if self.ended:
                 return  # what stands behind a return is never run
             self.frame.statement = statement
-            method: Callable[[ast.stmt], None] = getattr(
-                self, f"_run_{type(statement).__name__.lower()}", self._run_other
-            )
+            method: Callable[[ast.stmt], None] = getattr(self, _METHODS[statement.__class__], self._run_other)
             method(statement)
 
     def _run_other(self, node: ast.stmt) -> None:
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, ast.expr):
                 self.evaluate(child)
         for name in bound_names(node):
@@ -94,18 +96,18 @@ class Interpreter(Calls):
 
     # Branches
 
-    def alternatives(self, *runs: Callable[[], object]) -> None:
+    def alternatives(self, *ways: Callable[[], object]) -> None:
         """Runs each from the same start; the state afterwards is whichever came through."""
         start = self.state
         result: State | None = None
-        most = start.runs.copy()
-        for run in runs:
+        runs = start.runs
+        for run in ways:
             self.state, self.ended = start.copy(), False
             run()
-            most |= self.state.runs
+            runs = most(runs, self.state.runs)
             result = merge(result, None if self.ended else self.state)
         self.ended = result is None
-        self.state = result or State(start.variables, most)
+        self.state = result or State(start.variables, runs)
 
     def _run_if(self, node: ast.If) -> None:
         self.evaluate(node.test)

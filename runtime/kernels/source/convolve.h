@@ -97,10 +97,9 @@ class Convolution {
             const int64_t columns = at_most(w_.columns - panel.first_column, panel.vectors * V::kLanes);
             Finish finish = finish_;
             finish.multiplier += part.group * w_.columns;
-            for (int64_t r = 0; r < part.rows; r += V::kRows) {
-                const int64_t height = at_most(part.rows - r, V::kRows);
-                tile_for<V>(height, panel.vectors)(panel, taps, offset, columns, all, r, finish);
-            }
+            each_part(part.rows, V::kRows, [&](int64_t first, int64_t count) {
+                tile_for<V>(count, panel.vectors)(panel, taps, offset, columns, all, first, finish);
+            });
         }
     }
 

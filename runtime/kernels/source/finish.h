@@ -69,9 +69,10 @@ class Addition {
     const typename V::Int minus_zero_;
 };
 
+// Sums of kRows rows from `row` on by kVectors vectors from `column` on, of which `columns` columns are real.
 // Always inlined: only sums of which nobody has the address stay in registers.
 template <class V, int kRows, int kVectors>
-__attribute__((always_inline)) inline void finish_here(const Finish &f, const Rows &rows, int64_t row, int64_t column,
+__attribute__((always_inline)) inline void finish_tile(const Finish &f, const Rows &rows, int64_t row, int64_t column,
                                                        int64_t columns, typename V::Int (&sums)[kRows][kVectors]) {
     typename V::Float multiplier[kVectors];
 #pragma GCC unroll 4
@@ -125,28 +126,23 @@ __attribute__((always_inline)) inline void finish_here(const Finish &f, const Ro
     }
 }
 
-template <class V, int kRows, int kVectors>
-__attribute__((noinline)) void finish_apart(const Finish &f, const Rows &rows, int64_t row, int64_t column,
-                                            int64_t columns, typename V::Int (&sums)[kRows][kVectors]) {
-    finish_here<V, kRows, kVectors>(f, rows, row, column, columns, sums);
+template <class V, int kRows>
+__attribute__((always_inline)) inline void finish_few(const Finish &f, const Rows &rows, int64_t row, int64_t column,
+                                                      int64_t columns, const typename V::Int *sums) {
+    typename V::Int copy[kRows][1];
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) copy[r][0] = sums[r];
+    finish_tile<V, kRows, 1>(f, rows, row, column, columns, copy);
 }
 
-// Sums of kRows rows from `row` on by kVectors vectors from `column` on, of which `columns` columns are real.
-template <class V, int kRows, int kVectors>
-__attribute__((always_inline)) inline void finish_tile(const Finish &f, const Rows &rows, int64_t row, int64_t column,
-                                                       int64_t columns, typename V::Int (&sums)[kRows][kVectors]) {
-    if constexpr (V::kFewRegisters) {
-        // Where sums take most registers, the compiler does better when it sees no other use of them.
-        typename V::Int copy[kRows][kVectors];
-#pragma GCC unroll 8
-        for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-            for (int v = 0; v < kVectors; ++v) copy[r][v] = sums[r][v];
-        }
-        finish_apart<V, kRows, kVectors>(f, rows, row, column, columns, copy);
-    } else {
-        finish_here<V, kRows, kVectors>(f, rows, row, column, columns, sums);
-    }
+// Sums of `count` rows by one vector. The arguments are copies, which no output can overlap.
+template <class V>
+__attribute__((noinline)) void finish_column(const Finish f, const Rows rows, int64_t row, int64_t count, int64_t column,
+                                             int64_t columns, const typename V::Int *sums) {
+    int64_t r = 0;
+    for (; r + V::kStored <= count; r += V::kStored)
+        finish_few<V, V::kStored>(f, rows, row + r, column, columns, sums + r);
+    for (; r < count; ++r) finish_few<V, 1>(f, rows, row + r, column, columns, sums + r);
 }
 
 }  // namespace

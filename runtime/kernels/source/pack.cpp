@@ -64,8 +64,8 @@ void fill(const rk_pack_args &args, const Layout &layout, Owner &out) {
         return;
     }
     out.kind = Kind::kDense;
-    const bool mostly_wide = pack_dense(args, layout, out);
-    if (!layout.int16 || !mostly_wide) return;
+    const bool too_wide = pack_dense(args, layout, out);
+    if (!layout.int16 || !too_wide) return;
     out.panel_list.clear();
     out.counts.clear();
     out.offsets.clear();

@@ -132,7 +132,42 @@ class Repeated(Net):
         return x
 
 
-@pytest.mark.parametrize("kind", [Absent, Present, Repeated])
+class Residual(Net):
+    def between(self, x: Tensor) -> Tensor:
+        x = self.relu(x)
+        if self.features:
+            first, _ = x.chunk(2, dim=1)
+            x = self.add(first, self.relu(x))
+        return x
+
+
+class Flagged(Net):
+    """Its flag may be set later."""
+
+    def between(self, x: Tensor) -> Tensor:
+        if self.features:
+            x = self.add(x * 2, x)
+        return x
+
+
+def test_modules_that_refuse_codes_end_a_way() -> None:
+    x = torch.randn(2, 3, 6, 6)
+    converted = convert(quantized(Residual(), x))
+    converted.features = True  # type: ignore[assignment]
+    with pytest.raises(TypeError, match="'add' stays in floating point but was given int8 codes"):
+        converted(x)
+
+
+def test_flags_may_be_set_later() -> None:
+    x = torch.randn(2, 3, 6, 6)
+    model = quantized(Flagged(), x)
+    converted = convert(model)
+    model.features = converted.features = True  # type: ignore[assignment]
+    with torch.no_grad():
+        torch.testing.assert_close(converted(x), model(x), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [Absent, Present, Repeated, Residual])
 def test_ways_that_are_fixed_cost_nothing(kind: type[Net]) -> None:
     x = torch.randn(2, 3, 6, 6)
     converted = convert(quantized(kind(), x))
