@@ -110,7 +110,7 @@ def test_linear(seed, rows, depth, columns, zero):
 @thorough
 @given(
     seed=seeds,
-    channels=st.sampled_from([32, 48, 64]),
+    channels=st.sampled_from([32, 48, 64, 512]),
     columns=st.sampled_from([16, 17, 40]),
     size=st.tuples(st.integers(3, 9), st.integers(3, 9)),
     padding=st.tuples(st.integers(0, 2), st.integers(0, 2)),
