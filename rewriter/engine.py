@@ -14,7 +14,7 @@ from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import File, Project
 from rewriter.facts.source import Source, SourceError
 from rewriter.results import Failure, FileResult, Finding, Refusal, Safety
-from rewriter.rules.change import Change, Make, Substitution, Wrap
+from rewriter.rules.change import Call, Change, Make, Substitution, Wrap
 from rewriter.rules.listing import ALL, UNUSED
 from rewriter.rules.plan import Named, Owner, Plan, Planner
 from rewriter.rules.refusals import refuse
@@ -256,6 +256,8 @@ def _message(change: Change, name: str) -> str:
         return f"{change.what} becomes {where}, {_short(change.make.target)}"
     if isinstance(change.make, Wrap):
         return f"{change.what} becomes {where}, which has modules for its operations"
+    if isinstance(change.make, Call):
+        return f"{change.what} is called by {where}, a module for whichever function it is"
     return f"{change.what} becomes {where}, an instance of its own"
 
 

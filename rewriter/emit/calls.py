@@ -15,7 +15,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 from rewriter.emit.units import UnitChanges
 from rewriter.facts.source import Source
 from rewriter.facts.trees import walk
-from rewriter.rules.change import Given, Turn
+from rewriter.rules.change import Given, Number, Turn
 from rewriter.rules.plan import Named
 from rewriter.torch_api.row import written_order
 
@@ -150,6 +150,9 @@ class _ToCalls(cst.CSTTransformer):
             return cst.Assign(
                 targets=[target], value=self._call(placed, pieces, None), semicolon=updated_node.semicolon
             )
+        if isinstance(placed.named.change.make, Number):
+            assert isinstance(updated_node, cst.Call)
+            return _with_number(updated_node, placed.named.change.make)
         assert isinstance(updated_node, cst.BaseExpression)
         pieces = _pieces(node, updated_node)
         call = self._call(placed, pieces, updated_node if isinstance(updated_node, cst.Call) else None)
@@ -194,6 +197,24 @@ class _ToCalls(cst.CSTTransformer):
         return piece.comma
 
 
+def _with_number(call: cst.Call, number: Number) -> cst.Call:
+    """`self.half(x)` -> `self.half(x, call=1)`."""
+    equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
+    added = cst.Arg(cst.Integer(str(number.number)), cst.Name(number.parameter), equal)
+    if not call.args:
+        return call.with_changes(args=[added])
+    last = call.args[-1].comma
+    between, closing = _COMMA, last
+    opening = call.args[-2].comma.whitespace_after if len(call.args) > 1 else call.whitespace_before_args  # type: ignore[union-attr]
+    if _breaks_line(last) and isinstance(opening, cst.ParenthesizedWhitespace):
+        assert isinstance(last, cst.Comma) and isinstance(last.whitespace_after, cst.ParenthesizedWhitespace)
+        end = last.whitespace_after
+        between = cst.Comma(whitespace_after=end.with_changes(indent=opening.indent, last_line=opening.last_line))
+        closing = cst.Comma(whitespace_after=end.with_changes(first_line=opening.first_line.with_changes(comment=None)))
+    before = [*call.args[:-1], call.args[-1].with_changes(comma=between)]
+    return call.with_changes(args=[*before, added.with_changes(comma=closing)])
+
+
 def _counting(loop: cst.CompFor, turn: Turn) -> cst.CompFor:
     """`for x in xs` -> `for i, x in enumerate(xs)`."""
     target = loop.target
@@ -233,7 +254,9 @@ def _pieces(node: ast.AST, updated: cst.CSTNode) -> dict[int, _Piece]:
     if isinstance(node, ast.UnaryOp) and isinstance(updated, cst.UnaryOperation):
         return {id(node.operand): _Piece(updated.expression)}
     assert isinstance(node, ast.Call) and isinstance(updated, cst.Call)
-    found = {}
+    before = updated.whitespace_before_args
+    breaks = isinstance(before, cst.ParenthesizedWhitespace)
+    found = {id(node.func): _Piece(updated.func, cst.Comma(whitespace_after=before) if breaks else _COMMA)}
     if isinstance(node.func, ast.Attribute) and isinstance(updated.func, cst.Attribute):
         found[id(node.func.value)] = _Piece(updated.func.value)
     for argument, new in zip(written_order(node), updated.args, strict=True):

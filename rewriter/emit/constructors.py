@@ -12,7 +12,7 @@ from rewriter.facts.holders import Holder
 from rewriter.facts.project import File, Function
 from rewriter.facts.source import Source
 from rewriter.facts.trees import walk
-from rewriter.rules.change import Change, Fixed, Make, MakeAgain, Tie, Turn, Wrap
+from rewriter.rules.change import Call, Change, Fixed, Make, MakeAgain, Number, Tie, Turn, Wrap
 from rewriter.rules.plan import Named
 
 
@@ -103,10 +103,14 @@ def _construction(source: Source, own: str, change: Change, importer: Importer, 
 
 
 def _one_module(
-    source: Source, own: str, make: Make | MakeAgain | Tie | Wrap, importer: Importer, locals_: set[str]
+    source: Source, own: str, make: Make | MakeAgain | Tie | Wrap | Call | Number, importer: Importer, locals_: set[str]
 ) -> str:
+    assert not isinstance(make, Number), "the number of a call is no module"
     if isinstance(make, Wrap):
         return f"{importer.spell('runtime.modules.Function', locals_)}({_one_line(source, make.function)})"
+    if isinstance(make, Call):
+        functions = ", ".join(_one_line(source, function) for function in make.functions)
+        return f"{importer.spell('runtime.modules.Call', locals_)}({functions})"
     if isinstance(make, Tie):
         again = importer.spell("runtime.modules.again", locals_)
         parts = ", parts=True" if make.parts else ""

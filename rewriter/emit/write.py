@@ -9,6 +9,7 @@ from rewriter.emit.calls import rewrite_unit
 from rewriter.emit.constructors import constructor_splices
 from rewriter.emit.headers import header_splices
 from rewriter.emit.naming import Importer
+from rewriter.emit.numbers import number_splices, numbered_calls
 from rewriter.emit.splice import Splice, apply
 from rewriter.emit.units import by_unit
 from rewriter.facts.project import File
@@ -32,7 +33,8 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str) -> Writ
     written = Written(file.source.text)
     plans = list(plans)
     dropped: set[int] = set()
-    for unit in by_unit(file.source, [named for _, plan in plans for named in plan.changes]):
+    changes = [named for _, plan in plans for named in plan.changes]
+    for unit in by_unit(file.source, [*changes, *numbered_calls(changes)]):
         text = rewrite_unit(file.source, unit)
         if text is None:
             dropped |= {id(named) for named in unit.changes}
@@ -45,6 +47,7 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str) -> Writ
         if kept:
             splices += constructor_splices(file, kept, importer)
             splices += header_splices(file, kept)
+            splices += number_splices(file.source, kept)
     written.imports = importer.needed
     written.text = apply(file.source.text, [*importer.splices(), *splices])
     return written

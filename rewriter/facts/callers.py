@@ -8,9 +8,11 @@ from itertools import islice
 
 from rewriter.facts.helpers import helper_with, may_help
 from rewriter.facts.knowledge import Knowledge, Run
-from rewriter.facts.project import Class, File, Function, Project
+from rewriter.facts.project import Class, Function
+from rewriter.facts.tables import tables_with
 from rewriter.facts.trees import walk
 from rewriter.torch_api import catalogue
+from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
 # A run takes every branch, so that a few say what a function's arguments are; a big library may have hundreds.
 ENOUGH = 4
@@ -27,10 +29,11 @@ def runs_through(knowledge: Knowledge, function: Function) -> list[Run]:
 
 def runs_below(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list[Run]:
     """The first few runs of module classes below `cls` that come through one of its methods."""
-    if not any(_may_compute(method) for method in methods) or "torch" not in cls.file.source.text:
+    names = {method.node.name for method in methods if _may_compute(method)} - MODULE_ATTRIBUTES
+    if not names or "torch" not in cls.file.source.text:
         return []
     below = (c for c in knowledge.hierarchy.below(cls) if knowledge.may_be_module(c))
-    runs = (knowledge.run(c) for c in below)
+    runs = (knowledge.run(c) for c in below if names & _said_by_forward(knowledge, c))
     return list(islice((run for run in runs if run is not None and methods & run.interpreter.entered), ENOUGH))
 
 
@@ -38,10 +41,30 @@ def runs_of_users(knowledge: Knowledge, cls: Class, methods: set[Function]) -> l
     """The runs of modules that keep objects of the class and call its methods."""
     if not may_help(knowledge, cls) or "torch" not in cls.file.source.text:
         return []
-    called = sorted((m for m in methods if _may_compute(m)), key=lambda method: method.node.lineno)
-    users = dict.fromkeys(user for method in called for user in _users(knowledge, cls, method.node.name))
-    runs = (knowledge.run(user) for user in users if knowledge.may_be_module(user))
+    computing = (m for m in methods if m.node.name not in MODULE_ATTRIBUTES and _may_compute(m))
+    called = sorted(computing, key=lambda method: method.node.lineno)
+    users = (user for method in called for user in _users(knowledge, cls, method.node.name))
+    runs = (knowledge.run(user) for user in dict.fromkeys(users) if knowledge.may_be_module(user))
     return list(islice((run for run in runs if run is not None and methods & run.interpreter.entered), ENOUGH))
+
+
+def _said_by_forward(knowledge: Knowledge, cls: Class) -> set[str]:
+    """Every name in a class's forward, and in its methods and the functions beside it that forward comes to by name."""
+    key = (_said_by_forward, cls)
+    learnt = knowledge.project.learnt
+    if key not in learnt:
+        lineage = knowledge.hierarchy.lineage(cls)
+        said, done, pending = set[str](), set[str](), {"forward"}
+        while pending:
+            name = pending.pop()
+            done.add(name)
+            function = lineage.method(name) or cls.file.functions.get(name)
+            if function is not None:
+                said |= function.words
+                pending |= function.words - done
+        learnt[key] = said
+    found: set[str] = learnt[key]
+    return found
 
 
 def _users(knowledge: Knowledge, cls: Class, name: str) -> Iterator[Class]:
@@ -51,16 +74,18 @@ def _users(knowledge: Knowledge, cls: Class, name: str) -> Iterator[Class]:
     is_unique = helper_with(knowledge, name) is cls
     for file in knowledge.project.files_mentioning(name, "" if is_unique else cls.node.name):
         if is_unique or cls.node.name in file.words or cls.node.name in file.names.bindings:
-            users = (user for user in file.users.get(name, ()) if isinstance(user, Class))
+            named_in = (user for user in file.users.get(name, ()) if isinstance(user, Class))
+            users = (user for user in named_in if name in _said_by_forward(knowledge, user))
             yield from (user for user in users if not knowledge.hierarchy.lineage(user).method(name))
 
 
 def _may_compute(function: Function) -> bool:
     """Whether there is anything in the function that could be an operation, or a call of a function that has one."""
-    bound = function.file.names.bindings
+    bound = function.file.names.bindings.keys() | function.locals
     return any(
         isinstance(node, ast.BinOp | ast.AugAssign | ast.UnaryOp)
         or (isinstance(node, ast.Attribute) and (node.attr in catalogue.NAMES or node.attr in bound))
+        or (isinstance(node, ast.Call) and isinstance(node.func, ast.Subscript | ast.Call))
         or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in bound)
         for statement in function.node.body
         for node in walk(statement)
@@ -76,41 +101,26 @@ def _runs(knowledge: Knowledge, function: Function) -> Iterator[Run]:
 
 def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:
     """Classes that name the function, or a function or method that names it; then the classes below them."""
-    known, pending, methods = set[Function](), [function], list[Function]()
-    seen: dict[Class, None] = {}
+    done, pending, methods = set[Function | str](), list[Function | str]([function]), list[str]()
+    project, seen = knowledge.project, dict[Class, None]()
     while pending or methods:
-        called = pending.pop(0) if pending else methods.pop(0)
-        if called in known:
+        named = pending.pop(0) if pending else methods.pop(0)
+        if named in done:
             continue
-        known.add(called)
-        word = called.node.name
-        for file in knowledge.project.files_mentioning(word):
-            for user in file.users.get(word, ()) if _may_mean(knowledge.project, file, called) else ():
+        done.add(named)
+        word = named.node.name if isinstance(named, Function) else named
+        files = project.files_meaning(named) if isinstance(named, Function) else project.files_mentioning(word)
+        for file in files:
+            pending += tables_with(project, file, word)
+            for user in file.users.get(word, ()):
                 if isinstance(user, Function):
                     pending.append(user)
                     continue
                 if user not in seen:
                     seen[user] = None
                     yield user
-                if _is_of_modules(knowledge, user):
-                    methods += [m for name, m in user.methods.items() if name not in _RUN and word in m.words]
+                methods += [name for name, m in user.methods.items() if name not in _RUN and word in m.words]
     for user in list(seen):
         below = [cls for cls in knowledge.hierarchy.subclasses(user) if cls not in seen]
         seen.update(dict.fromkeys(below))
         yield from below
-
-
-def _may_mean(project: Project, file: File, function: Function) -> bool:
-    """Whether the function's name may mean it in that file; that of a method may mean it anywhere."""
-    name, home = function.node.name, function.file
-    if file is home or home.functions.get(name) is not function or file.names.stars:
-        return True
-    if name in file.names.bindings:
-        meaning = file.names.meaning(name)
-        return meaning is None or project.find(meaning) is function
-    return any(f"{home.module}.".startswith(f"{full}.") for found in file.names.bindings.values() for full in found)
-
-
-def _is_of_modules(knowledge: Knowledge, cls: Class) -> bool:
-    """Whether a forward may come to the methods of the class: by one of its objects, or by a class below it."""
-    return may_help(knowledge, cls) or any(map(knowledge.may_be_module, knowledge.hierarchy.below(cls)))

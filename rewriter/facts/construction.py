@@ -56,7 +56,8 @@ def find_construction(knowledge: Knowledge, cls: Class) -> Construction | NoPlac
 
 def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
     lineage = knowledge.hierarchy.lineage(cls)
-    if not knowledge.may_be_module(cls):
+    is_mixin = not knowledge.may_be_module(cls)
+    if is_mixin and not any(knowledge.may_be_module(below) for below in knowledge.hierarchy.subclasses(cls)):
         return _in_plain_class(knowledge, cls)
     if any(name.startswith("torch.jit.") for name in lineage.torch):
         return _cannot(cls, "it is a ScriptModule, whose methods are compiled as they stand")
@@ -69,10 +70,11 @@ def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
             return _cannot(cls, f"{relative.node.name} walks its own children, and would meet the new module there")
     for below in knowledge.hierarchy.subclasses(cls):
         if not runs_init_of(knowledge.hierarchy, below, cls):
-            return _cannot(cls, f"its subclass {below.node.name} does not run this __init__")
+            why = "has nn.Module before it, which runs no other" if is_mixin else "does not run this"
+            return _cannot(cls, f"its subclass {below.node.name} {why} __init__")
     if (init := cls.constructor) is not None:
         return _in_own_init(cls, init)
-    if cls.node.decorator_list:
+    if cls.node.decorator_list and any(map(_has_fields, lineage.project)):
         return _cannot(cls, "it has no __init__ and a decorator that may write one")
     simple = len(lineage.project) == 1 and lineage.torch == {"torch.nn.Module"} and not lineage.unseen
     return Construction(cls, None, None, "self", passes_arguments=not simple)
@@ -107,6 +109,11 @@ def _set_up_here(knowledge: Knowledge, cls: Class) -> Iterator[Class]:
     for below in knowledge.hierarchy.subclasses(cls):
         if (below.methods.keys() - {"__init__"}) & names:
             yield below
+
+
+def _has_fields(cls: Class) -> bool:
+    """What decorators that write an `__init__` make it from."""
+    return any(isinstance(statement, ast.AnnAssign) for statement in cls.node.body)
 
 
 def _cannot(cls: Class, why: str) -> NoPlace:

@@ -37,7 +37,7 @@ def has_plain_form(cls: Class) -> bool:
 def why_no_module(knowledge: Knowledge, cls: Class) -> str | None:
     """Why the class cannot become a module: something would be registered, or hidden by nn.Module's own attributes."""
     if not has_plain_form(cls):
-        return "it is mixed into modules, but is none, so that its __init__ may never run"
+        return "it is no nn.Module, and has bases, a decorator, special methods or no __init__"
     if below := knowledge.hierarchy.subclasses(cls):
         return f"it is no nn.Module, and {below[0].node.name} derives from it"
     if any(_annotates(file.source.tree, cls.node.name) for file in knowledge.project.files_mentioning(cls.node.name)):

@@ -34,7 +34,7 @@ class Lineage:
 
     @property
     def is_module(self) -> bool:
-        return any(name.startswith(_MODULES) and not name.endswith("Parameter") for name in self.torch)
+        return any(is_torch_module(name) for name in self.torch)
 
     @property
     def constructor(self) -> Function | None:
@@ -51,6 +51,7 @@ class Hierarchy:
 
     project: Project
     _lineages: dict[Class, Lineage] = field(default_factory=dict)
+    _orders: dict[Class, tuple[Class | str, ...]] = field(default_factory=dict)
     _subclasses: dict[Class, list[Class]] = field(default_factory=dict)
 
     def lineage(self, cls: Class) -> Lineage:
@@ -84,6 +85,18 @@ class Hierarchy:
         last = [c for i, c in enumerate(order) if c not in order[i + 1 :]]
         return Lineage((cls, *last), frozenset(torch), frozenset(unseen), holds_operations)
 
+    def lookup_order(self, cls: Class) -> tuple[Class | str, ...]:
+        """Where Python looks attributes up, the project's classes and others by name; by C3, as Python has it."""
+        if cls not in self._orders:
+            self._orders[cls] = (cls,)  # holds against cycles
+            found = [self.project.find(name) if name else None for name in cls.base_names]
+            written = [name or ast.unparse(node) for node, name in zip(cls.node.bases, cls.base_names, strict=True)]
+            bases = [b if isinstance(b, Class) else name for b, name in zip(found, written, strict=True)]
+            bases = [base for base in bases if base not in _HARMLESS_BASES]
+            above = [self.lookup_order(b) if isinstance(b, Class) else _outside(b) for b in bases]
+            self._orders[cls] = (cls, *_merged([*map(list, above), bases]))
+        return self._orders[cls]
+
     def subclasses(self, cls: Class) -> list[Class]:
         """All classes of the project below `cls`."""
         if cls not in self._subclasses:
@@ -114,6 +127,24 @@ class Hierarchy:
         for relative in [*self.lineage(cls).project, *self.subclasses(cls)]:
             taken |= mentioned_attributes(relative)
         return taken
+
+
+def _outside(name: str) -> tuple[str, ...]:
+    """A class outside of the project, and what is known to be above it."""
+    return (name, "torch.nn.Module") if is_torch_module(name) and name != "torch.nn.Module" else (name,)
+
+
+def is_torch_module(name: str) -> bool:
+    return name.startswith(_MODULES) and not name.endswith("Parameter")
+
+
+def _merged(orders: list[list[Class | str]]) -> Iterator[Class | str]:
+    """The first of the heads that none of the orders has further behind, again and again."""
+    while orders := [order for order in orders if order]:
+        behind = [cls for order in orders for cls in order[1:]]
+        head = next((order[0] for order in orders if order[0] not in behind), orders[0][0])
+        yield head
+        orders = [[cls for cls in order if cls != head] for order in orders]
 
 
 _BY_NAME = frozenset({"setattr", "getattr", "hasattr", "delattr"})

@@ -7,16 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rewriter.facts.construction import Construction, NoPlace, find_construction
+from rewriter.facts.decorators import keeps_parameters
 from rewriter.facts.interpreter.functions import shared_class
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.names import bound_names
 from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
-
-# Decorators that give back the function itself, or one that passes keywords on and keeps its defaults.
-_TRANSPARENT = frozenset(
-    "staticmethod classmethod torch.fx.wrap torch.fx._symbolic_trace.wrap torch.jit.unused torch.jit.ignore".split()
-)
 
 
 @dataclass(frozen=True)
@@ -72,24 +68,10 @@ def _class_around(function: Function) -> ast.ClassDef | None:
     return next((cls.node for cls in function.file.classes if function in cls.methods.values()), None)
 
 
-def _is_transparent(knowledge: Knowledge, function: Function, decorator: ast.expr) -> bool:
-    """A decorator that gives back the function itself: one of torch's, or one whose source says so."""
-    name = function.full_name(decorator) or ast.unparse(decorator)
-    found = knowledge.project.find(name) if name else None
-    if not isinstance(found, Function):
-        return name in _TRANSPARENT
-    parameters = [a.arg for a in found.node.args.args]
-    inner = walk(found.node)
-    returned = [n.value for n in inner if isinstance(n, ast.Return)]
-    rebound = any(isinstance(n, ast.Name) and n.id in parameters and isinstance(n.ctx, ast.Store) for n in inner)
-    given = bool(returned) and all(isinstance(r, ast.Name) and r.id in parameters[:1] for r in returned)
-    return given and not rebound and not found.decorators
-
-
 def _rigid(knowledge: Knowledge, function: Function) -> str | None:
     """Why a function cannot take another parameter."""
     node = function.node
-    opaque = (d for d in node.decorator_list if not _is_transparent(knowledge, function, d))
+    opaque = (d for d in node.decorator_list if not keeps_parameters(knowledge.project, function, d))
     if (decorator := next(opaque, None)) is not None:
         return f"the decorator {ast.unparse(decorator)} may change what the function takes"
     if _bound_again(function):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from rewriter.facts.hierarchy import Hierarchy, is_init_call
+from rewriter.facts.hierarchy import Hierarchy, is_init_call, is_torch_module
 from rewriter.facts.project import Class, Function
 
 
@@ -27,7 +27,7 @@ def every_way(statement: ast.stmt, calls: Callable[[ast.Call], bool]) -> bool:
 
 def runs_init_of(hierarchy: Hierarchy, below: Class, cls: Class) -> bool:
     """Whether making an object of `below` runs the `__init__` that its base `cls` has or is to get."""
-    return _Chain(hierarchy, hierarchy.lineage(below).project, cls).comes_through(0)
+    return _Chain(hierarchy, hierarchy.lookup_order(below), cls).comes_through(0)
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class _Chain:
     """The classes of one object in the order in which attributes are looked up, and one of them that is wanted."""
 
     hierarchy: Hierarchy
-    order: tuple[Class, ...]
+    order: tuple[Class | str, ...]
     wanted: Class
 
     def comes_through(self, start: int) -> bool:
@@ -43,6 +43,10 @@ class _Chain:
         for index, cls in enumerate(self.order[start:], start):
             if cls is self.wanted:
                 return True
+            if isinstance(cls, str):
+                if is_torch_module(cls):
+                    return False  # nn.Module's own __init__ runs no other
+                continue
             if (init := cls.constructor) is not None:
                 leads_on = partial(self._leads_on, init, index)
                 return any(every_way(statement, leads_on) for statement in init.node.body)
@@ -68,7 +72,8 @@ class _Chain:
             return None
         if not call.args:
             return index
-        if ast.unparse(call.args[0]) in ("__class__", self.order[index].node.name):
+        here = self.order[index]
+        if ast.unparse(call.args[0]) in ("__class__", here.node.name if isinstance(here, Class) else ""):
             return index
         name = init.full_name(call.args[0], init.locals)
         found = self.hierarchy.project.find(name) if name else None

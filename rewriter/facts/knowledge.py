@@ -12,9 +12,10 @@ from rewriter.facts import values as v
 from rewriter.facts.hierarchy import Hierarchy, own_name
 from rewriter.facts.interpreter.state import Frame, State
 from rewriter.facts.interpreter.statements import Interpreter
-from rewriter.facts.project import Class, File, Function, Project
+from rewriter.facts.project import Class, File, Function, Project, is_table
 from rewriter.facts.trees import walk
 from rewriter.facts.values import Kind, Value
+from rewriter.torch_api import catalogue
 
 # An argument found to be no tensor changes what others may be; more rounds have not been seen to add anything.
 MAX_ROUNDS = 4
@@ -95,6 +96,8 @@ class Knowledge:
                 yield statement.target.id, found or v.UNKNOWN
             elif isinstance(statement, ast.Assign):
                 value = v.from_default(statement.value) or self._module_made(statement.value, full_name) or v.UNKNOWN
+                if is_table(statement.value, full_name):
+                    value = v.dictionary(v.ANY_OPERATION)
                 yield from ((target.id, value) for target in statement.targets if isinstance(target, ast.Name))
 
     def _module_made(self, node: ast.expr, full_name: Callable[[ast.expr], str | None]) -> Value | None:
@@ -114,7 +117,8 @@ class Knowledge:
         init = self.hierarchy.lineage(cls).constructor
         if init is None:
             return SetUp()
-        run = Run(self, cls, init, assume=False)
+        stated = {n: value for c in reversed(self.hierarchy.lineage(cls).project) for n, value in self._class_level(c)}
+        run = Run(self, cls, init, assume=False, attributes=stated)
         run.once()
         stored = run.interpreter.state.variables.items()
         attributes = {name.removeprefix("self."): value for name, value in stored if name.startswith("self.")}
@@ -162,6 +166,8 @@ class Run:
     function: Function
     assume: bool = True
     """Take untyped arguments for tensors, as forward's are."""
+    attributes: dict[str, Value] = field(default_factory=dict)
+    """What the object has already, where the project does not know it yet."""
     result: Value = v.UNKNOWN
 
     def once(self, settled: dict[str, Value] | None = None) -> None:
@@ -172,6 +178,7 @@ class Run:
         variables.update((key, value) for key, value in self.interpreter.settled.items() if key in variables)
         if name is not None:
             variables[name] = v.of(Kind.MODULE, ref=self.cls)
+            variables.update((f"self.{attribute}", value) for attribute, value in self.attributes.items())
         frame = Frame(self.function, name, self.cls, 0)
         self.interpreter.frames.append(frame)
         self.interpreter.state = State(variables)
@@ -202,6 +209,8 @@ class Run:
         annotated = v.from_annotation(argument.annotation, self.function.full_name)
         if annotated is not None:
             return annotated
+        if default is not None and catalogue.is_function(self.function.full_name(default)):
+            return v.ANY_OPERATION
         said = v.from_default(default)
         if said is not None and said != v.NONE:
             return said

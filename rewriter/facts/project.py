@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from rewriter.facts.names import Names, local_names
 from rewriter.facts.source import Source, SourceError
 from rewriter.facts.texts import Texts
-from rewriter.facts.trees import walk
+from rewriter.facts.trees import children, walk
+from rewriter.torch_api import catalogue
 
 if TYPE_CHECKING:
     from rewriter.settings import Settings
@@ -198,9 +199,36 @@ class File:
         return {s.name: Function(s, self) for s in self.source.tree.body if isinstance(s, ast.FunctionDef)}
 
     @cached_property
+    def alternatives(self) -> dict[str, list[Function]]:
+        """The functions that a branch at module level defines, by name."""
+        found: dict[str, list[Function]] = {}
+        for statement in self.source.tree.body:
+            if isinstance(statement, ast.If | ast.Try):
+                for node in _statements(statement):
+                    if isinstance(node, ast.FunctionDef):
+                        found.setdefault(node.name, []).append(Function(node, self))
+        return found
+
+    @cached_property
+    def tables(self) -> frozenset[str]:
+        """The names of module-level dicts whose values are functions of torch."""
+        assigned = [s for s in self.source.tree.body if isinstance(s, ast.Assign)]
+        tables = [s for s in assigned if is_table(s.value, self.names.full_name)]
+        return frozenset(t.id for s in tables for t in s.targets if isinstance(t, ast.Name))
+
+    @cached_property
     def static_methods(self) -> list[Function]:
         """The static methods and class methods."""
         return [method for cls in self.classes for method in cls.methods.values() if method.is_static]
+
+
+def is_table(node: ast.expr, full_name: Callable[[ast.expr], str | None]) -> bool:
+    """A dict display whose values are functions of torch."""
+    return (
+        isinstance(node, ast.Dict)
+        and bool(node.values)
+        and all(catalogue.is_function(full_name(value)) for value in node.values)
+    )
 
 
 def _adds_to_property(node: FunctionNode) -> bool:
@@ -214,6 +242,15 @@ def _adds_to_property(node: FunctionNode) -> bool:
 def _words(tree: ast.AST) -> frozenset[str]:
     found = [n for n in walk(tree) if isinstance(n, ast.Name | ast.Attribute)]
     return frozenset(n.id if isinstance(n, ast.Name) else n.attr for n in found)
+
+
+def _statements(block: ast.AST) -> Iterator[ast.stmt]:
+    """The statements in the branches of a block, those in functions and classes left out."""
+    for child in children(block):
+        if isinstance(child, ast.stmt):
+            yield child
+        if isinstance(child, ast.If | ast.Try | ast.ExceptHandler):
+            yield from _statements(child)
 
 
 def _classes(file: File, body: Sequence[ast.AST], around: tuple[FunctionNode, ...], prefix: str) -> Iterator[Class]:
@@ -312,12 +349,13 @@ class Project:
     def _locate(self, name: str) -> File | None:
         if name in self._named:
             return self._named[name]
-        for root in self.roots if name else ():
-            stem = root.joinpath(*name.split("."))
-            for path in (stem.with_suffix(".py"), stem / "__init__.py"):
-                if path.is_file():
-                    return self.file(path)
-        return None
+        path = self._path(name)
+        return self.file(path) if path is not None else None
+
+    def _path(self, module: str) -> Path | None:
+        stems = (root.joinpath(*module.split(".")) for root in (self.roots if module else ()))
+        paths = (path for stem in stems for path in (stem.with_suffix(".py"), stem / "__init__.py"))
+        return next((path for path in paths if path.is_file()), None)
 
     def find(self, full_name: str) -> Class | Function | None:
         """The class or function of that full name, through re-exports."""
@@ -336,15 +374,61 @@ class Project:
             if rest in file.definitions:
                 return file.definitions[rest]
             head, _, tail = rest.partition(".")
-            if tail and self.module(f"{module}.{head}"):
-                continue  # the longer path was tried before; a name that the package binds as well would add to it
             meaning = file.names.meaning(head)
+            if tail and (self.module(f"{module}.{head}") or (meaning or "").startswith(f"{module}.{head}.")):
+                continue  # a module, tried before or out of sight; a name that the package binds would add to it
             target = ".".join([meaning, tail]) if meaning and tail else meaning
-            stars = [] if target else [star for star in file.names.stars if self.module(star)]
+            known = bool(target) or self.module(f"{module}.{head}") is not None
+            stars = [] if known else self._stars_with(file, head)
             for candidate in [target] if target else [f"{star}.{rest}" for star in stars]:
                 if candidate != full_name and (found := self.find(candidate)):
                     return found
         return None
+
+    def alternatives(self, full_name: str, seen: frozenset[str] = frozenset()) -> list[Function]:
+        """The function of that full name, or all those that branches define under it, through re-exports."""
+        if isinstance(found := self.find(full_name), Function):
+            return [found]
+        module, _, name = full_name.rpartition(".")
+        file = self.module(module) if module and found is None and full_name not in seen else None
+        if file is None:
+            return []
+        if name in file.alternatives:
+            return file.alternatives[name]
+        meaning = file.names.meaning(name)
+        return self.alternatives(meaning, seen | {full_name}) if meaning else []
+
+    def _stars_with(self, file: File, name: str) -> list[str]:
+        """The modules that a file imports all names of, and that may have that name: it stands in them or below."""
+        if not file.names.stars:
+            return []
+        holding = self.texts.holding(name)
+        around = {*holding, *(folder for path in holding for folder in path.parents)}
+        found = []
+        for star in file.names.stars:
+            path = self._named[star].path if star in self._named else self._path(star)
+            if path is not None:
+                inside = path.parent if path.name == "__init__.py" else path
+                found += [star] if inside in around or path not in self.texts else []
+        return found
+
+    def files_meaning(self, function: Function) -> Iterator[File]:
+        """The files in which the function's name may mean it: its own, and those where it means nothing else."""
+        name = function.node.name
+        for path in self.texts.holding(name):
+            if path != function.file.path and self.texts.defines(path, name):
+                continue
+            file = self.file(path)
+            if file is not None and (file is function.file or self._may_mean(file, function)):
+                yield file
+        if function.file.path not in self.texts:
+            yield function.file
+
+    def _may_mean(self, file: File, function: Function) -> bool:
+        name = function.node.name
+        meaning = file.names.meaning(name) if name in file.names.bindings else None
+        found = self.find(meaning) if meaning else None
+        return found is None or found is function
 
     def files_mentioning(self, word: str, other: str = "") -> Iterator[File]:
         """Every file that has the words in its text; the others are not even parsed."""

@@ -16,6 +16,7 @@ _BASE = re.compile(r"\b[^\W\d]\w*\b(?![ \t]*=)")
 _CLASS = re.compile(r"^[ \t]*class[ \t]+\w+[ \t]*\((.*?)\)[ \t]*:", re.MULTILINE | re.DOTALL)
 # `Base as B` and `B = module.Base`: the other name of a class.
 _ALIAS = re.compile(r"\b(\w+)[ \t]+as[ \t]+(\w+)|^[ \t]*(\w+)[ \t]*=[ \t]*([\w.]+)[ \t]*(?:#.*)?$", re.MULTILINE)
+_COMMENT_LINE = re.compile(rb"^[ \t]*#.*$", re.MULTILINE)
 _SKIPPED = frozenset({"node_modules", "site-packages", "build", "dist", "venv", "__pycache__"})
 
 
@@ -80,10 +81,16 @@ class Texts:
                 found.setdefault(word, []).append(path)
         return found
 
+    def defines(self, path: Path, name: str) -> bool:
+        """Whether a function or class of that name stands at the left margin."""
+        pattern = rb"^(?:async[ \t]+)?(?:def|class)[ \t]+" + name.encode() + rb"\b"
+        return re.search(pattern, self._text(path), re.MULTILINE) is not None
+
     def _text(self, path: Path) -> bytes:
+        """The text without lines that are nothing but a comment: names in those mean nothing."""
         if path not in self._texts:
             try:
-                self._texts[path] = path.read_bytes()
+                self._texts[path] = _COMMENT_LINE.sub(b"", path.read_bytes())
             except OSError:
                 self._texts[path] = b""
         return self._texts[path]

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from rewriter.torch_api import catalogue
+
 
 class Kind(enum.Enum):
     TENSOR = "tensor"
@@ -24,6 +26,13 @@ class Kind(enum.Enum):
     UNKNOWN = "unknown"
 
     __hash__ = object.__hash__  # in C, unlike Enum's own; members are equal only to themselves
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several functions of the project, by their objects or by those of tables that hold them."""
+
+    of: frozenset[object]
 
 
 class Value(NamedTuple):
@@ -46,6 +55,10 @@ class Value(NamedTuple):
 
     def is_only(self, *kinds: Kind) -> bool:
         return self.kinds <= frozenset(kinds)
+
+    @property
+    def is_any_operation(self) -> bool:
+        return self.ref == _ANY
 
     @property
     def known(self) -> bool:
@@ -78,6 +91,11 @@ UNKNOWN = of(Kind.UNKNOWN)
 DICT = Value(frozenset({Kind.DICT}))
 
 
+_ANY = "torch.?"
+ANY_OPERATION = of(Kind.FUNCTION, ref=_ANY)
+"""A function of torch that is an operation; which one is known only when it runs."""
+
+
 def sequence(element: Value | None = None, items: Iterable[Value] | None = None) -> Value:
     return Value(frozenset({Kind.SEQUENCE}), element=element, items=None if items is None else tuple(items))
 
@@ -100,9 +118,21 @@ def join(a: Value, b: Value) -> Value:
         assumed=(a.assumed or b.assumed) and not _proven(a) and not _proven(b),
         element=None if same_length else _join_elements(a, b),
         items=tuple(map(join, a.items, b.items)) if same_length and a.items and b.items else None,
-        ref=a.ref if a.ref == b.ref else None,
+        ref=a.ref if a.ref == b.ref else _either(a, b),
         sources=a.sources | b.sources,
     )
+
+
+def _either(a: Value, b: Value) -> object:
+    """Any function of torch, or those of the project that may be meant, where one of the two is a function."""
+    refs = [value.ref for value in (a, b) if not value.is_only(Kind.NONE)]
+    if refs and all(ref == _ANY or catalogue.is_function(ref) for ref in refs):
+        return _ANY
+    found: set[object] = set()
+    for value in (a, b):
+        if value.may_be(Kind.FUNCTION) and value.ref is not None and not isinstance(value.ref, str):
+            found |= value.ref.of if isinstance(value.ref, Choice) else {value.ref}
+    return Choice(frozenset(found)) if found else None
 
 
 def _proven(value: Value) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
 from rewriter.facts.interpreter.state import Site
+from rewriter.facts.numbering import Numbering
 from rewriter.facts.project import Function
 from rewriter.results import Safety
 from rewriter.torch_api.row import written_order
@@ -73,8 +74,24 @@ class Wrap:
 
 
 @dataclass(frozen=True)
+class Call:
+    """`runtime.modules.Call(functions)`: a module that runs the function that it is given at each call."""
+
+    functions: tuple[ast.expr, ...] = ()
+    """Functions that take modules, and tables of such functions, for which it is to hold some."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """The call of a method that is to say which of its calls it is."""
+
+    parameter: str
+    number: int
+
+
+@dataclass(frozen=True)
 class Turn:
-    """A loop around a site, each of whose turns has a module of its own."""
+    """A loop around a site, each of whose turns has a module of its own; or the calls of the method it stands in."""
 
     target: ast.expr
     iter: ast.expr
@@ -87,6 +104,8 @@ class Turn:
     """What `__init__` runs over to make as many modules."""
     each: ast.expr | None = None
     """The loop's own `iter` as `__init__` can evaluate it, where a loop further in runs over the members."""
+    numbering: Numbering | None = None
+    """The calls, if it is no loop."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +119,7 @@ class Change:
     """What the code at the site calls the object that has the module."""
     attribute: str
     """The name wanted; numbered where it is taken."""
-    make: Make | MakeAgain | Tie | Wrap
+    make: Make | MakeAgain | Tie | Wrap | Call | Number
     given: tuple[Given, ...]
     what: str
     """The site in a few words, for the message."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rewriter.rules import (
     arithmetic,
+    chosen,
     compound,
     elementwise,
     functional,
@@ -29,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     functions.RULE,
     stored.RULE,
     placed.RULE,
+    chosen.RULE,
     compound.RULE,
 )
 

@@ -16,6 +16,7 @@ from rewriter.facts.construction import Construction
 from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.loops import Counts, Loop, loops_around
+from rewriter.facts.numbering import Numbering
 from rewriter.facts.project import Function
 from rewriter.facts.trees import walk
 from rewriter.facts.values import Value
@@ -31,11 +32,14 @@ class Turns:
     knowledge: Knowledge
     place: Construction
     values: dict[ast.expr, Value]
+    numbered: dict[Function, Numbering] = field(default_factory=dict)
     _known: dict[ast.expr, Turn | None] = field(default_factory=dict)
 
     def around(self, site: Site) -> tuple[Turn, ...]:
         """The loops around the site, outermost first; none where one of them cannot be counted."""
         init = self.place.init
+        if site.runs > 1 and (numbering := self.numbered.get(site.function)) is not None:
+            return self._by_call(numbering, site)
         if not site.in_loop or site.self_name is None or site.deferred or site.called_in_loop or site.runs > 1:
             return ()
         if init is not None and any(isinstance(n, ast.Return) for n in walk(init.node)):
@@ -47,6 +51,13 @@ class Turns:
                 return ()
             turns.append(turn)
         return tuple(_bound_where_read(turns))
+
+    def _by_call(self, numbering: Numbering, site: Site) -> tuple[Turn, ...]:
+        """The calls of a method as if they were turns; the module for the first serves callers that do not count."""
+        if site.in_loop or site.deferred or site.self_name is None:
+            return ()
+        times = ast.parse(f"range({len(numbering.calls)})", mode="eval").body
+        return (Turn(ast.Name("_"), times, numbering.parameter, False, times, numbering=numbering),)
 
     def _turn(self, loop: Loop, site: Site, outer: list[Turn]) -> Turn | None:
         if loop.target is None or loop.iter is None:

@@ -15,11 +15,11 @@ from rewriter.facts.project import Class
 from rewriter.facts.trees import walk
 from rewriter.facts.values import Kind, Value
 from rewriter.results import Refusal
-from rewriter.rules.change import Change, Fixed, Given, Make
+from rewriter.rules.change import Change, Fixed, Given, Make, as_given
 from rewriter.rules.constants import is_constant
 from rewriter.rules.doubts import doubt, follows_training
 from rewriter.rules.refusals import refuse
-from rewriter.torch_api.row import Argument, Row, Spelling, bind, written_order
+from rewriter.torch_api.row import Argument, Row, Spelling, bind
 
 
 @dataclass(frozen=True)
@@ -108,12 +108,13 @@ def _verbatim(site: Site, row: Row, context: Context) -> Change | Refusal:
     """A call with starred arguments goes as it stands to a module that takes what the function takes."""
     node = site.node
     assert isinstance(node, ast.Call)
-    if any(name.startswith("*") for name in row.operands) or any(k.arg is None for k in node.keywords):
+    hidden = any(k.arg is None for k in node.keywords)
+    if any(name.startswith("*") for name in row.operands) or (hidden and not _passes_all_on(row, site)):
         return refuse("RW906", site, f"{describe(site)} takes arguments that are known only when it runs")
     spelling = site.candidates[0][1]
     fixed = (Fixed("inplace", True, True),) if spelling.inplace else ()
     given = [Given(r) for r in _receiver(node, spelling)]
-    given += [Given(a.value, a.arg) if isinstance(a, ast.keyword) else Given(a) for a in written_order(node)]
+    given += as_given(node)
     return Change(
         row.code,
         site,
@@ -124,6 +125,12 @@ def _verbatim(site: Site, row: Row, context: Context) -> Change | Refusal:
         tuple(given),
         describe(site),
     )
+
+
+def _passes_all_on(row: Row, site: Site) -> bool:
+    """The module calls the very function, whatever keywords it is given."""
+    is_function = site.candidates[0][1].name.startswith("torch.nn.functional.")
+    return is_function and row.flexible_target.startswith("runtime.modules.")
 
 
 def _is_lone_tensor(row: Row, arguments: tuple[Argument, ...], context: Context) -> bool:

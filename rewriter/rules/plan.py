@@ -13,11 +13,14 @@ from rewriter.facts.helpers import may_help
 from rewriter.facts.holders import find_holder, holder_of
 from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import Knowledge, Run
+from rewriter.facts.numbering import numbered_methods
 from rewriter.facts.project import Class, Function
+from rewriter.facts.tables import functions_in
 from rewriter.facts.trees import walk
 from rewriter.facts.values import Value
 from rewriter.results import Refusal, Safety
 from rewriter.rules.change import Change, MakeAgain, Substitution, Tie
+from rewriter.rules.chosen import call_chosen
 from rewriter.rules.compound import find_compounds
 from rewriter.rules.functions import wrap_call
 from rewriter.rules.loops import Turns
@@ -89,8 +92,9 @@ class Planner:
             plan.refusals += _all_refused(place, sites)
             return
         values = _joined_values([*([run] if run else []), *below])
+        numbered = numbered_methods(self.knowledge, cls, run)
         context = Context(self.knowledge, place, "", values)
-        self._decide_all(cls, plan, sites, context, Turns(self.knowledge, place, values))
+        self._decide_all(cls, plan, sites, context, Turns(self.knowledge, place, values, numbered))
 
     def _plan_function(self, function: Function, plan: Plan) -> None:
         runs = runs_through(self.knowledge, function)
@@ -108,7 +112,12 @@ class Planner:
 
     def _computes(self, site: Site) -> bool:
         """An operation, or the call of a function that has some."""
-        return bool(site.candidates) or (site.callee is not None and self._takes_modules(site.callee))
+        return bool(site.candidates or site.chosen) or self._has_operations(site)
+
+    def _has_operations(self, site: Site) -> bool:
+        """Whether a function that the site calls, or may call, takes modules for its operations."""
+        called = functions_in(site.choice) if site.choice is not None else [site.callee] if site.callee else []
+        return any(map(self._takes_modules, called))
 
     def _takes_modules(self, function: Function) -> bool:
         is_free = function.is_static or function.file.functions.get(function.node.name) is function
@@ -190,7 +199,9 @@ class Planner:
         if site.attribute and loops is not None:
             decision = decide_call(site, context, loops)
         elif site.callee is not None:
-            decision = wrap_call(site, context) if self._takes_modules(site.callee) else None
+            decision = wrap_call(site, context) if self._has_operations(site) else None
+        elif site.choice is not None:
+            decision = call_chosen(site, context) if self._has_operations(site) else None
         else:
             decision = _operation(site, context)
         if decision is None:
@@ -210,7 +221,7 @@ def _operation(site: Site, context: Context) -> Change | Refusal:
         return refuse("RW901", site, f"it is not known whether {describe(site)} works on tensors")
     if not context.receiver_at(site):
         return refuse("RW903", site, f"{describe(site)} stands in a function that has no object to hold a module")
-    return decide(site, context)
+    return call_chosen(site, context) if site.chosen else decide(site, context)
 
 
 def _shared(site: Site, context: Context) -> str | None:
@@ -224,7 +235,7 @@ def _shared(site: Site, context: Context) -> str | None:
 
 
 def _all_refused(place: NoPlace, sites: list[Site]) -> Iterator[Refusal]:
-    return (refuse(place.code, s, place.reason, place.advice) for s in sites if s.candidates and s.tensor)
+    return (refuse(place.code, s, place.reason, place.advice) for s in sites if (s.candidates and s.tensor) or s.chosen)
 
 
 def _merged(function: Function, runs: list[Run]) -> Iterator[Site]:
@@ -239,6 +250,7 @@ def _merged(function: Function, runs: list[Run]) -> Iterator[Site]:
                 found[node] = replace(site)
                 continue
             known.tensor |= site.tensor
+            known.chosen |= site.chosen
             known.deferred |= site.deferred
             known.in_loop |= site.in_loop
             known.called_in_loop |= site.called_in_loop

@@ -42,9 +42,10 @@ _TEXTS = {
     ),
     ("RW906", "arguments-unknown"): (
         "Which operation it is, or with which arguments, is known only when it runs.",
-        "`**kwargs`, and starred arguments where they decide what the call means, hide the parameters.",
+        "`**kwargs` of what is no function of torch.nn.functional, and starred arguments where they decide what "
+        "the call means, hide the parameters.",
         "write the arguments out",
-        "x = F.interpolate(x, **self.resize)",
+        "x = torch.sum(x, **self.options)",
     ),
     ("RW907", "would-reorder"): (
         "The operation cannot be moved into a call without changing what runs when, or losing a comment.",

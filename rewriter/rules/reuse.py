@@ -37,8 +37,12 @@ have no state, else a handle that runs the same module. Parameters and running s
 keeps its keys. With `parts=True` the operations inside a module of the project get instances of their own, too; that is
 done where no method of it stores anything on the object.
 
+In a loop whose turns `__init__` can count, each turn has an instance. A method that a forward calls from several
+places gets a parameter that says which call is running, `def mix(self, x, y, *, call=0)`, and an instance for each.
+
 **Safety.** torch.nn classes without parameters, buffers and state are made again by the expression that made the first.
-Nothing is done where the attribute is assigned in more than one place: the second instance would not follow.
+Nothing is done where the attribute is assigned in more than one place: the second instance would not follow. A method
+gets a parameter only where no class of the project overrides it; a subclass elsewhere would have to take it as well.
 """
 
 from __future__ import annotations
@@ -98,6 +102,8 @@ def _maker(site: Site, context: Context) -> MakeAgain | Tie | str:
     own = list(_assignments(cls, site.attribute))
     above = [s for base in hierarchy.lineage(cls).project[1:] for s in _assignments(base, site.attribute)]
     below = [s for sub in hierarchy.subclasses(cls) for s in _assignments(sub, site.attribute)]
+    if below and not own and not above:
+        return "it is made by subclasses, of which there may be others"
     if len(own) + len(above) != 1 or below:
         return "it is not assigned in exactly one place"
     parts = isinstance(ref, Class) and keeps_nothing(context.knowledge, ref)

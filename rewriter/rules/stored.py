@@ -1,7 +1,7 @@
 """A function that an object keeps, to call it later, becomes a module where it is stored.
 
-A parameter `act=F.relu`, `getattr(F, name)`, `partial(F.interpolate, scale_factor=2)` and tables of functions hide an
-operation in an attribute: a quantizer that looks for modules finds none.
+A parameter `act=F.relu`, `getattr(F, name)`, `partial(F.interpolate, scale_factor=2)`, tables of functions, functions
+that return one and lambdas with one operation hide an operation in an attribute: a quantizer finds no module.
 
 ```python
 class Block(nn.Module):
@@ -37,19 +37,23 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from rewriter.facts.attributes import is_only_called, operations_in
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
-from rewriter.facts.values import Kind
+from rewriter.facts.values import Value
+from rewriter.results import Refusal
 from rewriter.rules.change import Substitution
 from rewriter.rules.rule import described
 from rewriter.torch_api import catalogue
 
 RULE = described("RW203", "function-as-value", __doc__)
 
+_NAME_IT = "make a method of it, or a module"
 
-def find_stored(knowledge: Knowledge, cls: Class) -> Iterator[Substitution]:
+
+def find_stored(knowledge: Knowledge, cls: Class) -> Iterator[Substitution | Refusal]:
     """The values in the class's `__init__` that may be functions and are kept to be called."""
     init = cls.constructor
     own = own_name(init) if init is not None else None
@@ -59,11 +63,32 @@ def find_stored(knowledge: Knowledge, cls: Class) -> Iterator[Substitution]:
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Attribute):
             target = node.targets[0]
             is_own = isinstance(target.value, ast.Name) and target.value.id == own
-            certain = knowledge.attribute(cls, target.attr).is_only(Kind.FUNCTION)
-            may_be = is_own and not certain and _may_be_function(node.value, init)
-            if may_be and _is_only_called(knowledge, cls, target.attr):
+            if not is_own or not is_only_called(knowledge.hierarchy, cls, target.attr):
+                continue
+            value = knowledge.attribute(cls, target.attr)
+            kept = _local_function(node.value, init)
+            operations = operations_in(kept, init) if kept is not None else 0
+            may_be = operations == 1 or value.is_any_operation or _may_be_function(node.value, init)
+            if operations > 1:
+                message = f"`self.{target.attr}` keeps a function with {operations} operations"
+                yield Refusal("RW903", message, init.file.source.span(node.value), _NAME_IT)
+            elif may_be and not _is_certain(value):
                 message = f"`{ast.unparse(node.value)}`, which may be a function, is stored as a module"
                 yield Substitution(RULE.code, init, node.value, "runtime.modules.as_module", message, wraps=True)
+
+
+def _local_function(node: ast.expr, init: Function) -> ast.Lambda | ast.FunctionDef | None:
+    """A lambda, or the name of a function that `__init__` defines once."""
+    if isinstance(node, ast.Lambda):
+        return node
+    name = node.id if isinstance(node, ast.Name) else ""
+    found = [n for n in walk(init.node) if isinstance(n, ast.FunctionDef) and n.name == name and n is not init.node]
+    return found[0] if len(found) == 1 else None
+
+
+def _is_certain(value: Value) -> bool:
+    """One function, whose calls become modules where they stand."""
+    return catalogue.is_function(value.ref)
 
 
 def _may_be_function(node: ast.expr, init: Function) -> bool:
@@ -109,29 +134,3 @@ def _is_table(node: ast.expr, init: Function) -> bool:
     named = (s.value for s in tables if any(isinstance(t, ast.Name) and t.id == node.id for t in s.targets))
     held = [value for table in named if isinstance(table, ast.Dict) for value in table.values]
     return any(_is_operation(init.file.names.full_name(value)) for value in held)
-
-
-def _is_only_called(knowledge: Knowledge, cls: Class, attribute: str) -> bool:
-    """Besides `__init__`, which sets it, the family calls the attribute or asks whether it is None."""
-    called = False
-    for relative in [*knowledge.hierarchy.lineage(cls).project, *knowledge.hierarchy.subclasses(cls)]:
-        allowed = {id(n.func) for n in walk(relative.node) if isinstance(n, ast.Call)}
-        compared = [n for n in walk(relative.node) if isinstance(n, ast.Compare) and _is_none(n.comparators)]
-        allowed |= {id(n.left) for n in compared}
-        set_in_init = {id(t) for t in _targets(relative.constructor)}
-        for node in walk(relative.node):
-            if isinstance(node, ast.Attribute) and node.attr == attribute and id(node) not in set_in_init:
-                if id(node) not in allowed:
-                    return False
-                called = True
-    return called
-
-
-def _targets(init: Function | None) -> Iterator[ast.expr]:
-    for node in walk(init.node) if init is not None else ():
-        if isinstance(node, ast.Assign):
-            yield from node.targets
-
-
-def _is_none(comparators: list[ast.expr]) -> bool:
-    return all(isinstance(c, ast.Constant) and c.value is None for c in comparators)

@@ -48,3 +48,8 @@ NAMES = frozenset(name.rpartition(".")[2] for name in _BY_SPELLING)
 def by_spelling(name: str) -> tuple[tuple[Row, Spelling], ...]:
     """The operations that a full name, method or operator may mean: several where torch has overloads."""
     return _BY_SPELLING.get(name, ())
+
+
+def is_function(name: object) -> bool:
+    """Whether it is the full name of a function of torch that is an operation."""
+    return isinstance(name, str) and name.startswith("torch.") and bool(by_spelling(name))

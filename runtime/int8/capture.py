@@ -125,8 +125,8 @@ class _Lowering:
         short = getattr(function, "_opname", getattr(function, "__name__", ""))
         if short in _ASSERTIONS:
             return
-        if short == "copy" and self._same_kind(*node.args[:2]):
-            self.values[node] = self.values[node.args[1]]  # type: ignore[index]
+        if short == "copy":
+            self._add_copy(node, *node.args[:2])
             return
         if function is walk._opoverload:
             self._add_loop(node)
@@ -157,10 +157,22 @@ class _Lowering:
             op.layer = f"{layer}.{op.layer}".strip(".")
         self._append(node, Op(LOOP, (self._argument(steps), self._argument(state)), layer=layer, body=body))
 
-    def _same_kind(self, into: Any, value: Any) -> bool:
-        """Whether copying gives the second tensor as it is."""
-        a, b = into.meta["val"], value.meta["val"]
-        return bool(a.dtype == b.dtype) and _shape(into) == _shape(value)
+    def _add_copy(self, node: Node, into: Any, value: Any) -> None:
+        """What is copied into a tensor takes its shape and type; what was there before does not matter."""
+        self.values[node], layer, shape = self._argument(value), _layer(node), _shape(node)
+        if _shape(value) != shape:
+            sizes = [self._size(into, dim) for dim in range(len(shape))]
+            self._append(node, Op("aten.expand.default", (self.values[node], sizes), {}, layer, shape))
+        dtype = into.meta["val"].dtype
+        if value.meta["val"].dtype != dtype:
+            self._append(node, Op("aten._to_copy.default", (self.values[node],), {"dtype": dtype}, layer, shape))
+
+    def _size(self, node: Node, dim: int) -> int | Ref:
+        size = node.meta["val"].shape[dim]
+        if isinstance(size, int):
+            return size
+        self.ops.append(Op("number.size", (self.values[node], dim), layer=_layer(node)))
+        return Ref(len(self.inputs) + len(self.ops) - 1)
 
     def _argument(self, arg: Any) -> Any:
         if isinstance(arg, Node):

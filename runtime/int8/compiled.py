@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import threading
 import warnings
 from collections import OrderedDict
@@ -14,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from runtime import kernels
+from runtime.int8.allowance import Allowance
 from runtime.int8.capture import CaptureError, capture
 from runtime.int8.fusion import simplify
 from runtime.int8.plan import Plan, Timing
-from runtime.int8.program import Program
+from runtime.int8.program import Program, Step
 from runtime.int8.trees import Tree
 
 PLANS = 16
@@ -68,18 +68,12 @@ class CompiledModel:
                 raise ValueError(f"the program was compiled for other inputs: {mismatch}")
             return self._run_model(arguments)
         if kernels.selected() == _REFERENCE:
-            self._check_size(tensors)
-            return self.program.interpret(tensors)
+            return self.program.interpret(tensors, self._around)
         return self._plan(tensors).run(tensors, timings)
 
-    def _check_size(self, tensors: Sequence[Tensor]) -> None:
-        """A program out of a file could ask for any amount of memory; nobody has seen it run."""
-        assert self.program is not None
-        if self.model is not None:
-            return
-        largest, there = self.program.largest(tensors), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        if largest > there // 4:
-            raise MemoryError(f"the program needs {largest} bytes for one tensor, of {there} that this machine has")
+    def _around(self, step: Step) -> Step:
+        """Nobody has seen a program run that came out of a file."""
+        return step if self.model is not None else Allowance().around(step)
 
     def _run_model(self, arguments: tuple[Any, ...]) -> Any:
         assert self.model is not None
@@ -104,8 +98,7 @@ class CompiledModel:
         with self._lock:
             plan = self._plans.get(key)
             if plan is None:
-                self._check_size(tensors)
-                plan = self._plans[key] = Plan(self.program, tensors)
+                plan = self._plans[key] = Plan(self.program, tensors, self._around)
                 if len(self._plans) > PLANS:
                     self._plans.popitem(last=False)
             self._plans.move_to_end(key)

@@ -30,7 +30,7 @@ from torch import Tensor
 
 from runtime.int8.compiled import CompiledModel
 from runtime.int8.program import LOOP, NAMESPACE, Constant, Input, Op, Program, Ref
-from runtime.int8.trees import Tree
+from runtime.int8.trees import TYPES, Tree
 
 MAGIC = b"RTINT801"
 _ALIGNMENT = 64
@@ -261,12 +261,13 @@ class _Reader:
         if "leaf" in tree:
             return Tree("leaf", leaf=self._item(tree["leaf"]))
         kind, keys = tree["kind"], tuple(_list(tree["keys"]))
-        if kind not in ("tuple", "list", "dict") or depth >= _DEEPEST:
+        if kind not in TYPES or depth >= _DEEPEST:
             raise FileError(f"a structure is made of tuples, lists and dicts, at most {_DEEPEST} deep, not {kind!r}")
         children = tuple(self._tree(child, depth + 1) for child in _list(tree["children"]))
-        if len(keys) != (len(children) if kind == "dict" else 0) or not all(isinstance(key, str) for key in keys):
+        made = Tree(kind, children, keys)
+        if len(keys) != (len(children) if made.named else 0) or not all(isinstance(key, str) for key in keys):
             raise FileError("a dict has one string for each of its values")
-        return Tree(kind, children, keys)
+        return made
 
 
 def _leaves(value: Any) -> Iterator[Any]:

@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_map_only
 
 from runtime.int8.memory import Lifetime, place
 from runtime.int8.program import Program
-from runtime.int8.recording import HostStep, KernelStep, Recording, Step, View, record
+from runtime.int8.recording import Around, HostStep, KernelStep, Recording, Step, View, record
 from runtime.int8.trees import Tree
 from runtime.kernels.native import program as native
 
@@ -44,10 +44,10 @@ class Layout:
 class Plan:
     """Runs from several threads at once: each takes memory of its own, which stays for the next to come."""
 
-    def __init__(self, program: Program, inputs: Sequence[Tensor]) -> None:
+    def __init__(self, program: Program, inputs: Sequence[Tensor], around: Around) -> None:
         self.strides = [x.stride() for x in inputs]
         copies = [torch.empty_strided(x.shape, x.stride(), dtype=x.dtype).copy_(x) for x in inputs]
-        self.layout = _laid_out(record(program, copies), len(inputs))
+        self.layout = _laid_out(record(program, copies, around), len(inputs))
         self._free: list[_Memory] = []
         self._lock = threading.Lock()
 

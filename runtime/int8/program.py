@@ -9,8 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
-from torch.utils._pytree import tree_leaves, tree_map_only
 
 from runtime.int8.trees import Tree
 
@@ -18,9 +16,11 @@ NAMESPACE = "runtime_int8"
 UNSAFE = {"as_strided", "empty", "empty_strided", "rand", "randn", "randperm", "native_dropout", "bernoulli", "copy"}
 """Core operations that read memory which nobody wrote, or give another result each time."""
 
-_MORE = set("adaptive_avg_pool2d _unsafe_view split chunk unflatten detach alias contiguous unbind".split())
+_MORE = set(
+    "adaptive_avg_pool2d _unsafe_view split chunk unflatten detach alias contiguous unbind linalg_vector_norm".split()
+)
 """Operations that are pure but no core ones."""
-_PRIVATE = {"_softmax", "_log_softmax", "_to_copy", "_unsafe_view"}
+_PRIVATE = {"_softmax", "_log_softmax", "_to_copy", "_unsafe_view", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d"}
 _LARGEST = 2**63
 _LONGEST = 2**20
 """Operations that all steps of a loop run."""
@@ -41,6 +41,26 @@ def _of_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
     return compute
 
 
+def _normalization(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Torch's own reads as many weights and statistics as there are channels, however many were given."""
+
+    def compute(x: Tensor, *rest: Any) -> Any:
+        for tensor in rest:
+            if isinstance(tensor, Tensor) and tensor.shape != x.shape[1:2]:
+                raise ValueError(f"a normalization of {x.shape[1]} channels takes no {tuple(tensor.shape)} numbers")
+        return function(x, *rest)
+
+    return compute
+
+
+_CHECKED: dict[str, Callable[..., Any]] = {
+    f"aten.{function._opname}.{function._overloadname}": _normalization(function)
+    for function in (
+        torch.ops.aten._native_batch_norm_legit_no_training.default,
+        torch.ops.aten._native_batch_norm_legit.no_stats,
+    )
+}
+"""Pure core operations that do not check what they are given."""
 _NUMBERS: dict[str, Callable[..., Any]] = {
     name: _of_numbers(getattr(operator, name))
     for name in "add sub mul floordiv mod neg eq ne lt le gt ge truediv".split()
@@ -141,28 +161,11 @@ class Program:
             return self.constants[arg.number]
         return [self.given(item, values) for item in arg] if isinstance(arg, (list, tuple)) else arg
 
-    def interpret(self, inputs: Sequence[Tensor]) -> Any:
+    def interpret(self, inputs: Sequence[Tensor], around: Callable[[Step], Step]) -> Any:
         """What the program computes, one torch operator after the other."""
         with torch.no_grad():
-            values = self.run(inputs, lambda op, function, args: function(*args, **op.kwargs))
+            values = self.run(inputs, around(lambda op, function, args: function(*args, **op.kwargs)))
         return self.outputs.build(lambda leaf: self.given(leaf, values))
-
-    def largest(self, inputs: Sequence[Tensor]) -> int:
-        """The bytes of the largest value for these inputs; nothing is computed."""
-        sizes = [0]
-        with torch.no_grad(), FakeTensorMode() as fake:
-
-            def faked(tensor: Tensor) -> Tensor:
-                return tensor if isinstance(tensor, FakeTensor) else fake.from_tensor(tensor)
-
-            def step(op: Op, function: Callable[..., Any], args: list[Any]) -> Any:
-                result = function(*tree_map_only(Tensor, faked, args), **op.kwargs)
-                tensors = (leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor))
-                sizes.extend(tensor.numel() * tensor.element_size() for tensor in tensors)
-                return result
-
-            self.run([fake.from_tensor(x) for x in inputs], step)
-        return max(sizes)
 
     def mismatch(self, inputs: Sequence[Tensor]) -> str:
         """Why the program does not take these inputs; empty if it does."""
@@ -192,6 +195,8 @@ def references(arg: Any) -> Iterator[Ref]:
 def function_of(name: str) -> Callable[..., Any]:
     """The function that an operation calls: one of the int8 kernels, a pure operation of torch's, or of numbers."""
     namespace, _, rest = name.partition(".")
+    if name in _CHECKED:
+        return _CHECKED[name]
     if name == LOOP:
         return Program.walk
     if namespace == "number" and rest in _NUMBERS:

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from runtime.int8.program import Op, Program
+from runtime.int8.program import Step as OpStep
 from runtime.kernels import native
 from runtime.kernels.native import library
 from runtime.kernels.native.program import MOVE, Move
@@ -23,6 +24,9 @@ _EMPTY = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_stride
 _COPIES = {"clone", "copy_", "_to_copy"}
 _LONGEST = 8
 """Dimensions of a move."""
+
+
+Around = Callable[[OpStep], OpStep]
 
 
 @dataclass(frozen=True)
@@ -88,11 +92,11 @@ class Recording:
     """What lies in each of the buffers."""
 
 
-def record(program: Program, inputs: Sequence[Tensor]) -> Recording:
-    """Runs `program` on the native kernels."""
+def record(program: Program, inputs: Sequence[Tensor], around: Around) -> Recording:
+    """Runs `program` on the native kernels, with `around` what computes each operation."""
     recorder = _Recorder(inputs)
     with torch.no_grad():
-        values = program.run(inputs, recorder.step)
+        values = program.run(inputs, around(recorder.step))
     outputs = program.outputs.map(lambda leaf: recorder.shown(program.given(leaf, values)))
     held = [*recorder.kept, program.constants]
     return Recording(recorder.steps, recorder.buffers.sizes, outputs, held, recorder.views, recorder.buffers.tensors)

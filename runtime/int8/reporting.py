@@ -72,9 +72,7 @@ def _line(name: str, module: nn.Module) -> Line:
 
 
 def _why_real(module: Int8Module) -> str:
-    if not module.way_left_out:
-        return ""
-    return f"gives floating point: {module.way_left_out} is a way that the model's example did not take"
+    return f"gives floating point: {module.real_because}" if module.real_because else ""
 
 
 def _why_left(module: nn.Module) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+TYPES: dict[str, Callable[..., Any]] = {"tuple": tuple, "list": list, "dict": dict, "OrderedDict": OrderedDict}
+_NAMED = ("dict", "OrderedDict")
 
 
 @dataclass(frozen=True)
@@ -12,7 +16,7 @@ class Tree:
     """A tuple, list or dict of trees, or a leaf."""
 
     kind: str
-    """tuple, list, dict or leaf."""
+    """The name of one of `TYPES`, or leaf."""
     children: tuple[Tree, ...] = ()
     keys: tuple[str, ...] = ()
     leaf: Any = None
@@ -20,22 +24,24 @@ class Tree:
     @classmethod
     def of(cls, value: Any, leaf: Callable[[Any], Any]) -> Tree:
         """The structure of `value`, with what `leaf` makes of each leaf."""
-        kind = type(value).__name__ if type(value) in (tuple, list, dict) else "leaf"
+        kind = next((name for name, known in TYPES.items() if type(value) is known), "leaf")
         if kind == "leaf":
             return cls(kind, leaf=leaf(value))
-        if kind == "dict" and not all(isinstance(key, str) for key in value):
+        if kind in _NAMED and not all(isinstance(key, str) for key in value):
             raise ValueError(f"the keys of a dict must be strings, not {list(value)}")
-        items = value.values() if kind == "dict" else value
-        keys = tuple(value) if kind == "dict" else ()
+        items, keys = (value.values(), tuple(value)) if kind in _NAMED else (value, ())
         return cls(kind, tuple(cls.of(item, leaf) for item in items), keys)
 
     def build(self, leaf: Callable[[Any], Any]) -> Any:
         if self.kind == "leaf":
             return leaf(self.leaf)
         parts = [child.build(leaf) for child in self.children]
-        if self.kind == "dict":
-            return dict(zip(self.keys, parts, strict=True))
-        return tuple(parts) if self.kind == "tuple" else parts
+        return TYPES[self.kind](zip(self.keys, parts, strict=True) if self.named else parts)
+
+    @property
+    def named(self) -> bool:
+        """Whether its parts have keys."""
+        return self.kind in _NAMED
 
     def leaves(self) -> list[Any]:
         if self.kind == "leaf":

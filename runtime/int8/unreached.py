@@ -15,7 +15,7 @@ from torch import nn
 
 from runtime.int8.counterparts.base import Int8Module
 from runtime.int8.refusal import Unreached
-from runtime.int8.watching import watched
+from runtime.int8.watching import Watch, watched
 from runtime.quantization.adjacency import call
 from runtime.quantization.fusion import Absorbed
 
@@ -30,15 +30,30 @@ def guard_unreached(model: nn.Module, example: Any) -> None:
     called: set[nn.Module] = set()
     hooks = [module.register_forward_pre_hook(lambda module, _: called.add(module)) for module in leaves.values()]
     try:
-        with torch.no_grad(), watched(model) as functions:
-            call(model, copy.deepcopy(example))
+        watch = _watched_run(model, example)
     finally:
         for hook in hooks:
             hook.remove()
     for name, module in leaves.items():
         if module not in called:
             module.register_forward_pre_hook(Unreached(name), with_kwargs=True)
-    for function in functions.values():
+    for function in watch.functions.values():
         way = function.left_out() if function.sources else ""
-        for module in function.sources if way else ():
-            module.give_real_numbers(way)
+        for source in function.sources if way else ():
+            source.give_real_numbers(f"{way} is a way that the model's example did not take")
+
+
+def _watched_run(model: nn.Module, example: Any) -> Watch:
+    """The first in which codes come to modules on codes alone; before, some modules learn to give real numbers."""
+    while True:
+        with torch.no_grad(), watched(model) as watch:
+            try:
+                call(model, copy.deepcopy(example))
+            except Exception:
+                if not watch.misplaced:
+                    raise
+        learning = {module: why for module, why in watch.misplaced.items() if not module.float_output}
+        if not learning:
+            return watch
+        for module, why in learning.items():
+            module.give_real_numbers(why)

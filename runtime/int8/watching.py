@@ -6,7 +6,7 @@ import functools
 import sys
 import sysconfig
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, FrameType
@@ -20,6 +20,8 @@ from torch.utils._pytree import tree_leaves
 import runtime
 from runtime.int8.branches import way_left_out
 from runtime.int8.counterparts.base import Int8Module
+from runtime.quantization.adjacency import SHAPES_ONLY
+from runtime.quantization.fusion import Absorbed
 
 _TORCH = f"{Path(torch.__file__).resolve().parent}/"
 _LIBRARIES = (_TORCH, *(f"{Path(path).resolve()}/" for path in (runtime.__path__[0], sysconfig.get_path("stdlib"))))
@@ -41,17 +43,21 @@ class Function:
         return f"{Path(self.code.co_filename).name}:{line}" if line else ""
 
 
-class _Watch(TorchFunctionMode):
+class Watch(TorchFunctionMode):
     """Follows codes by the memory that they lie in; all of them are kept until the end, so that none is used again."""
 
     def __init__(self) -> None:
         super().__init__()
         self.functions: dict[tuple[CodeType, int], Function] = {}
+        self.misplaced: dict[Int8Module, str] = {}
+        """Whose codes come to something that computes in floating point, and what that is."""
         self._made_by: defaultdict[int, set[Int8Module]] = defaultdict(set)
         self._kept: list[Any] = []
         self._inside = 0
 
-    def entering(self, module: nn.Module, args: Any) -> None:
+    def entering(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        if self._inside == 0 and not isinstance(module, (Int8Module, Absorbed)):
+            self._misplaced((args, kwargs), f"{type(module).__name__}, which stays in floating point, takes it")
         self._inside += 1
 
     def leaving(self, module: nn.Module, args: Any, output: Any) -> None:
@@ -67,10 +73,12 @@ class _Watch(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         output = func(*args, **(kwargs or {}))
-        if self._inside == 0:
+        if self._inside == 0 and any(isinstance(leaf, Tensor) for leaf in tree_leaves(output)):
             sources = self._sources((args, kwargs))
             for tensor in _codes(output) if sources else ():
                 self._keep(tensor, sources)
+            if func.__name__.strip("_") not in SHAPES_ONLY:
+                self._misplaced((args, kwargs), f"{func.__name__}, which is no module, takes it")
         return output
 
     def trace(self, frame: FrameType, event: str, argument: Any) -> Any:
@@ -85,6 +93,10 @@ class _Watch(TorchFunctionMode):
             self._seen(frame, list(frame.f_locals.values()))
             self._seen(frame.f_back, argument)
         return self.trace
+
+    def _misplaced(self, values: Any, why: str) -> None:
+        for module in self._sources(values):
+            self.misplaced.setdefault(module, why)
 
     def _function(self, frame: FrameType) -> Function:
         owner = frame.f_locals.get("self")
@@ -107,12 +119,12 @@ class _Watch(TorchFunctionMode):
 
 
 @contextmanager
-def watched(model: nn.Module) -> Iterator[Mapping[Any, Function]]:
-    """The functions of the model's own code that run inside; filled by the end."""
-    watch, hooks = _Watch(), []
+def watched(model: nn.Module) -> Iterator[Watch]:
+    """What is seen of the model's own code that runs inside."""
+    watch, hooks = Watch(), []
     for module in model.modules():
         if isinstance(module, Int8Module) or not any(module.children()):
-            hooks.append(module.register_forward_pre_hook(watch.entering))
+            hooks.append(module.register_forward_pre_hook(watch.entering, with_kwargs=True))
             hooks.append(module.register_forward_hook(watch.leaving, always_call=True))
         else:
             hooks.append(module.register_forward_hook(watch.given_back))
@@ -120,7 +132,7 @@ def watched(model: nn.Module) -> Iterator[Mapping[Any, Function]]:
     try:
         with watch:
             sys.settrace(watch.trace)
-            yield watch.functions
+            yield watch
     finally:
         sys.settrace(before)
         for hook in hooks:

@@ -38,4 +38,12 @@ def pooled(length: int, kernel: int, stride: int, padding: int, dilation: int, c
 
 
 def broadcast(*shapes: Sequence[int]) -> torch.Size:
-    return torch.broadcast_shapes(*shapes)  # type: ignore[no-untyped-call, no-any-return]
+    if not all(type(size) is int for shape in shapes for size in shape):
+        return torch.broadcast_shapes(*shapes)  # type: ignore[no-untyped-call, no-any-return]
+    # For plain numbers torch's own would first import its symbolic ones: 40 MB.
+    dims = max(map(len, shapes))
+    columns = zip(*([1] * (dims - len(shape)) + list(shape) for shape in shapes), strict=True)
+    sizes = [{size for size in column if size != 1} or {1} for column in columns]
+    if any(len(size) > 1 for size in sizes):
+        raise RuntimeError(f"shapes {[tuple(shape) for shape in shapes]} cannot be broadcast to one")
+    return torch.Size(size.pop() for size in sizes)

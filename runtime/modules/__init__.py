@@ -102,7 +102,7 @@ from runtime.modules.eltwise import (
     Pow,
     Remainder,
 )
-from runtime.modules.function import Function, as_module, shared
+from runtime.modules.function import Call, Function, as_module, shared
 from runtime.modules.grouping import (
     Chunk,
     Concat,
@@ -271,6 +271,7 @@ __all__ = [
     "Atanh",
     "BAddBMM",
     "BatchMatmul",
+    "Call",
     "Ceil",
     "Chunk",
     "Clamp",

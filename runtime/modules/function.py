@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import types
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar, cast
 
 from torch import nn
 
@@ -51,6 +52,29 @@ class _Shared:
         return f"shared({self.ops.__name__})"
 
 
+def _reached(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function behind decorators that say what they wrap, and pass every keyword on."""
+    while wrapped := getattr(function, "__wrapped__", None):
+        code = getattr(function, "__code__", None)
+        if code is None or not code.co_flags & inspect.CO_VARKEYWORDS:
+            break
+        function = wrapped
+    return function
+
+
+class _Takes(NamedTuple):
+    """What a function wants to be given: a keyword, and an object of a class for it."""
+
+    keyword: str
+    ops: type[nn.Module]
+
+    @classmethod
+    def of(cls, function: Callable[..., Any]) -> _Takes | None:
+        defaults = getattr(_reached(function), "__kwdefaults__", None) or {}
+        found = (cls(name, default.ops) for name, default in defaults.items() if isinstance(default, _Shared))
+        return next(found, None)
+
+
 class Function(Scriptable):
     """Calls `function` with modules of its own.
 
@@ -62,10 +86,10 @@ class Function(Scriptable):
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
         self.function = function
-        defaults = getattr(function, "__kwdefaults__", None) or {}
-        self.keyword = next((name for name, default in defaults.items() if isinstance(default, _Shared)), None)
-        if self.keyword is not None:
-            self.ops = defaults[self.keyword].ops()
+        takes = _Takes.of(function)
+        self.keyword = takes.keyword if takes is not None else None
+        if takes is not None:
+            self.ops = takes.ops()
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         if self.keyword is not None:
@@ -79,6 +103,47 @@ class Function(Scriptable):
 
     def extra_repr(self) -> str:
         return getattr(self.function, "__qualname__", repr(self.function))
+
+
+class Call(nn.Module):
+    """Calls the function that it is given, with modules of its own for each that it was told of.
+
+    `self.call = Call(ATTENTION, eager_attention)` takes functions and tables of them; `self.call(function, *args)`
+    stands for `function(*args)`. Any other callable, and a function that takes no modules, is called as it is.
+    """
+
+    def __init__(self, *functions: Callable[..., Any] | Mapping[Any, Any]) -> None:
+        super().__init__()
+        self.known: dict[Callable[..., Any], str] = {}
+        self.keywords: dict[str, str] = {}
+        for function in _told(functions):
+            takes = _Takes.of(function)
+            if takes is not None and function not in self.known:
+                name = self._free_name(getattr(function, "__name__", "function"))
+                self.known[function] = name
+                self.keywords[name] = takes.keyword
+                self.add_module(name, takes.ops())
+
+    def _free_name(self, wanted: str) -> str:
+        name, number = wanted, 2
+        while hasattr(self, name):
+            name, number = f"{wanted}{number}", number + 1
+        return name
+
+    def forward(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        name = self.known.get(function) if isinstance(function, types.FunctionType) else None
+        if name is not None:
+            kwargs.setdefault(self.keywords[name], getattr(self, name))
+        return function(*args, **kwargs)
+
+    def extra_repr(self) -> str:
+        return "" if self.known else "no function that takes modules"
+
+
+def _told(functions: Iterable[Callable[..., Any] | Mapping[Any, Any]]) -> Iterator[types.FunctionType]:
+    for told in functions:
+        held = told.values() if isinstance(told, Mapping) else [told]
+        yield from (function for function in held if isinstance(function, types.FunctionType))
 
 
 def _names(ops: nn.Module) -> types.ModuleType:

@@ -20,11 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
+import runtime.modules as wrappers
 from runtime.int8 import CompiledModel, FileError, compile, convert
 from runtime.int8.files import from_bytes, to_bytes
-from tests.runtime.int8.small import small_net
+from tests.runtime.int8.small import quantized, small_net
 from tests.runtime.int8.test_files import assembled, changed, parts, places
+from tests.runtime.int8.test_loops import Tagger
 
 NUMBERS: tuple[Any, ...] = (
     -1,
@@ -61,18 +64,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     warnings.filterwarnings("ignore")
     logging.disable()
     torch.manual_seed(0)
-    model, x = small_net()
-    program = compile(convert(model), x).program
-    assert program is not None
-    data, draw, ends = to_bytes(program), random.Random(options.seed), Counter[str]()
+    files = [_file(*small_net()), _file(*_recurrent())]
+    draw, ends = random.Random(options.seed), Counter[str]()
     until = time.monotonic() + 60 * options.minutes
     while time.monotonic() < until:
+        data, x = draw.choice(files)
         tampered = _tampered(data, draw)
         if options.keep:
             options.keep.write_bytes(tampered)
         ends[_tried(tampered, x[:1])] += 1
     print(f"{sum(ends.values())} files: {', '.join(f'{count} {end}' for end, count in ends.most_common())}")
     return 0
+
+
+def _file(model: nn.Module, x: Tensor) -> tuple[bytes, Tensor]:
+    program = compile(convert(model), x).program
+    assert program is not None
+    return to_bytes(program), x
+
+
+def _recurrent() -> tuple[nn.Module, Tensor]:
+    """A model with loops."""
+    x = torch.randn(4, 3, 6)
+    return quantized(Tagger(wrappers.LSTM, bidirectional=True), x), x
 
 
 def _tampered(data: bytes, draw: random.Random) -> bytes:
@@ -100,7 +114,7 @@ def _replaced(described: Any, path: tuple[Any, ...], draw: random.Random) -> Any
     return changed(described, path, other)
 
 
-def _tried(data: bytes, x: torch.Tensor) -> str:
+def _tried(data: bytes, x: Tensor) -> str:
     try:
         compiled = CompiledModel(from_bytes(data))
     except FileError:

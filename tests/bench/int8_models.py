@@ -44,9 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def add_site(folder: str) -> None:
-    """Makes a torchvision importable that has only its Python source."""
+    """Makes libraries importable, a torchvision also that has only its Python source."""
     sys.path.insert(0, folder)
-    for name in ("nms", "qnms"):  # its own compiled operators
+    compiled = ("nms", "qnms") if (Path(folder) / "torchvision").exists() else ()
+    for name in compiled:
         torch.library.define(f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 

@@ -63,6 +63,12 @@ KNOWN = {
             init="        self.w = nn.Parameter(torch.ones(4))\n        self.size = self.gain.shape\n"),
         "super().__init__()\n        self.add = runtime.modules.EltWiseAdd()\n",
     ),
+    "a property of a base": (
+        "\nclass Base(nn.Module):\n    @property\n    def k(self):\n        return torch.ones(1) * 2\n\n\n"
+        "class Net(Base):\n    @property\n    def k(self):\n        return super().k + 1\n\n"
+        "    def forward(self, x):\n        return x * self.k\n",
+        "return self.add(super().k, 1)",
+    ),
     "a generator": (
         net("return sum(self.parts(x))", more=method("def parts(self, y):\n    for i in range(2):\n        yield y * i")),
         "yield self.mul[i](y, i)",

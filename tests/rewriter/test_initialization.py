@@ -165,3 +165,63 @@ def test_a_method_that_the_init_above_runs_is_refused() -> None:
     assert "self.table = self.table + 1" in after
     refused = [r for r in rewritten(HEADER + source).refusals if r.code == "RW904"]
     assert "an __init__ above it runs extend" in refused[0].message
+
+
+def mixed(*users: str, mixin: str = "class Mixin:\n") -> str:
+    return f"{mixin}    def invert(self, x):\n        return 1.0 - self.linear(x)\n\n\n" + "\n\n".join(users)
+
+
+USER = """class Net({bases}):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.invert(x) * 2
+"""
+
+MIXED = {
+    "before nn.Module": mixed(USER.format(bases="Mixin, nn.Module")),
+    "by several": mixed(USER.format(bases="Mixin, nn.Module").replace("Net", "Other"), USER.format(bases="Mixin, nn.Module")),
+    "before a base with arguments": mixed(
+        "class Base(nn.Module):\n    def __init__(self, width):\n        super().__init__()\n"
+        "        self.linear = nn.Linear(width, width)\n",
+        "class Net(Mixin, Base):\n    def __init__(self):\n        super().__init__(4)\n\n"
+        "    def forward(self, x):\n        return self.invert(x)\n",
+    ),
+    "with an __init__ that passes on": mixed(
+        USER.format(bases="Mixin, nn.Module"),
+        mixin="class Mixin:\n    def __init__(self, *args, **kwargs):\n        super().__init__(*args, **kwargs)\n\n",
+    ),
+    "by a class that is no module, too": mixed(
+        "class Tool(Mixin):\n    linear = staticmethod(lambda x: x)\n", USER.format(bases="Mixin, nn.Module")
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_a_mixin_whose_init_always_runs_makes_its_modules(name: str) -> None:
+    after = check(MIXED[name], X)
+    assert "return self.sub(1.0, self.linear(x))" in after
+    assert after.index("class Mixin") < after.index("self.sub = runtime") < after.index("def invert")
+
+
+UNMIXED = {
+    "behind nn.Module": mixed(USER.format(bases="nn.Module, Mixin")),
+    "behind a module": mixed("class Base(nn.Module):\n    pass\n", USER.format(bases="Base, Mixin")),
+    "around it": mixed(USER.format(bases="Mixin, nn.Module").replace("super().__init__()", "nn.Module.__init__(self)")),
+    "by one that skips it": mixed(
+        "class Tool(Mixin):\n    def __init__(self):\n        self.linear = list\n", USER.format(bases="Mixin, nn.Module")
+    ),
+    "with an __init__ that ends there": mixed(
+        USER.format(bases="Mixin, nn.Module").replace("super().__init__()", "Mixin.__init__(self); nn.Module.__init__(self)"),
+        mixin="class Mixin:\n    def __init__(self):\n        pass\n\n",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNMIXED)
+def test_a_mixin_whose_init_may_not_run_is_refused(name: str) -> None:
+    result = rewritten(HEADER + UNMIXED[name])
+    assert "return 1.0 - self.linear(x)" in result.after.decode()
+    assert {r.code for r in result.refusals} == {"RW904"}

@@ -117,7 +117,6 @@ SHARED = {
         "\n\nclass Longer(Net):\n    def __init__(self):\n        super().__init__()\n"
         "        self.layers = nn.ModuleList([nn.Linear(4, 4)] * 9)\n",
     ),
-    "a helper called twice": (["x = self.half(self.half(x))"], "\n    def half(self, x):\n        return x / 2\n"),
     "a helper called in a loop": (
         ["for layer in self.layers:", "    x = self.half(layer(x))"],
         "\n    def half(self, x):\n        return x / 2\n",

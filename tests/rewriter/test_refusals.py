@@ -131,9 +131,14 @@ REFUSED = {
         "RW904",
         in_forward("return x + 1") + "\n\nclass Sub(Net):\n    def __init__(self):\n        self.a = 1\n",
     ),
-    "RW904 children": ("RW904", in_forward("for c in self.children():", "    pass", "return x + 1")),
-    "RW906 kwargs": ("RW906", in_forward("options = {}", "return F.interpolate(x, **options)")),
+    "RW904 children": ("RW904", in_forward("for c in self.children():", "    x = c(x)", "return x + 1")),
+    "RW906 kwargs": ("RW906", in_forward("options = {}", "return torch.sum(x, **options)")),
     "RW907 target": ("RW907", in_forward("xs = [x]", "xs[xs.index(x)] += x", "return xs")),
+    "RW904 made by a subclass": (
+        "RW904",
+        in_forward("return self.act(self.act(x))")
+        + "\n\nclass Sub(Net):\n    def __init__(self):\n        super().__init__()\n        self.act = nn.ReLU()\n",
+    ),
     "RW904 reassigned": (
         "RW904",
         f"{HEADER}\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"

@@ -206,6 +206,11 @@ def test_brackets_that_part_words_stay() -> None:
     assert "return(self.add(x, x))" in check(net("return(x + x)"), X)
 
 
+def test_keywords_that_are_known_only_when_it_runs() -> None:
+    body = 'options = dict(scale_factor=2.0, mode="nearest")\nreturn F.interpolate(x, **options)'
+    assert "return self.interpolate(x, **options)" in check(net(body), torch.randn(1, 2, 4, 4))
+
+
 def test_statements_behind_semicolons_and_conditions() -> None:
     check(net("x = x + 1; x *= 2\nif (x - 1).sum() > 0: return x / 2\nreturn x if x.sum() > 0 else -x"), X)
 

@@ -39,6 +39,23 @@ STORED = {
     "a table": block(', kind="gelu"', "ACTS[kind]", before='\nACTS = {"relu": nn.ReLU(), "gelu": F.gelu}\n'),
     "either": block(", act=None", "act or F.relu"),
     "a choice": block(", fast=True", "F.relu if fast else nn.GELU()"),
+    "returned by a function": block(
+        ', kind="gelu"',
+        "activation(kind)",
+        before='\ndef activation(kind):\n    if kind == "gelu":\n        return F.gelu\n    return F.relu\n',
+    ),
+    "a table in the class's body": block(
+        ', kind="gelu"', "self.ACTS[kind]"
+    ).replace("    def __init__", '    ACTS = {"relu": F.relu, "gelu": F.gelu}\n\n    def __init__', 1),
+    "set in two branches": block(", fast=True", "F.relu if fast else F.gelu").replace(
+        "        self.act = F.relu if fast else F.gelu\n",
+        "        if fast:\n            self.act = F.relu\n        else:\n            self.act = F.gelu\n",
+    ),
+    "a lambda with one operation": block("", "lambda t: F.interpolate(t, scale_factor=2)"),
+    "a nested function with one operation": block("", "f").replace(
+        "        self.act", "        def f(t):\n            return F.relu(t)\n\n        self.act", 1
+    ),
+    "a lambda called twice": block("", "lambda t: t * 2", body="return self.act(self.act(x))"),
     "compared to None": block(", act=F.relu", "act", body="return x if self.act is None else self.act(x)"),
 }  # fmt: skip
 
@@ -50,6 +67,62 @@ def test_stored_as_a_module(name: str) -> None:
     model = load(rewritten(HEADER + STORED[name]).after)["Net"]()
     found = check_prepared(model, X)
     assert not found.raw and any(n == "act" for n, _ in model.named_modules())
+
+
+CALLED = {
+    "by name": (block("", "3", body="return getattr(F, self.kind)(x)").replace("self.act = 3", 'self.kind = "relu"'), "self.call(getattr(F, self.kind), x)"),
+    "a table": (block("", "'gelu'", before='\nACTS = {"gelu": F.gelu, "relu": F.relu}\n', body="return ACTS[self.act](x)"), "self.call(ACTS[self.act], x)"),
+    "a table of the object": (
+        block("", '{"gelu": F.gelu, "relu": F.relu}', body='return self.act["gelu"](x) + self.act["relu"](x)'),
+        """self.add(self.call(self.act["gelu"], x), self.call2(self.act["relu"], x))""",
+    ),
+    "a choice": (block("", "1", body="f = F.relu if self.act else torch.tanh; return f(x)"), "self.call(f, x)"),
+    "partial": (
+        block("", "1", before="from functools import partial\n", body="up = partial(F.interpolate, scale_factor=2); return up(x)"),
+        "self.call(up, x)",
+    ),
+    "an argument of a method": (
+        block("", "1", body="return self.run(x, F.relu)", more="\n    def run(self, x, f):\n        return f(x, inplace=True)\n"),
+        "self.call(f, x, inplace=True)",
+    ),
+    "a default of a function": (
+        block("", "1", before="\ndef run(x, f=F.relu):\n    return f(x)\n", body="return run(x) * run(x, F.gelu)"),
+        "return ops.call(f, x)",
+    ),
+    "keywords": (
+        block("", '{"negative_slope": 0.5}', body='return getattr(F, "leaky_" + "relu")(x, **self.act)'),
+        """self.call(getattr(F, "leaky_" + "relu"), x, **self.act)""",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CALLED)
+def test_called_by_a_module_where_it_is_chosen(name: str) -> None:
+    source, expected = CALLED[name]
+    after = check(source, X)
+    assert expected in after, after
+    found = check_prepared(load(rewritten(HEADER + source).after)["Net"](), X)
+    assert not found.raw and not found.repeated, found
+
+
+def test_a_name_that_stands_there_is_no_choice() -> None:
+    after = check(block("", "1", body='return getattr(torch, "tan" "h")(x)'), X)
+    assert "nn.Tanh()" in after and "Call()" not in after
+
+
+def test_a_function_that_may_be_anybodys_is_left_alone() -> None:
+    source = block(
+        "", "1", before="\ndef mine(x):\n    return x\n", body="f = F.relu if self.act else mine; return f(x)"
+    )
+    assert not rewritten(HEADER + source).changed
+
+
+@pytest.mark.parametrize("kept", ["lambda t: F.relu(t) * 2", "f"])
+def test_a_lambda_or_nested_function_with_several_operations_is_refused(kept: str) -> None:
+    inner = "        def f(t):\n            t = t * 2\n            return F.relu(t)\n\n        self.act"
+    result = rewritten(HEADER + block("", kept).replace("        self.act", inner, 1))
+    assert not result.changed and [r.code for r in result.refusals] == ["RW903"]
+    assert "2 operations" in result.refusals[0].message
 
 
 LEFT = {

@@ -7,7 +7,9 @@ import ast
 from rewriter.emit.proof.sites import common_form, new_arguments
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
-from rewriter.rules.change import Change, MakeAgain, Tie, Turn, Wrap
+from rewriter.facts.numbering import Numbering
+from rewriter.facts.trees import walk
+from rewriter.rules.change import Call, Change, MakeAgain, Number, Tie, Turn, Wrap
 from rewriter.rules.plan import Named
 
 
@@ -64,6 +66,30 @@ def undo_holder(new: ast.Module, function: ast.FunctionDef, holder: Holder, chan
     spec.kwonlyargs.pop()
     spec.kw_defaults.pop()
     return makers
+
+
+def undo_numbers(scope: ast.AST, numberings: list[Numbering]) -> None:
+    """Takes the parameter, and the number of each call, from methods that count their calls."""
+    for numbering in numberings:
+        name = numbering.method.node.name
+        node = next(n for n in walk(scope) if isinstance(n, ast.FunctionDef) and n.name == name)
+        last = node.args.kwonlyargs.pop() if node.args.kwonlyargs else None
+        default = node.args.kw_defaults.pop() if last is not None else None
+        if last is None or last.arg != numbering.parameter or default is None or ast.unparse(default) != "0":
+            raise Undone(f"{name} does not count its calls in {numbering.parameter}")
+        calls = [node for node in walk(scope) if isinstance(node, ast.Call)]
+        numbers = [number for call in calls if (number := _taken_number(call, numbering)) is not None]
+        if len(set(numbers)) != len(numbers) or not set(numbers) <= set(range(1, len(numbering.calls))):
+            raise Undone(f"the calls of {name} are not numbered one by one")
+
+
+def _taken_number(call: ast.Call, numbering: Numbering) -> int | None:
+    named = isinstance(call.func, ast.Attribute) and call.func.attr == numbering.method.node.name
+    last = call.keywords[-1] if call.keywords and named else None
+    if last is None or last.arg != numbering.parameter or not isinstance(last.value, ast.Constant):
+        return None
+    call.keywords.pop()
+    return int(str(last.value.value))
 
 
 def undo_calls(scope: ast.AST, changes: list[Named], makers: Makers) -> None:
@@ -136,6 +162,10 @@ def _wrong_maker(change: Change, maker: ast.expr, own: str) -> str | None:
     if isinstance(make, MakeAgain):
         same = ast.dump(maker) == ast.dump(make.expression)
         return None if same else f"`{written}` is not what made self.{make.attribute}"
+    assert not isinstance(make, Number)
+    if isinstance(make, Call):
+        wanted = f"Call({', '.join(map(ast.unparse, make.functions))})"
+        return None if written.rpartition(".modules.")[2] == wanted else f"`{written}` does not make {wanted}"
     target = "Function" if isinstance(make, Wrap) else make.target.rpartition(".")[2]
     if not isinstance(maker, ast.Call) or ast.unparse(maker.func).rpartition(".")[2] != target:
         return f"`{written}` does not make a {target}"

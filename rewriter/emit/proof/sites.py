@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.rules.change import Change, Make, Wrap
+from rewriter.rules.change import Call, Change, Make, Wrap
 from rewriter.rules.plan import Named
 from rewriter.torch_api.row import bind
 
@@ -46,7 +46,7 @@ class MarkOld(ast.NodeTransformer):
 def _old_arguments(change: Change, node: ast.AST) -> dict[str, ast.expr | None]:
     if not isinstance(change.make, Make):
         assert isinstance(node, ast.Call)
-        function = node.func if isinstance(change.make, Wrap) else None
+        function = node.func if isinstance(change.make, Wrap | Call) else None
         return {**_as_written(node), "function": function}
     spelling = change.site.candidates[0][1]
     positional: list[ast.expr]
@@ -97,6 +97,8 @@ def _as_written(call: ast.Call) -> dict[str, ast.expr | None]:
 
 def new_arguments(change: Change, call: ast.Call, maker: ast.expr) -> dict[str, ast.expr | None]:
     assert isinstance(maker, ast.Call) or not isinstance(change.make, Make | Wrap)
+    if isinstance(change.make, Call):
+        return {**_as_written(ast.Call(call.func, call.args[1:], call.keywords)), "function": call.args[0]}
     if not isinstance(change.make, Make):
         function = maker.args[0] if isinstance(maker, ast.Call) and isinstance(change.make, Wrap) else None
         return {**_as_written(call), "function": function}
@@ -105,7 +107,8 @@ def new_arguments(change: Change, call: ast.Call, maker: ast.expr) -> dict[str, 
     parameters = [p.name for p in row.constructor_parameters]
     fixed: dict[str, ast.expr | None] = dict(zip(parameters, maker.args, strict=False))
     fixed.update({k.arg or "": k.value for k in maker.keywords})
-    if any(isinstance(a, ast.Starred) for a in call.args) and not any(o.startswith("*") for o in row.operands):
+    starred = any(isinstance(a, ast.Starred) for a in call.args) or any(k.arg is None for k in call.keywords)
+    if starred and not any(o.startswith("*") for o in row.operands):
         return {**_as_written(call), **fixed}
     found: dict[str, ast.expr | None] = {}
     operands = [o.lstrip("*") for o in row.operands]

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from rewriter.emit.proof.owners import Undone, undo_calls, undo_holder, undo_lines
+from rewriter.emit.numbers import numberings
+from rewriter.emit.proof.owners import Undone, undo_calls, undo_holder, undo_lines, undo_numbers
 from rewriter.emit.proof.sites import Key, MarkOld, key_of
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
@@ -70,6 +71,7 @@ def _undo_owners(
             makers = undo_holder(new, scope, place, plan.changes)
         else:
             makers = undo_lines(classes[place.cls.node.lineno], place, plan.changes)
+        undo_numbers(scope, [numbering for numbering, _ in numberings(plan.changes)])
         undo_calls(scope, plan.changes, makers)
 
 

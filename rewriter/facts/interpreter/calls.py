@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 
 from rewriter.facts import values as v
+from rewriter.facts.attributes import is_only_called, operations_in, stores
 from rewriter.facts.helpers import has_plain_form, helper_with
 from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.interpreter.functions import Functions
 from rewriter.facts.interpreter.state import Bound, Local
 from rewriter.facts.project import RUNS_ITS_ARGUMENT, Class, Function
+from rewriter.facts.tables import Table, functions_in
 from rewriter.facts.values import Kind, Value
 from rewriter.torch_api import catalogue, modules, tensors
 from rewriter.torch_api.row import Argument, Row, Spelling, bind
@@ -19,6 +21,7 @@ _BUILTINS = {
     "hasattr": v.NUMBER, "callable": v.NUMBER, "all": v.NUMBER, "any": v.NUMBER, "str": v.STRING, "repr": v.STRING,
     "range": v.SHAPE, "print": v.NONE, "type": v.OTHER, "id": v.NUMBER, "super": v.OTHER, "divmod": v.SHAPE,
 }  # fmt: skip
+_OF_A_TABLE = frozenset({"keys", "values", "items", "update", "copy", "setdefault"})
 _PASSING = frozenset({"list", "tuple", "reversed", "sorted", "iter", "set"})
 
 
@@ -27,6 +30,8 @@ class Calls(Functions):
 
     def _call(self, node: ast.Call) -> Value:
         if (upper := self._super_method(node)) is not None:
+            if upper.is_static:
+                self.note(node, callee=upper)
             return self.inline(upper, node, self._arguments(node))
         if (explicit := self._base_method(node)) is not None:
             return self.inline(explicit, node, self._arguments(node), self.frame.cls, given_object=True)
@@ -44,7 +49,7 @@ class Calls(Functions):
         """The function called, or else the object whose method is called."""
         if not isinstance(node.func, ast.Attribute):
             return self.evaluate(node.func), None
-        if self.global_name(node.func):
+        if self.global_name(node.func) and not isinstance(self.meaning(node.func.value).ref, Table):
             return self.meaning(node.func), None
         receiver = self.evaluate(node.func.value)
         return None, receiver
@@ -68,6 +73,9 @@ class Calls(Functions):
             if callee.is_only(Kind.FUNCTION):
                 self.note(node, callee=ref)
             return self.inline(ref, node, arguments)
+        if isinstance(ref, v.Choice):
+            self.note(node, choice=ref)
+            return self._one_of(functions_in(ref), node, arguments)
         for argument in arguments.values():
             if isinstance(argument.ref, Bound) and ref not in RUNS_ITS_ARGUMENT:
                 self.run_later(argument.ref)
@@ -75,15 +83,33 @@ class Calls(Functions):
             return self._construct(ref, node, arguments)
         if callee.may_be(Kind.MODULE):
             return self.module_result(callee, node, arguments)
+        if callee.is_any_operation:
+            return self._chosen(node, arguments)
         if isinstance(ref, str) and ref.startswith("builtins."):
             return self._builtin(ref, node, arguments)
         if isinstance(ref, str):
             return self._library_function(ref, node, arguments)
         return v.UNKNOWN
 
+    def _one_of(self, functions: list[Function], node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
+        results: list[Value] = []
+        runs = [lambda f=f: results.append(self.inline(f, node, arguments)) for f in functions]
+        self.alternatives(*runs)
+        return v.join_all(results)
+
     # Operations
 
+    def _chosen(self, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
+        if not any(a.may_be(Kind.TENSOR) for a in arguments.values()):
+            return v.UNKNOWN
+        self.note(node, chosen=True)
+        return v.ASSUMED
+
     def _library_function(self, name: str, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
+        if name == "functools.partial" and node.args:
+            function = arguments[node.args[0]]
+            is_operation = function.is_any_operation or catalogue.is_function(function.ref)
+            return v.ANY_OPERATION if is_operation else v.UNKNOWN
         if name in RUNS_ITS_ARGUMENT and node.args and isinstance(arguments[node.args[0]].ref, Local | Bound):
             rest = ast.copy_location(ast.Call(node.args[0], node.args[1:], []), node)
             return self.call_value(arguments[node.args[0]], rest, arguments)
@@ -156,6 +182,9 @@ class Calls(Functions):
         followed = receiver.may_be(Kind.MODULE) or receiver.may_be(Kind.CLASS) or (kept and receiver.may_be(Kind.OTHER))
         if isinstance(receiver.ref, Class) and followed:
             return self._method_of_object(node, func, receiver, arguments)
+        if isinstance(receiver.ref, Table) and name not in _OF_A_TABLE:
+            # a function looked up by a method of the table's own, which may be given what to fall back on
+            return v.join_all([receiver.member(), *(a for a in arguments.values() if a.may_be(Kind.FUNCTION))])
         if receiver.may_be(Kind.SEQUENCE) or receiver.may_be(Kind.DICT):
             return self._container_method(func, receiver, list(arguments.values()))
         if receiver.may_be(Kind.TENSOR):
@@ -192,7 +221,7 @@ class Calls(Functions):
         elif func.attr in ("extend", "update") and arguments:
             self._store_member(func.value, receiver, arguments[0].member())
         elif func.attr in ("pop", "get", "popitem"):
-            return receiver.member()
+            return v.join_all([receiver.member(), *arguments[1:]])
         elif func.attr == "copy":
             return receiver
         elif func.attr in ("values", "keys"):
@@ -217,14 +246,23 @@ class Calls(Functions):
             self._register(func.attr, node, arguments)
             return v.NONE
         value = self.attribute_of(receiver, func)
+        if own and self._to_be_stored(value) and is_only_called(self.knowledge.hierarchy, receiver.ref, func.attr):
+            value = v.UNKNOWN  # it is stored as a module, or soon will be
         if own:
             self._note_module_call(node, func.attr, value)
-        if value.may_be(Kind.FUNCTION):
+        if value.may_be(Kind.FUNCTION) and not isinstance(value.ref, Local):
             return self.call_value(value, node, arguments)
         if value.may_be(Kind.MODULE):
             return self.module_result(value, node, arguments)
         given = any(a.may_be(Kind.TENSOR) for a in arguments.values())
         return self._taken_for_tensor(node) if given else v.UNKNOWN
+
+    @staticmethod
+    def _to_be_stored(value: Value) -> bool:
+        """Functions of torch, lambdas and nested functions with one operation, which a module can hold."""
+        if isinstance(value.ref, Local):
+            return operations_in(value.ref.node, value.ref.frame.function) == 1
+        return value.is_any_operation
 
     def _taken_for_tensor(self, node: ast.Call) -> Value:
         """What a thing of unknown make gives for a tensor, until its use shows that it is something else."""
@@ -241,17 +279,22 @@ class Calls(Functions):
     def _note_module_call(self, node: ast.Call, attribute: str, value: Value) -> None:
         if value.may_be(Kind.FUNCTION) and not value.may_be(Kind.MODULE):
             return
-        if not value.known and value.ref is None and not self._is_stored(attribute):
-            return  # put there by somebody else, who may put there what he likes
         key = f"{self.frame.holder}.{attribute}"
-        site = self.note(node, attribute=attribute, module=value)
         before = self.state.runs.get(key, 0)
-        site.instances.add(before)
         self.state.runs[key] = before + 1
+        unknown = not value.known and value.ref is None and not self._is_stored(attribute)
+        if unknown and not (before and self._is_stored_below(attribute)):
+            return  # put there by somebody else, who may put there what he likes
+        self.note(node, attribute=attribute, module=value).instances.add(before)
 
     def _is_stored(self, attribute: str) -> bool:
         lineage = self.knowledge.hierarchy.lineage(self.frame.cls) if self.frame.cls else None
         return lineage is not None and any(attribute in self.knowledge.attributes(c) for c in lineage.project[:1])
+
+    def _is_stored_below(self, attribute: str) -> bool:
+        below = self.knowledge.hierarchy.subclasses(self.frame.cls) if self.frame.cls else []
+        makers = [cls.constructor for cls in below if cls.constructor is not None]
+        return any(attribute in init.words and stores(init.node, attribute) for init in makers)
 
     def module_result(self, module: Value, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
         if isinstance(module.ref, Class):
@@ -287,9 +330,19 @@ class Calls(Functions):
 
     # Python's own functions
 
+    def _attribute_by_name(self, node: ast.Call) -> Value:
+        """`getattr(F, "relu")`, and with a name that is known only when it runs."""
+        holder, name = self.global_name(node.args[0]), node.args[1]
+        if holder not in ("torch", "torch.nn.functional"):
+            return v.UNKNOWN
+        fixed = isinstance(name, ast.Constant) and isinstance(name.value, str)
+        return v.of(Kind.FUNCTION, ref=f"{holder}.{ast.literal_eval(name)}") if fixed else v.ANY_OPERATION
+
     def _builtin(self, ref: str, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
         name = ref.removeprefix("builtins.")
         values = list(arguments.values())
+        if name == "getattr" and len(node.args) == 2:
+            return self._attribute_by_name(node)
         if name in ("range", "int", "float"):
             for value in values:
                 self.demand(value, v.NUMBER)

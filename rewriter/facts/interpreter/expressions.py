@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rewriter.facts import values as v
 from rewriter.facts.interpreter.state import Bound, Frame, Local, Site, SiteNode, State, most
 from rewriter.facts.project import Class, Function
+from rewriter.facts.tables import find_table
 from rewriter.facts.trees import children
 from rewriter.facts.values import Kind, Value
 from rewriter.torch_api import catalogue, tensors
@@ -49,6 +50,8 @@ class Expressions:
         """Every function that the run came through."""
         self.entered_at: dict[tuple[Function, Function], ast.stmt] = {}
         """For a function around another one: the statement of the outer by which the run first came to the inner."""
+        self.calls: dict[Function, dict[ast.Call, bool]] = {}
+        """The calls of each method; whether the entry function itself makes it, once, and on its own object."""
         self.running: list[ast.AST] = []
         """The lambdas and nested functions that are being run."""
         self.sites: dict[ast.AST, Site] = {}
@@ -108,9 +111,20 @@ class Expressions:
             return v.of(Kind.CLASS, ref=found)
         if (static := self._static_method(name)) is not None:
             return v.of(Kind.FUNCTION, ref=static)
+        if self._is_table(name):
+            return v.dictionary(v.ANY_OPERATION)
         if name.startswith(("math.", "numpy.pi", "sys.")):
             return v.NUMBER if not name.startswith("sys.") else v.OTHER
+        if (table := find_table(self.knowledge.project, name)) is not None:
+            held = v.of(Kind.FUNCTION, ref=v.Choice(frozenset({table})))
+            return v.Value(frozenset({Kind.DICT}), element=held, ref=table)
         return v.Value(frozenset({Kind.UNKNOWN}), ref=name)
+
+    def _is_table(self, name: str) -> bool:
+        """A module-level dict of functions of torch."""
+        module, _, variable = name.rpartition(".")
+        file = self.knowledge.project.module(module) if module else None
+        return file is not None and variable in file.tables
 
     def _static_method(self, name: str) -> Bound | None:
         """`Net.mix`, a method that needs no object."""

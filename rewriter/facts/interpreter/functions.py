@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from rewriter.facts import values as v
 from rewriter.facts.hierarchy import own_name
@@ -12,6 +12,7 @@ from rewriter.facts.interpreter.state import Bound, Frame, Local, State
 from rewriter.facts.project import Class, Function, FunctionNode, Project
 from rewriter.facts.trees import walk
 from rewriter.facts.values import Kind, Value
+from rewriter.torch_api import catalogue
 
 MAX_DEPTH = 12
 
@@ -29,6 +30,9 @@ class Functions(Expressions):
     """The part of the interpreter that runs one function inside another."""
 
     def run_body(self, body: list[ast.stmt]) -> None:
+        raise NotImplementedError
+
+    def alternatives(self, *runs: Callable[[], object]) -> None:
         raise NotImplementedError
 
     def _super_method(self, node: ast.expr) -> Function | None:
@@ -85,6 +89,13 @@ class Functions(Expressions):
         cls = cls or (self.frame.cls if self._super_method(node) else None)
         name = own_name(function) if cls is not None else None
         self.entered.add(function)
+        if isinstance(node, ast.Call):
+            func, outer = node.func, self.frame
+            by_name = isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name)
+            once = not (outer.loops or outer.deferred or self.running) and len(self.frames) == 1
+            plain = same_object and by_name and once and not given_object
+            known = self.calls.setdefault(function, {})
+            known[node] = known.get(node, True) and plain
         for around in self.frames:
             if around.statement is not None:
                 self.entered_at.setdefault((around.function, function), around.statement)
@@ -122,6 +133,9 @@ class Functions(Expressions):
 
     def attribute_of(self, receiver: Value, node: ast.Attribute) -> Value:
         """Reading a property runs it; reading another method gives the method."""
+        upper = self._super_method(node)
+        if upper is not None and upper.is_property:
+            return self.inline(upper, node, {}, self.frame.cls)
         is_object = isinstance(receiver.ref, Class) and receiver.may_be(Kind.MODULE)
         method = self.knowledge.hierarchy.lineage(receiver.ref).method(node.attr) if is_object else None  # type: ignore[arg-type]
         key = self._stored_key(node)
@@ -177,15 +191,19 @@ class Functions(Expressions):
             default = function.defaults.get(argument.arg)
             found = given.get(argument.arg)
             if found is None:
-                found = annotated or v.from_default(default) or self._object_made(default, function)
+                found = annotated or v.from_default(default) or self._default_made(default, function)
+            if catalogue.is_function(found.ref):
+                found = v.ANY_OPERATION  # another caller may give another one
             yield argument.arg, found if found.known or annotated is None else annotated
         if spec.vararg:
             yield spec.vararg.arg, given.get(spec.vararg.arg, v.sequence())
         if spec.kwarg:
             yield spec.kwarg.arg, v.DICT
 
-    def _object_made(self, default: ast.expr | None, function: Function) -> Value:
-        """A default such as `ops=runtime.modules.shared(BlockOps)`: an object of a class of the project."""
+    def _default_made(self, default: ast.expr | None, function: Function) -> Value:
+        """`act=F.relu`, or `ops=runtime.modules.shared(BlockOps)`: an object of a class of the project."""
+        if default is not None and catalogue.is_function(function.full_name(default)):
+            return v.ANY_OPERATION
         found = shared_class(self.knowledge.project, default, function) if default is not None else None
         return v.UNKNOWN if found is None else v.of(Kind.MODULE, ref=found)
 

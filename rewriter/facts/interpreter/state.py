@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 
 from rewriter.facts.project import Class, Function, FunctionNode
-from rewriter.facts.values import Value, join
+from rewriter.facts.values import Choice, Value, join
 from rewriter.torch_api.row import Row, Spelling
 
 SiteNode = ast.Call | ast.BinOp | ast.UnaryOp | ast.AugAssign
@@ -103,8 +103,12 @@ class Site:
     attribute: str = ""
     """For a module call: the attribute of self that holds the module."""
     module: Value | None = None
+    chosen: bool = False
+    """A call of a function of torch that is known only when it runs."""
     callee: Function | None = None
     """For a call of a function at module level: that function."""
+    choice: Choice | None = None
+    """For a call of a function that the code chooses: those that it may be."""
     runs: int = 1
     in_loop: bool = False
     """A loop of the same function is around it."""

@@ -96,7 +96,7 @@ class Interpreter(Calls):
 
     # Branches
 
-    def _alternatives(self, *ways: Callable[[], None]) -> None:
+    def alternatives(self, *ways: Callable[[], object]) -> None:
         """Runs each from the same start; the state afterwards is whichever came through."""
         start = self.state
         result: State | None = None
@@ -120,7 +120,7 @@ class Interpreter(Calls):
             self._narrow(node.test, False)
             self._block(node.orelse)
 
-        self._alternatives(taken, skipped)
+        self.alternatives(taken, skipped)
 
     def _narrow(self, test: ast.expr, holds: bool) -> None:
         """What `isinstance(x, Tensor)` and `x is None` say of x on either side."""
@@ -170,7 +170,7 @@ class Interpreter(Calls):
         runs: list[Callable[[], None]] = [lambda: None]
         for case in node.cases:
             runs.append(lambda case=case: self._case(case))  # type: ignore[misc]
-        self._alternatives(*runs)
+        self.alternatives(*runs)
 
     def _case(self, case: ast.match_case) -> None:
         for name in bound_names(case.pattern):
@@ -198,7 +198,7 @@ class Interpreter(Calls):
 
             return run
 
-        self._alternatives(whole, *(handled(h) for h in node.handlers))
+        self.alternatives(whole, *(handled(h) for h in node.handlers))
         ended, self.ended = self.ended, False
         self._block(node.finalbody)
         self.ended = self.ended or ended
@@ -246,7 +246,7 @@ class Interpreter(Calls):
         self.frame.loops += 1
         for _ in range(2):
             runs = self.state.runs.copy()
-            self._alternatives(lambda: None, turn)
+            self.alternatives(lambda: None, turn)
             self.ended = False
             if _ == 0:
                 self.state.runs = runs  # the sites of a loop are counted once; `in_loop` says the rest

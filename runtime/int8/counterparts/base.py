@@ -27,8 +27,8 @@ class Int8Module(nn.Module):
         self.inputs = tuple(Codes.of(params) for params in simulated.input_params)
         self.output = Codes.of(simulated.output_params)
         self.float_output = simulated.float_output or self.output is None
-        self.way_left_out = ""
-        """Where a function that has this result in its hands has a way that the model's example did not take."""
+        self.real_because = ""
+        """Why the result is given in floating point, where that was found out by running the model."""
         self.inplace = bool(getattr(simulated.inner, "inplace", False))
 
     @property
@@ -65,9 +65,9 @@ class Int8Module(nn.Module):
         codes = self._known(self.inputs[position] if position < len(self.inputs) else None)
         return (x if x.dtype == torch.uint8 else codes.quantize(x)), codes
 
-    def give_real_numbers(self, way_left_out: str) -> None:
-        """From now on, as somebody may take the result who knows nothing of codes."""
-        self.float_output, self.way_left_out = True, self.way_left_out or way_left_out
+    def give_real_numbers(self, why: str) -> None:
+        """From now on, as somebody takes the result, or may, who knows nothing of codes."""
+        self.float_output, self.real_because = True, self.real_because or why
 
     def made(self) -> Codes:
         """What the codes of the result stand for."""

@@ -10,7 +10,6 @@ struct Avx2 {
     static constexpr const char *kName = "avx2";
     static constexpr int kLanes = 8, kRows = 6, kVectors = 2;
     static constexpr int kStored = 4;  // vectors that are packed at once
-    static constexpr bool kFewRegisters = true;
     static constexpr int kLines = 2;
     static constexpr bool kPairsSaturate = true, kInt16 = true;
     using Int = __m256i;
@@ -108,6 +107,11 @@ struct Avx2 {
             : "+x"(sum), "=&x"(products)
             : "m"(*reinterpret_cast<const __m256i_u *>(weights)), "x"(codes), "x"(_mm256_set1_epi16(1)));
         return sum;
+    }
+    // The products of two blocks, which are summed in int16 before they are widened.
+    static Int dot_joined(Int sum, Int codes, Int weights, Int others, Int their_weights) {
+        const Int pairs = _mm256_maddubs_epi16(codes, weights), more = _mm256_maddubs_epi16(others, their_weights);
+        return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_add_epi16(pairs, more), _mm256_set1_epi16(1)));
     }
     // The codes of a block in another order, so that other pairs of weights meet.
     template <int kOrder>

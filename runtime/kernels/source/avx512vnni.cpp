@@ -10,7 +10,6 @@ struct Avx512Vnni {
     static constexpr const char *kName = "avx512vnni";
     static constexpr int kLanes = 16, kRows = 6, kVectors = 4;
     static constexpr int kStored = 1;  // vectors that are packed at once
-    static constexpr bool kFewRegisters = false;
     static constexpr int kLines = 4;
     static constexpr bool kPairsSaturate = false, kInt16 = false;
     using Int = __m512i;

@@ -28,6 +28,10 @@ class Depthwise {
             const uint8_t **line =
                 static_cast<const uint8_t **>(scratch(kPointers, lines_ * static_cast<int64_t>(sizeof(void *))));
             finder_.each_line(run, 0, [&](int64_t i, const uint8_t *pixels) { line[i] = pixels; });
+            if (lines_ == 3 && a_.kernel[2] == 3 && a_.dilation[2] == 1 && a_.stride[2] <= 2) {
+                a_.stride[2] == 1 ? three_lines<1>(run, line, padding, all) : three_lines<2>(run, line, padding, all);
+                return;
+            }
             const int64_t columns = (run.count - 1) * a_.stride[2] + (a_.kernel[2] - 1) * a_.dilation[2] + 1;
             int32_t *column = static_cast<int32_t *>(scratch(kGathered, columns * groups_ * V::kLanes * 4));
             for (int64_t c = 0; c < w_.groups; c += V::kLanes) {
@@ -45,7 +49,87 @@ class Depthwise {
     }
 
   private:
-    static constexpr int kTogether = 4;  // outputs for which weights are loaded once
+    static constexpr int kTogether = 4;   // outputs for which weights are loaded once
+    static constexpr int kFinished = 32;  // sums that are finished at once
+    static constexpr int kThreeGroups = (3 + V::kLines - 1) / V::kLines;
+
+    // Kernels of 3 x 3: the three columns that an output reads stay in registers, and move on with it.
+    template <int kStride>
+    void three_lines(const Run &run, const uint8_t *const *line, const uint8_t *padding, const Rows &all) const {
+        for (int64_t c = 0; c < w_.groups; c += V::kLanes) {
+            const int64_t lanes = lanes_left<V>(w_.groups - c, 0);
+            const Lines lines(a_, line, padding, c);
+            for (int64_t r = 0; r < run.count; r += kFinished) {
+                const int64_t count = at_most(run.count - r, kFinished), x = (run.at[3] + r) * kStride - a_.padding[2];
+                typename V::Int sums[kFinished];
+                if (lanes == V::kLanes) {
+                    sum_three<kStride>(lines, x, V::kLanes, c, count, sums);
+                } else {
+                    sum_three<kStride>(lines, x, lanes, c, count, sums);
+                }
+                finish_column<V>(finish_, all, run.row + r, count, c, lanes, sums);
+            }
+        }
+    }
+
+    // Three lines of input at some channel; those in the padding are one pixel over and over.
+    struct Lines {
+        Lines(const rk_conv_args &a, const uint8_t *const *line, const uint8_t *padding, int64_t channel)
+            : nowhere(padding), width(a.x_size[2]) {
+            for (int i = 0; i < 3; ++i) {
+                place[i] = line[i] ? line[i] + channel : padding;
+                step[i] = line[i] ? a.x_stride[3] : 0;
+            }
+        }
+
+        // Of the column at x, groups of lines interleaved.
+        void read(int64_t x, int64_t lanes, typename V::Int (&to)[kThreeGroups]) const {
+            const bool inside = x >= 0 && x < width;
+#pragma GCC unroll 2
+            for (int g = 0; g < kThreeGroups; ++g) {
+                const uint8_t *group[V::kLines] = {};
+                constexpr int kLines = V::kLines < 3 ? V::kLines : 3;
+                const int count = g * kLines + kLines <= 3 ? kLines : 3 - g * kLines;
+#pragma GCC unroll 3
+                for (int i = 0; i < count; ++i)
+                    group[i] = inside ? place[g * kLines + i] + x * step[g * kLines + i] : nowhere;
+                to[g] = V::interleave(group, count, lanes);
+            }
+        }
+
+        const uint8_t *place[3], *nowhere;
+        int64_t step[3], width;
+    };
+
+    template <int kStride>
+    __attribute__((always_inline)) inline void sum_three(const Lines lines, int64_t x, int64_t lanes, int64_t c,
+                                                         int64_t count, typename V::Int *sums) const {
+        using Int = typename V::Int;
+        Int weight[3][kThreeGroups], column[3][kThreeGroups];
+#pragma GCC unroll 3
+        for (int tap = 0; tap < 3; ++tap) {
+#pragma GCC unroll 2
+            for (int g = 0; g < kThreeGroups; ++g)
+                weight[tap][g] = V::load_block(w_.depthwise + ((tap * kThreeGroups + g) * w_.offset_columns + c) * 4);
+        }
+        const Int offset = V::load_int(w_.offset + c);
+#pragma GCC unroll 3
+        for (int i = kStride; i < 3; ++i) lines.read(x + i - kStride, lanes, column[i]);
+        for (int64_t r = 0; r < count; ++r, x += kStride) {
+            Int sum = offset;
+#pragma GCC unroll 3
+            for (int tap = 0; tap < 3; ++tap) {
+#pragma GCC unroll 2
+                for (int g = 0; g < kThreeGroups; ++g) {
+                    if (tap + kStride < 3) column[tap][g] = column[tap + kStride][g];
+                }
+                if (tap + kStride >= 3) lines.read(x + tap, lanes, column[tap]);
+#pragma GCC unroll 2
+                for (int g = 0; g < kThreeGroups; ++g) sum = V::dot_lines(sum, column[tap][g], weight[tap][g]);
+            }
+            sums[r] = sum;
+        }
+    }
 
     // Fills column[x] with `count` lines of each column of input, for `lanes` channels from `c` on.
     void interleave(const Run &run, const uint8_t *const *line, int64_t count, const uint8_t *padding, int64_t columns,

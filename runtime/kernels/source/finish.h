@@ -69,9 +69,47 @@ class Addition {
     const typename V::Int minus_zero_;
 };
 
+// Packs and stores value(row, vector), as many rows at once as give V::kStored vectors.
+template <class V, int kRows, int kVectors, class Value>
+__attribute__((always_inline)) inline void store_tile(const Rows &rows, int64_t row, int64_t column, int64_t columns,
+                                                      const typename V::Range &range, Value value) {
+    constexpr int kFull = V::kStored > kVectors ? V::kStored / kVectors : 1, kStep = kRows < kFull ? kRows : kFull;
+    const bool whole = columns == kVectors * V::kLanes;
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; r += kStep) {
+        typename V::Int codes[kStep][kVectors];
+#pragma GCC unroll 4
+        for (int i = 0; i < kStep; ++i) {
+            const int now = r + i < kRows ? r + i : r;
+#pragma GCC unroll 4
+            for (int v = 0; v < kVectors; ++v) codes[i][v] = V::to_code(value(now, v), range);
+        }
+        if (whole) {
+            V::template store_rows<kStep, kVectors>(rows.out + row + r, kRows - r, column, codes, range);
+        } else {
+            store_columns<V, kStep, kVectors>(rows.out + row + r, kRows - r, column, columns, codes, range);
+        }
+    }
+}
+
+// Not inlined: its many constants would take registers from the sums.
+template <class V, int kRows, int kVectors>
+__attribute__((noinline)) void store_sums(const Finish &f, const Rows &rows, int64_t row, int64_t column,
+                                          int64_t columns, const typename V::Float (&multiplier)[kVectors],
+                                          const typename V::Int (&sums)[kRows][kVectors]) {
+    const Addition<V> addition(f);
+    const typename V::Range range(f.sum_zero, f.sum_low, f.sum_high);
+    store_tile<V, kRows, kVectors>(rows, row, column, columns, range, [&](int r, int v) {
+        const uint8_t *other = rows.other[row + r] + column + v * V::kLanes;
+        return addition(V::mul(V::to_float(sums[r][v]), multiplier[v]),
+                        V::load_codes(other, lanes_left<V>(columns, v)));
+    });
+}
+
+// Sums of kRows rows from `row` on by kVectors vectors from `column` on, of which `columns` columns are real.
 // Always inlined: only sums of which nobody has the address stay in registers.
 template <class V, int kRows, int kVectors>
-__attribute__((always_inline)) inline void finish_here(const Finish &f, const Rows &rows, int64_t row, int64_t column,
+__attribute__((always_inline)) inline void finish_tile(const Finish &f, const Rows &rows, int64_t row, int64_t column,
                                                        int64_t columns, typename V::Int (&sums)[kRows][kVectors]) {
     typename V::Float multiplier[kVectors];
 #pragma GCC unroll 4
@@ -96,57 +134,39 @@ __attribute__((always_inline)) inline void finish_here(const Finish &f, const Ro
         }
         return;
     }
-    const bool whole = columns == kVectors * V::kLanes;
-    const typename V::Range range(f.adds ? f.sum_zero : f.zero, f.adds ? f.sum_low : f.low,
-                                  f.adds ? f.sum_high : f.high);
-    const Addition<V> addition(f);
-    constexpr int kFull = V::kStored > kVectors ? V::kStored / kVectors : 1, kStep = kRows < kFull ? kRows : kFull;
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; r += kStep) {
-        typename V::Int codes[kStep][kVectors];
-#pragma GCC unroll 4
-        for (int i = 0; i < kStep; ++i) {
-            const int now = r + i < kRows ? r + i : r;
-#pragma GCC unroll 4
-            for (int v = 0; v < kVectors; ++v) {
-                typename V::Float value = V::mul(V::to_float(sums[now][v]), multiplier[v]);
-                if (f.adds) {
-                    const uint8_t *other = rows.other[row + now] + column + v * V::kLanes;
-                    value = addition(value, V::load_codes(other, lanes_left<V>(columns, v)));
-                }
-                codes[i][v] = V::to_code(value, range);
-            }
-        }
-        if (whole) {
-            V::template store_rows<kStep, kVectors>(rows.out + row + r, kRows - r, column, codes, range);
-        } else {
-            store_columns<V, kStep, kVectors>(rows.out + row + r, kRows - r, column, columns, codes, range);
-        }
-    }
-}
-
-template <class V, int kRows, int kVectors>
-__attribute__((noinline)) void finish_apart(const Finish &f, const Rows &rows, int64_t row, int64_t column,
-                                            int64_t columns, typename V::Int (&sums)[kRows][kVectors]) {
-    finish_here<V, kRows, kVectors>(f, rows, row, column, columns, sums);
-}
-
-// Sums of kRows rows from `row` on by kVectors vectors from `column` on, of which `columns` columns are real.
-template <class V, int kRows, int kVectors>
-__attribute__((always_inline)) inline void finish_tile(const Finish &f, const Rows &rows, int64_t row, int64_t column,
-                                                       int64_t columns, typename V::Int (&sums)[kRows][kVectors]) {
-    if constexpr (V::kFewRegisters) {
-        // Where sums take most registers, the compiler does better when it sees no other use of them.
+    if (f.adds) {
         typename V::Int copy[kRows][kVectors];
 #pragma GCC unroll 8
         for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
             for (int v = 0; v < kVectors; ++v) copy[r][v] = sums[r][v];
         }
-        finish_apart<V, kRows, kVectors>(f, rows, row, column, columns, copy);
+        store_sums<V, kRows, kVectors>(f, rows, row, column, columns, multiplier, copy);
     } else {
-        finish_here<V, kRows, kVectors>(f, rows, row, column, columns, sums);
+        const typename V::Range range(f.zero, f.low, f.high);
+        store_tile<V, kRows, kVectors>(rows, row, column, columns, range, [&](int r, int v) {
+            return V::mul(V::to_float(sums[r][v]), multiplier[v]);
+        });
     }
+}
+
+template <class V, int kRows>
+__attribute__((always_inline)) inline void finish_few(const Finish &f, const Rows &rows, int64_t row, int64_t column,
+                                                      int64_t columns, const typename V::Int *sums) {
+    typename V::Int copy[kRows][1];
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) copy[r][0] = sums[r];
+    finish_tile<V, kRows, 1>(f, rows, row, column, columns, copy);
+}
+
+// Sums of `count` rows by one vector. The arguments are copies, which no output can overlap.
+template <class V>
+__attribute__((noinline)) void finish_column(const Finish f, const Rows rows, int64_t row, int64_t count, int64_t column,
+                                             int64_t columns, const typename V::Int *sums) {
+    int64_t r = 0;
+    for (; r + V::kStored <= count; r += V::kStored)
+        finish_few<V, V::kStored>(f, rows, row + r, column, columns, sums + r);
+    for (; r < count; ++r) finish_few<V, 1>(f, rows, row + r, column, columns, sums + r);
 }
 
 }  // namespace

@@ -22,24 +22,22 @@ inline void multiply_int16(const int16_t *rows, int64_t step, int64_t depth, con
     }
 }
 
-// Calls body.tile<n>(first) for groups of n rows, of about the same size.
+// Calls body.tile<n>(first) for groups of n rows.
 template <class Body>
 inline void each_tile(int64_t rows, const Body &body) {
-    const int64_t tiles = divide_up(rows, kInt16Rows);
-    for (int64_t i = 0; i < tiles; ++i) {
-        const int64_t first = rows * i / tiles;
-        switch (rows * (i + 1) / tiles - first) {
-            case 1: body.template tile<1>(first); break;
-            case 2: body.template tile<2>(first); break;
-            case 3: body.template tile<3>(first); break;
-            case 4: body.template tile<4>(first); break;
-            case 5: body.template tile<5>(first); break;
-            default: body.template tile<kInt16Rows>(first);
+    each_part(rows, kInt16Rows, [&](int64_t first, int64_t count) {
+        switch (count) {
+            case 1: return body.template tile<1>(first);
+            case 2: return body.template tile<2>(first);
+            case 3: return body.template tile<3>(first);
+            case 4: return body.template tile<4>(first);
+            case 5: return body.template tile<5>(first);
+            default: return body.template tile<kInt16Rows>(first);
         }
-    }
+    });
 }
 
-// Rows of gathered codes by one panel of weights, on to codes.
+// Rows of widened codes by one panel of weights, on to codes.
 template <class V>
 struct Int16Panel {
     const int16_t *inputs;

@@ -7,7 +7,8 @@
 namespace rk {
 namespace {
 
-constexpr int64_t kMostForWinograd = 256 * 256;  // weights of one tap
+// Weights of one tap: with more, reading the transformed ones takes longer than what is gained by few multiplications.
+constexpr int64_t kMostForFour = 128 * 128, kMostForTwo = 256 * 256;
 
 // The largest sum of products with codes, of either sign.
 int64_t largest_sum(const rk_pack_args &args) {
@@ -25,13 +26,13 @@ int64_t largest_sum(const rk_pack_args &args) {
 
 // How many outputs along each axis Winograd's transforms are to give, or 0 if they do not suit.
 int winograd_tile(const rk_pack_args &args) {
-    // The transformed weights take 3.6 or 8 times the memory: with many of them that costs more than it gains.
-    const bool few = args.channels * args.columns <= kMostForWinograd;
+    const int64_t weights = args.channels * args.columns;
     const bool vectors = args.channels % 16 == 0 && args.channels >= 32 && args.columns >= 16;
-    if (!args.plain_3x3 || args.groups != 1 || !few || !vectors) return 0;
+    if (!args.plain_3x3 || args.groups != 1 || weights > kMostForTwo || !vectors) return 0;
     // 64 or 4 times the convolution must fit 32 bits.
     const int64_t largest = largest_sum(args);
-    return 64 * largest <= INT32_MAX ? 4 : 4 * largest <= INT32_MAX ? 2 : 0;
+    if (weights <= kMostForFour && 64 * largest <= INT32_MAX) return 4;
+    return 4 * largest <= INT32_MAX ? 2 : 0;
 }
 
 // The bias less the zero point's share, modulo 2**32, for every column.
@@ -64,8 +65,8 @@ void fill(const rk_pack_args &args, const Layout &layout, Owner &out) {
         return;
     }
     out.kind = Kind::kDense;
-    const bool mostly_wide = pack_dense(args, layout, out);
-    if (!layout.int16 || !mostly_wide) return;
+    const bool too_wide = pack_dense(args, layout, out);
+    if (!layout.int16 || !too_wide) return;
     out.panel_list.clear();
     out.counts.clear();
     out.offsets.clear();

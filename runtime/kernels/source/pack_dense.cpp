@@ -1,8 +1,12 @@
 // Weights as blocks of four channels.
+#include <algorithm>
+
 #include "packing.h"
 
 namespace rk {
 namespace {
+
+constexpr int64_t kManyColumns = 128;
 
 class DensePacker {
   public:
@@ -14,7 +18,8 @@ class DensePacker {
         out_.offset_columns = round_up(args_.columns, layout_.lanes);
         for (int64_t group = 0; group < args_.groups; ++group) cut(group);
         link();
-        return wide_ > 2 * plain_;
+        // For int16 all rows are widened first, which takes many columns to pay.
+        return args_.columns < kManyColumns ? wide_ > 2 * plain_ : 2 * wide_ > plain_;
     }
 
   private:
@@ -38,19 +43,70 @@ class DensePacker {
         block_.resize(static_cast<size_t>(vectors * layout_.lanes * 4));
         for (int64_t tap = 0; tap < taps; ++tap) {
             std::vector<int32_t> blocks[kBlockKinds];
-            for (int64_t k = 0; k < out_.depth; k += 4) {
-                if (read(group, first_column, tap, k)) blocks[kind()].push_back(static_cast<int32_t>(k));
-            }
+            sort(group, first_column, tap, blocks);
             for (int kind = 0; kind < kBlockKinds; ++kind) {
                 for (int32_t k : blocks[kind]) {
                     read(group, first_column, tap, k);
                     out_.offsets.push_back(k);
-                    kind == kWide ? write_wide(vectors) : write_plain(kOrders[kind]);
+                    kind == kWide ? write_wide(vectors) : write_plain(kOrders[kind == kJoined ? 0 : kind]);
                 }
-                out_.counts.push_back(static_cast<int32_t>(blocks[kind].size()));
-                (kind == kWide ? wide_ : plain_) += static_cast<int64_t>(blocks[kind].size());
+                const size_t count = blocks[kind].size();
+                out_.counts.push_back(static_cast<int32_t>(kind == kJoined ? count / 2 : count));
+                (kind == kWide ? wide_ : plain_) += static_cast<int64_t>(count);
             }
         }
+    }
+
+    // The largest sums of both signs that codes and the pairs of a block can have, less the codes' largest factor.
+    struct Reach {
+        int32_t channel;
+        bool taken;
+        std::vector<int16_t> positive, negative;  // [pair]
+
+        bool fits_with(const Reach &other) const {
+            int highest = 0, lowest = 0;
+            for (size_t i = 0; i < positive.size(); ++i) {
+                highest = std::max(highest, positive[i] + other.positive[i]);
+                lowest = std::min(lowest, negative[i] + other.negative[i]);
+            }
+            return 255 * highest <= INT16_MAX && 255 * lowest >= INT16_MIN;
+        }
+    };
+
+    // Finds the kind of each block that is not zero.
+    void sort(int64_t group, int64_t first_column, int64_t tap, std::vector<int32_t> (&blocks)[kBlockKinds]) {
+        std::vector<Reach> open;
+        for (int64_t k = 0; k < out_.depth; k += 4) {
+            if (!read(group, first_column, tap, k)) continue;
+            const int best = kind();
+            if (!layout_.pairs_saturate || best != 0) {
+                blocks[best].push_back(static_cast<int32_t>(k));
+            } else {
+                open.push_back(reach(static_cast<int32_t>(k)));
+            }
+        }
+        for (size_t i = 0; i < open.size(); ++i) {
+            if (open[i].taken) continue;
+            size_t j = i + 1;
+            while (j < open.size() && (open[j].taken || !open[i].fits_with(open[j]))) ++j;
+            if (j == open.size()) {
+                blocks[0].push_back(open[i].channel);
+                continue;
+            }
+            open[j].taken = true;
+            blocks[kJoined].push_back(open[i].channel);
+            blocks[kJoined].push_back(open[j].channel);
+        }
+    }
+
+    Reach reach(int32_t channel) const {
+        Reach out{channel, false, {}, {}};
+        for (size_t i = 0; i < block_.size(); i += 2) {
+            const int a = block_[i], b = block_[i + 1];
+            out.positive.push_back(static_cast<int16_t>((a > 0 ? a : 0) + (b > 0 ? b : 0)));
+            out.negative.push_back(static_cast<int16_t>((a < 0 ? a : 0) + (b < 0 ? b : 0)));
+        }
+        return out;
     }
 
     // Reads four channels of all columns of a panel into block_ and tells whether any weight is not zero.
@@ -71,7 +127,7 @@ class DensePacker {
     // The first order of channels in which no pair overflows, or kWide.
     int kind() const {
         if (!layout_.pairs_saturate) return 0;
-        for (int kind = 0; kind < kWide; ++kind) {
+        for (int kind = 0; kind < kJoined; ++kind) {
             if (!saturates(kOrders[kind])) return kind;
         }
         return kWide;

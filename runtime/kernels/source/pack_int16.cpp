@@ -38,8 +38,8 @@ void pack_winograd(const rk_pack_args &args, int tile, Owner &out) {
 }
 
 void pack_int16(const rk_pack_args &args, Owner &out) {
-    out.gathered = true;
     out.depth = round_up(args.taps * args.channels, 16);
+    out.gathered = args.taps != 1 || args.channels != out.depth;
     out.offset_columns = round_up(args.columns, kInt16Columns);
     out.panels = out.offset_columns / kInt16Columns;
     out.data.assign(static_cast<size_t>(args.groups * out.offset_columns * out.depth * 2), 0);

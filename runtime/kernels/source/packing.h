@@ -44,7 +44,7 @@ inline int weight_at(const rk_pack_args &args, int64_t column, int64_t tap, int6
     return args.weight[column * args.column_stride + tap * args.tap_stride + channel * args.channel_stride];
 }
 
-// Each fills `out`, but for the offsets of the columns. Dense tells whether most blocks turned out wide.
+// Each fills `out`, but for the offsets of the columns. Dense tells whether so many blocks turned out wide that int16 is better.
 bool pack_dense(const rk_pack_args &args, const Layout &layout, Owner &out);
 void pack_depthwise(const rk_pack_args &args, const Layout &layout, Owner &out);
 void pack_winograd(const rk_pack_args &args, int tile, Owner &out);

@@ -8,7 +8,6 @@ struct Portable {
     static constexpr const char *kName = "portable";
     static constexpr int kLanes = 8, kRows = 2, kVectors = 2;
     static constexpr int kStored = 1;  // vectors that are packed at once
-    static constexpr bool kFewRegisters = true;
     static constexpr int kLines = 2;
     static constexpr bool kPairsSaturate = false, kInt16 = false;
     typedef int32_t Int __attribute__((vector_size(32)));

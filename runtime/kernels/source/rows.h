@@ -14,6 +14,17 @@ inline int64_t divide_up(int64_t a, int64_t b) { return a >= 0 ? (a + b - 1) / b
 inline int64_t at_least(int64_t value, int64_t least) { return value < least ? least : value; }
 inline int64_t at_most(int64_t value, int64_t most) { return value > most ? most : value; }
 
+// Calls body(first, count) for parts of 0..rows of about the same size, none larger than `most`.
+template <class Body>
+inline void each_part(int64_t rows, int64_t most, Body body) {
+    const int64_t parts = divide_up(rows, most), least = parts ? rows / parts : 0, larger = rows - least * parts;
+    for (int64_t i = 0, first = 0; i < parts; ++i) {
+        const int64_t count = least + (i < larger);
+        body(first, count);
+        first += count;
+    }
+}
+
 // Joins axes that inputs and outputs walk through evenly, so that runs along the last one become long.
 inline rk_conv_args with_long_rows(rk_conv_args a) {
     for (int i = 0; i < 3; ++i) {
@@ -88,14 +99,19 @@ class RowFinder {
     // What follows the last tap of a row may be anything: it meets weights of zero.
     void gathered(int64_t first, int64_t rows, int64_t channel, uint8_t *copies) const {
         const bool lines_are_runs = a_.kernel[2] == 1 || (a_.dilation[2] == 1 && a_.x_stride[3] == w_.channels);
-        const int64_t line_bytes = a_.kernel[2] * w_.channels;
+        const int64_t line_bytes = a_.kernel[2] * w_.channels, vector = line_bytes <= 16 ? 16 : 32;
         each_run(first, rows, [&](const Run &run) {
             each_line(run, channel, [&](int64_t line, const uint8_t *pixels) {
                 uint8_t *copy = copies + run.row * w_.depth + line * line_bytes;
+                // What a vector brings along behind a line, the next line overwrites.
+                const bool fits = lines_are_runs && line_bytes <= vector && line * line_bytes + vector <= w_.depth;
+                const int64_t last = fits ? a_.x_size[2] - divide_up(vector, w_.channels) : -1;
                 for (int64_t i = 0; i < run.count; ++i, copy += w_.depth) {
                     const int64_t at = (run.at[3] + i) * a_.stride[2] - a_.padding[2];
                     const bool inside = pixels && at >= 0 && at + a_.kernel[2] <= a_.x_size[2];
-                    if (inside && lines_are_runs) {
+                    if (inside && at <= last) {
+                        copy_vector(copy, pixels + at * a_.x_stride[3], vector);
+                    } else if (inside && lines_are_runs) {
                         copy_line(copy, pixels + at * a_.x_stride[3], line_bytes);
                     } else {
                         copy_taps(copy, pixels, at);
@@ -147,6 +163,14 @@ class RowFinder {
     }
     int64_t inside_to(int64_t shift, const Run &run) const {
         return at_most(divide_up(a_.x_size[2] - shift, a_.stride[2]) - run.at[3], run.count);
+    }
+
+    static void copy_vector(uint8_t *to, const uint8_t *from, int64_t bytes) {
+        if (bytes == 16) {
+            std::memcpy(to, from, 16);
+        } else {
+            std::memcpy(to, from, 32);
+        }
     }
 
     static void copy_line(uint8_t *to, const uint8_t *from, int64_t bytes) {

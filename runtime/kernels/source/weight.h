@@ -19,15 +19,17 @@ struct Layout {
 
 // Orders in which a block's four channels may stand, so that no pair of weights side by side could overflow int16.
 constexpr int kOrders[3][4] = {{0, 1, 2, 3}, {0, 2, 1, 3}, {0, 3, 1, 2}};
-constexpr int kWide = 3, kBlockKinds = 4;  // the kinds of blocks: plain ones of each order, and wide ones
+// The kinds of blocks: plain ones of each order, joined and wide ones.
+constexpr int kJoined = 3, kWide = 4, kBlockKinds = 5;
 
 // Columns that are computed together. Their weights are cut into blocks: four channels of one tap for every column.
-// For each tap come first the plain blocks, int8 [vector][lane][4], and then the wide ones, of which in any order some
-// pair could overflow: int16 [vector][2][lane][2], the even channels before the odd. Blocks of zeros are left out.
+// For each tap come first the plain blocks, int8 [vector][lane][4], then two by two the joined ones, whose pairs could
+// not overflow int16 even when those of both are summed, and last the wide ones, of which in any order some pair could:
+// int16 [vector][2][lane][2], the even channels before the odd. Blocks of zeros are left out.
 struct Panel {
     int32_t first_column;
     int32_t vectors;
-    const int32_t *counts;   // [tap][kind]: how many blocks
+    const int32_t *counts;   // [tap][kind]: how many blocks, or couples of joined ones
     const int32_t *offsets;  // [block]: the first of its four channels
     const uint8_t *data;
 };
@@ -41,7 +43,8 @@ enum class Kind { kDense, kDepthwise, kWinograd, kInt16 };
 struct rk_weight {
     rk::Kind kind;
     int64_t groups, columns, taps, channels;
-    // Int16, or dense and channels is no multiple of 4: all taps of a row are copied side by side beforehand.
+    // All taps of a row are copied side by side beforehand: channels are no multiple of 4, or of 16 for int16, or int16
+    // has several taps.
     bool gathered;
     int32_t tile;  // Winograd: outputs along each axis, 2 or 4
     int64_t

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from typing import Any
 
 import pytest
@@ -143,7 +144,8 @@ class Structured(nn.Module):
         weights = self.softmax(self.scores(q, k.transpose(-2, -1)))
         mixed = self.norm(self.mix(weights, v))
         y = self.out(mixed)
-        return {"y": y, "more": [y.exp().sum(-1, keepdim=True), mixed.flatten(1)[:, ::2]], "none": None}
+        more = [y.exp().sum(-1, keepdim=True), mixed.flatten(1)[:, ::2]]
+        return OrderedDict(y=y, more=more, none=None)
 
 
 def test_structures_of_tensors_and_torchs_own_operations() -> None:
@@ -156,7 +158,7 @@ def test_structures_of_tensors_and_torchs_own_operations() -> None:
         q, k, v = torch.randn(batch, 5, 8), torch.randn(batch, 7, 8), torch.randn(batch, 7, 8)
         with torch.no_grad():
             expected, given = converted({"q": q}, (k, v)), compiled({"q": q}, (k, v))
-        assert list(given) == ["y", "more", "none"] and isinstance(given["more"], list)
+        assert list(given) == ["y", "more", "none"] and type(given) is OrderedDict and type(given["more"]) is list
         torch.testing.assert_close(given, expected)
         assert torch.equal(given["y"], expected["y"])
     with pytest.raises(TypeError, match="the program takes"):
@@ -223,6 +225,33 @@ def test_a_model_that_goes_by_the_batch_is_compiled_for_one() -> None:
     compiled = compile(converted, x)
     assert compiled.reason == "" and "Constraints violated" in compiled.fixed
     assert same(converted, compiled, x) and same(converted, compiled, torch.randn(9, 4))
+
+
+class Assigned(nn.Module):
+    """Parts of a tensor assigned, from one of fewer sizes, of another type; a normalization in floating point."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.norm, self.last = nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = torch.zeros(x.shape[0], 3, 4)
+        rows[:, 1] = self.first(x)
+        rows[:, 2:] = torch.arange(4)
+        rows[:, 0] = self.norm(x * 2)
+        out: Tensor = self.last(rows / (1 + rows.norm(dim=-1, keepdim=True)))
+        return out
+
+
+def test_parts_of_tensors_may_be_assigned() -> None:
+    x = torch.randn(3, 4)
+    converted = convert(quantized(Assigned(), x))
+    compiled = compile(converted, x)
+    assert (compiled.reason, compiled.fixed) == ("", "")
+    for batch in (1, 5):
+        x = torch.randn(batch, 4)
+        with torch.no_grad():
+            torch.testing.assert_close(compiled(x), converted(x))
 
 
 class Scaled(nn.Module):

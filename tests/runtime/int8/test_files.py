@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from runtime.int8 import CompiledModel, FileError, compile, convert, load, save
 from runtime.int8.files import MAGIC, from_bytes, to_bytes
+from runtime.int8.program import Constant, Input, Op, Program, Ref
+from runtime.int8.trees import Tree
 from tests.runtime.int8.small import quantized, small_net
 from tests.runtime.int8.test_compile import DataDependent, Structured
 
@@ -196,7 +198,7 @@ def op_named(described: dict[str, Any], name: str) -> list[Any]:
 def test_programs_that_ask_for_all_memory(data: bytes) -> None:
     described, tensors = parts(data)
     op_named(described, "conv")[1][7] = [500_000, 500_000]
-    with pytest.raises(MemoryError, match="bytes for one tensor"):
+    with pytest.raises(MemoryError, match="the program may not take more than"):
         CompiledModel(from_bytes(assembled(json.dumps(described).encode(), tensors)))(torch.randn(1, 3, 17, 17))
 
 
@@ -210,3 +212,19 @@ def test_numbers_that_kernels_cannot_hold(data: bytes) -> None:
 def test_nesting_without_end() -> None:
     with pytest.raises(FileError):
         from_bytes(assembled(b"[" * 100_000, b""))
+
+
+def test_a_normalization_of_too_few_channels_is_refused() -> None:
+    """Torch's operation would read beyond the end of its statistics."""
+    normalize, statistics = "aten._native_batch_norm_legit_no_training.default", [torch.ones(3)] * 4
+    op = Op(normalize, (Ref(0), *map(Constant, range(4)), 0.1, 1e-5))
+    first = Op("number.getitem", (Ref(1), 0))
+    program = Program(
+        [Input(torch.float32, (2, 400, 5))], statistics, [op, first], leaf(Ref(2)), Tree("tuple", (leaf(0),))
+    )
+    with pytest.raises(ValueError, match="takes no \\(3,\\) numbers"):
+        CompiledModel(from_bytes(to_bytes(program)))(torch.ones(2, 400, 5))
+
+
+def leaf(value: Any) -> Tree:
+    return Tree("leaf", leaf=value)

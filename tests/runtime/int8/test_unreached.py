@@ -187,6 +187,26 @@ def test_programs_stay_on_codes(kind: type[Net]) -> None:
         assert torch.equal(compiled(x), converted(x))
 
 
+class Shared(Net):
+    """An identity gives the very tensor that it is given: who takes one seems to take the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.same, self.norm = nn.Identity(), nn.BatchNorm2d(4)
+
+    def between(self, x: Tensor) -> Tensor:
+        same = self.same(x)
+        out: Tensor = self.add(same, self.norm(x).tanh())
+        return out
+
+
+def test_codes_never_come_to_what_computes_in_floating_point() -> None:
+    x = torch.randn(2, 3, 6, 6)
+    model = quantized(Shared(), x)
+    converted = convert(model)
+    assert differences(model, converted, x) == {}
+
+
 def without_source() -> Callable[[Net, Tensor], Tensor]:
     made: dict[str, Callable[[Net, Tensor], Tensor]] = {}
     exec("def between(self, x):\n    if x.shape[-1] > 8:\n        x = x * 2\n    return x\n", made)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.kernels import native
+from runtime.kernels import native, reference
 from tests.runtime.kernels.against_reference import Source, bounds, multipliers, same, seeds, thorough, zeros
 
 pytestmark = pytest.mark.usefixtures("instructions")
@@ -42,12 +42,26 @@ def test_conv(
 
 
 @thorough
-@given(seed=seeds, channels=st.sampled_from([2, 15, 16, 17, 40]), kernel=st.integers(1, 5), stride=st.integers(1, 2))
-def test_depthwise(seed, channels, kernel, stride):
+@given(
+    seed=seeds,
+    channels=st.sampled_from([2, 15, 16, 17, 40]),
+    kernel=st.integers(1, 5),
+    stride=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    padding=st.integers(0, 3),
+    dilation=st.integers(1, 2),
+    size=st.tuples(st.integers(9, 11), st.sampled_from([9, 40])),
+    adds=st.booleans(),
+)
+def test_depthwise(seed, channels, kernel, stride, padding, dilation, size, adds):
     make = Source(seed)
-    x, weight = make.codes(2, channels, 7, 6), make.weights(channels, 1, kernel, kernel)
-    geometry = ([stride, 1], [kernel // 2, kernel // 2], [1, 1], channels)
-    same("conv", x, weight, make.bias(channels), make.multiplier(channels), 3, 128, *geometry)
+    x, weight = make.codes(2, channels, *size), make.weights(channels, 1, kernel, kernel)
+    geometry = (stride, [padding, padding], [dilation, dilation], channels)
+    conv = (x, weight, make.bias(channels), make.multiplier(channels), 3, 128, *geometry)
+    if adds:
+        other = make.codes(*reference.conv(*conv).shape)
+        same("conv_add", *conv, 5, 250, other, 0.7, 1.3, 9, 30, 30, 200)
+    else:
+        same("conv", *conv)
 
 
 @thorough
@@ -96,7 +110,7 @@ def test_linear(seed, rows, depth, columns, zero):
 @thorough
 @given(
     seed=seeds,
-    channels=st.sampled_from([32, 48, 64]),
+    channels=st.sampled_from([32, 48, 64, 512]),
     columns=st.sampled_from([16, 17, 40]),
     size=st.tuples(st.integers(3, 9), st.integers(3, 9)),
     padding=st.tuples(st.integers(0, 2), st.integers(0, 2)),

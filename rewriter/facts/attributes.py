@@ -1,0 +1,58 @@
+"""What a family of classes does with an attribute of its objects."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from rewriter.facts.hierarchy import Hierarchy
+from rewriter.facts.project import Class, Function, FunctionNode
+from rewriter.facts.trees import walk
+from rewriter.torch_api import catalogue
+
+
+def stores(tree: ast.AST, attribute: str) -> bool:
+    return any(
+        isinstance(n, ast.Attribute) and n.attr == attribute and isinstance(n.ctx, ast.Store) for n in walk(tree)
+    )
+
+
+def operations_in(node: ast.Lambda | FunctionNode, function: Function) -> int:
+    """How many operations a lambda or nested function looks like having: what it is given is taken for a tensor."""
+
+    def is_operation(part: ast.AST) -> bool:
+        if isinstance(part, ast.Call):
+            name = function.file.names.full_name(part.func, function.shadowed)
+            method = part.func.attr if isinstance(part.func, ast.Attribute) and name is None else ""
+            return catalogue.is_function(name) or bool(catalogue.by_spelling(f"torch.Tensor.{method}"))
+        negates = isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.USub)
+        return negates or isinstance(part, ast.BinOp | ast.AugAssign)
+
+    body = node.body if isinstance(node.body, list) else [node.body]
+    return sum(is_operation(part) for statement in body for part in walk(statement))
+
+
+def is_only_called(hierarchy: Hierarchy, cls: Class, attribute: str) -> bool:
+    """Besides `__init__`, which sets it, the family calls the attribute or asks whether it is None."""
+    called = False
+    for relative in [*hierarchy.lineage(cls).project, *hierarchy.subclasses(cls)]:
+        allowed = {id(n.func) for n in walk(relative.node) if isinstance(n, ast.Call)}
+        compared = [n for n in walk(relative.node) if isinstance(n, ast.Compare) and _is_none(n.comparators)]
+        allowed |= {id(n.left) for n in compared}
+        set_in_init = {id(t) for t in _targets(relative.constructor)}
+        for node in walk(relative.node):
+            if isinstance(node, ast.Attribute) and node.attr == attribute and id(node) not in set_in_init:
+                if id(node) not in allowed:
+                    return False
+                called = True
+    return called
+
+
+def _targets(init: Function | None) -> Iterator[ast.expr]:
+    for node in walk(init.node) if init is not None else ():
+        if isinstance(node, ast.Assign):
+            yield from node.targets
+
+
+def _is_none(comparators: list[ast.expr]) -> bool:
+    return all(isinstance(c, ast.Constant) and c.value is None for c in comparators)

@@ -1,0 +1,125 @@
+"""Tables of functions that stand at module level: dicts, and objects of classes that act as one."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rewriter.facts.hierarchy import Hierarchy
+from rewriter.facts.project import Class, File, Function, Project
+from rewriter.facts.values import Choice
+
+_MAPPINGS = ("dict", "Dict", "Mapping")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A variable at module level that holds functions of the project by keys."""
+
+    name: str
+    """In full, where it is made."""
+    functions: tuple[Function, ...]
+
+
+def find_table(project: Project, name: str) -> Table | None:
+    """The table of that full name, through re-exports."""
+    key = (find_table, name)
+    if key not in project.learnt:
+        project.learnt[key] = None  # holds against imports that go in circles
+        project.learnt[key] = _find(project, name)
+    found: Table | None = project.learnt[key]
+    return found
+
+
+def functions_in(choice: Choice) -> list[Function]:
+    """The functions that a choice may come to, in the order of the source."""
+    found: set[Function] = set()
+    for member in choice.of:
+        found.update(member.functions if isinstance(member, Table) else [])
+        found.update([member] if isinstance(member, Function) else [])
+    return sorted(found, key=lambda f: (f.file.module, f.node.lineno))
+
+
+def tables_with(project: Project, file: File, function: str) -> Iterator[str]:
+    """The variables of a file, and of those that name its classes, whose tables hold the function."""
+    key = (tables_with, file)
+    if key not in project.learnt:
+        project.learnt[key] = dict(_holding(file))
+    held: dict[str, set[str]] = project.learnt[key]
+    for name in sorted(held.get(function, ())):
+        if not name.startswith("class "):
+            yield name
+            continue
+        made = name.removeprefix("class ")
+        for other in project.files_mentioning(made):
+            assigned = _assigned(other).items()
+            calls = ((variable, value) for variable, value in assigned if isinstance(value, ast.Call))
+            yield from (variable for variable, value in calls if _last(value.func) == made)
+
+
+def _holding(file: File) -> Iterator[tuple[str, set[str]]]:
+    """By the name of a function: the variables and classes of the file that have a dict with it."""
+    found: dict[str, set[str]] = {}
+    dicts = [(name, value) for name, value in _assigned(file).items() if isinstance(value, ast.Dict)]
+    dicts += [(f"class {cls.node.name}", held) for cls in file.classes for held in _dicts(cls)]
+    for name, held in dicts:
+        for value in held.values:
+            found.setdefault(_last(value), set()).add(name)
+    yield from found.items()
+
+
+def _last(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def _find(project: Project, name: str) -> Table | None:
+    module, _, variable = name.rpartition(".")
+    file = project.module(module) if module else None
+    if file is None:
+        return None
+    value = _assigned(file).get(variable)
+    if value is not None:
+        functions = tuple(dict.fromkeys(_functions(project, file, value)))
+        return Table(name, functions) if functions else None
+    meaning = file.names.meaning(variable)
+    others = [meaning] if meaning else [f"{star}.{variable}" for star in file.names.stars]
+    return next(filter(None, (find_table(project, other) for other in others if other != name)), None)
+
+
+def _assigned(file: File) -> dict[str, ast.expr]:
+    """What the file assigns at module level, to names that it assigns once."""
+    found: dict[str, ast.expr] = {}
+    again: set[str] = set()
+    for statement in file.source.tree.body:
+        if not isinstance(statement, ast.Assign | ast.AnnAssign) or statement.value is None:
+            continue
+        for target in statement.targets if isinstance(statement, ast.Assign) else [statement.target]:
+            if isinstance(target, ast.Name):
+                again |= {target.id} & found.keys()
+                found[target.id] = statement.value
+    return {name: value for name, value in found.items() if name not in again}
+
+
+def _functions(project: Project, file: File, value: ast.expr) -> Iterator[Function]:
+    if isinstance(value, ast.Dict):
+        named = (file.names.full_name(v) for v in value.values if isinstance(v, ast.Name | ast.Attribute))
+        found = (project.find(name) for name in named if name)
+        yield from (f for f in found if isinstance(f, Function))
+    elif isinstance(value, ast.Call) and isinstance(cls := _made(project, file, value), Class):
+        lineage = Hierarchy(project).lineage(cls)
+        if any(base.endswith(_MAPPINGS) for base in lineage.unseen):
+            for relative in lineage.project:
+                for held in _dicts(relative):
+                    yield from _functions(project, relative.file, held)
+
+
+def _made(project: Project, file: File, call: ast.Call) -> Class | Function | None:
+    name = file.names.full_name(call.func)
+    return project.find(name) if name else None
+
+
+def _dicts(cls: Class) -> Iterator[ast.Dict]:
+    for statement in cls.node.body:
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and isinstance(statement.value, ast.Dict):
+            yield statement.value

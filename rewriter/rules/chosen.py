@@ -1,0 +1,83 @@
+"""A function that is chosen when the code runs is called by a module.
+
+`getattr(F, self.act)(x)`, a table of functions, `act=F.relu` as an argument of a method or function: which operation it
+is may differ from object to object and from call to call, so that no module of torch.nn can stand for it. Where the
+choice is among functions of the project, `Call` is told of them, or of the table that holds them, as in
+`runtime.modules.Call(ATTENTION, eager_attention)`, and holds modules for the operations of each.
+
+```python
+class Block(nn.Module):
+    def __init__(self, act):
+        super().__init__()
+        self.act = act
+
+    def forward(self, x):
+        return getattr(F, self.act)(x)
+```
+
+becomes
+
+```python
+class Block(nn.Module):
+    def __init__(self, act):
+        super().__init__()
+        self.act = act
+        self.call = runtime.modules.Call()
+
+    def forward(self, x):
+        return self.call(getattr(F, self.act), x)
+```
+
+**Safety.** The function is still chosen where and when it was; `Call` passes the arguments on. A function that it was
+not told of, or that takes no modules, is called as it is; functions that join a table later are among those. Functions
+that are kept
+in an attribute become modules where they are stored (RW203).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from rewriter.facts.interpreter.state import Site
+from rewriter.facts.project import Function
+from rewriter.facts.tables import Table, find_table
+from rewriter.facts.trees import walk
+from rewriter.facts.values import Choice
+from rewriter.results import Refusal
+from rewriter.rules.change import Call, Change, Given, as_given
+from rewriter.rules.operations import Context
+from rewriter.rules.refusals import refuse
+from rewriter.rules.rule import described
+
+RULE = described("RW205", "chosen-function", __doc__)
+
+
+def call_chosen(site: Site, context: Context) -> Change | Refusal:
+    """The call becomes one of a module, which is told of the project's functions that the code around it names."""
+    node = site.node
+    assert isinstance(node, ast.Call)
+    what = f"`{ast.unparse(node.func)}()`"
+    named = {ast.unparse(found): found for found in _named(site, context, site.choice)} if site.choice else {}
+    if site.choice is not None and not named:
+        return refuse("RW903", site, f"{what} calls functions with operations, which have no name where it is made")
+    given = (Given(node.func), *as_given(node))
+    make = Call(tuple(named.values()))
+    return Change(RULE.code, site, context.place, context.receiver_at(site), "call", make, given, what)
+
+
+def _named(site: Site, context: Context, choice: Choice) -> Iterator[ast.expr]:
+    """Where the function around the site names one of the functions, or a table of them, as `__init__` could."""
+    init = context.place.init
+    nodes = (n for n in walk(site.function.node) if isinstance(n, ast.Name | ast.Attribute))
+    for node in sorted(nodes, key=lambda n: (n.lineno, n.col_offset)):
+        name = site.function.global_name(node)
+        head = next(n.id for n in walk(node) if isinstance(n, ast.Name)) if name else ""
+        if name and not (init is not None and head in init.locals) and _meant(name, context) in choice.of:
+            yield node
+
+
+def _meant(name: str, context: Context) -> Function | Table | None:
+    project = context.knowledge.project
+    found = project.find(name)
+    return found if isinstance(found, Function) else find_table(project, name)

@@ -1,0 +1,104 @@
+"""Methods that a forward calls from several places: before and after, executed."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from runtime.inspect import check_prepared
+from tests.rewriter.executed import HEADER, assert_equal_models, check, load, rewritten
+
+X = torch.randn(2, 4, 4, 4)
+
+
+def net(*forward: str, method: str = "def mix(self, x, y):", more: str = "") -> str:
+    body = "".join(f"        {line}\n" for line in forward)
+    return f"""
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 1)
+        self.relu = nn.ReLU()
+
+    {method}
+        return self.relu(F.interpolate(x, size=y.shape[2:])) + y
+
+    def forward(self, x):
+{body}{more}"""
+
+
+NUMBERED = {
+    "in a row": (
+        net("x = self.mix(x, x)", "x = self.mix(x, self.conv(x))", "return self.mix(x, x)"),
+        ["x = self.mix(x, x)\n", "self.mix(x, self.conv(x), call=1)", "self.mix(x, x, call=2)"],
+    ),
+    "inside each other": (
+        net("return self.mix(self.mix(x, x), x * 2)"),
+        ["self.mix(self.mix(x, x), self.mul(x, 2), call=1)"],
+    ),
+    "on two of three branches": (
+        net("if x.shape[0] > 1:", "    x = self.mix(x, x)", "else:", "    x = self.mix(x, -x)", "return self.mix(x, x)"),
+        ["self.mix(x, x)\n", "self.mix(x, self.neg(x), call=1)", "self.mix(x, x, call=2)", "for _ in range(3)"],
+    ),
+    "over several lines": (
+        net("x = self.mix(x, x)", "return self.mix(", "    x,", "    self.conv(x),  # the other", ")"),
+        ["            self.conv(x),  # the other\n            call=1,\n        )"],
+    ),
+    "by keyword, typed": (
+        net("x = self.mix(x=x, y=x)", "return self.mix(y=x, x=x)", method="def mix(self, x: Tensor, y: Tensor) -> Tensor:"),
+        ["y: Tensor, *, call: int = 0) -> Tensor:", "self.mix(y=x, x=x, call=1)"],
+    ),
+    "a name that is taken": (
+        net("call = self.mix(x, x)", "return self.mix(call, x)", method="def mix(self, x, y, call=None):"),
+        ["call=None, *, nth=0)", "self.mix(call, x, nth=1)"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NUMBERED)
+def test_each_call_has_modules_of_its_own(name: str) -> None:
+    source, expected = NUMBERED[name]
+    after = check(source, X)
+    assert all(text in after for text in expected), after
+    result = rewritten(HEADER + source)
+    found = check_prepared(load(result.after)["Net"](), X)
+    assert not found.raw and not found.repeated and not result.refusals, found
+
+
+def test_the_written_form() -> None:
+    after = check(net("return self.mix(self.mix(x, x), x)"), X)
+    assert "        self.relu2 = nn.ModuleList(nn.ReLU() for _ in range(2))\n" in after
+    assert "    def mix(self, x, y, *, call=0):\n" in after
+    assert "return self.add[call](self.relu2[call](self.interpolate[call](x, size=y.shape[2:])), y)" in after
+
+
+def test_other_callers_go_on() -> None:
+    result = rewritten(HEADER + net("return self.mix(self.mix(x, x), x)"))
+    before, after = load(result.before)["Net"](), load(result.after)["Net"]()
+    assert torch.equal(after.mix(X, X), before.mix(X, X))
+
+
+SHARED = {
+    "in a loop": net("for _ in range(2):", "    x = self.mix(x, x)", "return self.mix(x, x)"),
+    "overridden": net(
+        "return self.mix(self.mix(x, x), x)", more="\n\nclass Sub(Net):\n    def mix(self, x, y):\n        return x\n"
+    ),
+    "decorated": net("return self.mix(self.mix(x, x), x)", method="@torch.no_grad()\n    def mix(self, x, y):"),
+    "through another method": net(
+        "return self.twice(self.twice(x))", more="\n    def twice(self, x):\n        return self.mix(x, x)\n"
+    ),
+    "in a lambda": net("f = lambda t: self.mix(t, x)", "return f(self.mix(x, x))"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_one_module_for_all_calls_and_says_so(name: str) -> None:
+    source = SHARED[name]
+    result = rewritten(HEADER + source)
+    assert_equal_models(load(result.before)["Net"](), load(result.after)["Net"](), X)
+    assert b"call=" not in result.after and {r.code for r in result.refusals} == {"RW902"}
+
+
+def test_calls_that_exclude_each_other_need_no_number() -> None:
+    after = check(net("if x.shape[0] > 1:", "    return self.mix(x, x)", "return self.mix(x, -x)"), X)
+    assert "call" not in after
