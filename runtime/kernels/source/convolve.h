@@ -13,7 +13,7 @@
 namespace rk {
 namespace {
 
-constexpr int64_t kBlockRows = 96;           // a multiple of every kRows
+constexpr int64_t kBlockRows = 192;          // a multiple of every kRows
 constexpr int64_t kLeastBlockRows = 24;       // below this, setting up a block shows
 constexpr int64_t kWorkForThreads = 1 << 18;  // multiplications that are worth waking somebody
 
@@ -39,8 +39,9 @@ class Convolution {
         const int64_t blocks = divide_up(rows_, block);
         const int64_t chunks = at_most(divide_up(wanted, blocks * groups), panels);
         parallel_for(groups * blocks * chunks, threads, [&](int64_t task) {
-            const int64_t chunk = task % chunks, first = task / chunks % blocks * block;
-            const Part part{task / chunks / blocks, first, at_most(rows_ - first, block), panels * chunk / chunks,
+            const int64_t chunk = task % chunks, at = task / chunks % blocks;
+            const int64_t first = rows_ * at / blocks, last = rows_ * (at + 1) / blocks;
+            const Part part{task / chunks / blocks, first, last - first, panels * chunk / chunks,
                             panels * (chunk + 1) / chunks};
             run_part(part);
         });
