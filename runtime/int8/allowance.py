@@ -68,6 +68,11 @@ def _codes_made(name: str, args: list[Any], tensors: Sequence[Tensor]) -> int | 
     if name in ("add", "mul"):
         return _broadcast(tensors)
     x, weight = args[0], args[1]
+    if name.startswith("adaptive"):
+        return int(x.shape[:2].numel() * math.prod(args[1]))
+    if name in ("max_pool", "avg_pool"):
+        axes = zip(x.shape[2:], args[2], args[3], strict=True)
+        return int(x.shape[:2].numel() * math.prod((n + 2 * padding) // stride + 2 for n, stride, padding in axes))
     if name in ("linear", "linear_float"):
         return int(x.shape[:-1].numel() * weight.shape[0])
     if name in ("conv", "conv_add"):

@@ -318,3 +318,10 @@ def test_a_long_static_signature_is_broken_at_its_own_indentation() -> None:
         f"    def mix(\n        {parameters},\n"
         "        *, ops: NetMixOps = runtime.modules.shared(NetMixOps)\n    ) -> Tensor:\n"
     ) in check(source, X)
+
+
+def test_functions_that_call_each_other_many_times_over_come_to_an_end() -> None:
+    chain = "def f0(x):\n    return x + 1\n"
+    chain += "".join(f"\n\ndef f{i}(x):\n    return {' + '.join([f'f{i - 1}(x)'] * 6)}\n" for i in range(1, 12))
+    source = f"\n\n{chain}\n\nclass Net(nn.Module):\n    def forward(self, x):\n        return f11(x)\n"
+    assert rewritten(HEADER + source).changed  # 6 to the power of 11 calls

@@ -58,6 +58,8 @@ class Expressions:
         self.values: dict[ast.expr, Value] = {}
         self.settled: dict[str, Value] = {}
         """What earlier rounds have shown of values that were taken for tensors."""
+        self.followed = 0
+        """How many calls the run has followed into other functions."""
         self.demands: dict[str, Value] = {}
         """What was taken for a tensor and turned out to be something else: arguments of forward, results of calls."""
 

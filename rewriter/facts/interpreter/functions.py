@@ -15,6 +15,8 @@ from rewriter.facts.values import Kind, Value
 from rewriter.torch_api import catalogue
 
 MAX_DEPTH = 12
+# Most forwards come to fewer than fifty calls; functions that call each other many times over would never end.
+MAX_CALLS = 1000
 
 
 def shared_class(project: Project, default: ast.expr, function: Function) -> Class | None:
@@ -84,7 +86,12 @@ class Functions(Expressions):
 
         `given_object` says that the object is among the arguments, as in `Base.name(self, x)`.
         """
-        if len(self.frames) > MAX_DEPTH or any(f.function is function for f in self.frames):
+        self.followed += 1
+        if (
+            len(self.frames) > MAX_DEPTH
+            or self.followed > MAX_CALLS
+            or any(f.function is function for f in self.frames)
+        ):
             return v.UNKNOWN
         cls = cls or (self.frame.cls if self._super_method(node) else None)
         name = own_name(function) if cls is not None else None
