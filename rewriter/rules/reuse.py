@@ -78,7 +78,18 @@ def decide_call(site: Site, context: Context, loops: Turns) -> Change | Refusal 
     if often and not turns:
         return refuse("RW902", site, f"`self.{site.attribute}` is called more than once from this place")
     again = _again(site, context)
-    return again if isinstance(again, Refusal) else replace(again, turns=turns)
+    if isinstance(again, Refusal):
+        return again
+    if turns and not _always_made(again, context):
+        why = "which __init__ makes in some cases only: one instance serves all turns of the loop"
+        return refuse("RW902", site, f"`self.{site.attribute}` is called in a loop, {why}")
+    return replace(again, turns=turns)
+
+
+def _always_made(again: Change, context: Context) -> bool:
+    """Whether every way through `__init__` makes what is to be made again."""
+    init, statement = context.place.init, again.make.statement if isinstance(again.make, MakeAgain | Tie) else None
+    return statement is None or (init is not None and statement in init.node.body)
 
 
 def _again(site: Site, context: Context) -> Change | Refusal:
@@ -108,6 +119,9 @@ def _maker(site: Site, context: Context) -> MakeAgain | Tie | str:
         return "it is not assigned in exactly one place"
     parts = isinstance(ref, Class) and keeps_nothing(context.knowledge, ref)
     if above:
+        inits = [base.constructor for base in hierarchy.lineage(cls).project[1:]]
+        if not any(init is not None and above[0] in init.node.body for init in inits):
+            return "a base class makes it in some cases only, or outside of __init__"
         return Tie(site.attribute, None, parts)
     if context.place.init is None or own[0] not in set(walk(context.place.init.node)):
         return "it is not assigned in __init__"

@@ -161,3 +161,51 @@ def test_a_list_that_became_shorter_still_works_and_a_longer_one_is_an_error_not
     after.layers.extend([torch.nn.Linear(4, 4), torch.nn.Linear(4, 4)])
     with pytest.raises(IndexError):
         after(X)
+
+
+def test_a_module_that_is_made_in_some_cases_only_serves_all_turns() -> None:
+    source = """
+
+class Net(nn.Module):
+    def __init__(self, biased=False):
+        super().__init__()
+        self.biased = biased
+        if biased:
+            self.bias = nn.Linear(4, 4)
+        self.layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(3))
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+            if self.biased:
+                x = self.bias(x)
+        return x * 2
+"""
+    for arguments in ((), (True,)):
+        assert "again(" not in check(source, X, arguments=arguments)
+    assert {r.code for r in rewritten(HEADER + source).refusals} == {"RW902"}
+
+
+def test_a_module_that_a_base_makes_in_some_cases_only_stays_one() -> None:
+    source = """
+
+class Base(nn.Module):
+    def __init__(self, biased=False):
+        super().__init__()
+        self.biased = biased
+        if biased:
+            self.bias = nn.ReLU()
+
+
+class Net(Base):
+    def __init__(self, biased=False):
+        super().__init__(biased)
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        x = self.fc(x) * 2
+        return self.bias(self.bias(x)) if self.biased else x
+"""
+    for arguments in ((), (True,)):
+        assert "again(" not in check(source, X, arguments=arguments)
+    assert {r.code for r in rewritten(HEADER + source).refusals} == {"RW904"}
