@@ -116,11 +116,21 @@ def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:
                 if isinstance(user, Function):
                     pending.append(user)
                     continue
-                if user not in seen:
+                if user not in seen and _may_mean(knowledge, user, named):
                     seen[user] = None
-                    yield user
+                    if word in _said_by_forward(knowledge, user):
+                        yield user
                 methods += [name for name, m in user.methods.items() if name not in _RUN and word in m.words]
+    words = {named.node.name if isinstance(named, Function) else named for named in done}
     for user in list(seen):
         below = [cls for cls in knowledge.hierarchy.subclasses(user) if cls not in seen]
         seen.update(dict.fromkeys(below))
-        yield from below
+        yield from (cls for cls in below if words & _said_by_forward(knowledge, cls))
+
+
+def _may_mean(knowledge: Knowledge, user: Class, named: Function | str) -> bool:
+    """Whether a class that says the name of a static method is one of the family, or names one that has it."""
+    if isinstance(named, str) or not named.is_static:
+        return True
+    owner = next(cls for cls in named.file.classes if named in cls.methods.values())
+    return owner in knowledge.hierarchy.lineage(user).project or owner.node.name in user.file.words
