@@ -118,14 +118,21 @@ def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:
                     continue
                 if user not in seen and _may_mean(knowledge, user, named):
                     seen[user] = None
-                    if word in _said_by_forward(knowledge, user):
+                    if _may_run(knowledge, user, {word}):
                         yield user
                 methods += [name for name, m in user.methods.items() if name not in _RUN and word in m.words]
     words = {named.node.name if isinstance(named, Function) else named for named in done}
     for user in list(seen):
         below = [cls for cls in knowledge.hierarchy.subclasses(user) if cls not in seen]
         seen.update(dict.fromkeys(below))
-        yield from (cls for cls in below if words & _said_by_forward(knowledge, cls))
+        yield from (cls for cls in below if _may_run(knowledge, cls, words))
+
+
+def _may_run(knowledge: Knowledge, cls: Class, names: set[str]) -> bool:
+    """Whether a forward says one of the names, or an `__init__` that may have put it into a module already."""
+    inits = (base.constructor for base in knowledge.hierarchy.lineage(cls).project)
+    made = any(init is not None and names & init.words for init in inits)
+    return made or bool(names & _said_by_forward(knowledge, cls))
 
 
 def _may_mean(knowledge: Knowledge, user: Class, named: Function | str) -> bool:

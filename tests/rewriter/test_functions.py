@@ -325,3 +325,12 @@ def test_functions_that_call_each_other_many_times_over_come_to_an_end() -> None
     chain += "".join(f"\n\ndef f{i}(x):\n    return {' + '.join([f'f{i - 1}(x)'] * 6)}\n" for i in range(1, 12))
     source = f"\n\n{chain}\n\nclass Net(nn.Module):\n    def forward(self, x):\n        return f11(x)\n"
     assert rewritten(HEADER + source).changed  # 6 to the power of 11 calls
+
+
+def test_a_function_whose_callers_were_rewritten_before_it() -> None:
+    source = "import runtime.modules\n\n\ndef _mix(x, y):\n    return x + y\n\n\nclass Net(nn.Module):\n"
+    source += (
+        "    def __init__(self):\n        super().__init__()\n        self.blend = runtime.modules.Function(_mix)\n\n"
+    )
+    source += "    def forward(self, x):\n        return self.blend(x, x)\n"
+    assert b"def _mix(x, y, *, ops=runtime.modules.shared(_MixOps))" in rewritten(HEADER + source).after
