@@ -29,22 +29,31 @@ def runs_through(knowledge: Knowledge, function: Function) -> list[Run]:
 
 def runs_below(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list[Run]:
     """The first few runs of module classes below `cls` that come through one of its methods."""
-    names = {method.node.name for method in methods if _may_compute(method)} - MODULE_ATTRIBUTES
-    if not names or "torch" not in cls.file.source.text:
+    names = {method.node.name for method in _computing(cls, methods)}
+    if not names:
         return []
     below = (c for c in knowledge.hierarchy.below(cls) if knowledge.may_be_module(c))
     runs = (knowledge.run(c) for c in below if names & _said_by_forward(knowledge, c))
-    return list(islice((run for run in runs if run is not None and methods & run.interpreter.entered), ENOUGH))
+    return _first_through(runs, methods)
 
 
 def runs_of_users(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list[Run]:
     """The runs of modules that keep objects of the class and call its methods."""
-    if not may_help(knowledge, cls) or "torch" not in cls.file.source.text:
+    if not may_help(knowledge, cls):
         return []
-    computing = (m for m in methods if m.node.name not in MODULE_ATTRIBUTES and _may_compute(m))
-    called = sorted(computing, key=lambda method: method.node.lineno)
-    users = (user for method in called for user in _users(knowledge, cls, method.node.name))
+    users = (user for method in _computing(cls, methods) for user in _users(knowledge, cls, method.node.name))
     runs = (knowledge.run(user) for user in dict.fromkeys(users) if knowledge.may_be_module(user))
+    return _first_through(runs, methods)
+
+
+def _computing(cls: Class, methods: set[Function]) -> list[Function]:
+    """Those of a class's methods that may have operations and hide none of nn.Module's own, in source order."""
+    found = methods if "torch" in cls.file.source.text else set()
+    found = {m for m in found if m.node.name not in MODULE_ATTRIBUTES and _may_compute(m)}
+    return sorted(found, key=lambda method: method.node.lineno)
+
+
+def _first_through(runs: Iterator[Run | None], methods: set[Function]) -> list[Run]:
     return list(islice((run for run in runs if run is not None and methods & run.interpreter.entered), ENOUGH))
 
 
@@ -139,5 +148,6 @@ def _may_mean(knowledge: Knowledge, user: Class, named: Function | str) -> bool:
     """Whether a class that says the name of a static method is one of the family, or names one that has it."""
     if isinstance(named, str) or not named.is_static:
         return True
-    owner = next(cls for cls in named.file.classes if named in cls.methods.values())
+    owner = named.owner
+    assert owner is not None
     return owner in knowledge.hierarchy.lineage(user).project or owner.node.name in user.file.words

@@ -57,15 +57,10 @@ def find_holder(knowledge: Knowledge, function: Function) -> Held | NoPlace:
     parameter = _free("ops", {*function.locals, *_names(function.node)})
     taken = {*function.file.names.bindings, *function.file.words}
     name = _class_name(function.node.name)
-    if (around := _class_around(function)) is not None:
+    if (around := function.owner) is not None:
         taken |= {_class_name(free) for free in function.file.functions}
-        name = f"{around.name}{name.lstrip('_')}"
+        name = f"{around.node.name}{name.lstrip('_')}"
     return Held(Holder(function, _free(name, taken), parameter), parameter)
-
-
-def _class_around(function: Function) -> ast.ClassDef | None:
-    """The class of a static method."""
-    return next((cls.node for cls in function.file.classes if function in cls.methods.values()), None)
 
 
 def _rigid(knowledge: Knowledge, function: Function) -> str | None:
@@ -88,10 +83,10 @@ def _rigid(knowledge: Knowledge, function: Function) -> str | None:
 
 
 def _bound_again(function: Function) -> bool:
-    name, cls = function.node.name, _class_around(function)
+    name, cls = function.node.name, function.owner
     if cls is None:
         return function.file.names.meaning(name) != function.file.names.own(name)
-    return sum(name in bound_names(statement) for statement in cls.body) != 1
+    return sum(name in bound_names(statement) for statement in cls.node.body) != 1
 
 
 def _names_it(node: ast.AST, function: Function) -> bool:

@@ -105,6 +105,11 @@ class Function:
         return bool(self.decorators & {"staticmethod", "classmethod"})
 
     @cached_property
+    def owner(self) -> Class | None:
+        """The class that it is a method of."""
+        return next((cls for cls in self.file.classes if self in cls.methods.values()), None)
+
+    @cached_property
     def decorators(self) -> frozenset[str]:
         targets = [d.func if isinstance(d, ast.Call) else d for d in self.node.decorator_list]
         return frozenset(self.full_name(t) or ast.unparse(t) for t in targets)
@@ -379,7 +384,7 @@ class Project:
                 continue  # a module, tried before or out of sight; a name that the package binds would add to it
             target = ".".join([meaning, tail]) if meaning and tail else meaning
             known = bool(target) or self.module(f"{module}.{head}") is not None
-            stars = [] if known else self._stars_with(file, head)
+            stars = [] if known else self.stars_with(file, head)
             for candidate in [target] if target else [f"{star}.{rest}" for star in stars]:
                 if candidate != full_name and (found := self.find(candidate)):
                     return found
@@ -398,7 +403,7 @@ class Project:
         meaning = file.names.meaning(name)
         return self.alternatives(meaning, seen | {full_name}) if meaning else []
 
-    def _stars_with(self, file: File, name: str) -> list[str]:
+    def stars_with(self, file: File, name: str) -> list[str]:
         """The modules that a file imports all names of, and that may have that name: it stands in them or below."""
         if not file.names.stars:
             return []

@@ -22,12 +22,12 @@ class Table:
     functions: tuple[Function, ...]
 
 
-def find_table(project: Project, name: str) -> Table | None:
+def find_table(hierarchy: Hierarchy, name: str) -> Table | None:
     """The table of that full name, through re-exports."""
-    key = (find_table, name)
+    key, project = (find_table, name), hierarchy.project
     if key not in project.learnt:
         project.learnt[key] = None  # holds against imports that go in circles
-        project.learnt[key] = _find(project, name)
+        project.learnt[key] = _find(hierarchy, name)
     found: Table | None = project.learnt[key]
     return found
 
@@ -73,18 +73,18 @@ def _last(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
-def _find(project: Project, name: str) -> Table | None:
+def _find(hierarchy: Hierarchy, name: str) -> Table | None:
     module, _, variable = name.rpartition(".")
-    file = project.module(module) if module else None
+    file = hierarchy.project.module(module) if module else None
     if file is None:
         return None
     value = _assigned(file).get(variable)
     if value is not None:
-        functions = tuple(dict.fromkeys(_functions(project, file, value)))
+        functions = tuple(dict.fromkeys(_functions(hierarchy, file, value)))
         return Table(name, functions) if functions else None
     meaning = file.names.meaning(variable)
-    others = [meaning] if meaning else [f"{star}.{variable}" for star in file.names.stars]
-    return next(filter(None, (find_table(project, other) for other in others if other != name)), None)
+    others = [meaning] if meaning else [f"{star}.{variable}" for star in hierarchy.project.stars_with(file, variable)]
+    return next(filter(None, (find_table(hierarchy, other) for other in others if other != name)), None)
 
 
 def _assigned(file: File) -> dict[str, ast.expr]:
@@ -101,17 +101,17 @@ def _assigned(file: File) -> dict[str, ast.expr]:
     return {name: value for name, value in found.items() if name not in again}
 
 
-def _functions(project: Project, file: File, value: ast.expr) -> Iterator[Function]:
+def _functions(hierarchy: Hierarchy, file: File, value: ast.expr) -> Iterator[Function]:
     if isinstance(value, ast.Dict):
         named = (file.names.full_name(v) for v in value.values if isinstance(v, ast.Name | ast.Attribute))
-        found = (project.find(name) for name in named if name)
+        found = (hierarchy.project.find(name) for name in named if name)
         yield from (f for f in found if isinstance(f, Function))
-    elif isinstance(value, ast.Call) and isinstance(cls := _made(project, file, value), Class):
-        lineage = Hierarchy(project).lineage(cls)
+    elif isinstance(value, ast.Call) and isinstance(cls := _made(hierarchy.project, file, value), Class):
+        lineage = hierarchy.lineage(cls)
         if any(base.endswith(_MAPPINGS) for base in lineage.unseen):
             for relative in lineage.project:
                 for held in _dicts(relative):
-                    yield from _functions(project, relative.file, held)
+                    yield from _functions(hierarchy, relative.file, held)
 
 
 def _made(project: Project, file: File, call: ast.Call) -> Class | Function | None:

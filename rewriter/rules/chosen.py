@@ -78,6 +78,5 @@ def _named(site: Site, context: Context, choice: Choice) -> Iterator[ast.expr]:
 
 
 def _meant(name: str, context: Context) -> Function | Table | None:
-    project = context.knowledge.project
-    found = project.find(name)
-    return found if isinstance(found, Function) else find_table(project, name)
+    found = context.knowledge.project.find(name)
+    return found if isinstance(found, Function) else find_table(context.knowledge.hierarchy, name)

@@ -117,7 +117,7 @@ class Expressions:
             return v.dictionary(v.ANY_OPERATION)
         if name.startswith(("math.", "numpy.pi", "sys.")):
             return v.NUMBER if not name.startswith("sys.") else v.OTHER
-        if (table := find_table(self.knowledge.project, name)) is not None:
+        if (table := find_table(self.knowledge.hierarchy, name)) is not None:
             held = v.of(Kind.FUNCTION, ref=v.Choice(frozenset({table})))
             return v.Value(frozenset({Kind.DICT}), element=held, ref=table)
         return v.Value(frozenset({Kind.UNKNOWN}), ref=name)
