@@ -58,6 +58,8 @@ class Expressions:
         self.values: dict[ast.expr, Value] = {}
         self.settled: dict[str, Value] = {}
         """What earlier rounds have shown of values that were taken for tensors."""
+        self.absent: set[str] = set()
+        """Names that were read where no variable was known by them."""
         self.followed = 0
         """How many calls the run has followed into other functions."""
         self.demands: dict[str, Value] = {}
@@ -93,6 +95,7 @@ class Expressions:
     def _name(self, node: ast.Name) -> Value:
         if node.id in self.state.variables:
             return self.state.variables[node.id]
+        self.absent.add(node.id)
         if node.id in self.frame.function.locals:
             return v.UNKNOWN
         return self.meaning(node)
@@ -156,6 +159,7 @@ class Expressions:
             key = self._stored_key(node)
             if key in self.state.variables:
                 return self.state.variables[key]
+            self.absent.add(key)
             return self.knowledge.attribute(receiver.ref, node.attr)
         if isinstance(receiver.ref, Class) and receiver.may_be(Kind.CLASS):
             return self.knowledge.attribute(receiver.ref, node.attr)
