@@ -8,6 +8,7 @@ from itertools import islice
 
 from rewriter.facts.helpers import helper_with, may_help
 from rewriter.facts.knowledge import Knowledge, Run
+from rewriter.facts.mentions import Named, files_using, methods_saying, says, word_of
 from rewriter.facts.project import Class, Function
 from rewriter.facts.tables import tables_with
 from rewriter.facts.trees import walk
@@ -110,18 +111,19 @@ def _runs(knowledge: Knowledge, function: Function) -> Iterator[Run]:
 
 def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:
     """Classes that name the function, or a function or method that names it; then the classes below them."""
-    done, pending, methods = set[Function | str](), list[Function | str]([function]), list[str]()
+    done, pending, methods = set[Named](), list[Named]([function]), list[Named]()
     project, seen = knowledge.project, dict[Class, None]()
     while pending or methods:
         named = pending.pop(0) if pending else methods.pop(0)
         if named in done:
             continue
         done.add(named)
-        word = named.node.name if isinstance(named, Function) else named
-        files = project.files_meaning(named) if isinstance(named, Function) else project.files_mentioning(word)
-        for file in files:
+        word = word_of(named)
+        for file in files_using(knowledge, named):
             pending += tables_with(project, file, word)
             for user in file.users.get(word, ()):
+                if not says(knowledge, user, named):
+                    continue
                 if isinstance(user, Function):
                     pending.append(user)
                     continue
@@ -129,8 +131,8 @@ def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:
                     seen[user] = None
                     if _may_run(knowledge, user, {word}):
                         yield user
-                methods += [name for name, m in user.methods.items() if name not in _RUN and word in m.words]
-    words = {named.node.name if isinstance(named, Function) else named for named in done}
+                methods += [(name, user) for name in methods_saying(knowledge, user, named) if name not in _RUN]
+    words = {word_of(named) for named in done}
     for user in list(seen):
         below = [cls for cls in knowledge.hierarchy.subclasses(user) if cls not in seen]
         seen.update(dict.fromkeys(below))
@@ -144,9 +146,9 @@ def _may_run(knowledge: Knowledge, cls: Class, names: set[str]) -> bool:
     return made or bool(names & _said_by_forward(knowledge, cls))
 
 
-def _may_mean(knowledge: Knowledge, user: Class, named: Function | str) -> bool:
+def _may_mean(knowledge: Knowledge, user: Class, named: Named) -> bool:
     """Whether a class that says the name of a static method is one of the family, or names one that has it."""
-    if isinstance(named, str) or not named.is_static:
+    if not isinstance(named, Function) or not named.is_static:
         return True
     owner = named.owner
     assert owner is not None
