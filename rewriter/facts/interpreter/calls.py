@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 
 from rewriter.facts import values as v
 from rewriter.facts.attributes import is_only_called, operations_in, stores
@@ -135,7 +136,7 @@ class Calls(Functions):
     ) -> Value:
         self.note(node, candidates=candidates, tensor=tensor)
         returns = {row.returns for row, _ in candidates}
-        assumed = all(o.assumed for o in operands if o.may_be(Kind.TENSOR))
+        assumed = _only_assumed(operands)
         if returns == {"tensor"}:
             return v.ASSUMED if assumed else v.TENSOR
         return v.TENSORS if returns == {"tensors"} else v.join(v.TENSOR, v.TENSORS)
@@ -302,9 +303,8 @@ class Calls(Functions):
         if isinstance(module.ref, Function):
             return self.inline(module.ref, node, arguments)
         if isinstance(module.ref, str) and (kind := modules.result(module.ref)) != "unknown":
-            tensors_given = [a for a in arguments.values() if a.may_be(Kind.TENSOR)]
             as_operation = module.ref in modules.PARAMETER_FREE or module.ref.startswith("runtime.")
-            assumed = as_operation and bool(tensors_given) and all(a.assumed for a in tensors_given)
+            assumed = as_operation and _only_assumed(arguments.values())
             return self._follow(v.ASSUMED if assumed else v.TENSOR, kind)
         return self._taken_for_tensor(node)
 
@@ -364,6 +364,13 @@ class Calls(Functions):
         if name in ("min", "max", "sum", "abs", "pow") and values:
             return v.join_all([a.member() if a.may_be(Kind.SEQUENCE) else a for a in values])
         return _BUILTINS.get(name, v.UNKNOWN)
+
+
+def _only_assumed(operands: Iterable[Value]) -> bool:
+    """Some operand is, or holds, what was taken for a tensor, and none is known to be one."""
+    held = [o.member() if o.may_be(Kind.SEQUENCE) else o for o in operands]
+    found = [value for value in held if value.may_be(Kind.TENSOR)]
+    return bool(found) and all(value.assumed for value in found)
 
 
 def _holds_tensor(value: Value) -> bool:
