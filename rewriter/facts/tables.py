@@ -83,9 +83,9 @@ def _find(hierarchy: Hierarchy, name: str) -> Table | None:
         functions = tuple(dict.fromkeys(_functions(hierarchy, file, value)))
         return Table(name, functions) if functions else None
     meaning = file.names.meaning(variable)
-    starred = file.names.stars if meaning is None and hierarchy.project.texts.assigns(variable) else []
-    stars = hierarchy.project.stars_with(file, variable) if starred else []
-    others = [meaning] if meaning else [f"{star}.{variable}" for star in stars]
+    if meaning is None and not (file.names.stars and hierarchy.project.texts.assigns(variable)):
+        return None
+    others = [meaning] if meaning else [f"{star}.{variable}" for star in hierarchy.project.stars_with(file, variable)]
     return next(filter(None, (find_table(hierarchy, other) for other in others if other != name)), None)
 
 
