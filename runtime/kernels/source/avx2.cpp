@@ -46,7 +46,9 @@ struct Avx2 {
         Int zero, low;
     };
     // What is too low for an integer, and a NaN, becomes the lowest integer, which packing takes to `low`.
-    static Int to_code(Float value, const Range &range) { return _mm256_cvtps_epi32(_mm256_min_ps(range.highest, value)); }
+    static Int to_code(Float value, const Range &range) {
+        return _mm256_cvtps_epi32(_mm256_min_ps(range.highest, value));
+    }
     static void store_codes(uint8_t *p, Int codes, int64_t count, const Range &range) {
         const int64_t bytes = _mm_cvtsi128_si64(_mm256_castsi256_si128(pack(codes, codes, codes, codes, range)));
         if (count == kLanes) {
@@ -72,10 +74,10 @@ struct Avx2 {
             _mm_storeu_si128(reinterpret_cast<__m128i *>(out[0] + at), left);
             if (kRowsStored > 1 && rows > 1) _mm_storeu_si128(reinterpret_cast<__m128i *>(out[1] + at), right);
         } else {
-            _mm_storel_pd(reinterpret_cast<double *>(out[0] + at), _mm_castsi128_pd(left));
-            if (kRowsStored > 1 && rows > 1) _mm_storeh_pd(reinterpret_cast<double *>(out[1] + at), _mm_castsi128_pd(left));
-            if (kRowsStored > 2 && rows > 2) _mm_storel_pd(reinterpret_cast<double *>(out[2] + at), _mm_castsi128_pd(right));
-            if (kRowsStored > 3 && rows > 3) _mm_storeh_pd(reinterpret_cast<double *>(out[3] + at), _mm_castsi128_pd(right));
+            store_half<0>(out[0] + at, left);
+            if (kRowsStored > 1 && rows > 1) store_half<1>(out[1] + at, left);
+            if (kRowsStored > 2 && rows > 2) store_half<0>(out[2] + at, right);
+            if (kRowsStored > 3 && rows > 3) store_half<1>(out[3] + at, right);
         }
     }
 
@@ -133,8 +135,8 @@ struct Avx2 {
         store_block(p + 32, _mm256_permute2x128_si256(low, high, 0x31));
     }
     // Adds to sums, or with `first` to zero, the codes of a tile, of which `height` rows count, times a panel.
-    static void multiply_blocks(int64_t height, const uint8_t *codes, const uint8_t *wide, const Panel &panel, bool first,
-                                int32_t *sums) {
+    static void multiply_blocks(int64_t height, const uint8_t *codes, const uint8_t *wide, const Panel &panel,
+                                bool first, int32_t *sums) {
         switch ((height + 1) / 2) {
             case 1: return avx2_multiply_blocks<2>(codes, wide, panel, first, sums);
             case 2: return avx2_multiply_blocks<4>(codes, wide, panel, first, sums);
@@ -149,8 +151,8 @@ struct Avx2 {
         if constexpr (kOrder == 0) return codes;
         const int order = kOrder == 1 ? 0x03010200 : 0x02010300;
         return _mm256_shuffle_epi8(
-            codes, _mm256_add_epi32(_mm256_set1_epi32(order), _mm256_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c, 0,
-                                                                                0x04040404, 0x08080808, 0x0c0c0c0c)));
+            codes, _mm256_add_epi32(_mm256_set1_epi32(order), _mm256_broadcastsi128_si256(_mm_setr_epi32(
+                                                                  0, 0x04040404, 0x08080808, 0x0c0c0c0c))));
     }
     static Int even_codes(Int codes) { return _mm256_and_si256(codes, _mm256_set1_epi16(255)); }
     static Int odd_codes(Int codes) { return _mm256_srli_epi16(codes, 8); }
@@ -163,7 +165,8 @@ struct Avx2 {
     }
     // kRows rows, `step` apart, by [pair of depths][2 x 8 columns][2], to [row][2 x 8 columns].
     template <int kRows>
-    static void multiply_pairs(const int16_t *rows, int64_t step, const uint8_t *weights, int64_t pairs, int32_t *sums) {
+    static void multiply_pairs(const int16_t *rows, int64_t step, const uint8_t *weights, int64_t pairs,
+                               int32_t *sums) {
         avx2_multiply_pairs<kRows>(rows, 2 * step, weights, pairs, sums);
     }
 
@@ -221,8 +224,9 @@ struct Avx2 {
 
     // Sixteen codes, by fours in the order 0, 2, 1, 3. Returns the products of 0 and 1, and of 2 and 3.
     static Int widen_fours(const uint8_t *from, int16_t *to) {
-        const Int codes = widen(from).lanes, order = _mm256_broadcastsi128_si256(_mm_setr_epi8(
-            0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15));
+        const Int codes = widen(from).lanes,
+                  order =
+                      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15));
         store(to, {_mm256_shuffle_epi8(codes, order)});
         return _mm256_madd_epi16(codes, _mm256_srli_epi32(codes, 16));
     }
@@ -279,6 +283,11 @@ struct Avx2 {
     }
 
   private:
+    template <int kHalf>
+    static void store_half(uint8_t *p, __m128i bytes) {
+        const int64_t half = _mm_extract_epi64(bytes, kHalf);
+        __builtin_memcpy(p, &half, 8);
+    }
     static Short widen_signed(const uint8_t *p) {
         return {_mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p)))};
     }

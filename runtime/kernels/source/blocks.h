@@ -1,5 +1,6 @@
-// Products with weights in blocks of four channels, for sets whose products of four codes and weights sum pairs in int16.
-// Codes are copied in tiles of eight rows, four channels of each side by side, in every order that some block wants.
+// Products with weights in blocks of four channels, for sets whose products of four codes and weights sum pairs in
+// int16. Codes are copied in tiles of eight rows, four channels of each side by side, in every order that some block
+// wants.
 #pragma once
 
 #include "finish.h"
@@ -10,8 +11,8 @@
 namespace rk {
 namespace {
 
-constexpr int64_t kBlockRows = 192;                 // of a part of the work, at most; a multiple of every tile's rows
-constexpr int64_t kTogetherBytes = 400 << 10;       // of a part's copies and sums: they are to stay in the second cache
+constexpr int64_t kBlockRows = 192;            // of a part of the work, at most; a multiple of every tile's rows
+constexpr int64_t kTogetherBytes = 400 << 10;  // of a part's copies and sums: they are to stay in the second cache
 constexpr int64_t kCopiesBytes = (kOrderCount + 2) * kCopyBytes;  // of a block in all, the widened codes among them
 
 // The first block of four channels of a chunk.
@@ -33,7 +34,10 @@ template <class V>
 class CopiedRows {
   public:
     CopiedRows(const Rows &rows, int64_t count, const rk_weight &w, int64_t chunk)
-        : w_(w), first_(chunk_start(w, chunk)), end_(chunk_start(w, chunk + 1)), bytes_((end_ - first_) * kCopiesBytes) {
+        : w_(w),
+          first_(chunk_start(w, chunk)),
+          end_(chunk_start(w, chunk + 1)),
+          bytes_((end_ - first_) * kCopiesBytes) {
         const int64_t tiles = divide_up(count, kBlockHeight);
         memory_ = static_cast<uint8_t *>(scratch(kCopies, tiles * bytes_));
         for (int64_t i = 0; i < tiles; ++i) copy(rows, i * kBlockHeight, count, memory_ + i * bytes_);
@@ -105,7 +109,8 @@ class TileFinish {
 
   private:
     template <int kVectors>
-    __attribute__((noinline)) void run(int64_t row, int64_t count, const int32_t *sums, int64_t step, int64_t first) const {
+    __attribute__((noinline)) void run(int64_t row, int64_t count, const int32_t *sums, int64_t step,
+                                       int64_t first) const {
         const int64_t columns = columns_ - first;
         typename V::Float multiplier[kVectors];
         typename V::Int offset[kVectors];
@@ -209,7 +214,8 @@ void multiply_blocks(const rk_weight &w, int64_t first, int64_t panels, int64_t 
         int32_t *tile = sums + (w.chunks == 1 ? 0 : i * kTileSums<V>);
         for (int64_t p = 0; p < panels; ++p) {
             ahead.fetch();
-            V::multiply_blocks(height, codes, codes + copied.wide(), w.panel[first + p], chunk == 0, tile + p * V::kLanes);
+            V::multiply_blocks(height, codes, codes + copied.wide(), w.panel[first + p], chunk == 0,
+                               tile + p * V::kLanes);
         }
         if (chunk + 1 < w.chunks) continue;
         if (rows.offset) add_offsets<V>(rows.offset + r, height, kStep, tile);

@@ -13,7 +13,7 @@
 namespace rk {
 namespace {
 
-constexpr int64_t kTileRows = 8;  // height of the tiles that are of one height
+constexpr int64_t kTileRows = 8;              // height of the tiles that are of one height
 constexpr int64_t kLeastBlockRows = 24;       // below this, setting up a block shows
 constexpr int64_t kWorkForThreads = 1 << 18;  // multiplications that are worth waking somebody
 

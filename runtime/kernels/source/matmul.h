@@ -15,8 +15,9 @@ class RightSide {
         const int64_t blocks = divide_up(m.depth, 4), vectors = divide_up(m.columns, V::kLanes);
         const int64_t panels = divide_up(vectors, V::kVectors), columns = vectors * V::kLanes;
         const int64_t data_bytes = blocks * columns * kBlockBytes;
-        uint8_t *memory = static_cast<uint8_t *>(scratch(
-            kPacked, data_bytes + columns * 4 + blocks * 4 + kBlockKinds * 4 + panels * static_cast<int64_t>(sizeof(Panel)) + 64));
+        uint8_t *memory =
+            static_cast<uint8_t *>(scratch(kPacked, data_bytes + columns * 4 + blocks * 4 + kBlockKinds * 4 +
+                                                        panels * static_cast<int64_t>(sizeof(Panel)) + 64));
         Panel *panel = reinterpret_cast<Panel *>(memory + data_bytes);
         int32_t *offset = reinterpret_cast<int32_t *>(panel + panels), *offsets = offset + columns,
                 *counts = offsets + blocks;

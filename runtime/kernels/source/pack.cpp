@@ -1,7 +1,6 @@
 // Chooses how weights are laid out. Built for any processor; an instruction set is only a `Layout` here.
 #include <algorithm>
 #include <memory>
-#include <cstdlib>
 
 #include "packing.h"
 
@@ -72,7 +71,7 @@ void fill(const rk_pack_args &args, const Layout &layout, Owner &out) {
     }
     out.kind = Kind::kBlocks;
     const bool too_wide = pack_blocks(args, layout, out);
-    if (!(getenv("RKF") ? atoi(getenv("RKF")) : too_wide)) return;
+    if (!layout.int16 || !too_wide) return;
     out.panel_list.clear();
     out.counts.clear();
     out.offsets.clear();

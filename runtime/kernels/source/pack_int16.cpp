@@ -19,7 +19,7 @@ int transformed(const rk_pack_args &args, int64_t column, int64_t channel, const
 }  // namespace
 
 void pack_winograd(const rk_pack_args &args, int tile, Owner &out) {
-    const int(*matrix)[3] = tile == 4 ? kFour : kTwo;
+    const int (*matrix)[3] = tile == 4 ? kFour : kTwo;
     const int64_t elements = (tile + 2) * (tile + 2), pairs = args.channels / 2;
     out.tile = tile;
     out.offset_columns = round_up(args.columns, kInt16Columns);

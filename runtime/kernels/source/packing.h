@@ -54,7 +54,8 @@ class BlockPacker {
         out.chunks = 1;
     }
 
-    // Cuts each group into as many chunks of depth as `out` says, and their columns into panels of about the same width; calls fill(group, first column, chunk) to write each one's counts, offsets and data.
+    // Cuts each group into as many chunks of depth as `out` says, and their columns into panels of about the same
+    // width; calls fill(group, first column, chunk) to write each one's counts, offsets and data.
     template <class Fill>
     void cut(Fill fill) {
         const int64_t vectors = out_.offset_columns / layout_.lanes;
@@ -75,15 +76,16 @@ class BlockPacker {
         link(starts);
     }
 
-    // Reads the block of a panel that starts with the k-th of all channels of all taps, and tells whether anything in it
-    // is not zero.
+    // Reads the block of a panel that starts with the k-th of all channels of all taps, and tells whether anything in
+    // it is not zero.
     bool read(int64_t group, int64_t first_column, int64_t k) {
         bool any = false;
         for (int64_t i = 0; i < static_cast<int64_t>(block_.size()); ++i) {
             const int64_t column = first_column + i / 4, at = k + i % 4;
             const bool inside = column < args_.columns && at < args_.taps * args_.channels;
             block_[static_cast<size_t>(i)] = static_cast<int8_t>(
-                inside ? weight_at(args_, group * args_.columns + column, at / args_.channels, at % args_.channels) : 0);
+                inside ? weight_at(args_, group * args_.columns + column, at / args_.channels, at % args_.channels)
+                       : 0);
             any = any || block_[static_cast<size_t>(i)] != 0;
         }
         return any;
@@ -117,7 +119,8 @@ class BlockPacker {
     }
 };
 
-// Each fills `out`, but for the offsets of the columns. Blocks tell whether so many turned out wide that int16 is better.
+// Each fills `out`, but for the offsets of the columns. Blocks tell whether so many turned out wide that int16 is
+// better.
 void pack_dense(const rk_pack_args &args, const Layout &layout, Owner &out);
 bool pack_blocks(const rk_pack_args &args, const Layout &layout, Owner &out);
 void pack_depthwise(const rk_pack_args &args, const Layout &layout, Owner &out);

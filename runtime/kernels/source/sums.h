@@ -1,6 +1,6 @@
-// Products of int8 weights, two of codes at a time: x w + x' w' = (x + w')(x' + w) - x x' - w w'. That is one multiplication
-// in place of two, and what is subtracted depends on the row or on the column alone. The sums fit int16, and everything
-// behind them is taken modulo 2**32, as the result is.
+// Products of int8 weights, two of codes at a time: x w + x' w' = (x + w')(x' + w) - x x' - w w'. That is one
+// multiplication in place of two, and what is subtracted depends on the row or on the column alone. The sums fit int16,
+// and everything behind them is taken modulo 2**32, as the result is.
 #pragma once
 
 #include "blocks.h"
@@ -149,8 +149,19 @@ void multiply_sums(const SumsPanel<V> &panel, const WidenedRows<V> &widened, con
     int32_t *sums = static_cast<int32_t *>(scratch(kSums, count * kColumns * 4));
     for (int64_t i = 0; i < steps; ++i) {
         const int64_t from = fours * i / steps, to = fours * (i + 1) / steps;
-        SumsStep<V> step{panel, widened, rows, finish, weights, sums, 4 * from, to - from, i == 0, i + 1 == steps,
-                         panel.weights + to * 4 * kColumns, divide_up((to - from) * 4 * kColumns, divide_up(count, kSumRows)), {}};
+        SumsStep<V> step{panel,
+                         widened,
+                         rows,
+                         finish,
+                         weights,
+                         sums,
+                         4 * from,
+                         to - from,
+                         i == 0,
+                         i + 1 == steps,
+                         panel.weights + to * 4 * kColumns,
+                         divide_up((to - from) * 4 * kColumns, divide_up(count, kSumRows)),
+                         {}};
         for (int64_t k = from; k < to; ++k)
             V::widen_weights(panel.weights + k * 4 * kColumns, weights + (k - from) * 4 * kColumns, step.products);
         each_sum_tile(count, step);

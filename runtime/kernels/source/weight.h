@@ -21,15 +21,15 @@ struct Layout {
 constexpr int kOrderCount = 3;
 constexpr int kOrders[kOrderCount][4] = {{0, 1, 2, 3}, {0, 2, 1, 3}, {0, 3, 1, 2}};
 
-// Columns that are computed together. Their weights are cut into blocks: four channels of one tap for every column, int8
-// [vector][lane][4]. Blocks of zeros are left out.
-// Where pairs could saturate, a panel is one vector wide and its blocks are of three kinds: plain ones, each in an order
-// in which no pair of weights could overflow int16; two by two the joined ones, whose pairs could not overflow int16 even
-// when those of both are summed; and the wide ones, of which in any order some pair could: int16 [even, odd][lane][2].
-constexpr int kBlockHeight = 8;                  // rows of such a tile
+// Columns that are computed together. Their weights are cut into blocks: four channels of one tap for every column,
+// int8 [vector][lane][4]. Blocks of zeros are left out. Where pairs could saturate, a panel is one vector wide and its
+// blocks are of three kinds: plain ones, each in an order in which no pair of weights could overflow int16; two by two
+// the joined ones, whose pairs could not overflow int16 even when those of both are summed; and the wide ones, of which
+// in any order some pair could: int16 [even, odd][lane][2].
+constexpr int kBlockHeight = 8;                   // rows of such a tile
 constexpr int64_t kCopyBytes = 4 * kBlockHeight;  // of a block's codes in one order
-constexpr int kGroupPanels = 8;                   // that are computed together, so that codes are read from the first cache
-constexpr int64_t kChunkDepth = 512;              // at most, likewise
+constexpr int kGroupPanels = 8;       // that are computed together, so that codes are read from the first cache
+constexpr int64_t kChunkDepth = 512;  // at most, likewise
 enum BlockKind { kPlain, kJoined, kWide, kBlockKinds };
 
 struct Panel {
