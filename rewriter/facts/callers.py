@@ -6,8 +6,10 @@ import ast
 from collections.abc import Iterator
 from itertools import islice
 
+from rewriter.facts.construction import NoPlace, find_construction
 from rewriter.facts.helpers import helper_with, may_help
 from rewriter.facts.knowledge import Knowledge, Run
+from rewriter.facts.objects import is_plain
 from rewriter.facts.project import Class, Function
 from rewriter.facts.tables import tables_with
 from rewriter.facts.trees import walk
@@ -16,20 +18,45 @@ from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
 # A run takes every branch, so that a few say what a function's arguments are; a big library may have hundreds.
 ENOUGH = 4
+# Names of methods are less telling than those of functions, so that many classes may say one and mean another.
+TRIED = 40
 _RUN = frozenset({"forward", "__init__"})
 
 
 def runs_through(knowledge: Knowledge, function: Function) -> list[Run]:
     """The first few runs, in the order of the project's files, of classes whose forward comes through the function."""
     if function not in knowledge.through:
-        found = _runs(knowledge, function) if _may_compute(function) else iter(())
+        found = _runs(knowledge, function) if _may_compute(knowledge, function) else iter(())
         knowledge.through[function] = list(islice(found, ENOUGH))
     return knowledge.through[function]
 
 
+def is_of_plain(knowledge: Knowledge, method: Function) -> bool:
+    """Whether a method belongs to objects that are no modules, and that do not become any."""
+    cls = method.owner
+    if cls is None or not is_plain(knowledge, cls):
+        return False
+    return not is_kept(knowledge, method) or isinstance(find_construction(knowledge, cls), NoPlace)
+
+
+def is_kept(knowledge: Knowledge, method: Function) -> bool:
+    """Whether modules keep objects of the method's class, and compute with them."""
+    assert method.owner is not None
+    key = (is_kept, method.owner)
+    learnt = knowledge.project.learnt
+    if key not in learnt:
+        methods = {m for m in method.owner.methods.values() if not m.is_static and m is not method.owner.constructor}
+        learnt[key] = bool(runs_of_users(knowledge, method.owner, methods))
+    return bool(learnt[key])
+
+
+def is_entered(run: Run, function: Function) -> bool:
+    return function in run.interpreter.entered or function in run.interpreter.entered_plain
+
+
 def runs_below(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list[Run]:
     """The first few runs of module classes below `cls` that come through one of its methods."""
-    names = {method.node.name for method in _computing(cls, methods)}
+    names = {method.node.name for method in _computing(knowledge, cls, methods)}
     if not names:
         return []
     below = (c for c in knowledge.hierarchy.below(cls) if knowledge.may_be_module(c))
@@ -41,15 +68,16 @@ def runs_of_users(knowledge: Knowledge, cls: Class, methods: set[Function]) -> l
     """The runs of modules that keep objects of the class and call its methods."""
     if not may_help(knowledge, cls):
         return []
-    users = (user for method in _computing(cls, methods) for user in _users(knowledge, cls, method.node.name))
+    names = [method.node.name for method in _computing(knowledge, cls, methods)]
+    users = (user for name in names for user in _users(knowledge, cls, name))
     runs = (knowledge.run(user) for user in dict.fromkeys(users) if knowledge.may_be_module(user))
     return _first_through(runs, methods)
 
 
-def _computing(cls: Class, methods: set[Function]) -> list[Function]:
+def _computing(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list[Function]:
     """Those of a class's methods that may have operations and hide none of nn.Module's own, in source order."""
     found = methods if "torch" in cls.file.source.text else set()
-    found = {m for m in found if m.node.name not in MODULE_ATTRIBUTES and _may_compute(m)}
+    found = {m for m in found if m.node.name not in MODULE_ATTRIBUTES and _may_compute(knowledge, m)}
     return sorted(found, key=lambda method: method.node.lineno)
 
 
@@ -88,13 +116,15 @@ def _users(knowledge: Knowledge, cls: Class, name: str) -> Iterator[Class]:
             yield from (user for user in users if not knowledge.hierarchy.lineage(user).method(name))
 
 
-def _may_compute(function: Function) -> bool:
+def _may_compute(knowledge: Knowledge, function: Function) -> bool:
     """Whether there is anything in the function that could be an operation, or a call of a function that has one."""
+    may_define = knowledge.project.may_define
     bound = function.file.names.bindings.keys() | function.locals
     return any(
         isinstance(node, ast.BinOp | ast.AugAssign | ast.UnaryOp)
         or (isinstance(node, ast.Attribute) and (node.attr in catalogue.NAMES or node.attr in bound))
         or (isinstance(node, ast.Call) and isinstance(node.func, ast.Subscript | ast.Call))
+        or (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and may_define(node.func.attr))
         or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in bound)
         for statement in function.node.body
         for node in walk(statement)
@@ -104,11 +134,42 @@ def _may_compute(function: Function) -> bool:
 def _runs(knowledge: Knowledge, function: Function) -> Iterator[Run]:
     for cls in _candidates(knowledge, function):
         run = knowledge.run(cls) if knowledge.may_be_module(cls) else None
-        if run is not None and function in run.interpreter.entered:
+        if run is not None and is_entered(run, function):
             yield run
 
 
 def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:
+    is_method = function.owner is not None and not function.is_static
+    return _calling_method(knowledge, function) if is_method else _calling(knowledge, function)
+
+
+def _calling_method(knowledge: Knowledge, method: Function) -> Iterator[Class]:
+    """The first modules whose forward says the method's name, or that of a method or function that says it."""
+    found = dict.fromkeys(_saying_method(knowledge, method))
+    return islice(found, TRIED)
+
+
+def _saying_method(knowledge: Knowledge, method: Function) -> Iterator[Class]:
+    assert method.owner is not None
+    called = [method.owner, *knowledge.hierarchy.subclasses(method.owner)] if method.node.name == "__call__" else []
+    pending = [cls.node.name for cls in called] or [method.node.name]
+    done = set[str]()
+    while pending:
+        word = pending.pop(0)
+        if word in done:
+            continue
+        done.add(word)
+        for file in knowledge.project.files_mentioning(word):
+            for user in file.users.get(word, ()):
+                if isinstance(user, Function):
+                    pending.append(user.node.name)
+                elif is_plain(knowledge, user):
+                    pending += [name for name, m in user.methods.items() if word in m.words and name != "__init__"]
+                elif _may_run(knowledge, user, {word}):
+                    yield user
+
+
+def _calling(knowledge: Knowledge, function: Function) -> Iterator[Class]:
     """Classes that name the function, or a function or method that names it; then the classes below them."""
     done, pending, methods = set[Function | str](), list[Function | str]([function]), list[str]()
     project, seen = knowledge.project, dict[Class, None]()

@@ -57,6 +57,8 @@ class Interpreter(Calls):
             return
         value = self.evaluate(node.value)
         annotated = v.from_annotation(node.annotation, self.frame.function.full_name)
+        if annotated is None and value == v.UNKNOWN:
+            annotated = v.objects_annotated(node.annotation, self.frame.function.full_name)
         self.assign(node.target, value if value.known or annotated is None else annotated)
 
     def _run_augassign(self, node: ast.AugAssign) -> None:
