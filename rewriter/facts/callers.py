@@ -9,6 +9,7 @@ from itertools import islice
 from rewriter.facts.construction import NoPlace, find_construction
 from rewriter.facts.helpers import helper_with, may_help
 from rewriter.facts.knowledge import Knowledge, Run
+from rewriter.facts.mentions import Named, files_using, methods_saying, says, word_of
 from rewriter.facts.objects import is_plain
 from rewriter.facts.project import Class, Function
 from rewriter.facts.tables import tables_with
@@ -18,8 +19,6 @@ from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
 # A run takes every branch, so that a few say what a function's arguments are; a big library may have hundreds.
 ENOUGH = 4
-# Names of methods are less telling than those of functions, so that many classes may say one and mean another.
-TRIED = 40
 _RUN = frozenset({"forward", "__init__"})
 
 
@@ -139,50 +138,20 @@ def _runs(knowledge: Knowledge, function: Function) -> Iterator[Run]:
 
 
 def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:
-    is_method = function.owner is not None and not function.is_static
-    return _calling_method(knowledge, function) if is_method else _calling(knowledge, function)
-
-
-def _calling_method(knowledge: Knowledge, method: Function) -> Iterator[Class]:
-    """The first modules whose forward says the method's name, or that of a method or function that says it."""
-    found = dict.fromkeys(_saying_method(knowledge, method))
-    return islice(found, TRIED)
-
-
-def _saying_method(knowledge: Knowledge, method: Function) -> Iterator[Class]:
-    assert method.owner is not None
-    called = [method.owner, *knowledge.hierarchy.subclasses(method.owner)] if method.node.name == "__call__" else []
-    pending = [cls.node.name for cls in called] or [method.node.name]
-    done = set[str]()
-    while pending:
-        word = pending.pop(0)
-        if word in done:
-            continue
-        done.add(word)
-        for file in knowledge.project.files_mentioning(word):
-            for user in file.users.get(word, ()):
-                if isinstance(user, Function):
-                    pending.append(user.node.name)
-                elif is_plain(knowledge, user):
-                    pending += [name for name, m in user.methods.items() if word in m.words and name != "__init__"]
-                elif _may_run(knowledge, user, {word}):
-                    yield user
-
-
-def _calling(knowledge: Knowledge, function: Function) -> Iterator[Class]:
     """Classes that name the function, or a function or method that names it; then the classes below them."""
-    done, pending, methods = set[Function | str](), list[Function | str]([function]), list[str]()
+    done, pending, methods = set[Named](), _names_of(knowledge, function), list[Named]()
     project, seen = knowledge.project, dict[Class, None]()
     while pending or methods:
         named = pending.pop(0) if pending else methods.pop(0)
         if named in done:
             continue
         done.add(named)
-        word = named.node.name if isinstance(named, Function) else named
-        files = project.files_meaning(named) if isinstance(named, Function) else project.files_mentioning(word)
-        for file in files:
+        word = word_of(named)
+        for file in files_using(knowledge, named):
             pending += tables_with(project, file, word)
             for user in file.users.get(word, ()):
+                if not says(knowledge, user, named):
+                    continue
                 if isinstance(user, Function):
                     pending.append(user)
                     continue
@@ -190,12 +159,22 @@ def _calling(knowledge: Knowledge, function: Function) -> Iterator[Class]:
                     seen[user] = None
                     if _may_run(knowledge, user, {word}):
                         yield user
-                methods += [name for name, m in user.methods.items() if name not in _RUN and word in m.words]
-    words = {named.node.name if isinstance(named, Function) else named for named in done}
+                methods += [(name, user) for name in methods_saying(knowledge, user, named) if name not in _RUN]
+    words = {word_of(named) for named in done}
     for user in list(seen):
         below = [cls for cls in knowledge.hierarchy.subclasses(user) if cls not in seen]
         seen.update(dict.fromkeys(below))
         yield from (cls for cls in below if _may_run(knowledge, cls, words))
+
+
+def _names_of(knowledge: Knowledge, function: Function) -> list[Named]:
+    """What code says that calls the function; of an object that is called, it says at most the class."""
+    cls = function.owner
+    if cls is None or function.is_static:
+        return [function]
+    if function.node.name != "__call__":
+        return [(function.node.name, cls)]
+    return [c.node.name for c in (*knowledge.hierarchy.lineage(cls).project, *knowledge.hierarchy.subclasses(cls))]
 
 
 def _may_run(knowledge: Knowledge, cls: Class, names: set[str]) -> bool:
@@ -205,9 +184,9 @@ def _may_run(knowledge: Knowledge, cls: Class, names: set[str]) -> bool:
     return made or bool(names & _said_by_forward(knowledge, cls))
 
 
-def _may_mean(knowledge: Knowledge, user: Class, named: Function | str) -> bool:
+def _may_mean(knowledge: Knowledge, user: Class, named: Named) -> bool:
     """Whether a class that says the name of a static method is one of the family, or names one that has it."""
-    if isinstance(named, str) or not named.is_static:
+    if not isinstance(named, Function) or not named.is_static:
         return True
     owner = named.owner
     assert owner is not None

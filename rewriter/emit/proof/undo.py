@@ -12,7 +12,7 @@ from rewriter.emit.proof.sites import Key, MarkOld, key_of
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
 from rewriter.facts.project import Class
-from rewriter.facts.trees import children, walk
+from rewriter.facts.trees import children
 from rewriter.rules.change import Turn
 from rewriter.rules.plan import Owner, Plan
 
@@ -82,14 +82,14 @@ def _undo_owners(
 
 
 def _classes(tree: ast.Module) -> list[ast.ClassDef]:
-    return [n for n in walk(tree) if isinstance(n, ast.ClassDef)]
+    return [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)]
 
 
 def _functions(tree: ast.Module) -> list[ast.FunctionDef]:
     static = {"staticmethod", "classmethod"}
     return [
         node
-        for node in walk(tree)
+        for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef)
         and (node in tree.body or any(ast.unparse(d) in static for d in node.decorator_list))
     ]
@@ -147,7 +147,7 @@ class _Replace(ast.NodeTransformer):
 
 def _name_twins(tree: ast.Module, substituted: dict[Key, str]) -> None:
     """Gives each substituted class, and each twin that is called, one common name."""
-    for node in walk(tree):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             target = substituted.get(key_of(node.func), "")
             written = ast.unparse(node.func)

@@ -62,6 +62,8 @@ class Expressions:
         self.values: dict[ast.expr, Value] = {}
         self.settled: dict[str, Value] = {}
         """What earlier rounds have shown of values that were taken for tensors."""
+        self.absent: set[str] = set()
+        """Names that were read where no variable was known by them."""
         self.followed = 0
         """How many calls the run has followed into other functions."""
         self.demands: dict[str, Value] = {}
@@ -97,6 +99,7 @@ class Expressions:
     def _name(self, node: ast.Name) -> Value:
         if node.id in self.state.variables:
             return self.state.variables[node.id]
+        self.absent.add(node.id)
         if node.id in self.frame.function.locals:
             return v.UNKNOWN
         return self.meaning(node)
@@ -160,6 +163,7 @@ class Expressions:
             key = self._stored_key(node)
             if key in self.state.variables:
                 return self.state.variables[key]
+            self.absent.add(key)
             value = self.knowledge.attribute(receiver.ref, node.attr)
             to_be_filled = self.frame.of_plain and value.is_only(Kind.NONE)
             return v.UNKNOWN if to_be_filled else value

@@ -11,7 +11,7 @@ from rewriter.facts.interpreter.expressions import Methods
 from rewriter.facts.interpreter.state import Local, State, merge, most
 from rewriter.facts.names import bound_names
 from rewriter.facts.trees import children
-from rewriter.facts.values import Kind
+from rewriter.facts.values import Kind, Value
 
 _METHODS = Methods("_run_")
 
@@ -244,12 +244,22 @@ class Interpreter(Calls):
         self._block(node.orelse)
 
     def _repeat(self, turn: Callable[[], None]) -> None:
-        """Twice is enough: the second turn sees what the first left behind."""
+        """Twice is enough: the second turn sees what the first left behind; where that is nothing new, once."""
         self.frame.loops += 1
-        for _ in range(2):
-            runs = self.state.runs.copy()
+        outside, self.absent = self.absent, set()
+        before = self.state
+        self.alternatives(lambda: None, turn)
+        self.ended = False
+        if self._has_learnt(before.variables):
+            self.state.runs = before.runs  # the sites of a loop are counted once; `in_loop` says the rest
             self.alternatives(lambda: None, turn)
             self.ended = False
-            if _ == 0:
-                self.state.runs = runs  # the sites of a loop are counted once; `in_loop` says the rest
+        self.absent |= outside
         self.frame.loops -= 1
+
+    def _has_learnt(self, before: dict[str, Value]) -> bool:
+        """Whether a turn would now read a variable that it has found different, or has not found at all."""
+        after = self.state.variables
+        if any(after[name] != value for name, value in before.items() if name in after):
+            return True
+        return any(name in self.absent for name in after.keys() - before.keys())
