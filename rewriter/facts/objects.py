@@ -82,14 +82,19 @@ def class_name(project: Project, file: File, cls: Class, hidden: frozenset[str])
 
 
 def may_be_scripted(knowledge: Knowledge, cls: Class) -> bool:
-    """Whether TorchScript may come to compile the class: it could, and somebody says its name where that counts."""
+    """Whether TorchScript may come to compile a class of the family: it could, and somebody says its name for that."""
     family = [*knowledge.hierarchy.lineage(cls).project, *knowledge.hierarchy.subclasses(cls)]
-    if any(is_attribute_type(knowledge, relative) for relative in family):
-        return True
+    return any(_could_be_scripted(relative) and _is_meant_to_be(knowledge, relative) for relative in family)
+
+
+def _could_be_scripted(cls: Class) -> bool:
     derives = any(not isinstance(base, ast.Name) or base.id != "object" for base in cls.node.bases)
-    if derives or knowledge.hierarchy.subclasses(cls) or any(map(_is_too_much, cls.methods.values())):
-        return False
-    return any(_types_or_makes(file, cls) for file in knowledge.project.files_mentioning(cls.node.name))
+    return not derives and not any(map(_is_too_much, cls.methods.values()))
+
+
+def _is_meant_to_be(knowledge: Knowledge, cls: Class) -> bool:
+    files = knowledge.project.files_mentioning(cls.node.name)
+    return is_attribute_type(knowledge, cls) or any(_types_or_makes(file, cls) for file in files)
 
 
 def _is_too_much(method: Function) -> bool:

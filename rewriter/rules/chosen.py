@@ -28,10 +28,19 @@ class Block(nn.Module):
         return self.call(getattr(F, self.act), x)
 ```
 
+A method of an object that is no module, as in `cache.update(k)`, is chosen by the object's class. It is given its
+modules by a keyword, as a function is (RW202): `def update(self, k, *, ops=runtime.modules.shared(CacheUpdateOps))`.
+The forward calls `self.call(cache.update, k)`, where `runtime.modules.Call(Cache.update)` holds modules for the method
+of the class that it knows, and for all methods that override it.
+
+The class is known by an annotation, or where the object is made. The objects themselves keep no module, and are copied
+and pickled as before. Objects that a module keeps in an attribute become modules, where they can.
+
 **Safety.** The function is still chosen where and when it was; `Call` passes the arguments on. A function that it was
-not told of, or that takes no modules, is called as it is; functions that join a table later are among those. Functions
-that are kept
-in an attribute become modules where they are stored (RW203).
+not told of, or that takes no modules, is called as it is: functions that join a table later, methods of classes that
+are written later. Methods of a class that TorchScript may compile are left alone, and those that come back to
+themselves, properties, generators, and methods that a decorator may change. Functions that are kept in an attribute
+become modules where they are stored (RW203).
 """
 
 from __future__ import annotations

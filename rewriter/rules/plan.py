@@ -250,7 +250,8 @@ def _shared(site: Site, context: Context) -> str | None:
 
 
 def _all_refused(place: NoPlace, sites: list[Site]) -> Iterator[Refusal]:
-    return (refuse(place.code, s, place.reason, place.advice) for s in sites if (s.candidates and s.tensor) or s.chosen)
+    sites = [s for s in sites if (s.candidates and s.tensor) or s.chosen or s.choice]
+    return (refuse(place.code, s, place.reason, place.advice) for s in sites)
 
 
 def _merged(function: Function, runs: list[Run]) -> Iterator[Site]:
