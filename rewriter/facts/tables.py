@@ -100,6 +100,8 @@ def _find(hierarchy: Hierarchy, name: str) -> Table | None:
         functions = tuple(dict.fromkeys(_functions(hierarchy, file, value)))
         return Table(name, functions) if functions else None
     meaning = file.names.meaning(variable)
+    if meaning is None and not (file.names.stars and hierarchy.project.texts.assigns(variable)):
+        return None
     others = [meaning] if meaning else [f"{star}.{variable}" for star in hierarchy.project.stars_with(file, variable)]
     return next(filter(None, (find_table(hierarchy, other) for other in others if other != name)), None)
 

@@ -158,7 +158,7 @@ class Calls(Functions):
     ) -> Value:
         self.note(node, candidates=candidates, tensor=tensor)
         returns = {row.returns for row, _ in candidates}
-        assumed = all(o.assumed for o in operands if o.may_be(Kind.TENSOR))
+        assumed = _only_assumed(operands)
         if returns == {"tensor"}:
             return v.ASSUMED if assumed else v.TENSOR
         return v.TENSORS if returns == {"tensors"} else v.join(v.TENSOR, v.TENSORS)
@@ -341,9 +341,8 @@ class Calls(Functions):
         if isinstance(module.ref, str) and module.ref.endswith(".modules.Call") and node.args:
             return self._passed_on(node, arguments)
         if isinstance(module.ref, str) and (kind := modules.result(module.ref)) != "unknown":
-            tensors_given = [a for a in arguments.values() if a.may_be(Kind.TENSOR)]
             as_operation = module.ref in modules.PARAMETER_FREE or module.ref.startswith("runtime.")
-            assumed = as_operation and bool(tensors_given) and all(a.assumed for a in tensors_given)
+            assumed = as_operation and _only_assumed(arguments.values())
             return self._follow(v.ASSUMED if assumed else v.TENSOR, kind)
         return self._taken_for_tensor(node)
 
@@ -429,6 +428,13 @@ def _classes_of(value: Value) -> frozenset[str]:
     if isinstance(value.ref, v.Objects):
         return value.ref.of
     return frozenset([value.ref.name] if isinstance(value.ref, Class) and value.may_be(Kind.OTHER) else [])
+
+
+def _only_assumed(operands: Iterable[Value]) -> bool:
+    """Some operand is, or holds, what was taken for a tensor, and none is known to be one."""
+    held = [o.member() if o.may_be(Kind.SEQUENCE) else o for o in operands]
+    found = [value for value in held if value.may_be(Kind.TENSOR)]
+    return bool(found) and all(value.assumed for value in found)
 
 
 def _holds_tensor(value: Value) -> bool:
