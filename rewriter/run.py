@@ -55,6 +55,7 @@ def _collecting_seldom() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.collect(0)  # else the usual thresholds, long passed, would have everything looked through at once
         gc.set_threshold(*usual)
 
 

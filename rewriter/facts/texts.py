@@ -86,6 +86,12 @@ class Texts:
         pattern = rb"^(?:async[ \t]+)?(?:def|class)[ \t]+" + name.encode() + rb"\b"
         return re.search(pattern, self._text(path), re.MULTILINE) is not None
 
+    def assigns(self, name: str) -> bool:
+        """Whether some file may assign the name at its left margin, or import something by that name."""
+        word = re.escape(name.encode())
+        pattern = re.compile(rb"^%b[ \t]*[:=,]|\bas[ \t]+%b\b" % (word, word), re.MULTILINE)
+        return any(pattern.search(self._text(path)) for path in self.holding(name))
+
     def _text(self, path: Path) -> bytes:
         """The text without lines that are nothing but a comment: names in those mean nothing."""
         if path not in self._texts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 # What holds no nodes, or only the marks that say whether a name is read or which operator stands there.
 _BARE = frozenset(
@@ -25,6 +26,7 @@ class _Fields(dict[type[ast.AST], tuple[str, ...]]):
 
 
 _FIELDS = _Fields()
+_WALKED_OFTEN = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def children(node: ast.AST) -> list[ast.AST]:
@@ -39,8 +41,20 @@ def children(node: ast.AST) -> list[ast.AST]:
     return found
 
 
-def walk(tree: ast.AST) -> list[ast.AST]:
-    """The nodes in the order of ast.walk, without contexts (`ast.Load`) and operators (`ast.Add`)."""
+def walk(tree: ast.AST) -> Sequence[ast.AST]:
+    """The nodes in the order of ast.walk, without contexts (`ast.Load`) and operators (`ast.Add`).
+
+    What is below a file, class or function is found out once: a tree that is changed is one for ast.walk.
+    """
+    if not isinstance(tree, _WALKED_OFTEN):
+        return _walk(tree)
+    if (known := tree.__dict__.get("_walked")) is None:
+        known = tree.__dict__["_walked"] = _walk(tree)
+    nodes: list[ast.AST] = known
+    return nodes
+
+
+def _walk(tree: ast.AST) -> list[ast.AST]:
     found = [tree]
     for node in found:  # which grows on the way
         found += children(node)

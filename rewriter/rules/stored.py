@@ -62,17 +62,18 @@ def find_stored(knowledge: Knowledge, cls: Class) -> Iterator[Substitution | Ref
     for node in walk(init.node):
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Attribute):
             target = node.targets[0]
-            is_own = isinstance(target.value, ast.Name) and target.value.id == own
-            if not is_own or not is_only_called(knowledge.hierarchy, cls, target.attr):
+            if not (isinstance(target.value, ast.Name) and target.value.id == own):
                 continue
             value = knowledge.attribute(cls, target.attr)
             kept = _local_function(node.value, init)
             operations = operations_in(kept, init) if kept is not None else 0
             may_be = operations == 1 or value.is_any_operation or _may_be_function(node.value, init)
+            if not (operations > 1 or may_be) or not is_only_called(knowledge.hierarchy, cls, target.attr):
+                continue
             if operations > 1:
                 message = f"`self.{target.attr}` keeps a function with {operations} operations"
                 yield Refusal("RW903", message, init.file.source.span(node.value), _NAME_IT)
-            elif may_be and not _is_certain(value):
+            elif not _is_certain(value):
                 message = f"`{ast.unparse(node.value)}`, which may be a function, is stored as a module"
                 yield Substitution(RULE.code, init, node.value, "runtime.modules.as_module", message, wraps=True)
 

@@ -334,3 +334,13 @@ def test_a_function_whose_callers_were_rewritten_before_it() -> None:
     )
     source += "    def forward(self, x):\n        return self.blend(x, x)\n"
     assert b"def _mix(x, y, *, ops=runtime.modules.shared(_MixOps))" in rewritten(HEADER + source).after
+
+
+def test_a_tensor_that_an_annotation_calls_a_number_is_one_before_and_after() -> None:
+    function = "def cost(x) -> float:\n    return torch.logsumexp(x, dim=-1) ** 2\n"
+    body = "        parts = []\n        for part in self.linear(x):\n            parts.append(part.view(1, -1))\n"
+    body += "        return 3 * (cost(torch.cat(parts, dim=1)) + cost(torch.cat(parts, dim=0)))\n"
+    net = BLOCK.replace("        return mix(self.linear(x), x)\n", body)
+    result = rewritten(f"{HEADER}\n\n{function}{net}")  # a second run that saw more would be a failure
+    assert result.failure is None and b"self.mul(3, self.add(" in result.after
+    check(f"\n\n{function}{net}", X)

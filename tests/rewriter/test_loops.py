@@ -209,3 +209,9 @@ class Net(Base):
     for arguments in ((), (True,)):
         assert "again(" not in check(source, X, arguments=arguments)
     assert {r.code for r in rewritten(HEADER + source).refusals} == {"RW904"}
+
+
+def test_what_one_turn_leaves_for_the_next_is_known_there() -> None:
+    turn = ["for i, layer in enumerate(self.layers):", "    if i:", "        x = {}", "    kept = layer(x)"]
+    for read, written in (("kept + kept", "self.add[i](kept, kept)"), ("len(kept) + x", "self.add[i](len(kept), x)")):
+        assert written in check(net(*(line.format(read) for line in turn)), X)

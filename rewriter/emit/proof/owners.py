@@ -8,7 +8,6 @@ from rewriter.emit.proof.sites import common_form, new_arguments
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
 from rewriter.facts.numbering import Numbering
-from rewriter.facts.trees import walk
 from rewriter.rules.change import Call, Change, MakeAgain, Number, Tie, Turn, Wrap
 from rewriter.rules.plan import Named
 
@@ -72,12 +71,12 @@ def undo_numbers(scope: ast.AST, numberings: list[Numbering]) -> None:
     """Takes the parameter, and the number of each call, from methods that count their calls."""
     for numbering in numberings:
         name = numbering.method.node.name
-        node = next(n for n in walk(scope) if isinstance(n, ast.FunctionDef) and n.name == name)
+        node = next(n for n in ast.walk(scope) if isinstance(n, ast.FunctionDef) and n.name == name)
         last = node.args.kwonlyargs.pop() if node.args.kwonlyargs else None
         default = node.args.kw_defaults.pop() if last is not None else None
         if last is None or last.arg != numbering.parameter or default is None or ast.unparse(default) != "0":
             raise Undone(f"{name} does not count its calls in {numbering.parameter}")
-        calls = [node for node in walk(scope) if isinstance(node, ast.Call)]
+        calls = [node for node in ast.walk(scope) if isinstance(node, ast.Call)]
         numbers = [number for call in calls if (number := _taken_number(call, numbering)) is not None]
         if len(set(numbers)) != len(numbers) or not set(numbers) <= set(range(1, len(numbering.calls))):
             raise Undone(f"the calls of {name} are not numbered one by one")

@@ -12,7 +12,7 @@ from rewriter.emit.proof.sites import Key, MarkOld, key_of
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
 from rewriter.facts.project import Class
-from rewriter.facts.trees import children, walk
+from rewriter.facts.trees import children
 from rewriter.rules.change import Turn
 from rewriter.rules.plan import Owner, Plan
 
@@ -65,7 +65,13 @@ def _undo_owners(
         if not plan.changes:
             continue
         place = plan.changes[0].change.place
-        scope: ast.AST = classes[owner.node.lineno] if isinstance(owner, Class) else functions[owner.node.lineno]
+        if isinstance(owner, Class):
+            scope: ast.AST = classes[owner.node.lineno]
+        elif owner.is_free:
+            scope = functions[owner.node.lineno]
+        else:
+            assert owner.owner is not None
+            scope = _method(classes[owner.owner.node.lineno], owner.node.name)
         if isinstance(place, Holder):
             assert isinstance(scope, ast.FunctionDef)
             makers = undo_holder(new, scope, place, plan.changes)
@@ -76,17 +82,24 @@ def _undo_owners(
 
 
 def _classes(tree: ast.Module) -> list[ast.ClassDef]:
-    return [n for n in walk(tree) if isinstance(n, ast.ClassDef)]
+    return [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)]
 
 
 def _functions(tree: ast.Module) -> list[ast.FunctionDef]:
     static = {"staticmethod", "classmethod"}
     return [
         node
-        for node in walk(tree)
+        for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef)
         and (node in tree.body or any(ast.unparse(d) in static for d in node.decorator_list))
     ]
+
+
+def _method(cls: ast.ClassDef, name: str) -> ast.FunctionDef:
+    found = [s for s in cls.body if isinstance(s, ast.FunctionDef) and s.name == name]
+    if len(found) != 1:
+        raise Undone(f"{cls.name}.{name} is not what it was")
+    return found[0]
 
 
 def _paired(old: list[tuple[str, int]], new: list[Node], what: str) -> dict[int, Node]:
@@ -134,7 +147,7 @@ class _Replace(ast.NodeTransformer):
 
 def _name_twins(tree: ast.Module, substituted: dict[Key, str]) -> None:
     """Gives each substituted class, and each twin that is called, one common name."""
-    for node in walk(tree):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             target = substituted.get(key_of(node.func), "")
             written = ast.unparse(node.func)

@@ -47,7 +47,11 @@ class Expressions:
         self.state = State()
         self.frames: list[Frame] = []
         self.entered: set[Function] = set()
-        """Every function that the run came through."""
+        """Every function that the run came through, but for methods of objects that are no modules."""
+        self.entered_plain: set[Function] = set()
+        """Those methods."""
+        self.recursive: set[Function] = set()
+        """The functions among all these that come back to themselves."""
         self.entered_at: dict[tuple[Function, Function], ast.stmt] = {}
         """For a function around another one: the statement of the outer by which the run first came to the inner."""
         self.calls: dict[Function, dict[ast.Call, bool]] = {}
@@ -58,6 +62,8 @@ class Expressions:
         self.values: dict[ast.expr, Value] = {}
         self.settled: dict[str, Value] = {}
         """What earlier rounds have shown of values that were taken for tensors."""
+        self.absent: set[str] = set()
+        """Names that were read where no variable was known by them."""
         self.followed = 0
         """How many calls the run has followed into other functions."""
         self.demands: dict[str, Value] = {}
@@ -93,6 +99,7 @@ class Expressions:
     def _name(self, node: ast.Name) -> Value:
         if node.id in self.state.variables:
             return self.state.variables[node.id]
+        self.absent.add(node.id)
         if node.id in self.frame.function.locals:
             return v.UNKNOWN
         return self.meaning(node)
@@ -104,7 +111,7 @@ class Expressions:
             return v.UNKNOWN
         if name.startswith("torch."):
             return self._torch_object(name)
-        if name.startswith("runtime.modules.") or name.endswith(".modules.Function"):
+        if name.startswith("runtime.modules.") or name.endswith((".modules.Function", ".modules.Call")):
             return v.of(Kind.CLASS if name.rpartition(".")[2][:1].isupper() else Kind.FUNCTION, ref=name)
         found = self.knowledge.project.find(name)
         if isinstance(found, Function):
@@ -156,7 +163,10 @@ class Expressions:
             key = self._stored_key(node)
             if key in self.state.variables:
                 return self.state.variables[key]
-            return self.knowledge.attribute(receiver.ref, node.attr)
+            self.absent.add(key)
+            value = self.knowledge.attribute(receiver.ref, node.attr)
+            to_be_filled = self.frame.of_plain and value.is_only(Kind.NONE)
+            return v.UNKNOWN if to_be_filled else value
         if isinstance(receiver.ref, Class) and receiver.may_be(Kind.CLASS):
             return self.knowledge.attribute(receiver.ref, node.attr)
         if receiver.may_be(Kind.SEQUENCE) and node.attr in ("values", "indices"):  # what max(dim) and topk give

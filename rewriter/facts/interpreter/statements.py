@@ -10,8 +10,9 @@ from rewriter.facts.interpreter.calls import Calls
 from rewriter.facts.interpreter.expressions import Methods
 from rewriter.facts.interpreter.state import Local, State, merge, most
 from rewriter.facts.names import bound_names
+from rewriter.facts.objects import is_plain
 from rewriter.facts.trees import children
-from rewriter.facts.values import Kind
+from rewriter.facts.values import Kind, Value
 
 _METHODS = Methods("_run_")
 
@@ -57,7 +58,14 @@ class Interpreter(Calls):
             return
         value = self.evaluate(node.value)
         annotated = v.from_annotation(node.annotation, self.frame.function.full_name)
+        if value.is_only(Kind.NONE) and isinstance(node.target, ast.Attribute) and self._is_of_plain():
+            value = v.UNKNOWN  # an object's state, which its methods fill
+        if annotated is None and value == v.UNKNOWN:
+            annotated = v.objects_annotated(node.annotation, self.frame.function.full_name)
         self.assign(node.target, value if value.known or annotated is None else annotated)
+
+    def _is_of_plain(self) -> bool:
+        return self.frame.cls is not None and is_plain(self.knowledge, self.frame.cls)
 
     def _run_augassign(self, node: ast.AugAssign) -> None:
         current = self.evaluate(node.target)
@@ -242,12 +250,22 @@ class Interpreter(Calls):
         self._block(node.orelse)
 
     def _repeat(self, turn: Callable[[], None]) -> None:
-        """Twice is enough: the second turn sees what the first left behind."""
+        """Twice is enough: the second turn sees what the first left behind; where that is nothing new, once."""
         self.frame.loops += 1
-        for _ in range(2):
-            runs = self.state.runs.copy()
+        outside, self.absent = self.absent, set()
+        before = self.state
+        self.alternatives(lambda: None, turn)
+        self.ended = False
+        if self._has_learnt(before.variables):
+            self.state.runs = before.runs  # the sites of a loop are counted once; `in_loop` says the rest
             self.alternatives(lambda: None, turn)
             self.ended = False
-            if _ == 0:
-                self.state.runs = runs  # the sites of a loop are counted once; `in_loop` says the rest
+        self.absent |= outside
         self.frame.loops -= 1
+
+    def _has_learnt(self, before: dict[str, Value]) -> bool:
+        """Whether a turn would now read a variable that it has found different, or has not found at all."""
+        after = self.state.variables
+        if any(after[name] != value for name, value in before.items() if name in after):
+            return True
+        return any(name in self.absent for name in after.keys() - before.keys())

@@ -1,0 +1,59 @@
+"""Which forwards are run for a function's sake: those that may come through it, of all that say its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rewriter.facts.callers import runs_through
+from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.project import Project
+from rewriter.settings import Settings
+
+HEADER = "import torch.nn as nn\nimport torch.nn.functional as F\nfrom pkg.{} import {}\n\n\n"
+NET = "class {}(nn.Module):\n    def forward(self, x{}):\n        return {}\n\n\n"
+
+
+def runs(folder: Path, files: dict[str, str], function: str) -> tuple[list[str], set[str]]:
+    """The classes whose runs come through the function, and all classes that were run to find that out."""
+    package = folder / "pkg"
+    package.mkdir()
+    for name, text in {"__init__": "", **files}.items():
+        (package / f"{name}.py").write_text(text)
+    project = Project.for_paths([package], Settings())
+    knowledge = Knowledge.of(project)
+    found = project.find(f"pkg.{function}")
+    through = [run.cls.node.name for run in runs_through(knowledge, found)]  # type: ignore[arg-type]
+    return through, {cls.node.name for kind, cls in knowledge._facts if kind == "run"}
+
+
+def test_a_library_function_of_the_same_name_is_another_one(tmp_path: Path) -> None:
+    files = {
+        "own": "def relu(x):\n    return x + 1\n\n\ndef other(x):\n    return x\n",
+        "a": HEADER.format("own", "relu") + NET.format("Uses", "", "relu(x)"),
+        "b": HEADER.format("own", "other") + NET.format("Imports", "", "F.relu(x)"),
+    }
+    assert runs(tmp_path, files, "own.relu") == (["Uses"], {"Uses"})
+
+
+def test_a_method_of_the_same_name_is_asked_of_an_object(tmp_path: Path) -> None:
+    helper = "class Scale:\n    def __init__(self, by):\n        self.by = by\n\n"
+    helper += "    def resize(self, x):\n        return twice(x)\n\n\n"
+    files = {
+        "own": "def twice(x):\n    return x * 2\n\n\n" + helper,
+        "a": HEADER.format("own", "Scale")
+        + "class Keeps(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.scale = Scale(2)\n\n"
+        "    def forward(self, x):\n        return self.scale.resize(x)\n",
+        "b": HEADER.format("own", "Scale") + NET.format("Calls", ", f", "resize(x)"),
+        "c": HEADER.format("own", "Scale") + NET.format("Library", "", "F.resize(x)"),
+    }
+    assert runs(tmp_path, files, "own.twice") == (["Keeps"], {"Keeps"})
+
+
+def test_a_function_between_is_followed(tmp_path: Path) -> None:
+    files = {
+        "own": "def half(x):\n    return x / 2\n",
+        "between": "from pkg import own\n\n\ndef quarter(x):\n    return own.half(own.half(x))\n",
+        "a": HEADER.format("between", "quarter") + NET.format("Uses", "", "quarter(x)"),
+        "b": HEADER.format("own", "half") + NET.format("Other", ", half", "half.quarter"),
+    }
+    assert runs(tmp_path, files, "own.half")[0] == ["Uses"]
