@@ -106,7 +106,8 @@ class _Rewrite:
         """Plans the file, and says whether anything in it is to be changed."""
         if next(self.planner.knowledge.project.files_mentioning("torch"), None) is None:
             return False
-        owners: list[Owner] = [*self.file.classes, *self.file.functions.values(), *self.file.static_methods]
+        file = self.file
+        owners: list[Owner] = [*file.classes, *file.functions.values(), *file.static_methods, *file.methods]
         self.plans = [(owner, self.planner.plan(owner)) for owner in owners]
         return any(plan.changes or plan.substitutions for _, plan in self.plans)
 

@@ -127,6 +127,8 @@ def _argument(source: Source, fixed: Fixed) -> str:
 
 
 def _one_line(source: Source, node: ast.expr) -> str:
+    if not hasattr(node, "lineno"):
+        return ast.unparse(node)  # it stands nowhere in the file
     text = source.segment(node)
     return text if not any(end in text for end in "\r\n") else ast.unparse(node)
 

@@ -27,7 +27,7 @@ def _parameter(source: Source, node: FunctionNode, name: str, annotation: str, d
     parts = [new] if spec.vararg or spec.kwonlyargs else ["*", new]
     if spec.kwarg:
         start = source.text.rindex("**", 0, source.start(spec.kwarg))
-        return Splice(start, start, _separator(source, start).join([*parts, ""]))
+        return _before_kwarg(source, start, _separator(source, start).join([*parts, ""]), node.lineno)
     last = _last_end(source, spec)
     if last is None:
         opening = source.text.index("(", source.start(node))
@@ -43,6 +43,22 @@ def _parameter(source: Source, node: FunctionNode, name: str, annotation: str, d
     return Splice(end, end, added)
 
 
+def _before_kwarg(source: Source, start: int, added: str, first: int) -> Splice:
+    """Parameters before `**kwargs`, on a line of their own where that of the others would become too long."""
+    line, column = source.position(start)
+    text = source.lines[line - 1].rstrip()
+    indent = text[: len(text) - len(text.lstrip())]
+    if line == first or not text[:column].strip() or len(text) + len(added) <= LINE_LENGTH:
+        return Splice(start, start, added)
+    return _on_own_line(source, Splice(start, start, added), f"{source.newline}{indent}")
+
+
+def _on_own_line(source: Source, parameter: Splice, line_start: str) -> Splice:
+    """The parameter behind a line break, in the place of the blanks before it."""
+    before = source.text[: parameter.start]
+    return Splice(len(before.rstrip(" ")), parameter.end, f"{line_start}{parameter.new}")
+
+
 def _broken(source: Source, node: FunctionNode, parameter: Splice) -> list[Splice]:
     """The parameter; it and the others get lines of their own where the line would become too long."""
     line = source.lines[node.lineno - 1].rstrip()
@@ -54,7 +70,10 @@ def _broken(source: Source, node: FunctionNode, parameter: Splice) -> list[Splic
     indent = source.lines[node.lineno - 1][: node.col_offset]
     start = f"{source.newline}{indent}    "
     if len(line) - (opening - source.start(node)) + len(parameter.new) > LINE_LENGTH:
-        parameter = replace(parameter, new=parameter.new.replace(", ", f",{start}", 1))
+        if node.args.kwarg and parameter.start > opening:
+            parameter = _on_own_line(source, parameter, start)
+        elif not node.args.kwarg:
+            parameter = replace(parameter, new=parameter.new.replace(", ", f",{start}", 1))
     return [Splice(opening, opening, start), parameter, Splice(closing, closing, source.newline + indent)]
 
 

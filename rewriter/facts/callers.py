@@ -6,9 +6,11 @@ import ast
 from collections.abc import Iterator
 from itertools import islice
 
+from rewriter.facts.construction import NoPlace, find_construction
 from rewriter.facts.helpers import helper_with, may_help
 from rewriter.facts.knowledge import Knowledge, Run
 from rewriter.facts.mentions import Named, files_using, methods_saying, says, word_of
+from rewriter.facts.objects import is_plain
 from rewriter.facts.project import Class, Function
 from rewriter.facts.tables import tables_with
 from rewriter.facts.trees import walk
@@ -23,14 +25,37 @@ _RUN = frozenset({"forward", "__init__"})
 def runs_through(knowledge: Knowledge, function: Function) -> list[Run]:
     """The first few runs, in the order of the project's files, of classes whose forward comes through the function."""
     if function not in knowledge.through:
-        found = _runs(knowledge, function) if _may_compute(function) else iter(())
+        found = _runs(knowledge, function) if _may_compute(knowledge, function) else iter(())
         knowledge.through[function] = list(islice(found, ENOUGH))
     return knowledge.through[function]
 
 
+def is_of_plain(knowledge: Knowledge, method: Function) -> bool:
+    """Whether a method belongs to objects that are no modules, and that do not become any."""
+    cls = method.owner
+    if cls is None or not is_plain(knowledge, cls):
+        return False
+    return not is_kept(knowledge, method) or isinstance(find_construction(knowledge, cls), NoPlace)
+
+
+def is_kept(knowledge: Knowledge, method: Function) -> bool:
+    """Whether modules keep objects of the method's class, and compute with them."""
+    assert method.owner is not None
+    key = (is_kept, method.owner)
+    learnt = knowledge.project.learnt
+    if key not in learnt:
+        methods = {m for m in method.owner.methods.values() if not m.is_static and m is not method.owner.constructor}
+        learnt[key] = bool(runs_of_users(knowledge, method.owner, methods))
+    return bool(learnt[key])
+
+
+def is_entered(run: Run, function: Function) -> bool:
+    return function in run.interpreter.entered or function in run.interpreter.entered_plain
+
+
 def runs_below(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list[Run]:
     """The first few runs of module classes below `cls` that come through one of its methods."""
-    names = {method.node.name for method in _computing(cls, methods)}
+    names = {method.node.name for method in _computing(knowledge, cls, methods)}
     if not names:
         return []
     below = (c for c in knowledge.hierarchy.below(cls) if knowledge.may_be_module(c))
@@ -42,15 +67,16 @@ def runs_of_users(knowledge: Knowledge, cls: Class, methods: set[Function]) -> l
     """The runs of modules that keep objects of the class and call its methods."""
     if not may_help(knowledge, cls):
         return []
-    users = (user for method in _computing(cls, methods) for user in _users(knowledge, cls, method.node.name))
+    names = [method.node.name for method in _computing(knowledge, cls, methods)]
+    users = (user for name in names for user in _users(knowledge, cls, name))
     runs = (knowledge.run(user) for user in dict.fromkeys(users) if knowledge.may_be_module(user))
     return _first_through(runs, methods)
 
 
-def _computing(cls: Class, methods: set[Function]) -> list[Function]:
+def _computing(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list[Function]:
     """Those of a class's methods that may have operations and hide none of nn.Module's own, in source order."""
     found = methods if "torch" in cls.file.source.text else set()
-    found = {m for m in found if m.node.name not in MODULE_ATTRIBUTES and _may_compute(m)}
+    found = {m for m in found if m.node.name not in MODULE_ATTRIBUTES and _may_compute(knowledge, m)}
     return sorted(found, key=lambda method: method.node.lineno)
 
 
@@ -89,13 +115,15 @@ def _users(knowledge: Knowledge, cls: Class, name: str) -> Iterator[Class]:
             yield from (user for user in users if not knowledge.hierarchy.lineage(user).method(name))
 
 
-def _may_compute(function: Function) -> bool:
+def _may_compute(knowledge: Knowledge, function: Function) -> bool:
     """Whether there is anything in the function that could be an operation, or a call of a function that has one."""
+    may_define = knowledge.project.may_define
     bound = function.file.names.bindings.keys() | function.locals
     return any(
         isinstance(node, ast.BinOp | ast.AugAssign | ast.UnaryOp)
         or (isinstance(node, ast.Attribute) and (node.attr in catalogue.NAMES or node.attr in bound))
         or (isinstance(node, ast.Call) and isinstance(node.func, ast.Subscript | ast.Call))
+        or (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and may_define(node.func.attr))
         or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in bound)
         for statement in function.node.body
         for node in walk(statement)
@@ -105,13 +133,13 @@ def _may_compute(function: Function) -> bool:
 def _runs(knowledge: Knowledge, function: Function) -> Iterator[Run]:
     for cls in _candidates(knowledge, function):
         run = knowledge.run(cls) if knowledge.may_be_module(cls) else None
-        if run is not None and function in run.interpreter.entered:
+        if run is not None and is_entered(run, function):
             yield run
 
 
 def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:
     """Classes that name the function, or a function or method that names it; then the classes below them."""
-    done, pending, methods = set[Named](), list[Named]([function]), list[Named]()
+    done, pending, methods = set[Named](), _names_of(knowledge, function), list[Named]()
     project, seen = knowledge.project, dict[Class, None]()
     while pending or methods:
         named = pending.pop(0) if pending else methods.pop(0)
@@ -137,6 +165,16 @@ def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:
         below = [cls for cls in knowledge.hierarchy.subclasses(user) if cls not in seen]
         seen.update(dict.fromkeys(below))
         yield from (cls for cls in below if _may_run(knowledge, cls, words))
+
+
+def _names_of(knowledge: Knowledge, function: Function) -> list[Named]:
+    """What code says that calls the function; of an object that is called, it says at most the class."""
+    cls = function.owner
+    if cls is None or function.is_static:
+        return [function]
+    if function.node.name != "__call__":
+        return [(function.node.name, cls)]
+    return [c.node.name for c in (*knowledge.hierarchy.lineage(cls).project, *knowledge.hierarchy.subclasses(cls))]
 
 
 def _may_run(knowledge: Knowledge, cls: Class, names: set[str]) -> bool:

@@ -40,7 +40,7 @@ def why_no_module(knowledge: Knowledge, cls: Class) -> str | None:
         return "it is no nn.Module, and has bases, a decorator, special methods or no __init__"
     if below := knowledge.hierarchy.subclasses(cls):
         return f"it is no nn.Module, and {below[0].node.name} derives from it"
-    if any(_annotates(file.source.tree, cls.node.name) for file in knowledge.project.files_mentioning(cls.node.name)):
+    if is_attribute_type(knowledge, cls):
         return "it is no nn.Module, and TorchScript compiles it as an attribute's type"
     held = knowledge.attributes(cls)
     if clash := sorted((held.keys() | cls.methods.keys()) & (MODULE_ATTRIBUTES - {"__init__"})):
@@ -50,6 +50,13 @@ def why_no_module(knowledge: Knowledge, cls: Class) -> str | None:
     if unclear := sorted(name for name, value in held.items() if _may_be_registered(value)):
         return f"it is no nn.Module, and as one it would register {unclear[0]}"
     return None
+
+
+def is_attribute_type(knowledge: Knowledge, cls: Class) -> bool:
+    """Whether some class says that an attribute is of this class, which TorchScript then compiles."""
+    return any(
+        _annotates(file.source.tree, cls.node.name) for file in knowledge.project.files_mentioning(cls.node.name)
+    )
 
 
 def _annotates(tree: ast.Module, name: str) -> bool:

@@ -11,6 +11,7 @@ from rewriter.facts.decorators import keeps_parameters
 from rewriter.facts.interpreter.functions import shared_class
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.names import bound_names
+from rewriter.facts.objects import may_be_scripted
 from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
 
@@ -53,7 +54,8 @@ def find_holder(knowledge: Knowledge, function: Function) -> Held | NoPlace:
         place = find_construction(knowledge, cls)
         return place if isinstance(place, NoPlace) else Held(place, parameter)
     if why := _rigid(knowledge, function):
-        return NoPlace("RW903", f"the function {function.node.name} cannot be given modules: {why}", "")
+        what = "function" if function.is_free else "method"
+        return NoPlace("RW903", f"the {what} {function.node.name} cannot be given modules: {why}", "")
     parameter = _free("ops", {*function.locals, *_names(function.node)})
     taken = {*function.file.names.bindings, *function.file.words}
     name = _class_name(function.node.name)
@@ -65,7 +67,11 @@ def find_holder(knowledge: Knowledge, function: Function) -> Held | NoPlace:
 
 def _rigid(knowledge: Knowledge, function: Function) -> str | None:
     """Why a function cannot take another parameter."""
-    node = function.node
+    node, name = function.node, function.node.name
+    if function.is_property or (name.startswith("__") and name != "__call__" and function.owner is not None):
+        return "Python itself calls it, and gives it none"
+    if not function.is_free and function.owner is not None and may_be_scripted(knowledge, function.owner):
+        return f"TorchScript may compile {function.owner.node.name}, whose methods cannot take modules there"
     opaque = (d for d in node.decorator_list if not keeps_parameters(knowledge.project, function, d))
     if (decorator := next(opaque, None)) is not None:
         return f"the decorator {ast.unparse(decorator)} may change what the function takes"
@@ -73,6 +79,8 @@ def _rigid(knowledge: Knowledge, function: Function) -> str | None:
         return "its name is bound more than once"
     if function.shadowed:
         return "its class stands in a function"
+    if not any(s.lineno <= node.lineno <= (s.end_lineno or 0) for s in _definitions(function)):
+        return "it stands in a branch of the file"
     if isinstance(node, ast.AsyncFunctionDef) or any(isinstance(n, ast.Yield | ast.YieldFrom) for n in walk(node)):
         return "it is a generator or a coroutine"
     if any(_names_it(n, function) for statement in node.body for n in walk(statement)):
@@ -89,9 +97,16 @@ def _bound_again(function: Function) -> bool:
     return sum(name in bound_names(statement) for statement in cls.node.body) != 1
 
 
+def _definitions(function: Function) -> Iterator[ast.stmt]:
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    return (statement for statement in function.file.source.tree.body if isinstance(statement, kinds))
+
+
 def _names_it(node: ast.AST, function: Function) -> bool:
     if function.is_static:
         return isinstance(node, ast.Attribute) and node.attr == function.node.name
+    if function.owner is not None:
+        return False  # others have methods of that name, too; that it comes back to itself is seen when it is run
     return isinstance(node, ast.Name) and node.id == function.node.name
 
 

@@ -93,7 +93,7 @@ class Knowledge:
         for statement in cls.node.body:
             if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
                 found = v.from_annotation(statement.annotation, full_name) or v.from_default(statement.value)
-                yield statement.target.id, found or v.UNKNOWN
+                yield statement.target.id, found or v.objects_annotated(statement.annotation, full_name)
             elif isinstance(statement, ast.Assign):
                 value = v.from_default(statement.value) or self._module_made(statement.value, full_name) or v.UNKNOWN
                 if is_table(statement.value, full_name):
@@ -216,7 +216,7 @@ class Run:
             return said
         untyped = argument.annotation is None or ast.unparse(argument.annotation).endswith("Any")
         if not self.assume or not untyped:
-            return v.UNKNOWN
+            return v.objects_annotated(argument.annotation, self.function.full_name)
         assumed = Value(frozenset({Kind.TENSOR}), assumed=True, sources=frozenset({argument.arg}))
         return v.join(assumed, v.NONE) if said == v.NONE else assumed
 

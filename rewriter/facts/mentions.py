@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from rewriter.facts.helpers import helper_with, may_help
 from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.objects import is_plain
 from rewriter.facts.project import Class, File, Function
 from rewriter.facts.trees import walk
 
@@ -86,5 +87,5 @@ def says(knowledge: Knowledge, user: Class | Function, named: Named) -> bool:
 def methods_saying(knowledge: Knowledge, cls: Class, named: Named) -> list[str]:
     """The methods that may mean it, where a run would follow a call of them."""
     saying = [(name, method) for name, method in cls.methods.items() if word_of(named) in method.words]
-    followed = bool(saying) and may_help(knowledge, cls)
+    followed = bool(saying) and (may_help(knowledge, cls) or is_plain(knowledge, cls))
     return [name for name, method in saying if (followed or method.is_static) and says(knowledge, method, named)]

@@ -105,6 +105,11 @@ class Function:
         return bool(self.decorators & {"staticmethod", "classmethod"})
 
     @cached_property
+    def is_free(self) -> bool:
+        """It is given no object: it stands in no class, or is a static method or class method."""
+        return self.is_static or self.owner is None
+
+    @cached_property
     def owner(self) -> Class | None:
         """The class that it is a method of."""
         return next((cls for cls in self.file.classes if self in cls.methods.values()), None)
@@ -220,6 +225,11 @@ class File:
         assigned = [s for s in self.source.tree.body if isinstance(s, ast.Assign)]
         tables = [s for s in assigned if is_table(s.value, self.names.full_name)]
         return frozenset(t.id for s in tables for t in s.targets if isinstance(t, ast.Name))
+
+    @cached_property
+    def methods(self) -> list[Function]:
+        """The methods that are given an object."""
+        return [method for cls in self.classes for method in cls.methods.values() if not method.is_static]
 
     @cached_property
     def static_methods(self) -> list[Function]:
@@ -445,6 +455,10 @@ class Project:
         """Every file that may have a function or method of that name."""
         yield from self._parsed(self.texts.defining(name))
         yield from [file for file in self._outside.values() if name in file.source.text]
+
+    def may_define(self, name: str) -> bool:
+        """Whether any file may have a function or method of that name; none is parsed."""
+        return bool(self.texts.defining(name)) or any(f"def {name}" in f.source.text for f in self._outside.values())
 
     def files_deriving(self, word: str) -> Iterator[File]:
         """Every file that may have a class with a base of that name."""

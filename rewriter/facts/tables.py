@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rewriter.facts.hierarchy import Hierarchy
+from rewriter.facts.objects import Method
 from rewriter.facts.project import Class, File, Function, Project
 from rewriter.facts.values import Choice
 
@@ -34,11 +35,27 @@ def find_table(hierarchy: Hierarchy, name: str) -> Table | None:
 
 def functions_in(choice: Choice) -> list[Function]:
     """The functions that a choice may come to, in the order of the source."""
-    found: set[Function] = set()
+    found = {member.function if isinstance(member, Method) else member for member in members_of(choice)}
+    return sorted(found, key=_place)
+
+
+def members_of(choice: Choice) -> list[Function | Method]:
+    """The same, where methods come with what is known of their objects."""
+    found: dict[Function, Function | Method] = {method.function: method for method in reversed(methods_in(choice))}
     for member in choice.of:
-        found.update(member.functions if isinstance(member, Table) else [])
-        found.update([member] if isinstance(member, Function) else [])
-    return sorted(found, key=lambda f: (f.file.module, f.node.lineno))
+        functions = member.functions if isinstance(member, Table) else [member]
+        found.update({function: function for function in functions if isinstance(function, Function)})
+    return [found[function] for function in sorted(found, key=_place)]
+
+
+def methods_in(choice: Choice) -> list[Method]:
+    """The methods of objects that a choice may come to; one that several classes have, once for each."""
+    found = [member for member in choice.of if isinstance(member, Method)]
+    return sorted(found, key=lambda m: (*_place(m.function), m.cls.name, m.called_on.name, m.own))
+
+
+def _place(function: Function) -> tuple[str, int]:
+    return function.file.module, function.node.lineno
 
 
 def tables_with(project: Project, file: File, function: str) -> Iterator[str]:

@@ -35,6 +35,13 @@ class Choice:
     of: frozenset[object]
 
 
+@dataclass(frozen=True)
+class Objects:
+    """Objects of classes that are known by their full names, or of classes below these."""
+
+    of: frozenset[str]
+
+
 class Value(NamedTuple):
     """The kinds that an expression may have; the rest refines one of them."""
 
@@ -108,6 +115,11 @@ SHAPE = sequence(NUMBER)
 TENSORS = sequence(TENSOR)
 
 
+def objects(*names: str) -> Value:
+    """Objects whose methods are known, and nothing else about them."""
+    return Value(frozenset({Kind.UNKNOWN}), ref=Objects(frozenset(names)))
+
+
 def join(a: Value, b: Value) -> Value:
     """Either of the two."""
     if a is b or a == b:
@@ -124,7 +136,10 @@ def join(a: Value, b: Value) -> Value:
 
 
 def _either(a: Value, b: Value) -> object:
-    """Any function of torch, or those of the project that may be meant, where one of the two is a function."""
+    """What may be meant: any function of torch, or those of the project; objects of either's classes."""
+    classes = [value.ref.of for value in (a, b) if isinstance(value.ref, Objects)]
+    if classes:
+        return Objects(frozenset().union(*classes))
     refs = [value.ref for value in (a, b) if not value.is_only(Kind.NONE)]
     if refs and all(ref == _ANY or catalogue.is_function(ref) for ref in refs):
         return _ANY
@@ -183,7 +198,8 @@ class _Annotations:
             return TENSOR
         if name in ("torch.nn.Parameter", "torch.nn.parameter.Parameter", "torch.nn.Buffer"):
             return TENSOR
-        return _SIMPLE.get(name, UNKNOWN)
+        known = _SIMPLE.get(name)
+        return known or (objects(name) if "." in name and not name.startswith("torch.") else UNKNOWN)
 
     def _name(self, node: ast.expr) -> str:
         name = self.full_name(node) or ast.unparse(node)
@@ -231,7 +247,13 @@ def from_annotation(node: ast.expr | None, full_name: Callable[[ast.expr], str |
     value = _Annotations(full_name).read(node)
     if value.is_only(Kind.SEQUENCE, Kind.NONE) and value.member().may_be(Kind.TENSOR):
         return value._replace(assumed=True)
-    return None if value == UNKNOWN else value
+    return None if value.is_only(Kind.UNKNOWN) else value
+
+
+def objects_annotated(node: ast.expr | None, full_name: Callable[[ast.expr], str | None]) -> Value:
+    """What an annotation says of something that is of no kind known here: at most its class."""
+    value = _Annotations(full_name).read(node) if node is not None else UNKNOWN
+    return value if value.is_only(Kind.UNKNOWN) else UNKNOWN
 
 
 def from_default(node: ast.expr | None) -> Value | None:

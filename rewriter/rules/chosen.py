@@ -28,20 +28,30 @@ class Block(nn.Module):
         return self.call(getattr(F, self.act), x)
 ```
 
+A method of an object that is no module, as in `cache.update(k)`, is chosen by the object's class. It is given its
+modules by a keyword, as a function is (RW202): `def update(self, k, *, ops=runtime.modules.shared(CacheUpdateOps))`.
+The forward calls `self.call(cache.update, k)`, where `runtime.modules.Call(Cache.update)` holds modules for the method
+of the class that it knows, and for all methods that override it.
+
+The class is known by an annotation, or where the object is made. The objects themselves keep no module, and are copied
+and pickled as before. Objects that a module keeps in an attribute become modules, where they can.
+
 **Safety.** The function is still chosen where and when it was; `Call` passes the arguments on. A function that it was
-not told of, or that takes no modules, is called as it is; functions that join a table later are among those. Functions
-that are kept
-in an attribute become modules where they are stored (RW203).
+not told of, or that takes no modules, is called as it is: functions that join a table later, methods of classes that
+are written later. Methods of a class that TorchScript may compile are left alone, and those that come back to
+themselves, properties, generators, and methods that a decorator may change. Functions that are kept in an attribute
+become modules where they are stored (RW203).
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from rewriter.facts.interpreter.state import Site
+from rewriter.facts.objects import Method, class_name
 from rewriter.facts.project import Function
-from rewriter.facts.tables import Table, find_table
+from rewriter.facts.tables import Table, find_table, methods_in
 from rewriter.facts.trees import walk
 from rewriter.facts.values import Choice
 from rewriter.results import Refusal
@@ -53,12 +63,16 @@ from rewriter.rules.rule import described
 RULE = described("RW205", "chosen-function", __doc__)
 
 
-def call_chosen(site: Site, context: Context) -> Change | Refusal:
+def call_chosen(site: Site, context: Context, takes_modules: Callable[[Function], bool]) -> Change | Refusal:
     """The call becomes one of a module, which is told of the project's functions that the code around it names."""
     node = site.node
     assert isinstance(node, ast.Call)
     what = f"`{ast.unparse(node.func)}()`"
-    named = {ast.unparse(found): found for found in _named(site, context, site.choice)} if site.choice else {}
+    found: list[ast.expr] = []
+    if site.choice is not None:
+        methods = [method for method in methods_in(site.choice) if takes_modules(method.function)]
+        found = [*_named(site, context, site.choice), *_methods(site, context, methods)]
+    named = {ast.unparse(node): node for node in found}
     if site.choice is not None and not named:
         return refuse("RW903", site, f"{what} calls functions with operations, which have no name where it is made")
     given = (Given(node.func), *as_given(node))
@@ -75,6 +89,19 @@ def _named(site: Site, context: Context, choice: Choice) -> Iterator[ast.expr]:
         head = next(n.id for n in walk(node) if isinstance(n, ast.Name)) if name else ""
         if name and not (init is not None and head in init.locals) and _meant(name, context) in choice.of:
             yield node
+
+
+def _methods(site: Site, context: Context, methods: list[Method]) -> Iterator[ast.expr]:
+    """`Cache.update`, for methods of objects: the class by which they are known, where the file has a name for it."""
+    init, file, hierarchy = context.place.init, site.function.file, context.knowledge.hierarchy
+    hidden = site.function.shadowed | (init.locals if init is not None else set())
+    for method in methods:
+        for cls in hierarchy.lineage(method.called_on).project:
+            has_it = hierarchy.lineage(cls).method(method.function.node.name) is not None
+            name = class_name(hierarchy.project, file, cls, hidden) if has_it else None
+            if name is not None:
+                yield ast.Attribute(ast.Name(name, ast.Load()), method.function.node.name, ast.Load())
+                break
 
 
 def _meant(name: str, context: Context) -> Function | Table | None:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from rewriter.facts import values as v
-from rewriter.facts.callers import runs_below, runs_of_users, runs_through
+from rewriter.facts.callers import is_kept, is_of_plain, runs_below, runs_of_users, runs_through
 from rewriter.facts.construction import Construction, NoPlace, find_construction, ready_for
 from rewriter.facts.helpers import may_help
-from rewriter.facts.holders import find_holder, holder_of
+from rewriter.facts.holders import Held, find_holder, holder_of
 from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import Knowledge, Run
 from rewriter.facts.numbering import numbered_methods
@@ -89,6 +89,7 @@ class Planner:
             return
         place = find_construction(self.knowledge, cls)
         if isinstance(place, NoPlace):
+            sites = [s for s in sites if not self._is_given_modules(s.function)]
             plan.refusals += _all_refused(place, sites)
             return
         values = _joined_values([*([run] if run else []), *below])
@@ -96,16 +97,30 @@ class Planner:
         context = Context(self.knowledge, place, "", values)
         self._decide_all(cls, plan, sites, context, Turns(self.knowledge, place, values, numbered))
 
+    def _place_for(self, function: Function, runs: list[Run]) -> Held | NoPlace:
+        if any(function in run.interpreter.recursive for run in runs) and not function.is_free:
+            return NoPlace("RW903", f"the method {function.node.name} cannot be given modules: it may call itself", "")
+        return find_holder(self.knowledge, function)
+
+    def _is_given_modules(self, method: Function) -> bool:
+        """Whether those who call a method of an object that is no module can give it modules."""
+        may_be = is_of_plain(self.knowledge, method)
+        return may_be and isinstance(self._place_for(method, runs_through(self.knowledge, method)), Held)
+
     def _plan_function(self, function: Function, plan: Plan) -> None:
+        if not function.is_free and not is_of_plain(self.knowledge, function):
+            return
         runs = runs_through(self.knowledge, function)
         sites = _in_source_order(s for s in _merged(function, runs) if not s.attribute)
         sites = [s for s in sites if self._computes(s)]
         if not sites:
-            self._substitute(function, plan, find_placed(self.knowledge, function, None))
+            if function.is_free:
+                self._substitute(function, plan, find_placed(self.knowledge, function, None))
             return
-        held = find_holder(self.knowledge, function)
+        held = self._place_for(function, runs)
         if isinstance(held, NoPlace):
-            plan.refusals += _all_refused(held, sites)
+            if function.is_free or not is_kept(self.knowledge, function):
+                plan.refusals += _all_refused(held, sites)
             return
         context = Context(self.knowledge, held.place, held.parameter, _joined_values(runs))
         self._decide_all(function, plan, sites, context, loops=None)
@@ -121,7 +136,8 @@ class Planner:
 
     def _takes_modules(self, function: Function) -> bool:
         is_free = function.is_static or function.file.functions.get(function.node.name) is function
-        return is_free and (bool(self.plan(function).changes) or holder_of(self.knowledge, function) is not None)
+        may_take = is_free or (not function.is_free and is_of_plain(self.knowledge, function))
+        return may_take and (bool(self.plan(function).changes) or holder_of(self.knowledge, function) is not None)
 
     def _substitute_in_class(self, cls: Class, plan: Plan) -> None:
         self._substitute(cls, plan, find_compounds(self.knowledge, cls))
@@ -201,9 +217,9 @@ class Planner:
         elif site.callee is not None:
             decision = wrap_call(site, context) if self._has_operations(site) else None
         elif site.choice is not None:
-            decision = call_chosen(site, context) if self._has_operations(site) else None
+            decision = call_chosen(site, context, self._takes_modules) if self._has_operations(site) else None
         else:
-            decision = _operation(site, context)
+            decision = self._operation(site, context)
         if decision is None:
             return
         if isinstance(decision, Refusal) or site.attribute:
@@ -214,14 +230,13 @@ class Planner:
         if not turns and (why := _shared(site, context)):
             yield refuse("RW908" if site.deferred else "RW902", site, f"{decision.what} {why}")
 
-
-def _operation(site: Site, context: Context) -> Change | Refusal:
-    """The reasons that hold for every operation, then what the operation itself says."""
-    if not site.tensor:
-        return refuse("RW901", site, f"it is not known whether {describe(site)} works on tensors")
-    if not context.receiver_at(site):
-        return refuse("RW903", site, f"{describe(site)} stands in a function that has no object to hold a module")
-    return call_chosen(site, context) if site.chosen else decide(site, context)
+    def _operation(self, site: Site, context: Context) -> Change | Refusal:
+        """The reasons that hold for every operation, then what the operation itself says."""
+        if not site.tensor:
+            return refuse("RW901", site, f"it is not known whether {describe(site)} works on tensors")
+        if not context.receiver_at(site):
+            return refuse("RW903", site, f"{describe(site)} stands in a function that has no object to hold a module")
+        return call_chosen(site, context, self._takes_modules) if site.chosen else decide(site, context)
 
 
 def _shared(site: Site, context: Context) -> str | None:
@@ -235,7 +250,8 @@ def _shared(site: Site, context: Context) -> str | None:
 
 
 def _all_refused(place: NoPlace, sites: list[Site]) -> Iterator[Refusal]:
-    return (refuse(place.code, s, place.reason, place.advice) for s in sites if (s.candidates and s.tensor) or s.chosen)
+    sites = [s for s in sites if (s.candidates and s.tensor) or s.chosen or s.choice]
+    return (refuse(place.code, s, place.reason, place.advice) for s in sites)
 
 
 def _merged(function: Function, runs: list[Run]) -> Iterator[Site]:

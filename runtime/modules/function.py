@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar, cast
@@ -18,6 +19,9 @@ from runtime.modules.scripting.signatures import signatures
 
 Ops = TypeVar("Ops", bound=nn.Module)
 
+_being_made: list[type[nn.Module]] = []
+"""The classes whose objects some `Call` is making right now."""
+
 
 def as_module(function: Any) -> Any:
     """A module that calls `function`; what is no function (a module, a class, None) is given back as it is."""
@@ -32,24 +36,42 @@ def shared(ops: type[Ops]) -> Ops:
     It is the default in `def add(x, y, *, ops=shared(AddOps))`. Making the modules late lets `AddOps` name functions
     that stand further down in the file.
     """
-    return cast(Ops, _Shared(ops))
+    return cast(Ops, _Shared.of(ops))
 
 
-class _Shared:
-    """Stands for an object of a class until somebody asks it for something."""
+class _Shared(type):
+    """Stands for an object of a class until somebody asks it for something.
 
-    def __init__(self, ops: type[nn.Module]) -> None:
-        self.ops = ops
-        self.made: nn.Module | None = None
-        announce(self, ops.__module__, lambda function, keyword: with_names(function, keyword, _names(self.ops())))
+    It is a class itself: the default of a method whose object is made inside of what torch.compile compiles may be a
+    class, but no other object.
+    """
 
-    def __getattr__(self, name: str) -> Any:
-        if self.made is None:
-            self.made = self.ops()
-        return getattr(self.made, name)
+    ops: type[nn.Module]
+    number: int
 
-    def __repr__(self) -> str:
-        return f"shared({self.ops.__name__})"
+    @classmethod
+    def of(cls, ops: type[nn.Module]) -> _Shared:
+        stands = cls(f"shared({ops.__name__})", (), {"ops": ops, "number": len(_shared)})
+        _shared.append(stands)
+        announce(stands, ops.__module__, lambda function, keyword: with_names(function, keyword, _names(ops())))
+        return stands
+
+    def __getattr__(cls, name: str) -> Any:
+        return getattr(_object_of(cls.number), name)
+
+    def __repr__(cls) -> str:
+        return cls.__name__
+
+
+_shared: list[_Shared] = []
+_made: dict[int, nn.Module] = {}
+"""By their numbers: torch.compile finds what is kept in a module, wherever it comes from."""
+
+
+def _object_of(number: int) -> nn.Module:
+    if number not in _made:
+        _made[number] = _shared[number].ops()
+    return _made[number]
 
 
 def _reached(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -109,20 +131,31 @@ class Call(nn.Module):
     """Calls the function that it is given, with modules of its own for each that it was told of.
 
     `self.call = Call(ATTENTION, eager_attention)` takes functions and tables of them; `self.call(function, *args)`
-    stands for `function(*args)`. Any other callable, and a function that takes no modules, is called as it is.
+    stands for `function(*args)`. Of a method, as in `Call(Cache.update)`, it is told with all that override it, so
+    that `self.call(cache.update, x)` serves whichever class the object is of. Any other callable, and a function that
+    takes no modules, is called as it is.
     """
 
     def __init__(self, *functions: Callable[..., Any] | Mapping[Any, Any]) -> None:
         super().__init__()
-        self.known: dict[Callable[..., Any], str] = {}
+        self.known: dict[str, Callable[..., Any]] = {}
         self.keywords: dict[str, str] = {}
         for function in _told(functions):
             takes = _Takes.of(function)
-            if takes is not None and function not in self.known:
-                name = self._free_name(getattr(function, "__name__", "function"))
-                self.known[function] = name
+            if takes is not None and function not in self.known.values() and takes.ops not in _being_made:
+                name = self._free_name(_attribute(function))
+                self.known[name] = function
                 self.keywords[name] = takes.keyword
-                self.add_module(name, takes.ops())
+                self.add_module(name, self._made(takes.ops))
+
+    @staticmethod
+    def _made(ops: type[nn.Module]) -> nn.Module:
+        """An object of the class, which may have a `Call` in turn; one for methods that call each other has an end."""
+        _being_made.append(ops)
+        try:
+            return ops()
+        finally:
+            _being_made.pop()
 
     def _free_name(self, wanted: str) -> str:
         name, number = wanted, 2
@@ -131,9 +164,10 @@ class Call(nn.Module):
         return name
 
     def forward(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        name = self.known.get(function) if isinstance(function, types.FunctionType) else None
-        if name is not None:
-            kwargs.setdefault(self.keywords[name], getattr(self, name))
+        run = _run_by(function)
+        for name, known in self.known.items():  # torch.compile does not find the function of a method in a dict
+            if known is run:
+                kwargs.setdefault(self.keywords[name], getattr(self, name))
         return function(*args, **kwargs)
 
     def extra_repr(self) -> str:
@@ -143,7 +177,43 @@ class Call(nn.Module):
 def _told(functions: Iterable[Callable[..., Any] | Mapping[Any, Any]]) -> Iterator[types.FunctionType]:
     for told in functions:
         held = told.values() if isinstance(told, Mapping) else [told]
-        yield from (function for function in held if isinstance(function, types.FunctionType))
+        for function in held:
+            if isinstance(function, types.FunctionType):
+                yield function
+                yield from _overriding(function)
+
+
+def _overriding(method: types.FunctionType) -> Iterator[types.FunctionType]:
+    """The methods of classes below a method's own that take its place."""
+    *path, name = method.__qualname__.split(".")
+    cls: Any = sys.modules.get(method.__module__)
+    for part in path:
+        cls = getattr(cls, part, None)
+    if path and isinstance(cls, type) and vars(cls).get(name) is method:
+        found = (vars(below).get(name) for below in _below(cls))
+        yield from dict.fromkeys(other for other in found if isinstance(other, types.FunctionType))
+
+
+def _below(cls: type) -> Iterator[type]:
+    nearest: list[type] = cls.__subclasses__()
+    for below in nearest:
+        yield below
+        yield from _below(below)
+
+
+def _run_by(function: Any) -> Any:
+    """The function behind a method of an object, or behind an object that is called."""
+    if isinstance(function, types.MethodType):
+        return function.__func__
+    if isinstance(function, types.FunctionType | types.BuiltinFunctionType | nn.Module):
+        return function
+    return getattr(type(function), "__call__", None)  # noqa: B004, the function itself is wanted
+
+
+def _attribute(function: Callable[..., Any]) -> str:
+    """`Cache_update` for a method, the name alone for any other function."""
+    path = function.__qualname__.rpartition("<locals>.")[2].split(".")[:-1]
+    return "_".join([*path, function.__name__])
 
 
 def _names(ops: nn.Module) -> types.ModuleType:

@@ -71,19 +71,30 @@ def test_methods_of_other_modules_are_followed() -> None:
     assert not check_prepared(nets[1], X).raw
 
 
-REFUSED = {
+NO_MODULES = {
     "parameters": helper(init="self.levels = nn.Parameter(torch.zeros(1))"),
     "modules": helper(init="self.levels = nn.Linear(1, 1)"),
-    "something unknown": helper(init="self.levels = third_party()"),
+    "something unknown": helper(init="self.levels = eval('3')"),
     "a name of nn.Module": helper(init="self.training = False"),
-    "a type for TorchScript": helper() + "\n\nclass User(nn.Module):\n    correlation: Correlation\n",
     "a subclass": helper() + "\n\nclass Sub(Correlation):\n    pass\n",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused(name: str) -> None:
-    result = rewritten(with_net(REFUSED[name]))
+@pytest.mark.parametrize("name", NO_MODULES)
+def test_what_cannot_become_a_module_is_given_modules_by_its_callers(name: str) -> None:
+    result = rewritten(with_net(NO_MODULES[name]))
+    text = result.after.decode()
+    assert "class Correlation:" in text
+    assert "self.call(self.correlation.build, self.conv(x), x)" in text
+    before, after = load(result.before), load(result.after)
+    nets = before["Net"](before["Correlation"]()), after["Net"](after["Correlation"]())
+    assert_equal_models(*nets, X)
+    assert not check_prepared(nets[1], X).raw
+
+
+def test_a_type_for_torchscript_stays_as_it_is() -> None:
+    user = "\n\nclass User(nn.Module):\n    correlation: Correlation\n"
+    result = rewritten(with_net(helper() + user))
     assert not result.changed and {r.code for r in result.refusals} == {"RW904"}
 
 

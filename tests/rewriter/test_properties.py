@@ -83,7 +83,8 @@ class Net(nn.Module):
 def _differentiable(model: torch.nn.Module) -> bool:
     """Autograd forbids some of what the drawn code does in place."""
     try:
-        torch.stack([t.sum() for t in model(X.clone())]).sum().backward()
+        for mode in (False, True):
+            torch.stack([t.sum() for t in model.train(mode)(X.clone())]).sum().backward()
     except RuntimeError:
         return False
     return True

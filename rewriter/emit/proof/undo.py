@@ -65,7 +65,13 @@ def _undo_owners(
         if not plan.changes:
             continue
         place = plan.changes[0].change.place
-        scope: ast.AST = classes[owner.node.lineno] if isinstance(owner, Class) else functions[owner.node.lineno]
+        if isinstance(owner, Class):
+            scope: ast.AST = classes[owner.node.lineno]
+        elif owner.is_free:
+            scope = functions[owner.node.lineno]
+        else:
+            assert owner.owner is not None
+            scope = _method(classes[owner.owner.node.lineno], owner.node.name)
         if isinstance(place, Holder):
             assert isinstance(scope, ast.FunctionDef)
             makers = undo_holder(new, scope, place, plan.changes)
@@ -87,6 +93,13 @@ def _functions(tree: ast.Module) -> list[ast.FunctionDef]:
         if isinstance(node, ast.FunctionDef)
         and (node in tree.body or any(ast.unparse(d) in static for d in node.decorator_list))
     ]
+
+
+def _method(cls: ast.ClassDef, name: str) -> ast.FunctionDef:
+    found = [s for s in cls.body if isinstance(s, ast.FunctionDef) and s.name == name]
+    if len(found) != 1:
+        raise Undone(f"{cls.name}.{name} is not what it was")
+    return found[0]
 
 
 def _paired(old: list[tuple[str, int]], new: list[Node], what: str) -> dict[int, Node]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from functools import partial
 
 from rewriter.facts import values as v
 from rewriter.facts.attributes import is_only_called, operations_in, stores
@@ -11,8 +12,9 @@ from rewriter.facts.helpers import has_plain_form, helper_with
 from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.interpreter.functions import Functions
 from rewriter.facts.interpreter.state import Bound, Local
+from rewriter.facts.objects import Method, is_plain, methods_below, methods_meant
 from rewriter.facts.project import RUNS_ITS_ARGUMENT, Class, Function
-from rewriter.facts.tables import Table, functions_in
+from rewriter.facts.tables import Table, members_of
 from rewriter.facts.values import Kind, Value
 from rewriter.torch_api import catalogue, modules, tensors
 from rewriter.torch_api.row import Argument, Row, Spelling, bind
@@ -33,6 +35,8 @@ class Calls(Functions):
         if (upper := self._super_method(node)) is not None:
             if upper.is_static:
                 self.note(node, callee=upper)
+            elif self.frame.of_plain:
+                return self._of_object(self._upper(upper), node, self._arguments(node))
             return self.inline(upper, node, self._arguments(node))
         if (explicit := self._base_method(node)) is not None:
             return self.inline(explicit, node, self._arguments(node), self.frame.cls, given_object=True)
@@ -76,7 +80,9 @@ class Calls(Functions):
             return self.inline(ref, node, arguments)
         if isinstance(ref, v.Choice):
             self.note(node, choice=ref)
-            return self._one_of(functions_in(ref), node, arguments)
+            return self._one_of(ref, node, arguments)
+        if isinstance(ref, v.Objects):
+            return self._of_object(methods_meant(self.knowledge, ref.of, "__call__"), node, arguments)
         for argument in arguments.values():
             if isinstance(argument.ref, Bound) and ref not in RUNS_ITS_ARGUMENT:
                 self.run_later(argument.ref)
@@ -92,10 +98,26 @@ class Calls(Functions):
             return self._library_function(ref, node, arguments)
         return v.UNKNOWN
 
-    def _one_of(self, functions: list[Function], node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
+    def _of_object(self, methods: Iterable[Method], node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
+        """The call of a method of an object that is no module: of one of these."""
+        choice = v.Choice(frozenset(methods))
+        if not choice.of:
+            return v.UNKNOWN
+        self.note(node, choice=choice)
+        return self._one_of(choice, node, arguments)
+
+    def _one_of(self, choice: v.Choice, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
         results: list[Value] = []
-        runs = [lambda f=f: results.append(self.inline(f, node, arguments)) for f in functions]
-        self.alternatives(*runs)
+
+        def run(member: Function | Method) -> None:
+            if isinstance(member, Function):
+                results.append(self.inline(member, node, arguments))
+                return
+            results.append(
+                self.inline(member.function, node, arguments, member.cls, same_object=member.own, of_plain=True)
+            )
+
+        self.alternatives(*(partial(run, member) for member in members_of(choice)))
         return v.join_all(results)
 
     # Operations
@@ -195,11 +217,19 @@ class Calls(Functions):
         if kept and not receiver.known:
             helper = helper_with(self.knowledge, name)
             if helper is not None:
+                self._note_methods(node, helper, name)
                 return self.inline(helper.methods[name], node, arguments, helper, same_object=False)
+        if methods := list(methods_meant(self.knowledge, _classes_of(receiver), name)):
+            return self._of_object(methods, node, arguments)
         candidates = catalogue.by_spelling(f"torch.Tensor.{name}")
-        if candidates and not receiver.known and receiver.ref is None:
+        if candidates and not receiver.known and not _is_named(receiver):
             self.note(node, candidates=candidates, tensor=False)
         return v.UNKNOWN
+
+    def _note_methods(self, node: ast.Call, cls: Class, name: str, own: bool = False) -> None:
+        """For a class that becomes a module where it can; its methods may be given modules where it cannot."""
+        if is_plain(self.knowledge, cls):
+            self.note(node, choice=v.Choice(frozenset(methods_below(self.knowledge, cls, name, own))))
 
     def _tensor_method(
         self, node: ast.Call, func: ast.Attribute, receiver: Value, arguments: dict[ast.expr, Value]
@@ -242,6 +272,10 @@ class Calls(Functions):
         if method is not None and not method.is_property:
             if method.is_static:
                 self.note(node, callee=method)
+            elif own and self.frame.of_plain:
+                return self._of_object(methods_below(self.knowledge, receiver.ref, func.attr, own), node, arguments)
+            elif not receiver.may_be(Kind.CLASS):
+                self._note_methods(node, receiver.ref, func.attr, own)
             return self.inline(method, node, arguments, receiver.ref, same_object=own)
         if own and func.attr in REGISTERING:
             self._register(func.attr, node, arguments)
@@ -249,6 +283,8 @@ class Calls(Functions):
         value = self.attribute_of(receiver, func)
         if own and self._to_be_stored(value) and is_only_called(self.knowledge.hierarchy, receiver.ref, func.attr):
             value = v.UNKNOWN  # it is stored as a module, or soon will be
+        if methods := list(methods_meant(self.knowledge, _classes_of(value), "__call__")):
+            return self._of_object(methods, node, arguments)
         if own:
             self._note_module_call(node, func.attr, value)
         if value.may_be(Kind.FUNCTION) and not isinstance(value.ref, Local):
@@ -283,7 +319,7 @@ class Calls(Functions):
         key = f"{self.frame.holder}.{attribute}"
         before = self.state.runs.get(key, 0)
         self.state.runs[key] = before + 1
-        unknown = not value.known and value.ref is None and not self._is_stored(attribute)
+        unknown = not value.known and not _is_named(value) and not self._is_stored(attribute)
         if unknown and not (before and self._is_stored_below(attribute)):
             return  # put there by somebody else, who may put there what he likes
         self.note(node, attribute=attribute, module=value).instances.add(before)
@@ -302,10 +338,25 @@ class Calls(Functions):
             return self.knowledge.forward_result(module.ref)
         if isinstance(module.ref, Function):
             return self.inline(module.ref, node, arguments)
+        if isinstance(module.ref, str) and module.ref.endswith(".modules.Call") and node.args:
+            return self._passed_on(node, arguments)
         if isinstance(module.ref, str) and (kind := modules.result(module.ref)) != "unknown":
             as_operation = module.ref in modules.PARAMETER_FREE or module.ref.startswith("runtime.")
             assumed = as_operation and _only_assumed(arguments.values())
             return self._follow(v.ASSUMED if assumed else v.TENSOR, kind)
+        return self._taken_for_tensor(node)
+
+    def _passed_on(self, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
+        """`self.call(function, x)`, which is `function(x)` and has been rewritten already."""
+        callee = arguments[node.args[0]]
+        rest = ast.copy_location(ast.Call(node.args[0], node.args[1:], node.keywords), node)
+        ref = callee.ref
+        if isinstance(ref, v.Objects):
+            ref = v.Choice(frozenset(methods_meant(self.knowledge, ref.of, "__call__")))
+        if isinstance(ref, Function) and callee.is_only(Kind.FUNCTION):
+            return self.inline(ref, rest, arguments)
+        if isinstance(ref, v.Choice) and members_of(ref):
+            return self._one_of(ref, rest, arguments)
         return self._taken_for_tensor(node)
 
     def _construct(self, ref: object, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
@@ -313,7 +364,7 @@ class Calls(Functions):
             lineage = self.knowledge.hierarchy.lineage(ref)
             if lineage.is_module:
                 return v.of(Kind.MODULE, ref=ref)
-            return v.of(Kind.OTHER, ref=ref) if has_plain_form(ref) else v.UNKNOWN
+            return v.of(Kind.OTHER, ref=ref) if has_plain_form(ref) else v.objects(ref.name)
         name = str(ref)
         if name in ("torch.nn.Parameter", "torch.nn.Buffer", "torch.nn.parameter.Parameter", "torch.Tensor"):
             return v.TENSOR
@@ -326,7 +377,8 @@ class Calls(Functions):
             return v.TENSOR
         if name.endswith(".modules.Function") and arguments:
             return v.of(Kind.MODULE, ref=next(iter(arguments.values())).ref)
-        return v.of(Kind.MODULE, ref=name) if name.startswith(("torch.nn.", "runtime.modules.")) else v.OTHER
+        is_module = name.startswith(("torch.nn.", "runtime.modules.")) or name.endswith(".modules.Call")
+        return v.of(Kind.MODULE, ref=name) if is_module else v.OTHER
 
     # Python's own functions
 
@@ -364,6 +416,18 @@ class Calls(Functions):
         if name in ("min", "max", "sum", "abs", "pow") and values:
             return v.join_all([a.member() if a.may_be(Kind.SEQUENCE) else a for a in values])
         return _BUILTINS.get(name, v.UNKNOWN)
+
+
+def _is_named(value: Value) -> bool:
+    """Whether it is known which module, function or class is meant, and not only what class an object is of."""
+    return value.ref is not None and not isinstance(value.ref, v.Objects)
+
+
+def _classes_of(value: Value) -> frozenset[str]:
+    """The full names of the classes, none of them a module's, that the value may be an object of."""
+    if isinstance(value.ref, v.Objects):
+        return value.ref.of
+    return frozenset([value.ref.name] if isinstance(value.ref, Class) and value.may_be(Kind.OTHER) else [])
 
 
 def _only_assumed(operands: Iterable[Value]) -> bool:

@@ -47,7 +47,11 @@ class Expressions:
         self.state = State()
         self.frames: list[Frame] = []
         self.entered: set[Function] = set()
-        """Every function that the run came through."""
+        """Every function that the run came through, but for methods of objects that are no modules."""
+        self.entered_plain: set[Function] = set()
+        """Those methods."""
+        self.recursive: set[Function] = set()
+        """The functions among all these that come back to themselves."""
         self.entered_at: dict[tuple[Function, Function], ast.stmt] = {}
         """For a function around another one: the statement of the outer by which the run first came to the inner."""
         self.calls: dict[Function, dict[ast.Call, bool]] = {}
@@ -107,7 +111,7 @@ class Expressions:
             return v.UNKNOWN
         if name.startswith("torch."):
             return self._torch_object(name)
-        if name.startswith("runtime.modules.") or name.endswith(".modules.Function"):
+        if name.startswith("runtime.modules.") or name.endswith((".modules.Function", ".modules.Call")):
             return v.of(Kind.CLASS if name.rpartition(".")[2][:1].isupper() else Kind.FUNCTION, ref=name)
         found = self.knowledge.project.find(name)
         if isinstance(found, Function):
@@ -160,7 +164,9 @@ class Expressions:
             if key in self.state.variables:
                 return self.state.variables[key]
             self.absent.add(key)
-            return self.knowledge.attribute(receiver.ref, node.attr)
+            value = self.knowledge.attribute(receiver.ref, node.attr)
+            to_be_filled = self.frame.of_plain and value.is_only(Kind.NONE)
+            return v.UNKNOWN if to_be_filled else value
         if isinstance(receiver.ref, Class) and receiver.may_be(Kind.CLASS):
             return self.knowledge.attribute(receiver.ref, node.attr)
         if receiver.may_be(Kind.SEQUENCE) and node.attr in ("values", "indices"):  # what max(dim) and topk give

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from rewriter.facts import values as v
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.interpreter.expressions import Expressions
 from rewriter.facts.interpreter.state import Bound, Frame, Local, State
+from rewriter.facts.objects import Method, methods_below, methods_meant
 from rewriter.facts.project import Class, Function, FunctionNode, Project
 from rewriter.facts.trees import walk
 from rewriter.facts.values import Kind, Value
@@ -49,6 +50,11 @@ class Functions(Expressions):
         here = next((i for i, c in enumerate(order) if self.frame.function in c.methods.values()), len(order))
         return next((c.methods[func.attr] for c in order[here + 1 :] if func.attr in c.methods), None)
 
+    def _upper(self, method: Function) -> list[Method]:
+        """`super().method`, in the class of an object that is no module."""
+        assert method.owner is not None and self.frame.cls is not None
+        return [Method(method, self.frame.cls, method.owner, own=True)]
+
     def _base_method(self, node: ast.Call) -> Function | None:
         """The method that `Base.name(self, ...)` means."""
         func, own = node.func, node.args[0] if node.args else None
@@ -81,21 +87,21 @@ class Functions(Expressions):
         cls: Class | None = None,
         same_object: bool = True,
         given_object: bool = False,
+        of_plain: bool = False,
     ) -> Value:
         """Runs the function's body with these arguments, as part of this run.
 
-        `given_object` says that the object is among the arguments, as in `Base.name(self, x)`.
+        `given_object` says that the object is among the arguments, as in `Base.name(self, x)`; `of_plain` that it is
+        no module.
         """
         self.followed += 1
-        if (
-            len(self.frames) > MAX_DEPTH
-            or self.followed > MAX_CALLS
-            or any(f.function is function for f in self.frames)
-        ):
+        if (again := next((i for i, f in enumerate(self.frames) if f.function is function), None)) is not None:
+            self.recursive.update(frame.function for frame in self.frames[again:])
+        if len(self.frames) > MAX_DEPTH or self.followed > MAX_CALLS or again is not None:
             return v.UNKNOWN
         cls = cls or (self.frame.cls if self._super_method(node) else None)
         name = own_name(function) if cls is not None else None
-        self.entered.add(function)
+        (self.entered_plain if of_plain else self.entered).add(function)
         if isinstance(node, ast.Call):
             func, outer = node.func, self.frame
             by_name = isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name)
@@ -108,7 +114,7 @@ class Functions(Expressions):
                 self.entered_at.setdefault((around.function, function), around.statement)
         self.knowledge.consults(function.file)
         frame = Frame(function, name, cls, len(self.frames), outer_loops=self.frame.loops + self.frame.outer_loops)
-        frame.deferred = self.frame.deferred
+        frame.deferred, frame.of_plain = self.frame.deferred, of_plain
         frame.holder = self.frame.holder
         func = node.func if isinstance(node, ast.Call) else node
         if not same_object and isinstance(func, ast.Attribute):
@@ -136,6 +142,8 @@ class Functions(Expressions):
             return v.sequence(v.join_all(frame.yields))
         found = v.join_all(frame.returns) if frame.returns else v.NONE
         promised = v.from_annotation(function.node.returns, function.full_name)
+        if promised is None and found == v.UNKNOWN:
+            return v.objects_annotated(function.node.returns, function.full_name)
         return promised if promised is not None and _is_in_doubt(found) else found
 
     def attribute_of(self, receiver: Value, node: ast.Attribute) -> Value:
@@ -143,6 +151,10 @@ class Functions(Expressions):
         upper = self._super_method(node)
         if upper is not None and upper.is_property:
             return self.inline(upper, node, {}, self.frame.cls)
+        if upper is not None and self.frame.of_plain:
+            return _one_of(self._upper(upper))
+        if isinstance(receiver.ref, v.Objects):
+            return _one_of(methods_meant(self.knowledge, receiver.ref.of, node.attr))
         is_object = isinstance(receiver.ref, Class) and receiver.may_be(Kind.MODULE)
         method = self.knowledge.hierarchy.lineage(receiver.ref).method(node.attr) if is_object else None  # type: ignore[arg-type]
         key = self._stored_key(node)
@@ -151,6 +163,8 @@ class Functions(Expressions):
         assert isinstance(receiver.ref, Class)
         if method.is_property:
             return self.inline(method, node, {}, receiver.ref, same_object=bool(key))
+        if key and self.frame.of_plain:
+            return _one_of(methods_below(self.knowledge, receiver.ref, node.attr, own=True))
         return v.of(Kind.FUNCTION, ref=Bound(method, receiver.ref, bool(key)))
 
     def run_local(self, function: Local, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
@@ -199,9 +213,12 @@ class Functions(Expressions):
             found = given.get(argument.arg)
             if found is None:
                 found = annotated or v.from_default(default) or self._default_made(default, function)
+            if found == v.UNKNOWN:
+                found = v.objects_annotated(argument.annotation, function.full_name)
             if catalogue.is_function(found.ref):
                 found = v.ANY_OPERATION  # another caller may give another one
-            yield argument.arg, found if found.known or annotated is None else annotated
+            is_object = isinstance(found.ref, v.Objects)
+            yield argument.arg, found if found.known or is_object or annotated is None else annotated
         if spec.vararg:
             yield spec.vararg.arg, given.get(spec.vararg.arg, v.sequence())
         if spec.kwarg:
@@ -213,6 +230,11 @@ class Functions(Expressions):
             return v.ANY_OPERATION
         found = shared_class(self.knowledge.project, default, function) if default is not None else None
         return v.UNKNOWN if found is None else v.of(Kind.MODULE, ref=found)
+
+
+def _one_of(methods: Iterable[Method]) -> Value:
+    found = frozenset(methods)
+    return v.of(Kind.FUNCTION, ref=v.Choice(found)) if found else v.UNKNOWN
 
 
 def _is_in_doubt(value: Value) -> bool:

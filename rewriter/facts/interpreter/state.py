@@ -61,6 +61,8 @@ class Frame:
     """Inside a lambda, nested function or generator, which may run at any time or never."""
     outer_loops: int = 0
     """Loops around the calls that led here."""
+    of_plain: bool = False
+    """It is a method of an object that is no module."""
     holder: str = "self"
     """Which object `self` is, as seen from the one whose forward is run: the path of attributes to it."""
     returns: list[Value] = field(default_factory=list)

@@ -10,6 +10,7 @@ from rewriter.facts.interpreter.calls import Calls
 from rewriter.facts.interpreter.expressions import Methods
 from rewriter.facts.interpreter.state import Local, State, merge, most
 from rewriter.facts.names import bound_names
+from rewriter.facts.objects import is_plain
 from rewriter.facts.trees import children
 from rewriter.facts.values import Kind, Value
 
@@ -57,7 +58,14 @@ class Interpreter(Calls):
             return
         value = self.evaluate(node.value)
         annotated = v.from_annotation(node.annotation, self.frame.function.full_name)
+        if value.is_only(Kind.NONE) and isinstance(node.target, ast.Attribute) and self._is_of_plain():
+            value = v.UNKNOWN  # an object's state, which its methods fill
+        if annotated is None and value == v.UNKNOWN:
+            annotated = v.objects_annotated(node.annotation, self.frame.function.full_name)
         self.assign(node.target, value if value.known or annotated is None else annotated)
+
+    def _is_of_plain(self) -> bool:
+        return self.frame.cls is not None and is_plain(self.knowledge, self.frame.cls)
 
     def _run_augassign(self, node: ast.AugAssign) -> None:
         current = self.evaluate(node.target)
