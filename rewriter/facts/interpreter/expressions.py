@@ -22,6 +22,7 @@ OPERATORS: dict[type[ast.AST], str] = {
     ast.MatMult: "@", ast.USub: "unary -",
 }  # fmt: skip
 
+_NUMBERS = frozenset({"math.pi", "math.e", "math.tau", "math.inf", "math.nan", "numpy.pi"})
 _NEVER_TENSOR = frozenset({Kind.STRING, Kind.SEQUENCE, Kind.DICT, Kind.CLASS, Kind.FUNCTION, Kind.MODULE})
 
 
@@ -122,8 +123,10 @@ class Expressions:
             return v.of(Kind.FUNCTION, ref=static)
         if self._is_table(name):
             return v.dictionary(v.ANY_OPERATION)
-        if name.startswith(("math.", "numpy.pi", "sys.")):
-            return v.NUMBER if not name.startswith("sys.") else v.OTHER
+        if name in _NUMBERS or name.startswith("sys."):
+            return v.NUMBER if name in _NUMBERS else v.OTHER
+        if name.startswith("math."):
+            return v.of(Kind.FUNCTION, ref=name)
         if (table := find_table(self.knowledge.hierarchy, name)) is not None:
             held = v.of(Kind.FUNCTION, ref=v.Choice(frozenset({table})))
             return v.Value(frozenset({Kind.DICT}), element=held, ref=table)
