@@ -127,11 +127,12 @@ class Planner:
 
     def _computes(self, site: Site) -> bool:
         """An operation, or the call of a function that has some."""
-        return bool(site.candidates or site.chosen) or self._has_operations(site)
+        return bool(site.candidates or site.chosen or isinstance(site.handed, str)) or self._has_operations(site)
 
     def _has_operations(self, site: Site) -> bool:
         """Whether a function that the site calls, or may call, takes modules for its operations."""
-        called = functions_in(site.choice) if site.choice is not None else [site.callee] if site.callee else []
+        one = site.callee or site.handed
+        called = functions_in(site.choice) if site.choice is not None else [one] if isinstance(one, Function) else []
         return any(map(self._takes_modules, called))
 
     def _takes_modules(self, function: Function) -> bool:
@@ -214,6 +215,8 @@ class Planner:
     def _decisions(self, site: Site, context: Context, loops: Turns | None) -> Iterator[Change | Refusal]:
         if site.attribute and loops is not None:
             decision = decide_call(site, context, loops)
+        elif site.handed is not None:
+            decision = _handed(site) if self._computes(site) else None
         elif site.callee is not None:
             decision = wrap_call(site, context) if self._has_operations(site) else None
         elif site.choice is not None:
@@ -237,6 +240,13 @@ class Planner:
         if not context.receiver_at(site):
             return refuse("RW903", site, f"{describe(site)} stands in a function that has no object to hold a module")
         return call_chosen(site, context, self._takes_modules) if site.chosen else decide(site, context)
+
+
+def _handed(site: Site) -> Refusal:
+    assert isinstance(site.node, ast.Call)
+    function, runner = ast.unparse(site.node.args[0]), ast.unparse(site.node.func)
+    message = f"`{runner}()` runs `{function}`, which no module can be called in place of there"
+    return refuse("RW903", site, message, "hand over a module, or call the function itself in a loop or comprehension")
 
 
 def _shared(site: Site, context: Context) -> str | None:

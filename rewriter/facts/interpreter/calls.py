@@ -13,7 +13,7 @@ from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.interpreter.functions import Functions
 from rewriter.facts.interpreter.state import Bound, Local
 from rewriter.facts.objects import Method, is_plain, methods_below, methods_meant
-from rewriter.facts.project import RUNS_ITS_ARGUMENT, Class, Function
+from rewriter.facts.project import RUNS_FOR_EACH, RUNS_ITS_ARGUMENT, Class, Function
 from rewriter.facts.tables import Table, members_of
 from rewriter.facts.values import Kind, Value
 from rewriter.torch_api import catalogue, modules, tensors
@@ -41,6 +41,8 @@ class Calls(Functions):
         if (explicit := self._base_method(node)) is not None:
             return self.inline(explicit, node, self._arguments(node), self.frame.cls, given_object=True)
         if (base := self._torch_base(node)) is not None:
+            if modules.is_one_operation(base):
+                self.note(node, chosen=True)
             return self.module_result(v.of(Kind.MODULE, ref=base), node, self._arguments(node))
         callee, receiver = self._callee(node)
         arguments = self._arguments(node)
@@ -86,6 +88,8 @@ class Calls(Functions):
         for argument in arguments.values():
             if isinstance(argument.ref, Bound) and ref not in RUNS_ITS_ARGUMENT:
                 self.run_later(argument.ref)
+        if ref in RUNS_FOR_EACH or ref in RUNS_ITS_ARGUMENT:
+            self._note_handed(node, arguments)
         if callee.may_be(Kind.CLASS):
             return self._construct(ref, node, arguments)
         if callee.may_be(Kind.MODULE):
@@ -119,6 +123,23 @@ class Calls(Functions):
 
         self.alternatives(*(partial(run, member) for member in members_of(choice)))
         return v.join_all(results)
+
+    def _note_handed(self, node: ast.Call, arguments: dict[ast.expr, Value]) -> None:
+        """A function that is handed to another one to run: nothing can be put in its place there."""
+        handed = arguments[node.args[0]].ref if node.args else None
+        if isinstance(handed, Function) or catalogue.is_function(handed):
+            self.note(node, handed=handed)
+
+    def _mapped(self, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
+        """What `map` gives at each turn."""
+        function = arguments[node.args[0]].ref
+        if not isinstance(function, Function):
+            return v.ASSUMED if catalogue.is_function(function) else v.UNKNOWN
+        turn = ast.copy_location(ast.Call(node.args[0], node.args[1:], []), node)
+        self.frame.loops += 1
+        found = self.inline(function, turn, {a: self.iterated(value) for a, value in arguments.items()})
+        self.frame.loops -= 1
+        return found
 
     # Operations
 
@@ -350,6 +371,8 @@ class Calls(Functions):
         """`self.call(function, x)`, which is `function(x)` and has been rewritten already."""
         callee = arguments[node.args[0]]
         rest = ast.copy_location(ast.Call(node.args[0], node.args[1:], node.keywords), node)
+        if (base := self._torch_base(rest)) is not None:
+            return self.module_result(v.of(Kind.MODULE, ref=base), rest, arguments)
         ref = callee.ref
         if isinstance(ref, v.Objects):
             ref = v.Choice(frozenset(methods_meant(self.knowledge, ref.of, "__call__")))
@@ -407,6 +430,8 @@ class Calls(Functions):
                 element=values[0].member(),
                 items=values[0].items if name != "reversed" else None,
             )
+        if name == "map" and len(values) > 1:
+            return v.sequence(self._mapped(node, arguments))
         if name == "zip":
             return v.sequence(v.sequence(items=[self.iterated(a) for a in values]))
         if name == "enumerate" and values:
