@@ -11,6 +11,7 @@ from rewriter.facts.callers import is_kept, is_of_plain, runs_below, runs_of_use
 from rewriter.facts.construction import Construction, NoPlace, find_construction, ready_for
 from rewriter.facts.helpers import may_help
 from rewriter.facts.holders import Held, find_holder, holder_of
+from rewriter.facts.interpreter.calls import AT_FILE_LEVEL, DIFFERENTIATED
 from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import Knowledge, Run
 from rewriter.facts.numbering import numbered_methods
@@ -244,7 +245,14 @@ class Planner:
 
 def _handed(site: Site) -> Refusal:
     assert isinstance(site.node, ast.Call)
-    function, runner = ast.unparse(site.node.args[0]), ast.unparse(site.node.func)
+    runner = ast.unparse(site.node.func)
+    if site.handed == DIFFERENTIATED:
+        message = f"`{runner}()` computes a gradient of its own: nothing in its forward can become a module"
+        return refuse("RW903", site, message, "make a module whose forward calls it, and quantize that one as a whole")
+    if site.handed == AT_FILE_LEVEL:
+        message = f"`{runner}` is a module that stands at file level, where no object has it for a child"
+        return refuse("RW903", site, message, f"give the object one in __init__, as in `self.act = {runner}`")
+    function = ast.unparse(site.node.args[0])
     message = f"`{runner}()` runs `{function}`, which no module can be called in place of there"
     return refuse("RW903", site, message, "hand over a module, or call the function itself in a loop or comprehension")
 

@@ -205,6 +205,32 @@ def test_the_forward_of_what_is_no_layer_stays(base: str) -> None:
     assert not rewritten(HEADER + source).changed
 
 
+@pytest.mark.parametrize("choose", ["self.table[self.kind]", "self._add if self.kind else self._mul"])
+def test_methods_of_the_object_itself(choose: str) -> None:
+    source = f"""
+
+class Net(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+        self.table = {{0: self._mul, 1: self._add}}
+
+    def _add(self, x):
+        return x + 1
+
+    def _mul(self, x):
+        return x * 2
+
+    def forward(self, x):
+        chosen = {choose}
+        return chosen(x)
+"""
+    for kind in (0, 1):
+        after = check(source, X, arguments=(kind,))
+        assert "return self.add(x, 1)" in after and "return self.mul(x, 2)" in after
+        assert "return chosen(x)" in after
+
+
 HANDED = {
     "map": ("F.relu", "sum(map(F.relu, [x, x * 2]))"),
     "a function of the project": ("double", "sum(map(double, [x, x + 2]))"),
