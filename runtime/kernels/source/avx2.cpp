@@ -1,6 +1,7 @@
 // AVX2 without VNNI: pairs of products are summed in int16 where they fit, and codes are widened where they do not.
 #include <immintrin.h>
 
+#include "avx2_loops.h"
 #include "kernels.h"
 
 namespace rk {
@@ -8,7 +9,8 @@ namespace {
 
 struct Avx2 {
     static constexpr const char *kName = "avx2";
-    static constexpr int kLanes = 8, kRows = 6, kVectors = 2;
+    static constexpr int kLanes = 8, kVectors = 1;
+    static constexpr int kBlocks = 8;  // of four codes, in a vector
     static constexpr int kStored = 4;  // vectors that are packed at once
     static constexpr int kLines = 2;
     static constexpr bool kPairsSaturate = true, kInt16 = true;
@@ -44,7 +46,9 @@ struct Avx2 {
         Int zero, low;
     };
     // What is too low for an integer, and a NaN, becomes the lowest integer, which packing takes to `low`.
-    static Int to_code(Float value, const Range &range) { return _mm256_cvtps_epi32(_mm256_min_ps(range.highest, value)); }
+    static Int to_code(Float value, const Range &range) {
+        return _mm256_cvtps_epi32(_mm256_min_ps(range.highest, value));
+    }
     static void store_codes(uint8_t *p, Int codes, int64_t count, const Range &range) {
         const int64_t bytes = _mm_cvtsi128_si64(_mm256_castsi256_si128(pack(codes, codes, codes, codes, range)));
         if (count == kLanes) {
@@ -70,10 +74,10 @@ struct Avx2 {
             _mm_storeu_si128(reinterpret_cast<__m128i *>(out[0] + at), left);
             if (kRowsStored > 1 && rows > 1) _mm_storeu_si128(reinterpret_cast<__m128i *>(out[1] + at), right);
         } else {
-            _mm_storel_pd(reinterpret_cast<double *>(out[0] + at), _mm_castsi128_pd(left));
-            if (kRowsStored > 1 && rows > 1) _mm_storeh_pd(reinterpret_cast<double *>(out[1] + at), _mm_castsi128_pd(left));
-            if (kRowsStored > 2 && rows > 2) _mm_storel_pd(reinterpret_cast<double *>(out[2] + at), _mm_castsi128_pd(right));
-            if (kRowsStored > 3 && rows > 3) _mm_storeh_pd(reinterpret_cast<double *>(out[3] + at), _mm_castsi128_pd(right));
+            store_half<0>(out[0] + at, left);
+            if (kRowsStored > 1 && rows > 1) store_half<1>(out[1] + at, left);
+            if (kRowsStored > 2 && rows > 2) store_half<0>(out[2] + at, right);
+            if (kRowsStored > 3 && rows > 3) store_half<1>(out[3] + at, right);
         }
     }
 
@@ -99,19 +103,46 @@ struct Avx2 {
     static Int dot(Int sum, Int codes, Int weights) {
         return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(codes, weights), _mm256_set1_epi16(1)));
     }
-    // The products of inner loops are written out as instructions: left to itself, the compiler moves sums between
-    // registers and memory.
-    static Int dot_block(Int sum, Int codes, const uint8_t *weights) {
-        Int products;
-        asm("vpmaddubsw %2, %3, %1\n\tvpmaddwd %4, %1, %1\n\tvpaddd %1, %0, %0"
-            : "+x"(sum), "=&x"(products)
-            : "m"(*reinterpret_cast<const __m256i_u *>(weights)), "x"(codes), "x"(_mm256_set1_epi16(1)));
-        return sum;
+    // The next eight blocks of four codes of eight rows; to[i] has the i-th block of each.
+    static void transpose(const uint8_t *const (&rows)[8], Int (&to)[8]) {
+        Int pair[8], four[8];
+#pragma GCC unroll 4
+        for (int r = 0; r < 8; r += 2) {
+            const Int a = load_block(rows[r]), b = load_block(rows[r + 1]);
+            pair[r] = _mm256_unpacklo_epi32(a, b);
+            pair[r + 1] = _mm256_unpackhi_epi32(a, b);
+        }
+#pragma GCC unroll 2
+        for (int half = 0; half < 8; half += 4) {
+#pragma GCC unroll 2
+            for (int i = 0; i < 2; ++i) {
+                four[half + 2 * i] = _mm256_unpacklo_epi64(pair[half + i], pair[half + 2 + i]);
+                four[half + 2 * i + 1] = _mm256_unpackhi_epi64(pair[half + i], pair[half + 2 + i]);
+            }
+        }
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; ++i) {
+            to[i] = _mm256_permute2x128_si256(four[i], four[4 + i], 0x20);
+            to[4 + i] = _mm256_permute2x128_si256(four[i], four[4 + i], 0x31);
+        }
     }
-    // The products of two blocks, which are summed in int16 before they are widened.
-    static Int dot_joined(Int sum, Int codes, Int weights, Int others, Int their_weights) {
-        const Int pairs = _mm256_maddubs_epi16(codes, weights), more = _mm256_maddubs_epi16(others, their_weights);
-        return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_add_epi16(pairs, more), _mm256_set1_epi16(1)));
+    static void store_block(uint8_t *p, Int codes) { _mm256_storeu_si256(reinterpret_cast<__m256i *>(p), codes); }
+    // The even codes of each row, then its odd ones, as int16.
+    static void store_widened(uint8_t *p, Int codes) {
+        const Int even = even_codes(codes), odd = odd_codes(codes);
+        const Int low = _mm256_unpacklo_epi32(even, odd), high = _mm256_unpackhi_epi32(even, odd);
+        store_block(p, _mm256_permute2x128_si256(low, high, 0x20));
+        store_block(p + 32, _mm256_permute2x128_si256(low, high, 0x31));
+    }
+    // Adds to sums, or with `first` to zero, the codes of a tile, of which `height` rows count, times a panel.
+    static void multiply_blocks(int64_t height, const uint8_t *codes, const uint8_t *wide, const Panel &panel,
+                                bool first, int32_t *sums) {
+        switch ((height + 1) / 2) {
+            case 1: return avx2_multiply_blocks<2>(codes, wide, panel, first, sums);
+            case 2: return avx2_multiply_blocks<4>(codes, wide, panel, first, sums);
+            case 3: return avx2_multiply_blocks<6>(codes, wide, panel, first, sums);
+            default: return avx2_multiply_blocks<8>(codes, wide, panel, first, sums);
+        }
     }
     // The codes of a block in another order, so that other pairs of weights meet.
     template <int kOrder>
@@ -120,19 +151,11 @@ struct Avx2 {
         if constexpr (kOrder == 0) return codes;
         const int order = kOrder == 1 ? 0x03010200 : 0x02010300;
         return _mm256_shuffle_epi8(
-            codes, _mm256_add_epi32(_mm256_set1_epi32(order), _mm256_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c, 0,
-                                                                                0x04040404, 0x08080808, 0x0c0c0c0c)));
+            codes, _mm256_add_epi32(_mm256_set1_epi32(order), _mm256_broadcastsi128_si256(_mm_setr_epi32(
+                                                                  0, 0x04040404, 0x08080808, 0x0c0c0c0c))));
     }
     static Int even_codes(Int codes) { return _mm256_and_si256(codes, _mm256_set1_epi16(255)); }
     static Int odd_codes(Int codes) { return _mm256_srli_epi16(codes, 8); }
-    static Int dot_wide(Int sum, Int codes, const uint8_t *weights) {
-        Int products;
-        asm("vpmaddwd %2, %3, %1\n\tvpaddd %1, %0, %0"
-            : "+x"(sum), "=&x"(products)
-            : "m"(*reinterpret_cast<const __m256i_u *>(weights)), "x"(codes));
-        return sum;
-    }
-
     static Int interleave(const uint8_t *const (&line)[2], int64_t lines, int64_t count) {
         if (lines == 1) return load_codes(line[0], count);
         return _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(load_bytes(line[0], count), load_bytes(line[1], count)));
@@ -140,13 +163,11 @@ struct Avx2 {
     static Int dot_lines(Int sum, Int codes, Int weights) {
         return _mm256_add_epi32(sum, _mm256_madd_epi16(codes, weights));
     }
-    // Adds to two sums the products of two int16 with 2 x 8 pairs of weights.
-    static void add_pair(Int (&sums)[2], const int16_t *pair, Int left, Int right) {
-        Int product, codes;
-        asm("vpbroadcastd %4, %3\n\t"
-            "vpmaddwd %5, %3, %2\n\tvpmaddwd %6, %3, %3\n\tvpaddd %3, %1, %1\n\tvpaddd %2, %0, %0"
-            : "+x"(sums[0]), "+x"(sums[1]), "=&x"(product), "=&x"(codes)
-            : "m"(*reinterpret_cast<const int32_t *>(pair)), "x"(left), "x"(right));
+    // kRows rows, `step` apart, by [pair of depths][2 x 8 columns][2], to [row][2 x 8 columns].
+    template <int kRows>
+    static void multiply_pairs(const int16_t *rows, int64_t step, const uint8_t *weights, int64_t pairs,
+                               int32_t *sums) {
+        avx2_multiply_pairs<kRows>(rows, 2 * step, weights, pairs, sums);
     }
 
     static Int interleave4(const uint8_t *const (&line)[4], int64_t count) {
@@ -195,11 +216,84 @@ struct Avx2 {
     static Int sub(Int a, Int b) { return _mm256_sub_epi32(a, b); }
     static Int shift_right(Int value, int bits) { return _mm256_srai_epi32(value, bits); }
 
+    static int32_t sum(Int value) {
+        const __m128i two = _mm_add_epi32(_mm256_castsi256_si128(value), _mm256_extracti128_si256(value, 1));
+        const __m128i one = _mm_add_epi32(two, _mm_shuffle_epi32(two, 0x4e));
+        return _mm_cvtsi128_si32(_mm_add_epi32(one, _mm_shuffle_epi32(one, 0xb1)));
+    }
+
+    // Sixteen codes, by fours in the order 0, 2, 1, 3. Returns the products of 0 and 1, and of 2 and 3.
+    static Int widen_fours(const uint8_t *from, int16_t *to) {
+        const Int codes = widen(from).lanes,
+                  order =
+                      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15));
+        store(to, {_mm256_shuffle_epi8(codes, order)});
+        return _mm256_madd_epi16(codes, _mm256_srli_epi32(codes, 16));
+    }
+    // The weights of sixteen columns and four channels: 1 and 3 of each column, then 0 and 2. Adds their products.
+    static void widen_weights(const uint8_t *from, int16_t *to, Int (&products)[2]) {
+#pragma GCC unroll 2
+        for (int v = 0; v < 2; ++v) {
+            const Short odd = widen_signed(from + 16 * v), even = widen_signed(from + 32 + 16 * v);
+            store(to + 16 * v, odd);
+            store(to + 32 + 16 * v, even);
+            products[v] = _mm256_add_epi32(products[v], _mm256_madd_epi16(odd.lanes, even.lanes));
+        }
+    }
+    // Adds the products of codes with such weights that are not widened.
+    template <int kRows>
+    static void add_products(const uint8_t *const *x, const uint8_t *weights, int64_t fours, Int (&sums)[kRows][2]) {
+        for (int64_t k = 0; k < fours; ++k, weights += 64) {
+#pragma GCC unroll 2
+            for (int v = 0; v < 2; ++v) {
+                const Int odd = widen_signed(weights + 16 * v).lanes, even = widen_signed(weights + 32 + 16 * v).lanes;
+#pragma GCC unroll 4
+                for (int r = 0; r < kRows; ++r) {
+                    const Int codes = broadcast4(x[r] + 4 * k);
+                    sums[r][v] = _mm256_add_epi32(sums[r][v], _mm256_madd_epi16(even_codes(codes), even));
+                    sums[r][v] = _mm256_add_epi32(sums[r][v], _mm256_madd_epi16(odd_codes(codes), odd));
+                }
+            }
+        }
+    }
+    // Adds the products of (code 0 + weight 1) and (code 1 + weight 0), and of 2 and 3, for rows `step` apart.
+    template <int kRows>
+    static void add_products_of_sums(const int16_t *x, int64_t step, const int16_t *weights, int64_t fours,
+                                     Int (&sums)[kRows][2]) {
+        if constexpr (kRows == 4) {
+            avx2_add_products_of_sums(x, 2 * step, weights, fours, sums);
+        } else {
+            for (int64_t k = 0; k < fours; ++k, x += 4, weights += 64) {
+#pragma GCC unroll 3
+                for (int r = 0; r < kRows; ++r) {
+                    const Int even = broadcast2(x + r * step), odd = broadcast2(x + r * step + 2);
+#pragma GCC unroll 2
+                    for (int v = 0; v < 2; ++v) {
+                        const Int left = _mm256_add_epi16(even, load_shorts(weights + 16 * v));
+                        const Int right = _mm256_add_epi16(odd, load_shorts(weights + 32 + 16 * v));
+                        sums[r][v] = _mm256_add_epi32(sums[r][v], _mm256_madd_epi16(left, right));
+                    }
+                }
+            }
+        }
+    }
+
     static Float power_of_two(Int exponent) {
         return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(exponent, _mm256_set1_epi32(127)), 23));
     }
 
   private:
+    template <int kHalf>
+    static void store_half(uint8_t *p, __m128i bytes) {
+        const int64_t half = _mm_extract_epi64(bytes, kHalf);
+        __builtin_memcpy(p, &half, 8);
+    }
+    static Short widen_signed(const uint8_t *p) {
+        return {_mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p)))};
+    }
+    static Int load_shorts(const int16_t *p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i *>(p)); }
+    static Int broadcast2(const int16_t *p) { return broadcast4(reinterpret_cast<const uint8_t *>(p)); }
+
     // Four vectors of integers as 32 codes, in order.
     static Int pack(Int a, Int b, Int c, Int d, const Range &range) {
         const Int left = _mm256_adds_epi16(_mm256_packs_epi32(a, b), range.zero);

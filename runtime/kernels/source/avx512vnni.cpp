@@ -41,7 +41,9 @@ struct Avx512Vnni {
         Int lowest, zero, zeros, low;
     };
     // What is too low for an integer, and a NaN, becomes the lowest integer, which packing takes to `low`.
-    static Int to_code(Float value, const Range &range) { return _mm512_cvtps_epi32(_mm512_min_ps(range.highest, value)); }
+    static Int to_code(Float value, const Range &range) {
+        return _mm512_cvtps_epi32(_mm512_min_ps(range.highest, value));
+    }
     static void store_codes(uint8_t *p, Int codes, int64_t count, const Range &range) {
         const __m128i bytes = _mm512_cvtepi32_epi8(add(max(codes, range.lowest), range.zero));
         if (count == kLanes) {

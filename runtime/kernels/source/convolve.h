@@ -3,9 +3,9 @@
 
 #include "abi.h"
 #include "depthwise.h"
-#include "int16.h"
 #include "multiply.h"
 #include "rows.h"
+#include "sums.h"
 #include "threads.h"
 #include "weight.h"
 #include "winograd.h"
@@ -13,7 +13,7 @@
 namespace rk {
 namespace {
 
-constexpr int64_t kBlockRows = 192;          // a multiple of every kRows
+constexpr int64_t kTileRows = 8;              // height of the tiles that are of one height
 constexpr int64_t kLeastBlockRows = 24;       // below this, setting up a block shows
 constexpr int64_t kWorkForThreads = 1 << 18;  // multiplications that are worth waking somebody
 
@@ -34,13 +34,15 @@ class Convolution {
         const int64_t work = rows_ * w_.groups * w_.columns * w_.taps * w_.channels;
         const int threads = work < kWorkForThreads ? 1 : a_.threads;
         const int64_t wanted = threads > 1 ? 4 * threads : 1;
-        int64_t block = kBlockRows;
+        int64_t block = w_.kind == Kind::kInt16    ? rows_to_widen(w_.depth)
+                        : w_.kind == Kind::kBlocks ? rows_to_copy(w_)
+                                                   : kBlockRows;
         while (block > kLeastBlockRows && divide_up(rows_, block) * groups < wanted) block /= 2;
         const int64_t blocks = divide_up(rows_, block);
         const int64_t chunks = at_most(divide_up(wanted, blocks * groups), panels);
         parallel_for(groups * blocks * chunks, threads, [&](int64_t task) {
             const int64_t chunk = task % chunks, at = task / chunks % blocks;
-            const int64_t first = rows_ * at / blocks, last = rows_ * (at + 1) / blocks;
+            const int64_t first = boundary(at, blocks), last = boundary(at + 1, blocks);
             const Part part{task / chunks / blocks, first, last - first, panels * chunk / chunks,
                             panels * (chunk + 1) / chunks};
             run_part(part);
@@ -48,6 +50,12 @@ class Convolution {
     }
 
   private:
+    // Where one of the blocks of rows starts: between tiles, where their height is fixed.
+    int64_t boundary(int64_t at, int64_t blocks) const {
+        const int64_t row = rows_ * at / blocks;
+        return depthwise_ || row == rows_ ? row : row / kTileRows * kTileRows;
+    }
+
     struct Part {
         int64_t group, first, rows, first_panel, last_panel;
     };
@@ -68,8 +76,8 @@ class Convolution {
                        a_.other ? other : nullptr,          a_.row_offset ? a_.row_offset + part.first : nullptr};
         if (depthwise_) {
             Depthwise<V>(a_, finder_, finish_).run(part.first, part.rows, all);
-        } else if (w_.kind == Kind::kInt16) {
-            if constexpr (V::kInt16) multiply_widened(part, all);
+        } else if constexpr (V::kPairsSaturate) {
+            w_.kind == Kind::kInt16 ? multiply_widened(part, all) : multiply_copied(part, all);
         } else {
             multiply(part, all);
         }
@@ -104,17 +112,41 @@ class Convolution {
         }
     }
 
-    void multiply_widened(const Part &part, const Rows &all) const {
-        int16_t *inputs = static_cast<int16_t *>(scratch(kWidened, part.rows * w_.depth * 2));
-        for (int64_t r = 0; r < part.rows; ++r) {
-            for (int64_t k = 0; k < w_.depth; k += V::kShorts)
-                V::store(inputs + r * w_.depth + k, V::widen(all.x[r] + k));
-        }
+    void multiply_copied(const Part &part, const Rows &all) const {
         Finish finish = finish_;
         finish.multiplier += part.group * w_.columns;
-        for (int64_t i = part.first_panel; i < part.last_panel; ++i) {
-            each_tile(part.rows, Int16Panel<V>{inputs, w_, part.group, i, all, finish});
+        const int64_t tiles = w_.chunks == 1 ? 1 : divide_up(part.rows, kBlockHeight);
+        const int64_t groups = w_.chunks == 1 ? 1 : divide_up(part.last_panel - part.first_panel, kGroupPanels);
+        int32_t *sums = static_cast<int32_t *>(scratch(kSums, groups * tiles * kTileSums<V> * 4));
+        for (int64_t chunk = 0; chunk < w_.chunks; ++chunk) {
+            const CopiedRows<V> copied(all, part.rows, w_, chunk);
+            int32_t *of_group = sums;
+            for (int64_t i = part.first_panel; i < part.last_panel; i += kGroupPanels) {
+                const int64_t first = (part.group * w_.chunks + chunk) * w_.panels + i;
+                const int64_t count = at_most(part.last_panel - i, kGroupPanels), column = w_.panel[first].first_column;
+                const TileFinish<V> finished(finish, all, w_.offset + part.group * w_.offset_columns + column, column,
+                                             at_most(w_.columns - column, count * V::kLanes));
+                multiply_blocks(w_, first, count, chunk, copied, all, part.rows, finished, of_group);
+                if (w_.chunks > 1) of_group += tiles * kTileSums<V>;
+            }
         }
+    }
+
+    void multiply_widened(const Part &part, const Rows &all) const {
+        Finish finish = finish_;
+        finish.multiplier += part.group * w_.columns;
+        if (part.rows <= kFewRows) {
+            for (int64_t i = part.first_panel; i < part.last_panel; ++i) {
+                const SumsPanel<V> panel(w_, part.group, i);
+                each_sum_tile(part.rows, FewRows<V>{panel, all, finish, w_.depth});
+            }
+            return;
+        }
+        const WidenedRows<V> widened(all, part.rows, w_.depth);
+        Rows rows = all;
+        rows.offset = widened.offsets();
+        for (int64_t i = part.first_panel; i < part.last_panel; ++i)
+            multiply_sums(SumsPanel<V>(w_, part.group, i), widened, rows, part.rows, finish);
     }
 
     const rk_conv_args a_;

@@ -144,9 +144,8 @@ __attribute__((always_inline)) inline void finish_tile(const Finish &f, const Ro
         store_sums<V, kRows, kVectors>(f, rows, row, column, columns, multiplier, copy);
     } else {
         const typename V::Range range(f.zero, f.low, f.high);
-        store_tile<V, kRows, kVectors>(rows, row, column, columns, range, [&](int r, int v) {
-            return V::mul(V::to_float(sums[r][v]), multiplier[v]);
-        });
+        store_tile<V, kRows, kVectors>(rows, row, column, columns, range,
+                                       [&](int r, int v) { return V::mul(V::to_float(sums[r][v]), multiplier[v]); });
     }
 }
 
@@ -161,8 +160,8 @@ __attribute__((always_inline)) inline void finish_few(const Finish &f, const Row
 
 // Sums of `count` rows by one vector. The arguments are copies, which no output can overlap.
 template <class V>
-__attribute__((noinline)) void finish_column(const Finish f, const Rows rows, int64_t row, int64_t count, int64_t column,
-                                             int64_t columns, const typename V::Int *sums) {
+__attribute__((noinline)) void finish_column(const Finish f, const Rows rows, int64_t row, int64_t count,
+                                             int64_t column, int64_t columns, const typename V::Int *sums) {
     int64_t r = 0;
     for (; r + V::kStored <= count; r += V::kStored)
         finish_few<V, V::kStored>(f, rows, row + r, column, columns, sums + r);

@@ -15,12 +15,14 @@ class RightSide {
         const int64_t blocks = divide_up(m.depth, 4), vectors = divide_up(m.columns, V::kLanes);
         const int64_t panels = divide_up(vectors, V::kVectors), columns = vectors * V::kLanes;
         const int64_t data_bytes = blocks * columns * kBlockBytes;
-        uint8_t *memory = static_cast<uint8_t *>(scratch(
-            kPacked, data_bytes + columns * 4 + blocks * 4 + kBlockKinds * 4 + panels * static_cast<int64_t>(sizeof(Panel)) + 64));
+        uint8_t *memory =
+            static_cast<uint8_t *>(scratch(kPacked, data_bytes + columns * 4 + blocks * 4 + kBlockKinds * 4 +
+                                                        panels * static_cast<int64_t>(sizeof(Panel)) + 64));
         Panel *panel = reinterpret_cast<Panel *>(memory + data_bytes);
         int32_t *offset = reinterpret_cast<int32_t *>(panel + panels), *offsets = offset + columns,
                 *counts = offsets + blocks;
-        for (int64_t i = 0; i < blocks; ++i) offsets[i] = static_cast<int32_t>(4 * i);
+        constexpr int64_t kStep = V::kPairsSaturate ? 2 * kCopyBytes : 4;
+        for (int64_t i = 0; i < blocks; ++i) offsets[i] = static_cast<int32_t>(kStep * i);
         for (int kind = 0; kind < kBlockKinds; ++kind) counts[kind] = 0;
         counts[V::kPairsSaturate ? kWide : 0] = static_cast<int32_t>(blocks);
         for (int64_t i = 0, first = 0; i < panels; ++i) {
@@ -34,7 +36,10 @@ class RightSide {
             first += share;
         }
         weight_ = {};
-        weight_.kind = Kind::kDense;
+        weight_.kind = V::kPairsSaturate ? Kind::kBlocks : Kind::kDense;
+        weight_.chunks = 1;
+        weight_.end = memory;
+        weight_.copies = 1 << kOrderCount;
         weight_.groups = weight_.taps = 1;
         weight_.columns = m.columns;
         weight_.channels = m.depth;
@@ -116,7 +121,7 @@ template <class V>
 void multiply_activations(const rk_matmul_args &m, int64_t batch, int threads) {
     const uint8_t *a = m.a + m.a_batch[batch];
     const RightSide<V> right(m, m.b + m.b_batch[batch]);
-    float *multiplier = static_cast<float *>(scratch(kSums, (m.columns + m.rows) * 4));
+    float *multiplier = static_cast<float *>(scratch(kMultipliers, (m.columns + m.rows) * 4));
     int32_t *offset = reinterpret_cast<int32_t *>(multiplier + m.columns);
     for (int64_t c = 0; c < m.columns; ++c) multiplier[c] = m.multiplier;
     row_offsets(m, a, offset);

@@ -64,8 +64,13 @@ void fill(const rk_pack_args &args, const Layout &layout, Owner &out) {
         pack_winograd(args, tile, out);
         return;
     }
-    out.kind = Kind::kDense;
-    const bool too_wide = pack_dense(args, layout, out);
+    if (!layout.pairs_saturate) {
+        out.kind = Kind::kDense;
+        pack_dense(args, layout, out);
+        return;
+    }
+    out.kind = Kind::kBlocks;
+    const bool too_wide = pack_blocks(args, layout, out);
     if (!layout.int16 || !too_wide) return;
     out.panel_list.clear();
     out.counts.clear();

@@ -1,4 +1,4 @@
-// Weights as pairs of int16.
+// Weights whose products are taken in int16.
 #include "packing.h"
 
 namespace rk {
@@ -19,7 +19,7 @@ int transformed(const rk_pack_args &args, int64_t column, int64_t channel, const
 }  // namespace
 
 void pack_winograd(const rk_pack_args &args, int tile, Owner &out) {
-    const int(*matrix)[3] = tile == 4 ? kFour : kTwo;
+    const int (*matrix)[3] = tile == 4 ? kFour : kTwo;
     const int64_t elements = (tile + 2) * (tile + 2), pairs = args.channels / 2;
     out.tile = tile;
     out.offset_columns = round_up(args.columns, kInt16Columns);
@@ -42,14 +42,16 @@ void pack_int16(const rk_pack_args &args, Owner &out) {
     out.gathered = args.taps != 1 || args.channels != out.depth;
     out.offset_columns = round_up(args.columns, kInt16Columns);
     out.panels = out.offset_columns / kInt16Columns;
-    out.data.assign(static_cast<size_t>(args.groups * out.offset_columns * out.depth * 2), 0);
+    out.data.assign(static_cast<size_t>(args.groups * out.offset_columns * out.depth), 0);
+    constexpr int kPlace[4] = {2, 0, 3, 1};  // odd channels first: [odd, even][column][2]
     for (int64_t column = 0; column < args.groups * args.columns; ++column) {
-        const int64_t in_group = column % args.columns;
+        const int64_t in_group = column % args.columns, lane = in_group % kInt16Columns;
         const int64_t panel = column / args.columns * out.panels + in_group / kInt16Columns;
         for (int64_t k = 0; k < args.taps * args.channels; ++k) {
-            const int64_t pair = panel * (out.depth / 2) + k / 2;
-            out.put(pair * kInt16Columns + in_group % kInt16Columns, k % 2,
-                    weight_at(args, column, k / args.channels, k % args.channels));
+            const int64_t four = panel * (out.depth / 4) + k / 4, place = kPlace[k % 4];
+            const int64_t at = (four * 2 + place / 2) * kInt16Columns * 2 + lane * 2 + place % 2;
+            out.data[static_cast<size_t>(at)] =
+                static_cast<uint8_t>(weight_at(args, column, k / args.channels, k % args.channels));
         }
     }
     out.int16 = out.data.data();

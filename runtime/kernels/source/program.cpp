@@ -9,7 +9,7 @@
 
 namespace {
 
-constexpr int64_t kShortLoop = 8;             // elements below which another dimension had better be the inner loop
+constexpr int64_t kShortLoop = 8;  // elements below which another dimension had better be the inner loop
 constexpr int64_t kElementsForThreads = 1 << 16;
 
 // The dimensions of a move as loops: the last is the innermost.
@@ -115,7 +115,8 @@ void run_step(const rk_step &step) {
 }
 
 int64_t now() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
 }
 
 }  // namespace

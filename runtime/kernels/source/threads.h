@@ -10,7 +10,7 @@ namespace rk {
 void parallel(int64_t count, int threads, void (*task)(void *context, int64_t index), void *context);
 
 // Memory of the calling thread that is kept between calls; `slot` tells apart buffers used at the same time.
-enum Slot { kPointers, kGathered, kPadding, kPacked, kWidened, kSums, kSlots };
+enum Slot { kPointers, kGathered, kPadding, kPacked, kCopies, kWidened, kOffsets, kMultipliers, kSums, kSlots };
 void *scratch(Slot slot, int64_t bytes);
 
 template <class Body>

@@ -18,25 +18,33 @@ struct Layout {
 };
 
 // Orders in which a block's four channels may stand, so that no pair of weights side by side could overflow int16.
-constexpr int kOrders[3][4] = {{0, 1, 2, 3}, {0, 2, 1, 3}, {0, 3, 1, 2}};
-// The kinds of blocks: plain ones of each order, joined and wide ones.
-constexpr int kJoined = 3, kWide = 4, kBlockKinds = 5;
+constexpr int kOrderCount = 3;
+constexpr int kOrders[kOrderCount][4] = {{0, 1, 2, 3}, {0, 2, 1, 3}, {0, 3, 1, 2}};
 
-// Columns that are computed together. Their weights are cut into blocks: four channels of one tap for every column.
-// For each tap come first the plain blocks, int8 [vector][lane][4], then two by two the joined ones, whose pairs could
-// not overflow int16 even when those of both are summed, and last the wide ones, of which in any order some pair could:
-// int16 [vector][2][lane][2], the even channels before the odd. Blocks of zeros are left out.
+// Columns that are computed together. Their weights are cut into blocks: four channels of one tap for every column,
+// int8 [vector][lane][4]. Blocks of zeros are left out. Where pairs could saturate, a panel is one vector wide and its
+// blocks are of three kinds: plain ones, each in an order in which no pair of weights could overflow int16; two by two
+// the joined ones, whose pairs could not overflow int16 even when those of both are summed; and the wide ones, of which
+// in any order some pair could: int16 [even, odd][lane][2].
+constexpr int kBlockHeight = 8;                   // rows of such a tile
+constexpr int64_t kCopyBytes = 4 * kBlockHeight;  // of a block's codes in one order
+constexpr int kGroupPanels = 8;       // that are computed together, so that codes are read from the first cache
+constexpr int64_t kChunkDepth = 512;  // at most, likewise
+enum BlockKind { kPlain, kJoined, kWide, kBlockKinds };
+
 struct Panel {
     int32_t first_column;
     int32_t vectors;
-    const int32_t *counts;   // [tap][kind]: how many blocks, or couples of joined ones
-    const int32_t *offsets;  // [block]: the first of its four channels
+    // How many blocks, or couples of joined ones: [tap], or [kind].
+    const int32_t *counts;
+    // [block]: the first of its four channels, or where its codes lie in the copies of a tile.
+    const int32_t *offsets;
     const uint8_t *data;
 };
 
 // A depthwise layer has one channel and one column a group: its weights are [tap along the width][group of
 // lines][channel][line], int8 or int16 as the layout has lines.
-enum class Kind { kDense, kDepthwise, kWinograd, kInt16 };
+enum class Kind { kDense, kBlocks, kDepthwise, kWinograd, kInt16 };
 
 }  // namespace rk
 
@@ -46,16 +54,20 @@ struct rk_weight {
     // All taps of a row are copied side by side beforehand: channels are no multiple of 4, or of 16 for int16, or int16
     // has several taps.
     bool gathered;
-    int32_t tile;  // Winograd: outputs along each axis, 2 or 4
-    int64_t
-        depth;  // channels of a row as the panels see it: gathered, taps * channels rounded up to 4, or 16 for int16
+    int32_t copies;  // of blocks: a bit for each order that occurs, and behind them one for wide blocks
+    int32_t tile;    // Winograd: outputs along each axis, 2 or 4
+    // Channels of a row as the panels see it, rounded up to 4, or 16 for int16; of one tap only where that is dense and
+    // not gathered.
+    int64_t depth;
     int64_t panels;          // of one group
     int64_t offset_columns;  // of one group, rounded up to whole vectors; of all groups where they are depthwise
-    const rk::Panel *panel;  // [group][panel]
+    int64_t chunks;          // of the depth, of blocks; otherwise 1
+    const rk::Panel *panel;  // [group][chunk][panel]
+    const uint8_t *end;      // of the panels' data
     const int32_t *offset;   // [group][offset_columns]: the bias less x_zero times the sum of the weights
     const uint8_t *depthwise;
-    // Int16 [group][16 columns][pair of depths][column][2];
-    // of Winograd [16 columns][element of (tile + 2) x (tile + 2)][pair of channels][column][2].
+    // Int8 [group][16 columns][four depths][odd, even][column][2];
+    // of Winograd int16 [16 columns][element of (tile + 2) x (tile + 2)][pair of channels][column][2].
     const uint8_t *int16;
     int64_t bytes;
 };

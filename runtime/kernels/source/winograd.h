@@ -1,5 +1,5 @@
-// 3 x 3 convolutions with stride 1 by Winograd's transforms, in integers and exact: 16 multiplications for 2 x 2 outputs
-// in place of 36, or 36 for 4 x 4 in place of 144.
+// 3 x 3 convolutions with stride 1 by Winograd's transforms, in integers and exact: 16 multiplications for 2 x 2
+// outputs in place of 36, or 36 for 4 x 4 in place of 144.
 #pragma once
 
 #include "abi.h"
@@ -13,7 +13,7 @@
 namespace rk {
 namespace {
 
-constexpr int64_t kMaxTiles = 48;                // of a block
+constexpr int64_t kMaxTiles = 48;                 // of a block
 constexpr int64_t kTransformedBytes = 400 << 10;  // of a block's inputs: they are to stay in the second cache
 
 template <class V, class T>
@@ -142,13 +142,7 @@ class Winograd {
 
         template <int kRows>
         __attribute__((noinline)) void tile(int64_t row) const {
-            typename V::Int total[kRows][kVectors] = {};
-            multiply_int16<V, kRows>(inputs + row * depth, depth, depth, weights, total);
-#pragma GCC unroll 8
-            for (int r = 0; r < kRows; ++r) {
-                V::store_int(sums + (row + r) * kColumns, total[r][0]);
-                V::store_int(sums + (row + r) * kColumns + V::kLanes, total[r][1]);
-            }
+            V::template multiply_pairs<kRows>(inputs + row * depth, depth, weights, depth / 2, sums + row * kColumns);
         }
     };
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.kernels import native, reference
@@ -105,6 +105,45 @@ def test_linear(seed, rows, depth, columns, zero):
     bias, multiplier = make.bias(columns), make.multiplier(columns)
     same("linear", x, weight, bias, multiplier, zero, 128)
     same("linear_float", x, weight, bias, multiplier, zero)
+
+
+few = settings(thorough, max_examples=15)
+
+
+@few
+@given(
+    seed=seeds,
+    rows=st.sampled_from([1, 8, 9, 27, 230]),
+    depth=st.sampled_from([512, 516, 1040, 2052]),
+    columns=st.sampled_from([8, 70, 136]),
+    zero=zeros,
+)
+def test_deep_linear(seed, rows, depth, columns, zero):
+    """Sums of which an instruction set may take some of the depth after the other, and rows that it may take in parts."""
+    make = Source(seed)
+    x, weight = make.codes(rows, depth), make.weights(columns, depth)
+    bias, multiplier = make.bias(columns), make.multiplier(columns)
+    same("linear", x, weight, bias, multiplier, zero, 128)
+    same("linear_float", x, weight, bias, multiplier, zero)
+
+
+@few
+@given(
+    seed=seeds,
+    channels=st.sampled_from([20, 128, 200]),
+    columns=st.sampled_from([24, 72]),
+    zero=zeros,
+    adds=st.booleans(),
+)
+def test_deep_conv(seed, channels, columns, zero, adds):
+    """Several taps of which each has many channels; depths that are cut within a tap."""
+    make = Source(seed)
+    x, weight = make.codes(2, channels, 8, 9), make.weights(columns, channels, 3, 3)
+    conv = (x, weight, make.bias(columns), make.multiplier(columns), zero, 128, [2, 2], [1, 1], [1, 1], 1, 0, 255)
+    if adds:
+        same("conv_add", *conv, make.codes(2, columns, 4, 5), 0.7, 1.3, zero, 30, 30, 200)
+    else:
+        same("conv", *conv)
 
 
 @thorough

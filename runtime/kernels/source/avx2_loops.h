@@ -1,0 +1,181 @@
+// Inner loops of AVX2 that need all sixteen registers, as instructions: left to itself, the compiler moves sums between
+// registers and memory.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "weight.h"
+
+namespace rk {
+namespace {
+
+// clang-format off
+// An instruction, and one whose operands are registers by number: the last is where the result goes.
+#define RK_DO(text) text "\n\t"
+#define RK_ON(name, a, b, to) name " %%ymm" #a ", %%ymm" #b ", %%ymm" #to "\n\t"
+#define RK_ALL_REGISTERS \
+    "ymm0", "ymm1", "ymm2", "ymm3", "ymm4", "ymm5", "ymm6", "ymm7", "ymm8", "ymm9", "ymm10", "ymm11", "ymm12", \
+        "ymm13", "ymm14", "ymm15"
+
+// A row of a tile: a pair of its codes times 12 and 13, the pair's weights for two vectors of columns.
+#define RK_PAIR(place, left, right)                                                                  \
+    RK_DO("vpbroadcastd " place ", %%ymm14")                                                         \
+    RK_ON("vpmaddwd", 12, 14, 15) RK_ON("vpmaddwd", 13, 14, 14)                                      \
+    RK_ON("vpaddd", 15, left, left) RK_ON("vpaddd", 14, right, right)
+#define RK_CLEAR(place, left, right)                                                                 \
+    RK_ON("vpxor", left, left, left) RK_ON("vpxor", right, right, right)
+#define RK_SAVE(place, left, right)                                                                  \
+    RK_DO("vmovdqu %%ymm" #left ", 32*" #left "(%[sums])")                                           \
+    RK_DO("vmovdqu %%ymm" #right ", 32*" #right "(%[sums])")
+
+// What `use` makes of each row: where its codes are, and which registers are its sums.
+#define RK_ROWS_1(use) use("(%[x])", 0, 1)
+#define RK_ROWS_2(use) RK_ROWS_1(use) use("(%[x],%[step])", 2, 3)
+#define RK_ROWS_3(use) RK_ROWS_2(use) use("(%[x],%[step],2)", 4, 5)
+#define RK_ROWS_4(use) RK_ROWS_3(use) use("(%[y])", 6, 7)
+#define RK_ROWS_5(use) RK_ROWS_4(use) use("(%[y],%[step])", 8, 9)
+#define RK_ROWS_6(use) RK_ROWS_5(use) use("(%[y],%[step],2)", 10, 11)
+
+#define RK_MULTIPLY_PAIRS(rows)                                                                      \
+    asm volatile(rows(RK_CLEAR)                                                                      \
+        RK_DO(".p2align 5\n1:")                                                                      \
+        RK_DO("vmovdqu (%[weights]), %%ymm12") RK_DO("vmovdqu 32(%[weights]), %%ymm13")              \
+        rows(RK_PAIR)                                                                                \
+        RK_DO("addq $64, %[weights]") RK_DO("addq $4, %[x]") RK_DO("addq $4, %[y]")                  \
+        RK_DO("decq %[pairs]") RK_DO("jne 1b")                                                       \
+        rows(RK_SAVE)                                                                                \
+        : [x] "+r"(x), [y] "+r"(y), [weights] "+r"(weights), [pairs] "+r"(pairs)                     \
+        : [step] "r"(step), [sums] "r"(sums)                                                         \
+        : "memory", "cc", RK_ALL_REGISTERS)
+
+// kRows rows of int16, `step` bytes apart, by [pair of depths][2 x 8 columns][2], to [row][2 x 8 columns].
+template <int kRows>
+inline void avx2_multiply_pairs(const int16_t *rows, int64_t step, const uint8_t *weights, int64_t pairs,
+                                int32_t *sums) {
+    const char *x = reinterpret_cast<const char *>(rows), *y = x + 3 * step;
+    if constexpr (kRows == 1) RK_MULTIPLY_PAIRS(RK_ROWS_1);
+    if constexpr (kRows == 2) RK_MULTIPLY_PAIRS(RK_ROWS_2);
+    if constexpr (kRows == 3) RK_MULTIPLY_PAIRS(RK_ROWS_3);
+    if constexpr (kRows == 4) RK_MULTIPLY_PAIRS(RK_ROWS_4);
+    if constexpr (kRows == 5) RK_MULTIPLY_PAIRS(RK_ROWS_5);
+    if constexpr (kRows == 6) RK_MULTIPLY_PAIRS(RK_ROWS_6);
+}
+
+// A row of a tile: four of its codes with 8 and 9, the odd weights of two vectors of columns, and 10 and 11, the even.
+#define RK_SUMS(place, more, left, right)                                                            \
+    RK_DO("vpbroadcastd " place ", %%ymm12") RK_DO("vpbroadcastd " more ", %%ymm13")                 \
+    RK_ON("vpaddw", 8, 12, 14) RK_ON("vpaddw", 10, 13, 15) RK_ON("vpmaddwd", 14, 15, 14)             \
+    RK_ON("vpaddw", 9, 12, 12) RK_ON("vpaddw", 11, 13, 13) RK_ON("vpmaddwd", 12, 13, 12)             \
+    RK_DO("vpaddd %%ymm14, %" #left ", %" #left) RK_DO("vpaddd %%ymm12, %" #right ", %" #right)
+
+// Four rows of int16, `step` bytes apart, by [four depths][odd, even][2 x 8 columns][2].
+inline void avx2_add_products_of_sums(const int16_t *rows, int64_t step, const int16_t *weights, int64_t fours,
+                                      __m256i (&sums)[4][2]) {
+    const char *x = reinterpret_cast<const char *>(rows), *y = x + 3 * step;
+    asm volatile(RK_DO(".p2align 5\n1:")
+        RK_DO("vmovdqu (%[weights]), %%ymm8") RK_DO("vmovdqu 32(%[weights]), %%ymm9")
+        RK_DO("vmovdqu 64(%[weights]), %%ymm10") RK_DO("vmovdqu 96(%[weights]), %%ymm11")
+        RK_SUMS("(%[x])", "4(%[x])", 0, 1) RK_SUMS("(%[x],%[step])", "4(%[x],%[step])", 2, 3)
+        RK_SUMS("(%[x],%[step],2)", "4(%[x],%[step],2)", 4, 5) RK_SUMS("(%[y])", "4(%[y])", 6, 7)
+        RK_DO("subq $-128, %[weights]") RK_DO("addq $8, %[x]") RK_DO("addq $8, %[y]")
+        RK_DO("decq %[fours]") RK_DO("jne 1b")
+        : "+x"(sums[0][0]), "+x"(sums[0][1]), "+x"(sums[1][0]), "+x"(sums[1][1]), "+x"(sums[2][0]), "+x"(sums[2][1]),
+          "+x"(sums[3][0]), "+x"(sums[3][1]), [x] "+r"(x), [y] "+r"(y), [weights] "+r"(weights), [fours] "+r"(fours)
+        : [step] "r"(step)
+        : "memory", "cc", "ymm8", "ymm9", "ymm10", "ymm11", "ymm12", "ymm13", "ymm14", "ymm15");
+}
+
+// Rows of a tile of blocks: the register of its sum, of the same number, and two temporary ones.
+#define RK_TILE_2(use) use(0, 10, 11) use(1, 12, 13)
+#define RK_TILE_4(use) RK_TILE_2(use) use(2, 10, 11) use(3, 12, 13)
+#define RK_TILE_6(use) RK_TILE_4(use) use(4, 10, 11) use(5, 12, 13)
+#define RK_TILE_8(use) RK_TILE_6(use) use(6, 10, 11) use(7, 12, 13)
+#define RK_TILE_CLEAR(row, a, b) RK_ON("vpxor", row, row, row)
+#define RK_TILE_LOAD(row, a, b) RK_DO("vmovdqu 256*" #row "(%[sums]), %%ymm" #row)
+#define RK_TILE_SAVE(row, a, b) RK_DO("vmovdqu %%ymm" #row ", 256*" #row "(%[sums])")
+
+// 8 and 9 are weights, 15 is ones.
+#define RK_PLAIN(row, a, b)                                                                          \
+    RK_DO("vpbroadcastd 4*" #row "(%[codes],%[at]), %%ymm" #a)                                       \
+    RK_ON("vpmaddubsw", 8, a, a) RK_ON("vpmaddwd", 15, a, a) RK_ON("vpaddd", a, row, row)
+#define RK_JOINED(row, a, b)                                                                         \
+    RK_DO("vpbroadcastd 4*" #row "(%[codes],%[at]), %%ymm" #a)                                       \
+    RK_DO("vpbroadcastd 4*" #row "(%[codes],%[more]), %%ymm" #b)                                     \
+    RK_ON("vpmaddubsw", 8, a, a) RK_ON("vpmaddubsw", 9, b, b) RK_ON("vpaddw", a, b, a)               \
+    RK_ON("vpmaddwd", 15, a, a) RK_ON("vpaddd", a, row, row)
+#define RK_WIDE(row, a, b)                                                                           \
+    RK_DO("vpbroadcastd 8*" #row "(%[wide],%[at]), %%ymm" #a)                                        \
+    RK_DO("vpbroadcastd 8*" #row "+4(%[wide],%[at]), %%ymm" #b)                                      \
+    RK_ON("vpmaddwd", 8, a, a) RK_ON("vpmaddwd", 9, b, b)                                            \
+    RK_ON("vpaddd", a, b, a) RK_ON("vpaddd", a, row, row)
+
+// A loop over `count` blocks or couples of them, between two labels.
+#define RK_BLOCKS(count, again, done, before, tile, offset_bytes, weight_bytes)                      \
+    RK_DO("testl %k[" count "], %k[" count "]") RK_DO("je " done "f") RK_DO(".p2align 5\n" again ":") \
+    RK_DO("movslq (%[block]), %[at]") RK_DO("vmovdqu (%[data]), %%ymm8") before                      \
+    tile                                                                                             \
+    RK_DO("addq $" offset_bytes ", %[block]") RK_DO("addq $" weight_bytes ", %[data]")               \
+    RK_DO("decl %k[" count "]") RK_DO("jne " again "b\n" done ":")
+#define RK_MULTIPLY_BLOCKS(tile)                                                                     \
+    asm volatile(tile(RK_TILE_CLEAR)                                                                 \
+        RK_DO("testl %k[first], %k[first]") RK_DO("jne 7f")                                          \
+        tile(RK_TILE_LOAD)                                                                           \
+        "7:\n\t" RK_ON("vpcmpeqw", 15, 15, 15) RK_DO("vpsrlw $15, %%ymm15, %%ymm15")                 \
+        RK_BLOCKS("plain", "1", "2", "", tile(RK_PLAIN), "4", "32")                                  \
+        RK_BLOCKS("joined", "3", "4",                                                                \
+            RK_DO("movslq 4(%[block]), %[more]") RK_DO("vmovdqu 32(%[data]), %%ymm9"), tile(RK_JOINED), "8", "64") \
+        RK_BLOCKS("wides", "5", "6", RK_DO("vmovdqu 32(%[data]), %%ymm9"), tile(RK_WIDE), "4", "64") \
+        tile(RK_TILE_SAVE)                                                                           \
+        : [block] "+r"(block), [data] "+r"(data), [plain] "+r"(plain), [joined] "+r"(joined),        \
+          [wides] "+r"(wides), [at] "=&r"(at), [more] "=&r"(more)                                    \
+        : [codes] "r"(codes), [wide] "r"(wide), [sums] "r"(sums), [first] "r"(first)                 \
+        : "memory", "cc", RK_ALL_REGISTERS)
+
+// Adds to sums, 64 a row, or with `first` to zero, the first kRows rows of a tile's copies, plain and widened, times a
+// panel.
+template <int kRows>
+inline void avx2_multiply_blocks(const uint8_t *codes, const uint8_t *wide, const Panel &panel, int32_t first,
+                                 int32_t *sums) {
+    static_assert(kGroupPanels * 8 * sizeof(int32_t) == 256);
+    const int32_t *block = panel.offsets;
+    const uint8_t *data = panel.data;
+    int32_t plain = panel.counts[kPlain], joined = panel.counts[kJoined], wides = panel.counts[kWide];
+    int64_t at, more;
+    if constexpr (kRows == 2) RK_MULTIPLY_BLOCKS(RK_TILE_2);
+    if constexpr (kRows == 4) RK_MULTIPLY_BLOCKS(RK_TILE_4);
+    if constexpr (kRows == 6) RK_MULTIPLY_BLOCKS(RK_TILE_6);
+    if constexpr (kRows == 8) RK_MULTIPLY_BLOCKS(RK_TILE_8);
+}
+// clang-format on
+
+#undef RK_MULTIPLY_BLOCKS
+#undef RK_BLOCKS
+#undef RK_WIDE
+#undef RK_JOINED
+#undef RK_PLAIN
+#undef RK_TILE_SAVE
+#undef RK_TILE_LOAD
+#undef RK_TILE_CLEAR
+#undef RK_TILE_8
+#undef RK_TILE_6
+#undef RK_TILE_4
+#undef RK_TILE_2
+#undef RK_SUMS
+#undef RK_MULTIPLY_PAIRS
+#undef RK_ROWS_6
+#undef RK_ROWS_5
+#undef RK_ROWS_4
+#undef RK_ROWS_3
+#undef RK_ROWS_2
+#undef RK_ROWS_1
+#undef RK_SAVE
+#undef RK_CLEAR
+#undef RK_PAIR
+#undef RK_ALL_REGISTERS
+#undef RK_ON
+#undef RK_DO
+
+}  // namespace
+}  // namespace rk
