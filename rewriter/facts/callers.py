@@ -32,9 +32,9 @@ def runs_through(knowledge: Knowledge, function: Function) -> list[Run]:
 
 def is_of_plain(knowledge: Knowledge, method: Function) -> bool:
     """Whether a method belongs to objects that are no modules, and that do not become any."""
-    cls = method.owner
-    if cls is None or not is_plain(knowledge, cls):
-        return False
+    cls, name = method.owner, method.node.name
+    if cls is None or not is_plain(knowledge, cls) or (name.startswith("__") and name != "__call__"):
+        return False  # a run does not follow what Python itself calls
     return not is_kept(knowledge, method) or isinstance(find_construction(knowledge, cls), NoPlace)
 
 
