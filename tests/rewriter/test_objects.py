@@ -217,6 +217,12 @@ REFUSED = {
         "RW903",
         "more than once",
     ),
+    "a property": (
+        "class Helper:\n    @property\n    def mixed(self):\n        return self.x * 2\n\n"
+        "    def mix(self, x, *args):\n        self.x = x\n        return self.mixed\n",
+        "RW903",
+        "Python itself calls it",
+    ),
     "in a branch": (
         "if torch is not None:\n    class Helper:\n        def mix(self, x, *args):\n            return x * 2\n",
         "RW903",

@@ -9,7 +9,7 @@ from rewriter.facts import values as v
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.interpreter.expressions import Expressions
 from rewriter.facts.interpreter.state import Bound, Frame, Local, State
-from rewriter.facts.objects import Method, methods_below, methods_meant
+from rewriter.facts.objects import Method, methods_below, methods_meant, properties_meant
 from rewriter.facts.project import Class, Function, FunctionNode, Project
 from rewriter.facts.trees import walk
 from rewriter.facts.values import Kind, Value
@@ -154,6 +154,9 @@ class Functions(Expressions):
         if upper is not None and self.frame.of_plain:
             return _one_of(self._upper(upper))
         if isinstance(receiver.ref, v.Objects):
+            read = list(properties_meant(self.knowledge, receiver.ref.of, node.attr))
+            if len(read) == 1:
+                return self.inline(read[0].function, node, {}, read[0].cls, same_object=False, of_plain=True)
             return _one_of(methods_meant(self.knowledge, receiver.ref.of, node.attr))
         is_object = isinstance(receiver.ref, Class) and receiver.may_be(Kind.MODULE)
         method = self.knowledge.hierarchy.lineage(receiver.ref).method(node.attr) if is_object else None  # type: ignore[arg-type]
