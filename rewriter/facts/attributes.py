@@ -17,6 +17,16 @@ def stores(tree: ast.AST, attribute: str) -> bool:
     )
 
 
+def first_name(hierarchy: Hierarchy, cls: Class, attribute: str) -> str:
+    """The first of the names that one object has: `self.a = self.b = nn.ReLU()`."""
+    for relative in hierarchy.lineage(cls).project:
+        for node in _assignments(relative.constructor):
+            names = [t.attr for t in node.targets if isinstance(t, ast.Attribute)]
+            if attribute in names:
+                return names[0]
+    return attribute
+
+
 def operations_in(node: ast.Lambda | FunctionNode, function: Function) -> int:
     """How many operations a lambda or nested function looks like having: what it is given is taken for a tensor."""
 
@@ -49,9 +59,12 @@ def is_only_called(hierarchy: Hierarchy, cls: Class, attribute: str) -> bool:
 
 
 def _targets(init: Function | None) -> Iterator[ast.expr]:
-    for node in walk(init.node) if init is not None else ():
-        if isinstance(node, ast.Assign):
-            yield from node.targets
+    for node in _assignments(init):
+        yield from node.targets
+
+
+def _assignments(function: Function | None) -> Iterator[ast.Assign]:
+    yield from (n for n in (walk(function.node) if function is not None else ()) if isinstance(n, ast.Assign))
 
 
 def _is_none(comparators: list[ast.expr]) -> bool:

@@ -25,7 +25,7 @@ def word_of(named: Named) -> str:
 
 
 def files_using(knowledge: Knowledge, named: Named) -> Iterator[File]:
-    """The files that may mean what is named; a method's say the name of its class, or of one of the family.
+    """The files that may mean what is named; a method's say the name of its class, or of one below.
 
     An object of unknown make is taken for one of the only class that has such a method.
     """
@@ -40,9 +40,9 @@ def files_using(knowledge: Knowledge, named: Named) -> Iterator[File]:
     if helper_with(knowledge, name) is cls:
         yield from project.files_mentioning(name)
         return
-    family = {c.node.name for c in (*knowledge.hierarchy.lineage(cls).project, *knowledge.hierarchy.subclasses(cls))}
-    around = {file for relative in family for file in project.files_mentioning(relative, name)}
-    yield from (file for file in project.files_mentioning(name) if file in around)
+    family = {relative.node.name for relative in (cls, *knowledge.hierarchy.subclasses(cls))}
+    around = {file for relative in sorted(family) for file in project.files_mentioning(relative, name)}
+    yield from sorted(around, key=lambda file: file.path)
 
 
 @dataclass
@@ -59,9 +59,11 @@ def _said(knowledge: Knowledge, code: Class | Function) -> _Said:
     if key not in learnt:
         learnt[key] = said = _Said()
         module, full_name = knowledge.project.module, code.file.names.full_name
+        functions = (node for node in walk(code.node) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+        decorators = {id(n) for function in functions for d in function.decorator_list for n in walk(d)}
         for node in walk(code.node):
-            if not isinstance(node, ast.Name | ast.Attribute):
-                continue
+            if not isinstance(node, ast.Name | ast.Attribute) or id(node) in decorators:
+                continue  # what decorates a function is called when that is defined
             full = full_name(node)
             if full is not None and module(full.partition(".")[0]) is None:
                 continue

@@ -24,6 +24,8 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 # Functions that run their first argument with the rest, once and there and then.
 RUNS_ITS_ARGUMENT = frozenset({"torch.utils.checkpoint.checkpoint"})
+# Functions that run their first argument as often as the rest has members.
+RUNS_FOR_EACH = frozenset({"builtins.map", "functools.reduce", "itertools.starmap", "itertools.accumulate"})
 # Reading an attribute of that name runs the method.
 _PROPERTIES = frozenset({"builtins.property", "property", "functools.cached_property", "abc.abstractproperty"})
 

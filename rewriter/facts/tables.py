@@ -33,6 +33,20 @@ def find_table(hierarchy: Hierarchy, name: str) -> Table | None:
     return found
 
 
+def find_instance(hierarchy: Hierarchy, name: str) -> str | Class | None:
+    """The class of the module that stands at file level under that full name: `ACT = nn.ReLU()`."""
+    module, _, variable = name.rpartition(".")
+    file = hierarchy.project.module(module) if module else None
+    value = _assigned(file).get(variable) if file is not None else None
+    if file is None or not isinstance(value, ast.Call):
+        return None
+    made = file.names.full_name(value.func) or ""
+    found = hierarchy.project.find(made)
+    if isinstance(found, Class):
+        return found if hierarchy.lineage(found).is_module else None
+    return made if made.startswith("torch.nn.") and made.rpartition(".")[2][:1].isupper() else None
+
+
 def functions_in(choice: Choice) -> list[Function]:
     """The functions that a choice may come to, in the order of the source."""
     found = {member.function if isinstance(member, Method) else member for member in members_of(choice)}

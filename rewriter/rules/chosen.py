@@ -33,6 +33,9 @@ modules by a keyword, as a function is (RW202): `def update(self, k, *, ops=runt
 The forward calls `self.call(cache.update, k)`, where `runtime.modules.Call(Cache.update)` holds modules for the method
 of the class that it knows, and for all methods that override it.
 
+`super().forward(x)` in a subclass of one of torch's layers becomes `self.call(super().forward, x)`, so that the layer's
+operation has a module of its own beside those for what the subclass adds.
+
 The class is known by an annotation, or where the object is made. The objects themselves keep no module, and are copied
 and pickled as before. Objects that a module keeps in an attribute become modules, where they can.
 

@@ -11,6 +11,7 @@ from rewriter.facts.callers import is_kept, is_of_plain, runs_below, runs_of_use
 from rewriter.facts.construction import Construction, NoPlace, find_construction, ready_for
 from rewriter.facts.helpers import may_help
 from rewriter.facts.holders import Held, find_holder, holder_of
+from rewriter.facts.interpreter.calls import AT_FILE_LEVEL, DIFFERENTIATED
 from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import Knowledge, Run
 from rewriter.facts.numbering import numbered_methods
@@ -127,11 +128,12 @@ class Planner:
 
     def _computes(self, site: Site) -> bool:
         """An operation, or the call of a function that has some."""
-        return bool(site.candidates or site.chosen) or self._has_operations(site)
+        return bool(site.candidates or site.chosen or isinstance(site.handed, str)) or self._has_operations(site)
 
     def _has_operations(self, site: Site) -> bool:
         """Whether a function that the site calls, or may call, takes modules for its operations."""
-        called = functions_in(site.choice) if site.choice is not None else [site.callee] if site.callee else []
+        one = site.callee or site.handed
+        called = functions_in(site.choice) if site.choice is not None else [one] if isinstance(one, Function) else []
         return any(map(self._takes_modules, called))
 
     def _takes_modules(self, function: Function) -> bool:
@@ -214,6 +216,8 @@ class Planner:
     def _decisions(self, site: Site, context: Context, loops: Turns | None) -> Iterator[Change | Refusal]:
         if site.attribute and loops is not None:
             decision = decide_call(site, context, loops)
+        elif site.handed is not None:
+            decision = _handed(site) if self._computes(site) else None
         elif site.callee is not None:
             decision = wrap_call(site, context) if self._has_operations(site) else None
         elif site.choice is not None:
@@ -237,6 +241,20 @@ class Planner:
         if not context.receiver_at(site):
             return refuse("RW903", site, f"{describe(site)} stands in a function that has no object to hold a module")
         return call_chosen(site, context, self._takes_modules) if site.chosen else decide(site, context)
+
+
+def _handed(site: Site) -> Refusal:
+    assert isinstance(site.node, ast.Call)
+    runner = ast.unparse(site.node.func)
+    if site.handed == DIFFERENTIATED:
+        message = f"`{runner}()` computes a gradient of its own: nothing in its forward can become a module"
+        return refuse("RW903", site, message, "make a module whose forward calls it, and quantize that one as a whole")
+    if site.handed == AT_FILE_LEVEL:
+        message = f"`{runner}` is a module that stands at file level, where no object has it for a child"
+        return refuse("RW903", site, message, f"give the object one in __init__, as in `self.act = {runner}`")
+    function = ast.unparse(site.node.args[0])
+    message = f"`{runner}()` runs `{function}`, which no module can be called in place of there"
+    return refuse("RW903", site, message, "hand over a module, or call the function itself in a loop or comprehension")
 
 
 def _shared(site: Site, context: Context) -> str | None:

@@ -25,6 +25,9 @@ _RESULTS = {
     **dict.fromkeys(["Sequential", "ModuleList", "ModuleDict", "Module", "DataParallel"], "unknown"),
 }
 
+_COMPUTE_NOTHING = frozenset({"Identity", "Flatten", "Unflatten", "ChannelShuffle"})
+_OF_SEVERAL = ("Transformer", "RNN", "GRU", "LSTM", "AdaptiveLogSoftmax")
+
 # A wrapper of overloads, some of which give a tuple, counts as giving a tensor: its members are tensors either way.
 _WRAPPED = {row.target: row.returns for row in sorted(ROWS, key=lambda row: row.returns, reverse=True)}
 
@@ -34,3 +37,10 @@ def result(full_name: str) -> str:
     if full_name in _WRAPPED:
         return _WRAPPED[full_name]
     return _RESULTS.get(full_name.rpartition(".")[2], "tensor")
+
+
+def is_one_operation(full_name: str) -> bool:
+    """Whether the forward of a class of torch.nn is one operation, which changes values: a layer, an activation."""
+    name = full_name.removeprefix("torch.nn.")
+    is_other = name in _COMPUTE_NOTHING or name.endswith("Loss") or name.startswith(_OF_SEVERAL)
+    return "." not in name and not is_other and result(full_name) == "tensor"

@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from runtime.inspect import check_prepared
 from runtime.modules import Call, EltWiseAdd, shared
-from tests.rewriter.executed import HEADER, check, rewritten
+from tests.rewriter.executed import HEADER, check, load, rewritten
 
 X = torch.randn(2, 3, 4)
 
@@ -170,3 +171,87 @@ def test_compiled_whole() -> None:
 
     compiled = torch.compile(run, fullgraph=True, backend="eager")
     assert torch.equal(compiled(x, y, add), x + y) and torch.equal(compiled(x, y, plain), x - y)
+
+
+LAYERS = {
+    "Embedding(9, 4, 0)": ("def forward(self, x):\n        return super().forward(x.long().abs()) * 2", X),
+    "Linear(4, 4)": ("def forward(self, x):\n        return super().forward(x) + super().forward(x * 2)", X),
+    "BatchNorm1d(3)": ("def forward(self, x):\n        return super(Layer, self).forward(x).relu()", X),
+}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_forward_of_a_layer_of_torch_inside_a_class_below_it(layer: str) -> None:
+    base, _, arguments = layer.partition("(")
+    forward, given = LAYERS[layer]
+    source = f"\n\nclass Layer(nn.{base}):\n    {forward}\n"
+    source += f"\n\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.layer = Layer({arguments}\n"
+    source += "\n    def forward(self, x):\n        return self.layer(x)\n"
+    after = check(source, given)
+    assert "self.call = runtime.modules.Call()" in after
+    net = load(rewritten(HEADER + source).after)["Net"]().eval()
+    found = check_prepared(net, given)
+    assert not found.raw and not found.repeated, found
+    assert torch.equal(torch.compile(net, fullgraph=True, backend="eager")(given), net(given))
+    assert torch.equal(copy.deepcopy(net)(given), net(given))
+
+
+NOT_ONE_OPERATION = ["Sequential", "Module", "Identity", "TransformerEncoderLayer", "MSELoss", "MultiheadAttention"]
+
+
+@pytest.mark.parametrize("base", NOT_ONE_OPERATION)
+def test_the_forward_of_what_is_no_layer_stays(base: str) -> None:
+    source = f"\n\nclass Net(nn.{base}):\n    def forward(self, x):\n        return super().forward(x)\n"
+    assert not rewritten(HEADER + source).changed
+
+
+@pytest.mark.parametrize("choose", ["self.table[self.kind]", "self._add if self.kind else self._mul"])
+def test_methods_of_the_object_itself(choose: str) -> None:
+    source = f"""
+
+class Net(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+        self.table = {{0: self._mul, 1: self._add}}
+
+    def _add(self, x):
+        return x + 1
+
+    def _mul(self, x):
+        return x * 2
+
+    def forward(self, x):
+        chosen = {choose}
+        return chosen(x)
+"""
+    for kind in (0, 1):
+        after = check(source, X, arguments=(kind,))
+        assert "return self.add(x, 1)" in after and "return self.mul(x, 2)" in after
+        assert "return chosen(x)" in after
+
+
+HANDED = {
+    "map": ("F.relu", "sum(map(F.relu, [x, x * 2]))"),
+    "a function of the project": ("double", "sum(map(double, [x, x + 2]))"),
+    "reduce": ("torch.add", "functools.reduce(torch.add, [x, x * 2])"),
+    "checkpoint": ("F.gelu", "checkpoint(F.gelu, x)"),
+}
+
+
+@pytest.mark.parametrize("name", HANDED)
+def test_a_function_that_is_handed_to_another_to_run_is_said(name: str) -> None:
+    function, expression = HANDED[name]
+    source = "import functools\nfrom torch.utils.checkpoint import checkpoint\n\n\ndef double(x):\n    return x * 2\n\n"
+    source += f"\nclass Net(nn.Module):\n    def forward(self, x):\n        return {expression}\n"
+    result = rewritten(HEADER + source)
+    assert f"({function}, " in result.after.decode()
+    said = [r for r in result.refusals if r.code == "RW903"]
+    assert len(said) == 1 and f"runs `{function}`" in said[0].message and "comprehension" in said[0].advice
+
+
+def test_handing_on_what_computes_nothing_is_left_without_a_word() -> None:
+    source = "\n\ndef last(x):\n    return x[-1]\n\n\nclass Net(nn.Module):\n    def forward(self, x):\n"
+    source += "        n = list(map(int, x.shape))\n        return list(map(last, [x])), n\n"
+    result = rewritten(HEADER + source)
+    assert not result.changed and not result.refusals

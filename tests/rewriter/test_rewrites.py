@@ -88,6 +88,21 @@ def test_reused_module_gets_an_instance_for_each_call() -> None:
     assert after.count("nn.LeakyReLU(0.2)") == 3
 
 
+@pytest.mark.parametrize("made", ["nn.ReLU()", "nn.Linear(8, 8)"])
+def test_one_module_under_two_names(made: str) -> None:
+    source = f"""
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = self.second = {made}
+
+    def forward(self, x):
+        return self.second(self.first(x))
+"""
+    after = check(source, torch.randn(2, 3, 8))
+    assert "return self.second2(self.first(x))" in after
+
+
 def test_reused_parameters_are_tied() -> None:
     after = check(net("return self.norm(self.norm(x) * 2)", "self.norm = nn.BatchNorm2d(4)"), X)
     assert "self.norm2 = runtime.modules.again(self.norm)" in after and "return self.norm2(" in after

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from functools import partial
 
 from rewriter.facts import values as v
-from rewriter.facts.attributes import is_only_called, operations_in, stores
+from rewriter.facts.attributes import first_name, is_only_called, operations_in, stores
 from rewriter.facts.helpers import has_plain_form, helper_with
 from rewriter.facts.hierarchy import REGISTERING
-from rewriter.facts.interpreter.functions import Functions
+from rewriter.facts.interpreter.chosen import Chosen, classes_of
 from rewriter.facts.interpreter.state import Bound, Local
-from rewriter.facts.objects import Method, is_plain, methods_below, methods_meant
-from rewriter.facts.project import RUNS_ITS_ARGUMENT, Class, Function
-from rewriter.facts.tables import Table, members_of
+from rewriter.facts.objects import methods_below, methods_meant
+from rewriter.facts.project import RUNS_FOR_EACH, RUNS_ITS_ARGUMENT, Class, Function
+from rewriter.facts.tables import Table, find_instance
 from rewriter.facts.values import Kind, Value
 from rewriter.torch_api import catalogue, modules, tensors
 from rewriter.torch_api.row import Argument, Row, Spelling, bind
@@ -24,11 +23,14 @@ _BUILTINS = {
     "hasattr": v.NUMBER, "callable": v.NUMBER, "all": v.NUMBER, "any": v.NUMBER, "str": v.STRING, "repr": v.STRING,
     "range": v.SHAPE, "print": v.NONE, "type": v.OTHER, "id": v.NUMBER, "super": v.OTHER, "divmod": v.SHAPE,
 }  # fmt: skip
+DIFFERENTIATED = "torch.autograd.Function"
+"""Its forward runs apart from the gradient that it has, and is given nothing but positional arguments."""
+AT_FILE_LEVEL = "a module"
 _OF_A_TABLE = frozenset({"keys", "values", "items", "update", "copy", "setdefault"})
 _PASSING = frozenset({"list", "tuple", "reversed", "sorted", "iter", "set"})
 
 
-class Calls(Functions):
+class Calls(Chosen):
     """The part of the interpreter that follows calls."""
 
     def _call(self, node: ast.Call) -> Value:
@@ -41,6 +43,8 @@ class Calls(Functions):
         if (explicit := self._base_method(node)) is not None:
             return self.inline(explicit, node, self._arguments(node), self.frame.cls, given_object=True)
         if (base := self._torch_base(node)) is not None:
+            if modules.is_one_operation(base):
+                self.note(node, chosen=True)
             return self.module_result(v.of(Kind.MODULE, ref=base), node, self._arguments(node))
         callee, receiver = self._callee(node)
         arguments = self._arguments(node)
@@ -86,6 +90,8 @@ class Calls(Functions):
         for argument in arguments.values():
             if isinstance(argument.ref, Bound) and ref not in RUNS_ITS_ARGUMENT:
                 self.run_later(argument.ref)
+        if ref in RUNS_FOR_EACH or ref in RUNS_ITS_ARGUMENT:
+            self._note_handed(node, arguments)
         if callee.may_be(Kind.CLASS):
             return self._construct(ref, node, arguments)
         if callee.may_be(Kind.MODULE):
@@ -97,28 +103,6 @@ class Calls(Functions):
         if isinstance(ref, str):
             return self._library_function(ref, node, arguments)
         return v.UNKNOWN
-
-    def _of_object(self, methods: Iterable[Method], node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
-        """The call of a method of an object that is no module: of one of these."""
-        choice = v.Choice(frozenset(methods))
-        if not choice.of:
-            return v.UNKNOWN
-        self.note(node, choice=choice)
-        return self._one_of(choice, node, arguments)
-
-    def _one_of(self, choice: v.Choice, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
-        results: list[Value] = []
-
-        def run(member: Function | Method) -> None:
-            if isinstance(member, Function):
-                results.append(self.inline(member, node, arguments))
-                return
-            results.append(
-                self.inline(member.function, node, arguments, member.cls, same_object=member.own, of_plain=True)
-            )
-
-        self.alternatives(*(partial(run, member) for member in members_of(choice)))
-        return v.join_all(results)
 
     # Operations
 
@@ -136,6 +120,12 @@ class Calls(Functions):
         if name in RUNS_ITS_ARGUMENT and node.args and isinstance(arguments[node.args[0]].ref, Local | Bound):
             rest = ast.copy_location(ast.Call(node.args[0], node.args[1:], []), node)
             return self.call_value(arguments[node.args[0]], rest, arguments)
+        if name.endswith(".apply") and self._is_differentiated(name.removesuffix(".apply")):
+            self.note(node, handed=DIFFERENTIATED)
+            return v.ASSUMED
+        if (made := find_instance(self.knowledge.hierarchy, name)) is not None:
+            self.note(node, handed=AT_FILE_LEVEL)
+            return self.module_result(v.of(Kind.MODULE, ref=made), node, arguments)
         candidates = self._fitting(name, node, arguments, receiver=None)
         if candidates:
             return self._operation_call(node, candidates, list(arguments.values()))
@@ -148,6 +138,10 @@ class Calls(Functions):
         if kind == "unknown" and name.startswith("torch.") and any(a.may_be(Kind.TENSOR) for a in arguments.values()):
             return v.ASSUMED  # what torch makes of tensors is mostly tensors: checkpoint(), vmap() and the like
         return self._follow(v.TENSOR, kind)
+
+    def _is_differentiated(self, name: str) -> bool:
+        found = self.knowledge.project.find(name)
+        return isinstance(found, Class) and DIFFERENTIATED in self.knowledge.hierarchy.lineage(found).torch
 
     def _operation_call(
         self,
@@ -219,17 +213,12 @@ class Calls(Functions):
             if helper is not None:
                 self._note_methods(node, helper, name)
                 return self.inline(helper.methods[name], node, arguments, helper, same_object=False)
-        if methods := list(methods_meant(self.knowledge, _classes_of(receiver), name)):
+        if methods := list(methods_meant(self.knowledge, classes_of(receiver), name)):
             return self._of_object(methods, node, arguments)
         candidates = catalogue.by_spelling(f"torch.Tensor.{name}")
         if candidates and not receiver.known and not _is_named(receiver):
             self.note(node, candidates=candidates, tensor=False)
         return v.UNKNOWN
-
-    def _note_methods(self, node: ast.Call, cls: Class, name: str, own: bool = False) -> None:
-        """For a class that becomes a module where it can; its methods may be given modules where it cannot."""
-        if is_plain(self.knowledge, cls):
-            self.note(node, choice=v.Choice(frozenset(methods_below(self.knowledge, cls, name, own))))
 
     def _tensor_method(
         self, node: ast.Call, func: ast.Attribute, receiver: Value, arguments: dict[ast.expr, Value]
@@ -283,7 +272,7 @@ class Calls(Functions):
         value = self.attribute_of(receiver, func)
         if own and self._to_be_stored(value) and is_only_called(self.knowledge.hierarchy, receiver.ref, func.attr):
             value = v.UNKNOWN  # it is stored as a module, or soon will be
-        if methods := list(methods_meant(self.knowledge, _classes_of(value), "__call__")):
+        if methods := list(methods_meant(self.knowledge, classes_of(value), "__call__")):
             return self._of_object(methods, node, arguments)
         if own:
             self._note_module_call(node, func.attr, value)
@@ -301,11 +290,6 @@ class Calls(Functions):
             return operations_in(value.ref.node, value.ref.frame.function) == 1
         return value.is_any_operation
 
-    def _taken_for_tensor(self, node: ast.Call) -> Value:
-        """What a thing of unknown make gives for a tensor, until its use shows that it is something else."""
-        key = f"{self.frame.function.file.module}:{node.lineno}:{node.col_offset}"
-        return self.settled.get(key, Value(frozenset({Kind.TENSOR}), assumed=True, sources=frozenset({key})))
-
     def _register(self, method: str, node: ast.Call, arguments: dict[ast.expr, Value]) -> None:
         """`self.register_buffer("name", ...)` and its like store an attribute."""
         if len(node.args) >= 1 and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
@@ -316,7 +300,9 @@ class Calls(Functions):
     def _note_module_call(self, node: ast.Call, attribute: str, value: Value) -> None:
         if value.may_be(Kind.FUNCTION) and not value.may_be(Kind.MODULE):
             return
-        key = f"{self.frame.holder}.{attribute}"
+        cls = self.frame.cls
+        name = first_name(self.knowledge.hierarchy, cls, attribute) if cls is not None else attribute
+        key = f"{self.frame.holder}.{name}"
         before = self.state.runs.get(key, 0)
         self.state.runs[key] = before + 1
         unknown = not value.known and not _is_named(value) and not self._is_stored(attribute)
@@ -344,19 +330,6 @@ class Calls(Functions):
             as_operation = module.ref in modules.PARAMETER_FREE or module.ref.startswith("runtime.")
             assumed = as_operation and _only_assumed(arguments.values())
             return self._follow(v.ASSUMED if assumed else v.TENSOR, kind)
-        return self._taken_for_tensor(node)
-
-    def _passed_on(self, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
-        """`self.call(function, x)`, which is `function(x)` and has been rewritten already."""
-        callee = arguments[node.args[0]]
-        rest = ast.copy_location(ast.Call(node.args[0], node.args[1:], node.keywords), node)
-        ref = callee.ref
-        if isinstance(ref, v.Objects):
-            ref = v.Choice(frozenset(methods_meant(self.knowledge, ref.of, "__call__")))
-        if isinstance(ref, Function) and callee.is_only(Kind.FUNCTION):
-            return self.inline(ref, rest, arguments)
-        if isinstance(ref, v.Choice) and members_of(ref):
-            return self._one_of(ref, rest, arguments)
         return self._taken_for_tensor(node)
 
     def _construct(self, ref: object, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
@@ -407,6 +380,8 @@ class Calls(Functions):
                 element=values[0].member(),
                 items=values[0].items if name != "reversed" else None,
             )
+        if name == "map" and len(values) > 1:
+            return v.sequence(self._mapped(node, arguments))
         if name == "zip":
             return v.sequence(v.sequence(items=[self.iterated(a) for a in values]))
         if name == "enumerate" and values:
@@ -421,13 +396,6 @@ class Calls(Functions):
 def _is_named(value: Value) -> bool:
     """Whether it is known which module, function or class is meant, and not only what class an object is of."""
     return value.ref is not None and not isinstance(value.ref, v.Objects)
-
-
-def _classes_of(value: Value) -> frozenset[str]:
-    """The full names of the classes, none of them a module's, that the value may be an object of."""
-    if isinstance(value.ref, v.Objects):
-        return value.ref.of
-    return frozenset([value.ref.name] if isinstance(value.ref, Class) and value.may_be(Kind.OTHER) else [])
 
 
 def _only_assumed(operands: Iterable[Value]) -> bool:

@@ -111,6 +111,8 @@ class Site:
     """For a call of a function at module level: that function."""
     choice: Choice | None = None
     """For a call of a function that the code chooses: those that it may be."""
+    handed: object = None
+    """For a call that is handed a function to run: the name of torch's, or one of the project's."""
     runs: int = 1
     in_loop: bool = False
     """A loop of the same function is around it."""

@@ -189,16 +189,17 @@ class Interpreter(Calls):
 
     def _run_try(self, node: ast.Try) -> None:
         before = self.state.copy()
+        self._block(node.body)
+        after, ended, self.ended = self.state, self.ended, False
 
         def whole() -> None:
-            self._block(node.body)
+            self.state, self.ended = after.copy(), ended
             if not self.ended:
                 self._block(node.orelse)
 
         def handled(handler: ast.ExceptHandler) -> Callable[[], None]:
             def run() -> None:
                 # The exception may come before or after any statement of the body.
-                after = self._probe(node.body)
                 self.state = merge(before, after) or before
                 if handler.name:
                     self.state.variables[handler.name] = v.OTHER
@@ -212,11 +213,6 @@ class Interpreter(Calls):
         self.ended = self.ended or ended
 
     _run_trystar = _run_try
-
-    def _probe(self, body: list[ast.stmt]) -> State:
-        self._block(body)
-        self.ended = False
-        return self.state
 
     def _run_with(self, node: ast.With | ast.AsyncWith) -> None:
         for item in node.items:
