@@ -100,6 +100,13 @@ class Knowledge:
                     value = v.dictionary(v.ANY_OPERATION)
                 yield from ((target.id, value) for target in statement.targets if isinstance(target, ast.Name))
 
+    def stated(self, cls: Class, name: str) -> Value:
+        """What the body of a class, or of one above it, says of an attribute of its objects."""
+        for base in self.hierarchy.lineage(cls).project:
+            if name in (found := dict(self._class_level(base))):
+                return found[name]
+        return v.UNKNOWN
+
     def _module_made(self, node: ast.expr, full_name: Callable[[ast.expr], str | None]) -> Value | None:
         """`act = nn.SiLU()` in a class body."""
         name = full_name(node.func) if isinstance(node, ast.Call) else None

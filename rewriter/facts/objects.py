@@ -57,6 +57,18 @@ def methods_meant(knowledge: Knowledge, names: frozenset[str], attribute: str) -
             yield from methods_below(knowledge, cls, attribute)
 
 
+def properties_meant(knowledge: Knowledge, names: frozenset[str], attribute: str) -> Iterator[Method]:
+    """What reading the attribute runs, for objects of these classes."""
+    if not knowledge.project.may_define(attribute):
+        return
+    for name in sorted(names):
+        cls = knowledge.project.find(name)
+        if isinstance(cls, Class) and is_plain(knowledge, cls):
+            read = knowledge.hierarchy.lineage(cls).method(attribute)
+            if read is not None and read.is_property:
+                yield Method(read, cls, cls)
+
+
 def methods_below(knowledge: Knowledge, cls: Class, attribute: str, own: bool = False) -> Iterator[Method]:
     inherited = knowledge.hierarchy.lineage(cls).method(attribute)
     if inherited is not None and _takes_object(inherited):

@@ -217,6 +217,12 @@ REFUSED = {
         "RW903",
         "more than once",
     ),
+    "a property": (
+        "class Helper:\n    @property\n    def mixed(self):\n        return self.x * 2\n\n"
+        "    def mix(self, x, *args):\n        self.x = x\n        return self.mixed\n",
+        "RW903",
+        "Python itself calls it",
+    ),
     "in a branch": (
         "if torch is not None:\n    class Helper:\n        def mix(self, x, *args):\n            return x * 2\n",
         "RW903",
@@ -350,3 +356,31 @@ def test_a_model_is_equal_with_an_object_that_is_given() -> None:
     nets[1].load_state_dict(nets[0].state_dict())
     assert torch.equal(nets[0](X, before["Cache"]()), nets[1](X, after["Cache"]()))
     assert_equal_models(*nets, X)
+
+
+def test_what_a_class_says_of_its_attributes_is_known_of_its_objects() -> None:
+    source = """
+from dataclasses import dataclass
+
+
+@dataclass
+class Config:
+    width: int = 4
+    weight: Tensor | None = None
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.config = Config(weight=torch.ones(4))
+
+    def half(self, config: Config):
+        return config.width // 2
+
+    def forward(self, x):
+        config: Config = self.config
+        return config.weight * x[..., self.half(config) :].sum(-1, keepdim=True)
+"""
+    after = check(source, X)
+    assert "return config.width // 2" in after and "self.mul(config.weight, " in after
+    assert not rewritten(HEADER + source).refusals

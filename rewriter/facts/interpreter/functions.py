@@ -9,7 +9,7 @@ from rewriter.facts import values as v
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.interpreter.expressions import Expressions
 from rewriter.facts.interpreter.state import Bound, Frame, Local, State
-from rewriter.facts.objects import Method, methods_below, methods_meant
+from rewriter.facts.objects import Method, is_plain, methods_below, methods_meant, properties_meant
 from rewriter.facts.project import Class, Function, FunctionNode, Project
 from rewriter.facts.trees import walk
 from rewriter.facts.values import Kind, Value
@@ -154,7 +154,11 @@ class Functions(Expressions):
         if upper is not None and self.frame.of_plain:
             return _one_of(self._upper(upper))
         if isinstance(receiver.ref, v.Objects):
-            return _one_of(methods_meant(self.knowledge, receiver.ref.of, node.attr))
+            read = list(properties_meant(self.knowledge, receiver.ref.of, node.attr))
+            if len(read) == 1:
+                return self.inline(read[0].function, node, {}, read[0].cls, same_object=False, of_plain=True)
+            methods = _one_of(methods_meant(self.knowledge, receiver.ref.of, node.attr))
+            return methods if methods.known else self._stated(receiver.ref.of, node.attr)
         is_object = isinstance(receiver.ref, Class) and receiver.may_be(Kind.MODULE)
         method = self.knowledge.hierarchy.lineage(receiver.ref).method(node.attr) if is_object else None  # type: ignore[arg-type]
         key = self._stored_key(node)
@@ -166,6 +170,11 @@ class Functions(Expressions):
         if key and self.frame.of_plain:
             return _one_of(methods_below(self.knowledge, receiver.ref, node.attr, own=True))
         return v.of(Kind.FUNCTION, ref=Bound(method, receiver.ref, bool(key)))
+
+    def _stated(self, names: frozenset[str], attribute: str) -> Value:
+        """What the classes' bodies say of an attribute of such objects."""
+        found = [cls for name in sorted(names) if isinstance(cls := self.knowledge.project.find(name), Class)]
+        return v.join_all([self.knowledge.stated(cls, attribute) for cls in found if is_plain(self.knowledge, cls)])
 
     def run_local(self, function: Local, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value:
         """Runs a lambda or nested function where it is called, among the variables that it sees."""

@@ -93,17 +93,18 @@ __attribute__((always_inline)) inline void store_tile(const Rows &rows, int64_t 
 }
 
 // Not inlined: its many constants would take registers from the sums.
-template <class V, int kRows, int kVectors>
+template <class V, int kRows, int kVectors, bool kWhole>
 __attribute__((noinline)) void store_sums(const Finish &f, const Rows &rows, int64_t row, int64_t column,
                                           int64_t columns, const typename V::Float (&multiplier)[kVectors],
                                           const typename V::Int (&sums)[kRows][kVectors]) {
     const Addition<V> addition(f);
     const typename V::Range range(f.sum_zero, f.sum_low, f.sum_high);
-    store_tile<V, kRows, kVectors>(rows, row, column, columns, range, [&](int r, int v) {
-        const uint8_t *other = rows.other[row + r] + column + v * V::kLanes;
-        return addition(V::mul(V::to_float(sums[r][v]), multiplier[v]),
-                        V::load_codes(other, lanes_left<V>(columns, v)));
-    });
+    store_tile<V, kRows, kVectors>(
+        rows, row, column, kWhole ? kVectors * V::kLanes : columns, range, [&](int r, int v) {
+            const uint8_t *other = rows.other[row + r] + column + v * V::kLanes;
+            return addition(V::mul(V::to_float(sums[r][v]), multiplier[v]),
+                            V::load_codes(other, kWhole ? V::kLanes : lanes_left<V>(columns, v)));
+        });
 }
 
 // Sums of kRows rows from `row` on by kVectors vectors from `column` on, of which `columns` columns are real.
@@ -141,7 +142,11 @@ __attribute__((always_inline)) inline void finish_tile(const Finish &f, const Ro
 #pragma GCC unroll 4
             for (int v = 0; v < kVectors; ++v) copy[r][v] = sums[r][v];
         }
-        store_sums<V, kRows, kVectors>(f, rows, row, column, columns, multiplier, copy);
+        if (columns >= kVectors * V::kLanes) {
+            store_sums<V, kRows, kVectors, true>(f, rows, row, column, columns, multiplier, copy);
+        } else {
+            store_sums<V, kRows, kVectors, false>(f, rows, row, column, columns, multiplier, copy);
+        }
     } else {
         const typename V::Range range(f.zero, f.low, f.high);
         store_tile<V, kRows, kVectors>(rows, row, column, columns, range,
