@@ -50,7 +50,7 @@ class Convolution {
     }
 
   private:
-    // Where one of the blocks of rows starts: between tiles, where their height is fixed. None has more than kBlockRows.
+    // Where one of the blocks of rows starts: between tiles, where their height is fixed. None exceeds kBlockRows.
     int64_t boundary(int64_t at, int64_t blocks) const {
         if (depthwise_) return rows_ * at / blocks;
         return at_most(divide_up(rows_, kTileRows) * at / blocks * kTileRows, rows_);
