@@ -28,7 +28,8 @@ class Block(nn.Module):
         return self.relu2(self.conv(self.relu(x)))
 ```
 
-The first call keeps its name, which other code may refer to. Calls in different branches of one `if` share an instance,
+The first call keeps its name, which other code may refer to. A module under two names counts as one, as after
+`self.a = self.b = nn.ReLU()`. Calls in different branches of one `if` share an instance,
 since only one of them runs.
 
 So does a module that stands in the class's body, which all objects share and none has as a child. A module that owns
