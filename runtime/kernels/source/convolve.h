@@ -50,10 +50,10 @@ class Convolution {
     }
 
   private:
-    // Where one of the blocks of rows starts: between tiles, where their height is fixed.
+    // Where one of the blocks of rows starts: between tiles, where their height is fixed. None exceeds kBlockRows.
     int64_t boundary(int64_t at, int64_t blocks) const {
-        const int64_t row = rows_ * at / blocks;
-        return depthwise_ || row == rows_ ? row : row / kTileRows * kTileRows;
+        if (depthwise_) return rows_ * at / blocks;
+        return at_most(divide_up(rows_, kTileRows) * at / blocks * kTileRows, rows_);
     }
 
     struct Part {

@@ -113,7 +113,7 @@ few = settings(thorough, max_examples=15)
 @few
 @given(
     seed=seeds,
-    rows=st.sampled_from([1, 8, 9, 27, 230]),
+    rows=st.sampled_from([1, 8, 9, 27, 230, 575]),
     depth=st.sampled_from([512, 516, 1040, 2052]),
     columns=st.sampled_from([8, 70, 136]),
     zero=zeros,
@@ -178,6 +178,12 @@ def test_no_sum_of_a_plain_3x3_overflows(channels, weight):
     total = 9 * channels * 255 * weight
     multiplier = torch.full((16,), 100 / abs(total))
     same("conv", x, weights, None, multiplier, 0, 128, [1, 1], [1, 1], [1, 1], 1)
+
+
+@pytest.mark.parametrize("rows", [191, 193, 383, 575, 767])
+def test_rows_that_are_cut_into_parts(rows):
+    make = Source(4)
+    same("linear", make.codes(rows, 32), make.weights(24, 32), make.bias(24), make.multiplier(24), 3, 128)
 
 
 @pytest.mark.parametrize("depth", [4, 63, 1024, 65536])
