@@ -140,7 +140,7 @@ def _runs(knowledge: Knowledge, function: Function) -> Iterator[Run]:
 def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:
     """Classes that name the function, or a function or method that names it; then the classes below them."""
     done, pending, methods = set[Named](), _names_of(knowledge, function), list[Named]()
-    project, seen = knowledge.project, dict[Class, None]()
+    project, seen, said = knowledge.project, set[Class](), dict[Class, set[str]]()
     while pending or methods:
         named = pending.pop(0) if pending else methods.pop(0)
         if named in done:
@@ -155,16 +155,19 @@ def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:
                 if isinstance(user, Function):
                     pending.append(user)
                     continue
-                if user not in seen and _may_mean(knowledge, user, named):
-                    seen[user] = None
-                    if _may_run(knowledge, user, {word}):
-                        yield user
-                methods += [(name, user) for name in methods_saying(knowledge, user, named) if name not in _RUN]
-    words = {word_of(named) for named in done}
-    for user in list(seen):
+                saying = [name for name in methods_saying(knowledge, user, named) if name not in _RUN]
+                methods += [(name, user) for name in saying]
+                if not _may_mean(knowledge, user, named):
+                    continue
+                said.setdefault(user, set()).update({word}, saying)
+                if user not in seen and _may_run(knowledge, user, {word}):
+                    seen.add(user)
+                    yield user
+    for user, words in said.items():
         below = [cls for cls in knowledge.hierarchy.subclasses(user) if cls not in seen]
-        seen.update(dict.fromkeys(below))
-        yield from (cls for cls in below if _may_run(knowledge, cls, words))
+        found = [cls for cls in below if _may_run(knowledge, cls, words)]
+        seen.update(found)
+        yield from found
 
 
 def _names_of(knowledge: Knowledge, function: Function) -> list[Named]:
