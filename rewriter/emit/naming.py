@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from rewriter.emit.splice import Splice
+from rewriter.facts.names import bound_names, dotted
 from rewriter.facts.project import File
 from rewriter.facts.trees import walk
 
@@ -31,7 +32,7 @@ class Importer:
         names = self.file.names
         for full, suffix in (("torch.nn", ""), ("torch", ".nn")):
             for bound in names.bindings:
-                if names.meaning(bound) == full and bound not in locals_:
+                if names.meaning(bound) == full and bound not in locals_ | self._for_types:
                     return bound + suffix
         return self._add("torch.nn", "nn", locals_)
 
@@ -39,7 +40,7 @@ class Importer:
         names = self.file.names
         wanted = f"{self.runtime}.modules"
         for bound in names.bindings:
-            if names.meaning(bound) == wanted and bound not in locals_:
+            if names.meaning(bound) == wanted and bound not in locals_ | self._for_types:
                 return bound
         top = self.runtime.split(".")[0]
         free = top not in self._bound and top not in locals_
@@ -49,6 +50,14 @@ class Importer:
                 self.needed.append(statement)
             return wanted
         return self._add(wanted, "runtime_modules", locals_)
+
+    @cached_property
+    def _for_types(self) -> set[str]:
+        """The names that stand for something while types are checked, and are not bound when the file runs."""
+        guarded = [s for s in self.file.source.tree.body if isinstance(s, ast.If) and _asks_for_types(s.test)]
+        run = [s for s in self.file.source.tree.body if s not in guarded] + [s for g in guarded for s in g.orelse]
+        checked = {name for branch in guarded for s in branch.body for name in bound_names(s)}
+        return checked - {name for s in run for name in bound_names(s)}
 
     @cached_property
     def _bound(self) -> set[str]:
@@ -81,6 +90,10 @@ class Importer:
         if not begins:  # the last import ends the file without a line end
             lines = source.newline + lines.removesuffix(source.newline)
         return [Splice(offset, offset, lines)]
+
+
+def _asks_for_types(test: ast.expr) -> bool:
+    return (dotted(test) or [""])[-1] == "TYPE_CHECKING"
 
 
 def _imports(tree: ast.Module, module: str) -> bool:

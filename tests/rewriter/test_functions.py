@@ -344,3 +344,20 @@ def test_a_tensor_that_an_annotation_calls_a_number_is_one_before_and_after() ->
     result = rewritten(f"{HEADER}\n\n{function}{net}")  # a second run that saw more would be a failure
     assert result.failure is None and b"self.mul(3, self.add(" in result.after
     check(f"\n\n{function}{net}", X)
+
+
+def test_a_function_of_a_file_that_imports_torch_for_types_alone(tmp_path: Path) -> None:
+    (tmp_path / "pkg").mkdir()
+    (tmp_path / "pkg" / "__init__.py").write_text("")
+    helper = tmp_path / "pkg" / "helper.py"
+    helper.write_text(
+        "from __future__ import annotations\n\nfrom typing import TYPE_CHECKING\n\n"
+        "if TYPE_CHECKING:\n    import torch\n    from torch import nn\n\n\n"
+        "def mix(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:\n    return x + y\n"
+    )
+    net = BLOCK.lstrip().replace("mix(", "helper.mix(")
+    (tmp_path / "pkg" / "net.py").write_text(f"import torch.nn as nn\n\nfrom pkg import helper\n\n\n{net}")
+    project = Project.for_paths([tmp_path / "pkg"], Settings())
+    result = rewrite(helper.read_bytes(), helper, Settings(), project)
+    assert b"class MixOps(" in result.after
+    assert load(result.after)["mix"](torch.ones(2), torch.ones(2)).tolist() == [2.0, 2.0]
