@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -51,11 +51,7 @@ class Texts:
 
     @cached_property
     def _all_words(self) -> dict[str, list[Path]]:
-        found: dict[str, list[Path]] = {}
-        for path in self.paths:
-            for word in set(_WORD.findall(self._text(path).decode(errors="replace"))):
-                found.setdefault(word, []).append(path)
-        return found
+        return self._index(_WORD.findall)
 
     def defining(self, name: str) -> list[Path]:
         """The files that have a function or method of that name."""
@@ -63,11 +59,7 @@ class Texts:
 
     @cached_property
     def _all_functions(self) -> dict[str, list[Path]]:
-        found: dict[str, list[Path]] = {}
-        for path in self.paths:
-            for name in set(_FUNCTION.findall(self._text(path).decode(errors="replace"))):
-                found.setdefault(name, []).append(path)
-        return found
+        return self._index(_FUNCTION.findall)
 
     def deriving(self, word: str) -> list[Path]:
         """The files that may have a class with a base of that name."""
@@ -75,11 +67,7 @@ class Texts:
 
     @cached_property
     def _all_bases(self) -> dict[str, list[Path]]:
-        found: dict[str, list[Path]] = {}
-        for path in self.paths:
-            for word in _bases(self._text(path).decode(errors="replace")):
-                found.setdefault(word, []).append(path)
-        return found
+        return self._index(_bases)
 
     def defines(self, path: Path, name: str) -> bool:
         """Whether a function or class of that name stands at the left margin."""
@@ -91,6 +79,14 @@ class Texts:
         word = re.escape(name.encode())
         pattern = re.compile(rb"^%b[ \t]*[:=,]|\bas[ \t]+%b\b" % (word, word), re.MULTILINE)
         return any(pattern.search(self._text(path)) for path in self.holding(name))
+
+    def _index(self, names_in: Callable[[str], Iterable[str]]) -> dict[str, list[Path]]:
+        """The files by the names that each one's text holds."""
+        found: dict[str, list[Path]] = {}
+        for path in self.paths:
+            for name in set(names_in(self._text(path).decode(errors="replace"))):
+                found.setdefault(name, []).append(path)
+        return found
 
     def _text(self, path: Path) -> bytes:
         """The text without lines that are nothing but a comment: names in those mean nothing."""
