@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 REPEATS = 3
 """Calls in one turn; the fastest counts."""
+SETTLING = 0.05
+"""Seconds before a turn: threads of the side before go on spinning for a while, in wait of more work."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ def measure(sides: Mapping[str, Callable[[], object]], baselines: Sequence[str],
     turns: dict[str, list[_Turn]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, side in sides.items():
+            time.sleep(SETTLING)
             side()
             timed = [_timed(side) for _ in range(REPEATS)]
             turns[name].append(_Turn(min(t.seconds for t in timed), min(t.cpu for t in timed)))

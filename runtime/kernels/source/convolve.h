@@ -15,6 +15,7 @@ namespace {
 
 constexpr int64_t kTileRows = 8;              // height of the tiles that are of one height
 constexpr int64_t kLeastBlockRows = 24;       // below this, setting up a block shows
+constexpr int64_t kPartsForThread = 4;        // for the others to take over from one that is kept waiting
 constexpr int64_t kWorkForThreads = 1 << 18;  // multiplications that are worth waking somebody
 
 template <class V>
@@ -30,35 +31,51 @@ class Convolution {
 
     void run() const {
         if (rows_ == 0) return;
-        const int64_t groups = depthwise_ ? 1 : w_.groups, panels = depthwise_ ? 1 : w_.panels;
         const int64_t work = rows_ * w_.groups * w_.columns * w_.taps * w_.channels;
         const int threads = work < kWorkForThreads ? 1 : a_.threads;
-        const int64_t wanted = threads > 1 ? 4 * threads : 1;
-        int64_t block = w_.kind == Kind::kInt16    ? rows_to_widen(w_.depth)
-                        : w_.kind == Kind::kBlocks ? rows_to_copy(w_)
-                                                   : kBlockRows;
-        while (block > kLeastBlockRows && divide_up(rows_, block) * groups < wanted) block /= 2;
-        const int64_t blocks = divide_up(rows_, block);
-        const int64_t chunks = at_most(divide_up(wanted, blocks * groups), panels);
-        parallel_for(groups * blocks * chunks, threads, [&](int64_t task) {
-            const int64_t chunk = task % chunks, at = task / chunks % blocks;
-            const int64_t first = boundary(at, blocks), last = boundary(at + 1, blocks);
-            const Part part{task / chunks / blocks, first, last - first, panels * chunk / chunks,
-                            panels * (chunk + 1) / chunks};
-            run_part(part);
-        });
+        const Cut cut = cut_for(threads > 1 ? kPartsForThread * threads : 1);
+        parallel_for(cut.groups * cut.blocks * cut.chunks, threads, [&](int64_t task) { run_part(cut.part(task)); });
     }
 
   private:
-    // Where one of the blocks of rows starts: between tiles, where their height is fixed. None exceeds kBlockRows.
-    int64_t boundary(int64_t at, int64_t blocks) const {
-        if (depthwise_) return rows_ * at / blocks;
-        return at_most(divide_up(rows_, kTileRows) * at / blocks * kTileRows, rows_);
-    }
-
     struct Part {
         int64_t group, first, rows, first_panel, last_panel;
     };
+
+    // Parts are groups by blocks of rows by chunks of panels. Neighbours go to the same thread, so what is larger,
+    // inputs or weights, is what changes slowly: then no two threads read all of it.
+    struct Cut {
+        int64_t rows, unit, panels, groups, blocks, chunks;
+        bool chunks_outside;
+
+        Part part(int64_t task) const {
+            const int64_t chunk = chunks_outside ? task / (groups * blocks) : task % chunks;
+            const int64_t rest = chunks_outside ? task % (groups * blocks) : task / chunks, block = rest % blocks;
+            const int64_t units = divide_up(rows, unit), first = units * block / blocks * unit;
+            return {rest / blocks, first, at_most(units * (block + 1) / blocks * unit, rows) - first,
+                    panels * chunk / chunks, panels * (chunk + 1) / chunks};
+        }
+    };
+
+    // In at least so many parts, if there is that much work.
+    Cut cut_for(int64_t wanted) const {
+        Cut cut{rows_, kTileRows, w_.panels, w_.groups, 1, 1, false};
+        if (depthwise_) {
+            cut.unit = a_.out_size[2] <= kBlockRows ? a_.out_size[2] : 1;  // a line
+            cut.panels = divide_up(w_.groups, V::kLanes);
+            cut.groups = 1;
+        }
+        int64_t block = w_.kind == Kind::kInt16    ? rows_to_widen(w_.depth)
+                        : w_.kind == Kind::kBlocks ? rows_to_copy(w_)
+                                                   : kBlockRows;
+        const int64_t inputs = a_.batch * a_.x_size[0] * a_.x_size[1] * a_.x_size[2] * w_.channels;
+        cut.chunks_outside = w_.kind == Kind::kDense && inputs < w_.taps * w_.channels * w_.columns;
+        if (cut.chunks_outside) cut.chunks = at_most(divide_up(wanted, w_.groups), w_.panels);
+        while (block > kLeastBlockRows && divide_up(rows_, block) * cut.groups * cut.chunks < wanted) block /= 2;
+        cut.blocks = divide_up(divide_up(rows_, cut.unit), at_least(block / cut.unit, 1));
+        cut.chunks = at_most(at_least(divide_up(wanted, cut.blocks * cut.groups), cut.chunks), cut.panels);
+        return cut;
+    }
 
     void run_part(const Part &part) const {
         uint8_t *out[kBlockRows];
@@ -75,7 +92,9 @@ class Convolution {
                        a_.out_float ? nullptr : out,        a_.out_float ? out_float : nullptr,
                        a_.other ? other : nullptr,          a_.row_offset ? a_.row_offset + part.first : nullptr};
         if (depthwise_) {
-            Depthwise<V>(a_, finder_, finish_).run(part.first, part.rows, all);
+            Depthwise<V>(a_, finder_, finish_)
+                .run(part.first, part.rows, part.first_panel * V::kLanes,
+                     at_most(part.last_panel * V::kLanes, w_.groups), all);
         } else if constexpr (V::kPairsSaturate) {
             w_.kind == Kind::kInt16 ? multiply_widened(part, all) : multiply_copied(part, all);
         } else {

@@ -21,20 +21,21 @@ class Depthwise {
           lines_(a_.kernel[0] * a_.kernel[1]),
           groups_(divide_up(lines_, V::kLines)) {}
 
-    // Rows `first` to `first + count`, whose outputs `all` tells.
-    void run(int64_t first, int64_t count, const Rows &all) const {
+    // `count` rows from `first` on, whose outputs `all` tells, of the channels between two.
+    void run(int64_t first, int64_t count, int64_t first_channel, int64_t last_channel, const Rows &all) const {
         const uint8_t *padding = finder_.padding(w_.groups);
         finder_.each_run(first, count, [&](const Run &run) {
             const uint8_t **line =
                 static_cast<const uint8_t **>(scratch(kPointers, lines_ * static_cast<int64_t>(sizeof(void *))));
             finder_.each_line(run, 0, [&](int64_t i, const uint8_t *pixels) { line[i] = pixels; });
             if (lines_ == 3 && a_.kernel[2] == 3 && a_.dilation[2] == 1 && a_.stride[2] <= 2) {
-                a_.stride[2] == 1 ? three_lines<1>(run, line, padding, all) : three_lines<2>(run, line, padding, all);
+                a_.stride[2] == 1 ? three_lines<1>(run, line, padding, first_channel, last_channel, all)
+                                  : three_lines<2>(run, line, padding, first_channel, last_channel, all);
                 return;
             }
             const int64_t columns = (run.count - 1) * a_.stride[2] + (a_.kernel[2] - 1) * a_.dilation[2] + 1;
             int32_t *column = static_cast<int32_t *>(scratch(kGathered, columns * groups_ * V::kLanes * 4));
-            for (int64_t c = 0; c < w_.groups; c += V::kLanes) {
+            for (int64_t c = first_channel; c < last_channel; c += V::kLanes) {
                 const int64_t lanes = lanes_left<V>(w_.groups - c, 0);
                 for (int64_t g = 0; g < groups_; ++g) {
                     const int64_t count = at_most(lines_ - g * V::kLines, V::kLines);
@@ -55,8 +56,9 @@ class Depthwise {
 
     // Kernels of 3 x 3: the three columns that an output reads stay in registers, and move on with it.
     template <int kStride>
-    void three_lines(const Run &run, const uint8_t *const *line, const uint8_t *padding, const Rows &all) const {
-        for (int64_t c = 0; c < w_.groups; c += V::kLanes) {
+    void three_lines(const Run &run, const uint8_t *const *line, const uint8_t *padding, int64_t first_channel,
+                     int64_t last_channel, const Rows &all) const {
+        for (int64_t c = first_channel; c < last_channel; c += V::kLanes) {
             const int64_t lanes = lanes_left<V>(w_.groups - c, 0);
             const Lines lines(a_, line, padding, c);
             for (int64_t r = 0; r < run.count; r += kFinished) {

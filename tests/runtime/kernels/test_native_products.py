@@ -226,15 +226,36 @@ def test_matmul(seed, shapes, a_zero, b_zero, transposed, multiplier):
     same("matmul", a, b, multiplier, a_zero, b_zero, 77)
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.fixture(params=[1, 2, 3, 5])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
 def test_any_number_of_threads_gives_the_same(threads):
-    make, before = Source(2), torch.get_num_threads()
-    x, weight = make.codes(2, 32, 20, 20), make.weights(80, 32, 3, 3)
-    torch.set_num_threads(threads)
-    try:
-        same("conv", x, weight, None, make.multiplier(80), 3, 9, [1, 1], [1, 1], [1, 1], 1)
-        same("add", x, x, 0.3, 0.5, 1, 2, 3)
-        same("max_pool", x, [3, 3], [2, 2], [1, 1], [1, 1], False)
-        same("matmul", x, x, 1e-4, 1, 2, 3)
-    finally:
-        torch.set_num_threads(before)
+    make = Source(2)
+    x = make.codes(2, 32, 20, 20)
+    same("add", x, x, 0.3, 0.5, 1, 2, 3)
+    same("max_pool", x, [3, 3], [2, 2], [1, 1], [1, 1], False)
+    same("matmul", x, x, 1e-4, 1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    "size, channels, columns, kernel, groups",
+    [
+        ((20, 20), 32, 80, 3, 1),
+        ((7, 7), 256, 300, 1, 1),  # more weights than inputs
+        ((1, 1), 600, 700, 1, 1),
+        ((5, 5), 256, 50, 3, 4),
+        ((9, 250), 40, 1, 3, 40),  # depthwise, with long lines
+        ((7, 7), 650, 1, 3, 650),
+        ((24, 24), 72, 1, 5, 72),
+    ],
+)
+def test_any_number_of_threads_gives_the_same_convolution(threads, size, channels, columns, kernel, groups):
+    make = Source(4)
+    x, weight = make.codes(2, channels, *size), make.weights(columns * groups, channels // groups, kernel, kernel)
+    geometry = ([1, 1], [kernel // 2] * 2, [1, 1], groups)
+    same("conv", x, weight, None, make.multiplier(columns * groups), 3, 9, *geometry)
