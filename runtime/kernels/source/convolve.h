@@ -69,7 +69,7 @@ class Convolution {
                         : w_.kind == Kind::kBlocks ? rows_to_copy(w_)
                                                    : kBlockRows;
         const int64_t inputs = a_.batch * a_.x_size[0] * a_.x_size[1] * a_.x_size[2] * w_.channels;
-        cut.chunks_outside = w_.kind == Kind::kDense && inputs < w_.taps * w_.channels * w_.columns;
+        cut.chunks_outside = !depthwise_ && inputs < w_.taps * w_.channels * w_.columns;
         if (cut.chunks_outside) cut.chunks = at_most(divide_up(wanted, w_.groups), w_.panels);
         while (block > kLeastBlockRows && divide_up(rows_, block) * cut.groups * cut.chunks < wanted) block /= 2;
         cut.blocks = divide_up(divide_up(rows_, cut.unit), at_least(block / cut.unit, 1));
