@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_structure, tree_unflatten
 
 from runtime import kernels
 from runtime.int8.allowance import Allowance
@@ -18,6 +19,7 @@ from runtime.int8.capture import CaptureError, capture
 from runtime.int8.fusion import simplify
 from runtime.int8.plan import Plan, Timing
 from runtime.int8.program import Program, Step
+from runtime.int8.slices import BUDGET, cut, joined, separable
 from runtime.int8.trees import Tree
 
 PLANS = 16
@@ -31,6 +33,9 @@ class CompiledModel:
     Where the model was no flat program, and for inputs that the program does not take, the converted model runs;
     `reason` says why, and is empty where the program runs. `fixed` says why it takes one size of batch only, and is
     empty where it takes any.
+
+    A large batch runs as small ones, one after another, where no part of it has to do with another: then activations
+    stay in the caches, and take no more memory.
     """
 
     def __init__(
@@ -42,6 +47,8 @@ class CompiledModel:
         self.fixed = fixed
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
         self._lock = threading.Lock()
+        self._at_once: dict[str, int | None] = {}
+        """How many of a batch run together, with each set of kernels; None is all of them."""
 
     def __call__(self, *arguments: Any) -> Any:
         return self._run(arguments, None)
@@ -50,15 +57,15 @@ class CompiledModel:
         """How long each step of one run takes."""
         if self.program is None:
             raise RuntimeError(f"only a program can be profiled, and the model is none: {self.reason}")
-        timings: list[Timing] = []
+        timings: list[list[Timing]] = []
         self._run(arguments, timings)
-        return timings
+        return _added(timings)
 
     def memory(self, *arguments: Any) -> int:
         """Bytes for activations that a run with these arguments needs."""
-        return self._plan(self._tensors(arguments)).bytes
+        return max(self._plan(part).bytes for part in self._parts(self._tensors(arguments)))
 
-    def _run(self, arguments: tuple[Any, ...], timings: list[Timing] | None) -> Any:
+    def _run(self, arguments: tuple[Any, ...], timings: list[list[Timing]] | None) -> Any:
         if self.program is None:
             return self._run_model(arguments)
         tensors = self._tensors(arguments)
@@ -69,7 +76,30 @@ class CompiledModel:
             return self._run_model(arguments)
         if kernels.selected() == _REFERENCE:
             return self.program.interpret(tensors, self._around)
-        return self._plan(tensors).run(tensors, timings)
+        made = [self._run_part(part, timings) for part in self._parts(tensors)]
+        if len(made) == 1:
+            return made[0]
+        leaves = zip(*(tree_leaves(part) for part in made), strict=True)
+        return tree_unflatten([joined(parts) for parts in leaves], tree_structure(made[0]))
+
+    def _run_part(self, tensors: Sequence[Tensor], timings: list[list[Timing]] | None) -> Any:
+        if timings is None:
+            return self._plan(tensors).run(tensors, None)
+        timings.append([])
+        return self._plan(tensors).run(tensors, timings[-1])
+
+    def _parts(self, tensors: list[Tensor]) -> list[list[Tensor]]:
+        """The batch, or small ones in its place."""
+        assert self.program is not None
+        batch = tensors[0].shape[0] if tensors and tensors[0].dim() else 1
+        if batch < 2:
+            return [tensors]
+        kernel_set = kernels.selected()
+        if kernel_set not in self._at_once:
+            apart = separable(self.program)
+            self._at_once[kernel_set] = BUDGET // max(self._plan([x[:1] for x in tensors]).bytes, 1) if apart else None
+        at_once = self._at_once[kernel_set]
+        return [tensors] if at_once is None else [[x[part] for x in tensors] for part in cut(batch, at_once)]
 
     def _around(self, step: Step) -> Step:
         """Nobody has seen a program run that came out of a file."""
@@ -103,6 +133,16 @@ class CompiledModel:
                     self._plans.popitem(last=False)
             self._plans.move_to_end(key)
         return plan
+
+
+def _added(parts: list[list[Timing]]) -> list[Timing]:
+    """The parts of a batch together, where their steps are the same."""
+    if len({tuple((timing.layer, timing.op) for timing in part) for part in parts}) > 1:
+        return [timing for part in parts for timing in part]
+    return [
+        Timing(same[0].layer, same[0].op, sum(timing.nanoseconds for timing in same))
+        for same in zip(*parts, strict=True)
+    ]
 
 
 def _apart(leaf: Any) -> Any:
