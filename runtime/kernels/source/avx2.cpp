@@ -170,6 +170,24 @@ struct Avx2 {
         avx2_multiply_pairs<kRows>(rows, 2 * step, weights, pairs, sums);
     }
 
+    // Codes of a row as int16. Reads and writes up to seven more than there are, if those are no multiple of eight.
+    static void widen_row(const uint8_t *from, int16_t *to, int64_t count) {
+        int64_t i = 0;
+        for (; i + kShorts <= count; i += kShorts) store(to + i, widen(from + i));
+        for (; i < count; i += 8) {
+            const __m128i codes = _mm_loadl_epi64(reinterpret_cast<const __m128i *>(from + i));
+            _mm_storeu_si128(reinterpret_cast<__m128i *>(to + i), _mm_cvtepu8_epi16(codes));
+        }
+    }
+    // The offset of each column and rows of int16, `step` apart, times [pair of depths][kVectorCount x 8 columns][2].
+    template <int kRows, int kVectorCount>
+    __attribute__((always_inline)) static inline void sum_pairs(const int16_t *rows, int64_t step,
+                                                                const uint8_t *weights, int64_t pairs,
+                                                                const int32_t *offset,
+                                                                Int (&sums)[kRows][kVectorCount]) {
+        avx2_sum_pairs(rows, 2 * step, weights, pairs, offset, sums);
+    }
+
     static Int interleave4(const uint8_t *const (&line)[4], int64_t count) {
         const __m128i low = _mm_unpacklo_epi8(load_bytes(line[0], count), load_bytes(line[1], count));
         const __m128i high = _mm_unpacklo_epi8(load_bytes(line[2], count), load_bytes(line[3], count));

@@ -4,6 +4,7 @@
 #include "abi.h"
 #include "depthwise.h"
 #include "multiply.h"
+#include "pairs.h"
 #include "rows.h"
 #include "sums.h"
 #include "threads.h"
@@ -15,6 +16,7 @@ namespace {
 
 constexpr int64_t kTileRows = 8;              // height of the tiles that are of one height
 constexpr int64_t kLeastBlockRows = 24;       // below this, setting up a block shows
+constexpr int64_t kOverrun = 16;              // of reads in the last copy of a row's codes
 constexpr int64_t kPartsForThread = 4;        // for the others to take over from one that is kept waiting
 constexpr int64_t kWorkForThreads = 1 << 18;  // multiplications that are worth waking somebody
 
@@ -96,7 +98,11 @@ class Convolution {
                 .run(part.first, part.rows, part.first_panel * V::kLanes,
                      at_most(part.last_panel * V::kLanes, w_.groups), all);
         } else if constexpr (V::kPairsSaturate) {
-            w_.kind == Kind::kInt16 ? multiply_widened(part, all) : multiply_copied(part, all);
+            switch (w_.kind) {
+                case Kind::kPairs: return multiply_pairs(part, all);
+                case Kind::kInt16: return multiply_widened(part, all);
+                default: return multiply_copied(part, all);
+            }
         } else {
             multiply(part, all);
         }
@@ -108,7 +114,7 @@ class Convolution {
         const uint8_t **x =
             static_cast<const uint8_t **>(scratch(kPointers, taps * part.rows * static_cast<int64_t>(sizeof(void *))));
         if (w_.gathered) {
-            uint8_t *copies = static_cast<uint8_t *>(scratch(kGathered, part.rows * w_.depth));
+            uint8_t *copies = static_cast<uint8_t *>(scratch(kGathered, part.rows * w_.depth + kOverrun));
             finder_.gathered(part.first, part.rows, channel, copies);
             for (int64_t r = 0; r < part.rows; ++r) x[r] = copies + r * w_.depth;
         } else {
@@ -149,6 +155,12 @@ class Convolution {
                 if (w_.chunks > 1) of_group += tiles * kTileSums<V>;
             }
         }
+    }
+
+    void multiply_pairs(const Part &part, const Rows &all) const {
+        Finish finish = finish_;
+        finish.multiplier += part.group * w_.columns;
+        Pairs<V>(w_, part.group, all, finish).run(part.rows, part.first_panel, part.last_panel);
     }
 
     void multiply_widened(const Part &part, const Rows &all) const {

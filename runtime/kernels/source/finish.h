@@ -70,11 +70,9 @@ class Addition {
 };
 
 // Packs and stores value(row, vector), as many rows at once as give V::kStored vectors.
-template <class V, int kRows, int kVectors, class Value>
-__attribute__((always_inline)) inline void store_tile(const Rows &rows, int64_t row, int64_t column, int64_t columns,
-                                                      const typename V::Range &range, Value value) {
+template <class V, int kRows, int kVectors, class Value, class Store>
+__attribute__((always_inline)) inline void pack_tile(const typename V::Range &range, Value value, Store store) {
     constexpr int kFull = V::kStored > kVectors ? V::kStored / kVectors : 1, kStep = kRows < kFull ? kRows : kFull;
-    const bool whole = columns == kVectors * V::kLanes;
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; r += kStep) {
         typename V::Int codes[kStep][kVectors];
@@ -84,12 +82,26 @@ __attribute__((always_inline)) inline void store_tile(const Rows &rows, int64_t 
 #pragma GCC unroll 4
             for (int v = 0; v < kVectors; ++v) codes[i][v] = V::to_code(value(now, v), range);
         }
-        if (whole) {
-            V::template store_rows<kStep, kVectors>(rows.out + row + r, kRows - r, column, codes, range);
-        } else {
-            store_columns<V, kStep, kVectors>(rows.out + row + r, kRows - r, column, columns, codes, range);
-        }
+        store(r, codes);
     }
+}
+
+// The same where all columns are real.
+template <class V, int kRows, int kVectors, class Value>
+__attribute__((always_inline)) inline void store_whole(const Rows &rows, int64_t row, int64_t column,
+                                                       const typename V::Range &range, Value value) {
+    pack_tile<V, kRows, kVectors>(range, value, [&](int r, const auto &codes) {
+        V::store_rows(rows.out + row + r, kRows - r, column, codes, range);
+    });
+}
+
+template <class V, int kRows, int kVectors, class Value>
+__attribute__((always_inline)) inline void store_tile(const Rows &rows, int64_t row, int64_t column, int64_t columns,
+                                                      const typename V::Range &range, Value value) {
+    if (columns == kVectors * V::kLanes) return store_whole<V, kRows, kVectors>(rows, row, column, range, value);
+    pack_tile<V, kRows, kVectors>(range, value, [&](int r, const auto &codes) {
+        store_columns<V>(rows.out + row + r, kRows - r, column, columns, codes, range);
+    });
 }
 
 // Not inlined: its many constants would take registers from the sums.

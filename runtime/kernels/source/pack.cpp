@@ -70,13 +70,15 @@ void fill(const rk_pack_args &args, const Layout &layout, Owner &out) {
         return;
     }
     out.kind = Kind::kBlocks;
-    const bool too_wide = pack_blocks(args, layout, out);
-    if (!layout.int16 || !too_wide) return;
+    const double blocks = pack_blocks(args, layout, out);
+    if (!layout.int16) return;
+    const double pairs = cycles_of_pairs(args), sums = cycles_of_sums(args);
+    if (blocks <= pairs && blocks <= sums) return;
     out.panel_list.clear();
     out.counts.clear();
     out.offsets.clear();
-    out.kind = Kind::kInt16;
-    pack_int16(args, out);
+    out.kind = pairs <= sums ? Kind::kPairs : Kind::kInt16;
+    pairs <= sums ? pack_pairs(args, out) : pack_int16(args, out);
 }
 
 }  // namespace

@@ -7,15 +7,14 @@ namespace rk {
 namespace {
 
 constexpr size_t kSearched = 96;  // blocks among which another's partner is sought
-// What a block takes, in the time of a plain one: joined, wide, and as int16 where all are.
-constexpr double kJoinedCost = 0.95, kWideCost = 1.44, kInt16Cost = 1.3;
-constexpr int64_t kLeastInt16Depth = 128;  // with less, the way out dominates, which blocks do faster
+// Cycles of a row: of a vector's way out, of copying four codes, and of a block of each kind.
+constexpr double kWayOut = 6.7, kCopy = 1, kCycles[kBlockKinds] = {1.05, 1, 1.51};
 
 class JoinedPacker : public BlockPacker {
   public:
     JoinedPacker(const rk_pack_args &args, const Layout &layout, Owner &out) : BlockPacker(args, layout, out) {}
 
-    bool pack() {
+    double pack() {
         const int64_t fours = out_.depth / 4;
         out_.chunks = (out_.depth + kChunkDepth - 1) / kChunkDepth;
         cut([&](int64_t group, int64_t first_column, int64_t chunk) {
@@ -26,7 +25,9 @@ class JoinedPacker : public BlockPacker {
             }
             write(group, first_column, fours * chunk / out_.chunks, end / 4, blocks);
         });
-        return out_.depth >= kLeastInt16Depth && cost_ > kInt16Cost * static_cast<double>(blocks_);
+        const int64_t vectors = out_.offset_columns / layout_.lanes;
+        return cycles_ + static_cast<double>(args_.groups) *
+                             (kWayOut * static_cast<double>(vectors) + kCopy * static_cast<double>(fours));
     }
 
   private:
@@ -92,8 +93,7 @@ class JoinedPacker : public BlockPacker {
             }
             const size_t count = of_kind[kind].size();
             out_.counts.push_back(static_cast<int32_t>(kind == kJoined ? count / 2 : count));
-            blocks_ += count;
-            cost_ += static_cast<double>(count) * (kind == kWide ? kWideCost : kind == kJoined ? kJoinedCost : 1);
+            cycles_ += static_cast<double>(count) * kCycles[kind];
         }
     }
 
@@ -125,13 +125,12 @@ class JoinedPacker : public BlockPacker {
         }
     }
 
-    size_t blocks_ = 0;
-    double cost_ = 0;
+    double cycles_ = 0;
 };
 
 }  // namespace
 
-bool pack_blocks(const rk_pack_args &args, const Layout &layout, Owner &out) {
+double pack_blocks(const rk_pack_args &args, const Layout &layout, Owner &out) {
     return JoinedPacker(args, layout, out).pack();
 }
 

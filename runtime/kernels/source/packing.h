@@ -119,12 +119,16 @@ class BlockPacker {
     }
 };
 
-// Each fills `out`, but for the offsets of the columns. Blocks tell whether so many turned out wide that int16 is
-// better.
+// Each fills `out`, but for the offsets of the columns. Blocks tell how many cycles they will take.
 void pack_dense(const rk_pack_args &args, const Layout &layout, Owner &out);
-bool pack_blocks(const rk_pack_args &args, const Layout &layout, Owner &out);
+double pack_blocks(const rk_pack_args &args, const Layout &layout, Owner &out);
 void pack_depthwise(const rk_pack_args &args, const Layout &layout, Owner &out);
 void pack_winograd(const rk_pack_args &args, int tile, Owner &out);
 void pack_int16(const rk_pack_args &args, Owner &out);
+void pack_pairs(const rk_pack_args &args, Owner &out);
+
+// Cycles of one row, out of measurements, of int16 weights; infinite where they are not to be had.
+double cycles_of_sums(const rk_pack_args &args);
+double cycles_of_pairs(const rk_pack_args &args);
 
 }  // namespace rk

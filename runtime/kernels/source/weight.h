@@ -44,7 +44,7 @@ struct Panel {
 
 // A depthwise layer has one channel and one column a group: its weights are [tap along the width][group of
 // lines][channel][line], int8 or int16 as the layout has lines.
-enum class Kind { kDense, kBlocks, kDepthwise, kWinograd, kInt16 };
+enum class Kind { kDense, kBlocks, kDepthwise, kWinograd, kInt16, kPairs };
 
 }  // namespace rk
 
@@ -66,7 +66,8 @@ struct rk_weight {
     const uint8_t *end;      // of the panels' data
     const int32_t *offset;   // [group][offset_columns]: the bias less x_zero times the sum of the weights
     const uint8_t *depthwise;
-    // Int8 [group][16 columns][four depths][odd, even][column][2];
+    // Int8 [group][16 columns][four depths][odd, even][column][2]; of pairs int16 [group][16 columns, or the last 8]
+    // [pair of depths][column][2];
     // of Winograd int16 [16 columns][element of (tile + 2) x (tile + 2)][pair of channels][column][2].
     const uint8_t *int16;
     int64_t bytes;
