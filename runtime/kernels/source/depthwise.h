@@ -74,6 +74,8 @@ class Depthwise {
         }
     }
 
+    using Column = typename V::Int[kThreeGroups];
+
     // Three lines of input at some channel; those in the padding are one pixel over and over.
     struct Lines {
         Lines(const rk_conv_args &a, const uint8_t *const *line, const uint8_t *padding, int64_t channel)
@@ -85,16 +87,23 @@ class Depthwise {
         }
 
         // Of the column at x, groups of lines interleaved.
-        void read(int64_t x, int64_t lanes, typename V::Int (&to)[kThreeGroups]) const {
+        __attribute__((always_inline)) inline void read(int64_t x, int64_t lanes, Column &to) const {
             const bool inside = x >= 0 && x < width;
+            const uint8_t *pixel[3];
+#pragma GCC unroll 3
+            for (int i = 0; i < 3; ++i) pixel[i] = inside ? place[i] + x * step[i] : nowhere;
+            interleave(pixel, lanes, to);
+        }
+
+        static __attribute__((always_inline)) inline void interleave(const uint8_t *const (&pixel)[3], int64_t lanes,
+                                                                     Column &to) {
 #pragma GCC unroll 2
             for (int g = 0; g < kThreeGroups; ++g) {
                 const uint8_t *group[V::kLines] = {};
                 constexpr int kLines = V::kLines < 3 ? V::kLines : 3;
                 const int count = g * kLines + kLines <= 3 ? kLines : 3 - g * kLines;
 #pragma GCC unroll 3
-                for (int i = 0; i < count; ++i)
-                    group[i] = inside ? place[g * kLines + i] + x * step[g * kLines + i] : nowhere;
+                for (int i = 0; i < count; ++i) group[i] = pixel[g * kLines + i];
                 to[g] = V::interleave(group, count, lanes);
             }
         }
@@ -103,11 +112,12 @@ class Depthwise {
         int64_t step[3], width;
     };
 
+    // Sums of `count` outputs, of which the first reads the columns from x on.
     template <int kStride>
     __attribute__((always_inline)) inline void sum_three(const Lines lines, int64_t x, int64_t lanes, int64_t c,
                                                          int64_t count, typename V::Int *sums) const {
         using Int = typename V::Int;
-        Int weight[3][kThreeGroups], column[3][kThreeGroups];
+        Column weight[3], column[3];
 #pragma GCC unroll 3
         for (int tap = 0; tap < 3; ++tap) {
 #pragma GCC unroll 2
@@ -117,7 +127,8 @@ class Depthwise {
         const Int offset = V::load_int(w_.offset + c);
 #pragma GCC unroll 3
         for (int i = kStride; i < 3; ++i) lines.read(x + i - kStride, lanes, column[i]);
-        for (int64_t r = 0; r < count; ++r, x += kStride) {
+        // The next output, whose columns from kStride before the last on `read` gets.
+        const auto next = [&](auto read) __attribute__((always_inline)) {
             Int sum = offset;
 #pragma GCC unroll 3
             for (int tap = 0; tap < 3; ++tap) {
@@ -125,12 +136,26 @@ class Depthwise {
                 for (int g = 0; g < kThreeGroups; ++g) {
                     if (tap + kStride < 3) column[tap][g] = column[tap + kStride][g];
                 }
-                if (tap + kStride >= 3) lines.read(x + tap, lanes, column[tap]);
+                if (tap + kStride >= 3) read(tap, column[tap]);
 #pragma GCC unroll 2
                 for (int g = 0; g < kThreeGroups; ++g) sum = V::dot_lines(sum, column[tap][g], weight[tap][g]);
             }
-            sums[r] = sum;
+            return sum;
+        };
+        const auto checked = [&](int tap, Column &to) { lines.read(x + tap, lanes, to); };
+        int64_t r = 0;
+        for (; r < count && x < 0; ++r, x += kStride) sums[r] = next(checked);
+        const uint8_t *pixel[3];
+#pragma GCC unroll 3
+        for (int i = 0; i < 3; ++i) pixel[i] = lines.place[i] + (x + 3 - kStride) * lines.step[i];
+        for (; r < count && x + 2 < lines.width; ++r, x += kStride) {
+            sums[r] = next([&](int, Column &to) {
+                Lines::interleave(pixel, lanes, to);
+#pragma GCC unroll 3
+                for (int i = 0; i < 3; ++i) pixel[i] += lines.step[i];
+            });
         }
+        for (; r < count; ++r, x += kStride) sums[r] = next(checked);
     }
 
     // Fills column[x] with `count` lines of each column of input, for `lanes` channels from `c` on.

@@ -32,6 +32,9 @@ struct Rows {
     const int32_t *offset;        // or null
 };
 
+// Whether what comes out are codes, of sums that nothing is added to.
+inline bool sums_alone(const Finish &finish, const Rows &rows) { return rows.out && !finish.adds && !rows.offset; }
+
 template <class V>
 inline int64_t lanes_left(int64_t columns, int vector) {
     const int64_t left = columns - vector * V::kLanes;
@@ -180,6 +183,14 @@ template <class V>
 __attribute__((noinline)) void finish_column(const Finish f, const Rows rows, int64_t row, int64_t count,
                                              int64_t column, int64_t columns, const typename V::Int *sums) {
     int64_t r = 0;
+    if (sums_alone(f, rows) && columns == V::kLanes) {
+        const typename V::Float multiplier = V::load_float(f.multiplier + column, V::kLanes);
+        const typename V::Range range(f.zero, f.low, f.high);
+        for (; r + V::kStored <= count; r += V::kStored) {
+            store_whole<V, V::kStored, 1>(rows, row + r, column, range,
+                                          [&](int i, int) { return V::mul(V::to_float(sums[r + i]), multiplier); });
+        }
+    }
     for (; r + V::kStored <= count; r += V::kStored)
         finish_few<V, V::kStored>(f, rows, row + r, column, columns, sums + r);
     for (; r < count; ++r) finish_few<V, 1>(f, rows, row + r, column, columns, sums + r);

@@ -23,7 +23,7 @@ class Pairs {
           offset_(weight.offset + group * weight.offset_columns),
           weights_(weight.int16 + group * weight.offset_columns * weight.depth * 2),
           codes_(static_cast<int16_t *>(scratch(kWidened, (kPairRows * weight.depth + V::kShorts) * 2))),
-          plain_(rows.out && !finish.adds && !rows.offset),
+          plain_(sums_alone(finish, rows)),
           range_(finish.zero, finish.low, finish.high) {}
 
     // `count` rows by panels from one to another.
@@ -82,7 +82,7 @@ class Pairs {
     const int32_t *const offset_;
     const uint8_t *const weights_;
     int16_t *const codes_;
-    const bool plain_;  // codes come out, of sums alone
+    const bool plain_;
     const typename V::Range range_;
 };
 
