@@ -252,24 +252,35 @@ struct Avx2 {
     static void widen_weights(const uint8_t *from, int16_t *to, Int (&products)[2]) {
 #pragma GCC unroll 2
         for (int v = 0; v < 2; ++v) {
-            const Short odd = widen_signed(from + 16 * v), even = widen_signed(from + 32 + 16 * v);
-            store(to + 16 * v, odd);
-            store(to + 32 + 16 * v, even);
-            products[v] = _mm256_add_epi32(products[v], _mm256_madd_epi16(odd.lanes, even.lanes));
+            const Int block = load_block(from + 32 * v), odd = _mm256_srai_epi16(block, 8);
+            const Int even = _mm256_srai_epi16(_mm256_slli_epi16(block, 8), 8);
+            store(to + 16 * v, {odd});
+            store(to + 32 + 16 * v, {even});
+            products[v] = _mm256_add_epi32(products[v], _mm256_madd_epi16(odd, even));
         }
     }
-    // Adds the products of codes with such weights that are not widened.
+    // Codes less 128, by fours: without their signs, and with them.
+    static void center_row(const uint8_t *from, uint8_t *to, int64_t count) {
+        for (int64_t i = 0; i < count; i += 16, to += 32) {
+            const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i *>(from + i));
+            const __m128i centered = _mm_xor_si128(codes, _mm_set1_epi8(-128)), plain = _mm_abs_epi8(centered);
+            store_block(to, _mm256_set_m128i(_mm_unpackhi_epi32(plain, centered), _mm_unpacklo_epi32(plain, centered)));
+        }
+    }
+    static constexpr int64_t kAhead = 1024;  // bytes
+    // Adds the products of such codes, of rows `step` apart, with weights of sixteen columns.
     template <int kRows>
-    static void add_products(const uint8_t *const *x, const uint8_t *weights, int64_t fours, Int (&sums)[kRows][2]) {
-        for (int64_t k = 0; k < fours; ++k, weights += 64) {
+    static void add_centered(const uint8_t *codes, int64_t step, const uint8_t *weights, int64_t fours,
+                             Int (&sums)[kRows][2]) {
+        for (int64_t k = 0; k < fours; ++k, codes += 8, weights += 64) {
+            __builtin_prefetch(weights + kAhead, 0, 3);
 #pragma GCC unroll 2
             for (int v = 0; v < 2; ++v) {
-                const Int odd = widen_signed(weights + 16 * v).lanes, even = widen_signed(weights + 32 + 16 * v).lanes;
+                const Int block = load_block(weights + 32 * v);
 #pragma GCC unroll 4
                 for (int r = 0; r < kRows; ++r) {
-                    const Int codes = broadcast4(x[r] + 4 * k);
-                    sums[r][v] = _mm256_add_epi32(sums[r][v], _mm256_madd_epi16(even_codes(codes), even));
-                    sums[r][v] = _mm256_add_epi32(sums[r][v], _mm256_madd_epi16(odd_codes(codes), odd));
+                    const Int signs = broadcast4(codes + r * step + 4);
+                    sums[r][v] = dot(sums[r][v], broadcast4(codes + r * step), _mm256_sign_epi8(block, signs));
                 }
             }
         }

@@ -3,6 +3,7 @@
 
 #include "abi.h"
 #include "depthwise.h"
+#include "few_rows.h"
 #include "multiply.h"
 #include "pairs.h"
 #include "rows.h"
@@ -166,11 +167,8 @@ class Convolution {
     void multiply_widened(const Part &part, const Rows &all) const {
         Finish finish = finish_;
         finish.multiplier += part.group * w_.columns;
-        if (part.rows <= kFewRows) {
-            for (int64_t i = part.first_panel; i < part.last_panel; ++i) {
-                const SumsPanel<V> panel(w_, part.group, i);
-                each_sum_tile(part.rows, FewRows<V>{panel, all, finish, w_.depth});
-            }
+        if (part.rows <= kFewRows && w_.centered) {
+            FewRows<V>(w_, all, part.rows, finish).run(part.group, part.first_panel, part.last_panel);
             return;
         }
         const WidenedRows<V> widened(all, part.rows, w_.depth);

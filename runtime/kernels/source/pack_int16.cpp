@@ -49,13 +49,11 @@ void pack_int16(const rk_pack_args &args, Owner &out) {
     out.offset_columns = round_up(args.columns, kInt16Columns);
     out.panels = out.offset_columns / kInt16Columns;
     out.data.assign(static_cast<size_t>(args.groups * out.offset_columns * out.depth), 0);
-    constexpr int kPlace[4] = {2, 0, 3, 1};  // odd channels first: [odd, even][column][2]
     for (int64_t column = 0; column < args.groups * args.columns; ++column) {
         const int64_t in_group = column % args.columns, lane = in_group % kInt16Columns;
         const int64_t panel = column / args.columns * out.panels + in_group / kInt16Columns;
         for (int64_t k = 0; k < args.taps * args.channels; ++k) {
-            const int64_t four = panel * (out.depth / 4) + k / 4, place = kPlace[k % 4];
-            const int64_t at = (four * 2 + place / 2) * kInt16Columns * 2 + lane * 2 + place % 2;
+            const int64_t at = ((panel * (out.depth / 4) + k / 4) * kInt16Columns + lane) * 4 + k % 4;
             out.data[static_cast<size_t>(at)] =
                 static_cast<uint8_t>(weight_at(args, column, k / args.channels, k % args.channels));
         }

@@ -13,7 +13,6 @@ namespace rk {
 namespace {
 
 constexpr int kSumRows = 4, kSumVectors = 2;  // of a tile
-constexpr int64_t kFewRows = 8;               // so few do not pay for weights that are widened beforehand
 constexpr int64_t kSumDepth = 512;            // of weights that are widened at once, and stay in the first cache
 constexpr int64_t kWidenedBytes = 384 << 10;  // of a block's codes: they are to stay in the second cache
 
@@ -48,27 +47,6 @@ struct SumsPanel {
     const int64_t column, columns;
     const int32_t *offset;
     const uint8_t *weights;
-};
-
-// Few rows: weights are widened as they are read, and multiplied as they are.
-template <class V>
-struct FewRows {
-    const SumsPanel<V> &panel;
-    const Rows &rows;
-    const Finish &finish;  // multipliers of the group
-    int64_t depth;
-
-    template <int kRows>
-    __attribute__((noinline)) void tile(int64_t row) const {
-        typename V::Int sums[kRows][kSumVectors];
-#pragma GCC unroll 4
-        for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 2
-            for (int v = 0; v < kSumVectors; ++v) sums[r][v] = V::load_int(panel.offset + v * V::kLanes);
-        }
-        V::template add_products<kRows>(rows.x + row, panel.weights, depth / 4, sums);
-        finish_tile<V, kRows, kSumVectors>(finish, rows, row, panel.column, panel.columns, sums);
-    }
 };
 
 // Rows of codes, widened and by fours in the order 0, 2, 1, 3.
