@@ -100,23 +100,31 @@ class RowFinder {
     void gathered(int64_t first, int64_t rows, int64_t channel, uint8_t *copies) const {
         const bool lines_are_runs = a_.kernel[2] == 1 || (a_.dilation[2] == 1 && a_.x_stride[3] == w_.channels);
         const int64_t line_bytes = a_.kernel[2] * w_.channels, vector = line_bytes <= 16 ? 16 : 32;
+        const int64_t step = a_.stride[2] * a_.x_stride[3];
         each_run(first, rows, [&](const Run &run) {
             each_line(run, channel, [&](int64_t line, const uint8_t *pixels) {
-                uint8_t *copy = copies + run.row * w_.depth + line * line_bytes;
+                uint8_t *const copy = copies + run.row * w_.depth + line * line_bytes;
+                const auto each = [&](int64_t from, int64_t to, auto body) {
+                    for (int64_t i = from; i < to; ++i) body(copy + i * w_.depth, (run.at[3] + i) * a_.stride[2]);
+                };
+                const bool whole = pixels && lines_are_runs;
+                const int64_t lo = whole ? inside_from(-a_.padding[2], run) : run.count;
+                const int64_t hi = whole ? at_least(inside_to(a_.kernel[2] - 1 - a_.padding[2], run), lo) : run.count;
                 // What a vector brings along behind a line, the next line overwrites.
-                const bool fits = lines_are_runs && line_bytes <= vector && line * line_bytes + vector <= w_.depth;
-                const int64_t last = fits ? a_.x_size[2] - divide_up(vector, w_.channels) : -1;
-                for (int64_t i = 0; i < run.count; ++i, copy += w_.depth) {
-                    const int64_t at = (run.at[3] + i) * a_.stride[2] - a_.padding[2];
-                    const bool inside = pixels && at >= 0 && at + a_.kernel[2] <= a_.x_size[2];
-                    if (inside && at <= last) {
-                        copy_vector(copy, pixels + at * a_.x_stride[3], vector);
-                    } else if (inside && lines_are_runs) {
-                        copy_line(copy, pixels + at * a_.x_stride[3], line_bytes);
-                    } else {
-                        copy_taps(copy, pixels, at);
-                    }
+                const bool fits = whole && line_bytes <= vector && line * line_bytes + vector <= w_.depth;
+                const int64_t readable = divide_up(vector, w_.channels) - 1 - a_.padding[2];
+                const int64_t end = fits ? at_least(at_most(inside_to(readable, run), hi), lo) : lo;
+                const auto taps = [&](uint8_t *to, int64_t at) { copy_taps(to, pixels, at - a_.padding[2]); };
+                each(0, lo, taps);
+                if (lo < end) {
+                    const uint8_t *from = pixels + ((run.at[3] + lo) * a_.stride[2] - a_.padding[2]) * a_.x_stride[3];
+                    vector == 16 ? copy_vectors<16>(copy + lo * w_.depth, w_.depth, from, step, end - lo)
+                                 : copy_vectors<32>(copy + lo * w_.depth, w_.depth, from, step, end - lo);
                 }
+                each(end, hi, [&](uint8_t *to, int64_t at) {
+                    copy_line(to, pixels + (at - a_.padding[2]) * a_.x_stride[3], line_bytes);
+                });
+                each(hi, run.count, taps);
             });
         });
     }
@@ -165,12 +173,9 @@ class RowFinder {
         return at_most(divide_up(a_.x_size[2] - shift, a_.stride[2]) - run.at[3], run.count);
     }
 
-    static void copy_vector(uint8_t *to, const uint8_t *from, int64_t bytes) {
-        if (bytes == 16) {
-            std::memcpy(to, from, 16);
-        } else {
-            std::memcpy(to, from, 32);
-        }
+    template <int kBytes>
+    static void copy_vectors(uint8_t *to, int64_t to_step, const uint8_t *from, int64_t from_step, int64_t count) {
+        for (int64_t i = 0; i < count; ++i, to += to_step, from += from_step) std::memcpy(to, from, kBytes);
     }
 
     static void copy_line(uint8_t *to, const uint8_t *from, int64_t bytes) {
