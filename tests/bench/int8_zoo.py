@@ -5,7 +5,8 @@
 CASES is a JSON list of {"name", "setup", "model", "inputs"}, Python source each; the folders hold libraries as `rewriter`
 has rewritten them. Each network has random weights and a process of its own. One row of a table each: how many modules
 run in int8 and in floating point, how many give real numbers for a way not taken, what was compiled (any batch, or
-why not), how much signal there is to the difference between program and converted model, and between that and fp32.
+why not), how much signal there is to the difference between program and converted model, between a batch and the same
+one after another, and between the converted model and fp32.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from runtime import int8
+from runtime.int8 import compiled as compiled_module
+from runtime.int8.slices import separable
 from runtime.quantization.front_door import quantize
 from tests.bench.int8_models import add_site
 
@@ -86,10 +89,22 @@ def _row(case: dict[str, str], sites: Sequence[str]) -> str:
         sum("did not take" in line.reason for line in lines),
         _short(became),
         _decibels(expected, compiled(*given)),
+        _one_by_one(compiled, given),
         _decibels(real, expected),
         f"{took:.0f} s",
     )
     return f"| {' | '.join(map(str, cells))} |"
+
+
+def _one_by_one(compiled: int8.CompiledModel, given: Any) -> str:
+    """A batch of three, against the same one after another."""
+    if compiled.program is None or not separable(compiled.program):
+        return "together"
+    three = tree_map_only(Tensor, lambda x: torch.cat([x, x.roll(1, -1), x.flip(-1)]), given)
+    together = compiled(*three)
+    compiled_module.BUDGET = 1
+    alone = int8.CompiledModel(compiled.program, compiled.model)
+    return _decibels(together, alone(*three))
 
 
 def _call(model: nn.Module, batch: Any) -> Any:

@@ -259,32 +259,40 @@ struct Avx2 {
             products[v] = _mm256_add_epi32(products[v], _mm256_madd_epi16(odd, even));
         }
     }
-    // Codes less 128, by fours: without their signs, and with them.
-    static void center_row(const uint8_t *from, uint8_t *to, int64_t count) {
+    // The upper and the lower halves of codes, each as a byte, by fours in turns.
+    static void halve_row(const uint8_t *from, uint8_t *to, int64_t count) {
+        const __m128i half = _mm_set1_epi8(15);
         for (int64_t i = 0; i < count; i += 16, to += 32) {
             const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i *>(from + i));
-            const __m128i centered = _mm_xor_si128(codes, _mm_set1_epi8(-128)), plain = _mm_abs_epi8(centered);
-            store_block(to, _mm256_set_m128i(_mm_unpackhi_epi32(plain, centered), _mm_unpacklo_epi32(plain, centered)));
+            const __m128i lower = _mm_and_si128(codes, half), upper = _mm_and_si128(_mm_srli_epi16(codes, 4), half);
+            store_block(to, _mm256_set_m128i(_mm_unpackhi_epi32(upper, lower), _mm_unpacklo_epi32(upper, lower)));
         }
     }
-    static constexpr int64_t kAhead = 1024;  // bytes
-    // Adds the products of such codes, of rows `step` apart, with weights of sixteen columns.
-    template <int kRows>
-    static void add_centered(const uint8_t *codes, int64_t step, const uint8_t *weights, int64_t fours,
-                             Int (&sums)[kRows][2]) {
-        for (int64_t k = 0; k < fours; ++k, codes += 8, weights += 64) {
-            __builtin_prefetch(weights + kAhead, 0, 3);
+    // The products of such a row with two vectors of weights for four channels each. A pair of products is at most
+    // 2 x 15 x 128: eight of them fit int16.
+    static void multiply_halves(const uint8_t *codes, const uint8_t *weights, int64_t fours, int32_t *sums) {
+        Int sum[2] = {set_int(0), set_int(0)};
+        for (int64_t k = 0; k < fours; k += 8) {
+            Int upper[2] = {set_int(0), set_int(0)}, lower[2] = {set_int(0), set_int(0)};
+            for (int64_t left = fours - k < 8 ? fours - k : 8; left > 0; --left, codes += 8, weights += 64) {
+                __builtin_prefetch(weights + kAhead, 0, 3);
 #pragma GCC unroll 2
-            for (int v = 0; v < 2; ++v) {
-                const Int block = load_block(weights + 32 * v);
-#pragma GCC unroll 4
-                for (int r = 0; r < kRows; ++r) {
-                    const Int signs = broadcast4(codes + r * step + 4);
-                    sums[r][v] = dot(sums[r][v], broadcast4(codes + r * step), _mm256_sign_epi8(block, signs));
+                for (int v = 0; v < 2; ++v) {
+                    const Int block = load_block(weights + 32 * v);
+                    upper[v] = _mm256_add_epi16(upper[v], _mm256_maddubs_epi16(broadcast4(codes), block));
+                    lower[v] = _mm256_add_epi16(lower[v], _mm256_maddubs_epi16(broadcast4(codes + 4), block));
                 }
             }
+#pragma GCC unroll 2
+            for (int v = 0; v < 2; ++v) {
+                sum[v] = add(sum[v], _mm256_madd_epi16(upper[v], _mm256_set1_epi16(16)));
+                sum[v] = add(sum[v], _mm256_madd_epi16(lower[v], _mm256_set1_epi16(1)));
+            }
         }
+        store_int(sums, sum[0]);
+        store_int(sums + kLanes, sum[1]);
     }
+    static constexpr int64_t kAhead = 1024;  // bytes
     // Adds the products of (code 0 + weight 1) and (code 1 + weight 0), and of 2 and 3, for rows `step` apart.
     template <int kRows>
     static void add_products_of_sums(const int16_t *x, int64_t step, const int16_t *weights, int64_t fours,

@@ -167,8 +167,8 @@ class Convolution {
     void multiply_widened(const Part &part, const Rows &all) const {
         Finish finish = finish_;
         finish.multiplier += part.group * w_.columns;
-        if (part.rows <= kFewRows && w_.centered) {
-            FewRows<V>(w_, all, part.rows, finish).run(part.group, part.first_panel, part.last_panel);
+        if (part.rows <= kFewRows) {
+            FewRows<V>(w_, part.group, all, part.rows, finish).run(part.first_panel, part.last_panel);
             return;
         }
         const WidenedRows<V> widened(all, part.rows, w_.depth);

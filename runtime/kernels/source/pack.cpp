@@ -36,36 +36,20 @@ int winograd_tile(const rk_pack_args &args) {
 }
 
 // The bias less the zero point's share, modulo 2**32, for every column.
-std::vector<int32_t> offsets_for(const rk_pack_args &args, const Owner &out, int32_t x_zero) {
+void correct(const rk_pack_args &args, Owner &out) {
     const bool depthwise = out.kind == Kind::kDepthwise;
     const int64_t group_step = depthwise ? 1 : out.offset_columns;
-    std::vector<int32_t> offsets(static_cast<size_t>(depthwise ? out.offset_columns : args.groups * group_step), 0);
+    out.column_offsets.assign(static_cast<size_t>(depthwise ? out.offset_columns : args.groups * group_step), 0);
     for (int64_t column = 0; column < args.groups * args.columns; ++column) {
         int64_t sum = 0;
         for (int64_t tap = 0; tap < args.taps; ++tap) {
             for (int64_t k = 0; k < args.channels; ++k) sum += weight_at(args, column, tap, k);
         }
-        const uint32_t wrapped = static_cast<uint32_t>((args.bias ? args.bias[column] : 0) - sum * x_zero);
+        const uint32_t wrapped = static_cast<uint32_t>((args.bias ? args.bias[column] : 0) - sum * args.x_zero);
         const int64_t place = column / args.columns * group_step + column % args.columns;
-        std::memcpy(&offsets[static_cast<size_t>(place)], &wrapped, 4);
+        std::memcpy(&out.column_offsets[static_cast<size_t>(place)], &wrapped, 4);
     }
-    return offsets;
-}
-
-bool has_lowest(const rk_pack_args &args) {
-    for (int64_t i = 0; i < args.groups * args.columns * args.taps * args.channels; ++i) {
-        const int64_t k = i % args.channels, tap = i / args.channels % args.taps;
-        if (weight_at(args, i / args.channels / args.taps, tap, k) == INT8_MIN) return true;
-    }
-    return false;
-}
-
-void correct(const rk_pack_args &args, Owner &out) {
-    out.column_offsets = offsets_for(args, out, args.x_zero);
     out.offset = out.column_offsets.data();
-    if (out.kind != Kind::kInt16 || has_lowest(args)) return;
-    out.centered_offsets = offsets_for(args, out, args.x_zero - 128);
-    out.centered = out.centered_offsets.data();
 }
 
 void fill(const rk_pack_args &args, const Layout &layout, Owner &out) {

@@ -66,8 +66,6 @@ struct rk_weight {
     const uint8_t *end;      // of the panels' data
     const int32_t *offset;   // [group][offset_columns]: the bias less x_zero times the sum of the weights
     const uint8_t *depthwise;
-    // Where weights are int8 and all above -128: the offset of each column for codes less 128; else null.
-    const int32_t *centered;
     // Int8 [group][16 columns][four depths][column][4]; of pairs int16 [group][16 columns, or the last 8]
     // [pair of depths][column][2];
     // of Winograd int16 [16 columns][element of (tile + 2) x (tile + 2)][pair of channels][column][2].
