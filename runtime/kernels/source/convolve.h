@@ -68,7 +68,7 @@ class Convolution {
             cut.panels = divide_up(w_.groups, V::kLanes);
             cut.groups = 1;
         }
-        int64_t block = w_.kind == Kind::kInt16    ? rows_to_widen(w_.depth)
+        int64_t block = w_.kind == Kind::kSums    ? rows_to_widen(w_.depth)
                         : w_.kind == Kind::kBlocks ? rows_to_copy(w_)
                                                    : kBlockRows;
         const int64_t inputs = a_.batch * a_.x_size[0] * a_.x_size[1] * a_.x_size[2] * w_.channels;
@@ -101,7 +101,7 @@ class Convolution {
         } else if constexpr (V::kPairsSaturate) {
             switch (w_.kind) {
                 case Kind::kPairs: return multiply_pairs(part, all);
-                case Kind::kInt16: return multiply_widened(part, all);
+                case Kind::kSums: return multiply_summed(part, all);
                 default: return multiply_copied(part, all);
             }
         } else {
@@ -164,7 +164,7 @@ class Convolution {
         Pairs<V>(w_, part.group, all, finish).run(part.rows, part.first_panel, part.last_panel);
     }
 
-    void multiply_widened(const Part &part, const Rows &all) const {
+    void multiply_summed(const Part &part, const Rows &all) const {
         Finish finish = finish_;
         finish.multiplier += part.group * w_.columns;
         if (part.rows <= kFewRows) {

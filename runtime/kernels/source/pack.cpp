@@ -77,8 +77,8 @@ void fill(const rk_pack_args &args, const Layout &layout, Owner &out) {
     out.panel_list.clear();
     out.counts.clear();
     out.offsets.clear();
-    out.kind = pairs <= sums ? Kind::kPairs : Kind::kInt16;
-    pairs <= sums ? pack_pairs(args, out) : pack_int16(args, out);
+    out.kind = pairs <= sums ? Kind::kPairs : Kind::kSums;
+    pairs <= sums ? pack_pairs(args, out) : pack_sums(args, out);
 }
 
 }  // namespace

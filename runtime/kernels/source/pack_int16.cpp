@@ -43,7 +43,7 @@ void pack_winograd(const rk_pack_args &args, int tile, Owner &out) {
     out.int16 = out.data.data();
 }
 
-void pack_int16(const rk_pack_args &args, Owner &out) {
+void pack_sums(const rk_pack_args &args, Owner &out) {
     out.depth = round_up(args.taps * args.channels, 16);
     out.gathered = args.taps != 1 || args.channels != out.depth;
     out.offset_columns = round_up(args.columns, kInt16Columns);

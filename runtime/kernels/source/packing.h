@@ -124,7 +124,7 @@ void pack_dense(const rk_pack_args &args, const Layout &layout, Owner &out);
 double pack_blocks(const rk_pack_args &args, const Layout &layout, Owner &out);
 void pack_depthwise(const rk_pack_args &args, const Layout &layout, Owner &out);
 void pack_winograd(const rk_pack_args &args, int tile, Owner &out);
-void pack_int16(const rk_pack_args &args, Owner &out);
+void pack_sums(const rk_pack_args &args, Owner &out);
 void pack_pairs(const rk_pack_args &args, Owner &out);
 
 // Cycles of one row, out of measurements, of int16 weights; infinite where they are not to be had.

@@ -42,22 +42,25 @@ struct Panel {
     const uint8_t *data;
 };
 
+// Dense weights are blocks for all that have products of four codes and weights without saturation. Where pairs would
+// saturate, the cheapest of three serves: blocks; pairs, int16 for shallow layers; sums, int8 that are widened when their
+// turn comes.
 // A depthwise layer has one channel and one column a group: its weights are [tap along the width][group of
 // lines][channel][line], int8 or int16 as the layout has lines.
-enum class Kind { kDense, kBlocks, kDepthwise, kWinograd, kInt16, kPairs };
+enum class Kind { kDense, kBlocks, kDepthwise, kWinograd, kSums, kPairs };
 
 }  // namespace rk
 
 struct rk_weight {
     rk::Kind kind;
     int64_t groups, columns, taps, channels;
-    // All taps of a row are copied side by side beforehand: channels are no multiple of 4, or of 16 for int16, or int16
-    // has several taps.
+    // All taps of a row are copied side by side beforehand: channels are no multiple of 4, 8 for pairs or 16 for sums, or
+    // pairs and sums have several taps.
     bool gathered;
     int32_t copies;  // of blocks: a bit for each order that occurs, and behind them one for wide blocks
     int32_t tile;    // Winograd: outputs along each axis, 2 or 4
-    // Channels of a row as the panels see it, rounded up to 4, or 16 for int16; of one tap only where that is dense and
-    // not gathered.
+    // Channels of a row as the panels see it, rounded up to 4, to 2 for pairs or 16 for sums; of one tap only where that
+    // is dense and not gathered.
     int64_t depth;
     int64_t panels;          // of one group
     int64_t offset_columns;  // of one group, rounded up to whole vectors; of all groups where they are depthwise
@@ -66,9 +69,9 @@ struct rk_weight {
     const uint8_t *end;      // of the panels' data
     const int32_t *offset;   // [group][offset_columns]: the bias less x_zero times the sum of the weights
     const uint8_t *depthwise;
-    // Int8 [group][16 columns][four depths][column][4]; of pairs int16 [group][16 columns, or the last 8]
-    // [pair of depths][column][2];
-    // of Winograd int16 [16 columns][element of (tile + 2) x (tile + 2)][pair of channels][column][2].
+    // What int16 products take. Of sums int8 [group][16 columns][four depths][column][4]; int16 of pairs [group][16
+    // columns, or the last 8][pair of depths][column][2], and of Winograd [16 columns][element of (tile + 2) x
+    // (tile + 2)][pair of channels][column][2].
     const uint8_t *int16;
     int64_t bytes;
 };
