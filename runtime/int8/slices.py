@@ -29,7 +29,7 @@ _ALONG = {"softmax": 0, "slice": 0, "select": 0, "unsqueeze": 0, "mean": 0, "spl
 _ADDED = 11
 """Behind which argument of conv_add what is added stands."""
 _RESHAPED = {"view", "_unsafe_view", "expand", "clone", "contiguous", "detach", "alias"}
-_TOGETHER = {"add", "sub", "mul", "div", "neg", "abs", "relu", "maximum", "minimum", "clamp", "hardtanh"}
+_TOGETHER = set("add sub mul div neg abs relu maximum minimum clamp hardtanh round floor ceil trunc sqrt".split())
 """Of each element alone, int8 or in one rounding: nothing that would come out otherwise at the end of a vector."""
 
 
