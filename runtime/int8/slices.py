@@ -45,7 +45,7 @@ def separable(program: Program) -> bool:
         return False
     try:
         one, other = (_Walk(program, batch).told for batch in _SIZES)
-    except _Together:
+    except Exception:  # besides _Together, what operations raise that need numbers, or a file that asks for nonsense
         return False
     return one == other
 
@@ -128,10 +128,13 @@ def cut(batch: int, largest: int) -> list[slice]:
     return [slice(batch * i // count, batch * (i + 1) // count) for i in range(count)]
 
 
-def joined(parts: Sequence[Tensor]) -> Tensor:
+def joined(parts: Sequence[Tensor | None]) -> Tensor | None:
     """The slices of a batch together, laid out as the first is."""
-    first = parts[0]
-    shape = (sum(part.shape[0] for part in parts), *first.shape[1:])
+    tensors = [part for part in parts if part is not None]
+    if not tensors:
+        return None
+    first = tensors[0]
+    shape = (sum(part.shape[0] for part in tensors), *first.shape[1:])
     order = sorted(range(first.dim()), key=first.stride, reverse=True)
     whole = torch.empty_permuted(shape, order, dtype=first.dtype)
-    return torch.cat(list(parts), out=whole)
+    return torch.cat(tensors, out=whole)

@@ -32,10 +32,10 @@ class Tokens(nn.Module):
         self.concat, self.layer, self.add = wrappers.Concat(1), EncoderLayer(8, 2), wrappers.EltWiseAdd()
         self.place = nn.Parameter(torch.randn(1, 6, 8))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, x: Tensor) -> tuple[Tensor, None, dict[str, Tensor]]:
         x = self.concat([self.first.expand(x.shape[0], -1, -1), x])
         x = self.layer(self.add(x, self.place))
-        return x[:, 0], {"rest": x[:, 1:].permute(0, 2, 1)}
+        return x[:, 0], None, {"rest": x[:, 1:].permute(0, 2, 1)}
 
 
 def equal(one: object, other: object) -> None:
@@ -96,6 +96,7 @@ MEETING: dict[str, Callable[[Tensor], Tensor]] = {
     "how many": lambda x: x * x.shape[0],
     "shifted": lambda x: x.transpose(0, 1).reshape(x.shape),
     "sorted": lambda x: x.sort(0).values,
+    "those above": lambda x: x * (x > 0).nonzero().shape[0],
 }
 
 
@@ -137,4 +138,4 @@ def test_parts_are_of_about_one_size() -> None:
 def test_parts_are_joined_in_the_layout_that_they_have() -> None:
     x = torch.randn(5, 4, 3, 2).to(memory_format=torch.channels_last)
     whole = joined([x[:2], x[2:]])
-    assert torch.equal(whole, x) and whole.stride() == x.stride()
+    assert whole is not None and torch.equal(whole, x) and whole.stride() == x.stride()
