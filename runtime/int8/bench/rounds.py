@@ -12,6 +12,8 @@ REPEATS = 3
 """Calls in one turn; the fastest counts."""
 SETTLING = 0.05
 """Seconds before a turn: threads of the side before go on spinning for a while, in wait of more work."""
+WARMING = 0.05
+"""Seconds of calls that do not count, at least one: after waiting, the processor is slow and its caches are others'."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +36,24 @@ class _Turn(NamedTuple):
 
 
 def measure(sides: Mapping[str, Callable[[], object]], baselines: Sequence[str], rounds: int) -> dict[str, Measured]:
-    """Each side a turn a round, with one call before that does not count."""
+    """Each side a turn a round."""
     turns: dict[str, list[_Turn]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, side in sides.items():
             time.sleep(SETTLING)
-            side()
+            _warm(side)
             timed = [_timed(side) for _ in range(REPEATS)]
             turns[name].append(_Turn(min(t.seconds for t in timed), min(t.cpu for t in timed)))
     base = turns[baselines[0]]
     best = min((turns[name] for name in baselines if name in turns), key=_median)
     return {name: Measured(_median(own), *_ratios(own, base, best)) for name, own in turns.items()}
+
+
+def _warm(side: Callable[[], object]) -> None:
+    end = time.perf_counter() + WARMING
+    side()
+    while time.perf_counter() < end:
+        side()
 
 
 def _median(own: Sequence[_Turn]) -> float:
