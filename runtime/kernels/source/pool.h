@@ -8,46 +8,73 @@
 namespace rk {
 namespace {
 
-// Calls body(pointer to the channels) for every input of one output's window.
-template <class Body>
-void each_input(const rk_pool_args &a, const uint8_t *image, const int64_t (&at)[3], Body body) {
-    const rk_windows *w = a.axis;
-    for (int64_t d = w[0].start[at[0]]; d < w[0].end[at[0]]; d += w[0].step) {
-        for (int64_t h = w[1].start[at[1]]; h < w[1].end[at[1]]; h += w[1].step) {
-            const uint8_t *row = image + d * a.x_stride[1] + h * a.x_stride[2];
-            for (int64_t x = w[2].start[at[2]]; x < w[2].end[at[2]]; x += w[2].step) body(row + x * a.x_stride[3]);
+// The inputs of one output, along each axis: how many, and how far apart.
+struct Window {
+    Window(const rk_pool_args &a, const uint8_t *image, const int64_t (&at)[3]) : first(image) {
+        for (int i = 0; i < 3; ++i) {
+            const rk_windows &w = a.axis[i];
+            const int64_t start = w.start[at[i]], length = w.end[at[i]] - start;
+            count[i] = w.step == 1 || length <= 0 ? length : (length + w.step - 1) / w.step;  // it is 1 nearly always
+            step[i] = w.step * a.x_stride[i + 1];
+            first += start * a.x_stride[i + 1];
         }
     }
-}
+
+    // Calls body(pointer to the channels from `c` on) for every input.
+    template <class Body>
+    __attribute__((always_inline)) inline void each(int64_t c, Body body) const {
+        const uint8_t *plane = first + c;
+        for (int64_t d = 0; d < count[0]; ++d, plane += step[0]) {
+            const uint8_t *line = plane;
+            for (int64_t h = 0; h < count[1]; ++h, line += step[1]) {
+                if (count[2] == 3) {  // as most have, without a loop whose end is guessed wrong
+                    body(line), body(line + step[2]), body(line + 2 * step[2]);
+                    continue;
+                }
+                const uint8_t *x = line;
+                for (int64_t w = 0; w < count[2]; ++w, x += step[2]) body(x);
+            }
+        }
+    }
+
+    const uint8_t *first;
+    int64_t count[3], step[3];
+};
 
 typedef uint8_t Bytes __attribute__((vector_size(32)));
 
-// The maxima of `count` channels from `c` on; kWhole: of as many as Bytes holds.
-template <bool kWhole>
-void maximum_of(const rk_pool_args &a, const uint8_t *image, const int64_t (&at)[3], uint8_t *out, int64_t c,
-                size_t count) {
-    Bytes largest{};
-    each_input(a, image + c, at, [&](const uint8_t *x) {
-        Bytes here{};
-        std::memcpy(&here, x, kWhole ? sizeof(Bytes) : count);
-        largest = largest > here ? largest : here;
+// The maxima of kVectors times as many channels as Bytes holds, from `c` on; or, with none, of `count` channels.
+template <int kVectors>
+void maximum_of(const Window window, uint8_t *out, int64_t c, size_t count) {
+    constexpr int kParts = kVectors ? kVectors : 1;
+    const size_t bytes = kVectors ? sizeof(Bytes) : count;
+    Bytes largest[kParts] = {};
+    window.each(c, [&](const uint8_t *x) {
+#pragma GCC unroll 4
+        for (int i = 0; i < kParts; ++i) {
+            Bytes here{};
+            std::memcpy(&here, x + i * sizeof(Bytes), bytes);
+            largest[i] = largest[i] > here ? largest[i] : here;
+        }
     });
-    std::memcpy(out + c, &largest, kWhole ? sizeof(Bytes) : count);
+    for (int i = 0; i < kParts; ++i) std::memcpy(out + c + i * static_cast<int64_t>(sizeof(Bytes)), &largest[i], bytes);
 }
 
-inline void maximum(const rk_pool_args &a, const uint8_t *image, const int64_t (&at)[3], uint8_t *out) {
+inline void maximum(const rk_pool_args &a, const Window &window, uint8_t *out) {
     constexpr int64_t kStep = sizeof(Bytes);
     int64_t c = 0;
-    for (; c + kStep <= a.channels; c += kStep) maximum_of<true>(a, image, at, out, c, sizeof(Bytes));
-    if (c < a.channels) maximum_of<false>(a, image, at, out, c, static_cast<size_t>(a.channels - c));
+    for (; c + 4 * kStep <= a.channels; c += 4 * kStep) maximum_of<4>(window, out, c, 0);
+    for (; c + 2 * kStep <= a.channels; c += 2 * kStep) maximum_of<2>(window, out, c, 0);
+    for (; c + kStep <= a.channels; c += kStep) maximum_of<1>(window, out, c, 0);
+    if (c < a.channels) maximum_of<0>(window, out, c, static_cast<size_t>(a.channels - c));
 }
 
 template <class V>
-void average(const rk_pool_args &a, const uint8_t *image, const int64_t (&at)[3], uint8_t *out) {
+void average(const rk_pool_args &a, const Window &window, const int64_t (&at)[3], uint8_t *out) {
     int32_t *sums = static_cast<int32_t *>(scratch(kSums, (a.channels + V::kLanes) * 4));
     std::memset(sums, 0, static_cast<size_t>(a.channels) * 4);
     int32_t inputs = 0;
-    each_input(a, image, at, [&](const uint8_t *x) {
+    window.each(0, [&](const uint8_t *x) {
         for (int64_t c = 0; c < a.channels; ++c) sums[c] += x[c];
         ++inputs;
     });
@@ -72,10 +99,11 @@ void pool(const rk_pool_args &a) {
             const uint8_t *image = a.x + n * a.x_stride[0];
             uint8_t *out = a.out + n * a.out_stride[0] + at[0] * a.out_stride[1] + at[1] * a.out_stride[2];
             for (; at[2] < a.axis[2].size; ++at[2], out += a.out_stride[3]) {
+                const Window window(a, image, at);
                 if (a.average) {
-                    average<V>(a, image, at, out);
+                    average<V>(a, window, at, out);
                 } else {
-                    maximum(a, image, at, out);
+                    maximum(a, window, out);
                 }
             }
         }
