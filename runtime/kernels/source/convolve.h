@@ -124,14 +124,19 @@ class Convolution {
         return x;
     }
 
+    Finish finish_of_group(int64_t group) const {
+        Finish finish = finish_;
+        finish.multiplier += group * w_.columns;
+        return finish;
+    }
+
     void multiply(const Part &part, const Rows &all) const {
         const int64_t taps = w_.gathered ? 1 : w_.taps;
+        const Finish finish = finish_of_group(part.group);
         for (int64_t i = part.first_panel; i < part.last_panel; ++i) {
             const Panel &panel = w_.panel[part.group * w_.panels + i];
             const int32_t *offset = w_.offset + part.group * w_.offset_columns + panel.first_column;
             const int64_t columns = at_most(w_.columns - panel.first_column, panel.vectors * V::kLanes);
-            Finish finish = finish_;
-            finish.multiplier += part.group * w_.columns;
             each_part(part.rows, V::kRows, [&](int64_t first, int64_t count) {
                 tile_for<V>(count, panel.vectors)(panel, taps, offset, columns, all, first, finish);
             });
@@ -139,8 +144,7 @@ class Convolution {
     }
 
     void multiply_copied(const Part &part, const Rows &all) const {
-        Finish finish = finish_;
-        finish.multiplier += part.group * w_.columns;
+        const Finish finish = finish_of_group(part.group);
         const int64_t tiles = w_.chunks == 1 ? 1 : divide_up(part.rows, kBlockHeight);
         const int64_t groups = w_.chunks == 1 ? 1 : divide_up(part.last_panel - part.first_panel, kGroupPanels);
         int32_t *sums = static_cast<int32_t *>(scratch(kSums, groups * tiles * kTileSums<V> * 4));
@@ -159,14 +163,12 @@ class Convolution {
     }
 
     void multiply_pairs(const Part &part, const Rows &all) const {
-        Finish finish = finish_;
-        finish.multiplier += part.group * w_.columns;
+        const Finish finish = finish_of_group(part.group);
         Pairs<V>(w_, part.group, all, finish).run(part.rows, part.first_panel, part.last_panel);
     }
 
     void multiply_summed(const Part &part, const Rows &all) const {
-        Finish finish = finish_;
-        finish.multiplier += part.group * w_.columns;
+        const Finish finish = finish_of_group(part.group);
         if (part.rows <= kFewRows) {
             FewRows<V>(w_, part.group, all, part.rows, finish).run(part.first_panel, part.last_panel);
             return;

@@ -100,17 +100,6 @@ MEETING: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-@pytest.mark.usefixtures("small_cache")
-@pytest.mark.parametrize("step", MEETING.values(), ids=MEETING)
-def test_where_parts_meet_they_run_together(step: Callable[[Tensor], Tensor]) -> None:
-    x = torch.randn(4, 3, 6)
-    converted = convert(quantized(Step(step), x))
-    program = compile(converted, x)
-    assert program.program is not None and not separable(program.program)
-    with torch.no_grad():
-        equal(program(x), converted(x))
-
-
 APART: dict[str, Callable[[Tensor], Tensor]] = {
     "moved": lambda x: x.permute(0, 2, 1).reshape(x.shape[0], 3, 6),
     "halves": lambda x: torch.cat(x.chunk(2, 2)[::-1], 2),
@@ -120,12 +109,16 @@ APART: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 @pytest.mark.usefixtures("small_cache")
-@pytest.mark.parametrize("step", APART.values(), ids=APART)
-def test_where_parts_do_not_meet_they_run_apart(step: Callable[[Tensor], Tensor]) -> None:
+@pytest.mark.parametrize(
+    ("step", "apart"),
+    [*((step, False) for step in MEETING.values()), *((step, True) for step in APART.values())],
+    ids=[*MEETING, *APART],
+)
+def test_parts_run_apart_where_they_do_not_meet(step: Callable[[Tensor], Tensor], apart: bool) -> None:
     x = torch.randn(4, 3, 6)
     converted = convert(quantized(Step(step), x))
     program = compile(converted, x)
-    assert program.program is not None and separable(program.program)
+    assert program.program is not None and separable(program.program) is apart
     with torch.no_grad():
         equal(program(x), converted(x))
 
