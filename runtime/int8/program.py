@@ -21,6 +21,13 @@ _MORE = set(
 )
 """Operations that are pure but no core ones."""
 _PRIVATE = {"_softmax", "_log_softmax", "_to_copy", "_unsafe_view", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d"}
+_SETTINGS = {
+    "ScalarType": torch.dtype,
+    "Layout": torch.layout,
+    "MemoryFormat": torch.memory_format,
+    "Device": torch.device,
+}
+"""What arguments are that torch has lists of."""
 _LARGEST = 2**63
 _LONGEST = 2**20
 """Operations that all steps of a loop run."""
@@ -128,6 +135,8 @@ class Program:
 
     def __post_init__(self) -> None:
         self.functions = [function_of(op.name) for op in self.ops]
+        for op, function in zip(self.ops, self.functions, strict=True):
+            _check_settings(op, function)
 
     def run(self, inputs: Sequence[Tensor], step: Step) -> list[Any]:
         """All values; `step` computes one operation from its arguments."""
@@ -208,6 +217,19 @@ def function_of(name: str) -> Callable[..., Any]:
     if not isinstance(function, torch._ops.OpOverload) or not _is_pure(function, namespace, packet):
         raise ValueError(f"a program holds int8 kernels and pure core operations of torch, not {name!r}")
     return function
+
+
+def _check_settings(op: Op, function: Callable[..., Any]) -> None:
+    """Torch takes any number for a type of element or a layout, and reads what lies there in its tables."""
+    if not isinstance(function, torch._ops.OpOverload):
+        return
+    schema = function._schema.arguments
+    given = {argument.name: value for argument, value in zip(schema, op.args, strict=False)} | op.kwargs
+    for argument in schema:
+        kind = _SETTINGS.get(str(argument.real_type).removeprefix("Optional[").removesuffix("]"))
+        value = given.get(argument.name)
+        if kind is not None and value is not None and not isinstance(value, kind):
+            raise ValueError(f"{argument.name} of {op.name} must be a {kind.__name__}, not {value!r}")
 
 
 def _is_pure(function: torch._ops.OpOverload, namespace: str, packet: str) -> bool:

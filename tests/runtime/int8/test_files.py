@@ -209,6 +209,15 @@ def test_numbers_that_kernels_cannot_hold(data: bytes) -> None:
         from_bytes(assembled(json.dumps(described).encode(), tensors))
 
 
+@pytest.mark.parametrize("setting", ["dtype", "layout", "device", "memory_format"])
+@pytest.mark.parametrize("number", [117, 0, {"value": 0}])
+def test_settings_of_torch_that_are_numbers(data: bytes, setting: str, number: Any) -> None:
+    described, tensors = parts(data)
+    described["ops"][0] = ["aten._to_copy.default", [{"value": 0}], {setting: number}, ""]
+    with pytest.raises(FileError, match=f"{setting} of aten._to_copy.default must be a "):
+        from_bytes(assembled(json.dumps(described).encode(), tensors))
+
+
 def test_nesting_without_end() -> None:
     with pytest.raises(FileError):
         from_bytes(assembled(b"[" * 100_000, b""))
