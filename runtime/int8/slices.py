@@ -29,12 +29,12 @@ _ALONG = {"softmax": 0, "slice": 0, "select": 0, "unsqueeze": 0, "mean": 0, "spl
 _ADDED = 11
 """Behind which argument of conv_add what is added stands."""
 _RESHAPED = {"view", "_unsafe_view", "expand", "clone", "contiguous", "detach", "alias"}
-_TOGETHER = set("add sub mul div neg abs relu maximum minimum clamp hardtanh round floor ceil trunc sqrt".split())
+_ELEMENTS = set("add sub mul div neg abs relu maximum minimum clamp hardtanh round floor ceil trunc sqrt".split())
 """Of each element alone, int8 or in one rounding: nothing that would come out otherwise at the end of a vector."""
 
 
-class _Together(Exception):
-    """Parts of the batch meet."""
+class _PartsMeet(Exception):
+    """A result has something of two parts of the batch."""
 
 
 def separable(program: Program) -> bool:
@@ -45,7 +45,7 @@ def separable(program: Program) -> bool:
         return False
     try:
         one, other = (_Walk(program, batch).told for batch in _SIZES)
-    except Exception:  # besides _Together, what operations raise that need numbers, or a file that asks for nonsense
+    except Exception:  # besides _PartsMeet, what operations raise that need numbers, or a file that asks for nonsense
         return False
     return one == other
 
@@ -67,7 +67,7 @@ class _Walk:
             values = program.run(inputs, self._step)
         outputs = [program.given(leaf, values) for leaf in program.outputs.leaves()]
         if not all(id(leaf) in self._of_batch for leaf in outputs if leaf is not None):
-            raise _Together
+            raise _PartsMeet
 
     def _step(self, op: Op, function: Callable[..., Any], args: list[Any]) -> Any:
         space, name, *_ = op.name.split(".")
@@ -77,7 +77,7 @@ class _Walk:
             return made
         if any(map(self._is, tree_leaves(args))):
             if not self._apart(name, args, results[0]) or any(x.shape[:1] != (self.batch,) for x in results):
-                raise _Together
+                raise _PartsMeet
             self._of_batch.update(map(id, results))
         elif name == "expand" and made.shape[:1] == (self.batch,):  # the same for each part
             self._of_batch.add(id(made))
@@ -92,7 +92,7 @@ class _Walk:
         others = [leaf for leaf in tree_leaves(rest) if isinstance(leaf, Tensor)]
         if name == "conv_add":
             return self._is(x) and all(self._is(leaf) == (leaf is rest[_ADDED]) for leaf in others)
-        if name in _TOGETHER:
+        if name in _ELEMENTS:
             return all(
                 (leaf.dim() == result.dim()) == self._is(leaf) or (leaf.shape[0] == 1 and not self._is(leaf))
                 for leaf in tree_leaves(args)

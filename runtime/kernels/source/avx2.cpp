@@ -108,10 +108,12 @@ struct Avx2 : Avx2Vectors {
         return _mm256_set_m128i(_mm_unpackhi_epi16(low, high), _mm_unpacklo_epi16(low, high));
     }
     static Int exclusive_or(Int a, Int b) { return _mm256_xor_si256(a, b); }
+    static Int even_weights(Int block) { return _mm256_srai_epi16(_mm256_slli_epi16(block, 8), 8); }
+    static Int odd_weights(Int block) { return _mm256_srai_epi16(block, 8); }
     // As wide blocks are: the even weights, then the odd, as int16.
     static void store_weights(uint8_t *p, Int block) {
-        _mm256_storeu_si256(reinterpret_cast<__m256i *>(p), _mm256_srai_epi16(_mm256_slli_epi16(block, 8), 8));
-        _mm256_storeu_si256(reinterpret_cast<__m256i *>(p + 32), _mm256_srai_epi16(block, 8));
+        store_block(p, even_weights(block));
+        store_block(p + 32, odd_weights(block));
     }
 
     // Sixteen entries at a time: a shuffle gives zero where the code, less the first of them, is not below 16.
@@ -146,8 +148,7 @@ struct Avx2 : Avx2Vectors {
     static void widen_weights(const uint8_t *from, int16_t *to, Int (&products)[2]) {
 #pragma GCC unroll 2
         for (int v = 0; v < 2; ++v) {
-            const Int block = load_block(from + 32 * v), odd = _mm256_srai_epi16(block, 8);
-            const Int even = _mm256_srai_epi16(_mm256_slli_epi16(block, 8), 8);
+            const Int block = load_block(from + 32 * v), odd = odd_weights(block), even = even_weights(block);
             store(to + 16 * v, {odd});
             store(to + 32 + 16 * v, {even});
             products[v] = _mm256_add_epi32(products[v], _mm256_madd_epi16(odd, even));

@@ -98,33 +98,11 @@ class RowFinder {
     // Copies the inputs of each row side by side, `depth` bytes apart, for channels that do not come in fours.
     // What follows the last tap of a row may be anything: it meets weights of zero.
     void gathered(int64_t first, int64_t rows, int64_t channel, uint8_t *copies) const {
-        const bool lines_are_runs = a_.kernel[2] == 1 || (a_.dilation[2] == 1 && a_.x_stride[3] == w_.channels);
-        const int64_t line_bytes = a_.kernel[2] * w_.channels, vector = line_bytes <= 16 ? 16 : 32;
-        const int64_t step = a_.stride[2] * a_.x_stride[3];
+        const int64_t line_bytes = a_.kernel[2] * w_.channels;
         each_run(first, rows, [&](const Run &run) {
             each_line(run, channel, [&](int64_t line, const uint8_t *pixels) {
-                uint8_t *const copy = copies + run.row * w_.depth + line * line_bytes;
-                const auto each = [&](int64_t from, int64_t to, auto body) {
-                    for (int64_t i = from; i < to; ++i) body(copy + i * w_.depth, (run.at[3] + i) * a_.stride[2]);
-                };
-                const bool whole = pixels && lines_are_runs;
-                const int64_t lo = whole ? inside_from(-a_.padding[2], run) : run.count;
-                const int64_t hi = whole ? at_least(inside_to(a_.kernel[2] - 1 - a_.padding[2], run), lo) : run.count;
-                // What a vector brings along behind a line, the next line overwrites.
-                const bool fits = whole && line_bytes <= vector && line * line_bytes + vector <= w_.depth;
-                const int64_t readable = divide_up(vector, w_.channels) - 1 - a_.padding[2];
-                const int64_t end = fits ? at_least(at_most(inside_to(readable, run), hi), lo) : lo;
-                const auto taps = [&](uint8_t *to, int64_t at) { copy_taps(to, pixels, at - a_.padding[2]); };
-                each(0, lo, taps);
-                if (lo < end) {
-                    const uint8_t *from = pixels + ((run.at[3] + lo) * a_.stride[2] - a_.padding[2]) * a_.x_stride[3];
-                    vector == 16 ? copy_vectors<16>(copy + lo * w_.depth, w_.depth, from, step, end - lo)
-                                 : copy_vectors<32>(copy + lo * w_.depth, w_.depth, from, step, end - lo);
-                }
-                each(end, hi, [&](uint8_t *to, int64_t at) {
-                    copy_line(to, pixels + (at - a_.padding[2]) * a_.x_stride[3], line_bytes);
-                });
-                each(hi, run.count, taps);
+                const int64_t place = line * line_bytes;
+                copy_lines(run, pixels, line_bytes, copies + run.row * w_.depth + place, w_.depth - place);
             });
         });
     }
@@ -171,6 +149,28 @@ class RowFinder {
     }
     int64_t inside_to(int64_t shift, const Run &run) const {
         return at_most(divide_up(a_.x_size[2] - shift, a_.stride[2]) - run.at[3], run.count);
+    }
+
+    // The same line of taps for each row of a run. Behind the start of each copy there is room for `room` bytes.
+    void copy_lines(const Run &run, const uint8_t *pixels, int64_t bytes, uint8_t *copy, int64_t room) const {
+        const bool lines_are_runs = a_.kernel[2] == 1 || (a_.dilation[2] == 1 && a_.x_stride[3] == w_.channels);
+        const bool whole = pixels && lines_are_runs;
+        const int64_t lo = whole ? inside_from(-a_.padding[2], run) : run.count;
+        const int64_t hi = whole ? at_least(inside_to(a_.kernel[2] - 1 - a_.padding[2], run), lo) : run.count;
+        // What a vector brings along behind a line, the next line overwrites.
+        const int64_t vector = bytes <= 16 ? 16 : 32, readable = divide_up(vector, w_.channels) - 1 - a_.padding[2];
+        const bool fits = whole && bytes <= vector && vector <= room;
+        const int64_t end = fits ? at_least(at_most(inside_to(readable, run), hi), lo) : lo;
+        const auto first_tap = [&](int64_t i) { return (run.at[3] + i) * a_.stride[2] - a_.padding[2]; };
+        for (int64_t i = 0; i < lo; ++i) copy_taps(copy + i * w_.depth, pixels, first_tap(i));
+        if (lo < end) {
+            const uint8_t *from = pixels + first_tap(lo) * a_.x_stride[3];
+            const int64_t step = a_.stride[2] * a_.x_stride[3];
+            vector == 16 ? copy_vectors<16>(copy + lo * w_.depth, w_.depth, from, step, end - lo)
+                         : copy_vectors<32>(copy + lo * w_.depth, w_.depth, from, step, end - lo);
+        }
+        for (int64_t i = end; i < hi; ++i) copy_line(copy + i * w_.depth, pixels + first_tap(i) * a_.x_stride[3], bytes);
+        for (int64_t i = hi; i < run.count; ++i) copy_taps(copy + i * w_.depth, pixels, first_tap(i));
     }
 
     template <int kBytes>
