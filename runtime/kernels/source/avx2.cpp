@@ -163,31 +163,10 @@ struct Avx2 : Avx2Vectors {
             store_block(to, _mm256_set_m128i(_mm_unpackhi_epi32(upper, lower), _mm_unpacklo_epi32(upper, lower)));
         }
     }
-    // The products of such a row with two vectors of weights for four channels each. A pair of products is at most
-    // 2 x 15 x 128: eight of them fit int16.
-    static void multiply_halves(const uint8_t *codes, const uint8_t *weights, int64_t fours, int32_t *sums) {
-        Int sum[2] = {set_int(0), set_int(0)};
-        for (int64_t k = 0; k < fours; k += 8) {
-            Int upper[2] = {set_int(0), set_int(0)}, lower[2] = {set_int(0), set_int(0)};
-            for (int64_t left = fours - k < 8 ? fours - k : 8; left > 0; --left, codes += 8, weights += 64) {
-                __builtin_prefetch(weights + kAhead, 0, 3);
-#pragma GCC unroll 2
-                for (int v = 0; v < 2; ++v) {
-                    const Int block = load_block(weights + 32 * v);
-                    upper[v] = _mm256_add_epi16(upper[v], _mm256_maddubs_epi16(broadcast4(codes), block));
-                    lower[v] = _mm256_add_epi16(lower[v], _mm256_maddubs_epi16(broadcast4(codes + 4), block));
-                }
-            }
-#pragma GCC unroll 2
-            for (int v = 0; v < 2; ++v) {
-                sum[v] = add(sum[v], _mm256_madd_epi16(upper[v], _mm256_set1_epi16(16)));
-                sum[v] = add(sum[v], _mm256_madd_epi16(lower[v], _mm256_set1_epi16(1)));
-            }
-        }
-        store_int(sums, sum[0]);
-        store_int(sums + kLanes, sum[1]);
+    // Adds the products of such a row with two panels of 16 columns, `apart` bytes from each other, to 32 sums.
+    static void add_halves(const uint8_t *codes, const uint8_t *weights, int64_t apart, int64_t fours, int32_t *sums) {
+        avx2_add_halves(codes, weights, apart, fours, sums);
     }
-    static constexpr int64_t kAhead = 1024;  // bytes
     // Adds the products of (code 0 + weight 1) and (code 1 + weight 0), and of 2 and 3, for rows `step` apart.
     template <int kRows>
     static void add_products_of_sums(const int16_t *x, int64_t step, const int16_t *weights, int64_t fours,

@@ -136,6 +136,49 @@ inline void avx2_add_products_of_sums(const int16_t *rows, int64_t step, const i
         : "memory", "cc", "ymm8", "ymm9", "ymm10", "ymm11", "ymm12", "ymm13", "ymm14", "ymm15");
 }
 
+// Four channels by 32 columns: the products of 8 and 9, the upper and the lower halves of their codes, with weights, of
+// which the first 16 columns lie at (weights) and the others `apart` from there. The sums are 0 to 3 and 4 to 7.
+#define RK_HALVES_START(at, k, vector, upper, lower)                                                 \
+    RK_DO("vmovdqu 64*" #k "+32*" #vector "(%[weights]" at "), %%ymm" #lower)                        \
+    RK_ON("vpmaddubsw", lower, 8, upper) RK_ON("vpmaddubsw", lower, 9, lower)
+#define RK_HALVES_ADD(at, k, vector, upper, lower, a, b)                                             \
+    RK_DO("vmovdqu 64*" #k "+32*" #vector "(%[weights]" at "), %%ymm" #b)                            \
+    RK_ON("vpmaddubsw", b, 8, a) RK_ON("vpmaddubsw", b, 9, b)                                        \
+    RK_ON("vpaddw", a, upper, upper) RK_ON("vpaddw", b, lower, lower)
+#define RK_HALVES_CODES(k)                                                                           \
+    RK_DO("vpbroadcastd 8*" #k "(%[codes]), %%ymm8") RK_DO("vpbroadcastd 8*" #k "+4(%[codes]), %%ymm9")
+#define RK_HALVES_FIRST                                                                              \
+    RK_HALVES_CODES(0) RK_HALVES_START("", 0, 0, 0, 4) RK_HALVES_START("", 0, 1, 1, 5)               \
+    RK_HALVES_START(",%[apart]", 0, 0, 2, 6) RK_HALVES_START(",%[apart]", 0, 1, 3, 7)
+#define RK_HALVES_NEXT(k)                                                                            \
+    RK_HALVES_CODES(k) RK_HALVES_ADD("", k, 0, 0, 4, 10, 11) RK_HALVES_ADD("", k, 1, 1, 5, 12, 13)   \
+    RK_HALVES_ADD(",%[apart]", k, 0, 2, 6, 10, 11) RK_HALVES_ADD(",%[apart]", k, 1, 3, 7, 12, 13)
+#define RK_HALVES_SAVE(vector, lower)                                                                \
+    RK_ON("vpmaddwd", 14, vector, vector) RK_ON("vpmaddwd", 15, lower, lower)                        \
+    RK_DO("vpaddd 32*" #vector "(%[sums]), %%ymm" #vector ", %%ymm" #vector)                         \
+    RK_ON("vpaddd", lower, vector, vector)                                                           \
+    RK_DO("vmovdqu %%ymm" #vector ", 32*" #vector "(%[sums])")
+#define RK_HALVES_4 RK_HALVES_FIRST RK_HALVES_NEXT(1) RK_HALVES_NEXT(2) RK_HALVES_NEXT(3)
+#define RK_HALVES_8 RK_HALVES_4 RK_HALVES_NEXT(4) RK_HALVES_NEXT(5) RK_HALVES_NEXT(6) RK_HALVES_NEXT(7)
+#define RK_ADD_HALVES(fours, count)                                                                  \
+    asm volatile(RK_ON("vpcmpeqw", 15, 15, 15) RK_DO("vpsrlw $15, %%ymm15, %%ymm15")                 \
+        RK_DO("vpsllw $4, %%ymm15, %%ymm14") RK_DO(".p2align 5\n1:")                                 \
+        RK_HALVES_##fours                                                                            \
+        RK_HALVES_SAVE(0, 4) RK_HALVES_SAVE(1, 5) RK_HALVES_SAVE(2, 6) RK_HALVES_SAVE(3, 7)          \
+        RK_DO("addq $8*" #fours ", %[codes]") RK_DO("addq $64*" #fours ", %[weights]")               \
+        RK_DO("decq %[times]") RK_DO("jne 1b")                                                       \
+        : [codes] "+r"(codes), [weights] "+r"(weights), [times] "+r"(count)                          \
+        : [apart] "r"(apart), [sums] "r"(sums)                                                       \
+        : "memory", "cc", RK_ALL_REGISTERS)
+
+// Adds a row's codes, in halves, times 2 x [four depths][16 columns][4] to 32 sums. `fours` is a multiple of four. A pair
+// of products is at most 2 x 15 x 128: eight of them fit int16.
+inline void avx2_add_halves(const uint8_t *codes, const uint8_t *weights, int64_t apart, int64_t fours, int32_t *sums) {
+    int64_t eights = fours / 8, more = fours % 8 / 4;
+    if (eights) RK_ADD_HALVES(8, eights);
+    if (more) RK_ADD_HALVES(4, more);
+}
+
 // Rows of a tile of blocks: the register of its sum, of the same number, and two temporary ones.
 #define RK_TILE_2(use) use(0, 10, 11) use(1, 12, 13)
 #define RK_TILE_4(use) RK_TILE_2(use) use(2, 10, 11) use(3, 12, 13)
@@ -211,6 +254,15 @@ inline void avx2_multiply_blocks(const uint8_t *codes, const uint8_t *wide, cons
 #undef RK_TILE_6
 #undef RK_TILE_4
 #undef RK_TILE_2
+#undef RK_ADD_HALVES
+#undef RK_HALVES_8
+#undef RK_HALVES_4
+#undef RK_HALVES_SAVE
+#undef RK_HALVES_NEXT
+#undef RK_HALVES_FIRST
+#undef RK_HALVES_CODES
+#undef RK_HALVES_ADD
+#undef RK_HALVES_START
 #undef RK_SUMS
 #undef RK_ADD_ROWS
 #undef RK_ADD_PAIRS

@@ -30,7 +30,8 @@ class Convolution {
           finder_(a_),
           rows_(finder_.rows()),
           finish_(finish_of(a_)),
-          depthwise_(w_.kind == Kind::kDepthwise) {}
+          depthwise_(w_.kind == Kind::kDepthwise),
+          backwards_(rows_ <= kFewRows && turn_around(w_)) {}
 
     void run() const {
         if (rows_ == 0) return;
@@ -134,7 +135,8 @@ class Convolution {
         const int64_t taps = w_.gathered ? 1 : w_.taps;
         const Finish finish = finish_of_group(part.group);
         for (int64_t i = part.first_panel; i < part.last_panel; ++i) {
-            const Panel &panel = w_.panel[part.group * w_.panels + i];
+            const int64_t at = backwards_ ? part.first_panel + part.last_panel - 1 - i : i;
+            const Panel &panel = w_.panel[part.group * w_.panels + at];
             const int32_t *offset = w_.offset + part.group * w_.offset_columns + panel.first_column;
             const int64_t columns = at_most(w_.columns - panel.first_column, panel.vectors * V::kLanes);
             each_part(part.rows, V::kRows, [&](int64_t first, int64_t count) {
@@ -170,7 +172,7 @@ class Convolution {
     void multiply_summed(const Part &part, const Rows &all) const {
         const Finish finish = finish_of_group(part.group);
         if (part.rows <= kFewRows) {
-            FewRows<V>(w_, part.group, all, part.rows, finish).run(part.first_panel, part.last_panel);
+            FewRows<V>(w_, part.group, all, part.rows, finish).run(part.first_panel, part.last_panel, backwards_);
             return;
         }
         const WidenedRows<V> widened(all, part.rows, w_.depth);
@@ -185,7 +187,7 @@ class Convolution {
     const RowFinder finder_;
     const int64_t rows_;
     const Finish finish_;
-    const bool depthwise_;
+    const bool depthwise_, backwards_;
 };
 
 template <class V>

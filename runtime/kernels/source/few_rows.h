@@ -9,6 +9,12 @@ namespace {
 
 constexpr int64_t kFewRows = 8;
 
+// A recurrent layer reads its weights at every step. Where each step starts at the end at which the one before stopped,
+// it meets what the second cache still holds before that is thrown out.
+inline bool turn_around(const rk_weight &weight) {
+    return __atomic_xor_fetch(&weight.backwards, 1, __ATOMIC_RELAXED) != 0;
+}
+
 template <class V>
 class FewRows {
   public:
@@ -22,26 +28,33 @@ class FewRows {
         for (int64_t r = 0; r < count; ++r) V::halve_row(rows.x[r], codes_ + 2 * r * w_.depth, w_.depth);
     }
 
-    void run(int64_t first_panel, int64_t last_panel) const {
+    void run(int64_t first_panel, int64_t last_panel, bool backwards) const {
         int32_t *sums = static_cast<int32_t *>(scratch(kSums, count_ * kStep * 4));
-        for (int64_t i = first_panel; i < last_panel; i += kTogether) {
-            const int64_t column = i * kColumns, end = at_most(i + kTogether, last_panel);
-            for (int64_t panel = i; panel < end; ++panel) multiply(panel, sums + (panel - i) * kColumns);
-            if (rows_.offset) add_offsets<V>(rows_.offset, count_, kStep, sums);
-            const int32_t *offset = w_.offset + group_ * w_.offset_columns + column;
-            TileFinish<V>(finish_, rows_, offset, column, at_most(w_.columns, end * kColumns) - column)
-                .run(0, count_, sums, kStep);
+        const int64_t groups = divide_up(last_panel - first_panel, kTogether);
+        for (int64_t i = 0; i < groups; ++i) {
+            const int64_t first = first_panel + (backwards ? groups - 1 - i : i) * kTogether;
+            run_group(first, at_most(first + kTogether, last_panel), sums);
         }
     }
 
   private:
-    static constexpr int64_t kTogether = 4;  // panels on their way out
+    static constexpr int64_t kTogether = 4;  // panels on their way out, multiplied two by two
     static constexpr int64_t kColumns = SumsPanel<V>::kColumns, kStep = kTogether * kColumns;
 
-    void multiply(int64_t panel, int32_t *sums) const {
-        const uint8_t *weights = SumsPanel<V>(w_, group_, panel).weights;
-        for (int64_t r = 0; r < count_; ++r)
-            V::multiply_halves(codes_ + 2 * r * w_.depth, weights, w_.depth / 4, sums + r * kStep);
+    void run_group(int64_t first, int64_t end, int32_t *sums) const {
+        std::memset(sums, 0, static_cast<size_t>(count_ * kStep * 4));
+        const int64_t column = first * kColumns, panel_bytes = w_.depth * kColumns;
+        for (int64_t panel = first; panel < end; panel += 2) {
+            // The last one of an odd number is computed twice.
+            const int64_t apart = panel + 1 < end ? panel_bytes : 0;
+            for (int64_t r = 0; r < count_; ++r)
+                V::add_halves(codes_ + 2 * r * w_.depth, SumsPanel<V>(w_, group_, panel).weights, apart, w_.depth / 4,
+                              sums + r * kStep + (panel - first) * kColumns);
+        }
+        if (rows_.offset) add_offsets<V>(rows_.offset, count_, kStep, sums);
+        const int32_t *offset = w_.offset + group_ * w_.offset_columns + column;
+        TileFinish<V>(finish_, rows_, offset, column, at_most(w_.columns, end * kColumns) - column)
+            .run(0, count_, sums, kStep);
     }
 
     const rk_weight &w_;

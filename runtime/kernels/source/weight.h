@@ -74,6 +74,7 @@ struct rk_weight {
     // (tile + 2)][pair of channels][column][2].
     const uint8_t *int16;
     int64_t bytes;
+    mutable uint8_t backwards;  // whether the last one that multiplied few rows went from the last column to the first
 };
 
 namespace rk {

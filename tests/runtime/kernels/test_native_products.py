@@ -128,6 +128,16 @@ def test_deep_linear(seed, rows, depth, columns, zero):
 
 
 @few
+@given(seed=seeds, rows=st.sampled_from([1, 3, 8]), columns=st.sampled_from([16, 80, 500]), zero=zeros)
+def test_steps_of_a_recurrent_layer(seed, rows, columns, zero):
+    """The same weights by few rows, again and again: each time they may be read in the other direction."""
+    make = Source(seed)
+    weight, bias, multiplier = make.weights(columns, 176), make.bias(columns), make.multiplier(columns)
+    for _ in range(3):
+        same("linear_float", make.codes(rows, 176), weight, bias, multiplier, zero)
+
+
+@few
 @given(
     seed=seeds,
     channels=st.sampled_from([20, 128, 200]),
