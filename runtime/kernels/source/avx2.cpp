@@ -136,24 +136,18 @@ struct Avx2 : Avx2Vectors {
         return done;
     }
 
-    // Sixteen codes, by fours in the order 0, 2, 1, 3. Returns the products of 0 and 1, and of 2 and 3.
-    static Int widen_fours(const uint8_t *from, int16_t *to) {
-        const Int codes = widen(from).lanes,
-                  order =
-                      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15));
-        store(to, {_mm256_shuffle_epi8(codes, order)});
-        return _mm256_madd_epi16(codes, _mm256_srli_epi32(codes, 16));
+    // Sixteen codes, by fours in the order 0, 2, 1, 3.
+    static Short widen_fours(const uint8_t *from) {
+        return {_mm256_shuffle_epi8(
+            widen(from).lanes, _mm256_broadcastsi128_si256(
+                                   _mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15)))};
     }
-    // The weights of sixteen columns and four channels: 1 and 3 of each column, then 0 and 2. Adds their products.
-    static void widen_weights(const uint8_t *from, int16_t *to, Int (&products)[2]) {
-#pragma GCC unroll 2
-        for (int v = 0; v < 2; ++v) {
-            const Int block = load_block(from + 32 * v), odd = odd_weights(block), even = even_weights(block);
-            store(to + 16 * v, {odd});
-            store(to + 32 + 16 * v, {even});
-            products[v] = _mm256_add_epi32(products[v], _mm256_madd_epi16(odd, even));
-        }
-    }
+    // Of such fours the products of 0 and 1, and of 2 and 3.
+    static Int neighbours(Short fours) { return multiply_add(fours, {_mm256_srli_epi64(fours.lanes, 32)}); }
+    static Int multiply_add(Short a, Short b) { return _mm256_madd_epi16(a.lanes, b.lanes); }
+    // Of the weights of eight columns and four channels 1 and 3 of each column, and 0 and 2.
+    static Short odd_shorts(const uint8_t *from) { return {odd_weights(load_block(from))}; }
+    static Short even_shorts(const uint8_t *from) { return {even_weights(load_block(from))}; }
     // The upper and the lower halves of codes, each as a byte, by fours in turns.
     static void halve_row(const uint8_t *from, uint8_t *to, int64_t count) {
         const __m128i half = _mm_set1_epi8(15);

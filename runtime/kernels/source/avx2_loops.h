@@ -119,17 +119,22 @@ inline __attribute__((always_inline)) void avx2_sum_pairs(const int16_t *rows, i
     RK_ON("vpaddw", 9, 12, 12) RK_ON("vpaddw", 11, 13, 13) RK_ON("vpmaddwd", 12, 13, 12)             \
     RK_DO("vpaddd %%ymm14, %" #left ", %" #left) RK_DO("vpaddd %%ymm12, %" #right ", %" #right)
 
-// Four rows of int16, `step` bytes apart, by [four depths][odd, even][2 x 8 columns][2].
+#define RK_SUM_FOUR(k)                                                                               \
+    RK_DO("vmovdqu 128*" #k "(%[weights]), %%ymm8") RK_DO("vmovdqu 128*" #k "+32(%[weights]), %%ymm9") \
+    RK_DO("vmovdqu 128*" #k "+64(%[weights]), %%ymm10") RK_DO("vmovdqu 128*" #k "+96(%[weights]), %%ymm11") \
+    RK_SUMS("8*" #k "(%[x])", "8*" #k "+4(%[x])", 0, 1)                                              \
+    RK_SUMS("8*" #k "(%[x],%[step])", "8*" #k "+4(%[x],%[step])", 2, 3)                              \
+    RK_SUMS("8*" #k "(%[x],%[step],2)", "8*" #k "+4(%[x],%[step],2)", 4, 5)                          \
+    RK_SUMS("8*" #k "(%[y])", "8*" #k "+4(%[y])", 6, 7)
+
+// Four rows of int16, `step` bytes apart, by [four depths][odd, even][2 x 8 columns][2]; `fours` is even.
 inline void avx2_add_products_of_sums(const int16_t *rows, int64_t step, const int16_t *weights, int64_t fours,
                                       __m256i (&sums)[4][2]) {
     const char *x = reinterpret_cast<const char *>(rows), *y = x + 3 * step;
     asm volatile(RK_DO(".p2align 5\n1:")
-        RK_DO("vmovdqu (%[weights]), %%ymm8") RK_DO("vmovdqu 32(%[weights]), %%ymm9")
-        RK_DO("vmovdqu 64(%[weights]), %%ymm10") RK_DO("vmovdqu 96(%[weights]), %%ymm11")
-        RK_SUMS("(%[x])", "4(%[x])", 0, 1) RK_SUMS("(%[x],%[step])", "4(%[x],%[step])", 2, 3)
-        RK_SUMS("(%[x],%[step],2)", "4(%[x],%[step],2)", 4, 5) RK_SUMS("(%[y])", "4(%[y])", 6, 7)
-        RK_DO("subq $-128, %[weights]") RK_DO("addq $8, %[x]") RK_DO("addq $8, %[y]")
-        RK_DO("decq %[fours]") RK_DO("jne 1b")
+        RK_SUM_FOUR(0) RK_SUM_FOUR(1)
+        RK_DO("addq $256, %[weights]") RK_DO("addq $16, %[x]") RK_DO("addq $16, %[y]")
+        RK_DO("subq $2, %[fours]") RK_DO("jne 1b")
         : "+x"(sums[0][0]), "+x"(sums[0][1]), "+x"(sums[1][0]), "+x"(sums[1][1]), "+x"(sums[2][0]), "+x"(sums[2][1]),
           "+x"(sums[3][0]), "+x"(sums[3][1]), [x] "+r"(x), [y] "+r"(y), [weights] "+r"(weights), [fours] "+r"(fours)
         : [step] "r"(step)
@@ -263,6 +268,7 @@ inline void avx2_multiply_blocks(const uint8_t *codes, const uint8_t *wide, cons
 #undef RK_HALVES_CODES
 #undef RK_HALVES_ADD
 #undef RK_HALVES_START
+#undef RK_SUM_FOUR
 #undef RK_SUMS
 #undef RK_ADD_ROWS
 #undef RK_ADD_PAIRS

@@ -179,17 +179,11 @@ void add_offsets(const int32_t *offset, int64_t count, int64_t step, int32_t *su
     }
 }
 
-// Fetches the weights that come next, so much at a time that they are there when it is their turn.
+// Fetches weights that come next, so much at a time that they are there when it is their turn.
 class Ahead {
   public:
-    Ahead(const rk_weight &w, int64_t next_panel, int64_t turns) {
-        const int64_t panels = w.groups * w.chunks * w.panels;
-        if (next_panel >= panels) return;
-        const int64_t behind = next_panel + kGroupPanels;
-        at_ = w.panel[next_panel].data;
-        end_ = behind < panels ? w.panel[behind].data : w.end;
-        step_ = divide_up(end_ - at_, turns);
-    }
+    Ahead(const uint8_t *first, const uint8_t *end, int64_t turns)
+        : at_(first), end_(end), step_(divide_up(end - first, turns)) {}
 
     void fetch() {
         const uint8_t *end = at_ + at_most(step_, end_ - at_);
@@ -198,16 +192,23 @@ class Ahead {
 
   private:
     static constexpr int64_t kCacheLine = 64;
-    const uint8_t *at_ = nullptr, *end_ = nullptr;
-    int64_t step_ = 0;
+    const uint8_t *at_, *end_;
+    int64_t step_;
 };
+
+// Those of a group of panels.
+inline Ahead panels_ahead(const rk_weight &w, int64_t next_panel, int64_t turns) {
+    const int64_t panels = w.groups * w.chunks * w.panels, behind = next_panel + kGroupPanels;
+    if (next_panel >= panels) return {nullptr, nullptr, turns};
+    return {w.panel[next_panel].data, behind < panels ? w.panel[behind].data : w.end, turns};
+}
 
 // `count` rows of a chunk by panels from `first` on, and behind the last chunk on to codes; [tile][row][column] sums.
 template <class V>
 void multiply_blocks(const rk_weight &w, int64_t first, int64_t panels, int64_t chunk, const CopiedRows<V> &copied,
                      const Rows &rows, int64_t count, const TileFinish<V> &finish, int32_t *sums) {
     constexpr int64_t kStep = kGroupPanels * V::kLanes;
-    Ahead ahead(w, first + panels, divide_up(count, kBlockHeight) * panels);
+    Ahead ahead = panels_ahead(w, first + panels, divide_up(count, kBlockHeight) * panels);
     for (int64_t r = 0, i = 0; r < count; r += kBlockHeight, ++i) {
         const int64_t height = at_most(count - r, kBlockHeight);
         const uint8_t *codes = copied.tile(i);

@@ -7,6 +7,7 @@
 #include "multiply.h"
 #include "pairs.h"
 #include "rows.h"
+#include "strassen.h"
 #include "sums.h"
 #include "threads.h"
 #include "weight.h"
@@ -19,6 +20,7 @@ constexpr int64_t kTileRows = 8;              // height of the tiles that are of
 constexpr int64_t kLeastBlockRows = 24;       // below this, setting up a block shows
 constexpr int64_t kOverrun = 16;              // of reads in the last copy of a row's codes
 constexpr int64_t kPartsForThread = 4;        // for the others to take over from one that is kept waiting
+constexpr int64_t kSplitPartsForThread = 2;   // likewise, where each part makes matrices of all its rows
 constexpr int64_t kWorkForThreads = 1 << 18;  // multiplications that are worth waking somebody
 
 template <class V>
@@ -37,7 +39,8 @@ class Convolution {
         if (rows_ == 0) return;
         const int64_t work = rows_ * w_.groups * w_.columns * w_.taps * w_.channels;
         const int threads = work < kWorkForThreads ? 1 : a_.threads;
-        const Cut cut = cut_for(threads > 1 ? kPartsForThread * threads : 1);
+        const int64_t parts = splits(w_) ? kSplitPartsForThread : kPartsForThread;
+        const Cut cut = cut_for(threads > 1 ? parts * threads : 1);
         parallel_for(cut.groups * cut.blocks * cut.chunks, threads, [&](int64_t task) { run_part(cut.part(task)); });
     }
 
@@ -49,36 +52,47 @@ class Convolution {
     // Parts are groups by blocks of rows by chunks of panels. Neighbours go to the same thread, so what is larger,
     // inputs or weights, is what changes slowly: then no two threads read all of it.
     struct Cut {
-        int64_t rows, unit, panels, groups, blocks, chunks;
+        int64_t rows, row_unit, panels, panel_unit, groups, blocks, chunks;
         bool chunks_outside;
 
         Part part(int64_t task) const {
             const int64_t chunk = chunks_outside ? task / (groups * blocks) : task % chunks;
             const int64_t rest = chunks_outside ? task % (groups * blocks) : task / chunks, block = rest % blocks;
-            const int64_t units = divide_up(rows, unit), first = units * block / blocks * unit;
-            return {rest / blocks, first, at_most(units * (block + 1) / blocks * unit, rows) - first,
-                    panels * chunk / chunks, panels * (chunk + 1) / chunks};
+            const int64_t first = border(rows, row_unit, block, blocks);
+            return {rest / blocks, first, border(rows, row_unit, block + 1, blocks) - first,
+                    border(panels, panel_unit, chunk, chunks), border(panels, panel_unit, chunk + 1, chunks)};
+        }
+        int64_t most_chunks() const { return divide_up(panels, panel_unit); }
+
+        // Where a part starts that is a number of whole units.
+        static int64_t border(int64_t size, int64_t unit, int64_t index, int64_t parts) {
+            return at_most(divide_up(size, unit) * index / parts * unit, size);
         }
     };
 
     // In at least so many parts, if there is that much work.
     Cut cut_for(int64_t wanted) const {
-        Cut cut{rows_, kTileRows, w_.panels, w_.groups, 1, 1, false};
+        Cut cut{rows_, kTileRows, w_.panels, w_.kind == Kind::kSums ? 2 : 1, w_.groups, 1, 1, false};
         if (depthwise_) {
-            cut.unit = a_.out_size[2] <= kBlockRows ? a_.out_size[2] : 1;  // a line
+            cut.row_unit = a_.out_size[2] <= kBlockRows ? a_.out_size[2] : 1;  // a line
             cut.panels = divide_up(w_.groups, V::kLanes);
             cut.groups = 1;
         }
-        int64_t block = w_.kind == Kind::kSums    ? rows_to_widen(w_.depth)
-                        : w_.kind == Kind::kBlocks ? rows_to_copy(w_)
-                                                   : kBlockRows;
+        int64_t block = rows_at_once();
         const int64_t inputs = a_.batch * a_.x_size[0] * a_.x_size[1] * a_.x_size[2] * w_.channels;
         cut.chunks_outside = !depthwise_ && inputs < w_.taps * w_.channels * w_.columns;
-        if (cut.chunks_outside) cut.chunks = at_most(divide_up(wanted, w_.groups), w_.panels);
+        if (cut.chunks_outside) cut.chunks = at_most(divide_up(wanted, w_.groups), cut.most_chunks());
         while (block > kLeastBlockRows && divide_up(rows_, block) * cut.groups * cut.chunks < wanted) block /= 2;
-        cut.blocks = divide_up(divide_up(rows_, cut.unit), at_least(block / cut.unit, 1));
-        cut.chunks = at_most(at_least(divide_up(wanted, cut.blocks * cut.groups), cut.chunks), cut.panels);
+        cut.blocks = divide_up(divide_up(rows_, cut.row_unit), at_least(block / cut.row_unit, 1));
+        cut.chunks = at_most(at_least(divide_up(wanted, cut.blocks * cut.groups), cut.chunks), cut.most_chunks());
         return cut;
+    }
+
+    // So many that what is made of them stays in the caches.
+    int64_t rows_at_once() const {
+        if (w_.kind == Kind::kBlocks) return rows_to_copy(w_);
+        if (w_.kind != Kind::kSums) return kBlockRows;
+        return splits(w_) ? rows_to_split(w_) : rows_to_widen(w_.depth);
     }
 
     void run_part(const Part &part) const {
@@ -173,6 +187,10 @@ class Convolution {
         const Finish finish = finish_of_group(part.group);
         if (part.rows <= kFewRows) {
             FewRows<V>(w_, part.group, all, part.rows, finish).run(part.first_panel, part.last_panel, backwards_);
+            return;
+        }
+        if (part.rows >= kLeastRowsToSplit && splits(w_)) {
+            Strassen<V>(w_, part.group, all, part.rows, finish).run(part.first_panel, part.last_panel);
             return;
         }
         const WidenedRows<V> widened(all, part.rows, w_.depth);

@@ -1,5 +1,5 @@
-// Products of few rows, which do not pay for weights that are widened beforehand. Codes are cut into halves of four bits:
-// of products with those, int16 holds the sums of several pairs.
+// Products of few rows, which do not pay for weights that are widened beforehand. Codes are cut into halves of four
+// bits: of products with those, int16 holds the sums of several pairs.
 #pragma once
 
 #include "sums.h"

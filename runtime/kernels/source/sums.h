@@ -59,8 +59,11 @@ class WidenedRows {
           offsets_(static_cast<int32_t *>(scratch(kOffsets, count * 4))) {
         for (int64_t r = 0; r < count; ++r) {
             typename V::Int products = V::set_int(0);
-            for (int64_t k = 0; k < depth; k += V::kShorts)
-                products = V::add(products, V::widen_fours(rows.x[r] + k, codes_ + r * depth + k));
+            for (int64_t k = 0; k < depth; k += V::kShorts) {
+                const typename V::Short codes = V::widen_fours(rows.x[r] + k);
+                V::store(codes_ + r * depth + k, codes);
+                products = V::add(products, V::neighbours(codes));
+            }
             const uint32_t offset = rows.offset ? static_cast<uint32_t>(rows.offset[r]) : 0;
             offsets_[r] = static_cast<int32_t>(offset - static_cast<uint32_t>(V::sum(products)));
         }
@@ -88,13 +91,12 @@ struct SumsStep {
     int32_t *sums;  // [row][column], from one step to the next
     int64_t k, fours;
     bool first, last;
-    const uint8_t *ahead;  // the weights of the next step, of which each tile fetches its share
-    int64_t ahead_step;
+    Ahead &ahead;  // the weights of the next step
     typename V::Int products[kSumVectors];
 
     template <int kRows>
     __attribute__((noinline)) void tile(int64_t row) const {
-        for (int64_t i = 0; i < ahead_step; i += 64) __builtin_prefetch(ahead + row / kSumRows * ahead_step + i, 0, 2);
+        ahead.fetch();
         typename V::Int total[kRows][kSumVectors];
 #pragma GCC unroll 4
         for (int r = 0; r < kRows; ++r) {
@@ -117,16 +119,31 @@ struct SumsStep {
     }
 };
 
+// Four channels of a panel, the odd ones before the even ones. Adds the products of neighbours.
+template <class V>
+inline void widen_weights(const uint8_t *from, int16_t *to, typename V::Int (&products)[kSumVectors]) {
+#pragma GCC unroll 2
+    for (int v = 0; v < kSumVectors; ++v) {
+        const uint8_t *block = from + 4 * V::kLanes * v;
+        const typename V::Short odd = V::odd_shorts(block), even = V::even_shorts(block);
+        V::store(to + 2 * V::kLanes * v, odd);
+        V::store(to + 2 * V::kLanes * (kSumVectors + v), even);
+        products[v] = V::add(products[v], V::multiply_add(odd, even));
+    }
+}
+
 // `count` rows by a panel, on to codes.
 template <class V>
 void multiply_sums(const SumsPanel<V> &panel, const WidenedRows<V> &widened, const Rows &rows, int64_t count,
                    const Finish &finish) {
     constexpr int kColumns = SumsPanel<V>::kColumns;
-    const int64_t fours = widened.depth / 4, steps = divide_up(widened.depth, kSumDepth);
-    int16_t *weights = static_cast<int16_t *>(scratch(kPacked, divide_up(fours, steps) * 4 * kColumns * 2));
+    const int64_t eights = widened.depth / 8, steps = divide_up(widened.depth, kSumDepth);
+    int16_t *weights = static_cast<int16_t *>(scratch(kPacked, divide_up(eights, steps) * 8 * kColumns * 2));
     int32_t *sums = static_cast<int32_t *>(scratch(kSums, count * kColumns * 4));
     for (int64_t i = 0; i < steps; ++i) {
-        const int64_t from = fours * i / steps, to = fours * (i + 1) / steps;
+        const int64_t from = eights * i / steps * 2, to = eights * (i + 1) / steps * 2;  // blocks of four
+        const uint8_t *next = panel.weights + to * 4 * kColumns;
+        Ahead ahead(next, next + (to - from) * 4 * kColumns, divide_up(count, kSumRows));
         SumsStep<V> step{panel,
                          widened,
                          rows,
@@ -137,11 +154,10 @@ void multiply_sums(const SumsPanel<V> &panel, const WidenedRows<V> &widened, con
                          to - from,
                          i == 0,
                          i + 1 == steps,
-                         panel.weights + to * 4 * kColumns,
-                         divide_up((to - from) * 4 * kColumns, divide_up(count, kSumRows)),
+                         ahead,
                          {}};
         for (int64_t k = from; k < to; ++k)
-            V::widen_weights(panel.weights + k * 4 * kColumns, weights + (k - from) * 4 * kColumns, step.products);
+            widen_weights<V>(panel.weights + k * 4 * kColumns, weights + (k - from) * 4 * kColumns, step.products);
         each_sum_tile(count, step);
     }
 }

@@ -46,10 +46,12 @@ class Source:
         return w
 
     def bias(self, size: int) -> Tensor:
-        return torch.randint(-(2**31), 2**31 - 1, (size,), dtype=torch.int64, generator=self.generator).to(torch.int32)
+        """Of any size where everything is extreme, or else one that leaves codes between their bounds."""
+        most = 2**31 - 1 if self.kind < 2 else 5000
+        return torch.randint(-most - 1, most, (size,), dtype=torch.int64, generator=self.generator).to(torch.int32)
 
     def multiplier(self, size: int) -> Tensor:
-        return torch.rand(size, generator=self.generator) * 10.0 ** -(self.kind + 1)
+        return torch.rand(size, generator=self.generator) * 10.0 ** -min(self.kind + 1, 3)
 
 
 def same(name: str, *arguments: object) -> None:

@@ -107,14 +107,14 @@ def test_linear(seed, rows, depth, columns, zero):
     same("linear_float", x, weight, bias, multiplier, zero)
 
 
-few = settings(thorough, max_examples=15)
+few = settings(thorough, max_examples=40)
 
 
 @few
 @given(
     seed=seeds,
-    rows=st.sampled_from([1, 8, 9, 27, 230, 575]),
-    depth=st.sampled_from([512, 516, 1040, 2052]),
+    rows=st.sampled_from([1, 8, 9, 33, 230, 575]),
+    depth=st.sampled_from([512, 516, 768, 1040, 2048, 2052]),
     columns=st.sampled_from([8, 70, 136]),
     zero=zeros,
 )
@@ -154,6 +154,15 @@ def test_deep_conv(seed, channels, columns, zero, adds):
         same("conv_add", *conv, make.codes(2, columns, 4, 5), 0.7, 1.3, zero, 30, 30, 200)
     else:
         same("conv", *conv)
+
+
+@thorough
+@given(seed=seeds, channels=st.sampled_from([256, 1024]), size=st.integers(5, 8), zero=st.sampled_from([0, 100, 255]))
+def test_deep_conv_of_single_pixels(seed, channels, size, zero):
+    """Pixels of which some are padding."""
+    make = Source(seed)
+    x, weight = make.codes(2, channels, size, 7), make.weights(48, channels, 1, 1)
+    same("conv", x, weight, make.bias(48), make.multiplier(48), zero, 128, [1, 1], [1, 0], [1, 1], 1, 0, 255)
 
 
 @thorough
