@@ -3,7 +3,7 @@
 // for all the outputs of a run that read it.
 #pragma once
 
-#include "finish.h"
+#include "finish_sums.h"
 #include "rows.h"
 #include "weight.h"
 
@@ -50,26 +50,30 @@ class Depthwise {
     }
 
   private:
-    static constexpr int kTogether = 4;   // outputs for which weights are loaded once
-    static constexpr int kFinished = 32;  // sums that are finished at once
+    static constexpr int kTogether = 4;                  // outputs for which weights are loaded once
+    static constexpr int64_t kFinished = 32;             // outputs, and
+    static constexpr int64_t kChannels = 4 * V::kLanes;  // channels whose sums are finished at once
     static constexpr int kThreeGroups = (3 + V::kLines - 1) / V::kLines;
 
     // Kernels of 3 x 3: the three columns that an output reads stay in registers, and move on with it.
     template <int kStride>
     void three_lines(const Run &run, const uint8_t *const *line, const uint8_t *padding, int64_t first_channel,
                      int64_t last_channel, const Rows &all) const {
-        for (int64_t c = first_channel; c < last_channel; c += V::kLanes) {
-            const int64_t lanes = lanes_left<V>(w_.groups - c, 0);
-            const Lines lines(a_, line, padding, c);
+        int32_t sums[kFinished * kChannels];
+        for (int64_t c = first_channel; c < last_channel; c += kChannels) {
+            const int64_t channels = at_most(last_channel - c, kChannels);
+            const TileFinish<V> finished(finish_, all, w_.offset + c, c, channels);
             for (int64_t r = 0; r < run.count; r += kFinished) {
                 const int64_t count = at_most(run.count - r, kFinished), x = (run.at[3] + r) * kStride - a_.padding[2];
-                typename V::Int sums[kFinished];
-                if (lanes == V::kLanes) {
-                    sum_three<kStride>(lines, x, V::kLanes, c, count, sums);
-                } else {
-                    sum_three<kStride>(lines, x, lanes, c, count, sums);
+                for (int64_t i = 0; i < channels; i += V::kLanes) {
+                    const Lines lines(a_, line, padding, c + i);
+                    if (channels - i >= V::kLanes) {
+                        sum_three<kStride>(lines, x, V::kLanes, c + i, count, sums + i);
+                    } else {
+                        sum_three<kStride>(lines, x, channels - i, c + i, count, sums + i);
+                    }
                 }
-                finish_column<V>(finish_, all, run.row + r, count, c, lanes, sums);
+                finished.run(run.row + r, count, sums, kChannels);
             }
         }
     }
@@ -112,10 +116,10 @@ class Depthwise {
         int64_t step[3], width;
     };
 
-    // Sums of `count` outputs, of which the first reads the columns from x on.
+    // Sums of `count` outputs, kChannels apart, of which the first reads the columns from x on.
     template <int kStride>
     __attribute__((always_inline)) inline void sum_three(const Lines lines, int64_t x, int64_t lanes, int64_t c,
-                                                         int64_t count, typename V::Int *sums) const {
+                                                         int64_t count, int32_t *sums) const {
         using Int = typename V::Int;
         Column weight[3], column[3];
 #pragma GCC unroll 3
@@ -124,12 +128,11 @@ class Depthwise {
             for (int g = 0; g < kThreeGroups; ++g)
                 weight[tap][g] = V::load_block(w_.depthwise + ((tap * kThreeGroups + g) * w_.offset_columns + c) * 4);
         }
-        const Int offset = V::load_int(w_.offset + c);
 #pragma GCC unroll 3
         for (int i = kStride; i < 3; ++i) lines.read(x + i - kStride, lanes, column[i]);
         // The next output, whose columns from kStride before the last on `read` gets.
         const auto next = [&](auto read) __attribute__((always_inline)) {
-            Int sum = offset;
+            Int sum = V::set_int(0);
 #pragma GCC unroll 3
             for (int tap = 0; tap < 3; ++tap) {
 #pragma GCC unroll 2
@@ -140,22 +143,27 @@ class Depthwise {
 #pragma GCC unroll 2
                 for (int g = 0; g < kThreeGroups; ++g) sum = V::dot_lines(sum, column[tap][g], weight[tap][g]);
             }
-            return sum;
+            V::store_int(sums, sum);
+            sums += kChannels;
         };
         const auto checked = [&](int tap, Column &to) { lines.read(x + tap, lanes, to); };
-        int64_t r = 0;
-        for (; r < count && x < 0; ++r, x += kStride) sums[r] = next(checked);
+        const int32_t *const end = sums + count * kChannels;
+        for (; sums < end && x < 0; x += kStride) next(checked);
         const uint8_t *pixel[3];
 #pragma GCC unroll 3
         for (int i = 0; i < 3; ++i) pixel[i] = lines.place[i] + (x + 3 - kStride) * lines.step[i];
-        for (; r < count && x + 2 < lines.width; ++r, x += kStride) {
-            sums[r] = next([&](int, Column &to) {
+        const int64_t inside = at_least(at_most(divide_up(lines.width - 2 - x, kStride), (end - sums) / kChannels), 0);
+        x += inside * kStride;
+        // By threes, in which columns need not move on: each takes the place of another.
+#pragma GCC unroll 3
+        for (int64_t i = 0; i < inside; ++i) {
+            next([&](int, Column &to) {
                 Lines::interleave(pixel, lanes, to);
 #pragma GCC unroll 3
-                for (int i = 0; i < 3; ++i) pixel[i] += lines.step[i];
+                for (int j = 0; j < 3; ++j) pixel[j] += lines.step[j];
             });
         }
-        for (; r < count; ++r, x += kStride) sums[r] = next(checked);
+        for (; sums < end; x += kStride) next(checked);
     }
 
     // Fills column[x] with `count` lines of each column of input, for `lanes` channels from `c` on.

@@ -169,32 +169,5 @@ __attribute__((always_inline)) inline void finish_tile(const Finish &f, const Ro
     }
 }
 
-template <class V, int kRows>
-__attribute__((always_inline)) inline void finish_few(const Finish &f, const Rows &rows, int64_t row, int64_t column,
-                                                      int64_t columns, const typename V::Int *sums) {
-    typename V::Int copy[kRows][1];
-#pragma GCC unroll 4
-    for (int r = 0; r < kRows; ++r) copy[r][0] = sums[r];
-    finish_tile<V, kRows, 1>(f, rows, row, column, columns, copy);
-}
-
-// Sums of `count` rows by one vector. The arguments are copies, which no output can overlap.
-template <class V>
-__attribute__((noinline)) void finish_column(const Finish f, const Rows rows, int64_t row, int64_t count,
-                                             int64_t column, int64_t columns, const typename V::Int *sums) {
-    int64_t r = 0;
-    if (sums_alone(f, rows) && columns == V::kLanes) {
-        const typename V::Float multiplier = V::load_float(f.multiplier + column, V::kLanes);
-        const typename V::Range range(f.zero, f.low, f.high);
-        for (; r + V::kStored <= count; r += V::kStored) {
-            store_whole<V, V::kStored, 1>(rows, row + r, column, range,
-                                          [&](int i, int) { return V::mul(V::to_float(sums[r + i]), multiplier); });
-        }
-    }
-    for (; r + V::kStored <= count; r += V::kStored)
-        finish_few<V, V::kStored>(f, rows, row + r, column, columns, sums + r);
-    for (; r < count; ++r) finish_few<V, 1>(f, rows, row + r, column, columns, sums + r);
-}
-
 }  // namespace
 }  // namespace rk
