@@ -55,3 +55,7 @@ void rk_softmax(const rk_softmax_args *args) { now().softmax(*args); }
 void rk_layer_norm(const rk_layer_norm_args *args) { now().layer_norm(*args); }
 void rk_lstm_gates(const rk_gates_args *args) { now().lstm_gates(*args); }
 void rk_gru_gates(const rk_gates_args *args) { now().gru_gates(*args); }
+
+void rk::interleave(const uint8_t *const *plane, int64_t planes, uint8_t *out, int64_t length) {
+    now().interleave(plane, planes, out, length);
+}

@@ -7,6 +7,7 @@
 #include "convolve.h"
 #include "elementwise.h"
 #include "gates.h"
+#include "interleave.h"
 #include "matmul.h"
 #include "normalize.h"
 #include "pool.h"
@@ -29,6 +30,7 @@ struct Kernels {
     void (*layer_norm)(const rk_layer_norm_args &);
     void (*lstm_gates)(const rk_gates_args &);
     void (*gru_gates)(const rk_gates_args &);
+    void (*interleave)(const uint8_t *const *plane, int64_t planes, uint8_t *out, int64_t length);
 };
 
 extern const Kernels portable, avx2, avx512vnni;
@@ -38,8 +40,8 @@ namespace {
 template <class V>
 constexpr Kernels kernels_of() {
     constexpr Layout layout{V::kLanes, V::kVectors, V::kPairsSaturate, V::kInt16, V::kLines};
-    return {V::kName, V::supported, layout,        convolve<V>, matmul<V>,     binary<V>,     lookup<V>,
-            pool<V>,  quantize<V>,  dequantize<V>, softmax<V>,  layer_norm<V>, lstm_gates<V>, gru_gates<V>};
+    return {V::kName,    V::supported,  layout,     convolve<V>,   matmul<V>,     binary<V>,    lookup<V>,     pool<V>,
+            quantize<V>, dequantize<V>, softmax<V>, layer_norm<V>, lstm_gates<V>, gru_gates<V>, interleave_few};
 }
 
 }  // namespace

@@ -52,6 +52,17 @@ def test_moves_equal_torchs_copies(draw: st.DataObject, width: int, sizes: list[
     assert torch.equal(out, x)
 
 
+@pytest.mark.usefixtures("instructions")
+@pytest.mark.parametrize("planes", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("size", [(1, 8), (3, 15), (6, 64), (9, 129)])
+def test_images_of_few_colours_become_channels_last(planes: int, size: tuple[int, int]) -> None:
+    x = torch.randint(0, 255, (2, planes + 1, *size), dtype=torch.uint8)[:, 1:]
+    out = torch.empty(2, *size, planes, dtype=torch.uint8).movedim(-1, 1)
+    arguments = moving(x, out, 1)
+    run(steps((MOVE, arguments)))
+    assert torch.equal(out, x)
+
+
 def test_large_moves_are_shared_among_threads() -> None:
     x = torch.randint(0, 255, (2, 96, 60, 60), dtype=torch.uint8)
     out = torch.empty(2, 60, 60, 96, dtype=torch.uint8).movedim(-1, 1)
