@@ -11,7 +11,8 @@ struct Avx2 : Avx2Vectors {
     static constexpr int kVectors = 1;
     static constexpr int kBlocks = 8;  // of four codes, in a vector
     static constexpr int kLines = 2;
-    static constexpr bool kPairsSaturate = true, kInt16 = true;
+    static constexpr bool kPairsSaturate = true;
+    static constexpr int kWinograd = 2;  // outputs along an axis from which on its transforms pay
 
     static bool supported() { return __builtin_cpu_supports("avx2"); }
 

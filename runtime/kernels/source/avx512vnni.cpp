@@ -11,7 +11,8 @@ struct Avx512Vnni {
     static constexpr int kLanes = 16, kRows = 6, kVectors = 4;
     static constexpr int kStored = 1;  // vectors that are packed at once
     static constexpr int kLines = 4;
-    static constexpr bool kPairsSaturate = false, kInt16 = false;
+    static constexpr bool kPairsSaturate = false;
+    static constexpr int kWinograd = 4;  // outputs along an axis from which on its transforms pay
     using Int = __m512i;
     using Float = __m512;
 
@@ -106,6 +107,39 @@ struct Avx512Vnni {
     static Int interleave4(const uint8_t *const (&line)[4], int64_t count) { return interleave(line, 4, count); }
     static Int exclusive_or(Int a, Int b) { return _mm512_xor_si512(a, b); }
     static void store_weights(uint8_t *p, Int block) { _mm512_storeu_si512(p, block); }
+
+    static constexpr int kShorts = 32;
+    using Short = struct {
+        __m512i lanes;
+    };
+    static Short widen(const uint8_t *p) {
+        return {_mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(p)))};
+    }
+    static Short add(Short a, Short b) { return {_mm512_add_epi16(a.lanes, b.lanes)}; }
+    static Short sub(Short a, Short b) { return {_mm512_sub_epi16(a.lanes, b.lanes)}; }
+    static Short shift_left(Short value, int bits) {
+        return {_mm512_slli_epi16(value.lanes, static_cast<unsigned>(bits))};
+    }
+    static void store(int16_t *p, Short value) { _mm512_storeu_si512(p, value.lanes); }
+    static Int sub(Int a, Int b) { return _mm512_sub_epi32(a, b); }
+    static Int shift_right(Int value, int bits) { return _mm512_srai_epi32(value, static_cast<unsigned>(bits)); }
+    // kRows rows, `step` apart, by [pair of depths][16 columns][2], to [row][16 columns].
+    template <int kRows>
+    static void multiply_pairs(const int16_t *rows, int64_t step, const uint8_t *weights, int64_t pairs,
+                               int32_t *sums) {
+        Int total[kRows];
+#pragma GCC unroll 12
+        for (Int &sum : total) sum = _mm512_setzero_si512();
+        for (int64_t k = 0; k < pairs; ++k, rows += 2, weights += 64) {
+            const Int block = load_block(weights);
+#pragma GCC unroll 12
+            for (int r = 0; r < kRows; ++r)
+                total[r] = _mm512_dpwssd_epi32(total[r], broadcast4(reinterpret_cast<const uint8_t *>(rows + r * step)),
+                                               block);
+        }
+#pragma GCC unroll 12
+        for (int r = 0; r < kRows; ++r) store_int(sums + r * kLanes, total[r]);
+    }
 
     static int64_t look_up(const uint8_t *table, const uint8_t *x, uint8_t *out, int64_t length) {
         static const bool permutes_bytes = __builtin_cpu_supports("avx512vbmi");

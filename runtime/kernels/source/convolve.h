@@ -73,8 +73,9 @@ class Convolution {
     // In at least so many parts, if there is that much work.
     Cut cut_for(int64_t wanted) const {
         Cut cut{rows_, kTileRows, w_.panels, w_.kind == Kind::kSums ? 2 : 1, w_.groups, 1, 1, false};
+        const bool reads_lines = depthwise_ || (w_.gathered && w_.taps > 1);
+        if (reads_lines && a_.out_size[2] <= kBlockRows) cut.row_unit = a_.out_size[2];
         if (depthwise_) {
-            cut.row_unit = a_.out_size[2] <= kBlockRows ? a_.out_size[2] : 1;  // a line
             cut.panels = divide_up(w_.groups, V::kLanes);
             cut.groups = 1;
         }
@@ -210,7 +211,7 @@ class Convolution {
 
 template <class V>
 void convolve(const rk_conv_args &args) {
-    if constexpr (V::kInt16) {
+    if constexpr (V::kWinograd != 0) {
         if (args.weight->kind == Kind::kWinograd) {
             args.weight->tile == 4 ? Winograd<V, FourOutputs<V>>(args).run() : Winograd<V, TwoOutputs<V>>(args).run();
             return;

@@ -6,7 +6,7 @@
 namespace rk {
 namespace {
 
-constexpr int kInt16Rows = 6, kInt16Vectors = 2;  // of a tile, for sixteen registers
+constexpr int kInt16Rows = 6;  // of a tile, by 16 columns
 
 // Calls body.tile<n>(first) for groups of n rows.
 template <class Body>

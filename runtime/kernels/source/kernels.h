@@ -39,7 +39,7 @@ namespace {
 
 template <class V>
 constexpr Kernels kernels_of() {
-    constexpr Layout layout{V::kLanes, V::kVectors, V::kPairsSaturate, V::kInt16, V::kLines};
+    constexpr Layout layout{V::kLanes, V::kVectors, V::kPairsSaturate, V::kWinograd, V::kLines};
     return {V::kName,    V::supported,  layout,     convolve<V>,   matmul<V>,     binary<V>,    lookup<V>,     pool<V>,
             quantize<V>, dequantize<V>, softmax<V>, layer_norm<V>, lstm_gates<V>, gru_gates<V>, interleave_few};
 }

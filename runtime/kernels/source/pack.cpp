@@ -25,14 +25,14 @@ int64_t largest_sum(const rk_pack_args &args) {
 }
 
 // How many outputs along each axis Winograd's transforms are to give, or 0 if they do not suit.
-int winograd_tile(const rk_pack_args &args) {
+int winograd_tile(const rk_pack_args &args, const Layout &layout) {
     const int64_t weights = args.channels * args.columns;
-    const bool vectors = args.channels % 16 == 0 && args.channels >= 32 && args.columns >= 16;
-    if (!args.plain_3x3 || args.groups != 1 || weights > kMostForTwo || !vectors) return 0;
+    const bool vectors = args.channels % (2 * layout.lanes) == 0 && args.channels >= 32 && args.columns >= 16;
+    if (!layout.winograd || !args.plain_3x3 || args.groups != 1 || weights > kMostForTwo || !vectors) return 0;
     // 64 or 4 times the convolution must fit 32 bits.
     const int64_t largest = largest_sum(args);
     if (weights <= kMostForFour && 64 * largest <= INT32_MAX) return 4;
-    return 4 * largest <= INT32_MAX ? 2 : 0;
+    return layout.winograd == 2 && 4 * largest <= INT32_MAX ? 2 : 0;
 }
 
 // The bias less the zero point's share, modulo 2**32, for every column.
@@ -58,7 +58,7 @@ void fill(const rk_pack_args &args, const Layout &layout, Owner &out) {
         pack_depthwise(args, layout, out);
         return;
     }
-    const int tile = layout.int16 ? winograd_tile(args) : 0;
+    const int tile = winograd_tile(args, layout);
     if (tile) {
         out.kind = Kind::kWinograd;
         pack_winograd(args, tile, out);
@@ -71,7 +71,6 @@ void fill(const rk_pack_args &args, const Layout &layout, Owner &out) {
     }
     out.kind = Kind::kBlocks;
     const double blocks = pack_blocks(args, layout, out);
-    if (!layout.int16) return;
     const double pairs = cycles_of_pairs(args), sums = cycles_of_sums(args);
     if (blocks <= pairs && blocks <= sums) return;
     out.panel_list.clear();

@@ -35,8 +35,6 @@ struct Owner : rk_weight {
     }
 };
 
-constexpr int64_t kInt16Columns = 16;
-
 inline int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 // The weight of a column of all groups, at a tap and a channel of its group.

@@ -9,7 +9,8 @@ struct Portable {
     static constexpr int kLanes = 8, kRows = 2, kVectors = 2;
     static constexpr int kStored = 1;  // vectors that are packed at once
     static constexpr int kLines = 2;
-    static constexpr bool kPairsSaturate = false, kInt16 = false;
+    static constexpr bool kPairsSaturate = false;
+    static constexpr int kWinograd = 0;
     typedef int32_t Int __attribute__((vector_size(32)));
     typedef float Float __attribute__((vector_size(32)));
     typedef uint32_t Unsigned __attribute__((vector_size(32)));

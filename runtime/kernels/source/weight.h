@@ -13,8 +13,8 @@ struct Layout {
     int max_vectors;  // vectors of one panel
     // Whether the dot product of four codes with four weights sums pairs in int16, which saturates.
     bool pairs_saturate;
-    bool int16;  // whether products in int16 serve Winograd convolutions and weights whose blocks are mostly wide
-    int lines;   // lines of a depthwise kernel in one lane of 32 bits: 4 of int8, or 2 of int16
+    int winograd;  // outputs along an axis from which on Winograd's transforms pay, or 0
+    int lines;     // lines of a depthwise kernel in one lane of 32 bits: 4 of int8, or 2 of int16
 };
 
 // Orders in which a block's four channels may stand, so that no pair of weights side by side could overflow int16.
@@ -28,8 +28,9 @@ constexpr int kOrders[kOrderCount][4] = {{0, 1, 2, 3}, {0, 2, 1, 3}, {0, 3, 1, 2
 // in any order some pair could: int16 [even, odd][lane][2].
 constexpr int kBlockHeight = 8;                   // rows of such a tile
 constexpr int64_t kCopyBytes = 4 * kBlockHeight;  // of a block's codes in one order
-constexpr int kGroupPanels = 8;       // that are computed together, so that codes are read from the first cache
-constexpr int64_t kChunkDepth = 512;  // at most, likewise
+constexpr int kGroupPanels = 8;        // that are computed together, so that codes are read from the first cache
+constexpr int64_t kChunkDepth = 512;   // at most, likewise
+constexpr int64_t kInt16Columns = 16;  // of a panel of int16 weights
 enum BlockKind { kPlain, kJoined, kWide, kBlockKinds };
 
 struct Panel {
@@ -43,10 +44,9 @@ struct Panel {
 };
 
 // Dense weights are blocks for all that have products of four codes and weights without saturation. Where pairs would
-// saturate, the cheapest of three serves: blocks; pairs, int16 for shallow layers; sums, int8 that are widened when their
-// turn comes.
-// A depthwise layer has one channel and one column a group: its weights are [tap along the width][group of
-// lines][channel][line], int8 or int16 as the layout has lines.
+// saturate, the cheapest of three serves: blocks; pairs, int16 for shallow layers; sums, int8 that are widened when
+// their turn comes. A depthwise layer has one channel and one column a group: its weights are [tap along the
+// width][group of lines][channel][line], int8 or int16 as the layout has lines.
 enum class Kind { kDense, kBlocks, kDepthwise, kWinograd, kSums, kPairs };
 
 }  // namespace rk
@@ -54,13 +54,13 @@ enum class Kind { kDense, kBlocks, kDepthwise, kWinograd, kSums, kPairs };
 struct rk_weight {
     rk::Kind kind;
     int64_t groups, columns, taps, channels;
-    // All taps of a row are copied side by side beforehand: channels are no multiple of 4, 8 for pairs or 16 for sums, or
-    // pairs and sums have several taps.
+    // All taps of a row are copied side by side beforehand: channels are no multiple of 4, 8 for pairs or 16 for sums,
+    // or pairs and sums have several taps.
     bool gathered;
     int32_t copies;  // of blocks: a bit for each order that occurs, and behind them one for wide blocks
     int32_t tile;    // Winograd: outputs along each axis, 2 or 4
-    // Channels of a row as the panels see it, rounded up to 4, to 2 for pairs or 16 for sums; of one tap only where that
-    // is dense and not gathered.
+    // Channels of a row as the panels see it, rounded up to 4, to 2 for pairs or 16 for sums; of one tap only where
+    // that is dense and not gathered.
     int64_t depth;
     int64_t panels;          // of one group
     int64_t offset_columns;  // of one group, rounded up to whole vectors; of all groups where they are depthwise

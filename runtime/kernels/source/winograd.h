@@ -30,13 +30,14 @@ class Winograd {
     void run() const {
         if (tiles_ == 0) return;
         const int64_t fitting = kTransformedBytes / (kElements * w_.channels * 2);
-        const int64_t most = at_most(at_least(fitting, kInt16Rows), kMaxTiles), least = at_most(tiles_, a_.threads);
-        const int64_t blocks = at_least(divide_up(tiles_, most), least);
+        const int64_t most = at_most(at_least(fitting, kInt16Rows), kMaxTiles), threads = at_least(a_.threads, 1);
+        // As many for each thread.
+        const int64_t blocks = at_most(divide_up(divide_up(tiles_, most), threads) * threads, tiles_);
         parallel_for(blocks, a_.threads, [&](int64_t i) { run_block(tiles_ * i / blocks, tiles_ * (i + 1) / blocks); });
     }
 
   private:
-    static constexpr int kVectors = kInt16Vectors, kColumns = kVectors * V::kLanes;
+    static constexpr int kColumns = kInt16Columns, kVectors = kColumns / V::kLanes;
     static constexpr int kOut = T::kOut, kIn = T::kIn, kOutputs = kOut * kOut, kElements = kIn * kIn;
 
     struct Tile {
@@ -186,8 +187,8 @@ class Winograd {
             return;
         }
         for (int j = 0; j < kOut && outputs.exists[row + j]; ++j) {
-            typename V::Int one[1][kVectors] = {{sums[j][0], sums[j][1]}};
-            finish_tile<V, 1, kVectors>(finish_, rows, row + j, column, columns, one);
+            finish_tile<V, 1, kVectors>(finish_, rows, row + j, column, columns,
+                                        reinterpret_cast<typename V::Int(&)[1][kVectors]>(sums[j]));
         }
     }
 

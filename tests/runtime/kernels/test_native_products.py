@@ -189,7 +189,7 @@ def test_plain_3x3(seed, channels, columns, size, padding, batch, zero, adds):
 
 
 @pytest.mark.parametrize("weight", [127, -128])
-@pytest.mark.parametrize("channels", [112, 128, 1024, 2048])
+@pytest.mark.parametrize("channels", [96, 112, 128, 1024, 2048])
 def test_no_sum_of_a_plain_3x3_overflows(channels, weight):
     """Around the bounds of what transforms of four outputs, of two outputs, and none may sum."""
     x = torch.full((1, channels, 4, 4), 255, dtype=torch.uint8)
