@@ -1,5 +1,7 @@
 // AVX2 without VNNI: pairs of products are summed in int16 where they fit, and codes are widened where they do not.
-#include "avx2_loops.h"
+#include "avx2_blocks.h"
+#include "avx2_pairs.h"
+#include "avx2_sums.h"
 #include "avx2_vectors.h"
 #include "kernels.h"
 
