@@ -39,6 +39,7 @@ class Pack(ctypes.Structure):
         ptr bias
         i64 groups, columns, taps, channels, tap_width
         i32 x_zero, plain_3x3
+        i64 rows
     """)
 
 

@@ -29,7 +29,7 @@ def conv(
     high: int = 255,
 ) -> Tensor:
     out = _empty_output(x, weight, stride, padding, dilation)
-    packed = _packed(weight, bias, groups, x_zero, stride, dilation)
+    packed = _packed(weight, bias, groups, x_zero, stride, dilation, out)
     moved = channels_last(x)
     arguments = _images(packed, moved, channels_last(out), weight.shape[2:], stride, padding, dilation)
     _run(arguments, multiplier, x_zero, out_zero, low, high)
@@ -58,7 +58,7 @@ def conv_add(
     high: int = 255,
 ) -> Tensor:
     out = _empty_output(x, weight, stride, padding, dilation)
-    packed = _packed(weight, bias, groups, x_zero, stride, dilation)
+    packed = _packed(weight, bias, groups, x_zero, stride, dilation, out)
     moved, beside = channels_last(x), channels_last(other.expand(out.shape))
     arguments = _images(packed, moved, channels_last(out), weight.shape[2:], stride, padding, dilation)
     arguments.other = beside.data_ptr()
@@ -110,7 +110,7 @@ def linear(
     high: int = 255,
 ) -> Tensor:
     out = torch.empty(*x.shape[:-1], weight.shape[0], dtype=torch.uint8)
-    packed, rows = _packed_linear(weight, bias, x_zero), x.reshape(-1, 1, x.shape[-1]).contiguous()
+    packed, rows = _packed_linear(weight, bias, x_zero, out), x.reshape(-1, 1, x.shape[-1]).contiguous()
     arguments = _images(packed, rows, out.view(-1, 1, weight.shape[0]), [1], [1], [0], [1])
     _run(arguments, multiplier, x_zero, out_zero, low, high)
     return out
@@ -118,7 +118,7 @@ def linear(
 
 def linear_float(x: Tensor, weight: Tensor, bias: Tensor | None, multiplier: Tensor, x_zero: int) -> Tensor:
     out = torch.empty(*x.shape[:-1], weight.shape[0], dtype=torch.float32)
-    packed, rows = _packed_linear(weight, bias, x_zero), x.reshape(-1, 1, x.shape[-1]).contiguous()
+    packed, rows = _packed_linear(weight, bias, x_zero, out), x.reshape(-1, 1, x.shape[-1]).contiguous()
     arguments = _images(packed, rows, out.view(-1, 1, weight.shape[0]), [1], [1], [0], [1])
     arguments.out, arguments.out_float = None, out.data_ptr()
     _run(arguments, multiplier, x_zero, 0, 0, 255)
@@ -172,14 +172,27 @@ def _starts(x: Tensor, batch: torch.Size) -> ctypes.Array[ctypes.c_int64]:
 
 
 def _packed(
-    weight: Tensor, bias: Tensor | None, groups: int, x_zero: int, stride: Sequence[int], dilation: Sequence[int]
+    weight: Tensor,
+    bias: Tensor | None,
+    groups: int,
+    x_zero: int,
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    out: Tensor,
 ) -> Packed:
     plain = (*weight.shape[2:], *stride, *dilation) == (3, 3, 1, 1, 1, 1)
-    return cached(weight, bias, (groups, x_zero, plain), lambda: Packed(weight, bias, groups, x_zero, plain))
+    rows = _rows(out, 1)
+    return cached(weight, bias, (groups, x_zero, plain), lambda: Packed(weight, bias, groups, x_zero, plain, rows))
 
 
-def _packed_linear(weight: Tensor, bias: Tensor | None, x_zero: int) -> Packed:
-    return cached(weight, bias, (1, x_zero), lambda: Packed(weight, bias, 1, x_zero))
+def _packed_linear(weight: Tensor, bias: Tensor | None, x_zero: int, out: Tensor) -> Packed:
+    rows = _rows(out, -1)
+    return cached(weight, bias, (1, x_zero), lambda: Packed(weight, bias, 1, x_zero, rows=rows))
+
+
+def _rows(out: Tensor, columns: int) -> int:
+    """How many outputs there are, each over all channels."""
+    return out.numel() // max(out.shape[columns], 1)
 
 
 def _empty_output(

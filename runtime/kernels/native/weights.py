@@ -13,10 +13,19 @@ from runtime.kernels.native import abi, library
 class Packed:
     """Weights in the layout of one instruction set; freed with this object."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, groups: int, x_zero: int, plain_3x3: bool = False) -> None:
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor | None,
+        groups: int,
+        x_zero: int,
+        plain_3x3: bool = False,
+        rows: int = 0,
+    ) -> None:
         """`weight` is (columns of all groups, channels of one group, taps...), int8.
 
         `plain_3x3` promises two-dimensional convolutions of 3 x 3 with stride and dilation 1, which may be faster.
+        `rows` is how many outputs the first use has: what suits few of them best, any number may use later.
         """
         weight = weight.contiguous()
         columns, channels, taps = weight.shape[0], weight.shape[1], weight[0, 0].numel()
@@ -34,6 +43,7 @@ class Packed:
             tap_width=weight.shape[-1],
             x_zero=x_zero,
             plain_3x3=plain_3x3,
+            rows=rows,
         )
         native = library.load()
         assert native is not None

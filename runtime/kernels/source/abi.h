@@ -28,6 +28,7 @@ typedef struct {
     int64_t tap_width;                                  // how many of the taps lie side by side along the width
     int32_t x_zero;
     int32_t plain_3x3;  // promises two dimensions, 3 x 3, stride and dilation 1: some sets have a faster way
+    int64_t rows;       // outputs of the use it is packed for, or 0: some sets have a faster way for few; any may come
 } rk_pack_args;
 
 RK_EXPORT rk_weight *rk_pack(const rk_pack_args *args);  // null: out of memory

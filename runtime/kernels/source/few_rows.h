@@ -7,8 +7,6 @@
 namespace rk {
 namespace {
 
-constexpr int64_t kFewRows = 8;
-
 // A recurrent layer reads its weights at every step. Where each step starts at the end at which the one before stopped,
 // it meets what the second cache still holds before that is thrown out.
 inline bool turn_around(const rk_weight &weight) {

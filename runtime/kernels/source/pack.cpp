@@ -1,5 +1,6 @@
 // Chooses how weights are laid out. Built for any processor; an instruction set is only a `Layout` here.
 #include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "packing.h"
@@ -69,9 +70,14 @@ void fill(const rk_pack_args &args, const Layout &layout, Owner &out) {
         pack_dense(args, layout, out);
         return;
     }
+    const double pairs = cycles_of_pairs(args), sums = cycles_of_sums(args);
+    if (args.rows > 0 && args.rows <= kFewRows && std::isfinite(sums)) {
+        out.kind = Kind::kSums;
+        pack_sums(args, out);
+        return;
+    }
     out.kind = Kind::kBlocks;
     const double blocks = pack_blocks(args, layout, out);
-    const double pairs = cycles_of_pairs(args), sums = cycles_of_sums(args);
     if (blocks <= pairs && blocks <= sums) return;
     out.panel_list.clear();
     out.counts.clear();

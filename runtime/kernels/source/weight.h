@@ -31,6 +31,7 @@ constexpr int64_t kCopyBytes = 4 * kBlockHeight;  // of a block's codes in one o
 constexpr int kGroupPanels = 8;        // that are computed together, so that codes are read from the first cache
 constexpr int64_t kChunkDepth = 512;   // at most, likewise
 constexpr int64_t kInt16Columns = 16;  // of a panel of int16 weights
+constexpr int64_t kFewRows = 8;        // that do not pay for weights or codes that are laid out beforehand
 enum BlockKind { kPlain, kJoined, kWide, kBlockKinds };
 
 struct Panel {
@@ -45,8 +46,9 @@ struct Panel {
 
 // Dense weights are blocks for all that have products of four codes and weights without saturation. Where pairs would
 // saturate, the cheapest of three serves: blocks; pairs, int16 for shallow layers; sums, int8 that are widened when
-// their turn comes. A depthwise layer has one channel and one column a group: its weights are [tap along the
-// width][group of lines][channel][line], int8 or int16 as the layout has lines.
+// their turn comes, and whatever they cost where few rows are expected. A depthwise layer has one channel and one
+// column a group: its weights are [tap along the width][group of lines][channel][line], int8 or int16 as the layout has
+// lines.
 enum class Kind { kDense, kBlocks, kDepthwise, kWinograd, kSums, kPairs };
 
 }  // namespace rk

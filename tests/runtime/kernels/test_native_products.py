@@ -130,11 +130,11 @@ def test_deep_linear(seed, rows, depth, columns, zero):
 @few
 @given(seed=seeds, rows=st.sampled_from([1, 3, 8]), columns=st.sampled_from([16, 80, 500]), zero=zeros)
 def test_steps_of_a_recurrent_layer(seed, rows, columns, zero):
-    """The same weights by few rows, again and again: each time they may be read in the other direction."""
+    """The same weights by few rows, again and again, each time perhaps in the other direction, and by many at last."""
     make = Source(seed)
-    weight, bias, multiplier = make.weights(columns, 176), make.bias(columns), make.multiplier(columns)
-    for _ in range(3):
-        same("linear_float", make.codes(rows, 176), weight, bias, multiplier, zero)
+    weight, bias, multiplier = make.weights(columns, 192), make.bias(columns), make.multiplier(columns)
+    for count in (rows, rows, rows, 40):
+        same("linear_float", make.codes(count, 192), weight, bias, multiplier, zero)
 
 
 @few
