@@ -181,13 +181,13 @@ def _packed(
     out: Tensor,
 ) -> Packed:
     plain = (*weight.shape[2:], *stride, *dilation) == (3, 3, 1, 1, 1, 1)
-    rows = _rows(out, 1)
-    return cached(weight, bias, (groups, x_zero, plain), lambda: Packed(weight, bias, groups, x_zero, plain, rows))
+    return cached(
+        weight, bias, (groups, x_zero, plain), lambda: Packed(weight, bias, groups, x_zero, plain, _rows(out, 1))
+    )
 
 
 def _packed_linear(weight: Tensor, bias: Tensor | None, x_zero: int, out: Tensor) -> Packed:
-    rows = _rows(out, -1)
-    return cached(weight, bias, (1, x_zero), lambda: Packed(weight, bias, 1, x_zero, rows=rows))
+    return cached(weight, bias, (1, x_zero), lambda: Packed(weight, bias, 1, x_zero, rows=_rows(out, -1)))
 
 
 def _rows(out: Tensor, columns: int) -> int:

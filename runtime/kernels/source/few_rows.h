@@ -41,7 +41,7 @@ class FewRows {
 
     void run_group(int64_t first, int64_t end, int32_t *sums) const {
         std::memset(sums, 0, static_cast<size_t>(count_ * kStep * 4));
-        const int64_t column = first * kColumns, panel_bytes = w_.depth * kColumns;
+        const int64_t panel_bytes = w_.depth * kColumns;
         for (int64_t panel = first; panel < end; panel += 2) {
             // The last one of an odd number is computed twice.
             const int64_t apart = panel + 1 < end ? panel_bytes : 0;
@@ -49,10 +49,7 @@ class FewRows {
                 V::add_halves(codes_ + 2 * r * w_.depth, SumsPanel<V>(w_, group_, panel).weights, apart, w_.depth / 4,
                               sums + r * kStep + (panel - first) * kColumns);
         }
-        if (rows_.offset) add_offsets<V>(rows_.offset, count_, kStep, sums);
-        const int32_t *offset = w_.offset + group_ * w_.offset_columns + column;
-        TileFinish<V>(finish_, rows_, offset, column, at_most(w_.columns, end * kColumns) - column)
-            .run(0, count_, sums, kStep);
+        finish_panels<V>(w_, group_, first, end, finish_, rows_, count_, sums, kStep);
     }
 
     const rk_weight &w_;

@@ -85,7 +85,8 @@ class Strassen {
                 int32_t *sums = memory + (steps_ > 1 ? (panel - first) / 2 * size : 0);
                 if (step == 0) std::memset(sums, 0, static_cast<size_t>(size * 4));
                 multiply(2 * half_ * step, panel, panel + 1 < last, sums, partial);
-                if (step + 1 == steps_) finish(panel, at_most(panel + 2, last), sums);
+                if (step + 1 < steps_) continue;
+                finish_panels<V>(w_, group_, panel, at_most(panel + 2, last), finish_, rows_, count_, sums, kStep);
             }
         }
     }
@@ -202,14 +203,6 @@ class Strassen {
         }
     }
 
-    void finish(int64_t panel, int64_t end, int32_t *sums) const {
-        if (rows_.offset) add_offsets<V>(rows_.offset, count_, kStep, sums);
-        const int64_t column = panel * kColumns;
-        TileFinish<V>(finish_, rows_, w_.offset + group_ * w_.offset_columns + column, column,
-                      at_most(w_.columns, end * kColumns) - column)
-            .run(0, count_, sums, kStep);
-    }
-
     const rk_weight &w_;
     const int64_t group_;
     const Rows rows_;
@@ -219,7 +212,7 @@ class Strassen {
     int16_t *const left_;           // [matrix][row][depth]
     int32_t *const left_products_;  // [matrix][row]
     int16_t *const right_;          // [matrix][four depths][odd, even][column][2]
-    uint8_t *const zeros_;           // for a row or a panel that is not there
+    uint8_t *const zeros_;          // for a row or a panel that is not there
 };
 
 }  // namespace

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "blocks.h"
-#include "finish.h"
+#include "finish_sums.h"
 #include "rows.h"
 #include "threads.h"
 #include "weight.h"
@@ -48,6 +48,16 @@ struct SumsPanel {
     const int32_t *offset;
     const uint8_t *weights;
 };
+
+// The sums of `count` rows by panels between two, `step` apart, on to codes.
+template <class V>
+void finish_panels(const rk_weight &weight, int64_t group, int64_t first, int64_t end, const Finish &finish,
+                   const Rows &rows, int64_t count, int32_t *sums, int64_t step) {
+    if (rows.offset) add_offsets<V>(rows.offset, count, step, sums);
+    const SumsPanel<V> panel(weight, group, first);
+    const int64_t columns = at_most(weight.columns, end * panel.kColumns) - panel.column;
+    TileFinish<V>(finish, rows, panel.offset, panel.column, columns).run(0, count, sums, step);
+}
 
 // Rows of codes, widened and by fours in the order 0, 2, 1, 3.
 template <class V>
@@ -144,18 +154,8 @@ void multiply_sums(const SumsPanel<V> &panel, const WidenedRows<V> &widened, con
         const int64_t from = eights * i / steps * 2, to = eights * (i + 1) / steps * 2;  // blocks of four
         const uint8_t *next = panel.weights + to * 4 * kColumns;
         Ahead ahead(next, next + (to - from) * 4 * kColumns, divide_up(count, kSumRows));
-        SumsStep<V> step{panel,
-                         widened,
-                         rows,
-                         finish,
-                         weights,
-                         sums,
-                         4 * from,
-                         to - from,
-                         i == 0,
-                         i + 1 == steps,
-                         ahead,
-                         {}};
+        SumsStep<V> step{panel,    widened,   rows,   finish,         weights, sums,
+                         4 * from, to - from, i == 0, i + 1 == steps, ahead,   {}};
         for (int64_t k = from; k < to; ++k)
             widen_weights<V>(panel.weights + k * 4 * kColumns, weights + (k - from) * 4 * kColumns, step.products);
         each_sum_tile(count, step);

@@ -187,8 +187,9 @@ class Winograd {
             return;
         }
         for (int j = 0; j < kOut && outputs.exists[row + j]; ++j) {
-            finish_tile<V, 1, kVectors>(finish_, rows, row + j, column, columns,
-                                        reinterpret_cast<typename V::Int(&)[1][kVectors]>(sums[j]));
+            typename V::Int one[1][kVectors];
+            for (int v = 0; v < kVectors; ++v) one[0][v] = sums[j][v];
+            finish_tile<V, 1, kVectors>(finish_, rows, row + j, column, columns, one);
         }
     }
 
