@@ -151,18 +151,9 @@ struct Avx2 : Avx2Vectors {
     // Of the weights of eight columns and four channels 1 and 3 of each column, and 0 and 2.
     static Short odd_shorts(const uint8_t *from) { return {odd_weights(load_block(from))}; }
     static Short even_shorts(const uint8_t *from) { return {even_weights(load_block(from))}; }
-    // The upper and the lower halves of codes, each as a byte, by fours in turns.
-    static void halve_row(const uint8_t *from, uint8_t *to, int64_t count) {
-        const __m128i half = _mm_set1_epi8(15);
-        for (int64_t i = 0; i < count; i += 16, to += 32) {
-            const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i *>(from + i));
-            const __m128i lower = _mm_and_si128(codes, half), upper = _mm_and_si128(_mm_srli_epi16(codes, 4), half);
-            store_block(to, _mm256_set_m128i(_mm_unpackhi_epi32(upper, lower), _mm_unpacklo_epi32(upper, lower)));
-        }
-    }
-    // Adds the products of such a row with two panels of 16 columns, `apart` bytes from each other, to 32 sums.
-    static void add_halves(const uint8_t *codes, const uint8_t *weights, int64_t apart, int64_t fours, int32_t *sums) {
-        avx2_add_halves(codes, weights, apart, fours, sums);
+    // Adds the products of a row with four panels of 16 columns to 64 sums.
+    static void add_signed(const SignedRow &row, const uint8_t *const (&panels)[4], int32_t *sums) {
+        avx2_add_signed(row, panels, sums);
     }
     // Adds the products of (code 0 + weight 1) and (code 1 + weight 0), and of 2 and 3, for rows `step` apart.
     template <int kRows>

@@ -1,4 +1,4 @@
-// Inner loops of products of sums, and of few rows by codes in halves.
+// Inner loops of products of sums, and of few rows.
 #pragma once
 
 #include <immintrin.h>
@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "avx2_asm.h"
+#include "signed_row.h"
 
 namespace rk {
 namespace {
@@ -40,47 +41,37 @@ inline void avx2_add_products_of_sums(const int16_t *rows, int64_t step, const i
         : "memory", "cc", "ymm8", "ymm9", "ymm10", "ymm11", "ymm12", "ymm13", "ymm14", "ymm15");
 }
 
-// Four channels by 32 columns: the products of 8 and 9, the upper and the lower halves of their codes, with weights, of
-// which the first 16 columns lie at (weights) and the others `apart` from there. The sums are 0 to 3 and 4 to 7.
-#define RK_HALVES_START(at, k, vector, upper, lower)                                                 \
-    RK_DO("vmovdqu 64*" #k "+32*" #vector "(%[weights]" at "), %%ymm" #lower)                        \
-    RK_ON("vpmaddubsw", lower, 8, upper) RK_ON("vpmaddubsw", lower, 9, lower)
-#define RK_HALVES_ADD(at, k, vector, upper, lower, a, b)                                             \
-    RK_DO("vmovdqu 64*" #k "+32*" #vector "(%[weights]" at "), %%ymm" #b)                            \
-    RK_ON("vpmaddubsw", b, 8, a) RK_ON("vpmaddubsw", b, 9, b)                                        \
-    RK_ON("vpaddw", a, upper, upper) RK_ON("vpaddw", b, lower, lower)
-#define RK_HALVES_CODES(k)                                                                           \
-    RK_DO("vpbroadcastd 8*" #k "(%[codes]), %%ymm8") RK_DO("vpbroadcastd 8*" #k "+4(%[codes]), %%ymm9")
-#define RK_HALVES_FIRST                                                                              \
-    RK_HALVES_CODES(0) RK_HALVES_START("", 0, 0, 0, 4) RK_HALVES_START("", 0, 1, 1, 5)               \
-    RK_HALVES_START(",%[apart]", 0, 0, 2, 6) RK_HALVES_START(",%[apart]", 0, 1, 3, 7)
-#define RK_HALVES_NEXT(k)                                                                            \
-    RK_HALVES_CODES(k) RK_HALVES_ADD("", k, 0, 0, 4, 10, 11) RK_HALVES_ADD("", k, 1, 1, 5, 12, 13)   \
-    RK_HALVES_ADD(",%[apart]", k, 0, 2, 6, 10, 11) RK_HALVES_ADD(",%[apart]", k, 1, 3, 7, 12, 13)
-#define RK_HALVES_SAVE(vector, lower)                                                                \
-    RK_ON("vpmaddwd", 14, vector, vector) RK_ON("vpmaddwd", 15, lower, lower)                        \
-    RK_DO("vpaddd 32*" #vector "(%[sums]), %%ymm" #vector ", %%ymm" #vector)                         \
-    RK_ON("vpaddd", lower, vector, vector)                                                           \
-    RK_DO("vmovdqu %%ymm" #vector ", 32*" #vector "(%[sums])")
-#define RK_HALVES_4 RK_HALVES_FIRST RK_HALVES_NEXT(1) RK_HALVES_NEXT(2) RK_HALVES_NEXT(3)
-#define RK_HALVES_8 RK_HALVES_4 RK_HALVES_NEXT(4) RK_HALVES_NEXT(5) RK_HALVES_NEXT(6) RK_HALVES_NEXT(7)
-#define RK_ADD_HALVES(fours, count)                                                                  \
-    asm volatile(RK_ON("vpcmpeqw", 15, 15, 15) RK_DO("vpsrlw $15, %%ymm15, %%ymm15")                 \
-        RK_DO("vpsllw $4, %%ymm15, %%ymm14") RK_DO(".p2align 5\n1:")                                 \
-        RK_HALVES_##fours                                                                            \
-        RK_HALVES_SAVE(0, 4) RK_HALVES_SAVE(1, 5) RK_HALVES_SAVE(2, 6) RK_HALVES_SAVE(3, 7)          \
-        RK_DO("addq $8*" #fours ", %[codes]") RK_DO("addq $64*" #fours ", %[weights]")               \
-        RK_DO("decq %[times]") RK_DO("jne 1b")                                                       \
-        : [codes] "+r"(codes), [weights] "+r"(weights), [times] "+r"(count)                          \
-        : [apart] "r"(apart), [sums] "r"(sums)                                                       \
-        : "memory", "cc", RK_ALL_REGISTERS)
+// A vector of weights of a block, whose codes are `magnitudes` and `signs`: its products, two by two.
+#define RK_SIGNED(place, magnitudes, signs, to)                                                      \
+    RK_DO("vpxor " place ", %%ymm" #signs ", %%ymm" #to) RK_ON("vpmaddubsw", to, magnitudes, to)
+#define RK_SIGNED_WIDEN(vector)                                                                      \
+    RK_DO("vpmaddwd %[ones], %%ymm12, %%ymm12") RK_DO("vpaddd %%ymm12, %" #vector ", %" #vector)
+#define RK_SINGLE(at, vector) RK_SIGNED(at "%%r8)", 8, 9, 12) RK_SIGNED_WIDEN(vector)
+#define RK_COUPLE(at, vector)                                                                        \
+    RK_SIGNED(at "%%r8)", 8, 9, 12) RK_SIGNED(at "%%r9)", 10, 11, 13) RK_ON("vpaddw", 12, 13, 12) RK_SIGNED_WIDEN(vector)
+#define RK_SIGNED_BLOCK(at, magnitudes, signs, place)                                                \
+    RK_DO("vpbroadcastd " #at "(%[block]), %%ymm" #magnitudes) RK_DO("vpbroadcastd " #at "+4(%[block]), %%ymm" #signs) \
+    RK_DO("movq " #at "+8(%[block]), %%" #place)
+#define RK_SIGNED_LOOP(start, add, bytes, from, count)                                               \
+    asm volatile(RK_DO(".p2align 5\n1:") start                                                       \
+        add("(%[a],", 0) add("32(%[a],", 1) add("(%[b],", 2) add("32(%[b],", 3)                      \
+        add("(%[c],", 4) add("32(%[c],", 5) add("(%[d],", 6) add("32(%[d],", 7)                      \
+        RK_DO("addq $" #bytes ", %[block]") RK_DO("decq %[times]") RK_DO("jne 1b")                   \
+        : "+x"(total[0]), "+x"(total[1]), "+x"(total[2]), "+x"(total[3]), "+x"(total[4]), "+x"(total[5]), \
+          "+x"(total[6]), "+x"(total[7]), [block] "+r"(from), [times] "+r"(count)                    \
+        : [a] "r"(panels[0]), [b] "r"(panels[1]), [c] "r"(panels[2]), [d] "r"(panels[3]),            \
+          [ones] "x"(_mm256_set1_epi16(1))                                                           \
+        : "memory", "cc", "r8", "r9", "ymm8", "ymm9", "ymm10", "ymm11", "ymm12", "ymm13")
 
-// Adds a row's codes, in halves, times 2 x [four depths][16 columns][4] to 32 sums. `fours` is a multiple of four. A pair
-// of products is at most 2 x 15 x 128: eight of them fit int16.
-inline void avx2_add_halves(const uint8_t *codes, const uint8_t *weights, int64_t apart, int64_t fours, int32_t *sums) {
-    int64_t eights = fours / 8, more = fours % 8 / 4;
-    if (eights) RK_ADD_HALVES(8, eights);
-    if (more) RK_ADD_HALVES(4, more);
+// Adds a row times four panels of [four depths][16 columns][4] to 64 sums.
+inline void avx2_add_signed(const SignedRow &row, const uint8_t *const (&panels)[4], int32_t *sums) {
+    __m256i *to = reinterpret_cast<__m256i *>(sums), total[8];
+    for (int v = 0; v < 8; ++v) total[v] = _mm256_loadu_si256(to + v);
+    const SignedBlock *couple = row.couples, *single = row.singles;
+    int64_t couples = row.couple_count, singles = row.single_count;
+    if (couples) RK_SIGNED_LOOP(RK_SIGNED_BLOCK(0, 8, 9, r8) RK_SIGNED_BLOCK(16, 10, 11, r9), RK_COUPLE, 32, couple, couples);
+    if (singles) RK_SIGNED_LOOP(RK_SIGNED_BLOCK(0, 8, 9, r8), RK_SINGLE, 16, single, singles);
+    for (int v = 0; v < 8; ++v) _mm256_storeu_si256(to + v, total[v]);
 }
 // clang-format on
 

@@ -96,7 +96,7 @@ class CopiedRows {
 class Ahead {
   public:
     Ahead(const uint8_t *first, const uint8_t *end, int64_t turns)
-        : at_(first), end_(end), step_(divide_up(end - first, turns)) {}
+        : at_(first), end_(end), step_(divide_up(end - first, turns * kCacheLine) * kCacheLine) {}
 
     void fetch() {
         const uint8_t *end = at_ + at_most(step_, end_ - at_);

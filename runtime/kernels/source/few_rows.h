@@ -1,7 +1,7 @@
-// Products of few rows, which do not pay for weights that are widened beforehand. Codes are cut into halves of four
-// bits: of products with those, int16 holds the sums of several pairs.
+// Products of few rows, which do not pay for weights that are widened beforehand.
 #pragma once
 
+#include "signed_row.h"
 #include "sums.h"
 
 namespace rk {
@@ -17,13 +17,11 @@ template <class V>
 class FewRows {
   public:
     FewRows(const rk_weight &weight, int64_t group, const Rows &rows, int64_t count, const Finish &finish)
-        : w_(weight),
-          group_(group),
-          rows_(rows),
-          count_(count),
-          finish_(finish),
-          codes_(static_cast<uint8_t *>(scratch(kCopies, 2 * count * weight.depth))) {
-        for (int64_t r = 0; r < count; ++r) V::halve_row(rows.x[r], codes_ + 2 * r * w_.depth, w_.depth);
+        : w_(weight), group_(group), rows_(rows), count_(count), finish_(finish) {
+        const int64_t bytes = SignedRow::bytes(w_.depth);
+        uint8_t *memory = static_cast<uint8_t *>(scratch(kCopies, count * bytes));
+        for (int64_t r = 0; r < count; ++r)
+            signed_[r] = SignedRow(rows.x[r], w_.depth, 4 * kColumns, memory + r * bytes);
     }
 
     void run(int64_t first_panel, int64_t last_panel, bool backwards) const {
@@ -36,20 +34,31 @@ class FewRows {
     }
 
   private:
-    static constexpr int64_t kTogether = 4;  // panels on their way out, multiplied two by two
+    static constexpr int64_t kTogether = 4;  // panels
     static constexpr int64_t kColumns = SumsPanel<V>::kColumns, kStep = kTogether * kColumns;
 
     void run_group(int64_t first, int64_t end, int32_t *sums) const {
-        std::memset(sums, 0, static_cast<size_t>(count_ * kStep * 4));
-        const int64_t panel_bytes = w_.depth * kColumns;
-        for (int64_t panel = first; panel < end; panel += 2) {
-            // The last one of an odd number is computed twice.
-            const int64_t apart = panel + 1 < end ? panel_bytes : 0;
-            for (int64_t r = 0; r < count_; ++r)
-                V::add_halves(codes_ + 2 * r * w_.depth, SumsPanel<V>(w_, group_, panel).weights, apart, w_.depth / 4,
-                              sums + r * kStep + (panel - first) * kColumns);
+        int64_t panel[kTogether];
+        const uint8_t *weights[kTogether];
+        for (int64_t i = 0; i < kTogether; ++i) {
+            panel[i] = at_most(first + i, end - 1);  // where there are fewer, the last one is computed again
+            weights[i] = SumsPanel<V>(w_, group_, panel[i]).weights;
+        }
+        for (int64_t r = 0; r < count_; ++r) {
+            int32_t *to = sums + r * kStep;
+            for (int64_t i = 0; i < kTogether; ++i) start(signed_[r], panel[i], to + i * kColumns);
+            V::add_signed(signed_[r], weights, to);
         }
         finish_panels<V>(w_, group_, first, end, finish_, rows_, count_, sums, kStep);
+    }
+
+    // What the codes' mean, and weights whose sign is changed, leave to be added.
+    void start(const SignedRow &row, int64_t panel, int32_t *sums) const {
+        const int32_t *column = w_.column_sums + group_ * w_.offset_columns + panel * kColumns;
+        for (int64_t i = 0; i < kColumns; i += V::kLanes) {
+            const typename V::Int of_mean = V::mul(V::load_int(column + i), V::set_int(row.mean));
+            V::store_int(sums + i, V::add(of_mean, V::set_int(row.changed)));
+        }
     }
 
     const rk_weight &w_;
@@ -57,7 +66,7 @@ class FewRows {
     const Rows rows_;
     const int64_t count_;
     const Finish finish_;  // multipliers of the group
-    uint8_t *const codes_;
+    SignedRow signed_[kFewRows];
 };
 
 }  // namespace

@@ -40,17 +40,21 @@ int winograd_tile(const rk_pack_args &args, const Layout &layout) {
 void correct(const rk_pack_args &args, Owner &out) {
     const bool depthwise = out.kind == Kind::kDepthwise;
     const int64_t group_step = depthwise ? 1 : out.offset_columns;
-    out.column_offsets.assign(static_cast<size_t>(depthwise ? out.offset_columns : args.groups * group_step), 0);
+    const size_t places = static_cast<size_t>(depthwise ? out.offset_columns : args.groups * group_step);
+    out.column_offsets.assign(places, 0);
+    if (out.kind == Kind::kSums) out.sums_of_columns.assign(places, 0);
     for (int64_t column = 0; column < args.groups * args.columns; ++column) {
         int64_t sum = 0;
         for (int64_t tap = 0; tap < args.taps; ++tap) {
             for (int64_t k = 0; k < args.channels; ++k) sum += weight_at(args, column, tap, k);
         }
         const uint32_t wrapped = static_cast<uint32_t>((args.bias ? args.bias[column] : 0) - sum * args.x_zero);
-        const int64_t place = column / args.columns * group_step + column % args.columns;
-        std::memcpy(&out.column_offsets[static_cast<size_t>(place)], &wrapped, 4);
+        const size_t place = static_cast<size_t>(column / args.columns * group_step + column % args.columns);
+        std::memcpy(&out.column_offsets[place], &wrapped, 4);
+        if (out.kind == Kind::kSums) out.sums_of_columns[place] = static_cast<int32_t>(sum);
     }
     out.offset = out.column_offsets.data();
+    out.column_sums = out.sums_of_columns.data();
 }
 
 void fill(const rk_pack_args &args, const Layout &layout, Owner &out) {
@@ -114,7 +118,7 @@ rk_weight *pack(const rk_pack_args &args, const Layout &layout) {
         fill(args, layout, *out);
         correct(args, *out);
         out->bytes = static_cast<int64_t>(out->data.size() + 4 * (out->counts.size() + out->offsets.size()) +
-                                          4 * out->column_offsets.size());
+                                          4 * (out->column_offsets.size() + out->sums_of_columns.size()));
         return out.release();
     } catch (const std::bad_alloc &) {
         return nullptr;

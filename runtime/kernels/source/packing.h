@@ -25,7 +25,7 @@ struct CacheLines {
 // Packed weights with the memory that they point into.
 struct Owner : rk_weight {
     std::vector<Panel> panel_list;
-    std::vector<int32_t> counts, offsets, column_offsets;
+    std::vector<int32_t> counts, offsets, column_offsets, sums_of_columns;
     std::vector<uint8_t, CacheLines<uint8_t>> data;
 
     // The int16 weight `second` (0 or 1) of a lane.

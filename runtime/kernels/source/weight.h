@@ -70,6 +70,7 @@ struct rk_weight {
     const rk::Panel *panel;  // [group][chunk][panel]
     const uint8_t *end;      // of the panels' data
     const int32_t *offset;   // [group][offset_columns]: the bias less x_zero times the sum of the weights
+    const int32_t *column_sums;  // of kSums, likewise: of the weights
     const uint8_t *depthwise;
     // What int16 products take. Of sums int8 [group][16 columns][four depths][column][4]; int16 of pairs [group][16
     // columns, or the last 8][pair of depths][column][2], and of Winograd [16 columns][element of (tile + 2) x
