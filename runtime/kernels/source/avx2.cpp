@@ -141,9 +141,8 @@ struct Avx2 : Avx2Vectors {
 
     // Sixteen codes, by fours in the order 0, 2, 1, 3.
     static Short widen_fours(const uint8_t *from) {
-        return {_mm256_shuffle_epi8(
-            widen(from).lanes, _mm256_broadcastsi128_si256(
-                                   _mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15)))};
+        return {_mm256_shuffle_epi8(widen(from).lanes, _mm256_broadcastsi128_si256(_mm_setr_epi8(
+                                                           0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15)))};
     }
     // Of such fours the products of 0 and 1, and of 2 and 3.
     static Int neighbours(Short fours) { return multiply_add(fours, {_mm256_srli_epi64(fours.lanes, 32)}); }
@@ -168,8 +167,8 @@ struct Avx2 : Avx2Vectors {
                     const Int even = broadcast2(x + r * step), odd = broadcast2(x + r * step + 2);
 #pragma GCC unroll 2
                     for (int v = 0; v < 2; ++v) {
-                        const Int left = _mm256_add_epi16(even, load_shorts(weights + 16 * v));
-                        const Int right = _mm256_add_epi16(odd, load_shorts(weights + 32 + 16 * v));
+                        const Int left = _mm256_add_epi16(even, load_shorts(weights + 16 * v).lanes);
+                        const Int right = _mm256_add_epi16(odd, load_shorts(weights + 32 + 16 * v).lanes);
                         sums[r][v] = _mm256_add_epi32(sums[r][v], _mm256_madd_epi16(left, right));
                     }
                 }
@@ -178,7 +177,6 @@ struct Avx2 : Avx2Vectors {
     }
 
   private:
-    static Int load_shorts(const int16_t *p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i *>(p)); }
     static Int broadcast2(const int16_t *p) { return broadcast4(reinterpret_cast<const uint8_t *>(p)); }
 };
 

@@ -104,6 +104,7 @@ struct Avx2Vectors {
     static Short widen(const uint8_t *p) {
         return {_mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p)))};
     }
+    static Short load_shorts(const int16_t *p) { return {load_block(reinterpret_cast<const uint8_t *>(p))}; }
     static Short add(Short a, Short b) { return {_mm256_add_epi16(a.lanes, b.lanes)}; }
     static Short sub(Short a, Short b) { return {_mm256_sub_epi16(a.lanes, b.lanes)}; }
     static Short shift_left(Short value, int bits) { return {_mm256_slli_epi16(value.lanes, bits)}; }

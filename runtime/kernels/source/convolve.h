@@ -194,11 +194,7 @@ class Convolution {
             Strassen<V>(w_, part.group, all, part.rows, finish).run(part.first_panel, part.last_panel);
             return;
         }
-        const WidenedRows<V> widened(all, part.rows, w_.depth);
-        Rows rows = all;
-        rows.offset = widened.offsets();
-        for (int64_t i = part.first_panel; i < part.last_panel; ++i)
-            multiply_sums(SumsPanel<V>(w_, part.group, i), widened, rows, part.rows, finish);
+        SummedRows<V>(w_, part.group, all, part.rows, finish).run(part.first_panel, part.last_panel);
     }
 
     const rk_conv_args a_;

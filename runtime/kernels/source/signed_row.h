@@ -47,9 +47,7 @@ class SignedRow {
 
   private:
     // The sums of the first two and of the last two magnitudes, in 16 bits each.
-    static uint32_t halves(uint32_t magnitudes) {
-        return (magnitudes & 0x00ff00ffu) + (magnitudes >> 8 & 0x00ff00ffu);
-    }
+    static uint32_t halves(uint32_t magnitudes) { return (magnitudes & 0x00ff00ffu) + (magnitudes >> 8 & 0x00ff00ffu); }
     static bool fits(uint32_t sums) { return (sums & 0xff00ff00u) == 0; }
 
     // Of two blocks that do not fit together the smaller one waits for another.

@@ -136,40 +136,6 @@ class Strassen {
         }
     }
 
-    struct Product {
-        const int16_t *left, *right;
-        int64_t depth;
-        const int32_t *left_products;
-        const Int (&right_products)[kSumVectors];
-        const int32_t *from, *more;  // [row][column], or null
-        int32_t *to;
-        Ahead (&ahead)[2];  // the weights of the next panels
-
-        template <int kRows>
-        __attribute__((noinline)) void tile(int64_t row) const {
-            for (Ahead &weights : ahead) weights.fetch();
-            Int total[kRows][kSumVectors];
-#pragma GCC unroll 4
-            for (int r = 0; r < kRows; ++r) {
-                const Int less = V::set_int(left_products[row + r]);
-#pragma GCC unroll 2
-                for (int v = 0; v < kSumVectors; ++v) {
-                    const int64_t at = (row + r) * kStep + v * V::kLanes;
-                    Int sum = V::sub(V::sub(V::set_int(0), less), right_products[v]);
-                    if (from) sum = V::add(sum, V::load_int(from + at));
-                    if (more) sum = V::add(sum, V::load_int(more + at));
-                    total[r][v] = sum;
-                }
-            }
-            V::add_products_of_sums(left + row * depth, depth, right, depth / 4, total);
-#pragma GCC unroll 4
-            for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 2
-                for (int v = 0; v < kSumVectors; ++v) V::store_int(to + (row + r) * kStep + v * V::kLanes, total[r][v]);
-            }
-        }
-    };
-
     // Adds the products of a step to the sums of two panels; `partial` is room for as many.
     void multiply(int64_t k, int64_t panel, bool both, int32_t *sums, int32_t *partial) const {
         Int products[kSeven][kSumVectors];
@@ -182,8 +148,9 @@ class Strassen {
         split_weights(left, both ? left + panel_bytes : zeros_, products);
         Ahead ahead[2] = {{next, next + bytes, turns}, {next + panel_bytes, next + panel_bytes + bytes, turns}};
         const auto product = [&](int m, const int32_t *from, const int32_t *more, int32_t *to) {
-            each_sum_tile(half_rows_, Product{left_ + m * left_step_, right_ + m * right_step_, half_,
-                                              left_products_ + m * half_rows_, products[m], from, more, to, ahead});
+            each_sum_tile(half_rows_,
+                          SumProduct<V>{left_ + m * left_step_, right_ + m * right_step_, half_, half_,
+                                        left_products_ + m * half_rows_, products[m], from, more, to, kStep, ahead, 2});
         };
         int32_t *c11 = sums, *c12 = c11 + kColumns, *c21 = sums + half_rows_ * kStep, *c22 = c21 + kColumns;
         int32_t *u = partial, *v = u + kColumns, *w = u + half_rows_ * kStep;
