@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "avx2_asm.h"
+#include "weight.h"
 
 namespace rk {
 namespace {
@@ -33,13 +34,14 @@ namespace {
 #define RK_MULTIPLY_PAIRS(rows)                                                                      \
     asm volatile(rows(RK_CLEAR)                                                                      \
         RK_DO(".p2align 5\n1:")                                                                      \
+        RK_DO("prefetcht1 %c[ahead](%[weights])")                                                    \
         RK_DO("vmovdqu (%[weights]), %%ymm12") RK_DO("vmovdqu 32(%[weights]), %%ymm13")              \
         rows(RK_PAIR)                                                                                \
         RK_DO("addq $64, %[weights]") RK_DO("addq $4, %[x]") RK_DO("addq $4, %[y]")                  \
         RK_DO("decq %[pairs]") RK_DO("jne 1b")                                                       \
         rows(RK_SAVE)                                                                                \
         : [x] "+r"(x), [y] "+r"(y), [weights] "+r"(weights), [pairs] "+r"(pairs)                     \
-        : [step] "r"(step), [sums] "r"(sums)                                                         \
+        : [step] "r"(step), [sums] "r"(sums), [ahead] "i"(kFetchedAhead)                             \
         : "memory", "cc", RK_ALL_REGISTERS)
 
 // kRows rows of int16, `step` bytes apart, by [pair of depths][2 x 8 columns][2], to [row][2 x 8 columns].

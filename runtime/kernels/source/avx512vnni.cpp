@@ -132,6 +132,7 @@ struct Avx512Vnni {
         for (Int &sum : total) sum = _mm512_setzero_si512();
         for (int64_t k = 0; k < pairs; ++k, rows += 2, weights += 64) {
             const Int block = load_block(weights);
+            __builtin_prefetch(weights + kFetchedAhead, 0, 2);
 #pragma GCC unroll 12
             for (int r = 0; r < kRows; ++r)
                 total[r] = _mm512_dpwssd_epi32(total[r], broadcast4(reinterpret_cast<const uint8_t *>(rows + r * step)),

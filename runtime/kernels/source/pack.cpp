@@ -9,7 +9,8 @@ namespace rk {
 namespace {
 
 // Weights of one tap: with more, reading the transformed ones takes longer than what is gained by few multiplications.
-constexpr int64_t kMostForFour = 128 * 128, kMostForTwo = 256 * 256;
+constexpr int64_t kMostForFour = 128 * 128, kMostForTwo = 512 * 512;
+constexpr int64_t kLeastOutputs = 36;  // with fewer, whole tiles of four outputs hang over the border
 
 // The largest sum of products with codes, of either sign.
 int64_t largest_sum(const rk_pack_args &args) {
@@ -28,8 +29,9 @@ int64_t largest_sum(const rk_pack_args &args) {
 // How many outputs along each axis Winograd's transforms are to give, or 0 if they do not suit.
 int winograd_tile(const rk_pack_args &args, const Layout &layout) {
     const int64_t weights = args.channels * args.columns;
+    const bool few = args.rows > 0 && args.rows < kLeastOutputs;
     const bool vectors = args.channels % (2 * layout.lanes) == 0 && args.channels >= 32 && args.columns >= 16;
-    if (!layout.winograd || !args.plain_3x3 || args.groups != 1 || weights > kMostForTwo || !vectors) return 0;
+    if (!layout.winograd || !args.plain_3x3 || args.groups != 1 || weights > kMostForTwo || few || !vectors) return 0;
     // 64 or 4 times the convolution must fit 32 bits.
     const int64_t largest = largest_sum(args);
     if (weights <= kMostForFour && 64 * largest <= INT32_MAX) return 4;

@@ -28,10 +28,11 @@ constexpr int kOrders[kOrderCount][4] = {{0, 1, 2, 3}, {0, 2, 1, 3}, {0, 3, 1, 2
 // in any order some pair could: int16 [even, odd][lane][2].
 constexpr int kBlockHeight = 8;                   // rows of such a tile
 constexpr int64_t kCopyBytes = 4 * kBlockHeight;  // of a block's codes in one order
-constexpr int kGroupPanels = 8;        // that are computed together, so that codes are read from the first cache
-constexpr int64_t kChunkDepth = 512;   // at most, likewise
-constexpr int64_t kInt16Columns = 16;  // of a panel of int16 weights
-constexpr int64_t kFewRows = 8;        // that do not pay for weights or codes that are laid out beforehand
+constexpr int kGroupPanels = 8;              // that are computed together, so that codes are read from the first cache
+constexpr int64_t kChunkDepth = 512;         // at most, likewise
+constexpr int64_t kInt16Columns = 16;        // of a panel of int16 weights
+constexpr int64_t kFewRows = 8;              // that do not pay for weights or codes that are laid out beforehand
+constexpr int64_t kFetchedAhead = 24 << 10;  // bytes of transformed weights, which come from afar
 enum BlockKind { kPlain, kJoined, kWide, kBlockKinds };
 
 struct Panel {
@@ -64,12 +65,12 @@ struct rk_weight {
     // Channels of a row as the panels see it, rounded up to 4, to 2 for pairs or 16 for sums; of one tap only where
     // that is dense and not gathered.
     int64_t depth;
-    int64_t panels;          // of one group
-    int64_t offset_columns;  // of one group, rounded up to whole vectors; of all groups where they are depthwise
-    int64_t chunks;          // of the depth, of blocks; otherwise 1
-    const rk::Panel *panel;  // [group][chunk][panel]
-    const uint8_t *end;      // of the panels' data
-    const int32_t *offset;   // [group][offset_columns]: the bias less x_zero times the sum of the weights
+    int64_t panels;              // of one group
+    int64_t offset_columns;      // of one group, rounded up to whole vectors; of all groups where they are depthwise
+    int64_t chunks;              // of the depth, of blocks; otherwise 1
+    const rk::Panel *panel;      // [group][chunk][panel]
+    const uint8_t *end;          // of the panels' data
+    const int32_t *offset;       // [group][offset_columns]: the bias less x_zero times the sum of the weights
     const int32_t *column_sums;  // of kSums, likewise: of the weights
     const uint8_t *depthwise;
     // What int16 products take. Of sums int8 [group][16 columns][four depths][column][4]; int16 of pairs [group][16

@@ -170,7 +170,7 @@ def test_deep_conv_of_single_pixels(seed, channels, size, zero):
     seed=seeds,
     channels=st.sampled_from([32, 48, 64, 512]),
     columns=st.sampled_from([16, 17, 40]),
-    size=st.tuples(st.integers(3, 9), st.integers(3, 9)),
+    size=st.tuples(st.integers(3, 13), st.integers(3, 13)),
     padding=st.tuples(st.integers(0, 2), st.integers(0, 2)),
     batch=st.integers(1, 3),
     zero=zeros,
@@ -192,7 +192,7 @@ def test_plain_3x3(seed, channels, columns, size, padding, batch, zero, adds):
 @pytest.mark.parametrize("channels", [96, 112, 128, 1024, 2048])
 def test_no_sum_of_a_plain_3x3_overflows(channels, weight):
     """Around the bounds of what transforms of four outputs, of two outputs, and none may sum."""
-    x = torch.full((1, channels, 4, 4), 255, dtype=torch.uint8)
+    x = torch.full((1, channels, 6, 6), 255, dtype=torch.uint8)
     weights = torch.full((16, channels, 3, 3), weight, dtype=torch.int8)
     total = 9 * channels * 255 * weight
     multiplier = torch.full((16,), 100 / abs(total))
