@@ -12,11 +12,13 @@ constexpr int kSeven = 7;
 constexpr int64_t kMostStepDepth = 2 * kSumDepth;  // so that half of it, of one matrix, stays in the first cache
 constexpr int64_t kLeftBytes = 512 << 10;          // of the left matrices: they are to stay in the second cache
 constexpr int64_t kMostPairs = 64;                 // of panels whose sums wait for the next step of the depth
-constexpr int64_t kLeastRowsToSplit = 32;          // with fewer, seven matrices of weights do not pay
+constexpr int64_t kLeastDepthToSplit = 384, kLeastRowsToSplit = 64;  // with less, seven matrices do not pay
 
-// Whether a layer's depth can be cut into steps whose halves are whole vectors.
+// Whether a layer's depth is to be cut into steps, whose halves are whole vectors.
 inline int64_t split_steps(const rk_weight &w) { return divide_up(w.depth, kMostStepDepth); }
-inline bool splits(const rk_weight &w) { return w.kind == Kind::kSums && w.depth % (split_steps(w) * 32) == 0; }
+inline bool splits(const rk_weight &w) {
+    return w.kind == Kind::kSums && w.depth >= kLeastDepthToSplit && w.depth % (split_steps(w) * 32) == 0;
+}
 inline int64_t rows_to_split(const rk_weight &w) {
     return at_most(kLeftBytes / (kSeven * w.depth / split_steps(w)) * 2, kBlockRows);
 }
