@@ -14,8 +14,9 @@ struct SignedBlock {
     int64_t at;                  // of its weights in a panel
 };
 
-// Products by magnitudes that are at most 256 together fit int16, as a sum. That is so for each half of a block, when
-// no code is far from the mean, and mostly for two blocks, whose sums are widened together then.
+// Products by magnitudes that are at most 256 together fit int16, as a sum. That is so for the first two channels of a
+// block and for the last two where no code is far from the mean; else the block is taken twice, by half the magnitudes
+// and by the rest. Mostly it is so for two blocks together, whose sums are widened at once then.
 class SignedRow {
   public:
     SignedRow() = default;

@@ -74,18 +74,17 @@ struct SumProduct {
     }
 };
 
-// Where a panel of weights stands, and where its results go.
+// Where a panel of weights stands.
 template <class V>
 struct SumsPanel {
     static constexpr int kColumns = kSumVectors * V::kLanes;
 
     SumsPanel(const rk_weight &weight, int64_t group, int64_t panel)
         : column(panel * kColumns),
-          columns(at_most(weight.columns - column, kColumns)),
           offset(weight.offset + group * weight.offset_columns + column),
           weights(weight.int16 + (group * weight.panels + panel) * weight.depth * kColumns) {}
 
-    const int64_t column, columns;
+    const int64_t column;
     const int32_t *offset;
     const uint8_t *weights;
 };
