@@ -61,11 +61,11 @@ def _round_layer(quantized: QuantizedSum, layer: nn.Module, weight: Tensor, mome
     params = quantized.weight_params
     scale = params.granularity.spread(params.scale, weight).expand_as(weight)
     target, spacing = weight_rows(layer, weight / scale), weight_rows(layer, scale)
-    nearest = weight_rows(layer, quantized.weight.to(torch.float32))
+    nearest = weight_rows(layer, quantized.integers.to(torch.float32))
     chosen = _search(target, spacing, nearest, moments, (params.grid.low, params.grid.high), steps)
     errors = [moments.error((integers - target) * spacing) for integers in (nearest, chosen)]
     if errors[1] < errors[0]:
-        quantized.weight.copy_(chosen.reshape(quantized.weight.shape))
+        quantized.integers.copy_(chosen.reshape(quantized.integers.shape))
     return Rounded(errors[0], min(errors))
 
 

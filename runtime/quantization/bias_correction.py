@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from runtime.quantization.arithmetic import dequantize
 from runtime.quantization.calibration import evaluating, run_batch
 from runtime.quantization.layer_inputs import folded_norms
 from runtime.quantization.quantized.sums import QuantizedSum, operate
@@ -72,7 +71,7 @@ def _mean_results(quantized: nn.Module, reference: nn.Module, batch: Any) -> dic
 
 def _simulated(layer: QuantizedSum, x: Tensor, *args: Any) -> Tensor:
     """The layer's result before an activation and before it is rounded."""
-    weight = dequantize(layer.weight, layer.weight_params)
+    weight = layer.weight
     return operate(layer.inner, x.to(torch.float32), weight, layer._float_bias, *args)
 
 

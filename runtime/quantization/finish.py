@@ -117,7 +117,7 @@ def _give(layer: QuantizedSum, weight: TrainedWeight, norm: _BatchNorm | None) -
         integers = integers * factor.sign().to(integers.dtype).reshape(-1, *[1] * (integers.dim() - 1))
         scale = (scale * factor.abs()).to(torch.float32).clamp(min=SMALLEST_SCALE)
         granularity = per_channel(0)
-    layer.weight, layer.weight_scale = integers, scale
+    layer.integers, layer.weight_scale = integers, scale
     layer.weight_grid, layer.weight_granularity = weight.params.grid, granularity
     if layer.configured:  # the bias is in units of the scale
         layer.configure(layer.input_params, layer.output_params, layer.float_output)

@@ -80,7 +80,7 @@ def summarize(quantizer: Quantizer, bytes_before: int) -> Summary:
 def state_bytes(model: nn.Module) -> int:
     """The size of all parameters and buffers, weights of fewer than 8 bits packed."""
     bits = {
-        id(module.weight): module.weight_grid.bits for module in model.modules() if isinstance(module, QuantizedSum)
+        id(module.integers): module.weight_grid.bits for module in model.modules() if isinstance(module, QuantizedSum)
     }
     state: dict[str, Any] = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     whole: int = sum(tensor.numel() * bits.get(id(tensor), 8 * tensor.element_size()) for tensor in state.values())

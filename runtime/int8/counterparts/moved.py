@@ -57,11 +57,19 @@ class MaxPool(Int8Module):
 class Embedding(Int8Module):
     """Rows of codes. Buffer: `weight` uint8."""
 
-    weight: Tensor
-
     def __init__(self, simulated: QuantizedEmbedding) -> None:
         super().__init__(simulated)
-        self.register_buffer("weight", simulated.weight.to(torch.uint8))
+        self._buffers["weight"] = simulated.integers.to(torch.uint8)
+
+    @property
+    def integers(self) -> Tensor:
+        """The buffer `weight`."""
+        return cast(Tensor, self._buffers["weight"])
+
+    @property
+    def weight(self) -> Tensor:
+        """In real numbers: models ask for the table, or for what type it has."""
+        return cast(QuantizedEmbedding, self.simulated).weight
 
     def on_codes(self, tokens: Tensor) -> Tensor:
-        return self.weight[tokens]
+        return self.integers[tokens]

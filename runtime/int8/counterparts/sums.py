@@ -20,7 +20,6 @@ from runtime.quantization.quantized.sums import QuantizedSum
 class Sum(Int8Module):
     """Buffers: `weight` int8, `bias` int32, `multiplier` float32, one number an output channel."""
 
-    weight: Tensor
     bias: Tensor | None
     multiplier: Tensor
 
@@ -29,10 +28,20 @@ class Sum(Int8Module):
         given, made = simulated.input_params[0], simulated.output_params
         assert given is not None
         factor = multiplier([given.scale, simulated.weight_scale], None if made is None else made.scale)
-        self.register_buffer("weight", simulated.weight.to(torch.int8))
+        self._buffers["weight"] = simulated.integers.to(torch.int8)
         self.register_buffer("bias", simulated.bias)
         self.register_buffer("multiplier", factor.expand(_columns(simulated)).contiguous())
         self.low, self.high = (0, 255) if made is None else simulated.code_bounds
+
+    @property
+    def integers(self) -> Tensor:
+        """The buffer `weight`."""
+        return cast(Tensor, self._buffers["weight"])
+
+    @property
+    def weight(self) -> Tensor:
+        """In real numbers: models ask a layer for its weight, or for what type it has."""
+        return cast(QuantizedSum, self.simulated).weight
 
 
 class Linear(Sum):
@@ -42,11 +51,11 @@ class Linear(Sum):
         if self.output is not None:
             return cast(Tensor, super().forward(x))
         codes, of = self.given(0, x)
-        return kernels.linear_float(codes, self.weight, self.bias, self.multiplier, of.zero)
+        return kernels.linear_float(codes, self.integers, self.bias, self.multiplier, of.zero)
 
     def on_codes(self, x: Tensor) -> Tensor:
         codes, of = self.given(0, x)
-        of_weight = (self.weight, self.bias, self.multiplier)
+        of_weight = (self.integers, self.bias, self.multiplier)
         return kernels.linear(codes, *of_weight, of.zero, self.made().zero, self.low, self.high)
 
 
@@ -68,7 +77,7 @@ class Conv(Sum):
         images = codes if codes.dim() == len(self.stride) + 2 else codes.unsqueeze(0)
         if self.pad_before is not None:
             images = self._padded(images, self.pad_before, of)
-        weights, zeros = (self.weight, self.bias, self.multiplier), (of.zero, self.made().zero)
+        weights, zeros = (self.integers, self.bias, self.multiplier), (of.zero, self.made().zero)
         geometry = (self.stride, self.padding, self.dilation)
         out = kernels.conv(images, *weights, *zeros, *geometry, self.groups, self.low, self.high)
         return out if images.dim() == codes.dim() else out.squeeze(0)
@@ -91,7 +100,7 @@ class ConvTranspose(Sum):
         more = inner._output_padding(
             codes, output_size, stride, padding, list(inner.kernel_size), len(stride), dilation
         )
-        weights, zeros = (self.weight, self.bias, self.multiplier), (of.zero, self.made().zero)
+        weights, zeros = (self.integers, self.bias, self.multiplier), (of.zero, self.made().zero)
         geometry = (stride, padding, list(more), dilation)
         out = kernels.conv_transpose(images, *weights, *zeros, *geometry, inner.groups, self.low, self.high)
         return out if images.dim() == codes.dim() else out.squeeze(0)
@@ -107,7 +116,7 @@ def int8_sum(simulated: QuantizedSum) -> Int8Module:
 def _columns(simulated: QuantizedSum) -> int:
     if isinstance(simulated.inner, _ConvTransposeNd):
         return simulated.inner.out_channels
-    return simulated.weight.shape[0]
+    return simulated.integers.shape[0]
 
 
 def _padding(inner: _ConvNd) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -36,19 +36,30 @@ class QuantizedEmbedding(QuantizedModule):
     The buffer `weight` holds integers on the grid of `output_params`.
     """
 
-    weight: Tensor
-
     def __init__(self, module: nn.Embedding, params: QParams) -> None:
         bare = copy.copy(module)
         bare._parameters = {"weight": None}
         super().__init__(bare)
-        self.register_buffer("weight", quantize(module.weight.detach(), params))
+        self._buffers["weight"] = quantize(module.weight.detach(), params)
         self.embedding_dim = module.embedding_dim
 
+    @property
+    def integers(self) -> Tensor:
+        """The buffer `weight`."""
+        return cast(Tensor, self._buffers["weight"])
+
+    @property
+    def weight(self) -> Tensor:
+        """In real numbers: models ask for the table, or for what type it has."""
+        return self._dequantized(self.integers)
+
     def forward(self, tokens: Tensor) -> Tensor:
+        return self._dequantized(self.integers[tokens])
+
+    def _dequantized(self, rows: Tensor) -> Tensor:
         params = self.output_params
         assert params is not None
-        return dequantize(self.weight[tokens], params)
+        return dequantize(rows, params)
 
 
 class Half(QuantizedModule):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -52,7 +52,6 @@ class QuantizedSum(QuantizedModule):
     weight scale. Without `input_params` nothing but the weight is quantized and `bias` is in floating point.
     """
 
-    weight: Tensor
     weight_scale: Tensor
     bias: Tensor | None
 
@@ -62,10 +61,24 @@ class QuantizedSum(QuantizedModule):
         assert isinstance(weight, Tensor) and (bias is None or isinstance(bias, Tensor))
         params = weight_qparams(weight.detach(), bits, _granularity(module, channels))
         self.weight_grid, self.weight_granularity = params.grid, params.granularity
-        self.register_buffer("weight", quantize(weight.detach(), params))
+        self.integers = quantize(weight.detach(), params)
         self.register_buffer("weight_scale", params.scale)
         self.register_buffer("bias", None if bias is None else bias.detach().clone())
         self._float_bias = self.bias
+
+    @property
+    def integers(self) -> Tensor:
+        """The buffer `weight`."""
+        return cast(Tensor, self._buffers["weight"])
+
+    @integers.setter
+    def integers(self, value: Tensor) -> None:
+        self._buffers["weight"] = value
+
+    @property
+    def weight(self) -> Tensor:
+        """In real numbers: models ask a layer for its weight, or for what type it has."""
+        return dequantize(self.integers, self.weight_params)
 
     @property
     def weight_params(self) -> QParams:
@@ -87,9 +100,9 @@ class QuantizedSum(QuantizedModule):
             least = least.max()
         if bool((least <= self.weight_scale).all()):
             return
-        weight = dequantize(self.weight, self.weight_params)
+        weight = self.weight
         self.weight_scale = torch.maximum(self.weight_scale, least.to(torch.float32))
-        self.weight = quantize(weight, self.weight_params)
+        self.integers = quantize(weight, self.weight_params)
 
     def again(self) -> QuantizedModule:
         twin = super().again()
@@ -100,7 +113,7 @@ class QuantizedSum(QuantizedModule):
         given = self.input_params[0] if self.configured else None
         if given is None:
             bias = None if self.bias is None else self.bias.to(x.dtype)
-            return self._operate(x, dequantize(self.weight, self.weight_params).to(x.dtype), bias, *args, **kwargs)
+            return self._operate(x, self.weight.to(x.dtype), bias, *args, **kwargs)
         integers = centred(x, given)
         total = self._total(integers, given, self.bias, *args, **kwargs)
         factor = self._by_channel(multiplier([given.scale, self.weight_scale], self._output_scale()))
@@ -112,11 +125,11 @@ class QuantizedSum(QuantizedModule):
         """The int32 sums, in a floating-point format that holds every partial one exactly."""
         zero_point = int(given.zero_point.item())
         largest = max(zero_point - given.grid.low, given.grid.high - zero_point)
-        bound = largest * self._rows(self.weight.to(torch.float32).abs()).sum(1).max().item()
+        bound = largest * self._rows(self.integers.to(torch.float32).abs()).sum(1).max().item()
         if bias is not None:
             bound += bias.double().abs().max().item()
         dtype = torch.float32 if bound < _EXACT_IN_FLOAT32 else torch.float64
-        total = self._operate(integers.to(dtype), self.weight.to(dtype), None, *args, **kwargs)
+        total = self._operate(integers.to(dtype), self.integers.to(dtype), None, *args, **kwargs)
         return total if bias is None else total + self._by_channel(bias.to(dtype))
 
     def _operate(self, x: Tensor, weight: Tensor, bias: Tensor | None, *args: Any, **kwargs: Any) -> Tensor:
@@ -147,7 +160,7 @@ class DynamicSum(QuantizedSum):
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if x.numel() == 0:
-            return self._operate(x, dequantize(self.weight, self.weight_params).to(x.dtype), self.bias, *args, **kwargs)
+            return self._operate(x, self.weight.to(x.dtype), self.bias, *args, **kwargs)
         given = qparams_of(x, self.input_grid, symmetric=False)
         total = self._total(centred(x, given), given, None, *args, **kwargs)
         real = total.to(torch.float32) * self._by_channel(multiplier([given.scale, self.weight_scale]))

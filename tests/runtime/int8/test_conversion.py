@@ -11,11 +11,13 @@ import torch
 from torch import Tensor, nn
 
 import runtime.modules as wrappers
-from runtime.int8 import convert, report
+from runtime.int8 import compile, convert, report
 from runtime.quantization.aware import QuantAwareTrainRangeLinearQuantizer
 from runtime.quantization.calibration import calibrate
 from runtime.quantization.finish import finish_training
+from runtime.quantization.front_door import quantize
 from runtime.quantization.post_training import PostTrainLinearQuantizer
+from runtime.quantization.summary import noise
 from tests.runtime.int8.small import SmallNet, differences, quantized, random_state, small_net
 
 
@@ -261,3 +263,42 @@ def test_codes_without_a_scale_are_refused() -> None:
     codes = torch.zeros(1, 8, 3, 3, dtype=torch.uint8)
     with pytest.raises(TypeError, match="EltWiseAdd was given codes where calibration saw floating point"):
         add(codes, codes)
+
+
+class AsksForWeights(nn.Module):
+    """Casts its input to what type a layer's weight has, and computes with the table of an embedding."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(11, 8)
+        self.first = nn.Linear(8, 8)
+
+    def forward(self, tokens: Tensor, x: Tensor) -> Tensor:
+        hidden: Tensor = self.first(x.to(self.first.weight.dtype)) + self.table(tokens)
+        return hidden @ self.table.weight.T
+
+
+def test_weights_that_a_model_asks_for_are_real_numbers() -> None:
+    torch.manual_seed(0)
+    model, given = AsksForWeights().eval(), (torch.arange(6), torch.randn(6, 8))
+    real = model(*given)
+    q = quantize(model, [given], forward=lambda m, batch: m(*batch), allow_unprepared=True, verbose=False)
+    converted = convert(q)
+    program = compile(converted, *given)
+    assert program.reason == ""
+    for found in (q, converted, program):
+        assert noise(real, found(*given)) > 25
+    for layer in (q.first, converted.first):
+        assert layer.weight.dtype == torch.float32
+        assert layer.state_dict()["weight"].dtype == torch.int8
+        torch.testing.assert_close(layer.weight, model.first.weight.detach(), rtol=0, atol=0.01)
+
+
+def test_tables_that_a_model_asks_for_are_real_numbers() -> None:
+    model, tokens = nn.Sequential(nn.Embedding(11, 8), nn.Linear(8, 8)), torch.arange(6)
+    q = quantize(model, [tokens], verbose=False)
+    converted = convert(q)
+    for table in (q[0], converted[0]):
+        assert table.state_dict()["weight"].dtype in (torch.uint8, torch.int8)
+        torch.testing.assert_close(table.weight, model[0].weight.detach(), rtol=0, atol=0.03)
+    assert torch.equal(converted[0].weight, q[0].weight)

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from runtime.quantization.adaround import adaround
-from runtime.quantization.arithmetic import dequantize
 from runtime.quantization.calibration import calibrate
 from runtime.quantization.layer_inputs import input_moments, input_rows, weight_rows
 from runtime.quantization.post_training import PostTrainLinearQuantizer
@@ -80,10 +79,10 @@ def test_the_result_is_nearer_and_each_weight_is_next_to_where_it_was(bits: int)
     assert errors[1] < 0.75 * errors[0]
     for name in rounded:
         one, other = nearest.get_submodule(name), chosen.get_submodule(name)
-        assert (one.weight.int() - other.weight.int()).abs().max() <= 1
+        assert (one.integers.int() - other.integers.int()).abs().max() <= 1
         assert torch.equal(one.weight_scale, other.weight_scale)
         grid = other.weight_params.grid
-        assert grid.low <= other.weight.min() and other.weight.max() <= grid.high
+        assert grid.low <= other.integers.min() and other.integers.max() <= grid.high
 
 
 def test_the_error_is_that_of_the_layer_alone() -> None:
@@ -96,7 +95,7 @@ def test_the_error_is_that_of_the_layer_alone() -> None:
         for batch in DATA:
             model(batch)
     hook.remove()
-    change = dequantize(chosen.fc.weight, chosen.fc.weight_params) - model.fc.weight.detach()
+    change = chosen.fc.weight - model.fc.weight.detach()
     measured = (torch.cat(seen) @ change.T).square().mean().item()
     assert errors.chosen == pytest.approx(measured, rel=1e-3)
 

@@ -90,7 +90,7 @@ def test_training_keeps_the_optimizer() -> None:
 
 def test_settings_reach_the_quantizer() -> None:
     q = runtime.quantize(net(), [images(4)], verbose=False, bits_weights=4, activation_range="minmax")
-    assert isinstance(q.conv, QuantizedSum) and int(q.conv.weight.abs().max()) == 7
+    assert isinstance(q.conv, QuantizedSum) and int(q.conv.integers.abs().max()) == 7
 
 
 def test_batches_are_counted_and_may_be_anything() -> None:

@@ -209,7 +209,7 @@ def test_overrides(model: nn.Module) -> None:
     q = quantized(model, x, overrides=overrides)
     assert isinstance(q.excite, Half) and q.excite.inner.weight.dtype == torch.float16
     assert isinstance(q.conv1, QuantizedSum)
-    assert int(q.conv1.weight.max()) == 7
+    assert int(q.conv1.integers.max()) == 7
     assert q.conv1.output_params is not None and q.conv1.output_params.grid.bits == 6
     assert type(q.conv2) is nn.Conv2d
     assert isinstance(q.head, QuantizedSum) and q.head.input_params == ()  # weights only
@@ -274,7 +274,7 @@ def test_tied_calls_share_weights_and_have_grids_of_their_own() -> None:
     model, x = Tied().eval(), images(16, 8)
     q = quantized(model, x)
     assert isinstance(q.first, QuantizedSum) and isinstance(q.second, QuantizedSum)
-    assert q.first.weight is q.second.weight
+    assert q.first.integers is q.second.integers
     first, second = q.first.input_params[0], q.second.input_params[0]
     assert first is not None and second is not None and first.scale > 2 * second.scale
     assert q.first.bias is not None and q.second.bias is not None and not torch.equal(q.first.bias, q.second.bias)
@@ -299,7 +299,7 @@ def test_a_tied_embedding_has_one_table() -> None:
     q = quantized(model, tokens)
     rows, again = q.get_submodule("rows"), q.get_submodule("again")
     assert isinstance(rows, QuantizedModule) and isinstance(again, QuantizedModule)
-    assert rows.weight is again.weight and again.float_output
+    assert rows.integers is again.integers and again.float_output
     assert torch.equal(rows(tokens), again(tokens))
     assert sqnr(model(tokens), q(tokens)) > 30
 

@@ -79,7 +79,7 @@ def test_convolutions(
         padding = tuple(d * (k - 1) // 2 for d, k in zip(layer.dilation, layer.kernel_size, strict=True))
     codes = reference.conv(
         quantize(x, inside),
-        made.weight,
+        made.integers,
         made.bias,
         multiplier([inside.scale, made.weight_scale], output.scale),
         zero(inside),
@@ -103,7 +103,9 @@ def test_fused_clamps_are_codes(fused: float | None) -> None:
     assert (low, high) == expected[fused]
     assert isinstance(made, QuantizedSum)
     factor = multiplier([inside.scale, made.weight_scale], output.scale)
-    codes = reference.linear(quantize(x, inside), made.weight, made.bias, factor, zero(inside), zero(output), low, high)
+    codes = reference.linear(
+        quantize(x, inside), made.integers, made.bias, factor, zero(inside), zero(output), low, high
+    )
     check(made, codes, x)
 
 
@@ -113,7 +115,7 @@ def test_a_linear_layer_may_give_real_numbers() -> None:
     made = quantized(layer, [inside], None)
     assert isinstance(made, QuantizedSum)
     factor = multiplier([inside.scale, made.weight_scale])
-    real = reference.linear_float(quantize(x, inside), made.weight, made.bias, factor, zero(inside))
+    real = reference.linear_float(quantize(x, inside), made.integers, made.bias, factor, zero(inside))
     assert torch.equal(made(x), real)
     with pytest.raises(ValueError, match="has no integers"):
         _ = made.code_bounds
@@ -128,7 +130,7 @@ def test_transposed_convolutions(groups: int) -> None:
     factor = multiplier([inside.scale, made.weight_scale], output.scale).expand(6)
     codes = reference.conv_transpose(
         quantize(x, inside),
-        made.weight,
+        made.integers,
         made.bias,
         factor,
         zero(inside),
