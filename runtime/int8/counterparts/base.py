@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from runtime.int8.codes import Codes
-from runtime.quantization.quantized.base import QuantizedModule
+from runtime.quantization.arithmetic import QParams
+from runtime.quantization.quantized.base import HoldsIntegers, QuantizedModule
 
 
 class Int8Module(nn.Module):
@@ -104,3 +105,11 @@ class InFloat(Int8Module):
 
     def on_codes(self, *args: Any, **kwargs: Any) -> None:
         return None
+
+
+class Int8Weights(HoldsIntegers, Int8Module):
+    """A module with weights of its own, on the grid of the module that it stands for."""
+
+    @property
+    def weight_params(self) -> QParams:
+        return cast(HoldsIntegers, self.simulated).weight_params

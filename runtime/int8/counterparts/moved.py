@@ -11,7 +11,7 @@ from torch.nn.modules.pooling import _AdaptiveMaxPoolNd, _MaxPoolNd
 from torch.utils._pytree import tree_map_only
 
 from runtime import kernels
-from runtime.int8.counterparts.base import Int8Module
+from runtime.int8.counterparts.base import Int8Module, Int8Weights
 from runtime.int8.counterparts.windows import adaptive_sizes, each_axis, spatial_dimensions
 from runtime.quantization.quantized.others import QuantizedEmbedding
 
@@ -54,22 +54,12 @@ class MaxPool(Int8Module):
         return out if images.dim() == codes.dim() else out.squeeze(0)
 
 
-class Embedding(Int8Module):
+class Embedding(Int8Weights):
     """Rows of codes. Buffer: `weight` uint8."""
 
     def __init__(self, simulated: QuantizedEmbedding) -> None:
         super().__init__(simulated)
-        self._buffers["weight"] = simulated.integers.to(torch.uint8)
-
-    @property
-    def integers(self) -> Tensor:
-        """The buffer `weight`."""
-        return cast(Tensor, self._buffers["weight"])
-
-    @property
-    def weight(self) -> Tensor:
-        """In real numbers: models ask for the table, or for what type it has."""
-        return cast(QuantizedEmbedding, self.simulated).weight
+        self.integers = simulated.integers.to(torch.uint8)
 
     def on_codes(self, tokens: Tensor) -> Tensor:
         return self.integers[tokens]

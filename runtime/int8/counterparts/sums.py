@@ -12,12 +12,12 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from runtime import kernels
 from runtime.int8.codes import Codes
-from runtime.int8.counterparts.base import Int8Module
+from runtime.int8.counterparts.base import Int8Module, Int8Weights
 from runtime.quantization.arithmetic import multiplier
 from runtime.quantization.quantized.sums import QuantizedSum
 
 
-class Sum(Int8Module):
+class Sum(Int8Weights):
     """Buffers: `weight` int8, `bias` int32, `multiplier` float32, one number an output channel."""
 
     bias: Tensor | None
@@ -28,20 +28,10 @@ class Sum(Int8Module):
         given, made = simulated.input_params[0], simulated.output_params
         assert given is not None
         factor = multiplier([given.scale, simulated.weight_scale], None if made is None else made.scale)
-        self._buffers["weight"] = simulated.integers.to(torch.int8)
+        self.integers = simulated.integers.to(torch.int8)
         self.register_buffer("bias", simulated.bias)
         self.register_buffer("multiplier", factor.expand(_columns(simulated)).contiguous())
         self.low, self.high = (0, 255) if made is None else simulated.code_bounds
-
-    @property
-    def integers(self) -> Tensor:
-        """The buffer `weight`."""
-        return cast(Tensor, self._buffers["weight"])
-
-    @property
-    def weight(self) -> Tensor:
-        """In real numbers: models ask a layer for its weight, or for what type it has."""
-        return cast(QuantizedSum, self.simulated).weight
 
 
 class Linear(Sum):

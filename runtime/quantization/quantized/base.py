@@ -22,12 +22,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from runtime.quantization.arithmetic import PER_TENSOR, Grid, QParams, to_grid
+from runtime.quantization.arithmetic import PER_TENSOR, Grid, QParams, dequantize, to_grid
 from runtime.quantization.arithmetic import fake_quantize as fake_quantized
 
 
@@ -122,6 +122,29 @@ class QuantizedModule(nn.Module):
     def extra_repr(self) -> str:
         shown = [f"input{p}: {_shown(params)}" for p, params in enumerate(self.input_params)]
         return ", ".join([*shown, f"output: {_shown(self.output_params)}"])
+
+
+class HoldsIntegers(nn.Module):
+    """What modules share whose buffer `weight` holds integers: models ask them for a weight as of any layer."""
+
+    @property
+    def integers(self) -> Tensor:
+        """The buffer `weight`."""
+        return cast(Tensor, self._buffers["weight"])
+
+    @integers.setter
+    def integers(self, value: Tensor) -> None:
+        self._buffers["weight"] = value
+
+    @property
+    def weight_params(self) -> QParams:
+        """The grid of the integers."""
+        raise NotImplementedError
+
+    @property
+    def weight(self) -> Tensor:
+        """In real numbers: what models compute with, or whose type they cast to."""
+        return dequantize(self.integers, self.weight_params)
 
 
 def _shown(params: QParams | None) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from runtime.quantization.arithmetic import QParams, dequantize, quantize
-from runtime.quantization.quantized.base import QuantizedModule
+from runtime.quantization.quantized.base import HoldsIntegers, QuantizedModule
 
 
 class QuantizedInner(QuantizedModule):
@@ -30,7 +30,7 @@ class Carried(QuantizedModule):
         return self.inner(*args, **kwargs)
 
 
-class QuantizedEmbedding(QuantizedModule):
+class QuantizedEmbedding(HoldsIntegers, QuantizedModule):
     """Rows of integers; the grid is that of the whole table, so that rare rows are held as well as frequent ones.
 
     The buffer `weight` holds integers on the grid of `output_params`.
@@ -40,26 +40,17 @@ class QuantizedEmbedding(QuantizedModule):
         bare = copy.copy(module)
         bare._parameters = {"weight": None}
         super().__init__(bare)
-        self._buffers["weight"] = quantize(module.weight.detach(), params)
+        self.integers = quantize(module.weight.detach(), params)
         self.embedding_dim = module.embedding_dim
 
     @property
-    def integers(self) -> Tensor:
-        """The buffer `weight`."""
-        return cast(Tensor, self._buffers["weight"])
-
-    @property
-    def weight(self) -> Tensor:
-        """In real numbers: models ask for the table, or for what type it has."""
-        return self._dequantized(self.integers)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return self._dequantized(self.integers[tokens])
-
-    def _dequantized(self, rows: Tensor) -> Tensor:
+    def weight_params(self) -> QParams:
         params = self.output_params
         assert params is not None
-        return dequantize(rows, params)
+        return params
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return dequantize(self.integers[tokens], self.weight_params)
 
 
 class Half(QuantizedModule):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,13 +17,12 @@ from runtime.quantization.arithmetic import (
     Granularity,
     Grid,
     QParams,
-    dequantize,
     multiplier,
     per_channel,
     qparams_of,
     quantize,
 )
-from runtime.quantization.quantized.base import QuantizedModule, centred
+from runtime.quantization.quantized.base import HoldsIntegers, QuantizedModule, centred
 from runtime.quantization.quantized.weights import weight_qparams
 
 _TRANSPOSED: dict[int, Callable[..., Tensor]] = {
@@ -45,7 +44,7 @@ def is_sum(module: nn.Module) -> bool:
     return isinstance(module, (_ConvNd, nn.Linear)) and type(module).forward in _FORWARDS
 
 
-class QuantizedSum(QuantizedModule):
+class QuantizedSum(HoldsIntegers, QuantizedModule):
     """A convolution, transposed convolution or linear layer with quantized weights.
 
     Buffers: `weight` holds the integers, `weight_scale` their scales, `bias` is int32 in units of input scale times
@@ -65,20 +64,6 @@ class QuantizedSum(QuantizedModule):
         self.register_buffer("weight_scale", params.scale)
         self.register_buffer("bias", None if bias is None else bias.detach().clone())
         self._float_bias = self.bias
-
-    @property
-    def integers(self) -> Tensor:
-        """The buffer `weight`."""
-        return cast(Tensor, self._buffers["weight"])
-
-    @integers.setter
-    def integers(self, value: Tensor) -> None:
-        self._buffers["weight"] = value
-
-    @property
-    def weight(self) -> Tensor:
-        """In real numbers: models ask a layer for its weight, or for what type it has."""
-        return dequantize(self.integers, self.weight_params)
 
     @property
     def weight_params(self) -> QParams:
