@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from runtime.int8.layouts import without_needless_copies
 from runtime.int8.program import Op, Program, Ref, references
 from runtime.int8.rewriting import Owned, rebuilt, without_unused
 from runtime.int8.roundtrips import WithoutRoundTrips
@@ -14,7 +15,7 @@ _ADD, _CONV, _CONV_ADD = (f"runtime_int8.{name}.default" for name in ("add", "co
 
 
 def simplify(program: Program) -> Program:
-    """Equal operations once, no way there and back, an addition together with the convolution before it."""
+    """Equal operations once, no way there and back, no copy for nothing, an addition with the convolution before it."""
     return Owned().program(_shortened(program))
 
 
@@ -22,6 +23,7 @@ def _shortened(program: Program) -> Program:
     for op in program.ops:
         op.body = None if op.body is None else _shortened(op.body)
     program = without_unused(rebuilt(program, WithoutRoundTrips().visit))
+    program = without_needless_copies(program)
     program = without_unused(rebuilt(program, _Sharing().visit))
     return without_unused(rebuilt(program, _AddAfterConv(program).visit))
 

@@ -44,16 +44,26 @@ def guard_unreached(model: nn.Module, example: Any) -> None:
 
 
 def _watched_run(model: nn.Module, example: Any) -> Watch:
-    """The first in which codes come to modules on codes alone; before, some modules learn to give real numbers."""
+    """The first in which all get what they can take; before, modules learn to give real numbers, or codes in order."""
     while True:
+        failure = None
         with torch.no_grad(), watched(model) as watch:
             try:
                 call(model, copy.deepcopy(example))
-            except Exception:
-                if not watch.misplaced:
-                    raise
-        learning = {module: why for module, why in watch.misplaced.items() if not module.float_output}
-        if not learning:
+            except Exception as error:
+                failure = error
+        if not _learnt(watch):
+            if failure is not None:
+                raise failure
             return watch
-        for module, why in learning.items():
-            module.give_real_numbers(why)
+
+
+def _learnt(watch: Watch) -> bool:
+    """Whether a module gives its codes otherwise now."""
+    real = {module: why for module, why in watch.misplaced.items() if not module.float_output}
+    ordered = [module for module in watch.ordered if not (module.in_order or module.float_output)]
+    for module, why in real.items():
+        module.give_real_numbers(why)
+    for module in ordered:
+        module.in_order = True
+    return bool(real or ordered)

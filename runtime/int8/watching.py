@@ -25,6 +25,7 @@ from runtime.quantization.fusion import Absorbed
 
 _TORCH = f"{Path(torch.__file__).resolve().parent}/"
 _LIBRARIES = (_TORCH, *(f"{Path(path).resolve()}/" for path in (runtime.__path__[0], sysconfig.get_path("stdlib"))))
+_BY_ORDER = ("view", "view_as")
 _PART_OF_A_FUNCTION = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 
 
@@ -51,6 +52,8 @@ class Watch(TorchFunctionMode):
         self.functions: dict[tuple[CodeType, int], Function] = {}
         self.misplaced: dict[Int8Module, str] = {}
         """Whose codes come to something that computes in floating point, and what that is."""
+        self.ordered: set[Int8Module] = set()
+        """Whose codes are viewed in a way that their order in memory may not allow."""
         self._made_by: defaultdict[int, set[Int8Module]] = defaultdict(set)
         self._kept: list[Any] = []
         self._inside = 0
@@ -72,7 +75,7 @@ class Watch(TorchFunctionMode):
             self._seen(sys._getframe(1), output)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        output = func(*args, **(kwargs or {}))
+        output = self._called(func, args, kwargs or {})
         if self._inside == 0 and any(isinstance(leaf, Tensor) for leaf in tree_leaves(output)):
             sources = self._sources((args, kwargs))
             for tensor in _codes(output) if sources else ():
@@ -80,6 +83,18 @@ class Watch(TorchFunctionMode):
             if func.__name__.strip("_") not in SHAPES_ONLY:
                 self._misplaced((args, kwargs), f"{func.__name__}, which is no module, takes it")
         return output
+
+    def _called(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """The codes of a view must lie in order; those that do as their sizes leave no choice might not at others."""
+        by_order = func.__name__ in _BY_ORDER
+        if by_order and args[0].dim() > 2 and args[0].is_contiguous() and args[0].movedim(1, -1).is_contiguous():
+            self.ordered |= self._sources(args[0])
+        try:
+            return func(*args, **kwargs)
+        except RuntimeError:
+            if by_order:
+                self.ordered |= self._sources(args[0])
+            raise
 
     def trace(self, frame: FrameType, event: str, argument: Any) -> Any:
         """As `sys.settrace` takes it."""

@@ -104,6 +104,15 @@ def test_repeated_calls() -> None:
     assert not relu._forward_pre_hooks
 
 
+def test_a_handle_is_a_place_of_its_own() -> None:
+    linear, block = nn.Linear(3, 3), nn.Sequential(nn.Linear(3, 3), nn.ReLU())
+    handle = m.again(linear)
+    assert repeated_calls(nn.Sequential(linear, handle), X) == {}
+    assert repeated_calls(nn.Sequential(linear, handle, handle, linear), X) == {"0": 2, "1": 2}
+    assert repeated_calls(nn.Sequential(block, m.again(block)), X) == {"0.0": 2, "0.1": 2}
+    assert repeated_calls(nn.Sequential(block, m.again(block, parts=True)), X) == {}
+
+
 def test_import_without_torch_says_what_to_install() -> None:
     code = "import sys; sys.modules['torch'] = None; import runtime"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=Path(__file__).parents[2])

@@ -30,6 +30,8 @@ class Int8Module(nn.Module):
         self.float_output = simulated.float_output or self.output is None
         self.real_because = ""
         """Why the result is given in floating point, where that was found out by running the model."""
+        self.in_order = False
+        """Whether codes are given in torch's usual order in memory, as the model's own code goes by it."""
         self.inplace = bool(getattr(simulated.inner, "inplace", False))
 
     @property
@@ -41,7 +43,7 @@ class Int8Module(nn.Module):
         codes = self.on_codes(*args, **kwargs)
         if codes is None:
             return self.in_float(*args, **kwargs)
-        return tree_map_only(Tensor, self._dequantized, codes) if self.float_output else codes
+        return self.given_back(codes)
 
     def on_codes(self, *args: Any, **kwargs: Any) -> Any:
         """The codes of the result; None for a call that has no int8 form."""
@@ -55,7 +57,7 @@ class Int8Module(nn.Module):
             if tensor.dtype != torch.uint8 and not tensor.is_floating_point():
                 return tensor
             given = waiting.pop(0) if waiting else None
-            return tensor if tensor.is_floating_point() else self._known(given).dequantize(tensor)
+            return tensor if tensor.is_floating_point() else self._known(given).dequantize(tensor.contiguous())
 
         float_args, float_kwargs = tree_map_only(Tensor, real, (args, kwargs))
         result = self.simulated(*float_args, **float_kwargs)
@@ -65,6 +67,16 @@ class Int8Module(nn.Module):
         """The codes of an argument, and what they stand for."""
         codes = self._known(self.inputs[position] if position < len(self.inputs) else None)
         return (x if x.dtype == torch.uint8 else codes.quantize(x)), codes
+
+    def given_back(self, result: Any) -> Any:
+        """What is computed, as those take it who get it.
+
+        The kernels leave channels side by side; how floating point is rounded, and what can be viewed, goes by the
+        order, so that it is the quantized model's again where somebody might see it.
+        """
+        if self.float_output:
+            return tree_map_only(Tensor, self._dequantized, result)
+        return tree_map_only(Tensor, Tensor.contiguous, result) if self.in_order else result
 
     def give_real_numbers(self, why: str) -> None:
         """From now on, as somebody takes the result, or may, who knows nothing of codes."""
@@ -84,7 +96,7 @@ class Int8Module(nn.Module):
         return codes
 
     def _dequantized(self, codes: Tensor) -> Tensor:
-        return self.made().dequantize(codes) if codes.dtype == torch.uint8 else codes
+        return self.made().dequantize(codes.contiguous()) if codes.dtype == torch.uint8 else codes
 
     def _quantized(self, x: Tensor) -> Tensor:
         return self.made().quantize(x) if x.is_floating_point() else x

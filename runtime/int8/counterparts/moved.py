@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.pooling import _AdaptiveMaxPoolNd, _MaxPoolNd
-from torch.utils._pytree import tree_map_only
 
 from runtime import kernels
 from runtime.int8.counterparts.base import Int8Module, Int8Weights
@@ -23,8 +22,7 @@ class Moved(Int8Module):
     """Runs the module itself, on codes where codes come and on floating point where that comes."""
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        result = self.simulated.inner(*args, **kwargs)
-        return tree_map_only(Tensor, self._dequantized, result) if self.float_output else result
+        return self.given_back(self.simulated.inner(*args, **kwargs))
 
 
 class ZeroPad(Int8Module):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -100,8 +100,7 @@ class Join(Int8Module):
 
     def alike(self, x: Tensor) -> Tensor:
         """What becomes of tensors that all lie on one grid and are joined in `x` already."""
-        moved = self._moved(0, *self.given(0, x))
-        return self._dequantized(moved) if self.float_output else moved
+        return cast(Tensor, self.given_back(self._moved(0, *self.given(0, x))))
 
     def _concatenated_along(self, args: Any, kwargs: Any) -> int | None:
         """The dimension of a plain concatenation."""

@@ -222,6 +222,36 @@ def test_control_flow_views_and_raw_operations() -> None:
     assert left["unseen"] == "did not run with the input that the model was quantized with"
 
 
+class Viewing(nn.Module):
+    """The classic way to a classifier, which torch allows for tensors in its usual order alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.pool, self.fc = nn.Conv2d(3, 8, 3), nn.MaxPool2d(2), nn.Linear(4, 3)
+        self.halves = wrappers.Chunk(2, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        first, second = self.halves(self.pool(self.conv(x)))
+        return self.fc(first.view(len(x), -1, 4)), second.view_as(first).view(len(x), -1)
+
+
+@pytest.mark.parametrize("example", [10, 4], ids=["images", "one pixel each, in any order"])
+def test_codes_can_be_viewed_where_the_quantized_model_is(example: int) -> None:
+    torch.manual_seed(8)
+    model = quantized(Viewing(), torch.randn(2, 3, example, example))
+    converted, x = convert(model), torch.randn(2, 3, 10, 10)
+    assert differences(model, converted, x) == {}
+
+
+def test_results_lie_in_memory_as_the_quantized_models_do() -> None:
+    torch.manual_seed(9)
+    x = torch.randn(2, 3, 6, 6)
+    model = quantized(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 1)), x)
+    converted = convert(model)
+    strides = model(x).stride()
+    assert converted(x).stride() == compile(converted, x)(x).stride() == strides
+
+
 def test_what_has_no_integer_form_runs_in_float_and_is_reported() -> None:
     torch.manual_seed(5)
     overrides = OrderedDict({"branch": {"bits_activations": 12}, "gate": {"bits_activations": None, "bits_weights": 8}})

@@ -147,6 +147,27 @@ def test_what_is_not_prepared_is_named(capsys: pytest.CaptureFixture[str]) -> No
     assert "rewriter fix" in capsys.readouterr().err
 
 
+class Siamese(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.encode = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+        self.encode2 = runtime.modules.again(self.encode, parts=True)
+        self.add = runtime.modules.EltWiseAdd()
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        out: Tensor = self.add(self.encode(x), self.encode2(y))
+        return out
+
+
+def test_weights_of_two_calls_are_shared_and_scales_are_not() -> None:
+    q = runtime.quantize(Siamese(), [(images(2), 2 * images(2))], verbose=False)
+    first, second = q.encode[0], q.get_submodule("encode2.module")[0]  # type: ignore[index]
+    assert isinstance(first, QuantizedSum) and isinstance(second, QuantizedSum)
+    assert first.integers is second.integers
+    assert first.output_params is not None and second.output_params is not None
+    assert 1.5 < second.output_params.scale / first.output_params.scale < 2.5
+
+
 def test_what_is_refused() -> None:
     with pytest.raises(ValueError, match="called 'int8'; there are ptq, dynamic, qat"):
         runtime.quantize(net(), method="int8")
