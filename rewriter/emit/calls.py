@@ -216,7 +216,9 @@ def _with_number(call: cst.Call, number: Number) -> cst.Call:
 
 
 def _counting(loop: cst.CompFor, turn: Turn) -> cst.CompFor:
-    """`for x in xs` -> `for i, x in enumerate(xs)`."""
+    """`for x in xs` -> `for i, x in enumerate(xs)`; `for _ in range(n)` -> `for i in range(n)`."""
+    if turn.unread:
+        return loop.with_changes(target=cst.Name(turn.index))
     target = loop.target
     if isinstance(target, cst.Tuple) and not target.lpar:
         target = target.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])

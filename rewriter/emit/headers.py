@@ -1,4 +1,4 @@
-"""Loop headers that learn to count: `for x in xs` -> `for i, x in enumerate(xs)`."""
+"""Loop headers that learn to count: `for x in xs` -> `for i, x in enumerate(xs)`, or `for _` -> `for i in range(n)`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ def header_splices(file: File, changes: Iterable[Named]) -> list[Splice]:
         if key not in statements:
             continue
         start, end = source.start(turn.target), source.end(turn.target)
+        if turn.unread:
+            splices.append(Splice(start, end, turn.index))
+            continue
         bare = isinstance(turn.target, ast.Tuple) and source.text[start] != "("
         begin, finish = source.start(turn.iter), source.end(turn.iter)
         splices += [

@@ -228,41 +228,9 @@ class Run:
         return v.join(assumed, v.NONE) if said == v.NONE else assumed
 
 
-def keeps_nothing(knowledge: Knowledge, cls: Class, seen: frozenset[Class] = frozenset()) -> bool:
-    """Whether no object of the class, nor any part of it, stores something on itself once it is made."""
-    lineage = knowledge.hierarchy.lineage(cls)
-    if cls in seen:
-        return True
-    if lineage.unseen or any(_stores_later(base) for base in lineage.project):
-        return False
-    called = {name for base in lineage.project for name in _called_attributes(base)}
-    for name, value in knowledge.attributes(cls).items():
-        held = value.member() if value.may_be(Kind.SEQUENCE) or value.may_be(Kind.DICT) else value
-        if isinstance(held.ref, Class) and not keeps_nothing(knowledge, held.ref, seen | {cls}):
-            return False
-        if not held.known and name in called:
-            return False
-    return True
-
-
 def _makes_modules(cls: Class) -> bool:
     init = cls.constructor
     if init is None:
         return False
     names = (init.full_name(n.func, init.locals) for n in walk(init.node) if isinstance(n, ast.Call))
     return any(name and name.startswith("torch.nn.") for name in names)
-
-
-def _stores_later(cls: Class) -> bool:
-    return any(
-        isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-        for method in cls.methods.values()
-        if method is not cls.constructor
-        for node in walk(method.node)
-    )
-
-
-def _called_attributes(cls: Class) -> Iterator[str]:
-    for node in walk(cls.node):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            yield node.func.attr

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
 
 from rewriter.facts.hierarchy import REGISTERING
-from rewriter.facts.knowledge import Knowledge, keeps_nothing
+from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.memoryless import keeps_nothing
 from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
 from rewriter.facts.values import Kind, Value
@@ -25,19 +25,6 @@ _WRAPPERS = frozenset(
     for target in (row.target, row.flexible_target)
     if target.startswith("runtime.")
 )
-
-
-def made_class(
-    knowledge: Knowledge, node: ast.expr | None, full_name: Callable[[ast.expr], str | None]
-) -> str | Class | None:
-    """The module class, by full name or of the project, that a constructing call names outright."""
-    name = full_name(node.func) if isinstance(node, ast.Call) else None
-    if name is None:
-        return None
-    found = knowledge.project.find(name)
-    if isinstance(found, Class):
-        return found if knowledge.hierarchy.lineage(found).is_module else None
-    return name if name.startswith("torch.nn.") and name.rpartition(".")[2][:1].isupper() else None
 
 
 def is_stateless(knowledge: Knowledge, made: str | Class | None, across_objects: bool = False) -> bool:

@@ -106,6 +106,8 @@ class Turn:
     """The loop's own `iter` as `__init__` can evaluate it, where a loop further in runs over the members."""
     numbering: Numbering | None = None
     """The calls, if it is no loop."""
+    unread: bool = False
+    """The loop's own variable counts, but nobody reads it, as in `for _ in range(n)`: the counter takes its place."""
 
 
 @dataclass(frozen=True)

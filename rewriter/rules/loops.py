@@ -1,8 +1,8 @@
 """A site in a loop gets a list of modules, one for each turn, where `__init__` can tell how many turns there are.
 
-The loop counts its turns: `for block in self.blocks` becomes `for i, block in enumerate(self.blocks)` unless it has a
-counter already, and the site calls `self.add[i]`. A list that turns out too short raises IndexError; it can never end
-the loop early.
+The loop counts its turns: `for block in self.blocks` becomes `for i, block in enumerate(self.blocks)`, `for _ in
+range(n)` becomes `for i in range(n)`, unless it has a counter already, and the site calls `self.add[i]`. A list that
+turns out too short raises IndexError; it can never end the loop early.
 """
 
 from __future__ import annotations
@@ -80,7 +80,9 @@ class Turns:
         index = counter or next((name for name in _NAMES if name not in taken), None)
         if index is None:
             return None
-        return Turn(loop.target, loop.iter, index, counter is None, over, counts.whole(loop.iter, bound))
+        unread = counter is None and _counts_unread(loop, function.file.source.tree)
+        each = counts.whole(loop.iter, bound)
+        return Turn(loop.target, loop.iter, index, counter is None, over, each, unread=unread)
 
 
 def _bound_where_read(turns: list[Turn]) -> Iterator[Turn]:
@@ -107,6 +109,18 @@ def _own_counter(loop: Loop) -> str | None:
         return None
     again = [n for inner in loop.inside for n in walk(inner) if _stores(n) and n is not name]
     return None if any(isinstance(n, ast.Name) and n.id == name.id for n in again) else name.id
+
+
+def _counts_unread(loop: Loop, file: ast.Module) -> bool:
+    """`for _ in range(n)`, in a file that never reads that name."""
+    call, target = loop.iter, loop.target
+    counts = isinstance(call, ast.Call) and ast.unparse(call.func) == "range" and len(call.args) == 1
+    return counts and isinstance(target, ast.Name) and not is_read(target.id, file)
+
+
+def is_read(name: str, tree: ast.AST) -> bool:
+    """By any function in there; the tree may be one that is being changed."""
+    return any(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load) for n in ast.walk(tree))
 
 
 def _stores(node: ast.AST) -> bool:

@@ -51,9 +51,10 @@ from typing import TypeGuard
 
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.memoryless import made_class
 from rewriter.facts.placements import Placements, Reader
 from rewriter.facts.project import Class, Function
-from rewriter.facts.stateless import is_stateless, made_class
+from rewriter.facts.stateless import is_stateless
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.change import Substitution

@@ -35,8 +35,8 @@ since only one of them runs.
 So does a module that stands in the class's body, which all objects share and none has as a child. A module that owns
 parameters, or may own some, gets `runtime.modules.again(self.norm)`: a copy if it turns out to
 have no state, else a handle that runs the same module. Parameters and running statistics stay one, the state_dict
-keeps its keys. With `parts=True` the operations inside a module of the project get instances of their own, too; that is
-done where no method of it stores anything on the object.
+keeps its keys. With `parts=True` the operations inside a module of the project, or in an `nn.Sequential`, get instances
+of their own, too; that is done where all of its parts are known and no method of theirs stores anything on the object.
 
 In a loop whose turns `__init__` can count, each turn has an instance. A method that a forward calls from several
 places gets a parameter that says which call is running, `def mix(self, x, y, *, call=0)`, and an instance for each.
@@ -54,8 +54,8 @@ from dataclasses import replace
 
 from rewriter.facts.construction import Construction
 from rewriter.facts.interpreter.state import Site
-from rewriter.facts.knowledge import keeps_nothing
-from rewriter.facts.project import Class
+from rewriter.facts.memoryless import keeps_nothing, makes_memoryless
+from rewriter.facts.project import Class, Function
 from rewriter.facts.stateless import is_stateless
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
@@ -118,19 +118,28 @@ def _maker(site: Site, context: Context) -> MakeAgain | Tie | str:
         return "it is made by subclasses, of which there may be others"
     if len(own) + len(above) != 1 or below:
         return "it is not assigned in exactly one place"
-    parts = isinstance(ref, Class) and keeps_nothing(context.knowledge, ref)
     if above:
         inits = [base.constructor for base in hierarchy.lineage(cls).project[1:]]
-        if not any(init is not None and above[0] in init.node.body for init in inits):
+        maker = next((init for init in inits if init is not None and above[0] in init.node.body), None)
+        if maker is None:
             return "a base class makes it in some cases only, or outside of __init__"
-        return Tie(site.attribute, None, parts)
+        return Tie(site.attribute, None, _can_be_taken_apart(ref, above[0], maker, context))
     if context.place.init is None or own[0] not in set(walk(context.place.init.node)):
         return "it is not assigned in __init__"
     statement = own[0]
     assert statement.value is not None
     if ref in modules.PARAMETER_FREE and is_repeatable(statement.value, context.place.init.node):
         return MakeAgain(site.attribute, statement.value, statement)
-    return Tie(site.attribute, statement, parts)
+    return Tie(site.attribute, statement, _can_be_taken_apart(ref, statement, context.place.init, context))
+
+
+def _can_be_taken_apart(ref: object, made: ast.Assign | ast.AnnAssign, maker: Function, context: Context) -> bool:
+    """Whether it is known what the module is made of, and that nothing in there stores anything."""
+    if isinstance(ref, Class):
+        return keeps_nothing(context.knowledge, ref)
+    if ref != "torch.nn.Sequential" or made.value is None:
+        return False
+    return makes_memoryless(context.knowledge, made.value, lambda node: maker.full_name(node, maker.locals))
 
 
 def _belongs_to_class(site: Site, context: Context) -> bool:

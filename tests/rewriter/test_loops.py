@@ -48,6 +48,21 @@ COUNTED = {
         "for _ in range(self.depth))",
         "for n in range(self.depth):\n            x = self.mul[n](x, 2)",
     ),
+    "nobody's counter": (
+        ["for _ in range(self.depth):", "    x = x * 2"],
+        "for _ in range(self.depth))",
+        "for i in range(self.depth):\n            x = self.mul[i](x, 2)",
+    ),
+    "nobody's counter in a comprehension": (
+        ["x = sum([F.relu(x) for _ in range(self.depth)])"],
+        "for _ in range(self.depth))",
+        "[self.relu2[i](x) for i in range(self.depth)]",
+    ),
+    "a counter of that name that is read": (
+        ["for _ in range(self.depth):", "    x = x * 2", "x = x + _"],
+        "for _ in range(self.depth))",
+        "for i, _ in enumerate(range(self.depth)):\n            x = self.mul[i](x, 2)",
+    ),
     "range from one": (
         ["for n in range(1, len(self.layers)):", "    x = x + self.layers[n](x)"],
         "for _ in range(1, len(self.layers)))",

@@ -149,6 +149,97 @@ def test_reused_modules_are_taken_apart_where_they_keep_nothing() -> None:
     assert "self.encode2 = runtime.modules.again(self.encode)\n" in check(keeps, X)
 
 
+PARTS = """
+class Remembering(nn.Module):
+    def forward(self, x):
+        {stores}
+        return torch.relu(x)
+
+
+def block(width):
+    return nn.Sequential(nn.Linear(width, width), nn.ReLU())
+
+
+class Known(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Linear(6, 6), nn.Tanh())
+
+
+class Net(nn.Module):
+    def __init__(self, act=nn.ReLU):
+        super().__init__()
+        self.seen = nn.Linear(6, 6)
+        self.encode = nn.Sequential({parts})
+
+    def forward(self, x):
+        return self.encode(self.encode(x)), [part.last for part in self.encode if hasattr(part, "last")]
+"""
+
+
+@pytest.mark.parametrize(
+    ("parts", "apart"),
+    [
+        ("nn.Linear(6, 6), nn.ReLU()", True),
+        ("block(6), nn.Sequential(nn.ReLU(), nn.Linear(6, 6))", True),
+        ("*[nn.Linear(6, 6) for _ in range(2)], Known()", True),
+        ("OrderedDict([('first', nn.Linear(6, 6)), ('then', nn.ReLU())])", True),
+        ("nn.Linear(6, 6), Remembering()", False),
+        ("nn.Sequential(nn.Linear(6, 6), nn.Sequential(Remembering()))", False),
+        ("nn.Linear(6, 6), act()", False),
+        ("self.seen, nn.ReLU()", False),
+    ],
+)
+def test_sequences_are_taken_apart_where_all_parts_are_known(parts: str, apart: bool) -> None:
+    source = "from collections import OrderedDict\n" + PARTS.format(parts=parts, stores="self.last = x")
+    assert ("again(self.encode, parts=True)" in check(source, X)) is apart
+
+
+@pytest.mark.parametrize(
+    "stores", ["self.last = y", "self.last.append(y)", "self.last['x'] = y", "setattr(self, 'last', y)"]
+)
+@pytest.mark.parametrize("base", ["nn.Sequential", "nn.ModuleList", "nn.Module"])
+def test_what_a_part_stores_is_seen_after_the_last_call(base: str, stores: str) -> None:
+    made = {
+        "nn.Sequential": "super().__init__(nn.Linear(6, 6), Remembering())",
+        "nn.ModuleList": "super().__init__()\n        self.append(Remembering())",
+        "nn.Module": "super().__init__()\n        self.parts = nn.ModuleList([nn.ReLU(), Remembering()])",
+    }[base]
+    held = "self.parts" if base == "nn.Module" else "self"
+    source = f"""
+class Remembering(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.last = {"{}" if "[" in stores else "[]"}
+
+    def forward(self, x):
+        y = x.detach()
+        {stores}
+        return x.relu()
+
+
+class Encode({base}):
+    def __init__(self):
+        {made}
+        self.scale = nn.Parameter(torch.ones(6))
+
+    def forward(self, x):
+        for part in {held}:
+            x = part(x)
+        return x * self.scale
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encode = Encode()
+
+    def forward(self, x):
+        x = self.encode(self.encode(x + 1))
+        return x, {held.replace("self", "self.encode")}[-1].last
+"""
+    assert "again(self.encode)\n" in check(source, X)
+
+
 def test_branches_share_an_instance() -> None:
     body = "if x.sum() > 0:\n    x = self.act(x)\nelse:\n    x = self.act(x)\nreturn self.act(x)"
     after = check(net(body, "self.act = nn.ReLU()"), X)

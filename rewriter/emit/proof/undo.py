@@ -14,6 +14,7 @@ from rewriter.facts.holders import Holder
 from rewriter.facts.project import Class
 from rewriter.facts.trees import children
 from rewriter.rules.change import Turn
+from rewriter.rules.loops import is_read
 from rewriter.rules.plan import Owner, Plan
 
 Node = TypeVar("Node", ast.ClassDef, ast.FunctionDef)
@@ -177,7 +178,12 @@ def _stop_counting(new: ast.Module, loops: list[Key], counted: dict[Key, Turn]) 
     if len(found) != len(loops):
         raise Undone("the file's loops are not what they were")
     for key, loop in zip(loops, found, strict=True):
-        if turn := counted.get(key):
+        turn = counted.get(key)
+        if turn is not None and turn.unread:
+            if ast.unparse(loop.target) != turn.index or is_read(ast.unparse(turn.target), new):
+                raise Undone(f"the counter of `{ast.unparse(turn.iter)}` is not `{turn.index}` alone")
+            loop.target = turn.target
+        elif turn is not None:
             target, call = loop.target, loop.iter
             counts = isinstance(call, ast.Call) and ast.unparse(call.func) == "enumerate" and len(call.args) == 1
             named = isinstance(target, ast.Tuple) and ast.unparse(target.elts[0]) == turn.index

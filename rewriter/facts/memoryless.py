@@ -1,0 +1,155 @@
+"""Modules that store nothing on themselves once they are made: their parts can be copied, as nobody misses a store."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+
+from rewriter.facts.hierarchy import CONTAINERS
+from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.project import Class, Function
+from rewriter.facts.trees import walk
+from rewriter.facts.values import UNKNOWN, Kind, Value
+
+FullName = Callable[[ast.expr], str | None]
+Seen = frozenset[Class | Function]
+
+_REGISTERING = frozenset({"add_module", "register_module"})
+_GROWING = frozenset({"append", "extend", "insert", "update"})
+_CHANGING = _GROWING | {"add", "appendleft", "clear", "pop", "popitem", "popleft", "remove", "setdefault"}
+
+
+def made_class(knowledge: Knowledge, node: ast.expr | None, full_name: FullName) -> str | Class | None:
+    """The module class, by full name or of the project, that a constructing call names outright."""
+    name = full_name(node.func) if isinstance(node, ast.Call) else None
+    if name is None:
+        return None
+    found = knowledge.project.find(name)
+    if isinstance(found, Class):
+        return found if knowledge.hierarchy.lineage(found).is_module else None
+    return name if name.startswith("torch.nn.") and name.rpartition(".")[2][:1].isupper() else None
+
+
+def keeps_nothing(knowledge: Knowledge, cls: Class, seen: Seen = frozenset()) -> bool:
+    """Whether no object of the class, nor any part of it, stores something on itself once it is made."""
+    lineage = knowledge.hierarchy.lineage(cls)
+    if cls in seen:
+        return True
+    if lineage.unseen or any(_stores_later(base) for base in lineage.project):
+        return False
+    seen |= {cls}
+    is_container = bool(lineage.torch & CONTAINERS)
+    registered = (pair for base in lineage.project for pair in _registered(base, is_container))
+    if not all(makes_memoryless(knowledge, part, name, seen) for part, name in registered):
+        return False
+    used = {name for base in lineage.project for name in _names_used(base)}
+    attributes = knowledge.attributes(cls).items()
+    return all(_is_memoryless(knowledge, held, name in used, seen) for name, v in attributes for held in _members(v))
+
+
+def makes_memoryless(knowledge: Knowledge, node: ast.expr, full_name: FullName, seen: Seen = frozenset()) -> bool:
+    """Whether an expression makes a module, or several, of which none stores anything on itself."""
+    if isinstance(node, ast.Constant):
+        return True
+    made = made_class(knowledge, node, full_name)
+    if isinstance(made, Class):
+        return keeps_nothing(knowledge, made, seen)
+    if made is not None and made not in CONTAINERS:
+        return True
+    parts = _parts(node, made is not None or _is_ordered_dict(node, full_name))
+    if parts is not None:
+        return all(makes_memoryless(knowledge, part, full_name, seen) for part in parts)
+    name = full_name(node.func) if isinstance(node, ast.Call) else None
+    maker = knowledge.project.find(name) if name is not None else None
+    if isinstance(maker, Function) and maker not in seen:
+        results = [n.value for n in walk(maker.node) if isinstance(n, ast.Return)]
+        named, seen = _names_of(maker), seen | {maker}
+        return bool(results) and all(r is not None and makes_memoryless(knowledge, r, named, seen) for r in results)
+    return name is not None and name.startswith("runtime.modules.")
+
+
+def _parts(node: ast.expr, is_container: bool) -> list[ast.expr] | None:
+    """The expressions that make what a container or a display holds; None for anything else."""
+    if isinstance(node, ast.Call) and is_container:
+        return [*node.args, *(keyword.value for keyword in node.keywords)]
+    if isinstance(node, ast.List | ast.Tuple):
+        return node.elts
+    if isinstance(node, ast.ListComp | ast.GeneratorExp):
+        return [node.elt]
+    if isinstance(node, ast.IfExp):
+        return [node.body, node.orelse]
+    if isinstance(node, ast.Dict) and None not in node.keys:
+        return node.values
+    return [node.value] if isinstance(node, ast.Starred) else None
+
+
+def _is_ordered_dict(node: ast.expr, full_name: FullName) -> bool:
+    return isinstance(node, ast.Call) and full_name(node.func) == "collections.OrderedDict"
+
+
+def _names_of(function: Function) -> FullName:
+    return lambda expression: function.full_name(expression, function.locals)
+
+
+def _registered(cls: Class, is_container: bool) -> Iterator[tuple[ast.expr, FullName]]:
+    """The expressions for modules that become parts of an object by other ways than an attribute of their own."""
+    for method in cls.methods.values():
+        for node in walk(method.node):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            receiver, name = node.func.value, node.func.attr
+            is_own = isinstance(receiver, ast.Name) or _is_super(receiver)
+            sets_up = name == "__init__" and _is_super(receiver)
+            if name in _REGISTERING:
+                yield from ((part, _names_of(method)) for part in node.args[1:])
+            elif is_container and is_own and (sets_up or name in _GROWING):
+                yield from ((part, _names_of(method)) for part in node.args)
+
+
+def _is_super(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
+
+
+def _members(value: Value) -> tuple[Value, ...]:
+    if not (value.may_be(Kind.SEQUENCE) or value.may_be(Kind.DICT)):
+        return (value,)
+    return value.items or (UNKNOWN if value.element is None else value.element,)
+
+
+def _is_memoryless(knowledge: Knowledge, held: Value, is_used: bool, seen: Seen) -> bool:
+    if isinstance(held.ref, Class):
+        return keeps_nothing(knowledge, held.ref, seen)
+    is_some_module = held.may_be(Kind.MODULE) and held.ref is None
+    return not (is_used and (is_some_module or not held.known))
+
+
+def _stores_later(cls: Class) -> bool:
+    methods = (method for method in cls.methods.values() if method is not cls.constructor)
+    return any(_stores(node) for method in methods for node in walk(method.node))
+
+
+def _stores(node: ast.AST) -> bool:
+    """`self.last = x`, `self.seen[key] = x`, `self.seen.append(x)`, `setattr(self, name, x)`."""
+    if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
+        return any(isinstance(n, ast.Attribute) for n in walk(node))
+    if not isinstance(node, ast.Call):
+        return False
+    if isinstance(node.func, ast.Name):
+        return node.func.id in ("setattr", "delattr")
+    held = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Attribute | ast.Subscript)
+    return held and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGING
+
+
+def _names_used(cls: Class) -> Iterator[str]:
+    """The attributes that methods call, go through, or take something out of."""
+    for method in cls.methods.values():
+        for node in walk(method.node) if method is not cls.constructor else ():
+            if isinstance(node, ast.Call):
+                taken = node.func
+            elif isinstance(node, ast.For | ast.comprehension):
+                taken = node.iter
+            elif isinstance(node, ast.Subscript):
+                taken = node.value
+            else:
+                continue
+            yield from (n.attr for n in walk(taken) if isinstance(n, ast.Attribute))
