@@ -164,9 +164,11 @@ def compile(model: nn.Module, *example: Any) -> CompiledModel:
         try:
             program = simplify(capture(model, _grown(example) if dynamic else example, dynamic))
             compiled = CompiledModel(program, model, fixed="" if dynamic else reasons[0])
-            _check(compiled, model, example)
+            with torch.no_grad():
+                expected = model(*copy.deepcopy(example))
+            _check(compiled, expected, example)
             if dynamic:
-                _check(compiled, model, _first(example))
+                _check(compiled, *_of_one(model, example))
             return compiled
         except CaptureError as error:
             reasons.append(str(error))
@@ -174,10 +176,8 @@ def compile(model: nn.Module, *example: Any) -> CompiledModel:
     return CompiledModel(None, model, reasons[-1])
 
 
-def _check(compiled: CompiledModel, model: nn.Module, example: tuple[Any, ...]) -> None:
+def _check(compiled: CompiledModel, expected: Any, example: tuple[Any, ...]) -> None:
     """The program must give what the model gives: equal codes, and floating point as near as another order of sums."""
-    with torch.no_grad():
-        expected = model(*copy.deepcopy(example))
     try:
         given = compiled(*copy.deepcopy(example))
         torch.testing.assert_close(given, expected, rtol=1e-4, atol=1e-4)
@@ -190,9 +190,14 @@ def _grown(example: tuple[Any, ...]) -> tuple[Any, ...]:
     return _each(example, lambda x: x if not x.dim() or x.shape[0] > 1 else torch.cat([x, x]))
 
 
-def _first(example: tuple[Any, ...]) -> tuple[Any, ...]:
-    """With a batch of one."""
-    return _each(example, lambda x: x[:1])
+def _of_one(model: nn.Module, example: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+    """What the model gives for a batch of one, and that batch."""
+    first = _each(example, lambda x: x[:1])
+    try:
+        with torch.no_grad():
+            return model(*copy.deepcopy(first)), first
+    except Exception as error:
+        raise CaptureError(f"the model itself takes no batch of one: {error}") from error
 
 
 def _each(example: tuple[Any, ...], change: Any) -> tuple[Any, ...]:

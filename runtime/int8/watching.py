@@ -26,6 +26,11 @@ from runtime.quantization.fusion import Absorbed
 _TORCH = f"{Path(torch.__file__).resolve().parent}/"
 _LIBRARIES = (_TORCH, *(f"{Path(path).resolve()}/" for path in (runtime.__path__[0], sysconfig.get_path("stdlib"))))
 _BY_ORDER = ("view", "view_as")
+_OF_NO_VALUE = frozenset(
+    "shape size dim ndim ndimension numel nelement len stride storage_offset is_contiguous device get_device is_cuda "
+    "is_cpu layout is_sparse requires_grad is_leaf grad_fn names hash id".split()
+)
+"""What may be asked of codes: the answer is the same for the real numbers."""
 _PART_OF_A_FUNCTION = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 
 
@@ -76,12 +81,12 @@ class Watch(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         output = self._called(func, args, kwargs or {})
-        if self._inside == 0 and any(isinstance(leaf, Tensor) for leaf in tree_leaves(output)):
-            sources = self._sources((args, kwargs))
-            for tensor in _codes(output) if sources else ():
+        if self._inside == 0 and (sources := self._sources((args, kwargs))):
+            for tensor in _codes(output):
                 self._keep(tensor, sources)
-            if func.__name__.strip("_") not in SHAPES_ONLY:
-                self._misplaced((args, kwargs), f"{func.__name__}, which is no module, takes it")
+            name = _plain_name(func)
+            if name not in _OF_NO_VALUE and not (name in SHAPES_ONLY and _stay_codes(args, output)):
+                self._misplaced((args, kwargs), f"{name}, which is no module, takes it")
         return output
 
     def _called(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -166,9 +171,23 @@ def _passes_on(code: CodeType) -> bool:
     return str(Path(code.co_filename).resolve()).startswith(_TORCH) or code.co_name in _PART_OF_A_FUNCTION
 
 
-def _codes(values: Any) -> Iterator[Tensor]:
-    return (leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor) and leaf.dtype == torch.uint8)
+def _plain_name(func: Any) -> str:
+    """Of a function, method, operator or attribute of tensors."""
+    name: str = func.__self__.__name__ if func.__name__ == "__get__" else func.__name__
+    return name.strip("_")
+
+
+def _stay_codes(args: Any, output: Any) -> bool:
+    """Whether codes were moved and not converted to another type, nor something else to theirs."""
+    tensors = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
+    return len(_codes(args[:1])) > 0 and len(tensors) == len(_codes(output)) > 0
+
+
+def _codes(values: Any) -> list[Tensor]:
+    with torch._C.DisableTorchFunction():  # the watch itself may ask for types and addresses
+        return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor) and leaf.dtype == torch.uint8]
 
 
 def _address(tensor: Tensor) -> int:
-    return tensor.untyped_storage().data_ptr()
+    with torch._C.DisableTorchFunction():
+        return tensor.untyped_storage().data_ptr()

@@ -207,6 +207,24 @@ def test_a_batch_that_the_model_fixes_stays_fixed() -> None:
     assert same(converted, compiled, x)
 
 
+class Pairs(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.second(self.first(x).index_select(0, torch.tensor([1, 0])))
+        return out
+
+
+def test_a_model_that_takes_no_batch_of_one_is_compiled_for_its_example() -> None:
+    x = torch.randn(3, 4)
+    converted = convert(quantized(Pairs(), x))
+    compiled = compile(converted, x)
+    assert compiled.reason == "" and "takes no batch of one: index out of range" in compiled.fixed
+    assert same(converted, compiled, x)
+
+
 class ByBatch(nn.Module):
     """Large batches are computed in another way."""
 
