@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 from typing import TypeVar
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from runtime.int8.counterparts.choice import counterpart
 from runtime.int8.counterparts.recurrent import loop_in_programs
@@ -40,6 +42,7 @@ def convert(model: AnyModule) -> AnyModule:
         finish_training(converted, metadata["dummy_input"])
     if not any(isinstance(module, QuantizedModule) for module in converted.modules()):
         raise ValueError("convert needs a quantized model: quantize it first, with runtime.quantize(model, data)")
+    _check_types(converted)
     replaced = _replace(converted)
     if isinstance(converted, QuantizedModule):
         return replaced[converted]  # type: ignore[return-value]
@@ -47,6 +50,19 @@ def convert(model: AnyModule) -> AnyModule:
     if metadata is not None and metadata["dummy_input"] is not None:
         guard_unreached(converted, metadata["dummy_input"])
     return converted
+
+
+def _check_types(model: nn.Module) -> None:
+    """What int8 modules give in floating point is float32; nothing else in the model may expect another type."""
+    metadata = quantizer_metadata(model)
+    example = tree_leaves(metadata["dummy_input"]) if metadata is not None else []
+    given = [("its example", leaf) for leaf in example if isinstance(leaf, Tensor)]
+    for name, tensor in [*((f"its {name}", parameter) for name, parameter in model.named_parameters()), *given]:
+        if tensor.is_floating_point() and tensor.dtype != torch.float32:
+            raise ValueError(
+                f"convert takes models in float32, and {name} is {tensor.dtype}: call model.float() and quantize it "
+                "again, with data in float32"
+            )
 
 
 def _replace(model: nn.Module) -> dict[nn.Module, nn.Module]:

@@ -103,7 +103,8 @@ class Quantizer:
         self._map_overrides()
         before = {id(parameter) for parameter in self.model.parameters()}
         self._pre_prepare_model(dummy_input)
-        self._replace_below(self.model, "")
+        if not self._is_opaque(self.model, "", self.model):
+            self._replace_below(self.model, "")
         self._replace_handles()
         self._collect_parameters()
         self._warn_of_nothing()
@@ -232,8 +233,9 @@ class Quantizer:
         """Torch's compound modules read the weights of their parts, which they do not call."""
         if replacement is not module or isinstance(module, Twin) or not isinstance(module, tuple(TWINS)):
             return False
+        what = f"{name!r} is" if name else "the model is"
         warnings.warn(
-            f"{name!r} is a torch.nn.{type(module).__name__}: nothing inside it is quantized, because it does not call "
+            f"{what} a torch.nn.{type(module).__name__}: nothing inside it is quantized, because it does not call "
             "its parts; runtime.modules.convert(model) or `rewriter fix` makes it of modules",
             stacklevel=2,
         )

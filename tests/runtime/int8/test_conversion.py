@@ -280,6 +280,15 @@ def test_models_trained_quantized() -> None:
     assert differences(finished, converted, x) == {}
 
 
+@pytest.mark.parametrize("kept", [nn.GroupNorm(2, 8), nn.Identity()], ids=["parameters", "the example alone"])
+def test_models_in_other_types_are_refused(kept: nn.Module) -> None:
+    model = nn.Sequential(nn.Linear(3, 8), copy.deepcopy(kept), nn.Linear(8, 2)).bfloat16()
+    x = torch.randn(4, 3, dtype=torch.bfloat16)
+    with pytest.raises(ValueError, match=r"its (1\.weight|example) is torch.bfloat16: call model.float\(\)"):
+        convert(quantized(model, x))
+    convert(quantized(model.float(), x.float()))
+
+
 def test_a_float_model_is_refused() -> None:
     with pytest.raises(ValueError, match="quantize it first"):
         convert(SmallNet())

@@ -377,6 +377,10 @@ def test_compound_modules_of_torch_are_left_alone_and_named() -> None:
     with pytest.warns(UserWarning, match=r"'1' is a torch.nn.TransformerEncoderLayer.*runtime.modules.convert"):
         prepared(Wrapping, model, bits_weights=8)
     assert type(model[1].linear1) is nn.Linear
+    alone = nn.TransformerEncoderLayer(4, 2)
+    with pytest.warns(UserWarning, match=r"the model is a torch.nn.TransformerEncoderLayer"):
+        prepared(Wrapping, alone, bits_weights=8)
+    assert type(alone.linear1) is nn.Linear
 
 
 def test_the_parts_of_a_twin_are_replaced() -> None:
