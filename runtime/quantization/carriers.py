@@ -1,4 +1,4 @@
-"""Modules of a project's own that only move values, told by what they do: they give views of what they are given."""
+"""Modules that only move values, told by what they do in one run: they give views of what they get, or pick of it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from torch import nn
 
 from runtime.quantization.adjacency import call
 from runtime.quantization.calibration import evaluating, float_tensors, leaf_modules
+from runtime.quantization.picking import gives_what_is_there
 
 
 def find_carriers(model: nn.Module, example: Any) -> set[str]:
-    """The leaf modules that, in every call of one run in eval mode, gave views of their only tensor, unchanged."""
+    """The leaf modules that, in every call of one run in eval mode, gave elements of their only tensor, unchanged."""
     carriers: set[str] = set()
     others: set[str] = set()
     versions: dict[str, int] = {}
@@ -26,8 +27,8 @@ def find_carriers(model: nn.Module, example: Any) -> set[str]:
             given, made = float_tensors((args, kwargs)), float_tensors(output)
             unchanged = versions[name] == sum(tensor._version for tensor in given)
             places = {tensor.untyped_storage().data_ptr() for tensor in (*given, *made)}
-            moves = len(given) == 1 and bool(made) and unchanged and len(places) == 1
-            (carriers if moves else others).add(name)
+            moves = len(places) == 1 or gives_what_is_there(module, args[1:], kwargs)
+            (carriers if len(given) == 1 and made and unchanged and moves else others).add(name)
 
         hooks.append(module.register_forward_pre_hook(enter, with_kwargs=True))
         hooks.append(module.register_forward_hook(leave, with_kwargs=True))

@@ -85,6 +85,8 @@ def kind_of(module: nn.Module, tensors: int) -> Kind:
         return Kind.INNER if tensors == 1 else Kind.FLOAT
     if isinstance(module, _NORMS) and module.running_mean is not None:
         return Kind.NORM
+    if isinstance(module, nn.PReLU) and module.num_parameters == 1:
+        return Kind.INNER
     if type(module) is nn.Embedding and module.max_norm is None:
         return Kind.EMBEDDING
     for kinds, kind in (

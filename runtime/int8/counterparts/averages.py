@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -11,7 +11,7 @@ from runtime import kernels
 from runtime.int8.counterparts.base import Int8Module
 from runtime.int8.counterparts.windows import adaptive_sizes, each_axis, spatial_dimensions
 from runtime.quantization.arithmetic import multiplier
-from runtime.quantization.quantized.averages import ADAPTIVE
+from runtime.quantization.quantized.averages import ADAPTIVE, WINDOWED
 from runtime.quantization.quantized.base import QuantizedModule
 
 
@@ -37,7 +37,7 @@ class Average(Int8Module):
         if isinstance(inner, ADAPTIVE):
             out = kernels.adaptive_avg_pool(images, adaptive_sizes(inner.output_size, images.shape[2:]), *scales)
         else:
-            out = _pooled(images, cast(nn.AvgPool2d, inner), scales)
+            out = _pooled(images, inner, scales)
         return self.made().held(out if images.dim() == codes.dim() else out.squeeze(0))
 
     def _mean(self, codes: Tensor, inner: wrappers.Mean, args: Any, kwargs: Any, scales: Any) -> Tensor | None:
@@ -49,7 +49,9 @@ class Average(Int8Module):
         return self.made().held(kernels.mean(codes, list(dims), keepdim, *scales))
 
 
-def _pooled(images: Tensor, pool: nn.AvgPool2d, scales: tuple[float, int, int]) -> Tensor:
-    kernel, stride, padding = (each_axis(size, 2) for size in (pool.kernel_size, pool.stride, pool.padding))
-    settings = (pool.ceil_mode, pool.count_include_pad, pool.divisor_override)
+def _pooled(images: Tensor, pool: nn.Module, scales: tuple[float, int, int]) -> Tensor:
+    assert isinstance(pool, WINDOWED)
+    dims = images.dim() - 2
+    kernel, stride, padding = (each_axis(size, dims) for size in (pool.kernel_size, pool.stride, pool.padding))
+    settings = (pool.ceil_mode, pool.count_include_pad, getattr(pool, "divisor_override", None))
     return kernels.avg_pool(images, kernel, stride, padding, *settings, *scales)

@@ -9,10 +9,11 @@ from runtime.int8.codes import Codes
 from runtime.int8.counterparts.alone import LayerNorm, Softmax, Table
 from runtime.int8.counterparts.averages import Average
 from runtime.int8.counterparts.base import InFloat, Int8Module
-from runtime.int8.counterparts.moved import MAX_POOLS, ZERO_PADS, Embedding, MaxPool, Moved, ZeroPad
+from runtime.int8.counterparts.moved import MAX_POOLS, Embedding, MaxPool, Moved, Picked
 from runtime.int8.counterparts.pairs import Add, Join, Product
 from runtime.int8.counterparts.sums import int8_sum
 from runtime.modules.eltwise import Eltwise
+from runtime.quantization.picking import PICKING
 from runtime.quantization.placement import RECTIFIERS
 from runtime.quantization.quantized.averages import QuantizedAverage
 from runtime.quantization.quantized.base import QuantizedModule
@@ -84,9 +85,9 @@ def _carried(simulated: Carried) -> Int8Module:
     known = bool(simulated.input_params) and Codes.of(simulated.input_params[0]) is not None
     if isinstance(inner, RECTIFIERS) and known and not simulated.float_output:
         return Table(simulated)
-    if isinstance(inner, ZERO_PADS) and known:
-        return ZeroPad(simulated)
+    if isinstance(inner, PICKING) and known:
+        return Picked(simulated)
     if isinstance(inner, MAX_POOLS) and known:
         return MaxPool(simulated)
-    moves = not isinstance(inner, (*RECTIFIERS, *ZERO_PADS, *MAX_POOLS))
+    moves = not isinstance(inner, (*RECTIFIERS, *PICKING, *MAX_POOLS))
     return Moved(simulated) if moves else InFloat(simulated, "what it gives is taken in floating point")

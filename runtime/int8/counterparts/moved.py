@@ -6,16 +6,16 @@ from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.modules.pooling import _AdaptiveMaxPoolNd, _MaxPoolNd
 
 from runtime import kernels
 from runtime.int8.counterparts.base import Int8Module, Int8Weights
 from runtime.int8.counterparts.windows import adaptive_sizes, each_axis, spatial_dimensions
+from runtime.quantization.picking import picks, zeros_around
 from runtime.quantization.quantized.others import QuantizedEmbedding
 
 MAX_POOLS = (_MaxPoolNd, _AdaptiveMaxPoolNd)
-ZERO_PADS = (nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d)
 
 
 class Moved(Int8Module):
@@ -25,12 +25,16 @@ class Moved(Int8Module):
         return self.given_back(self.simulated.inner(*args, **kwargs))
 
 
-class ZeroPad(Int8Module):
-    """Padding with the code of zero."""
+class Picked(Int8Module):
+    """An image framed, or its elements repeated: with codes that are there, or the code of zero."""
 
-    def on_codes(self, x: Tensor) -> Tensor:
+    def on_codes(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor | None:
         codes, of = self.given(0, x)
-        return F.pad(codes, list(cast(nn.ZeroPad2d, self.simulated.inner).padding), value=of.zero)
+        inner = self.simulated.inner
+        if picks(inner, args, kwargs):
+            return cast(Tensor, inner(codes, *args, **kwargs))
+        widths = zeros_around(inner, args, kwargs)
+        return None if widths is None else F.pad(codes, widths, value=of.zero)
 
 
 class MaxPool(Int8Module):

@@ -73,9 +73,7 @@ class Conv(Sum):
         return out if images.dim() == codes.dim() else out.squeeze(0)
 
     def _padded(self, images: Tensor, padding: list[int], of: Codes) -> Tensor:
-        if self.pad_mode == "constant":
-            return F.pad(images, padding, value=of.zero)
-        return F.pad(images.to(torch.float32), padding, mode=self.pad_mode).to(torch.uint8)  # torch has no other
+        return F.pad(images, padding, mode=self.pad_mode, value=of.zero if self.pad_mode == "constant" else None)
 
 
 class ConvTranspose(Sum):

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from torch import nn
 
 _KINDS: dict[int, tuple[type[nn.Module], ...]] = {
-    1: (nn.MaxPool1d, nn.AdaptiveMaxPool1d, nn.AdaptiveAvgPool1d),
+    1: (nn.MaxPool1d, nn.AdaptiveMaxPool1d, nn.AdaptiveAvgPool1d, nn.AvgPool1d),
     2: (nn.MaxPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d, nn.AvgPool2d),
-    3: (nn.MaxPool3d, nn.AdaptiveMaxPool3d, nn.AdaptiveAvgPool3d),
+    3: (nn.MaxPool3d, nn.AdaptiveMaxPool3d, nn.AdaptiveAvgPool3d, nn.AvgPool3d),
 }
 
 

@@ -7,13 +7,15 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.utils import _single
 
 import runtime.modules as wrappers
 from runtime.quantization.arithmetic import multiplier
 from runtime.quantization.quantized.base import QuantizedModule, centred
 
 ADAPTIVE = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d)
-AVERAGES = (*ADAPTIVE, nn.AvgPool2d, wrappers.Mean)
+WINDOWED = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
+AVERAGES = (*ADAPTIVE, *WINDOWED, wrappers.Mean)
 
 
 class QuantizedAverage(QuantizedModule):
@@ -33,22 +35,26 @@ class QuantizedAverage(QuantizedModule):
 
     def _count(self, x: Tensor, average: Tensor) -> Tensor:
         """How many numbers each average is divided by, in a form that broadcasts."""
-        if isinstance(self.inner, nn.AvgPool2d):
+        if isinstance(self.inner, WINDOWED):
             return _window_sizes(self.inner, x)
         if isinstance(self.inner, ADAPTIVE):
             return _adaptive_sizes(x, average)
         return torch.tensor(x.numel() // max(average.numel(), 1), dtype=torch.float64)
 
 
-def _window_sizes(pool: nn.AvgPool2d, x: Tensor) -> Tensor:
+def _window_sizes(pool: nn.Module, x: Tensor) -> Tensor:
     """The average of ones is the part of the window that lies on the tensor."""
+    if isinstance(pool, nn.AvgPool1d):
+        (kernel,), (stride,), (padding,) = map(_single, (pool.kernel_size, pool.stride, pool.padding))
+        flat = nn.AvgPool2d((1, kernel), (1, stride), (0, padding), pool.ceil_mode, pool.count_include_pad)
+        return _window_sizes(flat, x.unsqueeze(-2)).squeeze(-2)
+    assert isinstance(pool, (nn.AvgPool2d, nn.AvgPool3d))
     if pool.divisor_override is not None:
         return torch.tensor(pool.divisor_override, dtype=torch.float64)
-    ones = torch.ones(1, *x.shape[-2:], dtype=torch.float64)
-    lying = F.avg_pool2d(
-        ones, pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode, pool.count_include_pad, divisor_override=1
-    )
-    return torch.round(lying / pool(ones))
+    average, dims = (F.avg_pool2d, 2) if isinstance(pool, nn.AvgPool2d) else (F.avg_pool3d, 3)
+    ones = torch.ones(1, *x.shape[-dims:], dtype=torch.float64)
+    geometry = (pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode, pool.count_include_pad)
+    return torch.round(average(ones, *geometry, divisor_override=1) / pool(ones))
 
 
 def _adaptive_sizes(x: Tensor, average: Tensor) -> Tensor:

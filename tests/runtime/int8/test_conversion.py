@@ -89,6 +89,15 @@ BETWEEN: dict[str, tuple[nn.Module, int]] = {
     "pixel shuffle": (nn.PixelShuffle(2), 2),
     "channel shuffle": (nn.ChannelShuffle(2), 8),
     "nearest": (nn.UpsamplingNearest2d(scale_factor=2), 8),
+    "nearest by name": (nn.Upsample(size=(5, 13), mode="nearest-exact"), 8),
+    "nearest as a function": (wrappers.Interpolate(scale_factor=1.5), 8),
+    "reflection": (nn.ReflectionPad2d((1, 2, 0, 3)), 8),
+    "replication": (nn.ReplicationPad2d(2), 8),
+    "circle": (nn.CircularPad2d(1), 8),
+    "padding by a number that is zero": (nn.ConstantPad2d(1, 0.0), 8),
+    "padding as a function": (wrappers.Pad([1, 2, 0, -1]), 8),
+    "mirroring as a function": (wrappers.Pad([1, 2, 0, 1], mode="replicate"), 8),
+    "slope": (nn.PReLU(), 8),
     "dropout": (nn.Dropout2d(0.5), 8),
     "identity": (nn.Identity(), 8),
 }
@@ -113,6 +122,55 @@ def test_softmax_and_layer_norm_are_within_one_code(between: nn.Module) -> None:
     converted = convert(model)
     assert not report(converted).in_float
     assert differences(model, converted, x).get("between", 0) <= 1
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        nn.Sequential(nn.Flatten(2), nn.AvgPool1d(4, 3, 2, count_include_pad=False), nn.Unflatten(2, (-1, 1))),
+        nn.Sequential(nn.Flatten(2), nn.AvgPool1d(5, ceil_mode=True), nn.Unflatten(2, (-1, 1))),
+        nn.Sequential(nn.Unflatten(3, (2, 5)), nn.AvgPool3d((3, 2, 2), 2, (1, 0, 1)), nn.Flatten(3)),
+        nn.Sequential(nn.Unflatten(3, (2, 5)), nn.AvgPool3d(2, divisor_override=5), nn.Flatten(3)),
+    ],
+)
+def test_averages_over_one_axis_and_three(between: nn.Module) -> None:
+    torch.manual_seed(7)
+    x = torch.randn(3, 4, 9, 10)
+    model = quantized(Chain(between), x)
+    converted = convert(model)
+    assert not report(converted).in_float
+    assert differences(model, converted, x) == {}
+
+
+class Resized(nn.Module):
+    """What neighbours are is said at each call, and may be said otherwise at the next."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(4, 8, 1), nn.Conv2d(8, 4, 1)
+        self.resize, self.pad = wrappers.Interpolate(scale_factor=2), wrappers.Pad()
+        self.mode, self.value = "nearest", 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.pad(self.resize(self.conv(x), mode=self.mode), (1, 1, 1, 1), value=self.value)
+        out: Tensor = self.last(x)
+        return out
+
+
+@pytest.mark.parametrize(("mode", "value", "runs"), [("nearest", 0.0, "int8"), ("bilinear", 0.5, "float")])
+def test_what_a_call_says_is_heard(mode: str, value: float, runs: str) -> None:
+    torch.manual_seed(10)
+    x, net = torch.randn(3, 4, 9, 10), Resized()
+    net.mode, net.value = mode, value
+    model = quantized(net, x)
+    converted = convert(model)
+    lines = {line.name: line.runs for line in report(converted).lines}
+    assert lines["resize"] == lines["pad"] == runs
+    assert differences(model, converted, x) == {}
+    for changed in (model, converted):
+        changed.mode, changed.value = "bicubic", 1.0  # type: ignore[assignment]
+    with torch.no_grad():
+        assert (converted(x) - model(x)).abs().max() < 0.05
 
 
 class Operands(nn.Module):
