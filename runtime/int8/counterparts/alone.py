@@ -8,8 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from runtime import kernels
+from runtime.int8.codes import Codes
 from runtime.int8.counterparts.base import Int8Module
 from runtime.quantization.quantized.base import QuantizedModule
+
+_MOST_TABLES = 64
 
 
 class Table(Int8Module):
@@ -26,6 +29,38 @@ class Table(Int8Module):
 
     def on_codes(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor | None:
         return None if args or kwargs else kernels.lookup(self.given(0, x)[0], self.table)
+
+
+class TableForNumbers(Int8Module):
+    """An operation on one tensor and numbers that each call gives: a table for each that has come."""
+
+    def __init__(self, simulated: QuantizedModule) -> None:
+        super().__init__(simulated)
+        self._tables: dict[str, Tensor] = {}
+
+    def on_codes(self, *operands: Any, **settings: Any) -> Tensor | None:
+        numbers = tuple(None if isinstance(operand, Tensor) else operand for operand in operands)
+        if settings or self.inplace or numbers.count(None) != 1 or not all(map(_is_number, numbers)):
+            return None
+        place = numbers.index(None)
+        codes, of = self.given(0, operands[place])
+        table = self._table(numbers, place, of)
+        return None if table is None else kernels.lookup(codes, table)
+
+    def _table(self, numbers: tuple[Any, ...], place: int, of: Codes) -> Tensor | None:
+        """None where a number comes for the first time while the model is captured, when nothing can be computed."""
+        key = repr(numbers)  # in which zeros have a sign, and what is no number is itself
+        if key not in self._tables and not torch.compiler.is_compiling():
+            if len(self._tables) == _MOST_TABLES:
+                self._tables.clear()
+            operands = [*numbers[:place], of.dequantize(torch.arange(256, dtype=torch.uint8)), *numbers[place + 1 :]]
+            with torch.no_grad():
+                self._tables[key] = self.made().quantize(self.simulated(*operands))
+        return self._tables.get(key)
+
+
+def _is_number(operand: Any) -> bool:
+    return operand is None or isinstance(operand, (int, float))
 
 
 class Softmax(Int8Module):

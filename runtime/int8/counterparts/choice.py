@@ -6,7 +6,7 @@ from torch import nn
 
 import runtime.modules as wrappers
 from runtime.int8.codes import Codes
-from runtime.int8.counterparts.alone import LayerNorm, Softmax, Table
+from runtime.int8.counterparts.alone import LayerNorm, Softmax, Table, TableForNumbers
 from runtime.int8.counterparts.averages import Average
 from runtime.int8.counterparts.base import InFloat, Int8Module
 from runtime.int8.counterparts.moved import MAX_POOLS, Embedding, MaxPool, Moved, Picked
@@ -73,6 +73,8 @@ def _inner(simulated: QuantizedInner) -> Int8Module:
         return LayerNorm(simulated)
     if is_sum(inner):
         return InFloat(simulated, "its weights are in floating point")
+    if isinstance(inner, Eltwise) and not inner.fixed:
+        return TableForNumbers(simulated)
     if isinstance(inner, (Eltwise, wrappers.BatchMatmul, wrappers.MM)):
         return InFloat(simulated, "its other operand is given at each call")
     if isinstance(inner, wrappers.FunctionalLayerNorm):

@@ -142,6 +142,38 @@ def test_averages_over_one_axis_and_three(between: nn.Module) -> None:
     assert differences(model, converted, x) == {}
 
 
+class Numbers(nn.Module):
+    """Operations with numbers that are known only at each call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(6, 8), nn.Linear(8, 4)
+        self.div, self.sub, self.power, self.add = (
+            wrappers.EltWiseDiv(), wrappers.EltWiseSub(), wrappers.Pow(), wrappers.EltWiseAdd()
+        )  # fmt: skip
+        self.divisor: Any = 3.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.sub(2, self.div(self.first(x), self.divisor))
+        out: Tensor = self.last(self.add(self.power(x, 2), 0.5, 1))
+        return out
+
+
+def test_operations_with_numbers_are_tables() -> None:
+    torch.manual_seed(11)
+    x = torch.randn(5, 6)
+    model = quantized(Numbers(), x)
+    converted = convert(model)
+    assert not report(converted).in_float
+    compiled = compile(converted, x)
+    assert compiled.program is not None
+    assert {op.name.split(".")[1] for op in compiled.program.ops} == {"quantize", "linear", "lookup", "linear_float"}
+    for divisor in (3.0, -1.5, 4, 3.0, torch.tensor(2.0)):
+        for changed in (model, converted):
+            changed.divisor = divisor  # type: ignore[assignment]
+        assert differences(model, converted, x) == {}
+
+
 class Resized(nn.Module):
     """What neighbours are is said at each call, and may be said otherwise at the next."""
 
