@@ -5,18 +5,18 @@ from __future__ import annotations
 import operator
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram, default_decompositions, export
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.fx import Node
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import TreeSpec, tree_leaves, tree_unflatten
 
 from runtime.int8.loops import noted, walk
 from runtime.int8.program import LOOP, NAMESPACE, Constant, Input, Op, Program, Ref, function_of
-from runtime.int8.trees import Tree
+from runtime.int8.trees import Tree, is_plain, plain, unpacked
 
 _IGNORED = {"device", "layout", "pin_memory"}
 """Keyword arguments that say what is always so here: dense tensors on the CPU."""
@@ -27,7 +27,25 @@ class CaptureError(RuntimeError):
     """A model that is no flat program; the message says why."""
 
 
-def capture(model: nn.Module, arguments: tuple[Any, ...], dynamic_batch: bool) -> Program:
+class Captured(NamedTuple):
+    program: Program
+    result_spec: TreeSpec | None
+    """How results are put into tuples and dicts of the model's own types; None where it has none."""
+
+
+class _Named(nn.Module):
+    """A model whose last arguments are passed on by name: torch.export knows by their place which sizes are open."""
+
+    def __init__(self, model: nn.Module, names: Sequence[str]) -> None:
+        super().__init__()
+        self._model, self._names = model, names
+
+    def forward(self, *arguments: Any) -> Any:
+        first = len(arguments) - len(self._names)
+        return self._model(*arguments[:first], **dict(zip(self._names, arguments[first:], strict=True)))
+
+
+def capture(model: nn.Module, arguments: tuple[Any, ...], dynamic_batch: bool) -> Captured:
     """What `model` computes for these arguments: tensors, and tuples, lists or dicts of them.
 
     With a dynamic batch the first size of every tensor is the batch; it must be two or more in `arguments`.
@@ -42,13 +60,17 @@ def capture(model: nn.Module, arguments: tuple[Any, ...], dynamic_batch: bool) -
 
     try:
         tree = Tree.of(arguments, numbered)
+        args, named = unpacked(arguments)
+        if named:
+            model, arguments = _Named(model, tuple(named)), (*args, *named.values())
         batch = Dim("batch", min=1)
-        shapes = tree.map(lambda _: {0: batch} if dynamic_batch else {}).build(lambda leaf: leaf)
+        open_sizes = Tree.of(arguments, lambda _: {0: batch} if dynamic_batch else {})
+        shapes = open_sizes.build(lambda leaf: leaf)
         with torch.no_grad(), warnings.catch_warnings(), noted() as bodies:
             warnings.simplefilter("ignore", FutureWarning)  # torch.export warns of what it does itself
             exported = export(model, arguments, dynamic_shapes=(shapes,) if _takes_any(model) else shapes)
             exported = exported.run_decompositions(_decompositions())
-        return _Lowering(exported, tree, tensors, dynamic_batch, bodies).program()
+        return _Lowering(exported, tree, tensors, dynamic_batch, bodies).captured()
     except CaptureError:
         raise
     except Exception as error:  # torch.export has no type of its own for what it cannot follow
@@ -84,7 +106,7 @@ class _Lowering:
         self.ops: list[Op] = []
         self.values: dict[Node, Any] = {}
 
-    def program(self) -> Program:
+    def captured(self) -> Captured:
         self._place_inputs()
         output = None
         for node in self.exported.graph.nodes:
@@ -97,7 +119,8 @@ class _Lowering:
         kinds = {spec.kind for spec in self.exported.graph_signature.output_specs}
         if kinds != {OutputKind.USER_OUTPUT}:
             raise CaptureError("it changes its buffers or its inputs")
-        return Program(self.inputs, self.constants, self.ops, self._output_tree(results), self.arguments)
+        outputs, spec = self._output_tree(results)
+        return Captured(Program(self.inputs, self.constants, self.ops, outputs, self.arguments), spec)
 
     def _place_inputs(self) -> None:
         nodes = [node for node in self.exported.graph.nodes if node.op == "placeholder"]
@@ -151,7 +174,7 @@ class _Lowering:
         """The body is captured by itself, for what the first step gets."""
         steps, state, number = _all_arguments(walk._opoverload, node.args, node.kwargs)[0]
         kinds = [steps.meta["val"][0], *(part.meta["val"] for part in state)]
-        body = capture(self.bodies[number], tuple(map(_example, kinds)), _open_batch(kinds))
+        body = capture(self.bodies[number], tuple(map(_example, kinds)), _open_batch(kinds)).program
         layer = _layer(node)
         for op in body.ops:
             op.layer = f"{layer}.{op.layer}".strip(".")
@@ -181,12 +204,13 @@ class _Lowering:
             return [self._argument(item) for item in arg]
         return arg
 
-    def _output_tree(self, results: list[Any]) -> Tree:
-        """Results in the structure that the model gives."""
+    def _output_tree(self, results: list[Any]) -> tuple[Tree, TreeSpec | None]:
+        """Results in the structure that the model gives, and how to give it where its types are the model's own."""
         spec = self.exported.call_spec.out_spec
         assert spec is not None
+        given = tree_unflatten(_Opaque.around(results), spec)
         try:
-            return Tree.of(torch.utils._pytree.tree_unflatten(_Opaque.around(results), spec), lambda leaf: leaf.value)
+            return Tree.of(plain(given), lambda leaf: leaf.value), None if is_plain(given) else spec
         except AttributeError:
             raise CaptureError("what it gives is no tuple, list or dict of tensors") from None
 
@@ -243,7 +267,8 @@ def _all_arguments(function: Any, args: Sequence[Any], kwargs: Any) -> tuple[lis
 
 def _layer(node: Node) -> str:
     stack = node.meta.get("nn_module_stack") or {}
-    names = [path for path, _ in stack.values() if path and not path.startswith("_")]
+    paths = [path.removeprefix("_model").removeprefix(".") for path, _ in stack.values()]
+    names = [path for path in paths if path and not path.startswith("_")]
     return str(names[-1]) if names else ""
 
 

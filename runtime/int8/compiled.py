@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves, tree_structure, tree_unflatten
+from torch.utils._pytree import TreeSpec, tree_leaves, tree_structure, tree_unflatten
 
 from runtime import kernels
 from runtime.int8.allowance import Allowance
@@ -20,7 +20,7 @@ from runtime.int8.fusion import simplify
 from runtime.int8.plan import Plan, Timing
 from runtime.int8.program import Program, Step
 from runtime.int8.slices import BUDGET, cut, joined, separable
-from runtime.int8.trees import Tree
+from runtime.int8.trees import Tree, packed, unpacked
 
 PLANS = 16
 """How many shapes a model keeps plans for; the one that was not used for longest goes first."""
@@ -39,9 +39,15 @@ class CompiledModel:
     """
 
     def __init__(
-        self, program: Program | None, model: nn.Module | None = None, reason: str = "", fixed: str = ""
+        self,
+        program: Program | None,
+        model: nn.Module | None = None,
+        reason: str = "",
+        fixed: str = "",
+        result_spec: TreeSpec | None = None,
     ) -> None:
         self.program = program
+        self.result_spec = result_spec
         self.model = model
         self.reason = reason
         self.fixed = fixed
@@ -50,37 +56,42 @@ class CompiledModel:
         self._at_once: dict[str, int | None] = {}
         """How many of a batch run together, with each set of kernels; None is all of them."""
 
-    def __call__(self, *arguments: Any) -> Any:
-        return self._run(arguments, None)
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        return self._run(packed(args, named), None)
 
-    def profile(self, *arguments: Any) -> list[Timing]:
+    def profile(self, *args: Any, **named: Any) -> list[Timing]:
         """How long each step of one run takes."""
         if self.program is None:
             raise RuntimeError(f"only a program can be profiled, and the model is none: {self.reason}")
         timings: list[list[Timing]] = []
-        self._run(arguments, timings)
+        self._run(packed(args, named), timings)
         return _added(timings)
 
-    def memory(self, *arguments: Any) -> int:
+    def memory(self, *args: Any, **named: Any) -> int:
         """Bytes for activations that a run with these arguments needs."""
-        return max(self._plan(part).bytes for part in self._parts(self._tensors(arguments)))
+        return max(self._plan(part).bytes for part in self._parts(self._tensors(packed(args, named))))
 
     def _run(self, arguments: tuple[Any, ...], timings: list[list[Timing]] | None) -> Any:
         if self.program is None:
-            return self._run_model(arguments)
+            assert self.model is not None
+            return _results(self.model, arguments)
         tensors = self._tensors(arguments)
         mismatch = self.program.mismatch(tensors)
         if mismatch:
             if self.model is None:
                 raise ValueError(f"the program was compiled for other inputs: {mismatch}")
-            return self._run_model(arguments)
+            return _results(self.model, arguments)
         if kernels.selected() == _REFERENCE:
-            return self.program.interpret(tensors, self._around)
+            return self._in_its_types(self.program.interpret(tensors, self._around))
         made = [self._run_part(part, timings) for part in self._parts(tensors)]
         if len(made) == 1:
-            return made[0]
+            return self._in_its_types(made[0])
         leaves = zip(*(tree_leaves(part) for part in made), strict=True)
-        return tree_unflatten([joined(parts) for parts in leaves], tree_structure(made[0]))
+        return self._in_its_types(tree_unflatten([joined(parts) for parts in leaves], tree_structure(made[0])))
+
+    def _in_its_types(self, result: Any) -> Any:
+        """A result in the model's own types of tuples and dicts, where these are known; no file holds them."""
+        return result if self.result_spec is None else tree_unflatten(tree_leaves(result), self.result_spec)
 
     def _run_part(self, tensors: Sequence[Tensor], timings: list[list[Timing]] | None) -> Any:
         if timings is None:
@@ -104,11 +115,6 @@ class CompiledModel:
     def _around(self, step: Step) -> Step:
         """Nobody has seen a program run that came out of a file."""
         return step if self.model is not None else Allowance().around(step)
-
-    def _run_model(self, arguments: tuple[Any, ...]) -> Any:
-        assert self.model is not None
-        with torch.no_grad():
-            return self.model(*arguments)
 
     def _tensors(self, arguments: tuple[Any, ...]) -> list[Tensor]:
         """The arguments' tensors, in the program's order."""
@@ -151,22 +157,22 @@ def _apart(leaf: Any) -> Any:
     return leaf.contiguous() if overlapping else leaf
 
 
-def compile(model: nn.Module, *example: Any) -> CompiledModel:
+def compile(model: nn.Module, /, *args: Any, **named: Any) -> CompiledModel:
     """A converted model as a flat program: one native call, buffers planned once for each shape of inputs.
 
-    `example` are arguments of the model. Their first size is a batch of any size, if the model allows it. The program
-    is run beside the model once, and must give the same; where it does not, or cannot be made, the model itself runs,
-    and a warning says why.
+    The arguments are an example of those that the model is called with. Their first size is a batch of any size, if the
+    model allows it. The program is run beside the model once, and must give the same; where it does not, or cannot be
+    made, the model itself runs, and a warning says why.
     """
     model.eval()
+    example = packed(args, named)
     reasons: list[str] = []
     for dynamic in (True, False):
         try:
-            program = simplify(capture(model, _grown(example) if dynamic else example, dynamic))
-            compiled = CompiledModel(program, model, fixed="" if dynamic else reasons[0])
-            with torch.no_grad():
-                expected = model(*copy.deepcopy(example))
-            _check(compiled, expected, example)
+            captured = capture(model, _grown(example) if dynamic else example, dynamic)
+            program, fixed = simplify(captured.program), "" if dynamic else reasons[0]
+            compiled = CompiledModel(program, model, fixed=fixed, result_spec=captured.result_spec)
+            _check(compiled, _results(model, copy.deepcopy(example)), example)
             if dynamic:
                 _check(compiled, *_of_one(model, example))
             return compiled
@@ -179,10 +185,17 @@ def compile(model: nn.Module, *example: Any) -> CompiledModel:
 def _check(compiled: CompiledModel, expected: Any, example: tuple[Any, ...]) -> None:
     """The program must give what the model gives: equal codes, and floating point as near as another order of sums."""
     try:
-        given = compiled(*copy.deepcopy(example))
+        args, named = unpacked(copy.deepcopy(example))
+        given = compiled(*args, **named)
         torch.testing.assert_close(given, expected, rtol=1e-4, atol=1e-4)
     except Exception as error:
         raise CaptureError(f"the program does not compute what the model does: {error}") from error
+
+
+def _results(model: nn.Module, arguments: tuple[Any, ...]) -> Any:
+    args, named = unpacked(arguments)
+    with torch.no_grad():
+        return model(*args, **named)
 
 
 def _grown(example: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -194,8 +207,7 @@ def _of_one(model: nn.Module, example: tuple[Any, ...]) -> tuple[Any, tuple[Any,
     """What the model gives for a batch of one, and that batch."""
     first = _each(example, lambda x: x[:1])
     try:
-        with torch.no_grad():
-            return model(*copy.deepcopy(first)), first
+        return _results(model, copy.deepcopy(first)), first
     except Exception as error:
         raise CaptureError(f"the model itself takes no batch of one: {error}") from error
 

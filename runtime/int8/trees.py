@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-TYPES: dict[str, Callable[..., Any]] = {"tuple": tuple, "list": list, "dict": dict, "OrderedDict": OrderedDict}
-_NAMED = ("dict", "OrderedDict")
+
+class Named(dict[str, Any]):
+    """The arguments that a call gives by name: the last of a tuple of arguments."""
+
+
+TYPES: dict[str, Callable[..., Any]] = {
+    "tuple": tuple,
+    "list": list,
+    "dict": dict,
+    "OrderedDict": OrderedDict,
+    "named": Named,
+}
+_NAMED = ("dict", "OrderedDict", "named")
 
 
 @dataclass(frozen=True)
@@ -52,3 +63,29 @@ class Tree:
         if self.kind == "leaf":
             return Tree("leaf", leaf=leaf(self.leaf))
         return Tree(self.kind, tuple(child.map(leaf) for child in self.children), self.keys)
+
+
+def packed(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+    """The arguments of a call as one tuple; in which order some were named makes no difference."""
+    return (*args, Named(sorted(named.items()))) if named else args
+
+
+def unpacked(arguments: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Those by position and those by name, of what `packed` made."""
+    by_name = bool(arguments) and isinstance(arguments[-1], Named)
+    return (arguments[:-1], dict(arguments[-1])) if by_name else (arguments, {})
+
+
+def plain(value: Any) -> Any:
+    """With tuples, lists and dicts in place of named tuples and of classes made from these."""
+    if isinstance(value, Mapping):
+        kind = OrderedDict if type(value) is OrderedDict else dict
+        return kind((key, plain(part)) for key, part in value.items())
+    if isinstance(value, (tuple, list)):
+        return (list if isinstance(value, list) else tuple)(plain(part) for part in value)
+    return value
+
+
+def is_plain(value: Any) -> bool:
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, (tuple, list)) else ()
+    return type(value) is type(plain(value)) and all(map(is_plain, parts))

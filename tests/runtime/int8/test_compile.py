@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 import runtime.modules as wrappers
 from runtime import kernels
-from runtime.int8 import compile, convert
+from runtime.int8 import compile, convert, load, save
 from runtime.int8.compiled import PLANS, CompiledModel
 from runtime.kernels.native import library
 from tests.runtime.int8.small import quantized, small_net
@@ -223,6 +224,48 @@ def test_a_model_that_takes_no_batch_of_one_is_compiled_for_its_example() -> Non
     compiled = compile(converted, x)
     assert compiled.reason == "" and "takes no batch of one: index out of range" in compiled.fixed
     assert same(converted, compiled, x)
+
+
+class Scores(NamedTuple):
+    first: Tensor
+    others: dict[str, Tensor | None]
+
+
+class Asked(nn.Module):
+    """Arguments by name, as tokenizers give them, and a result of a type of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.mul = nn.Linear(4, 4), nn.Linear(4, 2), wrappers.EltWiseMult()
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, scale: Tensor | None = None) -> Scores:
+        x = self.first(x) if mask is None else self.mul(self.first(x), mask)
+        return Scores(self.second(x), {"mask": mask, "scaled": None if scale is None else x * scale})
+
+
+def test_arguments_by_name(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    x, scale = torch.randn(3, 4), torch.randn(3, 1)
+    converted = convert(quantized(Asked(), x, None, scale))
+    compiled = compile(converted, x, scale=scale)
+    assert (compiled.reason, compiled.fixed) == ("", "")
+    assert {op.layer for op in compiled.program.ops} >= {"first", "second"}  # type: ignore[union-attr]
+    for more in (x, torch.randn(5, 4)):
+        factor = torch.randn(len(more), 1)
+        with torch.no_grad():
+            expected, given = converted(more, scale=factor), compiled(more, scale=factor)
+        assert type(given) is Scores and given.others["mask"] is None
+        assert torch.equal(given.first, expected.first)
+        torch.testing.assert_close(given.others["scaled"], expected.others["scaled"])
+    save(compiled, tmp_path / "model.int8")
+    loaded = load(tmp_path / "model.int8")
+    first, others = loaded(x, scale=scale)  # a plain tuple: the file knows no class
+    assert torch.equal(first, compiled(x, scale=scale).first) and set(others) == {"mask", "scaled"}
+    with pytest.raises(TypeError, match=r"'scale': 'tensor 1'.*not .'Tensor', 'Tensor'"):
+        compiled(x, scale)
+    both = compile(convert(quantized(Asked(), x, x, scale)), scale=scale, x=x, mask=x)
+    assert torch.equal(both(mask=x, x=x, scale=scale).first, both(x=x, scale=scale, mask=x).first)
+    assert both.memory(mask=x, x=x, scale=scale) > 0 and both.profile(mask=x, x=x, scale=scale)
 
 
 class ByBatch(nn.Module):
