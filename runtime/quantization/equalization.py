@@ -17,6 +17,7 @@ from torch.nn.modules.conv import _ConvNd
 from runtime.modules import FunctionalReLU
 from runtime.quantization.adjacency import Adjacency, find_adjacency
 from runtime.quantization.fusion import fold_batch_norms
+from runtime.quantization.known import is_a
 
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 SCALE_FREE = (
@@ -56,10 +57,10 @@ def _pairs(model: nn.Module, adjacency: Adjacency) -> Iterator[Pair]:
         if not isinstance(module, LAYERS) or all(holders[id(parameter)] == 1 for parameter in module.parameters())
     }
     for first in adjacency.places:
-        if not isinstance(modules.get(first), LAYERS):
+        if not is_a(modules.get(first), LAYERS):
             continue
         second = adjacency.only_consumer(first)
-        while second is not None and isinstance(modules.get(second), SCALE_FREE):
+        while second is not None and is_a(modules.get(second), SCALE_FREE):
             second = adjacency.only_consumer(second)
         if second is not None and _fit(modules[first], modules.get(second)):
             yield Pair(first, second)
@@ -67,9 +68,9 @@ def _pairs(model: nn.Module, adjacency: Adjacency) -> Iterator[Pair]:
 
 def _fit(first: nn.Module, second: nn.Module | None) -> bool:
     """Whether the channels that one gives are the channels that the other takes."""
-    if isinstance(first, nn.Linear) and isinstance(second, nn.Linear):
+    if is_a(first, nn.Linear) and is_a(second, nn.Linear):
         return first.out_features == second.in_features
-    return isinstance(first, _ConvNd) and isinstance(second, _ConvNd) and isinstance(second, LAYERS)
+    return is_a(first, _ConvNd) and is_a(second, LAYERS) and isinstance(second, _ConvNd)
 
 
 @torch.no_grad()

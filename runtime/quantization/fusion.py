@@ -20,6 +20,7 @@ from torch.nn.utils import parametrize
 
 import runtime.modules as wrappers
 from runtime.quantization.adjacency import Adjacency, find_adjacency
+from runtime.quantization.known import is_a
 
 
 class Absorbed(nn.Identity):
@@ -47,7 +48,7 @@ def fold_batch_norms(model: nn.Module, example: Any) -> dict[str, str]:
     for name in list(adjacency.places):
         layer, after = modules[name], adjacency.only_consumer(name)
         norm = modules.get(after or "")
-        if after is None or not isinstance(norm, _BatchNorm) or norm.running_mean is None:
+        if after is None or not is_a(norm, _BatchNorm) or norm.running_mean is None:
             continue
         if isinstance(layer, nn.Linear) and linear_dims.get(name) != 2:
             continue  # with more dimensions the normalization's channels are not the layer's features
@@ -81,15 +82,15 @@ def find_fused_activations(
 
 def upper_clamp(module: nn.Module) -> float | None:
     """Where a module clamps that leaves numbers from zero to there as they are, and makes zero of negative ones."""
-    if isinstance(module, nn.ReLU6):
+    if is_a(module, nn.ReLU6):
         return 6.0
-    if isinstance(module, nn.Hardtanh):
+    if is_a(module, nn.Hardtanh):
         return float(module.max_val) if module.min_val == 0 else None
-    if isinstance(module, (nn.ReLU, wrappers.FunctionalReLU)):
+    if is_a(module, (nn.ReLU, wrappers.FunctionalReLU)):
         return math.inf
-    if isinstance(module, wrappers.FunctionalReLU6):
+    if is_a(module, wrappers.FunctionalReLU6):
         return 6.0
-    if isinstance(module, wrappers.Clamp) and module.fixed.get("min") == 0:
+    if is_a(module, wrappers.Clamp) and module.fixed.get("min") == 0:
         bound = module.fixed.get("max")
         return math.inf if bound is None else float(bound) if isinstance(bound, (int, float)) else None
     return None
@@ -98,17 +99,17 @@ def upper_clamp(module: nn.Module) -> float | None:
 def saturation(module: nn.Module, bits: int) -> tuple[float, float]:
     """Beyond which inputs the result of `module` stays within half a step of what it tends to, on a grid of `bits`."""
     steps = 2**bits - 1
-    if isinstance(module, nn.Sigmoid):
+    if is_a(module, nn.Sigmoid):
         end = math.log(2 * steps - 1)
         return -end, end
-    if isinstance(module, nn.Tanh):
+    if is_a(module, nn.Tanh):
         end = math.atanh(1 - 1 / steps)
         return -end, end
-    if isinstance(module, nn.Hardsigmoid):
+    if is_a(module, nn.Hardsigmoid):
         return -3.0, 3.0
-    if isinstance(module, nn.Hardswish):
+    if is_a(module, nn.Hardswish):
         return -3.0, math.inf
-    if isinstance(module, nn.Hardtanh):  # ReLU6 as well
+    if is_a(module, nn.Hardtanh):  # ReLU6 as well
         return float(module.min_val), float(module.max_val)
     return -math.inf, math.inf
 
@@ -141,7 +142,7 @@ def affine_of(norm: _BatchNorm) -> tuple[Tensor, Tensor]:
 
 def _owns_its_weight(module: nn.Module, holders: dict[int, int]) -> bool:
     """A layer or normalization whose parameters are Parameters of its own and nobody else's."""
-    if not isinstance(module, (_ConvNd, nn.Linear, _BatchNorm)) or parametrize.is_parametrized(module):
+    if not is_a(module, (_ConvNd, nn.Linear, _BatchNorm)) or parametrize.is_parametrized(module):
         return False
     if not isinstance(module, _BatchNorm) and module._parameters.get("weight") is None:
         return False

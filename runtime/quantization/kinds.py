@@ -7,6 +7,7 @@ import enum
 from torch import nn
 
 import runtime.modules as wrappers
+from runtime.quantization.known import is_a
 from runtime.quantization.placement import MOVING, RECTIFIERS
 from runtime.quantization.quantized.averages import AVERAGES
 from runtime.quantization.quantized.sums import is_sum
@@ -77,15 +78,15 @@ def kind_of(module: nn.Module, tensors: int) -> Kind:
     """What becomes of `module`, which is called with so many floating-point tensors, if the model lets it."""
     if is_sum(module):
         return Kind.SUM
-    if isinstance(module, _OPERANDS + _PRODUCTS):
+    if is_a(module, _OPERANDS + _PRODUCTS):
         # With a number for the other operand it is a function of one tensor.
         plain = not getattr(module, "fixed", None)
         return {1: Kind.INNER, 2: Kind.OPERANDS if plain else Kind.INNER}.get(tensors, Kind.FLOAT)
-    if isinstance(module, _WITH_A_NUMBER):
+    if is_a(module, _WITH_A_NUMBER):
         return Kind.INNER if tensors == 1 else Kind.FLOAT
-    if isinstance(module, _NORMS) and module.running_mean is not None:
+    if is_a(module, _NORMS) and module.running_mean is not None:
         return Kind.NORM
-    if isinstance(module, nn.PReLU) and module.num_parameters == 1:
+    if is_a(module, nn.PReLU) and module.num_parameters == 1:
         return Kind.INNER
     if type(module) is nn.Embedding and module.max_norm is None:
         return Kind.EMBEDDING
@@ -95,6 +96,6 @@ def kind_of(module: nn.Module, tensors: int) -> Kind:
         (AVERAGES, Kind.AVERAGE),
         (_TABLES + _WITHIN, Kind.INNER),
     ):
-        if isinstance(module, kinds):
+        if is_a(module, kinds):
             return kind
     return Kind.FLOAT

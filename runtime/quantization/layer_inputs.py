@@ -18,11 +18,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from runtime.quantization.calibration import evaluating, run_batch
 from runtime.quantization.fusion import Absorbed, affine_of
+from runtime.quantization.known import is_a
 
 
 def has_rows(layer: nn.Module) -> bool:
     """Whether the layer's inputs can be written as rows: linear layers, and convolutions in one or two dimensions."""
-    return isinstance(layer, (nn.Linear, nn.Conv1d, nn.Conv2d))
+    return is_a(layer, (nn.Linear, nn.Conv1d, nn.Conv2d))
 
 
 def input_rows(layer: nn.Module, x: Tensor) -> Tensor:

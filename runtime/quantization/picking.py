@@ -9,6 +9,7 @@ from torch.nn.modules.padding import _CircularPadNd, _ConstantPadNd, _Reflection
 
 import runtime.modules as wrappers
 from runtime.modules.base import Operation
+from runtime.quantization.known import is_a
 
 _REPEATING = (wrappers.Interpolate, wrappers.FunctionalUpsample)
 _MIRRORING = (_CircularPadNd, _ReflectionPadNd, _ReplicationPadNd)
@@ -17,20 +18,20 @@ PICKING = (nn.Upsample, *_REPEATING, *_MIRRORING, _ConstantPadNd, wrappers.Pad)
 
 def picks(module: nn.Module, args: Any, kwargs: Any) -> bool:
     """Whether a call, with these arguments behind the image, gives elements of the image alone."""
-    if isinstance(module, wrappers.Pad):
+    if is_a(module, wrappers.Pad):
         return bool(_settings(module, args, kwargs).get("mode", "constant") != "constant")
-    if isinstance(module, nn.Upsample):
+    if is_a(module, nn.Upsample):
         return module.mode.startswith("nearest")
-    if isinstance(module, _REPEATING):
+    if is_a(module, _REPEATING):
         return str(_settings(module, args, kwargs).get("mode", "nearest")).startswith("nearest")
-    return isinstance(module, _MIRRORING)
+    return is_a(module, _MIRRORING)
 
 
 def zeros_around(module: nn.Module, args: Any, kwargs: Any) -> list[int] | None:
     """The widths of a frame of zeros, as torch.nn.functional.pad takes them; None for anything else."""
-    if isinstance(module, _ConstantPadNd):
+    if is_a(module, _ConstantPadNd):
         return list(module.padding) if module.value == 0 else None
-    if not isinstance(module, wrappers.Pad):
+    if not is_a(module, wrappers.Pad):
         return None
     settings = _settings(module, args, kwargs)
     of_zeros = settings.get("mode", "constant") == "constant" and not settings.get("value")

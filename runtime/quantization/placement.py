@@ -21,6 +21,7 @@ import runtime.modules as wrappers
 from runtime.modules.tied import Tied
 from runtime.quantization.adjacency import Adjacency, find_adjacency
 from runtime.quantization.fusion import upper_clamp
+from runtime.quantization.known import is_a
 from runtime.quantization.parameters import WEIGHTED
 
 RECTIFIERS = (nn.ReLU, nn.ReLU6, wrappers.FunctionalReLU, wrappers.FunctionalReLU6)
@@ -84,11 +85,13 @@ class Placement:
             return False
         if self.adjacency is not None and name not in self.adjacency.places:
             return False  # nothing is known of it, and a learned scale that is never used stops distributed training
-        return not isinstance(module, MOVING + UNBOUNDED) and self.follower(name) is None and not self._is_result(name)
+        if is_a(module, MOVING) or isinstance(module, UNBOUNDED):
+            return False
+        return self.follower(name) is None and not self._is_result(name)
 
     def _is_result(self, name: str) -> bool:
         """Whether a linear layer's sums are what the model gives: they need not become integers again."""
-        if self.adjacency is None or not isinstance(self._kind(name), nn.Linear):
+        if self.adjacency is None or not is_a(self._kind(name), nn.Linear):
             return False
         place = self.adjacency.places.get(name)
         return place is not None and not any(place.consumers)
@@ -99,30 +102,30 @@ class Placement:
         if following is None:
             return None
         one, other = self._kind(name), self._kind(following)
-        if isinstance(other, _BatchNorm):
+        if is_a(other, _BatchNorm):
             return following if self.folds(name, following) else None
         return following if upper_clamp(other) is not None and isinstance(one, CLAMPING) else None
 
     def folds(self, layer_name: str, norm_name: str) -> bool:
         """Whether the normalization can become a part of the layer's weights."""
         layer, norm = self.modules[layer_name], self.modules[norm_name]
-        if not isinstance(norm, _BatchNorm) or norm.running_var is None or {layer, norm} & self.called_again:
+        if not is_a(norm, _BatchNorm) or norm.running_var is None or {layer, norm} & self.called_again:
             return False
         channels = getattr(layer, "out_channels", None) or getattr(layer, "out_features", None)
-        if isinstance(layer, nn.Linear) and self.adjacency is not None:
+        if is_a(layer, nn.Linear) and self.adjacency is not None:
             # With more dimensions the normalization's channels are not the layer's features.
             return self.adjacency.places[layer_name].dimensions == 2 and channels == norm.num_features
-        return isinstance(layer, _ConvNd) and channels == norm.num_features
+        return is_a(layer, _ConvNd) and channels == norm.num_features
 
     def normalizations(self) -> Iterator[tuple[str, str]]:
         """Each layer that a normalization follows, with that."""
         for name in self.modules:
             following = self.follower(name)
-            if following is not None and isinstance(self.modules[following], _BatchNorm):
+            if following is not None and is_a(self.modules[following], _BatchNorm):
                 yield name, following
 
     def never_negative(self, name: str) -> bool:
-        return upper_clamp(self._kind(name)) is not None or isinstance(self._kind(name), NEVER_NEGATIVE)
+        return upper_clamp(self._kind(name)) is not None or is_a(self._kind(name), NEVER_NEGATIVE)
 
     def raw_inputs(self, name: str) -> tuple[int, ...]:
         """Which of the tensors that a module computes with come from no module, hence from no grid."""

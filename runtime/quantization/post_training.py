@@ -23,6 +23,7 @@ from runtime.quantization.fusion import (
     upper_clamp,
 )
 from runtime.quantization.kinds import Kind
+from runtime.quantization.known import is_a
 from runtime.quantization.metadata import unwrapped
 from runtime.quantization.observers import RangeRule, Statistics, load_statistics, rule
 from runtime.quantization.overrides import QBits
@@ -111,7 +112,7 @@ class PostTrainLinearQuantizer(Quantizer):
         kinds = (wrappers.EltWiseAdd, wrappers.EltWiseSub, wrappers.EltWiseMult, wrappers.Matmul, wrappers.BatchMatmul)
         module = self._modules[name]
         module = module.module if isinstance(module, Tied) else module
-        return is_sum(module) or isinstance(module, (*kinds, nn.BatchNorm2d, nn.BatchNorm3d))
+        return is_sum(module) or is_a(module, (*kinds, nn.BatchNorm2d, nn.BatchNorm3d))
 
     def _activation_bits(self, name: str) -> int | None:
         override = self._module_overrides.get(name)

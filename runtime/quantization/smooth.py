@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 
 from runtime.quantization.adjacency import Adjacency, call, find_adjacency
 from runtime.quantization.calibration import evaluating, run_batch
+from runtime.quantization.known import is_a
 
 NORMALIZATIONS = (nn.LayerNorm, nn.RMSNorm)
 
@@ -45,11 +46,11 @@ def _linears_after_normalizations(model: nn.Module, adjacency: Adjacency) -> dic
     found = {}
     for name, place in adjacency.places.items():
         norm, consumers = modules[name], list(dict.fromkeys(place.consumers))
-        if not isinstance(norm, NORMALIZATIONS) or norm.weight is None or place.calls != 1 or None in consumers:
+        if not is_a(norm, NORMALIZATIONS) or norm.weight is None or place.calls != 1 or None in consumers:
             continue
         linears = [consumer for consumer in consumers if consumer is not None]
         layers = [modules[linear] for linear in linears]
-        if layers and all(isinstance(m, nn.Linear) and norm.normalized_shape == (m.in_features,) for m in layers):
+        if layers and all(is_a(m, nn.Linear) and norm.normalized_shape == (m.in_features,) for m in layers):
             found[name] = linears
     return found
 

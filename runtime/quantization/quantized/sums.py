@@ -22,6 +22,7 @@ from runtime.quantization.arithmetic import (
     qparams_of,
     quantize,
 )
+from runtime.quantization.known import is_a
 from runtime.quantization.quantized.base import HoldsIntegers, QuantizedModule, centred
 from runtime.quantization.quantized.weights import weight_qparams
 
@@ -30,18 +31,14 @@ _TRANSPOSED: dict[int, Callable[..., Tensor]] = {
     2: F.conv_transpose2d,
     3: F.conv_transpose3d,
 }
-_FORWARDS = {
-    kind.forward
-    for kind in (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-}
 _EXACT_IN_FLOAT32 = 2**24
 _LARGEST_BIAS = 2**30
 """Leaves as much again for the sum of products."""
 
 
 def is_sum(module: nn.Module) -> bool:
-    """A convolution or linear layer that computes what torch's does; a subclass with a forward of its own does not."""
-    return isinstance(module, (_ConvNd, nn.Linear)) and type(module).forward in _FORWARDS
+    """A convolution or linear layer that computes what torch's does."""
+    return is_a(module, (_ConvNd, nn.Linear))
 
 
 class QuantizedSum(HoldsIntegers, QuantizedModule):
