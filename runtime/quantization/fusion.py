@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -21,15 +22,20 @@ from torch.nn.utils import parametrize
 import runtime.modules as wrappers
 from runtime.quantization.adjacency import Adjacency, find_adjacency
 from runtime.quantization.known import is_a
+from runtime.quantization.standing import StandsFor
 
 
-class Absorbed(nn.Identity):
+class Absorbed(StandsFor, nn.Identity):
     """Stands where a module stood that another one computes now; names of modules stay."""
 
-    def __init__(self, kind: str, into: str) -> None:
+    def __init__(self, module: nn.Module, into: str) -> None:
         super().__init__()
-        self.kind = kind
+        self.kind = type(module).__name__
         self.into = into
+        self._settings = SimpleNamespace(**{k: v for k, v in vars(module).items() if not k.startswith("_")})
+
+    def stood_for(self) -> SimpleNamespace | None:
+        return self.__dict__.get("_settings")
 
     def extra_repr(self) -> str:
         return f"{self.kind} into {self.into}"
@@ -55,7 +61,7 @@ def fold_batch_norms(model: nn.Module, example: Any) -> dict[str, str]:
         if _owns_its_weight(layer, holders) and _owns_its_weight(norm, holders):
             _fold(layer, norm)
             parent, _, attribute = after.rpartition(".")
-            setattr(model.get_submodule(parent), attribute, Absorbed(type(norm).__name__, name))
+            setattr(model.get_submodule(parent), attribute, Absorbed(norm, name))
             folded[after] = name
     return folded
 

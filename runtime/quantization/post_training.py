@@ -169,7 +169,7 @@ class PostTrainLinearQuantizer(Quantizer):
         place = self.plan.get(self.absorbed.get(name, name))
         if name in self.absorbed:
             absorbs = place is not None and place.output is not None
-            return Absorbed(type(module).__name__, self.absorbed[name]) if absorbs else module
+            return Absorbed(module, self.absorbed[name]) if absorbs else module
         if place is not None and place.kind is not Kind.FLOAT:
             return self._quantized(module, place, qbits)
         if is_sum(module) and qbits.wts is not None and qbits.acts is None:

@@ -15,18 +15,25 @@ from torch.nn.modules.conv import _ConvTransposeNd
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from runtime.modules.attention import LinearRows
+from runtime.quantization.fusion import Absorbed
+from runtime.quantization.standing import StandsFor
 
 SMALLEST_FACTOR = 1e-12
 
 
-class QuantizedWeights(nn.Module):
+class QuantizedWeights(StandsFor):
     """Runs a layer with what `weight` makes of its weight, and `bias` of its bias."""
+
+    gives_parameters = True
 
     def __init__(self, wrapped: nn.Module, weight: nn.Module | None, bias: nn.Module | None = None) -> None:
         super().__init__()
         self.wrapped = wrapped
         self.weight_quantizer = weight
         self.bias_quantizer = bias
+
+    def stood_for(self) -> nn.Module | None:
+        return self._modules.get("wrapped")
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         weight, bias = cast(Tensor, self.wrapped.weight), cast("Tensor | None", getattr(self.wrapped, "bias", None))
@@ -37,13 +44,15 @@ class QuantizedWeights(nn.Module):
         return run_with(self.wrapped, weight, bias, *args, **kwargs)
 
 
-class FoldedNormalization(nn.Module):
+class FoldedNormalization(StandsFor):
     """A layer and the normalization after it, trained with the weights that the two have when they are one.
 
     What is put on the grid is the weight times the normalization's factor, by its running variance; the factor is
     taken away again, so that the normalization sees the batch as it does without quantization. In evaluation, and
     while the normalization is frozen, this is exactly the layer with the normalization folded in.
     """
+
+    gives_parameters = True
 
     def __init__(self, layer: nn.Module, norm: _BatchNorm, norm_name: str, weight: nn.Module) -> None:
         super().__init__()
@@ -52,6 +61,9 @@ class FoldedNormalization(nn.Module):
         self.norm_name = norm_name
         """Where the normalization stood."""
         self.weight_quantizer = weight
+
+    def stood_for(self) -> nn.Module | None:
+        return self._modules.get("layer")
 
     def forward(self, x: Tensor) -> Tensor:
         weight, factor = cast(Tensor, self.layer.weight), self.factor()
@@ -87,7 +99,7 @@ def fold_normalization(model: nn.Module, layer_name: str, norm_name: str) -> Non
     folded = FoldedNormalization(quantized.wrapped, norm, norm_name, quantized.weight_quantizer)
     folded.training = quantized.training
     inside(folded)
-    outside(nn.Identity())
+    outside(Absorbed(norm, layer_name))
 
 
 def _find(model: nn.Module, name: str, kind: type[nn.Module]) -> tuple[nn.Module, Callable[[nn.Module], None]]:
@@ -99,8 +111,10 @@ def _find(model: nn.Module, name: str, kind: type[nn.Module]) -> tuple[nn.Module
     return found, partial(setattr, holder, attribute)
 
 
-class QuantizedOutput(nn.Module):
+class QuantizedOutput(StandsFor):
     """Runs a module, and puts what it gives on a grid; what it is given from outside of the model's modules, too."""
+
+    gives_parameters = True
 
     def __init__(
         self, wrapped: nn.Module, output: nn.Module | None, inputs: dict[int, nn.Module] | None = None
@@ -109,6 +123,9 @@ class QuantizedOutput(nn.Module):
         self.wrapped = wrapped
         self.output_quantizer = output
         self.input_quantizers = nn.ModuleDict({str(position): q for position, q in (inputs or {}).items()})
+
+    def stood_for(self) -> nn.Module | None:
+        return self._modules.get("wrapped")
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         if self.input_quantizers:

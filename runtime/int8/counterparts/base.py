@@ -11,9 +11,10 @@ from torch.utils._pytree import tree_map_only
 from runtime.int8.codes import Codes
 from runtime.quantization.arithmetic import QParams
 from runtime.quantization.quantized.base import HoldsIntegers, QuantizedModule
+from runtime.quantization.standing import StandsFor
 
 
-class Int8Module(nn.Module):
+class Int8Module(StandsFor):
     """Stands where a quantized module stood, and computes the integers that it simulated.
 
     A uint8 tensor is taken for codes on the grid that conversion gave this input; a tensor in floating point is put
@@ -33,6 +34,9 @@ class Int8Module(nn.Module):
         self.in_order = False
         """Whether codes are given in torch's usual order in memory, as the model's own code goes by it."""
         self.inplace = bool(getattr(simulated.inner, "inplace", False))
+
+    def stood_for(self) -> nn.Module | None:
+        return self._simulated[0].inner if "_simulated" in self.__dict__ else None
 
     @property
     def simulated(self) -> QuantizedModule:

@@ -29,9 +29,10 @@ from torch import Tensor, nn
 
 from runtime.quantization.arithmetic import PER_TENSOR, Grid, QParams, dequantize, to_grid
 from runtime.quantization.arithmetic import fake_quantize as fake_quantized
+from runtime.quantization.standing import StandsFor
 
 
-class QuantizedModule(nn.Module):
+class QuantizedModule(StandsFor):
     """Base of the modules that stand in a model after post-training quantization."""
 
     inner: nn.Module
@@ -45,6 +46,9 @@ class QuantizedModule(nn.Module):
         """Whether scales are known; without them a module computes in floating point, on quantized weights."""
         self._grids: dict[str, Grid] = {}
         self._inputs = 0
+
+    def stood_for(self) -> nn.Module | None:
+        return self._modules.get("inner")
 
     def configure(self, inputs: Sequence[QParams | None], output: QParams | None, float_output: bool) -> None:
         """Gives the module its scales, which are per tensor and saved in the state_dict."""
