@@ -81,7 +81,15 @@ def _decompositions() -> dict[Any, Callable[..., Any]]:
     """To core operations, but not where torch's way there goes by the layout in memory."""
     table: Any = default_decompositions()
     kept = torch.ops.aten.adaptive_avg_pool2d.default
-    return {function: how for function, how in table.items() if function is not kept}
+    attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
+
+    def laid_out(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        """As the kernel lays its result out: torch's decomposition gives another order, which views may not allow."""
+        result, sums = table[attention](*args, **kwargs)
+        return result.transpose(1, 2).contiguous().transpose(1, 2), sums
+
+    others = {function: how for function, how in table.items() if function is not kept}
+    return {**others, attention: laid_out}
 
 
 def _takes_any(model: nn.Module) -> bool:

@@ -226,6 +226,30 @@ def test_a_model_that_takes_no_batch_of_one_is_compiled_for_its_example() -> Non
     assert same(converted, compiled, x)
 
 
+class Attending(nn.Module):
+    """Torch's own attention, whose result is viewed as its kernel lays it out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(8, 8), nn.Linear(8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        heads = self.first(x).view(*x.shape[:2], 2, 4).transpose(1, 2)
+        mixed = nn.functional.scaled_dot_product_attention(heads, heads, heads).transpose(1, 2).reshape(x.shape)
+        out: Tensor = self.second(mixed.contiguous().view(-1, 8)).view(*x.shape[:2], 2)
+        return out
+
+
+def test_what_attention_gives_can_be_viewed() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(3, 5, 8)
+    converted = convert(quantized(Attending(), x))
+    compiled = compile(converted, x)
+    assert (compiled.reason, compiled.fixed) == ("", "")
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(x), converted(x))
+
+
 class Scores(NamedTuple):
     first: Tensor
     others: dict[str, Tensor | None]
