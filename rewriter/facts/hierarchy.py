@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rewriter.facts.project import Class, Function, Project
-from rewriter.facts.trees import walk
-from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
 CONTAINERS = frozenset({"torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict"})
 
@@ -121,13 +119,6 @@ class Hierarchy:
                         pending.append(other.node.name)
                         yield other
 
-    def taken_names(self, cls: Class) -> set[str]:
-        """Attribute names that a new attribute of `cls` must not take: they mean something up or down the line."""
-        taken = set(MODULE_ATTRIBUTES)
-        for relative in [*self.lineage(cls).project, *self.subclasses(cls)]:
-            taken |= mentioned_attributes(relative)
-        return taken
-
 
 def _outside(name: str) -> tuple[str, ...]:
     """A class outside of the project, and what is known to be above it."""
@@ -147,35 +138,7 @@ def _merged(orders: list[list[Class | str]]) -> Iterator[Class | str]:
         orders = [[cls for cls in order if cls != head] for order in orders]
 
 
-_BY_NAME = frozenset({"setattr", "getattr", "hasattr", "delattr"})
 REGISTERING = frozenset({"add_module", "add_operation", "register_module", "register_buffer", "register_parameter"})
-
-
-def mentioned_attributes(cls: Class) -> set[str]:
-    """Every attribute name that the class defines, uses on its own object, or spells in a registering call."""
-    found = {s.name for s in cls.node.body if isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
-    for statement in cls.node.body:
-        targets = statement.targets if isinstance(statement, ast.Assign) else []
-        if isinstance(statement, ast.AnnAssign):
-            targets = [statement.target]
-        found.update(t.id for t in targets if isinstance(t, ast.Name))
-    own = {"self", *(own_name(method) for method in cls.methods.values())}
-    for node in walk(cls.node):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in own:
-            found.add(node.attr)
-        elif isinstance(node, ast.Call):
-            found.update(_spelled_name(node))
-    return found
-
-
-def _spelled_name(call: ast.Call) -> Iterator[str]:
-    if isinstance(call.func, ast.Name) and call.func.id in _BY_NAME:
-        arguments = call.args[1:2]
-    elif isinstance(call.func, ast.Attribute) and call.func.attr in REGISTERING:
-        arguments = call.args[:1]
-    else:
-        return
-    yield from (a.value for a in arguments if isinstance(a, ast.Constant) and isinstance(a.value, str))
 
 
 def own_name(method: Function) -> str | None:

@@ -35,7 +35,7 @@ def keeps_nothing(knowledge: Knowledge, cls: Class, seen: Seen = frozenset()) ->
     lineage = knowledge.hierarchy.lineage(cls)
     if cls in seen:
         return True
-    if lineage.unseen or any(_stores_later(base) for base in lineage.project):
+    if lineage.unseen or stores_later(knowledge, cls):
         return False
     seen |= {cls}
     is_container = bool(lineage.torch & CONTAINERS)
@@ -123,8 +123,10 @@ def _is_memoryless(knowledge: Knowledge, held: Value, is_used: bool, seen: Seen)
     return not (is_used and (is_some_module or not held.known))
 
 
-def _stores_later(cls: Class) -> bool:
-    methods = (method for method in cls.methods.values() if method is not cls.constructor)
+def stores_later(knowledge: Knowledge, cls: Class) -> bool:
+    """Whether a method of the class stores something on an object that is made already."""
+    classes = knowledge.hierarchy.lineage(cls).project
+    methods = (method for base in classes for method in base.methods.values() if method is not base.constructor)
     return any(_stores(node) for method in methods for node in walk(method.node))
 
 

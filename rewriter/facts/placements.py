@@ -39,6 +39,8 @@ class Reader:
     function: FunctionNode
     is_own_maker: Callable[[ast.Call], bool]
     """Whether a call gives each place an instance of its own already."""
+    only_places: Callable[[ast.Call, ast.AST], bool]
+    """Whether a call does no more with one of its arguments than to put it somewhere."""
     parents: dict[ast.AST, ast.AST] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,11 +81,12 @@ class Reader:
         if isinstance(parent, ast.Call):
             named = parent.func.id if isinstance(parent.func, ast.Name) else ""
             reads = child is parent.func or named in _READING or self.is_own_maker(parent)
-            return _Use.READ if reads else _Use.PLACED
+            return _Use.READ if reads else _Use.PLACED if self.only_places(parent, child) else _Use.UNCLEAR
         if isinstance(parent, ast.Assign | ast.AnnAssign | ast.AugAssign):
             targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
-            held = not lone or all(isinstance(t, ast.Attribute | ast.Subscript) for t in targets)
-            return _Use.PLACED if held else _Use.UNCLEAR
+            if not lone or all(isinstance(t, ast.Attribute | ast.Subscript) for t in targets):
+                return _Use.PLACED
+            return _Use.READ if all(map(self._is_other_name, targets)) else _Use.UNCLEAR
         if isinstance(parent, ast.Return | ast.comprehension | ast.ListComp | ast.GeneratorExp | ast.DictComp):
             return _Use.PLACED
         if isinstance(parent, ast.Attribute):
@@ -96,6 +99,18 @@ class Reader:
         return (
             _Use.READ if isinstance(parent, ast.UnaryOp | ast.If | ast.While | ast.IfExp | ast.Expr) else _Use.UNCLEAR
         )
+
+    def is_clear(self, node: ast.expr) -> bool:
+        """Whether nothing is done with the object there that could tell one instance from another."""
+        return self._use(node) is not _Use.UNCLEAR
+
+    def _is_other_name(self, target: ast.expr) -> bool:
+        """A variable that the object has for another name, and that is only called or asked."""
+        if not isinstance(target, ast.Name):
+            return False
+        same = [node for node in self.parents if isinstance(node, ast.Name) and node.id == target.id]
+        read = [node for node in same if isinstance(node.ctx, ast.Load)]
+        return len(read) == len(same) - 1 and all(self._use(node) is _Use.READ for node in read)
 
     def _multiplied(self, node: ast.expr) -> ast.BinOp | None:
         holder = self.parents[node]

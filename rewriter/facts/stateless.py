@@ -34,6 +34,16 @@ def is_stateless(knowledge: Knowledge, made: str | Class | None, across_objects:
     return made in modules.PARAMETER_FREE and not (across_objects and made in _FOLLOWING_TRAINING)
 
 
+def has_state(knowledge: Knowledge, made: object, seen: frozenset[Class] = frozenset()) -> bool:
+    """Whether objects of a class have parameters or buffers, as far as can be told."""
+    if not isinstance(made, Class):
+        return isinstance(made, str) and made.startswith("torch.nn.") and made not in modules.PARAMETER_FREE
+    if made in seen or any(map(_mentions_state, knowledge.hierarchy.lineage(made).project)):
+        return made not in seen
+    held = (value.member() if value.may_be(Kind.SEQUENCE) else value for value in knowledge.attributes(made).values())
+    return any(value.is_only(Kind.MODULE) and has_state(knowledge, value.ref, seen | {made}) for value in held)
+
+
 def _is_stateless_class(knowledge: Knowledge, cls: Class, across_objects: bool) -> bool:
     lineage = knowledge.hierarchy.lineage(cls)
     if lineage.unseen or lineage.torch != {"torch.nn.Module"} or not keeps_nothing(knowledge, cls):

@@ -49,6 +49,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TypeGuard
 
+from rewriter.facts.handing import reader_of
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.memoryless import made_class
@@ -88,7 +89,7 @@ class _Finder:
 
     @cached_property
     def reader(self) -> Reader:
-        return Reader(self.function.node, self._gives_own)
+        return reader_of(self.knowledge, self.function, self.cls, self._gives_own)
 
     def _gives_own(self, call: ast.Call) -> bool:
         return (self._name(call.func) or "").endswith((".modules.own", ".modules.again"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from rewriter.facts import values as v
@@ -17,6 +17,7 @@ from rewriter.facts.knowledge import Knowledge, Run
 from rewriter.facts.numbering import numbered_methods
 from rewriter.facts.project import Class, Function
 from rewriter.facts.tables import functions_in
+from rewriter.facts.taken import TakenNames, taken_names
 from rewriter.facts.trees import walk
 from rewriter.facts.values import Value
 from rewriter.results import Refusal, Safety
@@ -30,11 +31,13 @@ from rewriter.rules.placed import find_placed
 from rewriter.rules.refusals import refuse
 from rewriter.rules.reuse import decide_call
 from rewriter.rules.stored import find_stored
-from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
 Owner = Class | Function
 Wanted = Callable[[Owner, Change | Substitution], bool]
 """Whether a change is to be applied; others leave their sites as they are."""
+
+_MOST_OF_A_NAME = 1000
+"""How many attributes of one class may want the same name."""
 
 
 @dataclass(frozen=True)
@@ -179,12 +182,12 @@ class Planner:
                 taken.add(name)
                 plan.changes.append(Named(change, name))
 
-    def _taken(self, owner: Owner, context: Context) -> set[str]:
+    def _taken(self, owner: Owner, context: Context) -> TakenNames:
         hierarchy = self.knowledge.hierarchy
         cls = owner if isinstance(owner, Class) else getattr(context.place, "cls", None)
         if cls is None:
-            return set(MODULE_ATTRIBUTES)
-        taken = hierarchy.taken_names(cls)
+            return TakenNames()
+        taken = taken_names(hierarchy, cls)
         for base in hierarchy.lineage(cls).project[0 if cls is not owner else 1 :]:
             if may_help(self.knowledge, base):  # no other class can be given modules
                 taken |= {named.name for named in self.plan(base).changes}
@@ -308,12 +311,11 @@ def _joined_values(runs: list[Run]) -> dict[ast.expr, Value]:
     return joined
 
 
-def free_name(wanted: str, taken: set[str]) -> str:
-    """`add`, `add2`, `add3` ...; behind a digit `relu1_2`."""
-    if wanted not in taken:
-        return wanted
-    stem = f"{wanted}_" if wanted[-1].isdigit() else wanted
-    number = 2
-    while f"{stem}{number}" in taken:
-        number += 1
-    return f"{stem}{number}"
+def free_name(wanted: str, taken: Container[str]) -> str:
+    """`add`, `add2`, `add3` ...; behind a digit `relu1_2`; `op_relu` where a class makes up its names from `relu`."""
+    for name in (wanted, f"op_{wanted}", f"{wanted}_op"):
+        stem = f"{name}_" if name[-1].isdigit() else name
+        candidates = [name, *(f"{stem}{number}" for number in range(2, _MOST_OF_A_NAME))]
+        if (free := next((candidate for candidate in candidates if candidate not in taken), None)) is not None:
+            return free
+    raise ValueError(f"no name like {wanted!r} is free")

@@ -53,10 +53,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from rewriter.facts.construction import Construction
+from rewriter.facts.handing import handled_otherwise
 from rewriter.facts.interpreter.state import Site
-from rewriter.facts.memoryless import keeps_nothing, makes_memoryless
+from rewriter.facts.memoryless import keeps_nothing, makes_memoryless, stores_later
 from rewriter.facts.project import Class, Function
-from rewriter.facts.stateless import is_stateless
+from rewriter.facts.stateless import has_state, is_stateless
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.change import Change, MakeAgain, Tie, as_given
@@ -118,6 +119,11 @@ def _maker(site: Site, context: Context) -> MakeAgain | Tie | str:
         return "it is made by subclasses, of which there may be others"
     if len(own) + len(above) != 1 or below:
         return "it is not assigned in exactly one place"
+    if not has_state(context.knowledge, ref):  # it may be copied
+        if isinstance(ref, Class) and stores_later(context.knowledge, ref):
+            return f"{ref.node.name} keeps something between calls"
+        if (other := handled_otherwise(context.knowledge, cls, site.attribute)) is not None:
+            return f"line {other.lineno} does more with it than call it, and would miss the second instance"
     if above:
         inits = [base.constructor for base in hierarchy.lineage(cls).project[1:]]
         maker = next((init for init in inits if init is not None and above[0] in init.node.body), None)

@@ -240,6 +240,92 @@ class Net(nn.Module):
     assert "again(self.encode)\n" in check(source, X)
 
 
+DYNAMIC = """
+class Net(nn.Module):
+    def __init__(self, names=("relu", "relu2")):
+        super().__init__()
+        {made}
+
+    def forward(self, x):
+        return getattr(self, "relu" + str(2))(F.relu(F.relu(x) - 1))
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "taken"),
+    [
+        ("for i in range(1, 4):\n            setattr(self, f'relu{i}', nn.Linear(6, 6))", "op_relu"),
+        ("for i in range(1, 4):\n            self.add_module('relu%d' % i, nn.Linear(6, 6))", "op_relu"),
+        ("for i in range(1, 4):\n            self.add_module('relu{}'.format(i), nn.Linear(6, 6))", "op_relu"),
+        (
+            "for i in range(4):\n            name = 'relu' + str(i)\n            self.add_module(name, nn.Linear(6, 6))",
+            "op_relu",
+        ),
+        ("for name in names:\n            setattr(self, name, nn.Linear(6, 6))", "relu3"),
+    ],
+)
+def test_names_that_are_made_up_are_taken(made: str, taken: str) -> None:
+    after = check(DYNAMIC.format(made=made), X)
+    assert f"self.{taken} = nn.ReLU()" in after and "self.relu = nn.ReLU()" not in after
+
+
+HANDLED = """
+def tune(module):
+    module.p = 0.25
+
+
+def wrap(module):
+    return nn.Sequential(nn.Linear(6, 6), module)
+
+
+class Net(nn.Module):
+    def __init__(self, p=0.5):
+        super().__init__()
+        self.drop = nn.Dropout(p)
+        self.linear = nn.Linear(6, 6)
+        {more}
+
+    def soften(self, p=0.1):
+        {later}
+
+    def forward(self, x):
+        return self.drop(self.linear(self.drop(x)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "later", "again"),
+    [
+        ("pass", "return self.drop.p, repr(self.drop)", True),
+        ("self.block = wrap(self.drop)", "pass", True),
+        ("pass", "drop = self.drop\n        return drop(torch.ones(6))", True),
+        ("pass", "self.drop.eval()", False),
+        ("pass", "self.drop.register_forward_hook(print)", False),
+        ("tune(self.drop)", "pass", False),
+        ("setattr(self.drop, 'p', 0.3)", "pass", False),
+        ("pass", "tune(module=self.drop)", False),
+        ("pass", "drop = self.drop\n        drop.p = p", False),
+        ("pass", "for module in (self.drop, self.linear):\n            module.p = p", False),
+        ("nn.utils.parametrizations.orthogonal(self.drop) if p < 0 else None", "pass", False),
+    ],
+)
+def test_what_else_is_done_with_a_module_counts(more: str, later: str, again: bool) -> None:
+    source = HANDLED.format(more=more, later=later)
+    result = rewritten(HEADER + source)
+    after = result.after.decode()
+    assert ("self.drop2(" in after) is again and "tune(nn.Dropout" not in after and "setattr(nn.Dropout" not in after
+    assert again or any(r.code == "RW904" and "does more with it" in r.message for r in result.refusals)
+
+
+def test_modules_without_parameters_that_keep_something_stay_one() -> None:
+    source = net("x = self.seen(self.seen(x) + 1)\nreturn x, self.seen.last", "self.seen = Seen()")
+    source = (
+        "\n\nclass Seen(nn.Module):\n    def forward(self, x):\n        self.last = x.detach()\n        return x\n"
+        + source
+    )
+    assert "self.seen(self.add(self.seen(x), 1))" in check(source, X)
+
+
 def test_branches_share_an_instance() -> None:
     body = "if x.sum() > 0:\n    x = self.act(x)\nelse:\n    x = self.act(x)\nreturn self.act(x)"
     after = check(net(body, "self.act = nn.ReLU()"), X)

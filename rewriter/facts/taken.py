@@ -1,0 +1,113 @@
+"""Attribute names that a new attribute must not take: those that classes say, and those that they make up."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+
+from rewriter.facts.hierarchy import REGISTERING, Hierarchy, own_name
+from rewriter.facts.project import Class, File
+from rewriter.facts.trees import walk
+from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
+
+_READING = frozenset({"getattr", "hasattr"})
+_BY_NAME = _READING | {"setattr", "delattr"}
+_ANY = ".*"
+
+
+class TakenNames(set[str]):
+    """Names, and patterns of names: those of `setattr(self, f"relu{i}", ...)`."""
+
+    def __init__(self, names: frozenset[str] = MODULE_ATTRIBUTES) -> None:
+        super().__init__(names)
+        self.patterns: set[str] = set()
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or any(re.fullmatch(pattern, str(name)) for pattern in self.patterns)
+
+
+def taken_names(hierarchy: Hierarchy, cls: Class) -> TakenNames:
+    """The names that mean something up or down the line."""
+    taken = TakenNames()
+    for relative in [*hierarchy.lineage(cls).project, *hierarchy.subclasses(cls)]:
+        taken |= _said(relative)
+        patterns = {pattern for name in _names_given(relative) for pattern in _patterns(name, relative)}
+        taken.patterns |= {pattern for pattern in patterns if _says_something(pattern)}
+        if not all(map(_says_something, patterns)):
+            users = hierarchy.project.files_mentioning(cls.node.name) if relative is cls else ()
+            taken |= _words_in({relative.file, *users})
+    return taken
+
+
+def _said(cls: Class) -> set[str]:
+    """Every attribute name that the class defines, or uses on its own object."""
+    found = {s.name for s in cls.node.body if isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
+    for statement in cls.node.body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        if isinstance(statement, ast.AnnAssign):
+            targets = [statement.target]
+        found.update(t.id for t in targets if isinstance(t, ast.Name))
+    own = {"self", *(own_name(method) for method in cls.methods.values())}
+    for node in walk(cls.node):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in own:
+            found.add(node.attr)
+    return found
+
+
+def _names_given(cls: Class) -> Iterator[ast.expr]:
+    """The names in calls that set an attribute by its name, or ask for one that may not be there."""
+    for node in walk(cls.node):
+        if not isinstance(node, ast.Call):
+            continue
+        if isinstance(node.func, ast.Name) and node.func.id in _BY_NAME:
+            expects_it = node.func.id == "getattr" and len(node.args) == 2 and _text(node.args[1]) is None
+            yield from () if expects_it else node.args[1:2]
+        elif isinstance(node.func, ast.Attribute) and node.func.attr in REGISTERING:
+            yield from node.args[:1]
+
+
+def _patterns(name: ast.expr, cls: Class) -> Iterator[str]:
+    """What an expression for a name may give, also by way of variables."""
+    if not isinstance(name, ast.Name):
+        yield _pattern(name)
+        return
+    assigned = [
+        node.value
+        for node in walk(cls.node)
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name.id for t in node.targets)
+    ]
+    yield from map(_pattern, assigned) if assigned else [_ANY]
+
+
+def _pattern(name: ast.expr) -> str:
+    if (text := _text(name)) is not None:
+        return re.escape(text)
+    if isinstance(name, ast.JoinedStr):
+        return "".join(map(_pattern, name.values))
+    if isinstance(name, ast.BinOp) and isinstance(name.op, ast.Add):
+        return _pattern(name.left) + _pattern(name.right)
+    if isinstance(name, ast.BinOp) and isinstance(name.op, ast.Mod) and (text := _text(name.left)) is not None:
+        return _with_gaps(text, r"%[^a-zA-Z%]*[a-zA-Z]")
+    if isinstance(name, ast.Call) and isinstance(name.func, ast.Attribute) and name.func.attr == "format":
+        text = _text(name.func.value)
+        return _ANY if text is None else _with_gaps(text, r"\{[^}]*\}")
+    return _ANY
+
+
+def _with_gaps(text: str, gap: str) -> str:
+    return _ANY.join(re.escape(part) for part in re.split(gap, text))
+
+
+def _text(node: ast.expr) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def _says_something(pattern: str) -> bool:
+    return re.search(r"\w", pattern.replace(_ANY, "")) is not None
+
+
+def _words_in(files: Iterable[File]) -> set[str]:
+    """What a name may be that comes from elsewhere: the words in texts of the files that know the class."""
+    texts = (_text(n) for file in files for n in walk(file.source.tree) if isinstance(n, ast.Constant))
+    return {text for text in texts if text is not None and text.isidentifier()}
