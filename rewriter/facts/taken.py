@@ -14,6 +14,8 @@ from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 _READING = frozenset({"getattr", "hasattr"})
 _BY_NAME = _READING | {"setattr", "delattr"}
 _ANY = ".*"
+_SHORT = "[a-z]+[0-9]*"
+"""What a base class out of sight may well have: `log`, `add`, `sum`."""
 
 
 class TakenNames(set[str]):
@@ -30,6 +32,8 @@ class TakenNames(set[str]):
 def taken_names(hierarchy: Hierarchy, cls: Class) -> TakenNames:
     """The names that mean something up or down the line."""
     taken = TakenNames()
+    if hierarchy.lineage(cls).unseen:
+        taken.patterns.add(_SHORT)
     for relative in [*hierarchy.lineage(cls).project, *hierarchy.subclasses(cls)]:
         taken |= _said(relative)
         patterns = {pattern for name in _names_given(relative) for pattern in _patterns(name, relative)}

@@ -42,7 +42,7 @@ In a loop whose turns `__init__` can count, each turn has an instance. A method 
 places gets a parameter that says which call is running, `def mix(self, x, y, *, call=0)`, and an instance for each.
 
 **Safety.** torch.nn classes without parameters, buffers and state are made again by the expression that made the first.
-Nothing is done where the attribute is assigned in more than one place, or where the class does more with the module than
+Nothing is done where the attribute is assigned in more than one place, or where the class does more with it than
 call it, ask it or put it somewhere, as `self.drop.eval()` does: the second instance would not follow. A method
 gets a parameter only where no class of the project overrides it; a subclass elsewhere would have to take it as well.
 """

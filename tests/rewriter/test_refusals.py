@@ -181,7 +181,7 @@ def test_a_base_out_of_sight_makes_a_change_unsafe() -> None:
     )
     result = rewritten(source)
     assert not result.changed and "Base is out of sight" in result.findings[0].why_unsafe
-    assert "self.add(self.conv(x), x)" in rewritten(source, unsafe_fixes=True).after.decode()
+    assert "self.op_add(self.conv(x), x)" in rewritten(source, unsafe_fixes=True).after.decode()
 
 
 def test_children_picked_by_position_make_a_change_unsafe() -> None:
