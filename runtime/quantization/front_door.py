@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from torch import nn
+from torch.jit import ScriptModule
 
 from runtime.inspect import Preparation, check_prepared
 from runtime.quantization.aware import QuantAwareTrainRangeLinearQuantizer
@@ -66,6 +67,7 @@ def quantize(
         raise ValueError("improve is for method 'ptq', with data whose batches the model takes as they are")
     if settings.get("optimizer") is not None and not inplace:
         raise ValueError("the optimizer holds the parameters of this model, not of a copy: pass inplace=True")
+    _check_unscripted(model)
     example = None if data is None else _example(model, data, forward or run_batch)
     if example is not None:
         _check_prepared(model, example, allow_unprepared)
@@ -117,6 +119,13 @@ def _prepare(quantizer: Quantizer, example: Any) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "nothing was quantized")  # an error here
         quantizer.prepare_model(example)
+
+
+def _check_unscripted(model: nn.Module) -> None:
+    scripted = [name for name, module in model.named_modules() if isinstance(module, ScriptModule)]
+    if scripted:
+        what = f"its part {scripted[0]!r} is" if scripted[0] else "it is"
+        raise ValueError(f"a scripted module cannot be watched, and {what} one: quantize first, script or compile then")
 
 
 def _check_prepared(model: nn.Module, example: dict[str, Any] | tuple[Any, ...], allowed: bool) -> None:

@@ -175,6 +175,9 @@ def test_what_is_refused() -> None:
         runtime.quantize(net())
     with pytest.raises(ValueError, match="pass a list or a DataLoader"):
         runtime.quantize(net(), iter([images(2)]))
+    scripted = nn.Sequential(nn.Linear(3, 3), torch.jit.script(nn.ReLU()))
+    with pytest.raises(ValueError, match=r"its part '1' is one: quantize first"):
+        runtime.quantize(scripted, [torch.ones(2, 3)])
     with pytest.raises(ValueError, match="data has no batch"):
         runtime.quantize(net(), [])
     with pytest.raises(ValueError, match="nothing was quantized"):
