@@ -40,7 +40,7 @@ class TableForNumbers(Int8Module):
 
     def on_codes(self, *operands: Any, **settings: Any) -> Tensor | None:
         numbers = tuple(None if isinstance(operand, Tensor) else operand for operand in operands)
-        if settings or self.inplace or numbers.count(None) != 1 or not all(map(_is_number, numbers)):
+        if settings or numbers.count(None) != 1 or not all(map(_is_number, numbers)):
             return None
         place = numbers.index(None)
         codes, of = self.given(0, operands[place])

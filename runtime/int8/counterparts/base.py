@@ -47,7 +47,7 @@ class Int8Module(StandsFor):
         codes = self.on_codes(*args, **kwargs)
         if codes is None:
             return self.in_float(*args, **kwargs)
-        return self.given_back(codes)
+        return self.given_back(self._held_by_all(codes, args))
 
     def on_codes(self, *args: Any, **kwargs: Any) -> Any:
         """The codes of the result; None for a call that has no int8 form."""
@@ -65,7 +65,21 @@ class Int8Module(StandsFor):
 
         float_args, float_kwargs = tree_map_only(Tensor, real, (args, kwargs))
         result = self.simulated(*float_args, **float_kwargs)
-        return result if self.float_output else tree_map_only(Tensor, self._quantized, result)
+        if self.float_output:
+            return result
+        return self._held_by_all(tree_map_only(Tensor, self._quantized, result), args)
+
+    def _held_by_all(self, codes: Any, args: Any) -> Any:
+        """Where the module was to change its first argument: whoever holds that holds the result."""
+        if not self.inplace or not args or not isinstance(codes, Tensor) or codes.dtype != torch.uint8:
+            return codes
+        first = args[0]
+        if not isinstance(first, Tensor) or first.shape != codes.shape:
+            return codes
+        if first.dtype == torch.uint8:
+            return first.copy_(codes)
+        first.copy_(self.made().dequantize(codes))
+        return codes
 
     def given(self, position: int, x: Tensor) -> tuple[Tensor, Codes]:
         """The codes of an argument, and what they stand for."""

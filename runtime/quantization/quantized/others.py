@@ -17,7 +17,8 @@ class QuantizedInner(QuantizedModule):
     """Computes in floating point and puts the result on integers: a table of an activation, a softmax, a layer norm."""
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        return self.in_float(*args, **kwargs)
+        result = self.in_float(*args, **kwargs)
+        return self.given_back(result, args) if args and isinstance(result, Tensor) else result
 
 
 class Carried(QuantizedModule):

@@ -174,6 +174,44 @@ def test_operations_with_numbers_are_tables() -> None:
         assert differences(model, converted, x) == {}
 
 
+class Changing(nn.Module):
+    """What was kept before a module changes it in place is the changed one, in floating point and on codes."""
+
+    def __init__(self, change: nn.Module, raw: bool) -> None:
+        super().__init__()
+        self.first, self.last, self.other = nn.Conv2d(4, 8, 1), nn.Conv2d(8, 4, 1), nn.Conv2d(8, 4, 1)
+        self.pool, self.change, self.add, self.raw = nn.MaxPool2d(2, 1), change, wrappers.EltWiseAdd(), raw
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        kept = self.pool(self.first(x))
+        changed = self.change(kept)
+        more = kept.flip(0) if self.raw else kept
+        return self.last(self.add(changed, more)), self.other(kept)
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(nn.ReLU(inplace=True), nn.Hardswish(inplace=True), nn.LeakyReLU(0.5, inplace=True), nn.ELU(inplace=True)),
+        *(nn.Hardtanh(-0.5, 0.5, inplace=True), nn.Threshold(0.1, 0.3, inplace=True), nn.Mish(inplace=True)),
+    ],
+)
+def test_changes_in_place_are_seen_by_whoever_holds_it(change: nn.Module, raw: bool) -> None:
+    torch.manual_seed(12)
+    x = torch.randn(3, 4, 9, 10)
+    net = Changing(change, raw).eval()
+    model = quantized(net, x)
+    converted = convert(model)
+    with torch.no_grad():
+        compiled = compile(converted, x)
+        for given, expected, float_one in zip(converted(x), model(x), net(x), strict=True):
+            assert (given - expected).abs().max() < 0.03
+            assert (given - float_one).abs().max() < 0.1
+        assert all(torch.equal(a, b) for a, b in zip(compiled(x), converted(x), strict=True))
+    assert compiled.reason == ""
+
+
 class Resized(nn.Module):
     """What neighbours are is said at each call, and may be said otherwise at the next."""
 
