@@ -49,7 +49,7 @@ def _watched_run(model: nn.Module, example: Any) -> Watch:
         failure = None
         with torch.no_grad(), watched(model) as watch:
             try:
-                call(model, copy.deepcopy(example))
+                watch.results(call(model, copy.deepcopy(example)))
             except Exception as error:
                 failure = error
         if not _learnt(watch):

@@ -209,6 +209,23 @@ def test_codes_never_come_to_what_computes_in_floating_point() -> None:
     assert differences(model, converted, x) == {}
 
 
+class GivenBack(Shared):
+    """The model gives what an identity passes on."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        kept = self.first(x)
+        return self.second(self.add(self.same(kept), kept)), kept
+
+
+def test_codes_never_leave_the_model() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 6, 6)
+    model = quantized(GivenBack(), x)
+    converted = convert(model)
+    with torch.no_grad():
+        assert all(torch.equal(a, b) for a, b in zip(converted(x), model(x), strict=True))
+
+
 def without_source() -> Callable[[Net, Tensor], Tensor]:
     made: dict[str, Callable[[Net, Tensor], Tensor]] = {}
     exec("def between(self, x):\n    if x.shape[-1] > 8:\n        x = x * 2\n    return x\n", made)
