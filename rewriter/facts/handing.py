@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.memoryless import made_class
-from rewriter.facts.placements import Reader
+from rewriter.facts.placements import Reader, Reads
 from rewriter.facts.project import Class, Function
-from rewriter.facts.trees import walk
 
 _ADDING = frozenset({"append", "extend", "insert", "add_module", "register_module", "setdefault", "update"})
 _HOLDING = frozenset("list tuple dict set zip enumerate reversed map filter sorted super OrderedDict partial".split())
@@ -37,25 +36,16 @@ def handled_otherwise(knowledge: Knowledge, cls: Class, attribute: str) -> ast.e
             if own is None or attribute not in method.words:
                 continue
             reader = reader_of(knowledge, method, relative, lambda _: False)
-            called = {id(node.func) for node in walk(method.node) if isinstance(node, ast.Call)}
-            for node in _reads(method, own, attribute):
-                if id(node) not in called and not reader.is_clear(node):
-                    return node
+            if (node := reader.unclear(Reads(attribute, own))) is not None:
+                return node
     return None
-
-
-def _reads(method: Function, own: str, attribute: str) -> Iterator[ast.Attribute]:
-    for node in walk(method.node):
-        named = isinstance(node, ast.Attribute) and node.attr == attribute and isinstance(node.ctx, ast.Load)
-        if named and isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == own:
-            yield node
 
 
 def _only_places(
     knowledge: Knowledge, function: Function, cls: Class | None, call: ast.Call, given: ast.AST, depth: int
 ) -> bool:
     """Whether a call does no more with what it is given than to put it somewhere, or call it."""
-    name = function.full_name(call.func, function.locals)
+    name = function.name_inside(call.func)
     if isinstance(call.func, ast.Name) and call.func.id == "setattr":
         return given is call.args[-1] and len(call.args) == 3
     if isinstance(call.func, ast.Attribute) and call.func.attr in _ADDING:
@@ -74,7 +64,7 @@ def _only_places(
         return parameter is None or _treats_well(knowledge, found, None, parameter, depth)
     if name is None or name in _ONLY_CALLING or name.rpartition(".")[2] in _HOLDING:
         return True  # a class that was given, most likely
-    made = made_class(knowledge, call, lambda node: function.full_name(node, function.locals))
+    made = made_class(knowledge, call, function.name_inside)
     return made is not None or name.rpartition(".")[2].lstrip("_")[:1].isupper() or name.startswith("runtime.modules.")
 
 
@@ -93,9 +83,7 @@ def _treats_well(knowledge: Knowledge, function: Function, cls: Class | None, pa
     if depth == _DEEPEST:
         return False
     reader = reader_of(knowledge, function, cls, lambda _: False, depth + 1)
-    uses = (n for n in walk(function.node) if isinstance(n, ast.Name) and n.id == parameter)
-    called = {id(node.func) for node in walk(function.node) if isinstance(node, ast.Call)}
-    return all(id(n) in called or not isinstance(n.ctx, ast.Load) or reader.is_clear(n) for n in uses)
+    return reader.unclear(Reads(parameter)) is None
 
 
 def _parameter(function: Function, call: ast.Call, given: ast.AST, own: str | None) -> str | None:

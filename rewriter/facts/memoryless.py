@@ -63,7 +63,7 @@ def makes_memoryless(knowledge: Knowledge, node: ast.expr, full_name: FullName, 
     maker = knowledge.project.find(name) if name is not None else None
     if isinstance(maker, Function) and maker not in seen:
         results = [n.value for n in walk(maker.node) if isinstance(n, ast.Return)]
-        named, seen = _names_of(maker), seen | {maker}
+        named, seen = maker.name_inside, seen | {maker}
         return bool(results) and all(r is not None and makes_memoryless(knowledge, r, named, seen) for r in results)
     return name is not None and name.startswith("runtime.modules.")
 
@@ -87,10 +87,6 @@ def _is_ordered_dict(node: ast.expr, full_name: FullName) -> bool:
     return isinstance(node, ast.Call) and full_name(node.func) == "collections.OrderedDict"
 
 
-def _names_of(function: Function) -> FullName:
-    return lambda expression: function.full_name(expression, function.locals)
-
-
 def _registered(cls: Class, is_container: bool) -> Iterator[tuple[ast.expr, FullName]]:
     """The expressions for modules that become parts of an object by other ways than an attribute of their own."""
     for method in cls.methods.values():
@@ -101,9 +97,9 @@ def _registered(cls: Class, is_container: bool) -> Iterator[tuple[ast.expr, Full
             is_own = isinstance(receiver, ast.Name) or _is_super(receiver)
             sets_up = name == "__init__" and _is_super(receiver)
             if name in _REGISTERING:
-                yield from ((part, _names_of(method)) for part in node.args[1:])
+                yield from ((part, method.name_inside) for part in node.args[1:])
             elif is_container and is_own and (sets_up or name in _GROWING):
-                yield from ((part, _names_of(method)) for part in node.args)
+                yield from ((part, method.name_inside) for part in node.args)
 
 
 def _is_super(node: ast.expr) -> bool:

@@ -14,6 +14,22 @@ _LOOPS = ast.For | ast.AsyncFor | ast.While | ast.ListComp | ast.SetComp | ast.G
 _READING = frozenset({"isinstance", "print", "type", "id", "repr", "str", "hasattr", "getattr", "callable", "bool"})
 
 
+@dataclass(frozen=True)
+class Reads:
+    """Whether an expression reads a variable, or an attribute of an object."""
+
+    name: str
+    own: str = ""
+
+    def __call__(self, node: ast.expr) -> bool:
+        if not isinstance(node, ast.Name | ast.Attribute) or not isinstance(node.ctx, ast.Load):
+            return False
+        if isinstance(node, ast.Name):
+            return not self.own and node.id == self.name
+        of_own = isinstance(node.value, ast.Name) and node.value.id == self.own
+        return bool(self.own) and node.attr == self.name and of_own
+
+
 class _Use(enum.Enum):
     PLACED = enum.auto()
     READ = enum.auto()
@@ -100,9 +116,10 @@ class Reader:
             _Use.READ if isinstance(parent, ast.UnaryOp | ast.If | ast.While | ast.IfExp | ast.Expr) else _Use.UNCLEAR
         )
 
-    def is_clear(self, node: ast.expr) -> bool:
-        """Whether nothing is done with the object there that could tell one instance from another."""
-        return self._use(node) is not _Use.UNCLEAR
+    def unclear(self, names_it: Callable[[ast.expr], bool]) -> ast.expr | None:
+        """Where something is done with the object that could tell one instance from another."""
+        named = (node for node in self.parents if isinstance(node, ast.expr) and names_it(node))
+        return next((node for node in named if self._use(node) is _Use.UNCLEAR), None)
 
     def _is_other_name(self, target: ast.expr) -> bool:
         """A variable that the object has for another name, and that is only called or asked."""

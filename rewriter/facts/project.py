@@ -43,6 +43,10 @@ class Function:
     def full_name(self, expression: ast.expr, locals_: frozenset[str] | set[str] = frozenset()) -> str | None:
         return self.file.names.full_name(expression, self.shadowed | locals_)
 
+    def name_inside(self, expression: ast.expr) -> str | None:
+        """The full name of what is meant within the function, whose own variables hide what is outside."""
+        return self.full_name(expression, self.locals)
+
     @cached_property
     def locals(self) -> set[str]:
         return local_names(self.node)

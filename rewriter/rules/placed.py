@@ -53,7 +53,7 @@ from rewriter.facts.handing import reader_of
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.memoryless import made_class
-from rewriter.facts.placements import Placements, Reader
+from rewriter.facts.placements import Placements, Reader, Reads
 from rewriter.facts.project import Class, Function
 from rewriter.facts.stateless import is_stateless
 from rewriter.facts.trees import walk
@@ -95,7 +95,7 @@ class _Finder:
         return (self._name(call.func) or "").endswith((".modules.own", ".modules.again"))
 
     def _name(self, node: ast.expr) -> str | None:
-        return self.function.full_name(node, self.function.locals)
+        return self.function.name_inside(node)
 
     def multiplied(self) -> Found:
         """`[nn.ReLU()] * 3`."""
@@ -115,7 +115,7 @@ class _Finder:
             made = [self._made(value) for value in _alternatives(statement.value)]
             if all(m is None for m in made):
                 continue
-            placements = self.reader.placements(_Reads(name))
+            placements = self.reader.placements(Reads(name))
             if all(is_stateless(self.knowledge, m) for m in made) and placements.clear:
                 yield from self._separated(self._later(placements.placed, statement), placements, statement)
             elif made[0] is not None:
@@ -139,7 +139,7 @@ class _Finder:
             made = self._made(statement.value)
             if made is None or not is_stateless(self.knowledge, made):
                 continue
-            placements = self.reader.placements(_Reads(attribute, own))
+            placements = self.reader.placements(Reads(attribute, own))
             if placements.placed and placements.clear and self._is_settled(attribute):
                 later = [(node, self.reader.repeats(node, statement)) for node in placements.placed]
                 kept = 0 if self._is_called(attribute) or later[0][1] else 1
@@ -147,20 +147,20 @@ class _Finder:
 
     # What is shared
 
-    def _shared(self) -> Iterator[tuple[_Reads, str | Class | None]]:
+    def _shared(self) -> Iterator[tuple[Reads, str | Class | None]]:
         stored = {n.id for n in walk(self.function.node) if isinstance(n, ast.Name) and _is_stored(n)}
         for name, default in self.function.defaults.items():
             if isinstance(default, ast.Call) and name not in stored:
-                yield _Reads(name), made_class(self.knowledge, default, self.function.full_name)
+                yield Reads(name), made_class(self.knowledge, default, self.function.full_name)
         file, own = self.function.file, own_name(self.function)
         for name, statement in _variables(file.source.tree.body):
             if name in self.function.words and name not in self.function.locals:
-                yield _Reads(name), made_class(self.knowledge, statement.value, file.names.full_name)
+                yield Reads(name), made_class(self.knowledge, statement.value, file.names.full_name)
         for base in self.knowledge.hierarchy.lineage(self.cls).project if self.cls and own else ():
             full_name = partial(base.file.names.full_name, shadowed=base.shadowed)
             for name, statement in _variables(base.node.body):
                 if name in self.function.words:
-                    yield _Reads(name, own or ""), made_class(self.knowledge, statement.value, full_name)
+                    yield Reads(name, own or ""), made_class(self.knowledge, statement.value, full_name)
 
     def _made(self, value: ast.expr) -> str | Class | None:
         """The class made; for a class that a parameter chose, the one that it has as its default."""
@@ -241,21 +241,6 @@ class _Finder:
         name = made.node.name if isinstance(made, Class) else made.removeprefix("torch.")
         message = f"one {name} is placed several times, and may hold what all of these places share"
         return Refusal("RW905", message, self.function.file.source.span(node), advice_for("RW905"))
-
-
-@dataclass(frozen=True)
-class _Reads:
-    """Whether an expression reads a variable, or an attribute of an object."""
-
-    name: str
-    own: str = ""
-
-    def __call__(self, node: ast.expr) -> bool:
-        if not self.own:
-            return isinstance(node, ast.Name) and node.id == self.name and not _is_stored(node)
-        if not _is_attribute(node, self.name) or not isinstance(node, ast.Attribute):
-            return False
-        return isinstance(node.ctx, ast.Load) and isinstance(node.value, ast.Name) and node.value.id == self.own
 
 
 def _is_attribute(node: ast.AST, attribute: str) -> TypeGuard[ast.Attribute]:

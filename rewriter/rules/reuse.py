@@ -146,7 +146,7 @@ def _can_be_taken_apart(ref: object, made: ast.Assign | ast.AnnAssign, maker: Fu
         return keeps_nothing(context.knowledge, ref)
     if ref != "torch.nn.Sequential" or made.value is None:
         return False
-    return makes_memoryless(context.knowledge, made.value, lambda node: maker.full_name(node, maker.locals))
+    return makes_memoryless(context.knowledge, made.value, maker.name_inside)
 
 
 def _belongs_to_class(site: Site, context: Context) -> bool:

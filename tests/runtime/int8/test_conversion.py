@@ -75,6 +75,22 @@ BETWEEN: dict[str, tuple[nn.Module, int]] = {
     "average": (nn.AvgPool2d(3, 2, 1, count_include_pad=False), 8),
     "average of all": (nn.AvgPool2d(3, 2, 1, ceil_mode=True), 8),
     "average by another number": (nn.AvgPool2d((1, 2), divisor_override=3), 8),
+    "average over one axis": (
+        nn.Sequential(nn.Flatten(2), nn.AvgPool1d(4, 3, 2, count_include_pad=False), nn.Unflatten(2, (-1, 1))),
+        8,
+    ),
+    "average over one axis, rounded up": (
+        nn.Sequential(nn.Flatten(2), nn.AvgPool1d(5, ceil_mode=True), nn.Unflatten(2, (-1, 1))),
+        8,
+    ),
+    "average over three axes": (
+        nn.Sequential(nn.Unflatten(3, (2, 5)), nn.AvgPool3d((3, 2, 2), 2, (1, 0, 1)), nn.Flatten(3)),
+        8,
+    ),
+    "average over three axes by another number": (
+        nn.Sequential(nn.Unflatten(3, (2, 5)), nn.AvgPool3d(2, divisor_override=5), nn.Flatten(3)),
+        8,
+    ),
     "adaptive average": (nn.AdaptiveAvgPool2d((None, 4)), 8),
     "mean": (wrappers.Mean(dim=(2, 3), keepdim=True), 8),
     "mean over one": (wrappers.Mean(dim=-1, keepdim=True), 8),
@@ -122,24 +138,6 @@ def test_softmax_and_layer_norm_are_within_one_code(between: nn.Module) -> None:
     converted = convert(model)
     assert not report(converted).in_float
     assert differences(model, converted, x).get("between", 0) <= 1
-
-
-@pytest.mark.parametrize(
-    "between",
-    [
-        nn.Sequential(nn.Flatten(2), nn.AvgPool1d(4, 3, 2, count_include_pad=False), nn.Unflatten(2, (-1, 1))),
-        nn.Sequential(nn.Flatten(2), nn.AvgPool1d(5, ceil_mode=True), nn.Unflatten(2, (-1, 1))),
-        nn.Sequential(nn.Unflatten(3, (2, 5)), nn.AvgPool3d((3, 2, 2), 2, (1, 0, 1)), nn.Flatten(3)),
-        nn.Sequential(nn.Unflatten(3, (2, 5)), nn.AvgPool3d(2, divisor_override=5), nn.Flatten(3)),
-    ],
-)
-def test_averages_over_one_axis_and_three(between: nn.Module) -> None:
-    torch.manual_seed(7)
-    x = torch.randn(3, 4, 9, 10)
-    model = quantized(Chain(between), x)
-    converted = convert(model)
-    assert not report(converted).in_float
-    assert differences(model, converted, x) == {}
 
 
 class Numbers(nn.Module):
