@@ -1,6 +1,7 @@
-// From sums to codes, where the sums are in memory: of any number of rows, several vectors of columns at once.
+// From sums to codes or numbers, where the sums are in memory.
 #pragma once
 
+#include "elementwise.h"
 #include "finish.h"
 #include "rows.h"
 
@@ -16,16 +17,41 @@ class TileFinish {
 
     // Rows from `row` on, whose sums are `step` apart.
     void run(int64_t row, int64_t count, const int32_t *sums, int64_t step) const {
+        if (rows_.out_float || count == 1) {  // one row does not pay for constants in registers
+            for (int64_t r = row; r < row + count; ++r, sums += step) run_row(r, sums);
+            return;
+        }
         int64_t first = 0;
-        for (; first + 3 * V::kLanes < columns_; first += 4 * V::kLanes) run<4>(row, count, sums, step, first);
-        for (; first + V::kLanes < columns_; first += 2 * V::kLanes) run<2>(row, count, sums, step, first);
-        if (first < columns_) run<1>(row, count, sums, step, first);
+        for (; first + 3 * V::kLanes < columns_; first += 4 * V::kLanes) run_columns<4>(row, count, sums, step, first);
+        for (; first + V::kLanes < columns_; first += 2 * V::kLanes) run_columns<2>(row, count, sums, step, first);
+        if (first < columns_) run_columns<1>(row, count, sums, step, first);
     }
 
   private:
+    void run_row(int64_t row, const int32_t *sums) const {
+        const auto value = [&](int64_t i, int64_t count) {
+            const typename V::Int sum = V::add(V::load_int(sums + i), V::load_int(offset_ + i));
+            return V::mul(V::to_float(sum), V::load_float(f_.multiplier + column_ + i, count));
+        };
+        if (rows_.out_float) {
+            float *out = rows_.out_float[row] + column_;
+            in_vectors<V>(0, columns_,
+                          [&](int64_t i, int64_t count) { V::store_float(out + i, value(i, count), count); });
+        } else if (f_.adds) {
+            const Addition<V> addition(f_);
+            const uint8_t *other = rows_.other[row] + column_;
+            const ToCodes<V> codes(f_.sum_zero, f_.sum_low, f_.sum_high);
+            codes.fill(rows_.out[row] + column_, 0, columns_, [&](int64_t i, int64_t count) {
+                return addition(value(i, count), V::load_codes(other + i, count));
+            });
+        } else {
+            ToCodes<V>(f_.zero, f_.low, f_.high).fill(rows_.out[row] + column_, 0, columns_, value);
+        }
+    }
+
     template <int kVectors>
-    __attribute__((noinline)) void run(int64_t row, int64_t count, const int32_t *sums, int64_t step,
-                                       int64_t first) const {
+    __attribute__((noinline)) void run_columns(int64_t row, int64_t count, const int32_t *sums, int64_t step,
+                                               int64_t first) const {
         const int64_t columns = columns_ - first;
         typename V::Float multiplier[kVectors];
         typename V::Int offset[kVectors];
@@ -39,13 +65,7 @@ class TileFinish {
             const typename V::Int sum = V::load_int(sums + r * step + first + v * V::kLanes);
             return V::mul(V::to_float(V::add(sum, offset[v])), multiplier[v]);
         };
-        if (rows_.out_float) {
-            for (int64_t r = 0; r < count; ++r) {
-                float *out = rows_.out_float[row + r] + column_ + first;
-                for (int v = 0; v < kVectors; ++v)
-                    V::store_float(out + v * V::kLanes, value(r, v), lanes_left<V>(columns, v));
-            }
-        } else if (f_.adds) {
+        if (f_.adds) {
             const Addition<V> addition(f_);
             const typename V::Range range(f_.sum_zero, f_.sum_low, f_.sum_high);
             store<kVectors>(row, count, first, range, [&](int64_t r, int v) {

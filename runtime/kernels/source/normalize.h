@@ -15,8 +15,7 @@ template <class V>
 float powers(const uint8_t *x, int64_t length, int largest, float scale, float *row) {
     const typename V::Int minus_largest = V::set_int(-largest);
     const auto fill = [&](int64_t i, int64_t count) {
-        const typename V::Float power =
-            exponential<V>(V::mul(load_centred<V>(x, i, count, minus_largest), V::set_float(scale)));
+        const typename V::Float power = exponential<V>(load_centred<V>(x, i, count, minus_largest), scale, 126.0f);
         V::store_float(row + i, power, count);
         return power;
     };
