@@ -1,5 +1,6 @@
 // AVX2 without VNNI: pairs of products are summed in int16 where they fit, and codes are widened where they do not.
 #include "avx2_blocks.h"
+#include "avx2_look_up.h"
 #include "avx2_pairs.h"
 #include "avx2_sums.h"
 #include "avx2_vectors.h"
@@ -119,24 +120,8 @@ struct Avx2 : Avx2Vectors {
         store_block(p + 32, odd_weights(block));
     }
 
-    // Sixteen entries at a time: a shuffle gives zero where the code, less the first of them, is not below 16.
     static int64_t look_up(const uint8_t *table, const uint8_t *x, uint8_t *out, int64_t length) {
-        Int part[16];
-        for (int i = 0; i < 16; ++i) {
-            part[i] = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i *>(table + 16 * i)));
-        }
-        int64_t done = 0;
-        for (; done + 32 <= length; done += 32) {
-            Int codes = load_block(x + done), found = _mm256_setzero_si256();
-#pragma GCC unroll 16
-            for (int i = 0; i < 16; ++i) {
-                const Int index = _mm256_adds_epu8(codes, _mm256_set1_epi8(0x70));
-                found = _mm256_or_si256(found, _mm256_shuffle_epi8(part[i], index));
-                codes = _mm256_sub_epi8(codes, _mm256_set1_epi8(16));
-            }
-            _mm256_storeu_si256(reinterpret_cast<__m256i *>(out + done), found);
-        }
-        return done;
+        return avx2_look_up(table, x, out, length);
     }
 
     // Sixteen codes, by fours in the order 0, 2, 1, 3.

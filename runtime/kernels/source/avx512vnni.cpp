@@ -1,6 +1,7 @@
 // AVX-512 with VNNI, whose dot product of four codes and four weights is exact.
 #include <immintrin.h>
 
+#include "avx2_look_up.h"
 #include "kernels.h"
 
 namespace rk {
@@ -144,7 +145,7 @@ struct Avx512Vnni {
 
     static int64_t look_up(const uint8_t *table, const uint8_t *x, uint8_t *out, int64_t length) {
         static const bool permutes_bytes = __builtin_cpu_supports("avx512vbmi");
-        return permutes_bytes ? look_up_permuting(table, x, out, length) : 0;
+        return permutes_bytes ? look_up_permuting(table, x, out, length) : avx2_look_up(table, x, out, length);
     }
 
     static Float power_of_two(Int exponent) {
