@@ -135,8 +135,9 @@ struct Avx2 : Avx2Vectors {
     // Of the weights of eight columns and four channels 1 and 3 of each column, and 0 and 2.
     static Short odd_shorts(const uint8_t *from) { return {odd_weights(load_block(from))}; }
     static Short even_shorts(const uint8_t *from) { return {even_weights(load_block(from))}; }
-    // Adds the products of a row with four panels of 16 columns to 64 sums.
-    static void add_signed(const SignedRow &row, const uint8_t *const (&panels)[4], int32_t *sums) {
+    // Adds the products of a row with two or four panels of 16 columns to as many sums.
+    template <int kPanels>
+    static void add_signed(const SignedRow &row, const uint8_t *const (&panels)[kPanels], int32_t *sums) {
         avx2_add_signed(row, panels, sums);
     }
     // Adds the products of (code 0 + weight 1) and (code 1 + weight 0), and of 2 and 3, for rows `step` apart.

@@ -52,26 +52,36 @@ inline void avx2_add_products_of_sums(const int16_t *rows, int64_t step, const i
 #define RK_SIGNED_BLOCK(at, magnitudes, signs, place)                                                \
     RK_DO("vpbroadcastd " #at "(%[block]), %%ymm" #magnitudes) RK_DO("vpbroadcastd " #at "+4(%[block]), %%ymm" #signs) \
     RK_DO("movq " #at "+8(%[block]), %%" #place)
-#define RK_SIGNED_LOOP(start, add, bytes, from, count)                                               \
-    asm volatile(RK_DO(".p2align 5\n1:") start                                                       \
-        add("(%[a],", 0) add("32(%[a],", 1) add("(%[b],", 2) add("32(%[b],", 3)                      \
-        add("(%[c],", 4) add("32(%[c],", 5) add("(%[d],", 6) add("32(%[d],", 7)                      \
+#define RK_SIGNED_TWO(add) add("(%[a],", 0) add("32(%[a],", 1) add("(%[b],", 2) add("32(%[b],", 3)
+#define RK_SIGNED_FOUR(add)                                                                          \
+    RK_SIGNED_TWO(add) add("(%[c],", 4) add("32(%[c],", 5) add("(%[d],", 6) add("32(%[d],", 7)
+#define RK_SIGNED_LOOP(start, vectors, bytes, from, count)                                           \
+    asm volatile(RK_DO(".p2align 5\n1:") start vectors                                               \
         RK_DO("addq $" #bytes ", %[block]") RK_DO("decq %[times]") RK_DO("jne 1b")                   \
         : "+x"(total[0]), "+x"(total[1]), "+x"(total[2]), "+x"(total[3]), "+x"(total[4]), "+x"(total[5]), \
           "+x"(total[6]), "+x"(total[7]), [block] "+r"(from), [times] "+r"(count)                    \
-        : [a] "r"(panels[0]), [b] "r"(panels[1]), [c] "r"(panels[2]), [d] "r"(panels[3]),            \
+        : [a] "r"(panels[0]), [b] "r"(panels[1]), [c] "r"(panels[kPanels / 2]), [d] "r"(panels[kPanels - 1]), \
           [ones] "x"(_mm256_set1_epi16(1))                                                           \
         : "memory", "cc", "r8", "r9", "ymm8", "ymm9", "ymm10", "ymm11", "ymm12", "ymm13")
+#define RK_SIGNED_LOOPS(vectors)                                                                     \
+    if (couples)                                                                                     \
+        RK_SIGNED_LOOP(RK_SIGNED_BLOCK(0, 8, 9, r8) RK_SIGNED_BLOCK(16, 10, 11, r9), vectors(RK_COUPLE), 32, couple, couples); \
+    if (singles) RK_SIGNED_LOOP(RK_SIGNED_BLOCK(0, 8, 9, r8), vectors(RK_SINGLE), 16, single, singles)
 
-// Adds a row times four panels of [four depths][16 columns][4] to 64 sums.
-inline void avx2_add_signed(const SignedRow &row, const uint8_t *const (&panels)[4], int32_t *sums) {
-    __m256i *to = reinterpret_cast<__m256i *>(sums), total[8];
-    for (int v = 0; v < 8; ++v) total[v] = _mm256_loadu_si256(to + v);
+// Adds a row times two or four panels of [four depths][16 columns][4] to 16 sums each.
+template <int kPanels>
+inline void avx2_add_signed(const SignedRow &row, const uint8_t *const (&panels)[kPanels], int32_t *sums) {
+    static_assert(kPanels == 2 || kPanels == 4);
+    __m256i *to = reinterpret_cast<__m256i *>(sums), total[8] = {};
+    for (int v = 0; v < 2 * kPanels; ++v) total[v] = _mm256_loadu_si256(to + v);
     const SignedBlock *couple = row.couples, *single = row.singles;
     int64_t couples = row.couple_count, singles = row.single_count;
-    if (couples) RK_SIGNED_LOOP(RK_SIGNED_BLOCK(0, 8, 9, r8) RK_SIGNED_BLOCK(16, 10, 11, r9), RK_COUPLE, 32, couple, couples);
-    if (singles) RK_SIGNED_LOOP(RK_SIGNED_BLOCK(0, 8, 9, r8), RK_SINGLE, 16, single, singles);
-    for (int v = 0; v < 8; ++v) _mm256_storeu_si256(to + v, total[v]);
+    if constexpr (kPanels == 4) {
+        RK_SIGNED_LOOPS(RK_SIGNED_FOUR);
+    } else {
+        RK_SIGNED_LOOPS(RK_SIGNED_TWO);
+    }
+    for (int v = 0; v < 2 * kPanels; ++v) _mm256_storeu_si256(to + v, total[v]);
 }
 // clang-format on
 

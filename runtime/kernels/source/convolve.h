@@ -3,10 +3,10 @@
 
 #include "abi.h"
 #include "depthwise.h"
-#include "few_rows.h"
 #include "multiply.h"
 #include "pairs.h"
 #include "rows.h"
+#include "signed_rows.h"
 #include "strassen.h"
 #include "sums.h"
 #include "threads.h"
@@ -186,15 +186,13 @@ class Convolution {
 
     void multiply_summed(const Part &part, const Rows &all) const {
         const Finish finish = finish_of_group(part.group);
-        if (part.rows <= kFewRows) {
-            FewRows<V>(w_, part.group, all, part.rows, finish).run(part.first_panel, part.last_panel, backwards_);
-            return;
-        }
-        if (part.rows >= kLeastRowsToSplit && splits(w_)) {
+        if (suits_signed_rows(w_, part.rows)) {
+            SignedRows<V>(w_, part.group, all, part.rows, finish).run(part.first_panel, part.last_panel, backwards_);
+        } else if (part.rows >= kLeastRowsToSplit && splits(w_)) {
             Strassen<V>(w_, part.group, all, part.rows, finish).run(part.first_panel, part.last_panel);
-            return;
+        } else {
+            SummedRows<V>(w_, part.group, all, part.rows, finish).run(part.first_panel, part.last_panel);
         }
-        SummedRows<V>(w_, part.group, all, part.rows, finish).run(part.first_panel, part.last_panel);
     }
 
     const rk_conv_args a_;

@@ -113,9 +113,9 @@ few = settings(thorough, max_examples=40)
 @few
 @given(
     seed=seeds,
-    rows=st.sampled_from([1, 8, 9, 33, 65, 230, 575]),
+    rows=st.sampled_from([1, 8, 9, 32, 33, 65, 230, 575]),
     depth=st.sampled_from([512, 516, 768, 1040, 2048, 2052]),
-    columns=st.sampled_from([8, 70, 136]),
+    columns=st.sampled_from([8, 70, 136, 260, 300, 352]),
     zero=zeros,
 )
 def test_deep_linear(seed, rows, depth, columns, zero):
@@ -128,13 +128,20 @@ def test_deep_linear(seed, rows, depth, columns, zero):
 
 
 @few
-@given(seed=seeds, rows=st.sampled_from([1, 3, 8]), columns=st.sampled_from([16, 80, 500]), zero=zeros)
-def test_steps_of_a_recurrent_layer(seed, rows, columns, zero):
-    """The same weights by few rows, again and again, each time perhaps in the other direction, and by many at last."""
+@given(
+    seed=seeds,
+    rows=st.sampled_from([1, 3, 8]),
+    depth=st.sampled_from([192, 528]),
+    columns=st.sampled_from([16, 80, 260, 300, 352]),
+    zero=zeros,
+)
+def test_steps_of_a_recurrent_layer(seed, rows, depth, columns, zero):
+    """The same weights by few rows, again and again, each time perhaps in the other direction, and by more at last."""
     make = Source(seed)
-    weight, bias, multiplier = make.weights(columns, 192), make.bias(columns), make.multiplier(columns)
-    for count in (rows, rows, rows, 40):
-        same("linear_float", make.codes(count, 192), weight, bias, multiplier, zero)
+    weight, bias, multiplier = make.weights(columns, depth), make.bias(columns), make.multiplier(columns)
+    for count in (rows, rows, rows, 9, 32, 40):
+        same("linear_float", make.codes(count, depth), weight, bias, multiplier, zero)
+        same("linear", make.codes(count, depth), weight, bias, multiplier, zero, 100)
 
 
 @few
