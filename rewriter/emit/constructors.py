@@ -32,7 +32,9 @@ def _made(source: Source, place: Construction, changes: list[Named], importer: I
     for named in changes:
         lines = _lines(source, place.self_name, [named], importer, locals_)
         behind.setdefault(_anchor(place.init, named), []).extend(lines)
-    return [_behind(source, statement, lines) for statement, lines in behind.items()]
+    # A branch may end where the constructor does: its lines come before those that stand outside of it.
+    inner_first = sorted(behind, key=lambda s: s.lineno, reverse=True)
+    return [_behind(source, statement, behind[statement]) for statement in inner_first]
 
 
 def _mixed_in(source: Source, place: Construction, importer: Importer) -> list[Splice]:
@@ -96,10 +98,15 @@ def _line(own: str, named: Named, made: str) -> str:
 def _construction(source: Source, own: str, change: Change, importer: Importer, locals_: set[str]) -> str:
     text = _one_module(source, own, change.make, importer, locals_)
     for turn in reversed(change.turns):
-        each = ast.unparse(turn.target) if turn.each is not None else "_"
+        each = _unparenthesized(turn.target) if turn.each is not None else "_"
         over = ast.unparse(turn.each if turn.each is not None else turn.over)
-        text = f"{importer.spell('torch.nn.ModuleList', locals_)}({text} for {each.strip('()')} in {over})"
+        text = f"{importer.spell('torch.nn.ModuleList', locals_)}({text} for {each} in {over})"
     return text
+
+
+def _unparenthesized(target: ast.expr) -> str:
+    text = ast.unparse(target)
+    return text[1:-1] if isinstance(target, ast.Tuple) else text
 
 
 def _one_module(

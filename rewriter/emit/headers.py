@@ -26,7 +26,7 @@ def header_splices(file: File, changes: Iterable[Named]) -> list[Splice]:
         if turn.unread:
             splices.append(Splice(start, end, turn.index))
             continue
-        bare = isinstance(turn.target, ast.Tuple) and source.text[start] != "("
+        bare = isinstance(turn.target, ast.Tuple) and start == source.start(turn.target.elts[0])
         begin, finish = source.start(turn.iter), source.end(turn.iter)
         splices += [
             Splice(start, start, f"{turn.index}, {'(' if bare else ''}"),

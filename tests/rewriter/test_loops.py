@@ -73,6 +73,11 @@ COUNTED = {
         "for _ in self.layers)",
         "for i, (layer, y) in enumerate(zip(self.layers, [x, x, x])):",
     ),
+    "tuples first": (
+        ["for (layer, y), (z, _) in zip(zip(self.layers, [x, x, x]), [(x, x)] * 3):", "    x = layer(x) + y + z"],
+        "for _ in self.layers)",
+        "for i, ((layer, y), (z, _)) in enumerate(zip(zip(self.layers, [x, x, x]), [(x, x)] * 3)):",
+    ),
     "reversed": (["for layer in reversed(self.layers):", "    x = x + layer(x)"], "for _ in self.layers)", "enumerate(reversed("),
     "slice": (["for layer in self.layers[1:]:", "    x = x + layer(x)"], "for _ in self.layers[1:])", "enumerate(self.layers[1:])"),
     "items": (["for name, layer in self.named.items():", "    x = x + layer(x)"], "for _ in self.named)", "i, (name, layer) in"),

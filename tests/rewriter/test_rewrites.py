@@ -455,6 +455,47 @@ def test_a_second_run_changes_nothing() -> None:
     assert not again.changed and not again.findings
 
 
+def test_a_branch_that_ends_where_the_constructor_does() -> None:
+    source = """
+class Net(nn.Module):
+    def __init__(self, deep=True):
+        super().__init__()
+        if deep:
+            self.norm = nn.BatchNorm2d(4)
+
+    def forward(self, x):
+        return self.norm(self.norm(x) + x)
+"""
+    after = check(source, X)
+    assert "            self.norm2 = runtime.modules.again(self.norm)\n        self.add = " in after
+
+
+def test_what_a_constructor_hands_up_by_a_star_is_what_annotations_say() -> None:
+    """The constructor that `Middle` gets hands everything up: `size` is no tensor for that, in a second run either."""
+    source = """
+def scaled(data: torch.Tensor, size: int):
+    return data * (size - 1)
+
+class Base(nn.Module):
+    def __init__(self, weight: torch.Tensor, size: int = 3):
+        super().__init__()
+        self.size = size
+
+    def helped(self, x):
+        return scaled(x, self.size)
+
+class Middle(Base):
+    def forward(self, x):
+        return self.helped(x) + x
+
+class Net(Middle):
+    def __init__(self):
+        super().__init__(torch.ones(2))
+"""
+    after = check(source, X)
+    assert "ops.mul(data, size - 1)" in after and "super().__init__(*args, **kwargs)" in after
+
+
 def test_another_runtime_package() -> None:
     after = rewritten(HEADER + net("return x + 1"), runtime_import="vendored.rt").after.decode()
     assert "import vendored.rt.modules\n" in after and "vendored.rt.modules.EltWiseAdd()" in after
