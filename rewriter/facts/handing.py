@@ -70,12 +70,10 @@ def _only_places(
 
 def _method(knowledge: Knowledge, cls: Class | None, call: ast.Call, function: Function) -> Function | None:
     """`self.make(...)`"""
-    is_own = isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name)
-    if cls is None or not is_own or not isinstance(call.func, ast.Attribute):
+    func = call.func
+    if cls is None or not isinstance(func, ast.Attribute) or not isinstance(func.value, ast.Name):
         return None
-    assert isinstance(call.func.value, ast.Name)
-    own = call.func.value.id == own_name(function)
-    return knowledge.hierarchy.lineage(cls).method(call.func.attr) if own else None
+    return knowledge.hierarchy.lineage(cls).method(func.attr) if func.value.id == own_name(function) else None
 
 
 def _treats_well(knowledge: Knowledge, function: Function, cls: Class | None, parameter: str, depth: int) -> bool:

@@ -121,7 +121,7 @@ class Functions(Expressions):
             frame.holder += f">{ast.unparse(func.value)}"
         of_class = "classmethod" in function.decorators
         skip_first = (name is not None and not given_object) or of_class
-        bound = _bound(function, node, arguments, skip_first) if isinstance(node, ast.Call) else {}
+        bound = dict(_bound(function, node, arguments, skip_first)) if isinstance(node, ast.Call) else {}
         caller = self.state
         variables = dict(self.parameters(function, bound, name))
         if name is not None:
@@ -255,38 +255,34 @@ def _names_itself(function: ast.FunctionDef) -> bool:
     return any(isinstance(n, ast.Name) and n.id == function.name for s in function.body for n in walk(s))
 
 
-def _bound(function: Function, call: ast.Call, arguments: dict[ast.expr, Value], skip_first: bool) -> dict[str, Value]:
-    """What a call gives. Nobody knows which parameter gets what of a starred argument: annotations say it better."""
-    bound = dict(bind_parameters(function.node, call, arguments, skip_first))
-    for parameter in _spread_over(function.node, call, skip_first):
-        if v.from_annotation(parameter.annotation, function.full_name) is not None:
-            del bound[parameter.arg]
-    return bound
+def _bound(
+    function: Function, call: ast.Call, arguments: dict[ast.expr, Value], skip_first: bool
+) -> Iterator[tuple[str, Value]]:
+    def promised(parameter: ast.arg) -> bool:
+        return v.from_annotation(parameter.annotation, function.full_name) is not None
 
-
-def _spread_over(function: FunctionNode, call: ast.Call, skip_first: bool) -> list[ast.arg]:
-    """The parameters that a starred argument may reach."""
-    spec = function.args
-    reached = [*spec.posonlyargs, *spec.args][1 if skip_first else 0 :]
-    before = next((i for i, a in enumerate(call.args) if isinstance(a, ast.Starred)), len(reached))
-    named = {k.arg for k in call.keywords}
-    return [parameter for parameter in reached[before:] if parameter.arg not in named]
+    return bind_parameters(function.node, call, arguments, skip_first, promised)
 
 
 def bind_parameters(
-    function: FunctionNode | ast.Lambda, call: ast.Call, arguments: dict[ast.expr, Value], skip_first: bool
+    function: FunctionNode | ast.Lambda,
+    call: ast.Call,
+    arguments: dict[ast.expr, Value],
+    skip_first: bool,
+    promised: Callable[[ast.arg], bool] = lambda _: False,
 ) -> Iterator[tuple[str, Value]]:
+    """What a call gives. Which parameter gets what of a starred argument nobody knows: a promise says it better."""
     spec = function.args
-    names = [a.arg for a in [*spec.posonlyargs, *spec.args]][1 if skip_first else 0 :]
+    parameters = [*spec.posonlyargs, *spec.args][1 if skip_first else 0 :]
     extra: list[Value] = []
     for index, argument in enumerate(call.args):
         if isinstance(argument, ast.Starred):
             member = arguments[argument]
-            yield from ((name, member) for name in names[index:])
+            yield from ((parameter.arg, member) for parameter in parameters[index:] if not promised(parameter))
             extra.append(member)
             break
-        if index < len(names):
-            yield names[index], arguments[argument]
+        if index < len(parameters):
+            yield parameters[index].arg, arguments[argument]
         else:
             extra.append(arguments[argument])
     if spec.vararg:

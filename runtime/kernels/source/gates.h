@@ -29,6 +29,12 @@ typename V::Float gate_power(typename V::Float x, float times) {
     return exponential<V>(x, times, kMostPower);
 }
 
+// 1 + e of a gate, whose inverse is its sigmoid.
+template <class V>
+typename V::Float one_and_power(const Cells &cells, int gate) {
+    return V::add(V::set_float(1.0f), gate_power<V>(cells.sum<V>(gate), -1.0f));
+}
+
 // Two passes over the cells of every row, of which `close` gives the hidden state: the powers of one cell wait for each
 // other, those of many do not.
 template <class V, class Open, class Close>
@@ -57,14 +63,14 @@ void lstm_gates(const rk_gates_args &a) {
     using Float = typename V::Float;
     const Float one = V::set_float(1.0f);
     const auto open = [&](const Cells &cells) {
-        const Float admit = V::add(one, gate_power<V>(cells.sum<V>(0), -1.0f));
-        const Float forget = V::add(one, gate_power<V>(cells.sum<V>(1), -1.0f));
+        const Float admit = one_and_power<V>(cells, 0);
+        const Float forget = one_and_power<V>(cells, 1);
         const Float candidate = gate_power<V>(cells.sum<V>(2), -2.0f);
         const Float admitted = V::mul(admit, V::add(one, candidate));
         const Float kept = V::mul(V::load_float(cells.state, cells.count), admitted);
         const Float state = V::add(kept, V::mul(V::sub(one, candidate), forget));
         V::store_float(cells.state, V::div(state, V::mul(forget, admitted)), cells.count);
-        V::store_float(cells.kept, V::add(one, gate_power<V>(cells.sum<V>(3), -1.0f)), cells.count);
+        V::store_float(cells.kept, one_and_power<V>(cells, 3), cells.count);
     };
     each_cell<V>(a, 4, open, [&](const Cells &cells) {
         const Float emit = V::load_float(cells.kept, cells.count);
@@ -79,7 +85,7 @@ void gru_gates(const rk_gates_args &a) {
     using Float = typename V::Float;
     const Float one = V::set_float(1.0f);
     const auto open = [&](const Cells &cells) {
-        const Float reset = V::add(one, gate_power<V>(cells.sum<V>(0), -1.0f));
+        const Float reset = one_and_power<V>(cells, 0);
         const Float from_state = V::div(V::load_float(cells.h + 2 * a.size, cells.count), reset);
         V::store_float(cells.kept, V::add(V::load_float(cells.x + 2 * a.size, cells.count), from_state), cells.count);
     };

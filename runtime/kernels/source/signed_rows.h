@@ -1,5 +1,5 @@
-// Products of rows by magnitudes and signs, which need nothing of the weights but their bytes: fewer rows than 64 do
-// not pay for weights that are widened beforehand.
+// Products of rows by magnitudes and signs, which need nothing of the weights but their bytes: few rows do not pay for
+// weights that are widened beforehand.
 #pragma once
 
 #include "signed_row.h"
