@@ -1,0 +1,17 @@
+"""What a schedule can do in an epoch."""
+
+from runtime.schedule.policies.distillation import DistillationLossWeights, KnowledgeDistillationPolicy
+from runtime.schedule.policies.learning_rate import LRPolicy, MultiStepMultiGammaLR
+from runtime.schedule.policies.pruning import PruningPolicy
+from runtime.schedule.policies.quantization import QuantizationPolicy
+from runtime.schedule.policies.regularization import RegularizationPolicy
+
+__all__ = [
+    "DistillationLossWeights",
+    "KnowledgeDistillationPolicy",
+    "LRPolicy",
+    "MultiStepMultiGammaLR",
+    "PruningPolicy",
+    "QuantizationPolicy",
+    "RegularizationPolicy",
+]
