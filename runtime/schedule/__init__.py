@@ -31,6 +31,10 @@ _HOMES = {
     "GroupLassoRegularizer": "regularizers",
     "L1Regularizer": "regularizers",
     "Regularizer": "regularizers",
+    "ScheduleError": "config",
+    "component_from_file": "config",
+    "dict_config": "config",
+    "file_config": "config",
     "load_checkpoint": "checkpoint",
     "save_checkpoint": "checkpoint",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, Literal
 
 import torch
@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from runtime.schedule.groups import DIMENSIONS, check_group, group_means, group_norms
 from runtime.schedule.pruners.base import Weights, above, plain_name
+
+__all__ = ["GroupLassoRegularizer", "L1Regularizer", "Regularizer"]
 
 Criterion = Literal["Max", "Mean_Abs"]
 
@@ -47,12 +49,13 @@ class L1Regularizer(Regularizer):
     def __init__(
         self,
         name: str,
+        model: nn.Module,
         reg_regims: Mapping[str, float],
         threshold_criteria: Criterion | None = None,
-        model: nn.Module | None = None,
     ) -> None:
         super().__init__(name, threshold_criteria)
         self.strengths = {plain_name(parameter): strength for parameter, strength in reg_regims.items()}
+        check_names(model, self.strengths)
 
     @property
     def parameters(self) -> list[str]:
@@ -76,14 +79,15 @@ class GroupLassoRegularizer(Regularizer):
     def __init__(
         self,
         name: str,
-        reg_regims: Mapping[str, Sequence[float | str]],
+        model: nn.Module,
+        reg_regims: Mapping[str, list[float | str]],
         threshold_criteria: Criterion | None = None,
-        model: nn.Module | None = None,
     ) -> None:
         super().__init__(name, threshold_criteria)
         if threshold_criteria not in (None, "Max", "Mean_Abs"):
             raise ValueError(f"threshold_criteria must be 'Max', 'Mean_Abs' or nothing, not {threshold_criteria!r}")
         self.regimes = {plain_name(p): _strength_and_groups(p, regime) for p, regime in reg_regims.items()}
+        check_names(model, self.regimes)
 
     @property
     def parameters(self) -> list[str]:
@@ -106,6 +110,13 @@ class GroupLassoRegularizer(Regularizer):
         return stays
 
 
+def check_names(model: nn.Module, named: Iterable[str]) -> None:
+    known = {plain_name(name) for name, _ in model.named_parameters(remove_duplicate=False)}
+    unknown = sorted(set(named) - known)
+    if unknown:
+        raise ValueError(f"the model has no parameters {', '.join(unknown)}")
+
+
 def _norms_with_gradient(weight: Tensor, group: str) -> Tensor:
     """The 2-norms; a structure of zeros has the gradient zero."""
     check_group(weight, group)
@@ -115,7 +126,7 @@ def _norms_with_gradient(weight: Tensor, group: str) -> Tensor:
     return torch.where(zero, torch.zeros_like(squares), torch.where(zero, torch.ones_like(squares), squares).sqrt())
 
 
-def _strength_and_groups(parameter: str, regime: Sequence[float | str]) -> tuple[float, list[str]]:
+def _strength_and_groups(parameter: str, regime: list[float | str]) -> tuple[float, list[str]]:
     if isinstance(regime, (str, float, int)) or len(regime) != 2:
         raise ValueError(f"reg_regims[{parameter!r}] must be [strength, group type], not {regime!r}")
     strength, groups = float(regime[0]), str(regime[1]).split("+")

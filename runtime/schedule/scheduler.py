@@ -66,7 +66,7 @@ class CompressionScheduler:
         ending_epoch: int | None = None,
         frequency: int | None = None,
     ) -> None:
-        """Runs `policy` in these `epochs`, or in every `frequency`-th from `starting_epoch` on, before `ending_epoch`."""
+        """Runs `policy` in these `epochs`, or in every `frequency`-th from `starting_epoch` up to `ending_epoch`."""
         self._policies.append((policy, active_epochs(epochs, starting_epoch, ending_epoch, frequency)))
 
     def on_epoch_begin(self, epoch: int, optimizer: Optimizer | None = None) -> None:

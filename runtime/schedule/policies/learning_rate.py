@@ -29,16 +29,15 @@ class LRPolicy(ScheduledTrainingPolicy):
         self.lr_scheduler = scheduler
         self.each = each
 
-    def on_epoch_begin(self, model: nn.Module, masks: Masks, moment: Moment) -> None:
-        self._learn_of_new_groups()
-
     def on_minibatch_end(self, model: nn.Module, masks: Masks, moment: Moment) -> None:
         if self.each == "minibatch":
+            self._learn_of_new_groups()
             self.lr_scheduler.step()
 
     def on_epoch_end(self, model: nn.Module, masks: Masks, moment: Moment, metrics: Any) -> None:
         if self.each == "minibatch":
             return
+        self._learn_of_new_groups()
         if isinstance(self.lr_scheduler, ReduceLROnPlateau):
             self.lr_scheduler.step(_metric(metrics, self.lr_scheduler.mode))
             return

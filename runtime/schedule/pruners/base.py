@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -27,7 +27,7 @@ class Pruner:
         raise NotImplementedError(f"{type(self).__name__} must say in mask() which elements of a weight stay")
 
 
-def as_list(weights: Sequence[str] | str) -> list[str]:
+def as_list(weights: list[str] | str) -> list[str]:
     """The names of a list, or of one written without brackets; none of them with the `module.` of a DataParallel."""
     names = [weights] if isinstance(weights, str) else list(weights)
     if not names:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
@@ -37,7 +37,7 @@ class AutomatedGradualPruner(Pruner):
 
     parameters_in = "weights"
 
-    def __init__(self, name: str, initial_sparsity: float, final_sparsity: float, weights: Sequence[str] | str) -> None:
+    def __init__(self, name: str, initial_sparsity: float, final_sparsity: float, weights: list[str] | str) -> None:
         super().__init__(name)
         self.sparsity = GradualSparsity(initial_sparsity, final_sparsity)
         self.weights = as_list(weights)
@@ -60,7 +60,7 @@ class GradualStructures(Pruner):
         initial_sparsity: float,
         final_sparsity: float,
         group_type: GroupType,
-        weights: Sequence[str] | str,
+        weights: list[str] | str,
         group_dependency: GroupDependency | None = None,
         kwargs: Mapping[str, Any] | None = None,
     ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import torch
@@ -30,7 +30,7 @@ class RankedStructures(Pruner):
         name: str,
         group_type: GroupType,
         desired_sparsity: float,
-        weights: Sequence[str] | str,
+        weights: list[str] | str,
         group_dependency: GroupDependency | None = None,
         kwargs: Mapping[str, Any] | None = None,
     ) -> None:

@@ -1,0 +1,3 @@
+"""Policies that a schedule's file can name as extensions."""
+
+__all__: list[str] = []
