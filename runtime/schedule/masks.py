@@ -98,15 +98,6 @@ class Masks(Mapping[str, Mask]):
             if forward or not mask.forward_only:
                 mask.apply()
 
-    def follow(self, model: nn.Module, kept: Mapping[str, tuple[int, Tensor]]) -> None:
-        """Takes the parameters that `model` has now; `kept` says which rows of a dimension are left of a mask."""
-        for name, parameter in unwrapped(model).named_parameters():
-            if name in self._masks:
-                self._masks[name].parameter = parameter
-        for name, (dimension, rows) in kept.items():
-            mask = self._masks[name]
-            mask.mask = None if mask.mask is None else mask.mask.index_select(dimension, rows)
-
     def state_dict(self) -> dict[str, Any]:
         return {
             name: {"mask": mask.mask, "forward_only": mask.forward_only, "double_copies": mask.double_copies}

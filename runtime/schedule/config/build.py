@@ -42,7 +42,7 @@ def dict_config(
     dummy_input: Any = None,
 ) -> CompressionScheduler:
     """The same for what a file would hold."""
-    document = Document("the schedule", {key: value for key, value in sched_dict.items()})
+    document = Document("the schedule", dict(sched_dict))
     return configured(model, optimizer, document, scheduler, dummy_input)
 
 
@@ -86,6 +86,13 @@ def configured(
     return scheduler
 
 
+_POLICIES: dict[str, type] = {
+    "regularizer": RegularizationPolicy,
+    "quantizer": QuantizationPolicy,
+    "lr_scheduler": LRPolicy,
+}
+
+
 class _Builder:
     """Makes the instances and policies of one file."""
 
@@ -95,12 +102,11 @@ class _Builder:
         self.parameters = [plain_name(name) for name, _ in model.named_parameters(remove_duplicate=False)]
 
     def instances(self, file: ScheduleFile) -> dict[str, dict[str, Any]]:
-        return {
-            section: {
-                name: self.instance(section, name, one, {}) for name, one in (getattr(file, section) or {}).items()
-            }
-            for section in SECTIONS.values()
-        }
+        made: dict[str, dict[str, Any]] = {}
+        for section in SECTIONS.values():
+            written = getattr(file, section) or {}
+            made[section] = {name: self.instance(section, name, one, {}) for name, one in written.items()}
+        return made
 
     def instance(self, section: str, name: str, instance: Instance, extra: Mapping[str, Any]) -> Any:
         kind = find_class(self.document, section, name, instance.class_)
@@ -121,18 +127,15 @@ class _Builder:
         where: tuple[Step, ...] = ("policies", number, entry.kind)
         known = instances[section]
         if use.instance_name not in known:
-            self._unknown(
-                (*where, "instance_name"), f"{section} has no {use.instance_name!r}", use.instance_name, known
-            )
+            message = f"{section} has no {use.instance_name!r}"
+            self._unknown((*where, "instance_name"), message, use.instance_name, known)
         instance, arguments = known[use.instance_name], use.args or {}
         where = (*where, "args") if use.args else where
         if entry.kind == "pruner":
             return self._made(where, PruningPolicy, {"pruner": instance, "pruner_args": arguments})  # type: ignore[no-any-return]
         if entry.kind == "extension":
             return instance  # type: ignore[no-any-return]
-        kind = {"regularizer": RegularizationPolicy, "quantizer": QuantizationPolicy, "lr_scheduler": LRPolicy}[
-            entry.kind
-        ]
+        kind = _POLICIES[entry.kind]
         first = parameters_of(kind)[0].name
         checked = checked_arguments(self.document, where, kind, arguments, (first,))
         given = {"dummy_input": self.given["dummy_input"]} if entry.kind == "quantizer" else {}

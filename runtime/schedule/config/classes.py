@@ -141,6 +141,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _subclasses(kind: type) -> Iterator[type]:
+    subclass: type
     for subclass in kind.__subclasses__():
         yield subclass
         yield from _subclasses(subclass)

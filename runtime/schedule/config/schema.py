@@ -144,8 +144,8 @@ _SIMPLE_TYPES = {"str", "int", "float", "bool", "none"}
 
 def _names(form: type[BaseModel], path: tuple[Step, ...]) -> list[str]:
     """The keys that the mapping at this path takes."""
-    if path and path[0] == "policies":
-        form = {2: PolicyEntry, 3: Use}.get(len(path), form)
+    inner: dict[int, type[BaseModel]] = {2: PolicyEntry, 3: Use} if path[:1] == ("policies",) else {}
+    form = inner.get(len(path), form)
     return [one.alias or name for name, one in form.model_fields.items()]
 
 

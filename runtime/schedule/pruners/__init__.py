@@ -1,6 +1,7 @@
 """Rules that say which elements of a weight are pruned."""
 
 from runtime.schedule.pruners.base import Pruner
+from runtime.schedule.pruners.coupled import CoupledFilterPruner
 from runtime.schedule.pruners.elements import (
     MagnitudeParameterPruner,
     SensitivityPruner,
@@ -15,6 +16,7 @@ from runtime.schedule.pruners.structures import L1RankedStructureParameterPruner
 
 __all__ = [
     "AutomatedGradualPruner",
+    "CoupledFilterPruner",
     "L1RankedStructureParameterPruner",
     "L1RankedStructureParameterPruner_AGP",
     "L2RankedStructureParameterPruner",

@@ -238,7 +238,7 @@ def test_a_dictionary_makes_the_same_scheduler() -> None:
     scheduler.on_epoch_begin(0)
     threshold = 0.5 * Net().fc.weight.std().item()
     assert scheduler.masks["fc.weight"].sparsity == pytest.approx(0.3, abs=0.15) and threshold > 0
-    with pytest.raises(ScheduleError, match="the schedule, pruners.p.class: no class of pruners is called 'X'"):
+    with pytest.raises(ScheduleError, match=r"^the schedule, pruners\.p\.class: no class of pruners is called 'X'"):
         dict_config(model, None, {"pruners": {"p": {"class": "X"}}})
 
 
