@@ -98,9 +98,13 @@ def _tracking(model: nn.Module) -> Iterator[list[nn.Module]]:
     """The modules whose forward is running, outermost first."""
     stack: list[nn.Module] = []
     hooks = []
+
+    def leave(*_: Any) -> None:
+        stack.pop()
+
     for module in model.modules():
         hooks.append(module.register_forward_pre_hook(lambda m, _: stack.append(m)))
-        hooks.append(module.register_forward_hook(lambda *_: stack.pop() and None, always_call=True))
+        hooks.append(module.register_forward_hook(leave, always_call=True))
     try:
         yield stack
     finally:

@@ -67,5 +67,6 @@ class SparsityLevelParameterPruner(Pruner):
 
 def smallest_elements(weight: Tensor, fraction: float) -> Tensor:
     """False for this fraction of elements, those of the smallest magnitude."""
-    kept: Tensor = prune.L1Unstructured(fraction).compute_mask(weight.detach(), all_stay(weight))  # type: ignore[no-untyped-call]
+    plain = weight.detach().contiguous()  # torch flattens a view of it
+    kept: Tensor = prune.L1Unstructured(fraction).compute_mask(plain, all_stay(plain))  # type: ignore[no-untyped-call]
     return kept.bool()
