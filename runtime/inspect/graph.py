@@ -94,7 +94,8 @@ def _placed(
         rows[row].append(name)
     widest = max((len(row) for row in rows.values()), default=1)
     middle = _MARGIN + (widest * (WIDTH + _GAP_X) - _GAP_X) / 2
-    modules, boxes = dict(model.named_modules()), {}
+    modules = dict(model.named_modules())
+    boxes: dict[str, Box] = {}
     for row in sorted(rows):
         names = sorted(rows[row], key=lambda name: _wish(name, sources, boxes, middle))
         left = middle - (len(names) - 1) * (WIDTH + _GAP_X) / 2

@@ -24,7 +24,7 @@ BINS = 128
 
 @dataclass
 class TensorStatistics:
-    """Of one tensor over all data. `avg_min` and `avg_max` are means over samples of their least and largest element."""
+    """Of one tensor over all data; `avg_min` and `avg_max` are means over samples of the least and largest element."""
 
     min: float = math.inf
     max: float = -math.inf
@@ -67,7 +67,7 @@ class CallStatistics:
 def activation_statistics(
     model: nn.Module, data: Iterable[Any], forward: Forward | None = None
 ) -> dict[str, CallStatistics]:
-    """By module; the second call of a module that runs again is `name:call1`. `data` has to be a list or a DataLoader."""
+    """By module; the second call of one that runs again is `name:call1`. `data` has to be a list or a DataLoader."""
     if iter(data) is data:
         raise ValueError("data can be gone through only once, but has to be seen twice: pass a list or a DataLoader")
     found: dict[str, CallStatistics] = {}
@@ -114,10 +114,8 @@ class _Second:
         distance = x.double() - one.mean
         one.std += distance.square().sum().item()
         one.b += distance.abs().sum().item()
-        span = one.max - one.min
-        place = (
-            ((x.double() - one.min) * (BINS / span)).long().clamp(0, BINS - 1) if span else torch.zeros_like(x).long()
-        )
+        steps = BINS / (one.max - one.min) if one.max > one.min else 0.0
+        place = ((x.double() - one.min) * steps).long().clamp(0, BINS - 1)
         counts = torch.bincount(place.flatten(), minlength=BINS)
         one.histogram = (counts + torch.tensor(one.histogram or [0] * BINS)).tolist()
 

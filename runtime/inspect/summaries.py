@@ -91,7 +91,7 @@ def _compute(model: nn.Module, dummy_input: Any) -> Table:
 
         hooks.append(module.register_forward_hook(see))
     try:
-        with evaluating(model), torch.no_grad(), FlopCounterMode(display=False, depth=None) as counter:
+        with evaluating(model), torch.no_grad(), FlopCounterMode(display=False) as counter:
             call(model, dummy_input)
     finally:
         for hook in hooks:

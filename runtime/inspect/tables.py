@@ -19,7 +19,7 @@ class Table:
     def __str__(self) -> str:
         cells = [list(self.columns), *([shown(row[column]) for column in self.columns] for row in self.rows)]
         widths = [max(len(line[column]) for line in cells) for column in range(len(self.columns))]
-        numeric = [self._is_numeric(column) for column in self.columns]
+        numeric = [self.is_numeric(column) for column in self.columns]
         lines = [_line(line, widths, numeric) for line in cells]
         return "\n".join([self.title, *lines, *([self.footer] if self.footer else [])])
 
@@ -28,12 +28,12 @@ class Table:
 
         table = RichTable(title=self.title, caption=self.footer or None)
         for column in self.columns:
-            table.add_column(column, justify="right" if self._is_numeric(column) else "left", overflow="fold")
+            table.add_column(column, justify="right" if self.is_numeric(column) else "left", overflow="fold")
         for row in self.rows:
             table.add_row(*(shown(row[column]) for column in self.columns))
         return table
 
-    def _is_numeric(self, column: str) -> bool:
+    def is_numeric(self, column: str) -> bool:
         return all(isinstance(row[column], (int, float, type(None))) for row in self.rows)
 
 

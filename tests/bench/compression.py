@@ -11,6 +11,7 @@ import argparse
 import copy
 import io
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ from tests.bench.digits_data import Digits, accuracy, digits, train
 SCHEDULE = Path(__file__).with_suffix(".yaml")
 EPOCHS = 18
 LR = 0.02
+Border = tuple[int, int]
+"""An epoch, and how many of its minibatches are done."""
+BORDERS = [(epoch, number) for epoch in range(EPOCHS) for number in (0, 7)]
 
 
 class ConvNorm(nn.Module):
@@ -79,23 +83,30 @@ class ResidualNet(nn.Module):
 
 
 def compress(
-    model: nn.Module, data: Digits, seed: int, stop_at: tuple[int, int] | None = None, start: io.BytesIO | None = None
-) -> tuple[CompressionScheduler, io.BytesIO | None]:
-    """The training loop, with the scheduler's callbacks."""
+    model: nn.Module,
+    data: Digits,
+    seed: int,
+    start: io.BytesIO | None = None,
+    save_at: Sequence[Border] = (),
+    stop_at: Border | None = None,
+) -> tuple[CompressionScheduler, list[io.BytesIO]]:
+    """The training loop, with the scheduler's callbacks; from `start` on, with checkpoints before the minibatches named."""
     torch.manual_seed(seed)
     optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=0.9, weight_decay=1e-4)
     scheduler = file_config(model, optimizer, SCHEDULE, dummy_input=data.x[:2])
     if start is not None:
         load_checkpoint(start, scheduler, optimizer)
+    files = []
     for epoch in range(scheduler.epoch, EPOCHS):
         model.train()
         scheduler.on_epoch_begin(epoch)
         for number, (x, y) in scheduler.minibatches(data.batches()):
+            if (epoch, number) in save_at:
+                files.append(io.BytesIO())
+                save_checkpoint(files[-1], scheduler, optimizer)
+                files[-1].seek(0)
             if stop_at == (epoch, number):
-                file = io.BytesIO()
-                save_checkpoint(file, scheduler, optimizer)
-                file.seek(0)
-                return scheduler, file
+                return scheduler, files
             scheduler.on_minibatch_begin(epoch, number)
             loss = scheduler.before_backward_pass(epoch, number, loss=F.cross_entropy(model(x), y))
             optimizer.zero_grad()
@@ -103,7 +114,7 @@ def compress(
             optimizer.step()
             scheduler.on_minibatch_end(epoch, number)
         scheduler.on_epoch_end(epoch)
-    return scheduler, None
+    return scheduler, files
 
 
 def results(seed: int, resume: bool) -> dict[str, float]:
@@ -113,9 +124,9 @@ def results(seed: int, resume: bool) -> dict[str, float]:
     train(dense, torch.optim.AdamW(dense.parameters(), lr=5e-3, weight_decay=1e-2), data, 20, 5e-3)
     found = {"float32": accuracy(dense, data)}
     model = copy.deepcopy(dense)
-    scheduler, _ = compress(model, data, seed)
+    scheduler, files = compress(model, data, seed, save_at=BORDERS if resume else ())
     if resume:
-        found["interruptions with the same bits"] = _resumed(dense, model, data, seed)
+        found["interruptions with the same bits"] = _resumed(dense, model, data, files)
     found["pruned and trained quantized"] = accuracy(model, data)
     zeros = {name: mask.mask for name, mask in scheduler.masks.items() if mask.mask is not None}
     found["sparsity of these weights"] = 100 * _fraction([~mask for mask in zeros.values()])
@@ -131,16 +142,15 @@ def results(seed: int, resume: bool) -> dict[str, float]:
     return found
 
 
-def _resumed(dense: nn.Module, whole: nn.Module, data: Digits, seed: int) -> float:
-    """In percent of all interruptions."""
+def _resumed(dense: nn.Module, whole: nn.Module, data: Digits, files: list[io.BytesIO]) -> float:
+    """In percent of all interruptions: what goes on from each checkpoint is, at the next one, what was not interrupted."""
     same = []
-    for epoch in range(EPOCHS):
-        for number in (0, 7):
-            _, file = compress(copy.deepcopy(dense), data, seed, stop_at=(epoch, number))
-            again = copy.deepcopy(dense)
-            compress(again, data, seed + 1000, start=file)
-            states = whole.state_dict(), again.state_dict()
-            same.append(all(torch.equal(states[0][key], states[1][key]) for key in states[0]))
+    for file, until, later in zip(files, [*BORDERS[1:], None], [*files[1:], None], strict=True):
+        again = copy.deepcopy(dense)
+        compress(again, data, seed=1000, start=io.BytesIO(file.getvalue()), stop_at=until)
+        expected = whole.state_dict() if later is None else torch.load(later, weights_only=True)["model"]
+        found = again.state_dict()
+        same.append(found.keys() == expected.keys() and all(torch.equal(found[key], expected[key]) for key in found))
     return 100 * sum(same) / len(same)
 
 

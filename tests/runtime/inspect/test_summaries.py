@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import xml.etree.ElementTree as ElementTree
 from typing import Any
 
@@ -68,7 +69,7 @@ def test_how_a_model_is_quantized() -> None:
 
 def test_rich_prints_the_same_table() -> None:
     rich_console = pytest.importorskip("rich.console")
-    console = rich_console.Console(width=120, record=True, file=open("/dev/null", "w"))
+    console = rich_console.Console(width=120, record=True, file=io.StringIO())
     console.print(summary(ConvNet()))
     printed = console.export_text()
     assert "conv2" in printed and "8x8x3x3" in printed and "parameters in all" in printed
