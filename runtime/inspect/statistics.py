@@ -63,6 +63,17 @@ class CallStatistics:
     def output(self) -> TensorStatistics:
         return self.outputs[0]
 
+    def to_plain(self) -> dict[str, Any]:
+        inputs = {position: one.to_plain() for position, one in enumerate(self.inputs)}
+        return {"inputs": inputs, **{_output_key(p): one.to_plain() for p, one in enumerate(self.outputs)}}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> CallStatistics:
+        outputs = [plain[_output_key(p)] for p in range(len(plain)) if _output_key(p) in plain]
+        inputs = [one for _, one in sorted((plain.get("inputs") or {}).items())]
+        read = TensorStatistics.from_plain
+        return cls([read(one) for one in inputs], [read(one) for one in outputs])
+
 
 def activation_statistics(
     model: nn.Module, data: Iterable[Any], forward: Forward | None = None
@@ -162,13 +173,7 @@ def _watching(
 
 def save_activation_statistics(statistics: Mapping[str, CallStatistics], path: str | Path) -> None:
     """Writes YAML; `load_activation_statistics` returns the same."""
-    plain = {
-        name: {
-            "inputs": {position: one.to_plain() for position, one in enumerate(call.inputs)},
-            **{_output_key(position): one.to_plain() for position, one in enumerate(call.outputs)},
-        }
-        for name, call in statistics.items()
-    }
+    plain = {name: call.to_plain() for name, call in statistics.items()}
     yaml = _yaml()
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     Path(path).write_text(yaml.dump(plain, Dumper=dumper, sort_keys=False, width=120))
@@ -183,11 +188,7 @@ def load_activation_statistics(path: str | Path) -> dict[str, CallStatistics]:
     found = {}
     for name, entry in plain.items():
         try:
-            outputs = [entry[_output_key(p)] for p in range(len(entry)) if _output_key(p) in entry]
-            inputs = [one for _, one in sorted((entry.get("inputs") or {}).items())]
-            found[name] = CallStatistics(
-                *([TensorStatistics.from_plain(o) for o in many] for many in (inputs, outputs))
-            )
+            found[name] = CallStatistics.from_plain(entry)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path}: the statistics of {name!r} are damaged: {error!r}") from error
     return found

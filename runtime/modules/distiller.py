@@ -65,8 +65,8 @@ class DistillerLSTM(LSTM):
 
 
 def convert_model_to_distiller_lstm(model: AnyModule) -> AnyModule:
-    """Every `nn.LSTM` in `model`, itself included, becomes a `DistillerLSTM`, in place. Returns `model`."""
-    return convert(model, {nn.LSTM: DistillerLSTM})
+    """Every `nn.LSTM` and `nn.LSTMCell` in `model`, itself included, becomes Distiller's, in place. Returns `model`."""
+    return convert(model, {nn.LSTM: DistillerLSTM, nn.LSTMCell: DistillerLSTMCell})
 
 
 def _copied(module: nn.Module, expected: type[nn.Module], twin: type[AnyTwin]) -> AnyTwin:

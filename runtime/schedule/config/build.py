@@ -109,9 +109,10 @@ class _Builder:
         return made
 
     def instance(self, section: str, name: str, instance: Instance, extra: Mapping[str, Any]) -> Any:
-        kind = find_class(self.document, section, name, instance.class_)
+        given = {**(instance.model_extra or {}), **extra}
+        kind = find_class(self.document, section, name, instance.class_, given)
         where = (section, name)
-        arguments = checked_arguments(self.document, where, kind, {**(instance.model_extra or {}), **extra})
+        arguments = checked_arguments(self.document, where, kind, given)
         for parameter in parameters_of(kind):
             if parameter.name in self.given:
                 arguments[parameter.name] = self.given[parameter.name]

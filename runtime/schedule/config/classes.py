@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError, create_model
@@ -17,6 +17,7 @@ from pydantic_core import SchemaError
 from torch.optim import lr_scheduler
 from torch.optim.lr_scheduler import LRScheduler
 
+import runtime.distiller.quantization
 import runtime.quantization
 from runtime.quantization.quantizer import Quantizer
 from runtime.schedule.config.document import Document, ScheduleError, Step
@@ -61,11 +62,13 @@ _ABSENT = {
 """Names that people will write, and why they are not there."""
 
 
-def find_class(document: Document, section: str, name: str, written: str) -> type:
-    """The class that `class:` of an instance names."""
+def find_class(document: Document, section: str, name: str, written: str, given: Iterable[str]) -> type:
+    """The class that `class:` of an instance names; with Distiller's arguments, the one that takes those."""
     known = available(section)
     if written in known:
-        return known[written]
+        kind = known[written]
+        distillers = getattr(runtime.distiller.quantization, written, kind)
+        return distillers if set(given) - {one.name for one in parameters_of(kind)} else kind
     where = (section, name, "class")
     if written in _ABSENT:
         raise ScheduleError(document.error(where, f"{written} is not available: {_ABSENT[written]}"))
