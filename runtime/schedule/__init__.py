@@ -19,6 +19,8 @@ _HOMES = {
     "QuantizationPolicy": "policies",
     "RegularizationPolicy": "policies",
     "ScheduledTrainingPolicy": "policy",
+    "TrackingPolicy": "policies",
+    "tensorboard": "policies",
     "AutomatedGradualPruner": "pruners",
     "CoupledFilterPruner": "pruners",
     "L1RankedStructureParameterPruner": "pruners",

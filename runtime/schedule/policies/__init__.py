@@ -5,6 +5,7 @@ from runtime.schedule.policies.learning_rate import LRPolicy, MultiStepMultiGamm
 from runtime.schedule.policies.pruning import PruningPolicy
 from runtime.schedule.policies.quantization import QuantizationPolicy
 from runtime.schedule.policies.regularization import RegularizationPolicy
+from runtime.schedule.policies.tracking import TrackingPolicy, tensorboard
 
 __all__ = [
     "DistillationLossWeights",
@@ -14,4 +15,6 @@ __all__ = [
     "PruningPolicy",
     "QuantizationPolicy",
     "RegularizationPolicy",
+    "TrackingPolicy",
+    "tensorboard",
 ]
