@@ -1,7 +1,8 @@
 """Checkpoints of a whole training: what is loaded goes on as if it had never been interrupted, bit for bit.
 
 A checkpoint holds dictionaries, lists, strings, numbers and tensors only, so `torch.load(..., weights_only=True)`
-reads it. It may be taken between any two minibatches.
+reads it. It may be taken at the end of any epoch, and in an epoch after any `on_minibatch_end`, before the next batch
+is drawn.
 """
 
 from __future__ import annotations

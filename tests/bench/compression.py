@@ -90,7 +90,7 @@ def compress(
     save_at: Sequence[Border] = (),
     stop_at: Border | None = None,
 ) -> tuple[CompressionScheduler, list[io.BytesIO]]:
-    """The training loop, with the scheduler's callbacks; from `start` on, with checkpoints before the minibatches named."""
+    """The training loop, with the scheduler's callbacks; from `start` on, with checkpoints at the borders named."""
     torch.manual_seed(seed)
     optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=0.9, weight_decay=1e-4)
     scheduler = file_config(model, optimizer, SCHEDULE, dummy_input=data.x[:2])
@@ -98,23 +98,32 @@ def compress(
         load_checkpoint(start, scheduler, optimizer)
     files = []
     for epoch in range(scheduler.epoch, EPOCHS):
+        if (epoch, 0) in save_at:
+            files.append(_saved(scheduler, optimizer))
+        if (epoch, 0) == stop_at:
+            return scheduler, files
         model.train()
         scheduler.on_epoch_begin(epoch)
         for number, (x, y) in scheduler.minibatches(data.batches()):
-            if (epoch, number) in save_at:
-                files.append(io.BytesIO())
-                save_checkpoint(files[-1], scheduler, optimizer)
-                files[-1].seek(0)
-            if stop_at == (epoch, number):
-                return scheduler, files
             scheduler.on_minibatch_begin(epoch, number)
             loss = scheduler.before_backward_pass(epoch, number, loss=F.cross_entropy(model(x), y))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             scheduler.on_minibatch_end(epoch, number)
+            if (epoch, number + 1) in save_at:
+                files.append(_saved(scheduler, optimizer))
+            if (epoch, number + 1) == stop_at:
+                return scheduler, files
         scheduler.on_epoch_end(epoch)
     return scheduler, files
+
+
+def _saved(scheduler: CompressionScheduler, optimizer: Any) -> io.BytesIO:
+    file = io.BytesIO()
+    save_checkpoint(file, scheduler, optimizer)
+    file.seek(0)
+    return file
 
 
 def results(seed: int, resume: bool) -> dict[str, float]:
