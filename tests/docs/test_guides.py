@@ -76,3 +76,11 @@ def test_distillers_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert exact.accuracy > 95 and in_int8.accuracy > exact.accuracy - 2.5
     assert in_int8.size < exact.size / 3
     assert (tmp_path / "report.html").stat().st_size > 10_000
+
+
+def test_pytorchs_tutorial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = run_guide("pytorch-tutorial.md", tmp_path, monkeypatch)
+    exact, *quantized = names["variants"]
+    assert exact.accuracy > 90
+    assert all(variant.size < exact.size / 2 for variant in quantized)
+    assert quantized[1].accuracy > exact.accuracy - 3 and quantized[2].accuracy > exact.accuracy - 3
