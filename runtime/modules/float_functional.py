@@ -48,7 +48,7 @@ def convert_float_functionals(model: nn.Module) -> nn.Module:
     """Every FloatFunctional in `model` is replaced, in place; none has parameters or buffers. Returns `model`."""
     made: dict[nn.Module, nn.Module] = {}
     for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
+        for name, child in list(parent._modules.items()):
             if type(child) is FloatFunctional:
                 setattr(parent, name, made.setdefault(child, FunctionalModules().train(child.training)))
     return model
