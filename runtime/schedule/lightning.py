@@ -12,7 +12,7 @@ except ImportError as missing:
     raise ImportError("CompressionCallback is for Lightning: pip install lightning") from missing
 
 
-class CompressionCallback(Callback):  # type: ignore[misc]
+class CompressionCallback(Callback):  # type: ignore[misc, unused-ignore]
     """`Trainer(callbacks=[CompressionCallback(scheduler)])`; checkpoints of Lightning hold the schedule's state.
 
     `metric` names the logged metric that a learning rate which waits for a plateau looks at.

@@ -81,6 +81,6 @@ def test_distillers_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_pytorchs_tutorial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = run_guide("pytorch-tutorial.md", tmp_path, monkeypatch)
     exact, *quantized = names["variants"]
-    assert exact.accuracy > 90
+    assert exact.accuracy > 80
     assert all(variant.size < exact.size / 2 for variant in quantized)
     assert quantized[1].accuracy > exact.accuracy - 3 and quantized[2].accuracy > exact.accuracy - 3
