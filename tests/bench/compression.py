@@ -2,7 +2,8 @@
 
 The network is trained in floating point; then compression.yaml prunes 80% of its weights gradually and quantizes them
 in training, and it is computed in int8. With `--resume` the training is also interrupted at every epoch's border and in
-the midst of every epoch, goes on from the checkpoint in a new model, and has to end with the same bits.
+the midst of every epoch, goes on from the checkpoint in a new model, and has to end with the same bits. With
+`--report FILE` a page says what became of the first seed's network.
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import runtime.int8
+from runtime.inspect import Report, Variant, sensitivity_to_pruning
 from runtime.modules import EltWiseAdd
 from runtime.quantization import finish_training
+from runtime.quantization.summary import state_bytes
 from runtime.schedule import CompressionScheduler, file_config, load_checkpoint, save_checkpoint
 from tests.bench.digits_data import Digits, accuracy, digits, train
+from tests.bench.thinning import milliseconds
 
 SCHEDULE = Path(__file__).with_suffix(".yaml")
 EPOCHS = 18
@@ -126,7 +130,7 @@ def _saved(scheduler: CompressionScheduler, optimizer: Any) -> io.BytesIO:
     return file
 
 
-def results(seed: int, resume: bool) -> dict[str, float]:
+def results(seed: int, resume: bool, page: str | None) -> dict[str, float]:
     torch.manual_seed(seed)
     data = digits(seed)
     dense = ResidualNet().to(memory_format=torch.channels_last)
@@ -148,7 +152,36 @@ def results(seed: int, resume: bool) -> dict[str, float]:
         found["int8, from its file"] = 100 * float((loaded(data.test_x).argmax(1) == data.test_y).float().mean())
         found["zeros among the file's int8 weights"] = 100 * _zeros_in(loaded)
         found["kB of the file"] = path.stat().st_size / 1000
+    if page:
+        write_page(page, dense, model, loaded, data, found)
     return found
+
+
+def write_page(
+    page: str, dense: nn.Module, model: nn.Module, loaded: Any, data: Digits, found: dict[str, float]
+) -> None:
+    batch = data.test_x[:50]
+    report = Report("A residual network on digits, pruned to 80%, in int8")
+    float_bytes = state_bytes(dense)
+    report.variants(
+        [
+            Variant("float32", found["float32"], float_bytes, milliseconds(lambda: dense(batch))),
+            Variant("pruned, trained quantized", found["pruned and trained quantized"], float_bytes),
+            Variant(
+                "pruned, int8, from its file",
+                found["int8, from its file"],
+                int(1000 * found["kB of the file"]),
+                milliseconds(lambda: loaded(batch)),
+            ),
+        ]
+    )
+    report.quantization(dense, model, data.calibration())
+    report.sparsity(model)
+    names = [name for name, parameter in dense.named_parameters() if parameter.dim() > 1]
+    report.sensitivity(sensitivity_to_pruning(dense, lambda m: accuracy(m, data), (0.0, 0.4, 0.6, 0.8, 0.9), names))
+    report.operations(loaded, batch)
+    report.graph(dense, data.x[:2], model)
+    report.write(page)
 
 
 def _resumed(dense: nn.Module, whole: nn.Module, data: Digits, files: list[io.BytesIO]) -> float:
@@ -181,8 +214,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--report", metavar="FILE")
     options = parser.parse_args()
-    rows = [results(seed, options.resume and seed == 0) for seed in range(options.seeds)]
+    rows = [
+        results(seed, options.resume and seed == 0, None if seed else options.report) for seed in range(options.seeds)
+    ]
     for name in rows[0]:
         values = [row[name] for row in rows if name in row]
         print(f"{name:42} {sum(values) / len(values):8.2f}   {' '.join(f'{value:.2f}' for value in values)}")
