@@ -38,13 +38,15 @@ have no state, else a handle that runs the same module. Parameters and running s
 keeps its keys. With `parts=True` the operations inside a module of the project, or in an `nn.Sequential`, get instances
 of their own, too; that is done where all of its parts are known and no method of theirs stores anything on the object.
 
-In a loop whose turns `__init__` can count, each turn has an instance. A method that a forward calls from several
-places gets a parameter that says which call is running, `def mix(self, x, y, *, call=0)`, and an instance for each.
+In a loop whose turns `__init__` can count, each turn has an instance. A private method that a forward calls from
+several places gets a parameter that says which call is running, `def _mix(self, x, y, *, call=0)`, and an instance for
+each. A method with a public name may be overridden or replaced elsewhere, by one that takes no such parameter: its
+calls share an instance.
 
 **Safety.** torch.nn classes without parameters, buffers and state are made again by the expression that made the first.
 Nothing is done where the attribute is assigned in more than one place, or where the class does more with it than
 call it, ask it or put it somewhere, as `self.drop.eval()` does: the second instance would not follow. A method
-gets a parameter only where no class of the project overrides it; a subclass elsewhere would have to take it as well.
+gets a parameter only where its name is private and no class of the project overrides it.
 """
 
 from __future__ import annotations
