@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from runtime.modules.tied import Tied
+from runtime.modules.handles import Tied
 
 
 def repeated_calls(model: nn.Module, *args: Any, **kwargs: Any) -> dict[str, int]:

@@ -220,7 +220,8 @@ from runtime.modules.reduction import (
     Var,
     VectorNorm,
 )
-from runtime.modules.tied import Tied, again, own
+from runtime.modules.owners import *
+from runtime.modules.tied import again, own
 from runtime.modules.transformer import (
     Transformer,
     TransformerDecoder,
@@ -442,7 +443,6 @@ __all__ = [
     "Tan",
     "TensorDot",
     "TensorWhere",
-    "Tied",
     "Transformer",
     "TransformerDecoder",
     "TransformerDecoderLayer",

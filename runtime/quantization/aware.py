@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.modules.conv import _ConvTransposeNd
 from torch.optim import Optimizer
 
-from runtime.modules.tied import Tied
+from runtime.modules.handles import Tied
 from runtime.quantization.arithmetic import PER_TENSOR, Granularity, Grid, per_channel
 from runtime.quantization.fake_quantizers import ActivationFakeQuantizer, WeightFakeQuantizer
 from runtime.quantization.modes import LinearQuantMode

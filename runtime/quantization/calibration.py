@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 from torch.utils.data import DistributedSampler
 
-from runtime.modules.tied import Tied
+from runtime.modules.handles import Tied
 from runtime.quantization.observers import Statistics
 
 Forward = Callable[[nn.Module, Any], Any]

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from runtime.modules.convert import TWINS
-from runtime.modules.tied import Tied
+from runtime.modules.handles import Tied
 from runtime.quantization.adjacency import Adjacency
 from runtime.quantization.aligned import Alignment, Range
 from runtime.quantization.arithmetic import Grid, QParams, qparams_from_range

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import runtime.modules as wrappers
-from runtime.modules.tied import Tied
+from runtime.modules.handles import Tied
 from runtime.quantization.adjacency import find_adjacency
 from runtime.quantization.arithmetic import Grid
 from runtime.quantization.carriers import find_carriers

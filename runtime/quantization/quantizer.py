@@ -21,7 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from runtime.modules.convert import TWINS
-from runtime.modules.tied import Tied
+from runtime.modules.handles import Tied
 from runtime.modules.twin import Twin
 from runtime.quantization.handles import Apart, tensor_ids
 from runtime.quantization.metadata import constructor_arguments, quantizer_metadata, set_quantizer_metadata, unwrapped

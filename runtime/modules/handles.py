@@ -1,0 +1,294 @@
+"""Handles: objects that stand for a module where it is called a second time.
+
+A handle is an instance of a subclass of the module's own class, derived when it is first needed. It has no state: the
+dicts that hold parameters, buffers and children are the module's, all else is read from the module and set there. So
+code that asks a handle for its class, length, items or weight is answered as the module answers, and a forward that
+runs on the handle runs on the module's state.
+
+A handle follows its owner. When the owner gets another module in the place of the one that the handle was made beside,
+the handle stands for that from then on. Where the handle itself has been put somewhere else, as by code that wraps each
+module, it stays with the module that it stood for: both uses have been cared for.
+
+Hooks of the module run at each use. A handle that has hooks of some kind itself runs those instead, so that who
+observes each module sees each use once.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import cache, partial, wraps
+from itertools import chain
+from types import new_class
+from typing import Any
+
+from torch import Tensor, nn
+from torch.jit import ScriptModule
+
+from runtime.modules.passing import Passing, forget_missing
+from runtime.modules.standing import Standing
+
+
+class Observed(nn.Module):
+    """Hooks that are the module's, until the first of a kind is put on the handle itself."""
+
+    _stands: Standing
+
+    def register_forward_hook(self, *args: Any, **kwargs: Any) -> Any:
+        self._stands.keep_own_hooks("_forward_hooks")
+        return super().register_forward_hook(*args, **kwargs)
+
+    def register_forward_pre_hook(self, *args: Any, **kwargs: Any) -> Any:
+        self._stands.keep_own_hooks("_forward_pre_hooks")
+        return super().register_forward_pre_hook(*args, **kwargs)
+
+    def register_full_backward_hook(self, *args: Any, **kwargs: Any) -> Any:
+        self._stands.keep_own_hooks("_backward_hooks")
+        return super().register_full_backward_hook(*args, **kwargs)
+
+    def register_full_backward_pre_hook(self, *args: Any, **kwargs: Any) -> Any:
+        self._stands.keep_own_hooks("_backward_pre_hooks")
+        return super().register_full_backward_pre_hook(*args, **kwargs)
+
+
+class Handle(Observed):
+    """What all handles do. `handle_class` derives from it and from a module's class."""
+
+    _class: type[nn.Module]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """A slice of a container is made by `self.__class__(...)`, and is no handle."""
+        return cls._class(*args, **kwargs)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """What a module's class does about its subclasses is not meant for handles."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        stands = self._stands
+        module = stands.now()
+        if stands.apart and stands.runs_here(module):
+            stands.take_up_parts()
+        elif not stands.observed or not stands.has_own_hooks():
+            return module(*args, **kwargs)
+        return super().__call__(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if "_stands" not in self.__dict__:  # it is being unpickled
+            raise AttributeError(name)
+        stands = self._stands
+        value = getattr(stands.now(), name)
+        if not stands.apart or not isinstance(value, nn.Module) or name not in stands.module._modules:
+            return value
+        part = stands.part(name)
+        if isinstance(part, Handle):
+            part._stands.take_up_parts()
+        return part
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        stands = self._stands
+        if name in self.__dict__:
+            self.__dict__[name] = value
+            if name == "_modules" and not stands.apart:
+                stands.now()._modules = value
+        elif stands.apart and isinstance(value, nn.Module) and name in self._modules:
+            stands.put(name, value)
+        else:
+            setattr(stands.now(), name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._stands.now(), name)
+
+    def __dir__(self) -> list[str]:
+        return dir(self._stands.now())
+
+    # Nothing of it is saved: the module is, and what was put in the place of its parts.
+
+    def state_dict(self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
+        if args or destination is None:
+            return self._stands.now().state_dict(*args, destination=destination, prefix=prefix, keep_vars=keep_vars)
+        for name, part in self._modules.items() if self._stands.apart else ():
+            if part is not None:
+                part.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
+        return destination
+
+    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        return self._stands.now().load_state_dict(*args, **kwargs)
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Tensor], prefix: str, *rest: Any) -> None:
+        """Nothing: the module is loaded under its own name, and what is missing under this one is not missing."""
+        if not self._stands.apart:
+            self._load_state_dict_post_hooks[0] = partial(forget_missing, prefix)
+
+    # Copies.
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Handle:
+        new = memo[id(self)] = object.__new__(type(self))
+        stands = self._stands
+        if stands.home is not None and id(stands.home[0]) not in memo:  # the owner is not copied along
+            stands.now()
+            stands = replace(stands, home=None, place=None)
+        new.__dict__.update(copy.deepcopy({**self.__getstate__(), "_stands": stands}, memo))
+        return new
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _empty, (self._class, isinstance(self, Tied)), self.__getstate__()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_place"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        return Passing(self._stands.now()).__prepare_scriptable__()
+
+
+class Tied:
+    """What stands for a module that has parameters or buffers: a handle, or its place."""
+
+    _stands: Standing
+
+
+class TiedHandle(Handle, Tied):
+    """A handle of a module that has parameters or buffers.
+
+    It is the same module under a second name, and equal to it, so that `children()`, `apply()` and all that visits each
+    module once do so once: nothing is initialized, pruned or wrapped twice. What `named_modules()` has for it is its
+    `Place`, which is no instance of the module's class.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        return self._stands.now() is (other._stands.now() if isinstance(other, TiedHandle) else other)
+
+    def __hash__(self) -> int:
+        return hash(self._stands.now())
+
+    def named_modules(
+        self, memo: set[nn.Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, nn.Module]]:
+        if memo is None:  # the handle itself was asked, and not a model that has it
+            yield from self._stands.now().named_modules(memo, prefix, remove_duplicate)
+            return
+        yield from place_of(self).named_modules(memo, prefix, remove_duplicate)
+        if self._stands.apart:
+            self._stands.take_up_parts()
+            for name, part in self._modules.items():
+                if part is not None:
+                    yield from part.named_modules(memo, f"{prefix}.{name}", remove_duplicate)
+
+    # The module is reached where it lives as well, and once is enough.
+
+    def train(self, mode: bool = True) -> TiedHandle:
+        self._stands.now().train(mode)
+        return self
+
+    def apply(self, fn: Callable[[nn.Module], None]) -> TiedHandle:
+        self._stands.now().apply(fn)
+        return self
+
+    def _apply(self, fn: Any, recurse: bool = True) -> TiedHandle:
+        self._stands.now()._apply(fn, recurse)
+        return self
+
+
+class Place(Observed, Tied):
+    """The name and the hooks of a handle, for those who go through `named_modules()`.
+
+    It has no class, parameters or attributes of the module: code that initializes, counts or groups them by what it
+    finds there does so once.
+    """
+
+    _parameters = _buffers = _modules = property(lambda self: {})  # type: ignore[assignment]
+
+    @property
+    def training(self) -> bool:  # type: ignore[override]
+        return self._stands.now().training
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        self._stands.now().training = mode
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self._stands.handle.forward(*args, **kwargs)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Place:
+        return place_of(copy.deepcopy(self._stands.handle, memo))
+
+
+def place_of(handle: nn.Module) -> Place:
+    """One for each handle, which shares its hooks."""
+    if "_place" not in handle.__dict__:
+        place = object.__new__(Place)
+        object.__setattr__(place, "__dict__", handle.__dict__)
+        handle.__dict__["_place"] = place
+    found: Place = handle.__dict__["_place"]
+    return found
+
+
+def standing(handle: Any) -> Standing:
+    stands: Standing = handle._stands
+    return stands
+
+
+def module_of(module: nn.Module) -> nn.Module:
+    """What a handle stands for; any other module itself."""
+    return standing(module).now() if isinstance(module, Handle | Tied) else module
+
+
+def handle_of(module: nn.Module, parts: bool = False) -> nn.Module:
+    """A handle; with `parts` or where there is no state, its children are handles as well."""
+    if isinstance(module, Handle):
+        return another(module)
+    if isinstance(module, ScriptModule):
+        return Passing(module)
+    tied = has_state(module)
+    return _made(module, tied, apart=(parts or not tied) and _can_be_apart(module))
+
+
+def another(handle: Handle) -> Handle:
+    """One more handle of the same module."""
+    stands = standing(handle)
+    new = _made(stands.now(), isinstance(handle, Tied), stands.apart)
+    new._stands.home = stands.home
+    return new
+
+
+def has_state(module: nn.Module) -> bool:
+    return any(True for _ in chain(module.parameters(), module.buffers()))
+
+
+def _can_be_apart(module: nn.Module) -> bool:
+    """Torch's own modules stay whole, but for those that run or hold others."""
+    is_torchs = type(module).forward.__module__.startswith("torch.nn.")
+    return not is_torchs or isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict)
+
+
+def _made(module: nn.Module, tied: bool, apart: bool) -> Handle:
+    handle = _empty(type(module), tied)
+    handle.__dict__["_stands"] = stands = Standing(handle, module, type(module), apart, _part_handle)
+    stands.take(module)
+    return handle
+
+
+def _part_handle(child: nn.Module) -> nn.Module:
+    return handle_of(child, parts=True)
+
+
+def _empty(cls: type[nn.Module], tied: bool) -> Handle:
+    return object.__new__(handle_class(cls, tied))
+
+
+@cache
+def handle_class(cls: type[nn.Module], tied: bool) -> type[Handle]:
+    @wraps(cls.forward)
+    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+        module = self._stands.now()
+        if self._stands.runs_here(module):
+            return cls.forward(self, *args, **kwargs)
+        return module(*args, **kwargs)
+
+    names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
+    bases = (TiedHandle if tied else Handle, cls)
+    return new_class(cls.__name__, bases, {}, lambda body: body.update(names, _class=cls, forward=forward))
+
