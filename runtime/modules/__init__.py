@@ -220,8 +220,7 @@ from runtime.modules.reduction import (
     Var,
     VectorNorm,
 )
-from runtime.modules.owners import *
-from runtime.modules.tied import again, own
+from runtime.modules.tied import Tied, again, own
 from runtime.modules.transformer import (
     Transformer,
     TransformerDecoder,
@@ -244,6 +243,7 @@ from runtime.modules.trigonometry import (
     Sinh,
     Tan,
 )
+from runtime.modules.turns import ModuleList
 
 __all__ = [
     "GRU",
@@ -412,6 +412,7 @@ __all__ = [
     "Mean",
     "Min",
     "Minimum",
+    "ModuleList",
     "MultiHeadAttentionForward",
     "MultiheadAttention",
     "NanToNum",
@@ -443,6 +444,7 @@ __all__ = [
     "Tan",
     "TensorDot",
     "TensorWhere",
+    "Tied",
     "Transformer",
     "TransformerDecoder",
     "TransformerDecoderLayer",

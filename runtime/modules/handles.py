@@ -140,6 +140,10 @@ class Handle(Observed):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
 
+    def _replicate_for_data_parallel(self) -> nn.Module:
+        """A replica stands for itself: in each there is one for each module and each handle."""
+        return self._stands.now()._replicate_for_data_parallel()
+
     def __prepare_scriptable__(self) -> nn.Module:
         return Passing(self._stands.now()).__prepare_scriptable__()
 
@@ -156,17 +160,27 @@ class TiedHandle(Handle, Tied):
     It is the same module under a second name, and equal to it, so that `children()`, `apply()` and all that visits each
     module once do so once: nothing is initialized, pruned or wrapped twice. What `named_modules()` has for it is its
     `Place`, which is no instance of the module's class.
+
+    Once a part of it has been replaced it is a module like any other, with that part.
     """
 
+    def _is_same(self) -> bool:
+        return not self._stands.has_own_parts()
+
     def __eq__(self, other: object) -> bool:
+        if self is other or not self._is_same():
+            return self is other
         return self._stands.now() is (other._stands.now() if isinstance(other, TiedHandle) else other)
 
     def __hash__(self) -> int:
-        return hash(self._stands.now())
+        return hash(self._stands.now()) if self._is_same() else object.__hash__(self)
 
     def named_modules(
         self, memo: set[nn.Module] | None = None, prefix: str = "", remove_duplicate: bool = True
     ) -> Iterator[tuple[str, nn.Module]]:
+        if not self._is_same():
+            yield from super().named_modules(memo, prefix, remove_duplicate)
+            return
         if memo is None:  # the handle itself was asked, and not a model that has it
             yield from self._stands.now().named_modules(memo, prefix, remove_duplicate)
             return
@@ -177,19 +191,22 @@ class TiedHandle(Handle, Tied):
                 if part is not None:
                     yield from part.named_modules(memo, f"{prefix}.{name}", remove_duplicate)
 
-    # The module is reached where it lives as well, and once is enough.
-
     def train(self, mode: bool = True) -> TiedHandle:
-        self._stands.now().train(mode)
+        self._same_or_parts(lambda module: module.train(mode))
         return self
 
     def apply(self, fn: Callable[[nn.Module], None]) -> TiedHandle:
-        self._stands.now().apply(fn)
+        self._same_or_parts(lambda module: module.apply(fn))
         return self
 
     def _apply(self, fn: Any, recurse: bool = True) -> TiedHandle:
-        self._stands.now()._apply(fn, recurse)
+        self._same_or_parts(lambda module: module._apply(fn, recurse))
         return self
+
+    def _same_or_parts(self, do: Callable[[nn.Module], object]) -> None:
+        """The module, for whoever asks the handle for it; a model that has both asks for the parts that differ."""
+        for module in [self._stands.now()] if self._is_same() else self.children():
+            do(module)
 
 
 class Place(Observed, Tied):
@@ -212,6 +229,9 @@ class Place(Observed, Tied):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self._stands.handle.forward(*args, **kwargs)
 
+    def _replicate_for_data_parallel(self) -> nn.Module:
+        return nn.Module()  # the replica of the module is called
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Place:
         return place_of(copy.deepcopy(self._stands.handle, memo))
 
@@ -232,8 +252,27 @@ def standing(handle: Any) -> Standing:
 
 
 def module_of(module: nn.Module) -> nn.Module:
-    """What a handle stands for; any other module itself."""
-    return standing(module).now() if isinstance(module, Handle | Tied) else module
+    """What stands behind a handle of a module with state, or its place; any other module itself."""
+    return standing(module).now() if isinstance(module, Tied) else module
+
+
+def is_whole(module: nn.Module) -> bool:
+    """Whether it is a handle, or the place of one, whose parts are those of its module."""
+    return isinstance(module, Tied) and not standing(module).apart
+
+
+def is_leaf(module: nn.Module) -> bool:
+    """Whether a module computes by itself: it contains no others, or is a handle that is not taken apart."""
+    if isinstance(module, Tied):
+        return not standing(module).apart
+    return not any(module.children())
+
+
+def settle(model: nn.Module) -> None:
+    """The handles in a model stand for what they stand for now, whatever becomes of that."""
+    for module in list(model.modules()):
+        if isinstance(module, Handle | Tied):
+            standing(module).stay()
 
 
 def handle_of(module: nn.Module, parts: bool = False) -> nn.Module:
@@ -291,4 +330,3 @@ def handle_class(cls: type[nn.Module], tied: bool) -> type[Handle]:
     names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
     bases = (TiedHandle if tied else Handle, cls)
     return new_class(cls.__name__, bases, {}, lambda body: body.update(names, _class=cls, forward=forward))
-

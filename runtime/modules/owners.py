@@ -23,4 +23,3 @@ def _notice_members(owner: nn.Module, modules: ModuleList) -> None:
             standing(module).follow(owner)
         elif isinstance(module, ModuleList):
             _notice_members(owner, module)
-

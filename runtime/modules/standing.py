@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from torch import nn
 
@@ -117,6 +116,13 @@ class Standing:
     def put(self, name: str, part: nn.Module) -> None:
         """In the place of the handle's own."""
         self.replaced[name] = self.handle._modules[name] = part
+
+    def has_own_parts(self) -> bool:
+        """Whether somebody put something in the place of a part, at any depth."""
+        if self.replaced:
+            return True
+        parts = (getattr(part, "__dict__", {}).get("_stands") for part in self.handle._modules.values() if self.apart)
+        return any(part.has_own_parts() for part in parts if part is not None)
 
     # How it runs.
 
