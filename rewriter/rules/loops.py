@@ -92,8 +92,10 @@ class Turns:
 
 def _is_short_range(over: ast.expr) -> bool:
     """`range(3)`"""
-    args = over.args if isinstance(over, ast.Call) and ast.unparse(over.func) == "range" else []
-    return len(args) == 1 and isinstance(args[0], ast.Constant) and args[0].value <= _MOST_OF_A_LIST
+    if not isinstance(over, ast.Call) or ast.unparse(over.func) != "range" or len(over.args) != 1:
+        return False
+    number = over.args[0].value if isinstance(over.args[0], ast.Constant) else None
+    return isinstance(number, int) and number <= _MOST_OF_A_LIST
 
 
 def _bound_where_read(turns: list[Turn]) -> Iterator[Turn]:

@@ -142,7 +142,8 @@ class Handle(Observed):
 
     def _replicate_for_data_parallel(self) -> nn.Module:
         """A replica stands for itself: in each there is one for each module and each handle."""
-        return self._stands.now()._replicate_for_data_parallel()
+        replica: nn.Module = self._stands.now()._replicate_for_data_parallel()  # type: ignore[no-untyped-call]
+        return replica
 
     def __prepare_scriptable__(self) -> nn.Module:
         return Passing(self._stands.now()).__prepare_scriptable__()
@@ -200,7 +201,7 @@ class TiedHandle(Handle, Tied):
         return self
 
     def _apply(self, fn: Any, recurse: bool = True) -> TiedHandle:
-        self._same_or_parts(lambda module: module._apply(fn, recurse))
+        self._same_or_parts(lambda module: module._apply(fn, recurse))  # type: ignore[no-untyped-call]
         return self
 
     def _same_or_parts(self, do: Callable[[nn.Module], object]) -> None:
@@ -216,10 +217,10 @@ class Place(Observed, Tied):
     finds there does so once.
     """
 
-    _parameters = _buffers = _modules = property(lambda self: {})  # type: ignore[assignment]
+    _parameters = _buffers = _modules = property(lambda self: {})
 
     @property
-    def training(self) -> bool:  # type: ignore[override]
+    def training(self) -> bool:
         return self._stands.now().training
 
     @training.setter
@@ -319,7 +320,7 @@ def _empty(cls: type[nn.Module], tied: bool) -> Handle:
 
 
 @cache
-def handle_class(cls: type[nn.Module], tied: bool) -> type[Handle]:
+def handle_class(cls: Any, tied: bool) -> type[Handle]:
     @wraps(cls.forward)
     def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
         module = self._stands.now()

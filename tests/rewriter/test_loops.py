@@ -207,7 +207,6 @@ def test_loops_of_a_fixed_number_of_turns_have_a_list_of_torch() -> None:
     assert "self.mul = nn.ModuleList(runtime.modules.EltWiseMult() for _ in range(3))" in after
 
 
-
 def test_a_module_that_is_made_in_some_cases_only_serves_all_turns() -> None:
     source = """
 
