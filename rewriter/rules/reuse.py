@@ -56,9 +56,9 @@ from dataclasses import replace
 from rewriter.facts.construction import Construction
 from rewriter.facts.handing import handled_otherwise
 from rewriter.facts.interpreter.state import Site
-from rewriter.facts.memoryless import keeps_nothing, makes_memoryless, stores_later
+from rewriter.facts.memoryless import keeps_nothing, makes_memoryless
 from rewriter.facts.project import Class, Function
-from rewriter.facts.stateless import has_state, is_stateless
+from rewriter.facts.stateless import is_stateless
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.change import Change, MakeAgain, Tie, as_given
@@ -80,7 +80,7 @@ def decide_call(site: Site, context: Context, loops: Turns) -> Change | Refusal 
     turns = loops.around(site)
     if often and not turns:
         return refuse("RW902", site, f"`self.{site.attribute}` is called more than once from this place")
-    again = _again(site, context)
+    again = _again(site, context, in_list=bool(turns))
     if isinstance(again, Refusal):
         return again
     if turns and not _always_made(again, context):
@@ -95,8 +95,8 @@ def _always_made(again: Change, context: Context) -> bool:
     return statement is None or (init is not None and statement in init.node.body)
 
 
-def _again(site: Site, context: Context) -> Change | Refusal:
-    make = _maker(site, context)
+def _again(site: Site, context: Context, in_list: bool) -> Change | Refusal:
+    make = _maker(site, context, in_list)
     if isinstance(make, str):
         return refuse("RW904", site, f"`self.{site.attribute}` is called again, but {make}")
     node = site.node
@@ -106,7 +106,7 @@ def _again(site: Site, context: Context) -> Change | Refusal:
     return Change(RULE.code, site, context.place, context.receiver_at(site), site.attribute, make, given, what)
 
 
-def _maker(site: Site, context: Context) -> MakeAgain | Tie | str:
+def _maker(site: Site, context: Context, in_list: bool) -> MakeAgain | Tie | str:
     """How the second instance is made, or why it cannot be."""
     assert isinstance(context.place, Construction)
     cls, hierarchy = context.place.cls, context.knowledge.hierarchy
@@ -120,11 +120,6 @@ def _maker(site: Site, context: Context) -> MakeAgain | Tie | str:
         return "it is made by subclasses, of which there may be others"
     if len(own) + len(above) != 1 or below:
         return "it is not assigned in exactly one place"
-    if not has_state(context.knowledge, ref):  # it may be copied
-        if isinstance(ref, Class) and stores_later(context.knowledge, ref):
-            return f"{ref.node.name} keeps something between calls"
-        if (other := handled_otherwise(context.knowledge, cls, site.attribute)) is not None:
-            return f"line {other.lineno} does more with it than call it, and would miss the second instance"
     if above:
         inits = [base.constructor for base in hierarchy.lineage(cls).project[1:]]
         maker = next((init for init in inits if init is not None and above[0] in init.node.body), None)
@@ -135,9 +130,16 @@ def _maker(site: Site, context: Context) -> MakeAgain | Tie | str:
         return "it is not assigned in __init__"
     statement = own[0]
     assert statement.value is not None
-    if ref in modules.PARAMETER_FREE and is_repeatable(statement.value, context.place.init.node):
+    alone = handled_otherwise(context.knowledge, cls, site.attribute) is None
+    plain = ref in modules.PARAMETER_FREE and is_repeatable(statement.value, context.place.init.node)
+    if plain and not in_list and alone and _has_no_settings(statement.value):
         return MakeAgain(site.attribute, statement.value, statement)
     return Tie(site.attribute, statement, _can_be_taken_apart(ref, statement, context.place.init, context))
+
+
+def _has_no_settings(made: ast.expr) -> bool:
+    """`nn.ReLU()`, `nn.ReLU(inplace=True)`: no setting that somebody would change in one place and not in the other."""
+    return isinstance(made, ast.Call) and not made.args and all(k.arg == "inplace" for k in made.keywords)
 
 
 def _can_be_taken_apart(ref: object, made: ast.Assign | ast.AnnAssign, maker: Function, context: Context) -> bool:

@@ -171,10 +171,16 @@ class TiedHandle(Handle, Tied):
     def __eq__(self, other: object) -> bool:
         if self is other or not self._is_same():
             return self is other
-        return self._stands.now() is (other._stands.now() if isinstance(other, TiedHandle) else other)
+        module = other._stands.now() if isinstance(other, TiedHandle) else other
+        return module is self._stands.now() or module is self._stands.before
 
     def __hash__(self) -> int:
-        return hash(self._stands.now()) if self._is_same() else object.__hash__(self)
+        """Of the module that it was when this was asked last: a loop that replaced it meanwhile has visited that."""
+        if not self._is_same():
+            return object.__hash__(self)
+        number = hash(self._stands.module)
+        self._stands.now()
+        return number
 
     def named_modules(
         self, memo: set[nn.Module] | None = None, prefix: str = "", remove_duplicate: bool = True
@@ -197,7 +203,8 @@ class TiedHandle(Handle, Tied):
         return self
 
     def apply(self, fn: Callable[[nn.Module], None]) -> TiedHandle:
-        self._same_or_parts(lambda module: module.apply(fn))
+        if not self._is_same() or not self._stands.comes_later():
+            self._same_or_parts(lambda module: module.apply(fn))
         return self
 
     def _apply(self, fn: Any, recurse: bool = True) -> TiedHandle:
@@ -230,6 +237,9 @@ class Place(Observed, Tied):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self._stands.handle.forward(*args, **kwargs)
 
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"{name!r} is an attribute of the module, which has another name in the model")
+
     def _replicate_for_data_parallel(self) -> nn.Module:
         return nn.Module()  # the replica of the module is called
 
@@ -260,6 +270,11 @@ def module_of(module: nn.Module) -> nn.Module:
 def is_whole(module: nn.Module) -> bool:
     """Whether it is a handle, or the place of one, whose parts are those of its module."""
     return isinstance(module, Tied) and not standing(module).apart
+
+
+def is_second_name(module: nn.Module) -> bool:
+    """Whether a module is a handle of one that its owner has under another name, and nothing else."""
+    return isinstance(module, TiedHandle) and module._is_same()
 
 
 def is_leaf(module: nn.Module) -> bool:

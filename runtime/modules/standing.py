@@ -30,6 +30,8 @@ class Standing:
     """The handle's children are handles, too; else they are the module's."""
     of_part: Callable[[nn.Module], nn.Module]
     """Makes a handle of a child."""
+    before: nn.Module | None = None
+    """The module that it was before its owner put another in its place."""
     home: tuple[nn.Module, str] | None = None
     """The owner of the module, and its name there, as long as the handle follows."""
     place: tuple[nn.Module, str] | None = None
@@ -57,7 +59,7 @@ class Standing:
     def take(self, module: nn.Module) -> None:
         """Stands for this one from now on."""
         own, shared = self.handle.__dict__, module.__dict__
-        self.module = module
+        self.before, self.module = self.module, module
         own.update({name: shared[name] for name in STATE})
         own.update({name: shared[name] for kind, more in HOOKS.items() for name in (kind, *more)})
         own["_load_state_dict_post_hooks"] = OrderedDict()
@@ -91,9 +93,15 @@ class Standing:
         if found is not None and not any(part is self.module for part in found.modules()):
             self.take(found)
 
+    def comes_later(self) -> bool:
+        """Whether who goes through the owner's children has met the module when he comes to the handle."""
+        if self.home is None or self.place is None or self.home[0] is not self.place[0]:
+            return False
+        names = list(self.home[0]._modules)
+        return names.index(self.home[1]) < names.index(self.place[1])
+
     def _is_in_place(self) -> bool:
-        assert self.place is not None
-        return self.place[0]._modules.get(self.place[1]) is self.handle
+        return self.place is None or self.place[0]._modules.get(self.place[1]) is self.handle
 
     # Its children.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 from torch import nn
 
-from runtime.modules.handles import Handle, another
+from runtime.modules.handles import Handle, another, is_second_name
 
 MOST = 256
 """Modules for one loop; all turns behind these share the last one."""
@@ -32,3 +32,7 @@ class ModuleList(nn.ModuleList):
                 last = super().__getitem__(-1)
                 self.append(another(last) if isinstance(last, Handle) else copy.deepcopy(last))
         return super().__getitem__(index)
+
+    def named_children(self) -> Iterator[tuple[str, nn.Module]]:
+        """Without handles of a module that the owner of the list has as a child itself."""
+        return (named for named in super().named_children() if not is_second_name(named[1]))
