@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.jit import ScriptModule
 
 from runtime.modules.passing import Passing, forget_missing
-from runtime.modules.standing import Standing
+from runtime.modules.standing import CONTAINERS, Standing
 
 
 class Observed(nn.Module):
@@ -67,9 +67,10 @@ class Handle(Observed):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         stands = self._stands
         module = stands.now()
+        is_observed = stands.observed and stands.has_own_hooks()
         if stands.apart and stands.runs_here(module):
             stands.take_up_parts()
-        elif not stands.observed or not stands.has_own_hooks():
+        elif not is_observed:
             return module(*args, **kwargs)
         return super().__call__(*args, **kwargs)
 
@@ -80,10 +81,7 @@ class Handle(Observed):
         value = getattr(stands.now(), name)
         if not stands.apart or not isinstance(value, nn.Module) or name not in stands.module._modules:
             return value
-        part = stands.part(name)
-        if isinstance(part, Handle):
-            part._stands.take_up_parts()
-        return part
+        return stands.part_for(name, value)
 
     def __setattr__(self, name: str, value: Any) -> None:
         stands = self._stands
@@ -316,7 +314,7 @@ def has_state(module: nn.Module) -> bool:
 def _can_be_apart(module: nn.Module) -> bool:
     """Torch's own modules stay whole, but for those that run or hold others."""
     is_torchs = type(module).forward.__module__.startswith("torch.nn.")
-    return not is_torchs or isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict)
+    return not is_torchs or isinstance(module, CONTAINERS)
 
 
 def _made(module: nn.Module, tied: bool, apart: bool) -> Handle:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import torch
 from torch import nn
 
 STATE = ("_parameters", "_buffers", "_non_persistent_buffers_set")
@@ -16,6 +17,8 @@ HOOKS = {
     "_backward_pre_hooks": (),
 }
 """Each kind of hook, and what else is kept about it."""
+
+CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
 @dataclass(eq=False)
@@ -107,7 +110,7 @@ class Standing:
 
     def take_up_parts(self) -> None:
         """Has a handle for each child that the module has now."""
-        if not self.apart or self.children == self.module._modules:
+        if not self.apart or self._is_compiled_apart() or self.children == self.module._modules:
             return
         parts = self.handle._modules
         known = {id(child): parts[name] for name, child in self.children.items() if name in parts}
@@ -117,9 +120,20 @@ class Standing:
             parts[name] = None if child is None else known.get(id(child)) or self.of_part(child)
         parts.update({name: part for name, part in self.replaced.items() if name in parts})
 
-    def part(self, name: str) -> nn.Module | None:
+    def _is_compiled_apart(self) -> bool:
+        """torch.compile looks at all children that are compared: at those of containers, which it iterates over."""
+        return torch.compiler.is_compiling() and not isinstance(self.module, CONTAINERS)
+
+    def part_for(self, name: str, child: nn.Module) -> nn.Module:
+        """What stands for a child that the module has under this name."""
         self.take_up_parts()
-        return self.handle._modules[name]
+        if self.children[name] is not child and name not in self.replaced:
+            return child  # while it is compiled: nothing may be changed then
+        part = self.handle._modules[name]
+        assert part is not None
+        if "_stands" in part.__dict__:
+            part.__dict__["_stands"].take_up_parts()
+        return part
 
     def put(self, name: str, part: nn.Module) -> None:
         """In the place of the handle's own."""
