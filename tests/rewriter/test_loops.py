@@ -90,7 +90,7 @@ COUNTED = {
     ),
     "a module": (
         ["for layer in self.layers:", "    x = self.relu(layer(x))"],
-        "self.relu2 = runtime.modules.ModuleList(nn.ReLU() for _ in self.layers)",
+        "self.relu2 = runtime.modules.ModuleList(runtime.modules.again(self.relu) for _ in self.layers)",
         "x = self.relu2[i](layer(x))",
     ),
     "nested": (
