@@ -132,14 +132,20 @@ def _maker(site: Site, context: Context, in_list: bool) -> MakeAgain | Tie | str
     assert statement.value is not None
     alone = handled_otherwise(context.knowledge, cls, site.attribute) is None
     plain = ref in modules.PARAMETER_FREE and is_repeatable(statement.value, context.place.init.node)
-    if plain and not in_list and alone and _has_no_settings(statement.value):
+    if plain and not in_list and alone and _says_it_all(site.attribute, statement.value):
         return MakeAgain(site.attribute, statement.value, statement)
     return Tie(site.attribute, statement, _can_be_taken_apart(ref, statement, context.place.init, context))
 
 
-def _has_no_settings(made: ast.expr) -> bool:
-    """`nn.ReLU()`, `nn.ReLU(inplace=True)`: no setting that somebody would change in one place and not in the other."""
-    return isinstance(made, ast.Call) and not made.args and all(k.arg == "inplace" for k in made.keywords)
+def _says_it_all(attribute: str, made: ast.expr) -> bool:
+    """`self.relu = nn.ReLU(inplace=True)`: no setting and no other class that somebody would put there later.
+
+    What is called `act` may become another activation, and what has a number may get another; a handle follows.
+    """
+    if not isinstance(made, ast.Call) or made.args or any(k.arg != "inplace" for k in made.keywords):
+        return False
+    cls = ast.unparse(made.func).rpartition(".")[2]
+    return attribute.rstrip("_0123456789").replace("_", "").lower() == cls.lower()
 
 
 def _can_be_taken_apart(ref: object, made: ast.Assign | ast.AnnAssign, maker: Function, context: Context) -> bool:

@@ -88,10 +88,20 @@ def test_reused_module_gets_an_instance_for_each_call() -> None:
     assert after.count("nn.LeakyReLU(0.2)") == 1 and after.count("runtime.modules.again(self.act)") == 2
 
 
-@pytest.mark.parametrize("made", ["nn.ReLU()", "nn.ReLU(inplace=True)", "nn.Tanh()"])
-def test_a_module_without_settings_is_made_again_as_it_was_made(made: str) -> None:
-    after = check(net("return self.act(self.act(x * 1) - 1)", f"self.act = {made}"), X)
-    assert f"self.act2 = {made}\n" in after
+@pytest.mark.parametrize(
+    ("name", "made", "again"),
+    [
+        ("relu", "nn.ReLU()", "nn.ReLU()"),
+        ("relu1", "nn.ReLU(inplace=True)", "nn.ReLU(inplace=True)"),
+        ("log_sigmoid", "nn.LogSigmoid()", "nn.LogSigmoid()"),
+        ("act", "nn.ReLU()", "runtime.modules.again(self.act)"),
+        ("dropout", "nn.Dropout(0.5)", "runtime.modules.again(self.dropout)"),
+        ("softmax", "nn.Softmax(dim=1)", "runtime.modules.again(self.softmax)"),
+    ],
+)
+def test_what_nobody_would_change_is_made_again_as_it_was_made(name: str, made: str, again: str) -> None:
+    after = check(net(f"return self.{name}(self.{name}(x * 1) - 1)", f"self.{name} = {made}"), X)
+    assert f" = {again}\n" in after and after.count(made) == 1 + (again == made)
 
 
 @pytest.mark.parametrize("made", ["nn.ReLU()", "nn.Linear(8, 8)"])
