@@ -33,18 +33,19 @@ The first call keeps its name, which other code may refer to. A module under two
 since only one of them runs.
 
 So does a module that stands in the class's body, which all objects share and none has as a child. A module that owns
-parameters, or may own some, gets `runtime.modules.again(self.norm)`: a copy if it turns out to
-have no state, else a handle that runs the same module. Parameters and running statistics stay one, the state_dict
-keeps its keys. With `parts=True` the operations inside a module of the project, or in an `nn.Sequential`, get instances
-of their own, too; that is done where all of its parts are known and no method of theirs stores anything on the object.
+parameters or has settings, and one whose name does not say its class, gets `runtime.modules.again(self.norm)`: a handle,
+an instance of the same class with the same parameters, settings and children. The state_dict keeps its keys, and what
+somebody later puts in the place of `self.norm` is what the handle stands for then. With `parts=True` the operations
+inside a module of the project, or in an `nn.Sequential`, get handles of their own, too; that is done where all of its
+parts are known and no method of theirs stores anything on the object.
 
 In a loop whose turns `__init__` can count, each turn has an instance. A method that a forward calls from several
 places gets a parameter that says which call is running, `def mix(self, x, y, *, call=0)`, and an instance for each.
 
-**Safety.** torch.nn classes without parameters, buffers and state are made again by the expression that made the first.
-Nothing is done where the attribute is assigned in more than one place, or where the class does more with it than
-call it, ask it or put it somewhere, as `self.drop.eval()` does: the second instance would not follow. A method
-gets a parameter only where no class of the project overrides it; a subclass elsewhere would have to take it as well.
+**Safety.** `self.relu = nn.ReLU()` is made again by the expression that made the first; code elsewhere that replaces
+`model.relu` by name has to replace `model.relu2` as well (docs/what-changes.md). Nothing is done where the attribute is
+assigned in more than one place. A method gets a parameter only where no class of the project overrides it; a subclass
+elsewhere would have to take it as well.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import copy
 import gc
 import pickle
 import weakref
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -252,21 +252,27 @@ def test_each_use_has_a_name_and_each_module_is_visited_once() -> None:
 def test_hooks_run_at_each_use_and_those_of_a_handle_at_its_own(parts: bool) -> None:
     model = Twice(iterates, parts)
     calls: list[str] = []
-    hooks = {name: (lambda name: lambda *_: calls.append(name))(name) for name in ("encode", "encode.layers.0", "act")}
-    registered = [model.get_submodule(name).register_forward_hook(hook) for name, hook in hooks.items()]
+
+    def hook(name: str) -> Any:
+        return lambda *_: calls.append(name)
+
+    names = ("encode", "encode.layers.0", "act")
+    registered = [model.get_submodule(name).register_forward_hook(hook(name)) for name in names]
     model(X)
     assert sorted(calls) == ["act", "act", "encode", "encode", "encode.layers.0", "encode.layers.0"]
     calls.clear()
-    own = [dict(model.named_modules())[n].register_forward_hook(lambda *_: calls.append("2")) for n in ("encode2", "act2")]
+    own = [
+        dict(model.named_modules())[n].register_forward_hook(lambda *_: calls.append("2")) for n in ("encode2", "act2")
+    ]
     model(X)
     assert calls.count("act") == calls.count("encode") == 1 and calls.count("2") == 2
     calls.clear()
-    for hook in own:
-        hook.remove()
+    for one in own:
+        one.remove()
     model(X)
     assert calls.count("act") == calls.count("encode") == 2
-    for hook in registered:
-        hook.remove()
+    for one in registered:
+        one.remove()
     calls.clear()
     model(X)
     assert not calls
@@ -323,7 +329,7 @@ def test_a_part_that_is_replaced_in_the_handle_is_its_own() -> None:
     added = {name for name in model.state_dict() if name.startswith("encode2")}
     assert added == {"encode2.lin.weight", "encode2.lin.bias"}
     assert model.double().encode2.lin.weight.dtype == torch.float64 and not model.eval().encode2.lin.training
-    with pytest.raises(RuntimeError, match="encode2.lin.weight"):
+    with pytest.raises(RuntimeError, match=r"encode2\.lin\.weight"):
         model.load_state_dict(Twice(iterates, None).state_dict())
     copied = copy.deepcopy(model)
     assert copied.encode2.lin is not own and torch.equal(copied.encode2.lin.weight, own.weight)
@@ -360,7 +366,7 @@ def test_modules_whose_class_changes() -> None:
 
 def test_classes_with_their_own_names_and_subclass_hooks() -> None:
     class Registering(nn.Module):
-        known: list[type] = []
+        known: ClassVar[list[type]] = []
 
         def __init_subclass__(cls, **options: Any) -> None:
             Registering.known.append(cls)
@@ -404,10 +410,15 @@ def test_lists_for_turns_grow_up_to_256() -> None:
     model.acts = m.ModuleList(nn.ReLU() for _ in range(300))
     assert len(model.acts) == 256 and model.acts[299] is model.acts[255]
     model.norm = nn.LayerNorm(8)
-    assert module_of(model.turns[4]) is model.norm and len(model.turns) == 5 and list(model.state_dict()) == [
-        "norm.weight",
-        "norm.bias",
-    ]
+    assert (
+        module_of(model.turns[4]) is model.norm
+        and len(model.turns) == 5
+        and list(model.state_dict())
+        == [
+            "norm.weight",
+            "norm.bias",
+        ]
+    )
     assert list(model.turns.named_children()) == [] and isinstance(model.turns[:2], nn.ModuleList)
     with pytest.raises(IndexError):
         m.ModuleList()[0]

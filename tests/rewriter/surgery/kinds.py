@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, prune
 
@@ -259,7 +258,6 @@ def evaluate_a_dropout(model: nn.Module, original: Original) -> nn.Module | None
 def monte_carlo_dropout(model: nn.Module, original: Original) -> nn.Module | None:
     if not original.first(nn.Dropout):
         return None
-    eval_ = nn.Module.eval
 
     def train(mode: bool = True) -> nn.Module:
         nn.Module.train(model, mode)
@@ -268,7 +266,6 @@ def monte_carlo_dropout(model: nn.Module, original: Original) -> nn.Module | Non
                 module.train()
         return model
 
-    del eval_
     model.train = train  # type: ignore[method-assign]
     return model
 
@@ -394,12 +391,11 @@ def round_each_layer(model: nn.Module, original: Original) -> nn.Module | None:
 
 
 @surgery
-def round_each_activation(model: nn.Module, original: Original) -> nn.Module | None:
+def round_activations_by_name(model: nn.Module, original: Original) -> nn.Module | None:
     if not original.first(*ACTIVATIONS):
         return None
-    for owner, name, child in list(children(model)):
-        if isinstance(child, ACTIVATIONS) and any(child is m for m in (model.get_submodule(n) for n in original.names())):
-            setattr(owner, name, Rounded(child))
+    for name in original.names(*ACTIVATIONS):
+        put(model, name, Rounded(model.get_submodule(name)))
     return model
 
 
@@ -669,6 +665,3 @@ def an_average_of_weights(model: nn.Module, original: Original) -> nn.Module | N
 @surgery
 def compiled(model: nn.Module, original: Original) -> nn.Module | None:
     return torch.compile(model, backend="eager", fullgraph=True)  # type: ignore[return-value]
-
-
-del F
