@@ -33,7 +33,7 @@ The first call keeps its name, which other code may refer to. A module under two
 since only one of them runs.
 
 So does a module that stands in the class's body, which all objects share and none has as a child. A module that owns
-parameters or has settings, and one whose name does not say its class, gets `runtime.modules.again(self.norm)`: a handle,
+parameters or has settings, or whose name does not say its class, gets `runtime.modules.again(self.norm)`: a handle,
 an instance of the same class with the same parameters, settings and children. The state_dict keeps its keys, and what
 somebody later puts in the place of `self.norm` is what the handle stands for then. With `parts=True` the operations
 inside a module of the project, or in an `nn.Sequential`, get handles of their own, too; that is done where all of its

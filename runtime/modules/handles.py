@@ -100,6 +100,9 @@ class Handle(Observed):
     def __dir__(self) -> list[str]:
         return dir(self._stands.now())
 
+    def extra_repr(self) -> str:
+        return self._stands.now().extra_repr()
+
     # Nothing of it is saved: the module is, and what was put in the place of its parts.
 
     def state_dict(self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
@@ -287,6 +290,7 @@ def settle(model: nn.Module) -> None:
     for module in list(model.modules()):
         if isinstance(module, Handle | Tied):
             standing(module).stay()
+            standing(module).settled = True
 
 
 def handle_of(module: nn.Module, parts: bool = False) -> nn.Module:
@@ -328,7 +332,7 @@ def _part_handle(child: nn.Module) -> nn.Module:
     return handle_of(child, parts=True)
 
 
-def _empty(cls: type[nn.Module], tied: bool) -> Handle:
+def _empty(cls: Any, tied: bool) -> Handle:
     return object.__new__(handle_class(cls, tied))
 
 

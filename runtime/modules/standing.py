@@ -43,6 +43,8 @@ class Standing:
     """The module's, when the handle last looked."""
     replaced: dict[str, nn.Module | None] = field(default_factory=dict)
     """Children that somebody put in the place of the handle's own."""
+    settled: bool = False
+    """The handle keeps the parts that it has, whatever children its module gets."""
     observed: bool = False
     """The handle was given hooks of its own."""
 
@@ -110,7 +112,12 @@ class Standing:
 
     def take_up_parts(self) -> None:
         """Has a handle for each child that the module has now."""
-        if not self.apart or self._is_compiled_apart() or self.children == self.module._modules:
+        if (
+            not self.apart
+            or (self.settled and self.children)
+            or self._is_compiled_apart()
+            or self.children == self.module._modules
+        ):
             return
         parts = self.handle._modules
         known = {id(child): parts[name] for name, child in self.children.items() if name in parts}

@@ -225,7 +225,7 @@ def test_what_is_seen_from_outside() -> None:
     assert [name for name, _ in encode2.named_parameters()] == [name for name, _ in encode.named_parameters()]
     assert encode2.layers[1].weight is encode.layers[1].weight and encode2.lin in (encode.lin,)
     assert list(encode2.state_dict()) == list(encode.state_dict())
-    assert set(dir(linear2)) == set(dir(linear)) and repr(act2) == repr(act)
+    assert set(dir(linear2)) == set(dir(linear)) and repr(act2) == repr(act) and repr(linear2) == repr(linear)
     act2.negative_slope, linear2.weight = 0.7, nn.Parameter(torch.zeros(4, 8))
     assert act.negative_slope == 0.7 and linear.weight is linear2.weight and linear.weight.sum() == 0
     encode2.eval()
