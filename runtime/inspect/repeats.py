@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from runtime.modules.handles import Tied, is_leaf, module_of
+from runtime.modules.places import Tied, is_leaf, module_of
 
 
 def repeated_calls(model: nn.Module, *args: Any, **kwargs: Any) -> dict[str, int]:

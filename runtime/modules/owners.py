@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from runtime.modules.handles import Handle, standing
+from runtime.modules.handles import Handle
+from runtime.modules.places import standing
 from runtime.modules.turns import ModuleList
 
 

@@ -8,8 +8,9 @@ from typing import TypeVar, cast
 from torch import nn
 from torch.nn.modules.module import register_module_module_registration_hook
 
-from runtime.modules.handles import Tied, handle_of, has_state
+from runtime.modules.handles import handle_of, has_state
 from runtime.modules.owners import notice
+from runtime.modules.places import Tied
 
 __all__ = ["Tied", "again", "own"]
 

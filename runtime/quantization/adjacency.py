@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from runtime.modules.handles import is_leaf
+from runtime.modules.places import is_leaf
 
 SHAPES_ONLY = frozenset(
     "view reshape view_as reshape_as flatten unflatten transpose permute t movedim swapaxes squeeze unsqueeze expand "

@@ -10,7 +10,8 @@ from torch import nn
 from torch.nn.modules.conv import _ConvTransposeNd
 from torch.optim import Optimizer
 
-from runtime.modules.handles import TiedHandle, module_of, standing
+from runtime.modules.handles import TiedHandle
+from runtime.modules.places import module_of, standing
 from runtime.quantization.arithmetic import PER_TENSOR, Granularity, Grid, per_channel
 from runtime.quantization.fake_quantizers import ActivationFakeQuantizer, WeightFakeQuantizer
 from runtime.quantization.modes import LinearQuantMode

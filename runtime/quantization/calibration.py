@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 from torch.utils.data import DistributedSampler
 
-from runtime.modules.handles import is_leaf
+from runtime.modules.places import is_leaf
 from runtime.quantization.observers import Statistics
 
 Forward = Callable[[nn.Module, Any], Any]

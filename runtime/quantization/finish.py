@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvTransposeNd
 
-from runtime.modules.handles import Tied, module_of, standing
+from runtime.modules.places import Tied, module_of, standing
 from runtime.quantization.adjacency import call
 from runtime.quantization.arithmetic import SMALLEST_SCALE, QParams, per_channel, quantize
 from runtime.quantization.calibration import evaluating

@@ -21,7 +21,7 @@ from torch.nn.parameter import Parameter
 from torch.nn.utils import parametrize
 
 import runtime.modules as wrappers
-from runtime.modules.handles import Tied, module_of
+from runtime.modules.places import Tied, module_of
 from runtime.quantization.adjacency import Adjacency, find_adjacency
 from runtime.quantization.known import is_a
 from runtime.quantization.standing import StandsFor

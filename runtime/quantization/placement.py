@@ -18,7 +18,7 @@ from torch.nn.modules.loss import _Loss
 from torch.nn.modules.pooling import _AdaptiveMaxPoolNd, _MaxPoolNd
 
 import runtime.modules as wrappers
-from runtime.modules.handles import Tied, module_of
+from runtime.modules.places import Tied, module_of
 from runtime.quantization.adjacency import Adjacency, find_adjacency
 from runtime.quantization.fusion import upper_clamp
 from runtime.quantization.known import is_a

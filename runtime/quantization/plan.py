@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from runtime.modules.convert import TWINS
-from runtime.modules.handles import Tied, module_of
+from runtime.modules.places import Tied, module_of
 from runtime.quantization.adjacency import Adjacency
 from runtime.quantization.aligned import Alignment, Range
 from runtime.quantization.arithmetic import Grid, QParams, qparams_from_range

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 import runtime.modules as wrappers
-from runtime.modules.handles import TiedHandle, module_of
+from runtime.modules.handles import TiedHandle
+from runtime.modules.places import module_of
 from runtime.quantization.adjacency import find_adjacency
 from runtime.quantization.arithmetic import Grid
 from runtime.quantization.carriers import find_carriers

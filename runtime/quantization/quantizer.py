@@ -21,7 +21,8 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from runtime.modules.convert import TWINS
-from runtime.modules.handles import TiedHandle, is_whole, module_of, place_of, settle, standing
+from runtime.modules.handles import TiedHandle, settle
+from runtime.modules.places import is_whole, module_of, place_of, standing
 from runtime.modules.twin import Twin
 from runtime.quantization.metadata import constructor_arguments, quantizer_metadata, set_quantizer_metadata, unwrapped
 from runtime.quantization.overrides import Override, Overrides, QBits, accepted_keywords

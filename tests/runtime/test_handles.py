@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 import runtime.modules as m
-from runtime.modules.handles import Handle, is_whole, module_of
+from runtime.modules.handles import Handle
+from runtime.modules.places import is_whole, module_of
 from runtime.modules.tied import again
 from tests.rewriter.executed import assert_equal_models
 

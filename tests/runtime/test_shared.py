@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from runtime.inspect import repeated_calls
-from runtime.modules.handles import module_of
+from runtime.modules.places import module_of
 from runtime.modules.tied import again
 
 

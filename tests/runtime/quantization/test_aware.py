@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from runtime.modules import LSTM, EltWiseAdd, MultiheadAttention
-from runtime.modules.handles import module_of
+from runtime.modules.places import module_of
 from runtime.modules.tied import again
 from runtime.quantization.arithmetic import PER_TENSOR, Grid, QParams, fake_quantize, per_channel, qparams_of
 from runtime.quantization.aware import QuantAwareTrainRangeLinearQuantizer

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from runtime.modules import LSTM, EltWiseAdd, MultiheadAttention
-from runtime.modules.handles import TiedHandle, module_of, standing
+from runtime.modules.handles import TiedHandle
+from runtime.modules.places import module_of, standing
 from runtime.modules.tied import again
 from runtime.quantization.overrides import QBits
 from runtime.quantization.quantizer import Quantizer, quantizer_metadata
