@@ -57,9 +57,10 @@ from dataclasses import replace
 from rewriter.facts.construction import Construction
 from rewriter.facts.handing import handled_otherwise
 from rewriter.facts.interpreter.state import Site
-from rewriter.facts.memoryless import keeps_nothing, makes_memoryless
+from rewriter.facts.memory import stores_later
+from rewriter.facts.memoryless import keeps_nothing, made_class, makes_memoryless
 from rewriter.facts.project import Class, Function
-from rewriter.facts.stateless import is_stateless
+from rewriter.facts.stateless import has_state, is_stateless
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.change import Change, MakeAgain, Tie, as_given
@@ -121,6 +122,8 @@ def _maker(site: Site, context: Context, in_list: bool) -> MakeAgain | Tie | str
         return "it is made by subclasses, of which there may be others"
     if len(own) + len(above) != 1 or below:
         return "it is not assigned in exactly one place"
+    if isinstance(ref, Class) and not has_state(context.knowledge, ref) and stores_later(context.knowledge, ref):
+        return f"{ref.node.name} keeps something between calls"
     if above:
         inits = [base.constructor for base in hierarchy.lineage(cls).project[1:]]
         maker = next((init for init in inits if init is not None and above[0] in init.node.body), None)
@@ -132,7 +135,7 @@ def _maker(site: Site, context: Context, in_list: bool) -> MakeAgain | Tie | str
     statement = own[0]
     assert statement.value is not None
     alone = handled_otherwise(context.knowledge, cls, site.attribute) is None
-    plain = ref in modules.PARAMETER_FREE and is_repeatable(statement.value, context.place.init.node)
+    plain = ref in modules.PARAMETER_FREE and _makes_another(statement.value, context.place.init, context)
     if plain and not in_list and alone and _says_it_all(site.attribute, statement.value):
         return MakeAgain(site.attribute, statement.value, statement)
     return Tie(site.attribute, statement, _can_be_taken_apart(ref, statement, context.place.init, context))
@@ -147,6 +150,16 @@ def _says_it_all(attribute: str, made: ast.expr) -> bool:
         return False
     cls = ast.unparse(made.func).rpartition(".")[2]
     return attribute.rstrip("_0123456789").replace("_", "").lower() == cls.lower()
+
+
+def _makes_another(made: ast.expr, init: Function, context: Context) -> bool:
+    """Whether the expression can run again: it calls a class, or what `__init__` was given, and no function of unknown
+    effect."""
+    if not isinstance(made, ast.Call) or not is_repeatable(made, init.node):
+        return False
+    if made_class(context.knowledge, made, init.name_inside) is not None:
+        return True
+    return not isinstance(made.func, ast.Attribute) and init.name_inside(made.func) is None
 
 
 def _can_be_taken_apart(ref: object, made: ast.Assign | ast.AnnAssign, maker: Function, context: Context) -> bool:

@@ -340,13 +340,13 @@ def test_what_else_is_done_with_a_module_holds_for_each_call(more: str, later: s
     assert_equal_models(*models, X)
 
 
-def test_modules_without_parameters_that_keep_something_have_one_memory() -> None:
+def test_modules_without_parameters_that_keep_something_stay_one() -> None:
     source = net("x = self.seen(self.seen(x) + 1)\nreturn x, self.seen.last", "self.seen = Seen()")
     source = (
         "\n\nclass Seen(nn.Module):\n    def forward(self, x):\n        self.last = x.detach()\n        return x\n"
         + source
     )
-    assert "self.seen2(self.add(self.seen(x), 1))" in check(source, X)
+    assert "self.seen(self.add(self.seen(x), 1))" in check(source, X)
 
 
 def test_branches_share_an_instance() -> None:
