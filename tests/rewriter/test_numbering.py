@@ -67,7 +67,9 @@ def test_each_call_has_modules_of_its_own(name: str) -> None:
 
 def test_the_written_form() -> None:
     after = check(net("return self._mix(self._mix(x, x), x)"), X)
-    assert "        self.relu2 = nn.ModuleList(nn.ReLU() for _ in range(2))\n" in after
+    assert (
+        "        self.relu2 = runtime.modules.ModuleList(runtime.modules.again(self.relu) for _ in range(2))\n" in after
+    )
     assert "    def _mix(self, x, y, *, call=0):\n" in after
     assert "return self.add[call](self.relu2[call](self.interpolate[call](x, size=y.shape[2:])), y)" in after
 

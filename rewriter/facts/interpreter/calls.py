@@ -372,7 +372,7 @@ class Calls(Chosen):
             return v.TENSOR
         if name == "torch.Size":
             return v.SHAPE
-        if name in ("torch.nn.ModuleList", "torch.nn.ModuleDict"):
+        if name in ("torch.nn.ModuleList", "torch.nn.ModuleDict") or name.endswith(".modules.ModuleList"):
             held = v.join_all([a.member() for a in arguments.values()]) if arguments else v.of(Kind.MODULE)
             return v.sequence(held) if name.endswith("List") else v.dictionary(held)
         if name.startswith("torch.") and name.endswith("Tensor"):
