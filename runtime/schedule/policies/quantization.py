@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
+import torch
 from torch import nn
 
 from runtime.quantization.quantizer import Quantizer
@@ -21,6 +23,21 @@ class QuantizationPolicy(ScheduledTrainingPolicy):
     def on_epoch_begin(self, model: nn.Module, masks: Masks, moment: Moment) -> None:
         if not self.quantizer.prepared:
             self.quantizer.prepare_model(self.dummy_input)
+            self._warn_of_grids_without_zero(masks)
+
+    def _warn_of_grids_without_zero(self, masks: Masks) -> None:
+        function = self.quantizer.param_quantization_fn
+        pruned = {id(mask.parameter) for mask in masks.values() if mask.mask is not None}
+        for found in self.quantizer.params_to_quantize:
+            if function is None or id(getattr(found.module, found.float_name)) not in pruned:
+                continue
+            if function(torch.tensor([0.0, 1.0]), found.bits)[0] != 0:
+                warnings.warn(
+                    f"{type(self.quantizer).__name__} has no zero among its {found.bits}-bit weights, so what "
+                    f"is pruned in {found.module_name!r} is not zero when it is quantized; other quantizers keep zeros",
+                    stacklevel=2,
+                )
+                return
 
     def on_minibatch_end(self, model: nn.Module, masks: Masks, moment: Moment) -> None:
         self.quantizer.quantize_params()  # the masks have changed them since the optimizer's step

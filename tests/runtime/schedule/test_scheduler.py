@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import pytest
@@ -9,7 +10,14 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
-from runtime.quantization import LSQQuantizer, PACTQuantizer, QuantAwareTrainRangeLinearQuantizer, finish_training
+from runtime.quantization import (
+    DorefaQuantizer,
+    LSQQuantizer,
+    PACTQuantizer,
+    QuantAwareTrainRangeLinearQuantizer,
+    WRPNQuantizer,
+    finish_training,
+)
 from runtime.schedule import (
     AutomatedGradualPruner,
     CompressionScheduler,
@@ -98,6 +106,22 @@ def test_pruned_weights_are_zero_in_training_in_quantized_training_and_as_intege
         layer = model.get_submodule(name.removesuffix(".weight"))
         assert not layer.weight[~kept].any(), "zeros are zeros among the integers"
         assert layer.weight[kept].any()
+
+
+@pytest.mark.parametrize(("kind", "warned"), [(DorefaQuantizer, True), (WRPNQuantizer, False)])
+def test_a_quantizer_without_a_zero_is_said(kind: Any, warned: bool) -> None:
+    def configure(scheduler: CompressionScheduler, optimizer: Any) -> None:
+        pruner = SparsityLevelParameterPruner("half", {"conv2.weight": 0.5})
+        scheduler.add_policy(PruningPolicy(pruner), epochs=[0])
+        scheduler.add_policy(QuantizationPolicy(kind(scheduler.model, optimizer, 8, 4)), epochs=[0])
+
+    scheduler = made(configure)[2]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        scheduler.on_epoch_begin(0)
+    assert any("has no zero among its 4-bit weights" in str(one.message) for one in caught) == warned
+    zero = (scheduler.model.conv2.weight == 0).float().mean()
+    assert (zero == 0) if warned else (zero >= 0.5)
 
 
 def test_sparsity_grows_as_the_paper_says() -> None:
