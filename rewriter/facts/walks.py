@@ -212,7 +212,7 @@ class _Turn:
         elif isinstance(node, ast.Call) and self._asks(node):
             inner = [*node.args[1:], *node.keywords]
         elif types := self._types_compared(node):
-            inner = types
+            inner = [*types]
         elif isinstance(node, ast.Attribute) and self._is_child(node.value) and node.attr in _ANY_CHILD:
             inner = []
         for part in inner:
