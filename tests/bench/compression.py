@@ -25,6 +25,7 @@ from runtime.inspect import Report, Variant, sensitivity_to_pruning
 from runtime.modules import EltWiseAdd
 from runtime.quantization import finish_training
 from runtime.quantization.summary import state_bytes
+from runtime.quantization.trained import FoldedNormalization
 from runtime.schedule import CompressionScheduler, file_config, load_checkpoint, save_checkpoint
 from tests.bench.digits_data import Digits, accuracy, digits, train
 from tests.bench.thinning import milliseconds
@@ -141,6 +142,7 @@ def results(seed: int, resume: bool, page: str | None) -> dict[str, float]:
     if resume:
         found["interruptions with the same bits"] = _resumed(dense, model, data, files)
     found["pruned and trained quantized"] = accuracy(model, data)
+    exact = in_floating_point(model, scheduler)
     zeros = {name: mask.mask for name, mask in scheduler.masks.items() if mask.mask is not None}
     found["sparsity of these weights"] = 100 * _fraction([~mask for mask in zeros.values()])
     finish_training(model, data.x[:2])
@@ -153,12 +155,30 @@ def results(seed: int, resume: bool, page: str | None) -> dict[str, float]:
         found["zeros among the file's int8 weights"] = 100 * _zeros_in(loaded)
         found["kB of the file"] = path.stat().st_size / 1000
     if page:
-        write_page(page, dense, model, loaded, data, found)
+        write_page(page, dense, exact, model, loaded, data, found)
     return found
 
 
+def in_floating_point(model: nn.Module, scheduler: CompressionScheduler) -> nn.Module:
+    """The network with the weights that training has ended with, not yet quantized."""
+    exact = ResidualNet()
+    with torch.no_grad():
+        for name, parameter in exact.named_parameters():
+            parameter.copy_(scheduler.masks[name].parameter)
+    for folded in model.modules():
+        if isinstance(folded, FoldedNormalization):
+            exact.get_submodule(folded.norm_name).load_state_dict(folded.norm.state_dict())
+    return exact.eval()
+
+
 def write_page(
-    page: str, dense: nn.Module, model: nn.Module, loaded: Any, data: Digits, found: dict[str, float]
+    page: str,
+    dense: nn.Module,
+    exact: nn.Module,
+    model: nn.Module,
+    loaded: Any,
+    data: Digits,
+    found: dict[str, float],
 ) -> None:
     batch = data.test_x[:50]
     report = Report("A residual network on digits, pruned to 80%, in int8")
@@ -175,7 +195,7 @@ def write_page(
             ),
         ]
     )
-    report.quantization(dense, model, data.calibration())
+    report.quantization(exact, model, data.calibration())
     report.sparsity(model)
     names = [name for name, parameter in dense.named_parameters() if parameter.dim() > 1]
     report.sensitivity(sensitivity_to_pruning(dense, lambda m: accuracy(m, data), (0.0, 0.4, 0.6, 0.8, 0.9), names))
