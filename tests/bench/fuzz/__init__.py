@@ -1,0 +1,1 @@
+"""Writes strange but valid PyTorch modules, rewrites them, and runs original and rewritten side by side."""

@@ -1,0 +1,143 @@
+"""One program: rewritten, run before and after, compared."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rewriter.results import FileResult
+from rewriter.run import Job, run
+from rewriter.settings import Settings
+from tests.bench.fuzz.program import Places, Program
+from tests.bench.fuzz.record import OPTIONAL, Record, record
+
+SECONDS = 20
+FAULTS = ("differs", "failed", "unstable")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`kind` is one of same, unchanged, discarded, and the faults: differs, failed, unstable."""
+
+    kind: str
+    where: str = ""
+    """The first step that differs, or what failed: two outcomes of one class of fault agree in it."""
+    detail: str = ""
+    findings: int = 0
+    refusals: int = 0
+    raises: bool = False
+    """The original's forward raises."""
+
+    @property
+    def is_fault(self) -> bool:
+        return self.kind in FAULTS
+
+
+class _TooLong(BaseException):
+    pass
+
+
+def tried(program: Program, ignored: Sequence[str] = ()) -> Outcome:
+    """`ignored` names steps whose differences do not count."""
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+        try:
+            with _time_limit(SECONDS):
+                return _tried(program, Path(folder), ignored)
+        except _TooLong:
+            return Outcome("discarded", "time", f"took longer than {SECONDS} s")
+
+
+@contextlib.contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    def stop(*_: Any) -> None:
+        raise _TooLong
+
+    earlier = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, earlier)
+
+
+def _tried(program: Program, folder: Path, ignored: Sequence[str]) -> Outcome:
+    for name, text in program.files.items():
+        try:
+            compile(text, name, "exec")
+        except SyntaxError as error:
+            return Outcome("discarded", "syntax", str(error))
+    before = program.put(folder / "before")
+    after = Places(folder / "after/run", folder / "after/outside")
+    shutil.copytree(folder / "before", folder / "after")
+    results = _rewritten(after)
+    if failed := [r for r in results if r.failure is not None]:
+        failure = failed[0].failure
+        assert failure is not None
+        return Outcome("failed", f"{failure.kind}: {failure.message}"[:60], failure.message)
+    counts = sum(len(r.findings) for r in results), sum(len(r.refusals) for r in results)
+    if not any(r.changed for r in results):
+        return Outcome("unchanged", "", "", *counts)
+    if any(r.changed or r.failure for r in _rewritten(after)):
+        return Outcome("unstable", "second run", "a second run changes a file again", *counts)
+    original = record(before, program.entry, program.scripted)
+    if not original.built:
+        return Outcome("discarded", "build", str(original.raised("import") or original.raised("make")), *counts)
+    new = record(after, program.entry, program.scripted, original.pickled)
+    if (step := _first_difference(original, new, ignored)) is not None:
+        if _first_difference(original, record(before, program.entry, program.scripted, original.pickled)) is not None:
+            return Outcome("discarded", "not deterministic", step, *counts)
+        where, detail = _told(step, original, new)
+        return Outcome("differs", where, detail, *counts)
+    return Outcome("same", "", "", *counts, raises="raised" in repr(original.seen.get("eval"))[:60])
+
+
+def _rewritten(places: Places) -> Sequence[FileResult]:
+    """What the command line does with the folder: every file is read before the first is written."""
+    files = sorted(places.run.glob("*.py"))
+    results = list(run(files, Job((places.run,), Settings(root=places.run)), workers=1))
+    for result in results:
+        result.path.write_bytes(result.after)
+    return results
+
+
+def _first_difference(original: Record, new: Record, ignored: Sequence[str] = ()) -> str | None:
+    for step, seen in original.seen.items():
+        may_fail = step in OPTIONAL and original.raised(step) is not None
+        if step not in ignored and not may_fail and new.seen.get(step) != seen:
+            return step
+    return None
+
+
+def _told(step: str, original: Record, new: Record) -> tuple[str, str]:
+    """Which part of a step differs, and both sides of it."""
+    before, after = original.seen[step], new.seen.get(step)
+    if after is None:
+        return step, "this step was not reached"
+    for part, one, other in zip(("value", "prints", "random state"), before, after, strict=True):
+        if one != other:
+            names, one, other = _inside(one, other)
+            where = " ".join([step.removesuffix(" again"), part, *names])
+            raised = [side[1] for side in (one, other) if isinstance(side, tuple) and side[:1] == ("raised",)]
+            return " ".join([where, *raised]), f"before: {_short(one)}\nafter:  {_short(other)}"
+    raise AssertionError("the step is the same")
+
+
+def _inside(one: Any, other: Any) -> tuple[list[str], Any, Any]:
+    """Follows the first difference down to the named item of a dict that holds it."""
+    if isinstance(one, tuple) and isinstance(other, tuple) and one[:1] == other[:1] == ("dict",):
+        for (key, value), (_, new) in zip(one[1], other[1], strict=False):
+            if value != new:
+                return [key[1]], value, new
+    return [], one, other
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) < 600 else f"{text[:600]}..."
