@@ -22,7 +22,7 @@ from tests.bench.fuzz.trial import Outcome, tried
 
 STRETCH = 25
 # Programs leave classes in torch's caches: a worker is replaced after so many stretches.
-STRETCHES_A_WORKER = 12
+STRETCHES_A_WORKER = 40
 COUNTED = ("made", "same", "unchanged", "differs", "failed", "unstable", "discarded", "raising", "findings", "refusals")
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-from tests.bench.fuzz import grammar  # noqa: F401  lists the constructs
 from tests.bench.fuzz.layouts import generated
 from tests.bench.fuzz.minimize import minimized
 from tests.bench.fuzz.program import Program

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from tests.bench.fuzz import grammar  # noqa: F401  lists the constructs
 from tests.bench.fuzz.draw import Draw
-from tests.bench.fuzz.piece import Lines, Piece, indented
+from tests.bench.fuzz.piece import CONSTRUCTS, SCRIPTABLE, Lines, Piece, indented
 from tests.bench.fuzz.program import HEADER, PLAIN_INPUTS, Program
 
 
@@ -125,6 +126,13 @@ def generated(seed: int, without: Sequence[str] = ()) -> Program:
     draw = Draw(seed, without, scripted)
     draft = draw.pick(*((single, inner) if scripted else LAYOUTS))(draw)
     return written(draft, scripted, draw.used)
+
+
+def alone(name: str, seed: int) -> Program:
+    """A class that has nothing but this construct."""
+    draw, draft = Draw(seed, depth=0), Draft()
+    draft.add("Net", CONSTRUCTS[name](draw))
+    return written(draft, name in SCRIPTABLE, [name])
 
 
 def written(draft: Draft, scripted: bool, used: Sequence[str]) -> Program:

@@ -34,21 +34,18 @@ class Record:
 
     @property
     def built(self) -> bool:
-        return _raised(self.seen.get("import")) is None and _raised(self.seen.get("make", ((),))) is None
+        """There was a model to run."""
+        return "eval" in self.seen
 
     def raised(self, step: str) -> tuple[Any, ...] | None:
-        return _raised(self.seen.get(step, ((),)))
-
-
-def _raised(seen: Any) -> tuple[Any, ...] | None:
-    value = seen[0]
-    return value if isinstance(value, tuple) and value[:1] == ("raised",) else None
+        value = self.seen.get(step, (None,))[0]
+        return value if isinstance(value, tuple) and value[:1] == ("raised",) else None
 
 
 def record(places: Places, entry: str, scripted: bool = False, older: bytes | None = None) -> Record:
     """`older` is the pickled model of the same program before it was rewritten."""
     found = Record()
-    with _imported_from(places), warnings.catch_warnings():
+    with _imported_from(places), warnings.catch_warnings(), _random_state_kept():
         warnings.simplefilter("ignore")
         _Run(found).all(entry, scripted, older)
     return found
@@ -116,9 +113,20 @@ class _Run:
 
 
 def _seed() -> None:
-    torch.manual_seed(7)
+    torch.default_generator.manual_seed(7)  # torch.manual_seed formats a stack for each device that is absent
     random.seed(7)
     numpy.random.seed(7)
+
+
+@contextlib.contextmanager
+def _random_state_kept() -> Iterator[None]:
+    states = torch.get_rng_state(), random.getstate(), numpy.random.get_state()
+    try:
+        yield
+    finally:
+        torch.set_rng_state(states[0])
+        random.setstate(states[1])
+        numpy.random.set_state(states[2])
 
 
 def _random_state() -> Any:

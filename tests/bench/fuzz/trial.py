@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import signal
 import tempfile
@@ -18,6 +19,7 @@ from tests.bench.fuzz.program import Places, Program
 from tests.bench.fuzz.record import OPTIONAL, Record, record
 
 SECONDS = 20
+_NAMES = re.compile(r"'[^']*'|[0-9]+|[A-Z][a-z]+[0-9.]*")
 FAULTS = ("differs", "failed", "unstable")
 
 
@@ -95,7 +97,7 @@ def _tried(program: Program, folder: Path, ignored: Sequence[str]) -> Outcome:
             return Outcome("discarded", "not deterministic", step, *counts)
         where, detail = _told(step, original, new)
         return Outcome("differs", where, detail, *counts)
-    return Outcome("same", "", "", *counts, raises="raised" in repr(original.seen.get("eval"))[:60])
+    return Outcome("same", "", "", *counts, raises="raised" in repr(original.seen["eval"][0][1][0]))
 
 
 def _rewritten(places: Places) -> Sequence[FileResult]:
@@ -124,7 +126,7 @@ def _told(step: str, original: Record, new: Record) -> tuple[str, str]:
         if one != other:
             names, one, other = _inside(one, other)
             where = " ".join([step.removesuffix(" again"), part, *names])
-            raised = [side[1] for side in (one, other) if isinstance(side, tuple) and side[:1] == ("raised",)]
+            raised = [_error(side) for side in (one, other) if isinstance(side, tuple) and side[:1] == ("raised",)]
             return " ".join([where, *raised]), f"before: {_short(one)}\nafter:  {_short(other)}"
     raise AssertionError("the step is the same")
 
@@ -136,6 +138,11 @@ def _inside(one: Any, other: Any) -> tuple[list[str], Any, Any]:
             if value != new:
                 return [key[1]], value, new
     return [], one, other
+
+
+def _error(raised: tuple[str, str, str]) -> str:
+    """The kind of error, without the names and numbers of this program."""
+    return f"{raised[1]}: {_NAMES.sub('_', raised[2])[:80]}"
 
 
 def _short(value: Any) -> str:

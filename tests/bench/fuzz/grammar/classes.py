@@ -239,7 +239,7 @@ def overriding_subclass(draw: Draw) -> Piece:
     """A block class and its subclass, which replaces the method that the forward calls or the attribute it holds."""
     base, sub, keep = draw.name("Root", 0).capitalize(), draw.name("Sub", 0).capitalize(), draw.name("block")
     act = draw.pick("F.relu", "nn.ReLU()", "torch.tanh")
-    other = draw.pick("torch.tanh", "nn.GELU()", "F.gelu", "lambda t: t * 2")
+    other = "nn.GELU()" if act == "nn.ReLU()" else draw.pick("torch.tanh", "nn.GELU()", "F.gelu", "lambda t: t * 2")
     above = text(f"""
 
 

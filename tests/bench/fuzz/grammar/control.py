@@ -82,7 +82,7 @@ def while_count(draw: Draw) -> Piece:
 @construct
 def while_tensor(draw: Draw) -> Piece:
     body = ["turns = 0", "while x.abs().max() > 0.5 and turns < 4:", f"    x = x * {draw.pick('0.5', '0.1')}"]
-    return Piece(body=[*body, f"    turns += 1{draw.pick('', chr(10) + '    if turns == 2: break')}"])
+    return Piece(body=[*body, "    turns += 1", *draw.pick([], ["    if turns == 2: break"])])
 
 
 @construct

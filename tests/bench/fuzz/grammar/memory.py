@@ -25,7 +25,7 @@ def remembers_in_dict(draw: Draw) -> Piece:
     body = draw.pick(
         [f"self.{name}['n'] = self.{name}.get('n', 0) + 1", f"x = x * self.{name}['n']"],
         [f"w = self.{name}.setdefault('w', torch.rand(1))", "x = x * w"],
-        [f"key = tuple(x.shape)", f"if key not in self.{name}: self.{name}[key] = torch.arange(4.) * 2", f"x = x + self.{name}[key]"],
+        ["key = tuple(x.shape)", f"if key not in self.{name}: self.{name}[key] = torch.arange(4.) * 2", f"x = x + self.{name}[key]"],
         [f"self.{name}.update(last=x.detach() + 1)", f"x = x + self.{name}['last']"],
     )
     return Piece(init=[f"self.{name} = {{}}"], body=body, extra=[f"seen.append($m.{name})"])
@@ -120,7 +120,7 @@ def flag_on_self(draw: Draw) -> Piece:
 def changes_itself(draw: Draw) -> Piece:
     """A forward that replaces its own parts."""
     name = draw.name("act")
-    change = draw.pick(f"self.{name} = nn.Tanh()", f"self.{name}.inplace = False", f"self.{name}, self.{name}_old = nn.Sigmoid(), self.{name}", f"self.__dict__['forwarded'] = True", f"self._modules['{name}'] = nn.GELU()")
+    change = draw.pick(f"self.{name} = nn.Tanh()", f"self.{name}.inplace = False", f"self.{name}, self.{name}_old = nn.Sigmoid(), self.{name}", "self.__dict__['forwarded'] = True", f"self._modules['{name}'] = nn.GELU()")
     return Piece(init=[f"self.{name} = nn.ReLU()"], body=[f"x = self.{name}(x)", change, f"x = self.{name}(x - 0.5)"])
 
 

@@ -61,7 +61,7 @@ def method_names(draw: Draw) -> Piece:
     if name in draw.names:
         return Piece()
     draw.names.add(name)
-    return Piece(methods=[f"def {name}(self, x):", f"    return {draw.tensor()}", ""], body=[f"x = self.{name}(F.relu(x))", f"x = F.softmax(x + 1, 1)"])
+    return Piece(methods=[f"def {name}(self, x):", f"    return {draw.tensor()}", ""], body=[f"x = self.{name}(F.relu(x))", "x = F.softmax(x + 1, 1)"])
 
 
 @construct

@@ -83,7 +83,7 @@ def tensor_subclass(draw: Draw) -> Piece:
             def {draw.pick("sum", "mean", "relu", "__add__")}(self, *a, **k):
                 return super().sum(*a, **k) * 100 if len(a) == 0 or not isinstance(a[0], torch.Tensor) else self * 2
     """)
-    return Piece(above=above, body=[f"y = x.as_subclass({name})", f"y = {draw.pick('y + y', 'y.relu()', 'y * y.sum()', 'F.relu(y)', 'torch.cat([y, y], 1)[:, :4]')}", "x = y.as_subclass(torch.Tensor) + x" if draw.chance(0.7) else f"x = torch.Tensor.as_subclass(y, torch.Tensor)"])
+    return Piece(above=above, body=[f"y = x.as_subclass({name})", f"y = {draw.pick('y + y', 'y.relu()', 'y * y.sum()', 'F.relu(y)', 'torch.cat([y, y], 1)[:, :4]')}", "x = y.as_subclass(torch.Tensor) + x" if draw.chance(0.7) else "x = torch.Tensor.as_subclass(y, torch.Tensor)"])
 
 
 @construct
