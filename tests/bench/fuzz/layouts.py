@@ -124,7 +124,8 @@ def generated(seed: int, without: Sequence[str] = ()) -> Program:
     """The program of that number."""
     scripted = seed % 10 == 9
     draw = Draw(seed, without, scripted)
-    draft = draw.pick(*((single, inner) if scripted else LAYOUTS))(draw)
+    layouts = (single, inner) if scripted else LAYOUTS
+    draft = draw.pick(*(layout for layout in layouts if f"layouts.{layout.__name__}" not in without))(draw)
     return written(draft, scripted, draw.used)
 
 
