@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 HEADER = ("import torch", "from torch import nn", "import torch.nn.functional as F")
-PLAIN_INPUTS = ("def inputs():", "    return (torch.randn(3, 4),), {}")
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Program:
         for place, files in ((places.run, self.files), (places.outside, self.outside)):
             place.mkdir(parents=True)
             for name, text in files.items():
-                (place / name).write_text(text)
+                (place / name).write_bytes(text.encode())  # line endings stay
         return places
 
     def with_text(self, name: str, text: str) -> Program:
