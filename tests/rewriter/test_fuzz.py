@@ -60,7 +60,7 @@ def test_the_same_seed_makes_the_same_program() -> None:
 def test_a_planted_difference_is_found_and_made_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A rewriter that writes another function: the loop and the layer are taken out of what is reported."""
 
-    def faulty(places: Any) -> list[FileResult]:
+    def faulty(places: Any, given: Any) -> list[FileResult]:
         path = places.run / "model.py"
         before = path.read_bytes()
         path.write_bytes(before.replace(b"torch.relu(", b"torch.tanh("))

@@ -26,6 +26,8 @@ class Draft:
     """Lines of a file that no run of the rewriter sees; it has the rest, and imports all from the model's file."""
     inputs: str = f"({X},), {{}}"
     model: str = "Net()"
+    given: tuple[str, ...] = ()
+    """The files that the rewriter is run over; none means all."""
 
     def take(self, piece: Piece, path: str = "m") -> None:
         """Everything of the piece that stands outside of its class."""
@@ -51,7 +53,7 @@ class Draft:
         files = {"model.py": model, **self.files}
         if not self.outside:
             model += about
-            return Program(_texts(files), scripted=scripted, constructs=tuple(used))
+            return Program(_texts(files), scripted=scripted, constructs=tuple(used), given=self.given)
         user = [*top, "from model import *", "import model", "", "", *self.outside, "", *about]
         return Program(_texts(files), _texts({"user.py": user}), "user", scripted, tuple(used))
 

@@ -65,6 +65,7 @@ def base_elsewhere(draw: Draw) -> Draft:
     other.add("Part", draw.steps(draw.count()))
     lines = [*dict.fromkeys(other.imports), *HEADER, "", "", *other.above, *other.classes, "", "", *other.below]
     draft.files |= {"parts.py": lines, **other.files}
+    draft.given = draw.pick((), (), ("model.py",), ("parts.py",))
     draft.imports.append(draw.pick("from parts import *", "from parts import Part"))
     own = draw.steps(draw.count())
     if draw.chance(0.5):
@@ -177,6 +178,7 @@ def mixed(draw: Draw) -> Draft:
     own.bases.append("Mix")
     if draw.chance(0.4):
         draft.files["parts.py"] = [*HEADER, "", "", *mixin]
+        draft.given = draw.pick((), (), ("model.py",), ("parts.py",))
         draft.imports.append("from parts import Mix")
     else:
         draft.above += mixin

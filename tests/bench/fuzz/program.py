@@ -20,6 +20,8 @@ class Program:
     scripted: bool = False
     """Whether `torch.jit.script` is tried as well."""
     constructs: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
+    """The files that the rewriter is run over; none means all of `files`. It may read the others."""
 
     def put(self, folder: Path) -> Places:
         places = Places(folder / "run", folder / "outside")

@@ -78,7 +78,7 @@ def _tried(program: Program, folder: Path, ignored: Sequence[str]) -> Outcome:
     before = program.put(folder / "before")
     after = Places(folder / "after/run", folder / "after/outside")
     shutil.copytree(folder / "before", folder / "after")
-    results = _rewritten(after)
+    results = _rewritten(after, program.given)
     if failed := [r for r in results if r.failure is not None]:
         failure = failed[0].failure
         assert failure is not None
@@ -86,7 +86,7 @@ def _tried(program: Program, folder: Path, ignored: Sequence[str]) -> Outcome:
     counts = sum(len(r.findings) for r in results), sum(len(r.refusals) for r in results)
     if not any(r.changed for r in results):
         return Outcome("unchanged", "", "", *counts)
-    if any(r.changed or r.failure for r in _rewritten(after)):
+    if any(r.changed or r.failure for r in _rewritten(after, program.given)):
         return Outcome("unstable", "second run", "a second run changes a file again", *counts)
     original = record(before, program.entry, program.scripted)
     if not original.built:
@@ -100,10 +100,11 @@ def _tried(program: Program, folder: Path, ignored: Sequence[str]) -> Outcome:
     return Outcome("same", "", "", *counts, raises="raised" in repr(original.seen["eval"][0][1][0]))
 
 
-def _rewritten(places: Places) -> Sequence[FileResult]:
-    """What the command line does with the folder: every file is read before the first is written."""
-    files = sorted(places.run.glob("*.py"))
-    results = list(run(files, Job((places.run,), Settings(root=places.run)), workers=1))
+def _rewritten(places: Places, given: Sequence[str]) -> Sequence[FileResult]:
+    """What the command line does with the folder, or with files of it: all are read before the first is written."""
+    files = sorted(places.run / name for name in given) or sorted(places.run.glob("*.py"))
+    roots = tuple(files) if given else (places.run,)
+    results = list(run(files, Job(roots, Settings(root=places.run)), workers=1))
     for result in results:
         result.path.write_bytes(result.after)
     return results
