@@ -153,7 +153,7 @@ def own_container(draw: Draw) -> Draft:
     piece = Piece(body=draw.pick(["x = x + 1"], [f"x = {draw.tensor()}"], [f"x = {draw.tensor(in_module=True)}"]))
     piece += Piece(body=[loop, f"    x = {draw.pick('layer(x)', 'layer(x) + x', 'F.relu(layer(x)) * 2')}", *draw.pick([], [f"x = x * len(self)"])])
     draft.add("Net", piece, base=base, parameters="k=1", passed=passed)
-    draft.extra += draw.pick([], ["seen.append(len(m))"], ["seen.append([type(c).__name__ for c in m.children()])"] if draw.chance(0.2) else [])
+    draft.extra += draw.pick([], ["seen.append(len(m))"], ["m['c'] = nn.Tanh()" if "Dict" in base else "m.append(nn.Tanh())", "seen.append(call(m))"])
     return draft
 
 
