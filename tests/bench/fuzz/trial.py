@@ -145,7 +145,7 @@ def _inside(one: Any, other: Any) -> tuple[list[str], Any, Any]:
 
 def _error(raised: tuple[str, str, str]) -> str:
     """The kind of error, without the names and numbers of this program."""
-    return f"{raised[1]}: {_NAMES.sub('_', raised[2])[:80]}"
+    return f"{raised[1]}: {_NAMES.sub('_', ' '.join(raised[2].split()))[:80]}"
 
 
 def _short(value: Any) -> str:

@@ -10,6 +10,7 @@ from tests.bench.fuzz.grammar import (
     initialization,
     memory,
     names,
+    odd_classes,
     surgery,
     torch_features,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "initialization",
     "memory",
     "names",
+    "odd_classes",
     "surgery",
     "torch_features",
 ]
