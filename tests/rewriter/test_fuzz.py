@@ -76,7 +76,9 @@ def test_a_planted_difference_is_found_and_made_small(monkeypatch: pytest.Monkey
 
 
 def test_programs_whose_original_changes_from_run_to_run_are_discarded(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = PLANTED.format("relu").replace("return Net()", "import time; m = Net(); m.register_buffer('t', torch.tensor(time.time_ns())); return m")
+    text = PLANTED.format("relu").replace(
+        "return Net()", "import time; m = Net(); m.register_buffer('t', torch.tensor(time.time_ns())); return m"
+    )
     assert trial.tried(Program({"model.py": text})).where == "not deterministic"
 
 

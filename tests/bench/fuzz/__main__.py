@@ -46,7 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(_summary(counts, faults, time.monotonic() - started), flush=True)
     if options.out:
         with _pool(options.jobs) as pool:
-            for task in [pool.submit(keep, s, options.without, o, options.out, options.seconds, options.ignore) for s, o in kept]:
+            for task in [
+                pool.submit(keep, s, options.without, o, options.out, options.seconds, options.ignore) for s, o in kept
+            ]:
                 task.result()
     return int(bool(faults))
 
@@ -59,7 +61,9 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, metavar="DIR", help="where minimized faults are written")
     parser.add_argument("--keep", type=int, default=2, metavar="N", help="how many of each kind of fault are minimized")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="the time for making one smaller")
-    parser.add_argument("--without", nargs="*", default=(), metavar="CONSTRUCT", help="constructs or themes to leave out")
+    parser.add_argument(
+        "--without", nargs="*", default=(), metavar="CONSTRUCT", help="constructs or themes to leave out"
+    )
     parser.add_argument("--ignore", nargs="*", default=(), metavar="STEP", help="steps whose differences do not count")
     parser.add_argument("--show", type=int, metavar="SEED", help="print one program and how it ends")
     return parser

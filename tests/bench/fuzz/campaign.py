@@ -13,12 +13,16 @@ from tests.bench.fuzz.program import Program
 from tests.bench.fuzz.trial import Outcome, tried
 
 
-def tried_all(seeds: Sequence[int], without: Sequence[str] = (), ignored: Sequence[str] = ()) -> list[tuple[int, Outcome]]:
+def tried_all(
+    seeds: Sequence[int], without: Sequence[str] = (), ignored: Sequence[str] = ()
+) -> list[tuple[int, Outcome]]:
     torch.set_num_threads(1)
     return [(seed, tried(generated(seed, without), ignored)) for seed in seeds]
 
 
-def keep(seed: int, without: Sequence[str], outcome: Outcome, folder: Path, seconds: float, ignored: Sequence[str]) -> None:
+def keep(
+    seed: int, without: Sequence[str], outcome: Outcome, folder: Path, seconds: float, ignored: Sequence[str]
+) -> None:
     """Writes the program, made small, to a file of the folder."""
     torch.set_num_threads(1)
     program = minimized(generated(seed, without), outcome, seconds, ignored)

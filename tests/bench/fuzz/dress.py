@@ -47,7 +47,9 @@ def _comments(text: str, draw: Draw) -> str:
         if not line.strip() or not draw.chance(0.3):
             return line
         indent = line[: len(line) - len(line.lstrip())]
-        return draw.pick(f"{line}  # noqa", f"{indent}# (1) why\n{line}", f"{line}  #no space", f"{indent}# {line.strip()}\n{line}")
+        return draw.pick(
+            f"{line}  # noqa", f"{indent}# (1) why\n{line}", f"{line}  #no space", f"{indent}# {line.strip()}\n{line}"
+        )
 
     return "\n".join(map(one, text.split("\n")))
 

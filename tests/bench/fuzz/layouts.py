@@ -5,17 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tests.bench.fuzz import grammar  # noqa: F401  lists the constructs
-from tests.bench.fuzz.draft import X, Draft
+from tests.bench.fuzz.draft import Draft, X
 from tests.bench.fuzz.draw import Draw
 from tests.bench.fuzz.dress import dressed
 from tests.bench.fuzz.piece import CONSTRUCTS, SCRIPTABLE, Piece, indented
 from tests.bench.fuzz.program import HEADER, Program
 
 INPUTS = (
-    f"({X},), {{}}", "(torch.randn(4, 3).t(),), {}", "(torch.randn(1, 4),), {}", "(torch.arange(12.).view(3, 4) - 5,), {}",
-    f"(), {{'x': {X}}}", "(torch.zeros(3, 4),), {}", "(torch.randn(3, 4).double(),), {}",
-)  # fmt: skip
-RETURNS = ("return x, x.mean()", "return {'x': x, 'n': x.shape[0]}", "return [x, x]", "return (x + 1, None)", "return x.sum()", "pass")
+    f"({X},), {{}}",
+    "(torch.randn(4, 3).t(),), {}",
+    "(torch.randn(1, 4),), {}",
+    "(torch.arange(12.).view(3, 4) - 5,), {}",
+    f"(), {{'x': {X}}}",
+    "(torch.zeros(3, 4),), {}",
+    "(torch.randn(3, 4).double(),), {}",
+)
+RETURNS = (
+    "return x, x.mean()",
+    "return {'x': x, 'n': x.shape[0]}",
+    "return [x, x]",
+    "return (x + 1, None)",
+    "return x.sum()",
+    "pass",
+)
 
 
 def single(draw: Draw) -> Draft:
@@ -90,10 +102,17 @@ def subclass_outside(draw: Draw) -> Draft:
         [f"def {name}(self, x):", f"    return {draw.tensor()}"],
         [f"def {name}(self, x):", f"    return super().{name}(x) * 2"],
         ["def forward(self, x):", f"    x = self.{name}(x)", "    return super().forward(x) + 1"],
-        ["def __init__(self):", "    super().__init__()", "    self.head = nn.Linear(4, 4)", "", "def forward(self, x):", "    return self.head(super().forward(x))"],
+        [
+            "def __init__(self):",
+            "    super().__init__()",
+            "    self.head = nn.Linear(4, 4)",
+            "",
+            "def forward(self, x):",
+            "    return self.head(super().forward(x))",
+        ],
         ["def __init__(self):", "    nn.Module.__init__(self)"],
         ["def extra_method(self, x):", f"    return self.{name}(x)"],
-    )  # fmt: skip
+    )
     draft.outside = ["class Net(Library):", *indented(body)]
     return draft
 
@@ -102,9 +121,22 @@ def used_outside(draw: Draw) -> Draft:
     """A user's model that holds a rewritten one, and touches its parts."""
     draft = Draft()
     draft.add("Library", draw.steps(draw.count() + 1), path="m.inner")
-    use = draw.pick("x = self.inner(x)", "x = self.inner(self.inner(x))", "x = self.inner.forward(x)", "x = model.Library.forward(self.inner, x) + x")
-    draft.outside = ["class Net(nn.Module):", "    def __init__(self):", "        super().__init__()", "        self.inner = Library()",
-                     "", "    def forward(self, x):", f"        {use}", f"        return {draw.tensor()}"]  # fmt: skip
+    use = draw.pick(
+        "x = self.inner(x)",
+        "x = self.inner(self.inner(x))",
+        "x = self.inner.forward(x)",
+        "x = model.Library.forward(self.inner, x) + x",
+    )
+    draft.outside = [
+        "class Net(nn.Module):",
+        "    def __init__(self):",
+        "        super().__init__()",
+        "        self.inner = Library()",
+        "",
+        "    def forward(self, x):",
+        f"        {use}",
+        f"        return {draw.tensor()}",
+    ]
     return draft
 
 
@@ -128,7 +160,9 @@ def inner(draw: Draw) -> Draft:
 def blocks(draw: Draw) -> Draft:
     draft = Draft()
     draft.add("Block", draw.steps(draw.count()), path="m.blocks[0]")
-    made = draw.pick("nn.ModuleList([Block() for _ in range(2)])", "nn.Sequential(Block(), Block())", "nn.ModuleList([Block()] * 2)")
+    made = draw.pick(
+        "nn.ModuleList([Block() for _ in range(2)])", "nn.Sequential(Block(), Block())", "nn.ModuleList([Block()] * 2)"
+    )
     outer = draw.step()
     outer.init.insert(0, f"self.blocks = {made}")
     outer.body += draw.pick(
@@ -138,7 +172,13 @@ def blocks(draw: Draw) -> Draft:
         ["x = self.blocks[1](self.blocks[0](x))"],
     )
     draft.add("Net", outer)
-    draft.extra += draw.pick([], [], ["m.blocks.append(Block())", "seen.append(call(m))"], ["del m.blocks[0]", "seen.append(call(m))"], ["m.blocks[1] = nn.Linear(4, 4)", "seen.append(call(m))"])
+    draft.extra += draw.pick(
+        [],
+        [],
+        ["m.blocks.append(Block())", "seen.append(call(m))"],
+        ["del m.blocks[0]", "seen.append(call(m))"],
+        ["m.blocks[1] = nn.Linear(4, 4)", "seen.append(call(m))"],
+    )
     return draft
 
 
@@ -151,18 +191,39 @@ def own_container(draw: Draw) -> Draft:
     )
     draft = Draft()
     piece = Piece(body=draw.pick(["x = x + 1"], [f"x = {draw.tensor()}"], [f"x = {draw.tensor(in_module=True)}"]))
-    piece += Piece(body=[loop, f"    x = {draw.pick('layer(x)', 'layer(x) + x', 'F.relu(layer(x)) * 2')}", *draw.pick([], [f"x = x * len(self)"])])
+    piece += Piece(
+        body=[
+            loop,
+            f"    x = {draw.pick('layer(x)', 'layer(x) + x', 'F.relu(layer(x)) * 2')}",
+            *draw.pick([], ["x = x * len(self)"]),
+        ]
+    )
     draft.add("Net", piece, base=base, parameters="k=1", passed=passed)
-    draft.extra += draw.pick([], ["seen.append(len(m))"], ["m['c'] = nn.Tanh()" if "Dict" in base else "m.append(nn.Tanh())", "seen.append(call(m))"])
+    draft.extra += draw.pick(
+        [],
+        ["seen.append(len(m))"],
+        ["m['c'] = nn.Tanh()" if "Dict" in base else "m.append(nn.Tanh())", "seen.append(call(m))"],
+    )
     return draft
 
 
 def with_arguments(draw: Draw) -> Draft:
     """A class whose constructor's arguments choose what it is made of."""
-    draft = Draft(model=draw.pick("Net()", "Net(3)", "Net(n=1, act=nn.Tanh)", "Net(2, act=nn.GELU, deep=False)", "Net(deep=False)"))
+    draft = Draft(
+        model=draw.pick(
+            "Net()", "Net(3)", "Net(n=1, act=nn.Tanh)", "Net(2, act=nn.GELU, deep=False)", "Net(deep=False)"
+        )
+    )
     piece = draw.steps(draw.count())
-    piece.init += ["self.act = act()", "self.layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(n))", "self.deep = deep"]
-    piece.body += ["for layer in self.layers:", f"    x = {draw.pick('self.act(layer(x))', 'self.act(layer(x)) + x', 'x * self.act(x)')}"]
+    piece.init += [
+        "self.act = act()",
+        "self.layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(n))",
+        "self.deep = deep",
+    ]
+    piece.body += [
+        "for layer in self.layers:",
+        f"    x = {draw.pick('self.act(layer(x))', 'self.act(layer(x)) + x', 'x * self.act(x)')}",
+    ]
     piece.body += draw.pick([], ["if self.deep:", "    x = self.act(x)"])
     draft.add("Net", piece, parameters="n=2, act=nn.ReLU, deep=True")
     return draft
@@ -187,9 +248,20 @@ def mixed(draw: Draw) -> Draft:
 
 
 LAYOUTS: Sequence[Callable[[Draw], Draft]] = (
-    single, single, several_inputs, with_base, base_elsewhere, subclass_outside, used_outside, inner, inner, blocks,
-    own_container, with_arguments, mixed,
-)  # fmt: skip
+    single,
+    single,
+    several_inputs,
+    with_base,
+    base_elsewhere,
+    subclass_outside,
+    used_outside,
+    inner,
+    inner,
+    blocks,
+    own_container,
+    with_arguments,
+    mixed,
+)
 SCRIPTED: Sequence[Callable[[Draw], Draft]] = (plain, inner)
 
 

@@ -7,12 +7,16 @@ from tests.bench.fuzz.grammar import (
     containers,
     control,
     functions,
+    inheritance,
     initialization,
+    kept_functions,
     memory,
     names,
     odd_classes,
+    scripted,
     surgery,
     torch_features,
+    walks,
 )
 
 __all__ = [
@@ -22,10 +26,14 @@ __all__ = [
     "containers",
     "control",
     "functions",
+    "inheritance",
     "initialization",
+    "kept_functions",
     "memory",
     "names",
     "odd_classes",
+    "scripted",
     "surgery",
     "torch_features",
+    "walks",
 ]

@@ -15,21 +15,32 @@ def layer(draw: Draw) -> Piece:
 @scriptable
 def layer_again(draw: Draw) -> Piece:
     name = draw.name("act")
-    body = draw.pick([f"x = self.{name}(x)", f"x = self.{name}(x * 2)"], [f"x = self.{name}(self.{name}(x) - 1)"], [f"x = self.{name}(x) + self.{name}(-x)"])
+    body = draw.pick(
+        [f"x = self.{name}(x)", f"x = self.{name}(x * 2)"],
+        [f"x = self.{name}(self.{name}(x) - 1)"],
+        [f"x = self.{name}(x) + self.{name}(-x)"],
+    )
     return Piece(init=[f"self.{name} = {draw.pick(draw.stateless(), draw.module())}"], body=body)
 
 
 @construct
 def layer_in_loop(draw: Draw) -> Piece:
     name = draw.name("act")
-    return Piece(init=[f"self.{name} = {draw.module()}"], body=[f"for _ in range({draw.count()}):", f"    x = self.{name}(x) + x"])
+    return Piece(
+        init=[f"self.{name} = {draw.module()}"],
+        body=[f"for _ in range({draw.count()}):", f"    x = self.{name}(x) + x"],
+    )
 
 
 @scriptable
 def sequential(draw: Draw) -> Piece:
     name = draw.name("seq")
     act = draw.stateless()
-    made = draw.pick(f"nn.Sequential({draw.module()}, {draw.module()})", f"nn.Sequential(*[{act}] * 2)", f"nn.Sequential(*[{draw.module()} for _ in range(2)])")
+    made = draw.pick(
+        f"nn.Sequential({draw.module()}, {draw.module()})",
+        f"nn.Sequential(*[{act}] * 2)",
+        f"nn.Sequential(*[{draw.module()} for _ in range(2)])",
+    )
     return Piece(init=[f"self.{name} = {made}"], body=[f"x = self.{name}(x)"] * draw.count())
 
 
@@ -46,18 +57,39 @@ def sequential_opened(draw: Draw) -> Piece:
         [f"x = sum(layer(x) for layer in self.{name})"],
     )
     piece = Piece(init=[f"self.{name} = nn.Sequential({draw.module()}, {draw.module()})"], body=body)
-    piece.extra += draw.pick([], [f"$m.{name}.append(nn.Tanh())", "seen.append(call(m))"], [f"del $m.{name}[1]", "seen.append(call(m))"])
+    piece.extra += draw.pick(
+        [], [f"$m.{name}.append(nn.Tanh())", "seen.append(call(m))"], [f"del $m.{name}[1]", "seen.append(call(m))"]
+    )
     return piece
 
 
 @construct
 def module_list(draw: Draw) -> Piece:
     name = draw.name("layers")
-    made = draw.pick(f"nn.ModuleList([{draw.module()} for _ in range({draw.count()})])", f"nn.ModuleList([{draw.module()}, {draw.module()}])", f"nn.ModuleList([{draw.stateless()}] * 2)")
-    inside = draw.pick("layer(x)", "layer(x) + x", "F.relu(layer(x))", "x * layer(x).sigmoid()", "torch.cat([layer(x), x], 1)[:, :4]")
-    body = draw.pick([f"for layer in self.{name}:", f"    x = {inside}"], [f"for i, layer in enumerate(self.{name}):", f"    x = {inside} + i"], [f"for i in range(len(self.{name})):", f"    x = self.{name}[i](x) + x"], [f"ys = [layer(x) for layer in self.{name}]", "x = sum(ys)"])
+    made = draw.pick(
+        f"nn.ModuleList([{draw.module()} for _ in range({draw.count()})])",
+        f"nn.ModuleList([{draw.module()}, {draw.module()}])",
+        f"nn.ModuleList([{draw.stateless()}] * 2)",
+    )
+    inside = draw.pick(
+        "layer(x)", "layer(x) + x", "F.relu(layer(x))", "x * layer(x).sigmoid()", "torch.cat([layer(x), x], 1)[:, :4]"
+    )
+    body = draw.pick(
+        [f"for layer in self.{name}:", f"    x = {inside}"],
+        [f"for i, layer in enumerate(self.{name}):", f"    x = {inside} + i"],
+        [f"for i in range(len(self.{name})):", f"    x = self.{name}[i](x) + x"],
+        [f"ys = [layer(x) for layer in self.{name}]", "x = sum(ys)"],
+    )
     piece = Piece(init=[f"self.{name} = {made}"], body=body)
-    piece.extra += draw.pick([], [f"$m.{name}.append(nn.Linear(4, 4))", "seen.append(call(m))"], [f"del $m.{name}[0]", "seen.append(call(m))"], [f"$m.{name}[0] = nn.Tanh()", "seen.append(call(m))"], [f"$m.{name} = nn.ModuleList([nn.ReLU()] * 4)", "seen.append(call(m))"], [f"$m.{name}.insert(0, nn.ReLU())", "seen.append(call(m))"], [f"$m.{name} = $m.{name}[:1]", "seen.append(call(m))"])
+    piece.extra += draw.pick(
+        [],
+        [f"$m.{name}.append(nn.Linear(4, 4))", "seen.append(call(m))"],
+        [f"del $m.{name}[0]", "seen.append(call(m))"],
+        [f"$m.{name}[0] = nn.Tanh()", "seen.append(call(m))"],
+        [f"$m.{name} = nn.ModuleList([nn.ReLU()] * 4)", "seen.append(call(m))"],
+        [f"$m.{name}.insert(0, nn.ReLU())", "seen.append(call(m))"],
+        [f"$m.{name} = $m.{name}[:1]", "seen.append(call(m))"],
+    )
     return piece
 
 
@@ -65,7 +97,10 @@ def module_list(draw: Draw) -> Piece:
 def list_scripted(draw: Draw) -> Piece:
     name = draw.name("layers")
     inside = draw.pick("layer(x)", "layer(x) + x", "F.relu(layer(x))")
-    return Piece(init=[f"self.{name} = nn.ModuleList([nn.Linear(4, 4), {draw.module()}])"], body=[f"for layer in self.{name}:", f"    x = {inside}"])
+    return Piece(
+        init=[f"self.{name} = nn.ModuleList([nn.Linear(4, 4), {draw.module()}])"],
+        body=[f"for layer in self.{name}:", f"    x = {inside}"],
+    )
 
 
 @construct
@@ -73,7 +108,13 @@ def two_lists(draw: Draw) -> Piece:
     a, b = draw.name("convs"), draw.name("norms")
     inside = draw.pick("a(x) + b(x)", "b(a(x)) + x", "F.relu(b(a(x)))")
     loop = draw.pick(f"for a, b in zip(self.{a}, self.{b}):", f"for i, (a, b) in enumerate(zip(self.{a}, self.{b})):")
-    piece = Piece(init=[f"self.{a} = nn.ModuleList([nn.Linear(4, 4) for _ in range(2)])", f"self.{b} = nn.ModuleList([{draw.module()} for _ in range({draw.pick(2, 3)})])"], body=[loop, f"    x = {inside}"])
+    piece = Piece(
+        init=[
+            f"self.{a} = nn.ModuleList([nn.Linear(4, 4) for _ in range(2)])",
+            f"self.{b} = nn.ModuleList([{draw.module()} for _ in range({draw.pick(2, 3)})])",
+        ],
+        body=[loop, f"    x = {inside}"],
+    )
     piece.extra += draw.pick([], [f"$m.{a}.append(nn.Linear(4, 4))", "seen.append(call(m))"])
     return piece
 
@@ -90,28 +131,59 @@ def module_dict(draw: Draw) -> Piece:
         [f"x = self.{name}['a' if self.training else 'b'](x)", f"x = self.{name}['a'](x)"],
     )
     piece = Piece(init=[f"self.{name} = nn.ModuleDict({{'a': {draw.module()}, 'b': {draw.module()}}})"], body=body)
-    piece.extra += draw.pick([], [f"$m.{name}['c'] = nn.Tanh()", "seen.append(call(m))"], [f"$m.{name}['a'] = nn.ReLU()", "seen.append(call(m))"], [f"$m.{name}.pop('b')", "seen.append(call(m))"])
+    piece.extra += draw.pick(
+        [],
+        [f"$m.{name}['c'] = nn.Tanh()", "seen.append(call(m))"],
+        [f"$m.{name}['a'] = nn.ReLU()", "seen.append(call(m))"],
+        [f"$m.{name}.pop('b')", "seen.append(call(m))"],
+    )
     return piece
 
 
 @construct
 def plain_list(draw: Draw) -> Piece:
     name = draw.name("parts")
-    made = draw.pick(f"[{draw.stateless()}, nn.Tanh()]", f"({draw.stateless()}, nn.ReLU())", f"[{draw.function()}, torch.tanh]", "[nn.Linear(4, 4), nn.ReLU()]")
-    return Piece(init=[f"self.{name} = {made}"], body=draw.pick([f"for part in self.{name}:", "    x = part(x) + x"], [f"x = self.{name}[0](x)", f"x = self.{name}[1](self.{name}[0](x))"], [f"for a, b in zip(range(5), self.{name}):", "    x = x + a", f"x = self.{name}[-1](x)"]))
+    made = draw.pick(
+        f"[{draw.stateless()}, nn.Tanh()]",
+        f"({draw.stateless()}, nn.ReLU())",
+        f"[{draw.function()}, torch.tanh]",
+        "[nn.Linear(4, 4), nn.ReLU()]",
+    )
+    return Piece(
+        init=[f"self.{name} = {made}"],
+        body=draw.pick(
+            [f"for part in self.{name}:", "    x = part(x) + x"],
+            [f"x = self.{name}[0](x)", f"x = self.{name}[1](self.{name}[0](x))"],
+            [f"for a, b in zip(range(5), self.{name}):", "    x = x + a", f"x = self.{name}[-1](x)"],
+        ),
+    )
 
 
 @construct
 def plain_dict(draw: Draw) -> Piece:
     name = draw.name("parts")
-    made = draw.pick(f"{{'p': {draw.stateless()}, 'q': nn.Linear(4, 4)}}", "dict(p=F.relu, q=torch.tanh)", f"{{'p': {draw.stateless()}, 'q': lambda t: t * 2}}")
-    return Piece(init=[f"self.{name} = {made}"], body=draw.pick([f"for part in self.{name}.values():", "    x = part(x) + 1"], [f"x = self.{name}['p'](x)", f"x = self.{name}['p'](x) + x"], [f"x = self.{name}.get('q', F.relu)(x)"]))
+    made = draw.pick(
+        f"{{'p': {draw.stateless()}, 'q': nn.Linear(4, 4)}}",
+        "dict(p=F.relu, q=torch.tanh)",
+        f"{{'p': {draw.stateless()}, 'q': lambda t: t * 2}}",
+    )
+    return Piece(
+        init=[f"self.{name} = {made}"],
+        body=draw.pick(
+            [f"for part in self.{name}.values():", "    x = part(x) + 1"],
+            [f"x = self.{name}['p'](x)", f"x = self.{name}['p'](x) + x"],
+            [f"x = self.{name}.get('q', F.relu)(x)"],
+        ),
+    )
 
 
 @construct
 def own_sequential(draw: Draw) -> Piece:
     name, keep = draw.name("Stack", 0).capitalize(), draw.name("stack")
-    base, made = draw.pick(("nn.Sequential", f"({draw.module()}, {draw.module()})"), ("nn.ModuleList", f"([{draw.module()}, {draw.module()}])"))
+    base, made = draw.pick(
+        ("nn.Sequential", f"({draw.module()}, {draw.module()})"),
+        ("nn.ModuleList", f"([{draw.module()}, {draw.module()}])"),
+    )
     inside = draw.pick(
         ["for layer in self:", "    x = layer(x) + x"],
         ["for i, layer in enumerate(self):", "    x = F.relu(layer(x)) * (i + 1)"],
@@ -122,7 +194,12 @@ def own_sequential(draw: Draw) -> Piece:
     if base == "nn.Sequential":
         inside += draw.pick([], ["x = super().forward(x) + 1"])
     lines = [f"class {name}({base}):", "    def forward(self, x):", *indented([*inside, "return x"], 2)]
-    return Piece(above=["", "", *lines], init=[f"self.{keep} = {name}{made}"], body=[f"x = self.{keep}(x)"] * draw.count(), extra=draw.pick([], [f"seen.append(len($m.{keep}))", f"$m.{keep}.append(nn.ReLU())", "seen.append(call(m))"]))
+    return Piece(
+        above=["", "", *lines],
+        init=[f"self.{keep} = {name}{made}"],
+        body=[f"x = self.{keep}(x)"] * draw.count(),
+        extra=draw.pick([], [f"seen.append(len($m.{keep}))", f"$m.{keep}.append(nn.ReLU())", "seen.append(call(m))"]),
+    )
 
 
 @construct
@@ -137,52 +214,8 @@ def own_dict(draw: Draw) -> Piece:
                     x = layer(x) + {draw.pick("len(key)", "x", "len(self)")}
                 return F.relu(x) {draw.pick("", "+ x")}
     """)
-    return Piece(above=above, init=[f"self.{keep} = {name}(dict(a={draw.module()}, b={draw.module()}))"], body=[f"x = self.{keep}(x)"])
-
-
-@construct
-def added_modules(draw: Draw) -> Piece:
-    name = draw.name("part")
-    how = draw.pick(f"self.add_module('{name}%d' % i, {draw.module()})", f"setattr(self, f'{name}{{i}}', {draw.module()})", f"self.register_module('{name}' + str(i), {draw.module()})")
-    call = draw.pick(f"getattr(self, '{name}%d' % i)(x)", f"getattr(self, f'{name}{{i}}')(x) + x", f"self._modules['{name}' + str(i)](x)", f"self.get_submodule(f'{name}{{i}}')(x)")
-    return Piece(init=["for i in range(2):", f"    {how}"], body=["for i in range(2):", f"    x = {call}"])
-
-
-@construct
-def children_walk(draw: Draw) -> Piece:
-    """A forward that runs over the children of a part, or looks at what they are."""
-    name = draw.name("body")
-    body = draw.pick(
-        [f"for layer in self.{name}.children():", "    x = layer(x) + 1"],
-        [f"for layer in self.{name}.modules():", "    if isinstance(layer, nn.Linear):", "        x = layer(x) + x"],
-        [f"x = x * sum(p.sum() for p in self.{name}.parameters())"],
-        [f"if isinstance(self.{name}[0], nn.Linear):", f"    x = x + self.{name}[0].weight.sum()"],
+    return Piece(
+        above=above,
+        init=[f"self.{keep} = {name}(dict(a={draw.module()}, b={draw.module()}))"],
+        body=[f"x = self.{keep}(x)"],
     )
-    return Piece(init=[f"self.{name} = nn.Sequential(nn.Linear(4, 4), {draw.module()})"], body=[*body, f"x = self.{name}(x)"])
-
-
-@construct
-def own_children(draw: Draw) -> Piece:
-    walk = draw.pick("len(list(self.modules()))", "len(list(self.children()))", "len(self._modules)", "sum(1 for _ in self.named_modules())", "sum(isinstance(c, nn.Linear) for c in self.modules())", "sum(p.numel() for p in self.parameters())")
-    return Piece(body=[f"x = {draw.tensor()} * {walk}"])
-
-
-@construct
-def parameter_list(draw: Draw) -> Piece:
-    name = draw.name("weights")
-    made = draw.pick("nn.ParameterList([nn.Parameter(torch.ones(4)) for _ in range(2)])", "nn.ParameterDict({'a': nn.Parameter(torch.ones(4))})")
-    loop = f"for w in self.{name}{'.values()' if 'Dict' in made else ''}:"
-    return Piece(init=[f"self.{name} = {made}"], body=[loop, f"    x = x {draw.pick('*', '+')} w"])
-
-
-@construct
-def nested_lists(draw: Draw) -> Piece:
-    name = draw.name("stages")
-    return Piece(init=[f"self.{name} = nn.ModuleList([nn.ModuleList([{draw.module()} for _ in range(i + 1)]) for i in range(2)])"], body=[f"for stage in self.{name}:", "    for layer in stage:", f"        x = {draw.pick('layer(x) + x', 'F.relu(layer(x))', 'x * layer(x)')}", f"    x = {draw.tensor()}"])
-
-
-@construct
-def shared_instance(draw: Draw) -> Piece:
-    """One module in several places."""
-    a, b = draw.name("first"), draw.name("second")
-    return Piece(init=draw.pick([f"act = {draw.module()}", f"self.{a} = act", f"self.{b} = nn.Sequential(act, nn.Linear(4, 4))"], [f"self.{a} = self.{b} = {draw.module()}"], [f"self.{a} = {draw.module()}", f"self.{b} = self.{a}"]), body=[f"x = self.{b}(self.{a}(x))", *draw.pick([], [f"x = x * (2 if self.{a} is self.{b} else 3)"], [f"x = self.{a}(x)"])], extra=draw.pick([], [f"$m.{a} = nn.Tanh()", "seen.append(call(m))"], [f"seen.append($m.{a} is $m.{b})"]))

@@ -47,7 +47,9 @@ def for_attribute(draw: Draw) -> Piece:
     steps = draw.name("steps")
     piece = around(draw.step(), [f"for {draw.pick('_', 'i')} in range(self.{steps}):"])
     piece.init.append(f"self.{steps} = {draw.count()}")
-    piece.extra += draw.pick([], [f"$m.{steps} = 4", "seen.append(call(m))"], [f"$m.{steps} = 1", "seen.append(call(m))"])
+    piece.extra += draw.pick(
+        [], [f"$m.{steps} = 4", "seen.append(call(m))"], [f"$m.{steps} = 1", "seen.append(call(m))"]
+    )
     return piece
 
 
@@ -68,8 +70,14 @@ def for_tuple(draw: Draw) -> Piece:
 
 @construct
 def for_rows(draw: Draw) -> Piece:
-    return Piece(body=["rows = []", "for row in x:", f"    rows.append({draw.pick('row + 1', 'F.relu(row)', 'row * row.sum()')})",
-                       "x = torch.stack(rows)"])  # fmt: skip
+    return Piece(
+        body=[
+            "rows = []",
+            "for row in x:",
+            f"    rows.append({draw.pick('row + 1', 'F.relu(row)', 'row * row.sum()')})",
+            "x = torch.stack(rows)",
+        ]
+    )
 
 
 @construct
@@ -87,16 +95,26 @@ def while_tensor(draw: Draw) -> Piece:
 
 @construct
 def nested_loops(draw: Draw) -> Piece:
-    return Piece(body=["for i in range(2):", "    for j in range(i, 2):", f"        x = x {draw.pick('+', '*')} (i + j)",
-                       f"    x = {draw.tensor()}"])  # fmt: skip
+    return Piece(
+        body=[
+            "for i in range(2):",
+            "    for j in range(i, 2):",
+            f"        x = x {draw.pick('+', '*')} (i + j)",
+            f"    x = {draw.tensor()}",
+        ]
+    )
 
 
 @construct
 def try_except(draw: Draw) -> Piece:
-    bad = draw.pick("x @ x", "torch.cat([x, x[0]])", "x.view(7)", "self.missing(x)", "x + torch.ones(7)", "F.relu(None)")
+    bad = draw.pick(
+        "x @ x", "torch.cat([x, x[0]])", "x.view(7)", "self.missing(x)", "x + torch.ones(7)", "F.relu(None)"
+    )
     error = draw.pick("Exception", "(RuntimeError, AttributeError, TypeError)", "Exception as error")
     body = ["try:", f"    y = {draw.tensor()}", f"    x = {bad}", f"except {error}:", f"    x = {draw.tensor()}"]
-    return Piece(body=[*body, *draw.pick([], ["else:", "    x = x + 5"]), *draw.pick([], ["finally:", "    x = x - 1"])])
+    return Piece(
+        body=[*body, *draw.pick([], ["else:", "    x = x + 5"]), *draw.pick([], ["finally:", "    x = x - 1"])]
+    )
 
 
 @construct
@@ -106,14 +124,26 @@ def try_step(draw: Draw) -> Piece:
 
 @construct
 def raises(draw: Draw) -> Piece:
-    bad = draw.pick("x @ x", "torch.cat([x, x[0]])", "x + torch.ones(7)", "F.softmax(x, 5)", "x.mean(9)", "x + 'a'",
-                    "F.relu(None)", "torch.stack([x, x[0]])", "F.max_pool2d(x, 9)", "x.sum(dim=4)")  # fmt: skip
+    bad = draw.pick(
+        "x @ x",
+        "torch.cat([x, x[0]])",
+        "x + torch.ones(7)",
+        "F.softmax(x, 5)",
+        "x.mean(9)",
+        "x + 'a'",
+        "F.relu(None)",
+        "torch.stack([x, x[0]])",
+        "F.max_pool2d(x, 9)",
+        "x.sum(dim=4)",
+    )
     return Piece(body=[f"if x.sum() > {draw.pick('0', '1000')}:", f"    x = {bad}"])
 
 
 @construct
 def raise_own(draw: Draw) -> Piece:
-    return Piece(body=["if x.mean() > 0.1:", "    raise ValueError(f'mean {(x + 1).mean():.3f}')", f"x = {draw.tensor()}"])
+    return Piece(
+        body=["if x.mean() > 0.1:", "    raise ValueError(f'mean {(x + 1).mean():.3f}')", f"x = {draw.tensor()}"]
+    )
 
 
 @construct
@@ -134,8 +164,13 @@ def finally_return(draw: Draw) -> Piece:
 
 @construct
 def with_context(draw: Draw) -> Piece:
-    context = draw.pick("torch.no_grad()", "torch.enable_grad()", "torch.set_grad_enabled(self.training)",
-                        "torch.autograd.profiler.record_function('a')", "torch.autocast('cpu', enabled=False)")  # fmt: skip
+    context = draw.pick(
+        "torch.no_grad()",
+        "torch.enable_grad()",
+        "torch.set_grad_enabled(self.training)",
+        "torch.autograd.profiler.record_function('a')",
+        "torch.autocast('cpu', enabled=False)",
+    )
     return around(draw.step(), [f"with {context}:"])
 
 
@@ -156,7 +191,13 @@ def with_own_manager(draw: Draw) -> Piece:
 def match_kind(draw: Draw) -> Piece:
     subject = draw.pick("x.shape[0]", "self.training", "x.dim()", "(x.dim(), x.shape[1])")
     case = draw.pick("3", "True", "2", "(2, n)", "int() as n")
-    body = [f"match {subject}:", f"    case {case}:", f"        x = {draw.tensor()}", "    case _:", f"        x = {draw.tensor()}"]
+    body = [
+        f"match {subject}:",
+        f"    case {case}:",
+        f"        x = {draw.tensor()}",
+        "    case _:",
+        f"        x = {draw.tensor()}",
+    ]
     return Piece(body=body)
 
 
@@ -178,11 +219,13 @@ def ternary(draw: Draw) -> Piece:
 
 @construct
 def walrus(draw: Draw) -> Piece:
-    return Piece(body=draw.pick(
-        [f"x = (y := {draw.tensor()}) + y"],
-        [f"if (y := {draw.tensor()}).sum() > 0:", "    x = y + 1"],
-        [f"x = torch.cat([y := {draw.tensor()}, y], 1)[:, :4]"],
-    ))  # fmt: skip
+    return Piece(
+        body=draw.pick(
+            [f"x = (y := {draw.tensor()}) + y"],
+            [f"if (y := {draw.tensor()}).sum() > 0:", "    x = y + 1"],
+            [f"x = torch.cat([y := {draw.tensor()}, y], 1)[:, :4]"],
+        )
+    )
 
 
 @construct
@@ -193,19 +236,34 @@ def boolean(draw: Draw) -> Piece:
 @construct
 def conditional_order(draw: Draw) -> Piece:
     """Operands with effects, whose order counts."""
-    return Piece(body=[f"x = (x.clone().add_(1) {draw.pick('+', '*', '-')} torch.rand(1)) * torch.rand(1) + {draw.tensor()}"])
+    return Piece(
+        body=[f"x = (x.clone().add_(1) {draw.pick('+', '*', '-')} torch.rand(1)) * torch.rand(1) + {draw.tensor()}"]
+    )
 
 
 @construct
 def deletes(draw: Draw) -> Piece:
-    return Piece(body=[f"y = {draw.tensor()}", "x = x + y", "del y", "y = x", "assert y.dim() == 2, y + 1", f"x = {draw.tensor('y')}"])
+    return Piece(
+        body=[
+            f"y = {draw.tensor()}",
+            "x = x + y",
+            "del y",
+            "y = x",
+            "assert y.dim() == 2, y + 1",
+            f"x = {draw.tensor('y')}",
+        ]
+    )
 
 
 @construct
 def one_line(draw: Draw) -> Piece:
-    return Piece(body=[draw.pick(
-        f"x = {draw.tensor()}; x = {draw.tensor()}",
-        f"if self.training: x = {draw.tensor()}",
-        f"for _ in range(2): x = {draw.tensor()}; x = x + 1",
-        f"x = ({draw.tensor()})  # why: {draw.number()}",
-    )])  # fmt: skip
+    return Piece(
+        body=[
+            draw.pick(
+                f"x = {draw.tensor()}; x = {draw.tensor()}",
+                f"if self.training: x = {draw.tensor()}",
+                f"for _ in range(2): x = {draw.tensor()}; x = x + 1",
+                f"x = ({draw.tensor()})  # why: {draw.number()}",
+            )
+        ]
+    )

@@ -10,14 +10,18 @@ from tests.bench.fuzz.piece import Piece, construct, scriptable, text
 def helper(draw: Draw) -> Piece:
     name = draw.name("mix")
     calls = draw.pick([f"x = {name}(x)"], [f"x = {name}({name}(x))"], [f"x = {name}(x) + {name}(x * 2)"])
-    return Piece(body=calls, above=["", "", f"def {name}(x):", f"    x = {draw.tensor()}", f"    return {draw.tensor()}"])
+    return Piece(
+        body=calls, above=["", "", f"def {name}(x):", f"    x = {draw.tensor()}", f"    return {draw.tensor()}"]
+    )
 
 
 @construct
 def helper_with_defaults(draw: Draw) -> Piece:
     name, keyword = draw.name("scaled"), draw.pick("scale", "ops", "call", "add", "relu", "module")
     call = draw.pick(f"{name}(x)", f"{name}(x, 3)", f"{name}(x, {keyword}=0.5)", f"{name}({keyword}=x, x=x)")
-    return Piece(body=[f"x = {call}"], above=["", "", f"def {name}(x, {keyword}=2):", f"    return {draw.tensor()} * {keyword}"])
+    return Piece(
+        body=[f"x = {call}"], above=["", "", f"def {name}(x, {keyword}=2):", f"    return {draw.tensor()} * {keyword}"]
+    )
 
 
 @construct
@@ -32,8 +36,12 @@ def helper_with_keywords(draw: Draw) -> Piece:
 @construct
 def method_twice(draw: Draw) -> Piece:
     name = draw.name("step")
-    call = draw.pick(f"self.{name}(self.{name}(x))", f"self.{name}(x) - self.{name}(-x)", f"self.{name}(x=x)", f"self.{name}(*[x])")
-    return Piece(body=[f"x = {call}"], methods=[f"def {name}(self, x):", f"    return {draw.tensor(in_module=True)}", ""])
+    call = draw.pick(
+        f"self.{name}(self.{name}(x))", f"self.{name}(x) - self.{name}(-x)", f"self.{name}(x=x)", f"self.{name}(*[x])"
+    )
+    return Piece(
+        body=[f"x = {call}"], methods=[f"def {name}(self, x):", f"    return {draw.tensor(in_module=True)}", ""]
+    )
 
 
 @construct
@@ -41,7 +49,11 @@ def method_with_steps(draw: Draw) -> Piece:
     name = draw.name("stage")
     piece = draw.step()
     piece.methods += [f"def {name}(self, x):", *(f"    {line}" for line in piece.body), "    return x", ""]
-    piece.body = draw.pick([f"x = self.{name}(x)"], [f"x = self.{name}(x)", f"x = self.{name}(x)"], ["for _ in range(2):", f"    x = self.{name}(x)"])
+    piece.body = draw.pick(
+        [f"x = self.{name}(x)"],
+        [f"x = self.{name}(x)", f"x = self.{name}(x)"],
+        ["for _ in range(2):", f"    x = self.{name}(x)"],
+    )
     return piece
 
 
@@ -50,100 +62,46 @@ def static_method(draw: Draw) -> Piece:
     name, kind = draw.name("shift"), draw.pick("staticmethod", "classmethod")
     first = "cls, " if kind == "classmethod" else ""
     call = draw.pick(f"self.{name}(x)", f"self.{name}(self.{name}(x))", f"type(self).{name}(x)")
-    return Piece(body=[f"x = {call}"], methods=[f"@{kind}", f"def {name}({first}x):", f"    return {draw.tensor()}", ""])
+    return Piece(
+        body=[f"x = {call}"], methods=[f"@{kind}", f"def {name}({first}x):", f"    return {draw.tensor()}", ""]
+    )
 
 
 @construct
 def closure(draw: Draw) -> Piece:
-    return Piece(body=["def inner(t):", f"    return {draw.tensor('t')} + x", draw.pick("x = inner(x)", "x = inner(inner(x))", "x = [inner(x), inner(-x)][1]", "f = inner\nx = f(x)").replace("\n", "; ")])
+    return Piece(
+        body=[
+            "def inner(t):",
+            f"    return {draw.tensor('t')} + x",
+            draw.pick(
+                "x = inner(x)", "x = inner(inner(x))", "x = [inner(x), inner(-x)][1]", "f = inner\nx = f(x)"
+            ).replace("\n", "; "),
+        ]
+    )
 
 
 @construct
 def closure_nonlocal(draw: Draw) -> Piece:
-    return Piece(body=["total = x * 0", "def note(t):", "    nonlocal total", "    total = total + t", "    return t * 2", "x = note(x)", f"x = note({draw.tensor()}) + total"])
+    return Piece(
+        body=[
+            "total = x * 0",
+            "def note(t):",
+            "    nonlocal total",
+            "    total = total + t",
+            "    return t * 2",
+            "x = note(x)",
+            f"x = note({draw.tensor()}) + total",
+        ]
+    )
 
 
 @construct
 def lambda_local(draw: Draw) -> Piece:
-    return Piece(body=[f"f = lambda t{draw.pick('', ', k=2')}: {draw.tensor('t')}", draw.pick("x = f(x)", "x = f(f(x))", "x = f(x) + f(x * 2)")])
-
-
-@construct
-def lambda_attribute(draw: Draw) -> Piece:
-    name = draw.name("act")
-    return Piece(init=[f"self.{name} = lambda t: {draw.tensor('t')}"], body=[f"x = self.{name}(x)"] * draw.count())
-
-
-@construct
-def function_attribute(draw: Draw) -> Piece:
-    name = draw.name("act")
-    piece = Piece(init=[f"self.{name} = {draw.function()}"], body=draw.pick([f"x = self.{name}(x)"], [f"x = self.{name}(self.{name}(x) - 1)"]))
-    piece.extra += draw.pick([], [f"$m.{name} = {draw.function()}", "seen.append(call(m))"], [f"seen.append($m.{name}(torch.ones(2)))"], [f"$m.{name} = nn.Tanh()", "seen.append(call(m))"])
-    return piece
-
-
-@construct
-def own_function_attribute(draw: Draw) -> Piece:
-    name, function = draw.name("act"), draw.name("swish")
-    where = draw.pick("init", "class")
-    piece = Piece(above=["", "", f"def {function}(x):", f"    return {draw.tensor()}"], body=[f"x = self.{name}(x)"] * draw.count())
-    if where == "init":
-        piece.init.append(f"self.{name} = {function}")
-    else:
-        piece.methods.append(f"{name} = staticmethod({function})")
-    return piece
-
-
-@construct
-def bound_method_attribute(draw: Draw) -> Piece:
-    name, method = draw.name("act"), draw.name("swish")
-    return Piece(init=[f"self.{name} = self.{method}"], body=[f"x = self.{name}(x)"] * draw.count(), methods=[f"def {method}(self, x):", f"    return {draw.tensor()}", ""])
-
-
-@construct
-def partial(draw: Draw) -> Piece:
-    made = draw.pick("partial(F.leaky_relu, negative_slope=0.3)", "partial(torch.add, 1)", "partial(F.softmax, dim=1)", "partial(F.dropout, p=0.5)")
-    name = draw.name("act")
-    return Piece(imports=["from functools import partial"], init=[f"self.{name} = {made}"], body=[f"x = self.{name}(x)"] * draw.count())
-
-
-@construct
-def table(draw: Draw) -> Piece:
-    name, kind = draw.name("TABLE"), draw.name("kind")
-    entries = draw.pick('{"relu": F.relu, "tanh": torch.tanh}', '{"relu": nn.ReLU, "tanh": nn.Tanh}', '{"relu": lambda x: x * 2, "tanh": torch.tanh}')
-    call = f"{name}[self.{kind}]" + ("()" if "nn." in entries else "")
-    piece = Piece(above=["", f"{name} = {entries}"], init=[f"self.{kind} = {draw.pick(chr(34) + 'relu' + chr(34), chr(34) + 'tanh' + chr(34))}"], body=[f"x = {call}(x)"] * draw.count())
-    piece.extra += draw.pick([], [f"$m.{kind} = 'tanh'", "seen.append(call(m))"])
-    return piece
-
-
-@construct
-def by_name(draw: Draw) -> Piece:
-    return Piece(body=[draw.pick("x = getattr(F, 'relu')(x)", "x = getattr(torch, 'tanh' if self.training else 'sigmoid')(x)", "x = getattr(x, 'abs')()", "x = x.__add__(1)", "x = torch.Tensor.add(x, 2)", "x = nn.functional.relu(x)", "x = torch.ops.aten.relu(x)", "x = operator.add(x, 1)")], imports=["import operator"])
-
-
-@construct
-def passed_function(draw: Draw) -> Piece:
-    name = draw.name("twice")
-    argument = draw.pick("F.relu", "torch.tanh", "self.training and F.relu or F.gelu", "lambda t: t * 3", "nn.ReLU()")
-    return Piece(body=[f"x = {name}({argument}, x)"], above=["", "", f"def {name}(f, x):", f"    return f(f(x) {draw.pick('+', '*')} 2)"])
-
-
-@construct
-def returned_function(draw: Draw) -> Piece:
-    name = draw.name("make_scale")
-    keep = draw.name("scale")
     return Piece(
-        above=text(f"""
-
-
-            def {name}(k):
-                def scale(x):
-                    return {draw.tensor()} * k
-                return scale
-        """),
-        init=[f"self.{keep} = {name}({draw.number()})"],
-        body=[f"x = self.{keep}(x)"],
+        body=[
+            f"f = lambda t{draw.pick('', ', k=2')}: {draw.tensor('t')}",
+            draw.pick("x = f(x)", "x = f(f(x))", "x = f(x) + f(x * 2)"),
+        ]
     )
 
 
@@ -151,14 +109,36 @@ def returned_function(draw: Draw) -> Piece:
 def recursion(draw: Draw) -> Piece:
     name = draw.name("deeper")
     if draw.chance(0.5):
-        return Piece(body=[f"x = {name}(x, 2)"], above=["", "", f"def {name}(x, n):", f"    return x if n == 0 else {name}({draw.tensor()}, n - 1)"])
-    return Piece(body=[f"x = self.{name}(x, 2)"], methods=[f"def {name}(self, x, n=2):", "    if not n:", "        return x", f"    return self.{name}({draw.tensor()}, n - 1) + x", ""])
+        return Piece(
+            body=[f"x = {name}(x, 2)"],
+            above=["", "", f"def {name}(x, n):", f"    return x if n == 0 else {name}({draw.tensor()}, n - 1)"],
+        )
+    return Piece(
+        body=[f"x = self.{name}(x, 2)"],
+        methods=[
+            f"def {name}(self, x, n=2):",
+            "    if not n:",
+            "        return x",
+            f"    return self.{name}({draw.tensor()}, n - 1) + x",
+            "",
+        ],
+    )
 
 
 @construct
 def mutual_recursion(draw: Draw) -> Piece:
     a, b = draw.name("even"), draw.name("odd")
-    return Piece(body=[f"x = self.{a}(x, {draw.count()})"], methods=[f"def {a}(self, x, n):", f"    return x + 1 if n == 0 else self.{b}(x * 2, n - 1)", "", f"def {b}(self, x, n):", f"    return x - 1 if n == 0 else self.{a}({draw.tensor()}, n - 1)", ""])
+    return Piece(
+        body=[f"x = self.{a}(x, {draw.count()})"],
+        methods=[
+            f"def {a}(self, x, n):",
+            f"    return x + 1 if n == 0 else self.{b}(x * 2, n - 1)",
+            "",
+            f"def {b}(self, x, n):",
+            f"    return x - 1 if n == 0 else self.{a}({draw.tensor()}, n - 1)",
+            "",
+        ],
+    )
 
 
 @construct
@@ -184,34 +164,70 @@ def decorated(draw: Draw) -> Piece:
 @construct
 def decorated_free(draw: Draw) -> Piece:
     name = draw.name("mixed")
-    decorator = draw.pick("torch.no_grad()", "torch.jit.ignore", "functools.lru_cache(maxsize=None)", "torch.jit.unused")
-    return Piece(imports=["import functools"], above=["", "", f"@{decorator}", f"def {name}(x):", f"    return {draw.tensor()}"], body=[f"x = {name}(x)"] * draw.count())
+    decorator = draw.pick(
+        "torch.no_grad()", "torch.jit.ignore", "functools.lru_cache(maxsize=None)", "torch.jit.unused"
+    )
+    return Piece(
+        imports=["import functools"],
+        above=["", "", f"@{decorator}", f"def {name}(x):", f"    return {draw.tensor()}"],
+        body=[f"x = {name}(x)"] * draw.count(),
+    )
 
 
 @construct
 def star_arguments(draw: Draw) -> Piece:
     name = draw.name("joined")
-    call = draw.pick(f"self.{name}(x, x + 1)", f"self.{name}(*x.chunk(1), scale=2)", f"self.{name}(x, x, scale=x)", f"self.{name}(*(x, x), **dict(scale=3))")
-    return Piece(body=[f"x = {call}"], methods=[f"def {name}(self, *xs, scale=1, **kw):", "    y = sum(xs) * scale", f"    return {draw.tensor('y')} + len(kw)", ""])
+    call = draw.pick(
+        f"self.{name}(x, x + 1)",
+        f"self.{name}(*x.chunk(1), scale=2)",
+        f"self.{name}(x, x, scale=x)",
+        f"self.{name}(*(x, x), **dict(scale=3))",
+    )
+    return Piece(
+        body=[f"x = {call}"],
+        methods=[
+            f"def {name}(self, *xs, scale=1, **kw):",
+            "    y = sum(xs) * scale",
+            f"    return {draw.tensor('y')} + len(kw)",
+            "",
+        ],
+    )
 
 
 @construct
 def numbers_and_tensors(draw: Draw) -> Piece:
     """One helper that is given numbers here and tensors there."""
     name = draw.name("halve")
-    return Piece(above=["", "", f"def {name}(v, w=2):", f"    return v {draw.pick('/', '*', '+', '-')} w {draw.pick('+ 1', '', '* v')}"], body=draw.pick([f"k = {name}(4)", f"x = {name}(x) * k"], [f"n = {name}(x.shape[1], 2)", f"x = {name}(x, n) + n"], [f"x = {name}(x, {name}(3))"]))
+    return Piece(
+        above=[
+            "",
+            "",
+            f"def {name}(v, w=2):",
+            f"    return v {draw.pick('/', '*', '+', '-')} w {draw.pick('+ 1', '', '* v')}",
+        ],
+        body=draw.pick(
+            [f"k = {name}(4)", f"x = {name}(x) * k"],
+            [f"n = {name}(x.shape[1], 2)", f"x = {name}(x, n) + n"],
+            [f"x = {name}(x, {name}(3))"],
+        ),
+    )
 
 
 @construct
 def redefined(draw: Draw) -> Piece:
     name = draw.name("act")
-    return Piece(above=["", "", f"def {name}(x):", f"    return {draw.tensor()}"], below=["", f"def {name}(x):", f"    return {draw.tensor()}", ""], body=[f"x = {name}(x)"])
+    return Piece(
+        above=["", "", f"def {name}(x):", f"    return {draw.tensor()}"],
+        below=["", f"def {name}(x):", f"    return {draw.tensor()}", ""],
+        body=[f"x = {name}(x)"],
+    )
 
 
 @construct
 def conditional_definition(draw: Draw) -> Piece:
     name = draw.name("act")
-    return Piece(above=text(f"""
+    return Piece(
+        above=text(f"""
 
         if hasattr(torch, "{draw.pick("relu", "no_such_thing")}"):
             def {name}(x):
@@ -219,32 +235,22 @@ def conditional_definition(draw: Draw) -> Piece:
         else:
             def {name}(x):
                 return {draw.tensor()}
-    """), body=[f"x = {name}(x)"] * draw.count())  # fmt: skip
+    """),
+        body=[f"x = {name}(x)"] * draw.count(),
+    )
 
 
 @construct
 def monkeypatched(draw: Draw) -> Piece:
     name = draw.name("act")
     piece = Piece(above=["", "", f"def {name}(x):", f"    return {draw.tensor()}"], body=[f"x = {name}(x)"])
-    piece.extra = draw.pick(["global " + name, f"{name} = torch.tanh", "seen.append(call(m))"], [f"seen.append({name}(torch.ones(2, 4)))"], [f"seen.append(list(map({name}, [torch.ones(2, 4)])))"], [f"seen.append({name}(x=torch.ones(2, 4)))"])
+    piece.extra = draw.pick(
+        ["global " + name, f"{name} = torch.tanh", "seen.append(call(m))"],
+        [f"seen.append({name}(torch.ones(2, 4)))"],
+        [f"seen.append(list(map({name}, [torch.ones(2, 4)])))"],
+        [f"seen.append({name}(x=torch.ones(2, 4)))"],
+    )
     if piece.extra[0].startswith("global"):
         piece.above = [*piece.above, "", "", f"def set_{name}(f):", f"    global {name}", f"    {name} = f"]
         piece.extra = [f"set_{name}(torch.tanh)", "seen.append(call(m))"]
     return piece
-
-
-@construct
-def inner_module_argument(draw: Draw) -> Piece:
-    """A free function that is given a module or its parameters."""
-    name, layer = draw.name("run"), draw.name("fc")
-    return Piece(
-        init=[f"self.{layer} = nn.Linear(4, 4)"],
-        above=["", "", f"def {name}(layer, x):", f"    return {draw.pick('layer(x) + x', 'F.linear(x, layer.weight, layer.bias)', 'layer(layer(x))', 'F.relu(layer(x))')}"],
-        body=[f"x = {name}(self.{layer}, x)"] * draw.count(),
-    )
-
-
-@construct
-def takes_self(draw: Draw) -> Piece:
-    name = draw.name("run")
-    return Piece(above=["", "", f"def {name}(self, x):", f"    return {draw.tensor(in_module=True)}"], body=[f"x = {name}(self, x)"])

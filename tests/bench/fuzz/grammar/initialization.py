@@ -9,8 +9,23 @@ from tests.bench.fuzz.piece import Piece, construct, text
 @construct
 def applies(draw: Draw) -> Piece:
     name, layer = draw.name("init_weights"), draw.name("fc")
-    inside = draw.pick("torch.rand(1)", "random.random()", "print(type(m).__name__)", "if isinstance(m, nn.Linear): nn.init.normal_(m.weight)", "for p in m.parameters(recurse=False): p.data.normal_()")
-    return Piece(imports=["import random"], init=[f"self.{layer} = nn.Linear(4, 4)", f"self.apply(self.{name})", *draw.pick([], [f"self.{layer}_2 = nn.Linear(4, 4)"])], methods=[f"def {name}(self, m):", f"    {inside}", ""], body=[f"x = self.{layer}(x)", f"x = {draw.tensor(in_module=True)}"])
+    inside = draw.pick(
+        "torch.rand(1)",
+        "random.random()",
+        "print(type(m).__name__)",
+        "if isinstance(m, nn.Linear): nn.init.normal_(m.weight)",
+        "for p in m.parameters(recurse=False): p.data.normal_()",
+    )
+    return Piece(
+        imports=["import random"],
+        init=[
+            f"self.{layer} = nn.Linear(4, 4)",
+            f"self.apply(self.{name})",
+            *draw.pick([], [f"self.{layer}_2 = nn.Linear(4, 4)"]),
+        ],
+        methods=[f"def {name}(self, m):", f"    {inside}", ""],
+        body=[f"x = self.{layer}(x)", f"x = {draw.tensor(in_module=True)}"],
+    )
 
 
 @construct
@@ -26,15 +41,24 @@ def walks(draw: Draw) -> Piece:
         ["for m in self.children():", "    torch.rand(1)"],
         ["self.depth_of = len(list(self.modules()))", "print(self.depth_of)"],
     )
-    return Piece(init=[f"self.{layer} = nn.Linear(4, 4)", *walk, *draw.pick([], [f"self.{layer}_2 = nn.Linear(4, 4)"])], body=[f"x = F.relu(self.{layer}(x))", f"x = {draw.tensor(in_module=True)}"])
+    return Piece(
+        init=[f"self.{layer} = nn.Linear(4, 4)", *walk, *draw.pick([], [f"self.{layer}_2 = nn.Linear(4, 4)"])],
+        body=[f"x = F.relu(self.{layer}(x))", f"x = {draw.tensor(in_module=True)}"],
+    )
 
 
 @construct
 def runs_itself(draw: Draw) -> Piece:
     name = draw.name("width")
-    run = draw.pick("self(torch.ones(1, 4))", "self.forward(torch.ones(2, 4))", "type(self).forward(self, torch.ones(1, 4))")
+    run = draw.pick(
+        "self(torch.ones(1, 4))", "self.forward(torch.ones(2, 4))", "type(self).forward(self, torch.ones(1, 4))"
+    )
     piece = draw.step()
-    piece.init += ["with torch.no_grad():", f"    self.{name} = {run}.shape[1]"] if draw.chance(0.5) else [f"self.{name} = {run}.shape[1]"]
+    piece.init += (
+        ["with torch.no_grad():", f"    self.{name} = {run}.shape[1]"]
+        if draw.chance(0.5)
+        else [f"self.{name} = {run}.shape[1]"]
+    )
     piece.body += [f"x = x * self.{name}"] if draw.chance(0) else []
     return piece
 
@@ -42,7 +66,10 @@ def runs_itself(draw: Draw) -> Piece:
 @construct
 def runs_a_part(draw: Draw) -> Piece:
     part, name = draw.name("stem"), draw.name("width")
-    return Piece(init=[f"self.{part} = {draw.module()}", f"self.{name} = self.{part}(torch.ones(2, 4)).shape[1]"], body=[f"x = F.relu(self.{part}(x)) / self.{name}"])
+    return Piece(
+        init=[f"self.{part} = {draw.module()}", f"self.{name} = self.{part}(torch.ones(2, 4)).shape[1]"],
+        body=[f"x = F.relu(self.{part}(x)) / self.{name}"],
+    )
 
 
 @construct
@@ -50,20 +77,47 @@ def random_numbers(draw: Draw) -> Piece:
     name = draw.name("noise")
     made = draw.pick("torch.rand(4)", "random.random()", "np.random.rand()", "float(torch.randn(1))")
     layer = draw.name("fc")
-    return Piece(imports=["import random", "import numpy as np"], init=[f"self.{name} = {made}", f"self.{layer} = nn.Linear(4, 4)"], body=[f"x = self.{layer}(x) * self.{name}", f"x = {draw.tensor()}"])
+    return Piece(
+        imports=["import random", "import numpy as np"],
+        init=[f"self.{name} = {made}", f"self.{layer} = nn.Linear(4, 4)"],
+        body=[f"x = self.{layer}(x) * self.{name}", f"x = {draw.tensor()}"],
+    )
 
 
 @construct
 def factory(draw: Draw) -> Piece:
     name, keep = draw.name("make_act"), draw.name("act")
-    inside = draw.pick(["return nn.ReLU()"], ["return nn.LeakyReLU(k)"], ["if k > 1:", "    return nn.Tanh()", "return nn.GELU()"], ["return nn.Sequential(nn.Linear(4, 4), nn.ReLU())"], ["return {1: nn.ReLU, 2: nn.Tanh}[k]()"], ["return getattr(nn, 'ReLU')()"])
-    return Piece(above=["", "", f"def {name}(k=1):", *(f"    {line}" for line in inside)], init=[f"self.{keep} = {name}({draw.pick('', '2')})"], body=[f"x = self.{keep}(x) + 1"] * draw.count())
+    inside = draw.pick(
+        ["return nn.ReLU()"],
+        ["return nn.LeakyReLU(k)"],
+        ["if k > 1:", "    return nn.Tanh()", "return nn.GELU()"],
+        ["return nn.Sequential(nn.Linear(4, 4), nn.ReLU())"],
+        ["return {1: nn.ReLU, 2: nn.Tanh}[k]()"],
+        ["return getattr(nn, 'ReLU')()"],
+    )
+    return Piece(
+        above=["", "", f"def {name}(k=1):", *(f"    {line}" for line in inside)],
+        init=[f"self.{keep} = {name}({draw.pick('', '2')})"],
+        body=[f"x = self.{keep}(x) + 1"] * draw.count(),
+    )
 
 
 @construct
 def factory_with_memory(draw: Draw) -> Piece:
     name, keep, made = draw.name("make_act"), draw.name("act"), draw.name("MADE")
-    return Piece(above=["", f"{made} = []", "", "", f"def {name}():", f"    {made}.append(1)", f"    return nn.Hardtanh(0, len({made}) * 0.3)"], init=[f"self.{keep} = {name}()"], body=[f"x = self.{keep}(x) + 1"] * draw.count())
+    return Piece(
+        above=[
+            "",
+            f"{made} = []",
+            "",
+            "",
+            f"def {name}():",
+            f"    {made}.append(1)",
+            f"    return nn.Hardtanh(0, len({made}) * 0.3)",
+        ],
+        init=[f"self.{keep} = {name}()"],
+        body=[f"x = self.{keep}(x) + 1"] * draw.count(),
+    )
 
 
 @construct
@@ -86,7 +140,13 @@ def class_argument(draw: Draw) -> Piece:
             def forward(self, x):
                 return self.act(self.fc(self.act(x)))
     """)
-    return Piece(above=above, init=[f"self.{keep} = {name}({draw.pick('', 'nn.GELU', 'act=nn.Sigmoid', 'lambda: nn.Hardtanh(0, 1)', 'scale=2')})"], body=[f"x = self.{keep}(x)"] * draw.count())
+    return Piece(
+        above=above,
+        init=[
+            f"self.{keep} = {name}({draw.pick('', 'nn.GELU', 'act=nn.Sigmoid', 'lambda: nn.Hardtanh(0, 1)', 'scale=2')})"
+        ],
+        body=[f"x = self.{keep}(x)"] * draw.count(),
+    )
 
 
 @construct
@@ -104,32 +164,67 @@ def function_argument(draw: Draw) -> Piece:
                 return self.act(x) {draw.pick("+ 1", "* x", "")}
     """)
     given = draw.pick("", "torch.tanh", "act=F.gelu", "lambda t: t * 2", "nn.Sigmoid()", "nn.Linear(4, 4)")
-    extra = draw.pick([], [f"$m.{keep}.act = torch.sigmoid", "seen.append(call(m))"], [f"seen.append(getattr($m.{keep}.act, '__name__', '?') if not isinstance($m.{keep}.act, nn.Module) else 'module')"])
-    return Piece(above=above, init=[f"self.{keep} = {name}({given})"], body=[f"x = self.{keep}(x)"] * draw.count(), extra=extra)
+    extra = draw.pick(
+        [],
+        [f"$m.{keep}.act = torch.sigmoid", "seen.append(call(m))"],
+        [
+            f"seen.append(getattr($m.{keep}.act, '__name__', '?') if not isinstance($m.{keep}.act, nn.Module) else 'module')"
+        ],
+    )
+    return Piece(
+        above=above, init=[f"self.{keep} = {name}({given})"], body=[f"x = self.{keep}(x)"] * draw.count(), extra=extra
+    )
 
 
 @construct
 def built_elsewhere(draw: Draw) -> Piece:
     """Attributes that a method makes, called in __init__."""
     name, keep = draw.name("build"), draw.name("fc")
-    return Piece(init=[f"self.{name}({draw.count()})"], methods=text(f"""
-        def {name}(self, n):
-            self.{keep} = {draw.module()}
-            self.{keep}_count = n
-    """) + [""], body=[f"for _ in range(self.{keep}_count):", f"    x = self.{keep}(x) + x"])  # fmt: skip
+    return Piece(
+        init=[f"self.{name}({draw.count()})"],
+        methods=[
+            *text(
+                f"""\n        def {name}(self, n):\n            self.{keep} = {draw.module()}\n            self.{keep}_count = n\n    """
+            ),
+            "",
+        ],
+        body=[f"for _ in range(self.{keep}_count):", f"    x = self.{keep}(x) + x"],
+    )
 
 
 @construct
 def early_end(draw: Draw) -> Piece:
     """An __init__ that returns in a branch, or makes its parts there."""
     a, flag = draw.name("fc"), draw.name("deep")
-    return Piece(init=[f"self.{flag} = {draw.pick('True', 'False')}", f"if self.{flag}:", f"    self.{a} = {draw.module()}", "else:", f"    self.{a} = None"], body=[f"if self.{a} is not None:", f"    x = self.{a}(x) + x", f"x = {draw.tensor()}"])
+    return Piece(
+        init=[
+            f"self.{flag} = {draw.pick('True', 'False')}",
+            f"if self.{flag}:",
+            f"    self.{a} = {draw.module()}",
+            "else:",
+            f"    self.{a} = None",
+        ],
+        body=[f"if self.{a} is not None:", f"    x = self.{a}(x) + x", f"x = {draw.tensor()}"],
+    )
 
 
 @construct
 def double_precision(draw: Draw) -> Piece:
     layer = draw.name("fc")
-    return Piece(init=[f"self.{layer} = nn.Linear(4, 4)", draw.pick("self.double()", "self.float()", "self.eval()", "self.train(False)", "self.requires_grad_(False)", "self.to(torch.float32)")], body=[f"x = self.{layer}(x.to(self.{layer}.weight.dtype)).float()", f"x = {draw.tensor(in_module=True)}"])
+    return Piece(
+        init=[
+            f"self.{layer} = nn.Linear(4, 4)",
+            draw.pick(
+                "self.double()",
+                "self.float()",
+                "self.eval()",
+                "self.train(False)",
+                "self.requires_grad_(False)",
+                "self.to(torch.float32)",
+            ),
+        ],
+        body=[f"x = self.{layer}(x.to(self.{layer}.weight.dtype)).float()", f"x = {draw.tensor(in_module=True)}"],
+    )
 
 
 @construct
@@ -154,13 +249,33 @@ def bare_object(draw: Draw) -> Piece:
             def forward(self, x):
                 return {draw.tensor()} * self.k
     """)
-    return Piece(above=above, init=[f"self.{keep} = {draw.pick(f'{name}(2)', f'{name}.empty()')}"], body=[f"x = self.{keep}(x)"])
+    return Piece(
+        above=above, init=[f"self.{keep} = {draw.pick(f'{name}(2)', f'{name}.empty()')}"], body=[f"x = self.{keep}(x)"]
+    )
 
 
 @construct
 def own_state(draw: Draw) -> Piece:
     name, keep = draw.name("Saved", 0).capitalize(), draw.name("saved")
-    restore = draw.pick(["nn.Module.__init__(self)", "self.s = state['s']"], ["self.__init__(state['s'])"], ["super().__setstate__(self.__dict__)", "nn.Module.__init__(self)", "self.s = state['s']"])
-    lines = [f"class {name}(nn.Module):", "    def __init__(self, s=2):", "        super().__init__()", "        self.s = s", "", "    def __getstate__(self):", "        return {'s': self.s}", "", "    def __setstate__(self, state):"]
-    lines += [f"        {line}" for line in restore] + ["", "    def forward(self, x):", f"        return {draw.tensor()} + self.s"]
+    restore = draw.pick(
+        ["nn.Module.__init__(self)", "self.s = state['s']"],
+        ["self.__init__(state['s'])"],
+        ["super().__setstate__(self.__dict__)", "nn.Module.__init__(self)", "self.s = state['s']"],
+    )
+    lines = [
+        f"class {name}(nn.Module):",
+        "    def __init__(self, s=2):",
+        "        super().__init__()",
+        "        self.s = s",
+        "",
+        "    def __getstate__(self):",
+        "        return {'s': self.s}",
+        "",
+        "    def __setstate__(self, state):",
+    ]
+    lines += [f"        {line}" for line in restore] + [
+        "",
+        "    def forward(self, x):",
+        f"        return {draw.tensor()} + self.s",
+    ]
     return Piece(above=["", "", *lines], init=[f"self.{keep} = {name}()"], body=[f"x = self.{keep}(x)"])

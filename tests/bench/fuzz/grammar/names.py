@@ -9,11 +9,17 @@ from tests.bench.fuzz.piece import Piece, construct, text
 @construct
 def shadowed_builtin(draw: Draw) -> Piece:
     above, body = draw.pick(
-        (["def enumerate(items):", "    return [(5, i) for i in items]"], ["for i, r in enumerate([x, x]): x = x + r * i"]),
+        (
+            ["def enumerate(items):", "    return [(5, i) for i in items]"],
+            ["for i, r in enumerate([x, x]): x = x + r * i"],
+        ),
         (["def sum(items):", "    return items[0]"], ["x = sum([x * 2, x])"]),
         (["def range(n):", "    return [n]"], ["for i in range(3): x = x + i"]),
         (["abs = torch.neg"], ["x = abs(x) + 1"]),
-        (["def zip(a, b):", "    return [(x, y) for y in b for x in a]"], ["for a, b in zip([x], [1, 2]): x = x + a * b"]),
+        (
+            ["def zip(a, b):", "    return [(x, y) for y in b for x in a]"],
+            ["for a, b in zip([x], [1, 2]): x = x + a * b"],
+        ),
         (["max = torch.maximum"], ["x = max(x, -x)"]),
         (["class print:", "    def __init__(self, *a):", "        self.a = a"], ["print(x + 1)"]),
     )
@@ -22,18 +28,20 @@ def shadowed_builtin(draw: Draw) -> Piece:
 
 @construct
 def local_shadow(draw: Draw) -> Piece:
-    return Piece(body=draw.pick(
-        ["F = torch", "x = F.relu(x)"],
-        ["nn = {'relu': torch.relu}", "x = nn['relu'](x)"],
-        ["relu = torch.tanh", "x = relu(x)"],
-        ["runtime = 2", "x = x * runtime + 1"],
-        ["add = torch.mul", "x = add(x, x) + 1"],
-        ["sum = lambda ts: ts[0]", "x = sum([x + 1, x])"],
-        ["ops = x + 1", "x = ops * 2"],
-        ["call = F.gelu", "x = call(x) + call(-x)"],
-        ["module = self", "x = x + module.training"],
-        ["cat = torch.cat", "x = cat([x, x], 1)[:, :4]"],
-    ))  # fmt: skip
+    return Piece(
+        body=draw.pick(
+            ["F = torch", "x = F.relu(x)"],
+            ["nn = {'relu': torch.relu}", "x = nn['relu'](x)"],
+            ["relu = torch.tanh", "x = relu(x)"],
+            ["runtime = 2", "x = x * runtime + 1"],
+            ["add = torch.mul", "x = add(x, x) + 1"],
+            ["sum = lambda ts: ts[0]", "x = sum([x + 1, x])"],
+            ["ops = x + 1", "x = ops * 2"],
+            ["call = F.gelu", "x = call(x) + call(-x)"],
+            ["module = self", "x = x + module.training"],
+            ["cat = torch.cat", "x = cat([x, x], 1)[:, :4]"],
+        )
+    )
 
 
 @construct
@@ -61,27 +69,53 @@ def method_names(draw: Draw) -> Piece:
     if name in draw.names:
         return Piece()
     draw.names.add(name)
-    return Piece(methods=[f"def {name}(self, x):", f"    return {draw.tensor()}", ""], body=[f"x = self.{name}(F.relu(x))", "x = F.softmax(x + 1, 1)"])
+    return Piece(
+        methods=[f"def {name}(self, x):", f"    return {draw.tensor()}", ""],
+        body=[f"x = self.{name}(F.relu(x))", "x = F.softmax(x + 1, 1)"],
+    )
 
 
 @construct
 def parameter_names(draw: Draw) -> Piece:
     name = draw.name("given")
     parameter = draw.pick("ops", "call", "self_", "torch", "add", "runtime", "nn", "F")
-    return Piece(methods=[f"def {name}(self, {parameter}, y=None):", f"    return {parameter} * 2 + (0 if y is None else y)", ""], body=[f"x = self.{name}(x)", f"x = self.{name}({draw.pick('x, x', f'{parameter}=x', 'x, y=x')})"])
+    return Piece(
+        methods=[
+            f"def {name}(self, {parameter}, y=None):",
+            f"    return {parameter} * 2 + (0 if y is None else y)",
+            "",
+        ],
+        body=[f"x = self.{name}(x)", f"x = self.{name}({draw.pick('x, x', f'{parameter}=x', 'x, y=x')})"],
+    )
 
 
 @construct
 def keyword_only(draw: Draw) -> Piece:
     name = draw.name("given")
     keyword = draw.pick("ops", "call", "relu")
-    return Piece(above=["", "", f"def {name}(x, *, {keyword}=1, **rest):", f"    return {draw.tensor()} * {keyword} + len(rest)"], body=[f"x = {name}(x, {keyword}={draw.pick('2', 'x')}{draw.pick('', ', other=1')})", f"x = {name}(x)"])
+    return Piece(
+        above=[
+            "",
+            "",
+            f"def {name}(x, *, {keyword}=1, **rest):",
+            f"    return {draw.tensor()} * {keyword} + len(rest)",
+        ],
+        body=[f"x = {name}(x, {keyword}={draw.pick('2', 'x')}{draw.pick('', ', other=1')})", f"x = {name}(x)"],
+    )
 
 
 @construct
 def other_self(draw: Draw) -> Piece:
     name = draw.name("odd")
-    return Piece(methods=[f"def {name}(this, x):", f"    {draw.pick('self = this', 'me = this', 'pass')}", f"    return {draw.tensor()} * this.training", ""], body=[f"x = self.{name}(x) + x"])
+    return Piece(
+        methods=[
+            f"def {name}(this, x):",
+            f"    {draw.pick('self = this', 'me = this', 'pass')}",
+            f"    return {draw.tensor()} * this.training",
+            "",
+        ],
+        body=[f"x = self.{name}(x) + x"],
+    )
 
 
 @construct
@@ -101,13 +135,26 @@ def own_class_methods(draw: Draw) -> Piece:
         def {function}(v):
             return v.{method}({argument})
     """)
-    return Piece(above=above, body=[f"x = x * {function}(x) + {function}({name}())"], extra=draw.pick([], [f"seen.append({function}({name}()))"]))
+    return Piece(
+        above=above,
+        body=[f"x = x * {function}(x) + {function}({name}())"],
+        extra=draw.pick([], [f"seen.append({function}({name}()))"]),
+    )
 
 
 @construct
 def numpy_helper(draw: Draw) -> Piece:
     name, keep = draw.name("center"), draw.name("shift")
-    piece = Piece(imports=["import numpy as np"], above=["", "", f"def {name}(a):", f"    return {draw.pick('a - a.mean()', 'a * 2 + 1', 'abs(a) / 2', 'a.sum() * a')}"], body=[f"x = {name}(x)"])
+    piece = Piece(
+        imports=["import numpy as np"],
+        above=[
+            "",
+            "",
+            f"def {name}(a):",
+            f"    return {draw.pick('a - a.mean()', 'a * 2 + 1', 'abs(a) / 2', 'a.sum() * a')}",
+        ],
+        body=[f"x = {name}(x)"],
+    )
     if draw.chance(0.5):
         piece.init.append(f"self.{keep} = float({name}(np.arange(4.0))[0])")
         piece.body.append(f"x = x + self.{keep}")
@@ -119,11 +166,32 @@ def numpy_helper(draw: Draw) -> Piece:
 @construct
 def globals_looked_at(draw: Draw) -> Piece:
     name = draw.name("CLASSES")
-    return Piece(body=[f"x = {draw.tensor()}"], below=["", f"{name} = sorted(k for k, v in globals().items() if isinstance(v, type) and issubclass(v, nn.Module))", f"print({name})"] if draw.chance(0.3) else ["", f"{name} = [k for k in dir() if k.startswith('Net')]", f"print({name})"])
+    return Piece(
+        body=[f"x = {draw.tensor()}"],
+        below=[
+            "",
+            f"{name} = sorted(k for k, v in globals().items() if isinstance(v, type) and issubclass(v, nn.Module))",
+            f"print({name})",
+        ]
+        if draw.chance(0.3)
+        else ["", f"{name} = [k for k in dir() if k.startswith('Net')]", f"print({name})"],
+    )
 
 
 @construct
 def unused(draw: Draw) -> Piece:
     """Code that no forward reaches."""
     name = draw.name("never")
-    return Piece(methods=[f"def {name}(self, a, b):", f"    {draw.pick('return a + b', 'c = torch.cat([a, b]); return c', 'a += b', 'return F.relu(a) @ b')}", ""], body=[f"x = {draw.tensor()}"], extra=draw.pick([], [f"seen.append($m.{name}(torch.ones(4, 4), torch.ones(4, 4)))"], [f"try: seen.append($m.{name}(1, 2))", "except TypeError as e: seen.append('type error')"]))
+    return Piece(
+        methods=[
+            f"def {name}(self, a, b):",
+            f"    {draw.pick('return a + b', 'c = torch.cat([a, b]); return c', 'a += b', 'return F.relu(a) @ b')}",
+            "",
+        ],
+        body=[f"x = {draw.tensor()}"],
+        extra=draw.pick(
+            [],
+            [f"seen.append($m.{name}(torch.ones(4, 4), torch.ones(4, 4)))"],
+            [f"try: seen.append($m.{name}(1, 2))", "except TypeError as e: seen.append('type error')"],
+        ),
+    )

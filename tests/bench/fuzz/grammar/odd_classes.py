@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from tests.bench.fuzz.draw import Draw
-from tests.bench.fuzz.piece import Piece, construct, indented, scriptable
+from tests.bench.fuzz.piece import Piece, construct, indented
 
 
-def _part(draw: Draw, lines: list[str], calls: int = 0, made: str = "N()", below: list[str] | None = None, base: str = "nn.Module") -> Piece:
+def _part(
+    draw: Draw,
+    lines: list[str],
+    calls: int = 0,
+    made: str = "N()",
+    below: list[str] | None = None,
+    base: str = "nn.Module",
+) -> Piece:
     """A class `N` with these lines, one of which the model keeps and calls."""
     name, keep = draw.name("Odd", 0).capitalize(), draw.name("odd")
     above = ["", "", f"class N({base}):", *indented(lines), *(["", "", *below] if below else [])]
     above = [line.replace("N(", f"{name}(").replace("N.", f"{name}.").replace("N,", f"{name},") for line in above]
     above = [line.replace(f"n{name}(", "nN(") for line in above]
-    call = draw.pick([f"x = self.{keep}(x)"], [f"x = self.{keep}(x)"] * 2, [f"x = self.{keep}(x) + self.{keep}(-x)"], ["for _ in range(2):", f"    x = self.{keep}(x)"])
+    call = draw.pick(
+        [f"x = self.{keep}(x)"],
+        [f"x = self.{keep}(x)"] * 2,
+        [f"x = self.{keep}(x) + self.{keep}(-x)"],
+        ["for _ in range(2):", f"    x = self.{keep}(x)"],
+    )
     return Piece(above=above, init=[f"self.{keep} = {made.replace('N', name, 1)}"], body=call)
 
 
@@ -32,7 +44,15 @@ def begins_otherwise(draw: Draw) -> Piece:
         _init("if True:", "    super().__init__()", layer, first=""),
         _init(layer, first="super().__init__(); self.k = 1"),
         ["def __init__(self, *args, **kwargs):", "    super().__init__(*args, **kwargs)", f"    {layer}", ""],
-        ["def __init__(self, k=None) -> None:", "    super().__init__()", "    if k is not None:", f"        {layer}", "        return", f"    {layer}", ""],
+        [
+            "def __init__(self, k=None) -> None:",
+            "    super().__init__()",
+            "    if k is not None:",
+            f"        {layer}",
+            "        return",
+            f"    {layer}",
+            "",
+        ],
         _init("try:", f"    {layer}", "finally:", "    self.done = True"),
         _init(f"self.fc, self.other = {draw.module()}, None"),
         _init("with torch.no_grad():", f"    {layer}"),
@@ -44,25 +64,44 @@ def begins_otherwise(draw: Draw) -> Piece:
 
 @construct
 def called_otherwise(draw: Draw) -> Piece:
-    return _part(draw, draw.pick(
-        ["def __call__(self, x):", f"    return {draw.tensor()}"],
-        ["def __call__(self, x):", "    return super().__call__(x) + 1", "", "def forward(self, x):", f"    return {draw.tensor()}"],
-        [*_init("self.forward = self.other"), "def other(self, x):", f"    return {draw.tensor()}"],
-        [f"forward = lambda self, x: {draw.tensor(in_module=True)}"],
-        ["@torch.no_grad()", "def forward(self, x):", f"    return {draw.tensor()}"],
-        ["def forward(self, *args):", "    x, = args", f"    return {draw.tensor()}"],
-        ["def forward(self, x, /):", f"    return {draw.tensor()}"],
-        ["def forward(self, x, *, k: float = 2.0) -> 'torch.Tensor':", f"    return {draw.tensor()} * k"],
-        ["def run(self, x):", f"    return {draw.tensor()}", "", "forward = run"],
-        ["def forward(self, x):", "    if x.dim() == 1: return x", "    return torch.stack([self.forward(r) for r in x]) + 1"],
-        ["def forward(self, x, depth=1):", "    if depth == 0: return x * 2", "    return self(x, depth - 1) + x"],
-    ))  # fmt: skip
+    return _part(
+        draw,
+        draw.pick(
+            ["def __call__(self, x):", f"    return {draw.tensor()}"],
+            [
+                "def __call__(self, x):",
+                "    return super().__call__(x) + 1",
+                "",
+                "def forward(self, x):",
+                f"    return {draw.tensor()}",
+            ],
+            [*_init("self.forward = self.other"), "def other(self, x):", f"    return {draw.tensor()}"],
+            [f"forward = lambda self, x: {draw.tensor(in_module=True)}"],
+            ["@torch.no_grad()", "def forward(self, x):", f"    return {draw.tensor()}"],
+            ["def forward(self, *args):", "    x, = args", f"    return {draw.tensor()}"],
+            ["def forward(self, x, /):", f"    return {draw.tensor()}"],
+            ["def forward(self, x, *, k: float = 2.0) -> 'torch.Tensor':", f"    return {draw.tensor()} * k"],
+            ["def run(self, x):", f"    return {draw.tensor()}", "", "forward = run"],
+            [
+                "def forward(self, x):",
+                "    if x.dim() == 1: return x",
+                "    return torch.stack([self.forward(r) for r in x]) + 1",
+            ],
+            ["def forward(self, x, depth=1):", "    if depth == 0: return x * 2", "    return self(x, depth - 1) + x"],
+        ),
+    )
 
 
 @construct
 def changed_class(draw: Draw) -> Piece:
     """The class is changed behind its statement."""
-    lines = ["def forward(self, x):", f"    return {draw.tensor()}", "", "def spare(self, x):", f"    return {draw.tensor()}"]
+    lines = [
+        "def forward(self, x):",
+        f"    return {draw.tensor()}",
+        "",
+        "def spare(self, x):",
+        f"    return {draw.tensor()}",
+    ]
     below = draw.pick(
         ["N.forward = N.spare"],
         ["N.forward = lambda self, x: F.relu(x) + 1"],
@@ -72,7 +111,10 @@ def changed_class(draw: Draw) -> Piece:
         ["def _init(self):", "    nn.Module.__init__(self)", "", "", "N.__init__ = _init"],
         ["N.__call__ = N.spare"],
     )
-    below = [line.replace("_forward", f"_forward_{len(draw.names)}").replace("_init(", f"_init_{len(draw.names)}(") for line in below]
+    below = [
+        line.replace("_forward", f"_forward_{len(draw.names)}").replace("_init(", f"_init_{len(draw.names)}(")
+        for line in below
+    ]
     below = [line.replace("= _init", f"= _init_{len(draw.names)}") for line in below]
     return _part(draw, lines, below=below)
 
@@ -98,9 +140,13 @@ def special_methods(draw: Draw) -> Piece:
         ["def __reduce__(self):", "    return type(self), ()"],
         ["def state_dict(self, *a, **k):", "    print('state')", "    return super().state_dict(*a, **k)"],
         ["def named_parameters(self, *a, **k):", "    return super().named_parameters(*a, **k)"],
-        ["def register_forward_hook(self, *a, **k):", "    print('hook')", "    return super().register_forward_hook(*a, **k)"],
+        [
+            "def register_forward_hook(self, *a, **k):",
+            "    print('hook')",
+            "    return super().register_forward_hook(*a, **k)",
+        ],
         ["def get_extra_state(self):", "    return {'k': 1}", "", "def set_extra_state(self, state):", "    pass"],
-    )  # fmt: skip
+    )
     keep = draw.pick([], _init(f"self.fc = {draw.module()}"))
     inside = f"self.fc({draw.tensor()})" if keep else draw.tensor(in_module=True)
     return _part(draw, [*keep, *method, "", "def forward(self, x):", f"    return {inside} + x"])
@@ -111,14 +157,34 @@ def several_bases(draw: Draw) -> Piece:
     one, two = draw.name("One", 0).capitalize(), draw.name("Two", 0).capitalize()
     keep = draw.name("both")
     lines = [
-        "", "", f"class {one}(nn.Module):", "    def __init__(self):", "        super().__init__()", f"        self.act = {draw.stateless()}",
-        "", "    def one(self, x):", f"        return {draw.tensor()}",
-        "", "    def forward(self, x):", f"        return self.act({draw.tensor()})",
-        "", "", f"class {two}(nn.Module):", "    def __init__(self):", "        super().__init__()", f"        self.fc = {draw.module()}",
-        "", "    def forward(self, x):", f"        return self.fc({draw.tensor()})",
-    ]  # fmt: skip
+        "",
+        "",
+        f"class {one}(nn.Module):",
+        "    def __init__(self):",
+        "        super().__init__()",
+        f"        self.act = {draw.stateless()}",
+        "",
+        "    def one(self, x):",
+        f"        return {draw.tensor()}",
+        "",
+        "    def forward(self, x):",
+        f"        return self.act({draw.tensor()})",
+        "",
+        "",
+        f"class {two}(nn.Module):",
+        "    def __init__(self):",
+        "        super().__init__()",
+        f"        self.fc = {draw.module()}",
+        "",
+        "    def forward(self, x):",
+        f"        return self.fc({draw.tensor()})",
+    ]
     name = draw.name("Both", 0).capitalize()
-    body = draw.pick(["pass"], ["def forward(self, x):", "    return super().forward(x) + self.one(x)"], ["def forward(self, x):", f"    return {one}.forward(self, x) + {two}.forward(self, x)"])
+    body = draw.pick(
+        ["pass"],
+        ["def forward(self, x):", "    return super().forward(x) + self.one(x)"],
+        ["def forward(self, x):", f"    return {one}.forward(self, x) + {two}.forward(self, x)"],
+    )
     lines += ["", "", f"class {name}({one}, {two}):", *indented(body)]
     return Piece(above=lines, init=[f"self.{keep} = {name}()"], body=[f"x = self.{keep}(x)"] * draw.count())
 
@@ -138,21 +204,54 @@ def defined_in_branch(draw: Draw) -> Piece:
 @construct
 def nested_class(draw: Draw) -> Piece:
     name, keep = draw.name("Inner", 0).capitalize(), draw.name("inner")
-    return Piece(methods=[f"class {name}(nn.Module):", "    def forward(self, x):", f"        return {draw.tensor(in_module=True)}", ""], init=[f"self.{keep} = self.{name}()"], body=[f"x = self.{keep}(x)"] * draw.count())
+    return Piece(
+        methods=[
+            f"class {name}(nn.Module):",
+            "    def forward(self, x):",
+            f"        return {draw.tensor(in_module=True)}",
+            "",
+        ],
+        init=[f"self.{keep} = self.{name}()"],
+        body=[f"x = self.{keep}(x)"] * draw.count(),
+    )
 
 
 @construct
 def class_decorator(draw: Draw) -> Piece:
     name, keep, decorator = draw.name("Marked", 0).capitalize(), draw.name("marked"), draw.name("mark")
-    inside = draw.pick(["cls.marked = True", "return cls"], ["class Sub(cls):", "    def forward(self, x):", "        return super().forward(x) * 2", "return Sub"], ["REGISTRY[cls.__name__] = cls", "return cls"])
-    above = ["", "REGISTRY = {}", "", "", f"def {decorator}(cls):", *indented(inside), "", "", f"@{decorator}", f"class {name}(nn.Module):", "    def forward(self, x):", f"        return {draw.tensor(in_module=True)}"]
+    inside = draw.pick(
+        ["cls.marked = True", "return cls"],
+        ["class Sub(cls):", "    def forward(self, x):", "        return super().forward(x) * 2", "return Sub"],
+        ["REGISTRY[cls.__name__] = cls", "return cls"],
+    )
+    above = [
+        "",
+        "REGISTRY = {}",
+        "",
+        "",
+        f"def {decorator}(cls):",
+        *indented(inside),
+        "",
+        "",
+        f"@{decorator}",
+        f"class {name}(nn.Module):",
+        "    def forward(self, x):",
+        f"        return {draw.tensor(in_module=True)}",
+    ]
     made = draw.pick(f"{name}()", f"REGISTRY['{name}']()") if "REGISTRY[cls" in inside[0] else f"{name}()"
     return Piece(above=above, init=[f"self.{keep} = {made}"], body=[f"x = self.{keep}(x)"] * draw.count())
 
 
 @construct
 def other_base_names(draw: Draw) -> Piece:
-    imported, base = draw.pick(("from torch.nn import Module", "Module"), ("from torch.nn import Module as M", "M"), ("import torch.nn", "torch.nn.Module"), ("import abc", "nn.Module, abc.ABC"), ("from typing import Generic, TypeVar", "nn.Module, Generic[TypeVar('T')]"), ("from torch.nn.modules.module import Module as Base_", "Base_"))
+    imported, base = draw.pick(
+        ("from torch.nn import Module", "Module"),
+        ("from torch.nn import Module as M", "M"),
+        ("import torch.nn", "torch.nn.Module"),
+        ("import abc", "nn.Module, abc.ABC"),
+        ("from typing import Generic, TypeVar", "nn.Module, Generic[TypeVar('T')]"),
+        ("from torch.nn.modules.module import Module as Base_", "Base_"),
+    )
     piece = _part(draw, ["def forward(self, x):", f"    return {draw.tensor(in_module=True)}"], base=base)
     piece.imports.append(imported)
     return piece
@@ -161,39 +260,46 @@ def other_base_names(draw: Draw) -> Piece:
 @construct
 def dataclass_module(draw: Draw) -> Piece:
     name, keep = draw.name("Data", 0).capitalize(), draw.name("data")
-    above = ["", "", "@dataclass(eq=False)", f"class {name}(nn.Module):", "    k: float = 2.0", "", "    def __post_init__(self):", "        super().__init__()", f"        self.act = {draw.stateless()}", "", "    def forward(self, x):", f"        return self.act({draw.tensor(in_module=True)}) * self.k"]
-    return Piece(imports=["from dataclasses import dataclass"], above=above, init=[f"self.{keep} = {name}()"], body=[f"x = self.{keep}(x)"] * draw.count())
+    above = [
+        "",
+        "",
+        "@dataclass(eq=False)",
+        f"class {name}(nn.Module):",
+        "    k: float = 2.0",
+        "",
+        "    def __post_init__(self):",
+        "        super().__init__()",
+        f"        self.act = {draw.stateless()}",
+        "",
+        "    def forward(self, x):",
+        f"        return self.act({draw.tensor(in_module=True)}) * self.k",
+    ]
+    return Piece(
+        imports=["from dataclasses import dataclass"],
+        above=above,
+        init=[f"self.{keep} = {name}()"],
+        body=[f"x = self.{keep}(x)"] * draw.count(),
+    )
 
 
 @construct
 def enum_choice(draw: Draw) -> Piece:
     name, keep = draw.name("Kind", 0).capitalize(), draw.name("kind")
-    above = ["", "", f"class {name}(Enum):", "    A = 'relu'", "    B = 'tanh'", "", "    def run(self, x):", f"        return getattr(torch, self.value)(x) {draw.pick('+ 1', '', '* 2')}"]
-    return Piece(imports=["from enum import Enum"], above=above, init=[f"self.{keep} = {name}.{draw.pick('A', 'B')}"], body=draw.pick([f"x = self.{keep}.run(x)"], [f"if self.{keep} is {name}.A: x = F.relu(x)", f"else: x = {draw.tensor()}"]))
-
-
-@scriptable
-def typed_method(draw: Draw) -> Piece:
-    """Methods as TorchScript wants them, called once or twice, exported or not."""
-    name = draw.name("typed")
-    decorator = draw.pick([], ["@torch.jit.export"])
-    call = draw.pick(f"self.{name}(x)", f"self.{name}(self.{name}(x))", f"self.{name}(x) + self.{name}(x * 2)", f"self.{name}(x, 3)")
-    return Piece(methods=[*decorator, f"def {name}(self, x: torch.Tensor, k: int = 2) -> torch.Tensor:", f"    return {draw.tensor()} * k", ""], body=[f"x = {call}"])
-
-
-@scriptable
-def zip_of_lists(draw: Draw) -> Piece:
-    a, b = draw.name("convs"), draw.name("norms")
-    return Piece(init=[f"self.{a} = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)])", f"self.{b} = nn.ModuleList([nn.ReLU(), nn.Tanh()])"], body=[f"for a, b in zip(self.{a}, self.{b}):", f"    x = {draw.pick('b(a(x)) + x', 'a(x) * b(x)', 'b(a(x))')}"])
-
-
-@scriptable
-def list_of_tensors(draw: Draw) -> Piece:
-    name = draw.name("layers")
-    return Piece(init=[f"self.{name} = nn.ModuleList([nn.Linear(4, 4), nn.ReLU()])"], body=["outs = [x]", f"for layer in self.{name}:", f"    outs.append(layer(outs[-1]){draw.pick('', ' + x')})", "x = torch.cat(outs, 1)[:, :4]"])
-
-
-@scriptable
-def optional_part(draw: Draw) -> Piece:
-    name = draw.name("maybe")
-    return Piece(init=[f"self.{name} = {draw.pick('None', 'nn.Linear(4, 4)')}"], body=[f"if self.{name} is not None:", f"    x = self.{name}(x) + x"])
+    above = [
+        "",
+        "",
+        f"class {name}(Enum):",
+        "    A = 'relu'",
+        "    B = 'tanh'",
+        "",
+        "    def run(self, x):",
+        f"        return getattr(torch, self.value)(x) {draw.pick('+ 1', '', '* 2')}",
+    ]
+    return Piece(
+        imports=["from enum import Enum"],
+        above=above,
+        init=[f"self.{keep} = {name}.{draw.pick('A', 'B')}"],
+        body=draw.pick(
+            [f"x = self.{keep}.run(x)"], [f"if self.{keep} is {name}.A: x = F.relu(x)", f"else: x = {draw.tensor()}"]
+        ),
+    )
