@@ -90,6 +90,47 @@ def base_elsewhere(draw: Draw) -> Draft:
     return draft
 
 
+def helpers_elsewhere(draw: Draw) -> Draft:
+    """Free functions of another file, by several ways of importing them, for several callers."""
+    draft = Draft()
+    lines = [
+        *HEADER,
+        "",
+        "",
+        "def mix(x, k=2):",
+        f"    return {draw.tensor()} * k",
+        "",
+        "",
+        "def twice(x):",
+        f"    return mix({draw.tensor()}) + mix(x)",
+    ]
+    draft.files["parts.py"] = lines
+    draft.given = draw.pick((), (), ("model.py",), ("parts.py",))
+    imported, mix, twice = draw.pick(
+        ("from parts import mix, twice", "mix", "twice"),
+        ("import parts", "parts.mix", "parts.twice"),
+        ("import parts as P", "P.mix", "P.twice"),
+        ("from parts import mix as m, twice as t", "m", "t"),
+        ("from parts import *", "mix", "twice"),
+    )
+    draft.imports.append(imported)
+    own = draw.steps(draw.count())
+    own.body += draw.pick(
+        [f"x = {mix}(x)"],
+        [f"x = {twice}({mix}(x, 3))"],
+        [f"x = {twice}({twice}(x))"],
+        [f"f = {mix}", "x = f(x)"],
+        [f"x = sum(map({mix}, [x, -x]))"],
+    )
+    draft.add("Net", own)
+    draft.extra += draw.pick(
+        [],
+        [f"seen.append({twice}(torch.ones(2, 4)))"],
+        [f"seen.append({mix}(3) if '{mix}' == '' else {mix}(torch.ones(2, 4), 2))"],
+    )
+    return draft
+
+
 def subclass_outside(draw: Draw) -> Draft:
     """A user's class over one that was rewritten, in a file that was not."""
     draft = Draft()
@@ -111,6 +152,13 @@ def subclass_outside(draw: Draw) -> Draft:
             "    return self.head(super().forward(x))",
         ],
         ["def __init__(self):", "    nn.Module.__init__(self)"],
+        [
+            "def __init__(self):",
+            "    super().__init__()",
+            f"    self.{draw.pick('relu', 'add', 'softmax', 'mul')} = nn.Tanh()",
+        ],
+        ["def __init__(self):", "    super().__init__()", f"    self.{draw.pick('relu', 'add', 'sum', 'mul')} = 3"],
+        [f"def {draw.pick('relu', 'add', 'softmax', 'mul')}(self, x):", "    return x * 3"],
         ["def extra_method(self, x):", f"    return self.{name}(x)"],
     )
     draft.outside = ["class Net(Library):", *indented(body)]
@@ -253,6 +301,7 @@ LAYOUTS: Sequence[Callable[[Draw], Draft]] = (
     several_inputs,
     with_base,
     base_elsewhere,
+    helpers_elsewhere,
     subclass_outside,
     used_outside,
     inner,

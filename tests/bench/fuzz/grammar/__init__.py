@@ -2,6 +2,7 @@
 
 from tests.bench.fuzz.grammar import (
     aliasing,
+    arguments,
     classes,
     comprehensions,
     containers,
@@ -14,6 +15,7 @@ from tests.bench.fuzz.grammar import (
     names,
     odd_classes,
     scripted,
+    statements,
     surgery,
     torch_features,
     walks,
@@ -21,6 +23,7 @@ from tests.bench.fuzz.grammar import (
 
 __all__ = [
     "aliasing",
+    "arguments",
     "classes",
     "comprehensions",
     "containers",
@@ -33,6 +36,7 @@ __all__ = [
     "names",
     "odd_classes",
     "scripted",
+    "statements",
     "surgery",
     "torch_features",
     "walks",

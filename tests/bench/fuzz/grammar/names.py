@@ -195,3 +195,57 @@ def unused(draw: Draw) -> Piece:
             [f"try: seen.append($m.{name}(1, 2))", "except TypeError as e: seen.append('type error')"],
         ),
     )
+
+
+@construct
+def private_names(draw: Draw) -> Piece:
+    """Names with two underscores, which the class's name goes into."""
+    name = draw.name("mix")
+    use = draw.pick(
+        [f"x = self.__{name}(x)"],
+        [f"x = self.__{name}(self.__{name}(x))"],
+        [f"x = self.__{name}(x) - self.__{name}(x * 2)"],
+    )
+    if draw.chance(0.5):
+        return Piece(methods=[f"def __{name}(self, x):", f"    return {draw.tensor(in_module=True)}", ""], body=use)
+    return Piece(init=[f"self.__{name} = {draw.pick(draw.module(), draw.function())}"], body=use)
+
+
+@construct
+def taken_in_class(draw: Draw) -> Piece:
+    """The class has, as a property, annotation or class attribute, a name that the rewriter would like."""
+    taken = draw.pick(
+        ["@property", "def relu(self):", "    return 2"],
+        ["relu = None"],
+        ["relu: nn.Module"],
+        ["def relu(self, x):", "    return x * 3"],
+        ["relu = property(lambda self: 5)"],
+        ["relu = nn.Tanh()"],
+    )
+    return (
+        Piece()
+        if "relu" in draw.names or draw.names.add("relu")
+        else Piece(methods=[*taken, ""], body=["x = F.relu(x) + 1"])
+    )
+
+
+@construct
+def taken_later(draw: Draw) -> Piece:
+    """The name is taken from outside, or at run time."""
+    name = draw.pick("relu", "add", "softmax")
+    if name in draw.names:
+        return Piece()
+    draw.names.add(name)
+    body = ["x = F.relu(x)", "x = x + 1", "x = F.softmax(x, 1)"]
+    how = draw.pick("made", "extra", "forward", "setattr", "dict")
+    if how == "made":
+        return Piece(body=body, made=[f"$m.{name} = 3"], extra=[f"seen.append($m.{name})"])
+    if how == "extra":
+        return Piece(
+            body=body, extra=[f"$m.{name} = {draw.pick('3', 'nn.Tanh()', 'torch.ones(4)')}", "seen.append(call(m))"]
+        )
+    if how == "forward":
+        return Piece(body=[*body, f"self.{name} = 3", f"x = x * self.{name}"])
+    if how == "setattr":
+        return Piece(init=[f"setattr(self, {name!r}, 3)"], body=[*body, f"x = x * self.{name}"])
+    return Piece(init=[f"self.__dict__[{name!r}] = 3"], body=[*body, f"x = x * self.{name}"])
