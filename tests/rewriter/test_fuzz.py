@@ -40,10 +40,14 @@ def make():
 """
 
 
+# A whole model that was pickled before the rewrite lacks what the new class makes in __init__.
+DOCUMENTED = ("older pickle",)
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_generated_programs_stay_the_same(seed: int) -> None:
     program = generated(seed)
-    outcome = trial.tried(program)
+    outcome = trial.tried(program, DOCUMENTED)
     assert not outcome.is_fault, f"{outcome.where}\n{outcome.detail}\n{program.listing()}"
 
 
