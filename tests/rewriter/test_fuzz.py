@@ -88,7 +88,7 @@ def test_programs_whose_original_changes_from_run_to_run_are_discarded(monkeypat
 
 @pytest.mark.parametrize(
     ("made", "where"),
-    [("raise ValueError('no')", "build"), ("return (", "syntax"), ("while True: pass", "time")],
+    [("raise ValueError('no')", "build"), ("return (", "syntax"), ("while True: pass", "time: the original")],
 )
 def test_programs_that_cannot_be_built_are_discarded(made: str, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial, "SECONDS", 2)

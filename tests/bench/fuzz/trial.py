@@ -47,14 +47,29 @@ class _TooLong(BaseException):
     pass
 
 
+class _Ended(Exception):
+    """The trial has its outcome."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+
+
 def tried(program: Program, ignored: Sequence[str] = ()) -> Outcome:
     """`ignored` names steps whose differences do not count."""
     with tempfile.TemporaryDirectory(prefix="fuzz-", dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
         try:
-            with _time_limit(SECONDS):
-                return _tried(program, Path(folder), ignored)
-        except _TooLong:
-            return Outcome("discarded", "time", f"took longer than {SECONDS} s")
+            return _tried(program, Path(folder), ignored)
+        except _Ended as end:
+            return end.outcome
+
+
+@contextlib.contextmanager
+def _or_too_long(kind: str, what: str) -> Iterator[None]:
+    try:
+        with _time_limit(SECONDS):
+            yield
+    except _TooLong:
+        raise _Ended(Outcome(kind, f"time: {what}", f"took longer than {SECONDS} s")) from None
 
 
 @contextlib.contextmanager
@@ -77,35 +92,47 @@ def _time_limit(seconds: float) -> Iterator[None]:
 
 
 def _tried(program: Program, folder: Path, ignored: Sequence[str]) -> Outcome:
+    _discard_without_syntax(program)
+    before = program.put(folder / "before")
+    after = Places(folder / "after/run", folder / "after/outside")
+    shutil.copytree(folder / "before", folder / "after")
+    with _or_too_long("failed", "rewriting"):
+        results = _rewritten_for_good(program, after)
+    counts = sum(len(r.findings) for r in results), sum(len(r.refusals) for r in results)
+    if not any(r.changed for r in results):
+        return Outcome("unchanged", "", "", *counts)
+    with _or_too_long("discarded", "the original"):
+        original = record(before, program.entry, program.scripted)
+    if not original.built:
+        return Outcome("discarded", "build", str(original.raised("import") or original.raised("make")), *counts)
+    with _or_too_long("differs", "the rewritten program"):
+        new = record(after, program.entry, program.scripted, original.pickled)
+    if (step := _first_difference(original, new, ignored)) is None:
+        return Outcome("same", "", "", *counts, raises="raised" in repr(original.seen["eval"][0][1][0]))
+    with _or_too_long("discarded", "the original"):
+        repeated = record(before, program.entry, program.scripted, original.pickled)
+    if _first_difference(original, repeated) is not None:
+        return Outcome("discarded", "not deterministic", step, *counts)
+    return Outcome("differs", *_told(step, original, new), *counts)
+
+
+def _discard_without_syntax(program: Program) -> None:
     for name, text in program.files.items():
         try:
             compile(text, name, "exec")
         except SyntaxError as error:
-            return Outcome("discarded", "syntax", str(error))
-    before = program.put(folder / "before")
-    after = Places(folder / "after/run", folder / "after/outside")
-    shutil.copytree(folder / "before", folder / "after")
-    results = _rewritten(after, program.given)
-    if failed := [r for r in results if r.failure is not None]:
-        failure = failed[0].failure
-        assert failure is not None
-        return Outcome("failed", f"{failure.kind}: {failure.message}"[:60], failure.message)
-    counts = sum(len(r.findings) for r in results), sum(len(r.refusals) for r in results)
-    if not any(r.changed for r in results):
-        return Outcome("unchanged", "", "", *counts)
-    if len(results) > 1 and any(r.changed or r.failure for r in _rewritten(after, program.given)):
-        # one file alone is run again by the rewriter itself before it is written
-        return Outcome("unstable", "second run", "a second run changes a file again", *counts)
-    original = record(before, program.entry, program.scripted)
-    if not original.built:
-        return Outcome("discarded", "build", str(original.raised("import") or original.raised("make")), *counts)
-    new = record(after, program.entry, program.scripted, original.pickled)
-    if (step := _first_difference(original, new, ignored)) is not None:
-        if _first_difference(original, record(before, program.entry, program.scripted, original.pickled)) is not None:
-            return Outcome("discarded", "not deterministic", step, *counts)
-        where, detail = _told(step, original, new)
-        return Outcome("differs", where, detail, *counts)
-    return Outcome("same", "", "", *counts, raises="raised" in repr(original.seen["eval"][0][1][0]))
+            raise _Ended(Outcome("discarded", "syntax", str(error))) from None
+
+
+def _rewritten_for_good(program: Program, places: Places) -> Sequence[FileResult]:
+    """The files' results, where none failed and a second run finds nothing to do."""
+    results = _rewritten(places, program.given)
+    for failure in (r.failure for r in results if r.failure is not None):
+        raise _Ended(Outcome("failed", f"{failure.kind}: {failure.message}"[:60], failure.message))
+    # One file alone is run again by the rewriter itself before it is written.
+    if len(results) > 1 and any(r.changed or r.failure for r in _rewritten(places, program.given)):
+        raise _Ended(Outcome("unstable", "second run", "a second run changes a file again"))
+    return results
 
 
 def _rewritten(places: Places, given: Sequence[str]) -> Sequence[FileResult]:
