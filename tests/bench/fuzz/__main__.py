@@ -1,6 +1,6 @@
 """Rewrites generated programs and runs them before and after.
 
-python -m tests.bench.fuzz [--count 1000] [--seed 0] [-j 2] [--out DIR] [--without CONSTRUCTS] [--show SEED]
+python -m tests.bench.fuzz [--count 1000] [--minutes 10] [--seed 0] [-j 2] [--out DIR] [--show SEED]
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop then, and say how far it came")
     parser.add_argument("--seed", type=int, default=0, help="the first program; the others follow")
     parser.add_argument("-j", "--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, metavar="DIR", help="where minimized faults are written")
@@ -71,6 +72,7 @@ def _options() -> argparse.ArgumentParser:
 
 def _outcomes(options: argparse.Namespace) -> Iterator[tuple[int, Outcome]]:
     seeds = range(options.seed, options.seed + options.count)
+    until = time.monotonic() + 60 * options.minutes
     waiting = [seeds[start : start + STRETCH] for start in range(0, len(seeds), STRETCH)]
     while waiting:
         with _pool(options.jobs) as pool:
@@ -83,6 +85,9 @@ def _outcomes(options: argparse.Namespace) -> Iterator[tuple[int, Outcome]]:
                     waiting.remove(stretch)
                     break
                 waiting.remove(stretch)
+                if time.monotonic() > until:
+                    pool.shutdown(cancel_futures=True)
+                    return
 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
