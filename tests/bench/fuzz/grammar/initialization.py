@@ -167,9 +167,7 @@ def function_argument(draw: Draw) -> Piece:
     extra = draw.pick(
         [],
         [f"$m.{keep}.act = torch.sigmoid", "seen.append(call(m))"],
-        [
-            f"seen.append(getattr($m.{keep}.act, '__name__', '?') if not isinstance($m.{keep}.act, nn.Module) else 'module')"
-        ],
+        [f"seen.append(getattr($m.{keep}.act, '__name__', '?'))"],
     )
     return Piece(
         above=above, init=[f"self.{keep} = {name}({given})"], body=[f"x = self.{keep}(x)"] * draw.count(), extra=extra
