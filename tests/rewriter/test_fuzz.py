@@ -42,13 +42,17 @@ def make():
 
 # A whole model that was pickled before the rewrite lacks what the new class makes in __init__.
 DOCUMENTED = ("older pickle",)
+# A loop that got a module for each turn indexes them by a variable, which TorchScript does not take.
+NOT_SCRIPTED = "indexing is only supported with integer literals"
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_generated_programs_stay_the_same(seed: int) -> None:
     program = generated(seed)
     outcome = trial.tried(program, DOCUMENTED)
-    assert not outcome.is_fault, f"{outcome.where}\n{outcome.detail}\n{program.listing()}"
+    assert not outcome.is_fault or NOT_SCRIPTED in outcome.detail, (
+        f"{outcome.where}\n{outcome.detail}\n{program.listing()}"
+    )
 
 
 @pytest.mark.parametrize("name", CONSTRUCTS)
