@@ -225,3 +225,9 @@ def test_a_mixin_whose_init_may_not_run_is_refused(name: str) -> None:
     result = rewritten(HEADER + UNMIXED[name])
     assert "return 1.0 - self.linear(x)" in result.after.decode()
     assert {r.code for r in result.refusals} == {"RW904"}
+
+
+def test_an_object_that_its_init_hands_to_a_function_that_nobody_knows() -> None:
+    handing = '        super().__init__()\n        globals().get("watch", id)(self)\n'
+    source = BASE.replace("        super().__init__()\n", handing)
+    assert "runtime.modules.EltWiseAdd" in check(source + "class Net(Base):\n    pass\n", X)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 Step = str | int
 Where = tuple[Step, ...]
@@ -44,7 +44,7 @@ class Document:
         line, column = found.get(path) or self.ends.get(path) or (1, 1)
         return f"{self.name}:{line}:{column}: {message}"
 
-    def raise_error(self, where: Sequence[Step], message: str, at_key: bool = False) -> None:
+    def raise_error(self, where: Sequence[Step], message: str, at_key: bool = False) -> NoReturn:
         raise ScheduleError(self.error(where, message, at_key))
 
 
