@@ -10,6 +10,7 @@ from pathlib import Path
 from rewriter import codes
 from rewriter.deep import with_room
 from rewriter.emit.units import by_unit
+from rewriter.facts.answers import Question
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import File, Project
 from rewriter.facts.source import Source, SourceError
@@ -74,9 +75,7 @@ class _Rewrite:
 
     @classmethod
     def of(cls, parsed: Source, path: Path, settings: Settings, project: Project | None) -> _Rewrite:
-        own = (
-            project.with_file(path, parsed) if project else Project.for_paths([path], settings).with_file(path, parsed)
-        )
+        own = project.with_file(path, parsed) if project else Project.for_paths([path]).with_file(path, parsed)
         file = own.file(path.absolute())
         assert file is not None
         return cls(file, path, settings, _planner(own, settings))
@@ -214,6 +213,9 @@ Goal = Callable[[_Rewrite, bytes, Project | None], FileResult]
 """What is to be found out of a file."""
 
 
+_PLANNER = Question[str, Planner]("what is planned under these settings?")
+
+
 def _planner(project: Project, settings: Settings) -> Planner:
     """The project's plans by these settings. What was planned for files that have not been replaced stays."""
 
@@ -225,14 +227,14 @@ def _planner(project: Project, settings: Settings) -> Planner:
         return not _suppressions(owner.file).covers(change.code, _finding(change, "").span)
 
     key = repr(settings)  # settings hold a mapping, and so have no hash
-    if key not in project.learnt:
+    planners = project.answers.to(_PLANNER)
+    if key not in planners:
         replaced = project.replaced
-        earlier: Planner | None = replaced.project.learnt.get(key) if replaced else None
+        earlier = replaced.project.answers.to(_PLANNER).get(key) if replaced else None
         known = earlier.plans.items() if earlier else ()
         plans = {owner: plan for owner, plan in known if replaced and owner.file is not replaced.file}
-        project.learnt[key] = Planner(Knowledge.of(project), wanted, plans)
-    found: Planner = project.learnt[key]
-    return found
+        planners[key] = Planner(Knowledge.of(project), wanted, plans)
+    return planners[key]
 
 
 def _suppressions(file: File) -> Suppressions:

@@ -6,9 +6,10 @@ import ast
 from dataclasses import dataclass
 
 from rewriter.facts.hierarchy import own_name
-from rewriter.facts.knowledge import Knowledge, Run
+from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
+from rewriter.interpreter.run import Run
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Numbering:
 def numbered_methods(knowledge: Knowledge, cls: Class, run: Run | None) -> dict[Function, Numbering]:
     """Those of the class's own methods that its forward calls more than once, each time from another place."""
     found = {}
-    for method, calls in run.interpreter.calls.items() if run is not None else ():
+    for method, calls in run.met.calls.items() if run is not None else ():
         own = cls.methods.get(method.node.name) is method
         if own and len(calls) > 1 and all(calls.values()) and _may_take_number(knowledge, cls, method):
             in_order = sorted(calls, key=lambda call: (call.end_lineno or 0, call.end_col_offset or 0))

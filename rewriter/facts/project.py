@@ -9,16 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from rewriter.facts.answers import Answers
 from rewriter.facts.names import Names, local_names
 from rewriter.facts.source import Source, SourceError
 from rewriter.facts.texts import Texts
 from rewriter.facts.trees import children, walk
 from rewriter.torch_api import catalogue
-
-if TYPE_CHECKING:
-    from rewriter.settings import Settings
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -305,12 +302,12 @@ class Project:
     _found: dict[str, Class | Function | None] = field(default_factory=dict)
     replaced: Replaced | None = None
     """Which file of which other project this one sees with other content."""
-    learnt: dict[object, Any] = field(default_factory=dict)
-    """What others have learnt of the project; kept here to live as long as the files."""
+    answers: Answers = field(default_factory=Answers)
+    """What has been found out of the project."""
 
     @classmethod
-    def for_paths(cls, paths: Sequence[Path], settings: Settings) -> Project:
-        del settings  # excluded files are still read: what they say stays true
+    def for_paths(cls, paths: Sequence[Path]) -> Project:
+        """Whatever settings exclude is still read: what it says stays true."""
         absolute = [p.absolute() for p in paths]
         roots = tuple(sorted({import_root(p) for p in absolute}))
         return cls(roots, Texts(sorted({_scope(p) for p in absolute})))
@@ -345,7 +342,7 @@ class Project:
     def forget(self) -> None:
         """Drops what has been found out; where that was broken off, things that were not yet known may be among it."""
         self._found.clear()
-        self.learnt.clear()
+        self.answers.forget()
 
     def _module_name(self, path: Path) -> str:
         for root in (*self.roots, import_root(path)):

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
-from rewriter.facts.interpreter.state import Site
 from rewriter.facts.numbering import Numbering
 from rewriter.facts.project import Function
 from rewriter.results import Safety
-from rewriter.torch_api.row import written_order
+from rewriter.sites.site import Site
+from rewriter.torch_api.row import Row, Spelling, written_order
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,9 @@ def as_given(call: ast.Call) -> tuple[Given, ...]:
 class Make:
     """`target(fixed)`, a new instance."""
 
+    row: Row
+    spelling: Spelling
+    """Which operation it stands for, and how that is written at the site."""
     target: str
     fixed: tuple[Fixed, ...] = ()
 

@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from rewriter.facts.construction import Construction
-from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.loops import Counts, Loop, loops_around
 from rewriter.facts.numbering import Numbering
 from rewriter.facts.project import Function
 from rewriter.facts.trees import walk
-from rewriter.facts.values import Value
 from rewriter.rules.change import Turn
+from rewriter.sites.site import Site
+from rewriter.values.base import Value
 
 _NAMES = ("i", "j", "k", "index", "index2", "index3", "index4")
 

@@ -9,17 +9,18 @@ from functools import cached_property
 
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
-from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Class
 from rewriter.facts.trees import walk
-from rewriter.facts.values import Kind, Value
 from rewriter.results import Refusal
 from rewriter.rules.change import Change, Fixed, Given, Make, as_given
 from rewriter.rules.constants import is_constant
 from rewriter.rules.doubts import doubt, follows_training
 from rewriter.rules.refusals import refuse
+from rewriter.sites.site import Operation, Site
 from rewriter.torch_api.row import Argument, Row, Spelling, bind
+from rewriter.values.base import Value
+from rewriter.values.tensor import Tensor
 
 
 @dataclass(frozen=True)
@@ -51,32 +52,21 @@ class Context:
         return self.receiver or site.self_name or ""
 
 
-def decide(site: Site, context: Context) -> Change | Refusal:
+def decide(site: Operation, context: Context) -> Change | Refusal:
     """The change that gives the operation a module of its own, or why there is none."""
     if len({row.flexible_target for row, _ in site.candidates}) > 1:
-        return refuse("RW906", site, f"{describe(site)} may mean several operations, which differ by their arguments")
+        return refuse("RW906", site, f"{site.written} may mean several operations, which differ by their arguments")
     row, spelling = site.candidates[0]
     if isinstance(site.node, ast.AugAssign) and not _reads_alike(site.node.target):
-        return refuse("RW907", site, f"the target of {describe(site)} would be evaluated twice")
+        return refuse("RW907", site, f"the target of {site.written} would be evaluated twice")
     arguments = _arguments(site, spelling)
     if arguments is None:
         return _verbatim(site, row, context)
     if _is_lone_tensor(row, arguments, context):
-        return refuse("RW901", site, f"{describe(site)} is given a tensor where a sequence of tensors is expected")
+        return refuse("RW901", site, f"{site.written} is given a tensor where a sequence of tensors is expected")
     make, left = _split(site, row, spelling, arguments, context)
     given = tuple(_given(row, spelling, make.target == row.flexible_target, left))
-    return Change(row.code, site, context.place, context.receiver_at(site), row.attribute, make, given, describe(site))
-
-
-def describe(site: Site) -> str:
-    """The site as the author would name it: `+=`, `torch.cat`, `.mean()`."""
-    node = site.node
-    spelling = site.candidates[0][1].name if site.candidates else ""
-    if not isinstance(node, ast.Call):
-        return f"`{spelling.removeprefix('unary ')}`"
-    if spelling.startswith("torch.Tensor."):
-        return f"`.{spelling.removeprefix('torch.Tensor.')}()`"
-    return f"`{ast.unparse(node.func)}()`"
+    return Change(row.code, site, context.place, context.receiver_at(site), row.attribute, make, given, site.written)
 
 
 def _reads_alike(target: ast.expr) -> bool:
@@ -85,7 +75,7 @@ def _reads_alike(target: ast.expr) -> bool:
     return all(isinstance(node, plain) for node in walk(target))
 
 
-def _arguments(site: Site, spelling: Spelling) -> tuple[Argument, ...] | None:
+def _arguments(site: Operation, spelling: Spelling) -> tuple[Argument, ...] | None:
     node = site.node
     if isinstance(node, ast.BinOp):
         operands = [node.left, node.right]
@@ -104,13 +94,13 @@ def _receiver(node: ast.Call, spelling: Spelling) -> list[ast.expr]:
     return [node.func.value] if is_method and isinstance(node.func, ast.Attribute) else []
 
 
-def _verbatim(site: Site, row: Row, context: Context) -> Change | Refusal:
+def _verbatim(site: Operation, row: Row, context: Context) -> Change | Refusal:
     """A call with starred arguments goes as it stands to a module that takes what the function takes."""
     node = site.node
     assert isinstance(node, ast.Call)
     hidden = any(k.arg is None for k in node.keywords)
     if any(name.startswith("*") for name in row.operands) or (hidden and not _passes_all_on(row, site)):
-        return refuse("RW906", site, f"{describe(site)} takes arguments that are known only when it runs")
+        return refuse("RW906", site, f"{site.written} takes arguments that are known only when it runs")
     spelling = site.candidates[0][1]
     fixed = (Fixed("inplace", True, True),) if spelling.inplace else ()
     given = [Given(r) for r in _receiver(node, spelling)]
@@ -121,13 +111,13 @@ def _verbatim(site: Site, row: Row, context: Context) -> Change | Refusal:
         context.place,
         context.receiver_at(site),
         row.attribute,
-        Make(row.flexible_target, fixed),
+        Make(row, spelling, row.flexible_target, fixed),
         tuple(given),
-        describe(site),
+        site.written,
     )
 
 
-def _passes_all_on(row: Row, site: Site) -> bool:
+def _passes_all_on(row: Row, site: Operation) -> bool:
     """The module calls the very function, whatever keywords it is given."""
     is_function = site.candidates[0][1].name.startswith("torch.nn.functional.")
     return is_function and row.flexible_target.startswith("runtime.modules.")
@@ -138,11 +128,11 @@ def _is_lone_tensor(row: Row, arguments: tuple[Argument, ...], context: Context)
     first = arguments[0].value
     value = context.values.get(first)
     spread = bool(row.operands) and row.operands[0].startswith("*")
-    return spread and value is not None and value.is_only(Kind.TENSOR) and not value.assumed
+    return spread and value is not None and isinstance(value, Tensor) and not value.assumed
 
 
 def _split(
-    site: Site, row: Row, spelling: Spelling, arguments: tuple[Argument, ...], context: Context
+    site: Operation, row: Row, spelling: Spelling, arguments: tuple[Argument, ...], context: Context
 ) -> tuple[Make, list[Argument]]:
     """What the constructor fixes, and what is left to the call."""
     operands = {name.lstrip("*") for name in row.operands}
@@ -166,9 +156,9 @@ def _split(
         and bool(follows) == row.follows_training
     )
     if rigid or not row.flexible:
-        return Make(row.target, (*_ordered(row, fixable), *inplace)), plain
+        return Make(row, spelling, row.target, (*_ordered(row, fixable), *inplace)), plain
     named = [Fixed(a.parameter.name, a.value, True) for a in fixable]
-    return Make(row.flexible_target, (*named, *inplace)), left
+    return Make(row, spelling, row.flexible_target, (*named, *inplace)), left
 
 
 def _follows_training(argument: Argument, row: Row, site: Site, context: Context) -> bool:

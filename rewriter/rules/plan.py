@@ -6,31 +6,41 @@ import ast
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from rewriter.facts import values as v
 from rewriter.facts.callers import is_kept, is_of_plain, runs_below, runs_of_users, runs_through
 from rewriter.facts.construction import Construction, NoPlace, find_construction, ready_for
 from rewriter.facts.helpers import may_help
 from rewriter.facts.holders import Held, find_holder, holder_of
-from rewriter.facts.interpreter.calls import AT_FILE_LEVEL, DIFFERENTIATED
-from rewriter.facts.interpreter.state import Site
-from rewriter.facts.knowledge import Knowledge, Run
+from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.numbering import numbered_methods
 from rewriter.facts.project import Class, Function
-from rewriter.facts.tables import functions_in
 from rewriter.facts.taken import TakenNames, taken_names
 from rewriter.facts.trees import walk
-from rewriter.facts.values import Value
+from rewriter.interpreter.run import Run
 from rewriter.results import Refusal, Safety
 from rewriter.rules.change import Change, MakeAgain, Substitution, Tie
 from rewriter.rules.chosen import call_chosen
 from rewriter.rules.compound import find_compounds
 from rewriter.rules.functions import wrap_call
 from rewriter.rules.loops import Turns
-from rewriter.rules.operations import Context, decide, describe
+from rewriter.rules.operations import Context, decide
 from rewriter.rules.placed import find_placed
 from rewriter.rules.refusals import refuse
 from rewriter.rules.reuse import decide_call
 from rewriter.rules.stored import find_stored
+from rewriter.sites.site import (
+    ChosenCall,
+    DifferentiatedCall,
+    FileLevelModuleCall,
+    FunctionCall,
+    HandedFunction,
+    ModuleCall,
+    Operation,
+    OperationOfAnyKind,
+    Site,
+    merged,
+)
+from rewriter.values.base import Value
+from rewriter.values.one_of import join
 
 Owner = Class | Function
 Wanted = Callable[[Owner, Change | Substitution], bool]
@@ -81,14 +91,14 @@ class Planner:
         self._substitute_in_class(cls, plan)
         run = self.knowledge.run(cls) if self.knowledge.may_be_module(cls) else None
         own = {method for method in cls.methods.values() if not method.is_static}
-        sites = [s for s in run.interpreter.sites.values() if s.function in own] if run else []
+        sites = [s for s in run.met.sites.values() if s.function in own] if run else []
         sites.sort(key=lambda site: site.order)
-        unseen = own - run.interpreter.entered if run else own
+        unseen = own - run.met.entered if run else own
         unseen = {m for m in unseen if m is not cls.constructor and m.node.name != "forward"}
         below = runs_below(self.knowledge, cls, unseen) or runs_of_users(self.knowledge, cls, unseen)
         for method in sorted(unseen, key=lambda m: m.node.lineno):
-            sites += _in_source_order(_merged(method, below))
-        sites = [s for s in sites if s.attribute or self._computes(s)]
+            sites += _in_source_order(_met(method, below))
+        sites = [s for s in sites if isinstance(s, ModuleCall) or self._computes(s)]
         if not sites:
             return
         place = find_construction(self.knowledge, cls)
@@ -102,7 +112,7 @@ class Planner:
         self._decide_all(cls, plan, sites, context, Turns(self.knowledge, place, values, numbered))
 
     def _place_for(self, function: Function, runs: list[Run]) -> Held | NoPlace:
-        if any(function in run.interpreter.recursive for run in runs) and not function.is_free:
+        if any(function in run.met.recursive for run in runs) and not function.is_free:
             return NoPlace("RW903", f"the method {function.node.name} cannot be given modules: it may call itself", "")
         return find_holder(self.knowledge, function)
 
@@ -115,7 +125,7 @@ class Planner:
         if not function.is_free and not is_of_plain(self.knowledge, function):
             return
         runs = runs_through(self.knowledge, function)
-        sites = _in_source_order(s for s in _merged(function, runs) if not s.attribute)
+        sites = _in_source_order(s for s in _met(function, runs) if not isinstance(s, ModuleCall))
         sites = [s for s in sites if self._computes(s)]
         if not sites:
             if function.is_free:
@@ -131,12 +141,20 @@ class Planner:
 
     def _computes(self, site: Site) -> bool:
         """An operation, or the call of a function that has some."""
-        return bool(site.candidates or site.chosen or isinstance(site.handed, str)) or self._has_operations(site)
+        if isinstance(site, HandedFunction) and isinstance(site.handed, str):
+            return True
+        kinds = Operation | OperationOfAnyKind | DifferentiatedCall | FileLevelModuleCall
+        return isinstance(site, kinds) or self._has_operations(site)
 
     def _has_operations(self, site: Site) -> bool:
         """Whether a function that the site calls, or may call, takes modules for its operations."""
-        one = site.callee or site.handed
-        called = functions_in(site.choice) if site.choice is not None else [one] if isinstance(one, Function) else []
+        called: list[Function] = []
+        if isinstance(site, ChosenCall):
+            called = site.choice.functions
+        elif isinstance(site, FunctionCall):
+            called = [site.callee]
+        elif isinstance(site, HandedFunction) and isinstance(site.handed, Function):
+            called = [site.handed]
         return any(map(self._takes_modules, called))
 
     def _takes_modules(self, function: Function) -> bool:
@@ -149,7 +167,7 @@ class Planner:
         self._substitute(cls, plan, find_stored(self.knowledge, cls))
         if self.knowledge.may_be_module(cls):
             run = self.knowledge.run(cls)
-            computing = run.interpreter.entered if run is not None else set()
+            computing = run.met.entered if run is not None else set()
             for method in cls.methods.values():
                 if method.node.name != "forward" and method not in computing:
                     self._substitute(cls, plan, find_placed(self.knowledge, method, cls))
@@ -217,19 +235,10 @@ class Planner:
         return replace(change, place=ready)
 
     def _decisions(self, site: Site, context: Context, loops: Turns | None) -> Iterator[Change | Refusal]:
-        if site.attribute and loops is not None:
-            decision = decide_call(site, context, loops)
-        elif site.handed is not None:
-            decision = _handed(site) if self._computes(site) else None
-        elif site.callee is not None:
-            decision = wrap_call(site, context) if self._has_operations(site) else None
-        elif site.choice is not None:
-            decision = call_chosen(site, context, self._takes_modules) if self._has_operations(site) else None
-        else:
-            decision = self._operation(site, context)
+        decision = self._decision(site, context, loops) if self._is_to_be_decided(site) else None
         if decision is None:
             return
-        if isinstance(decision, Refusal) or site.attribute:
+        if isinstance(decision, Refusal) or isinstance(site, ModuleCall):
             yield decision
             return
         turns = loops.around(site) if loops else ()
@@ -237,27 +246,51 @@ class Planner:
         if not turns and (why := _shared(site, context)):
             yield refuse("RW908" if site.deferred else "RW902", site, f"{decision.what} {why}")
 
-    def _operation(self, site: Site, context: Context) -> Change | Refusal:
+    def _is_to_be_decided(self, site: Site) -> bool:
+        return isinstance(site, ModuleCall) or self._computes(site)
+
+    def _decision(self, site: Site, context: Context, loops: Turns | None) -> Change | Refusal | None:
+        """What the rule for the kind of site says."""
+        if isinstance(site, ModuleCall):
+            return decide_call(site, context, loops) if loops is not None else None
+        if isinstance(site, HandedFunction):
+            return _handed(site)
+        if isinstance(site, DifferentiatedCall):
+            return _differentiated(site)
+        if isinstance(site, FileLevelModuleCall):
+            return _at_file_level(site)
+        if isinstance(site, FunctionCall):
+            return wrap_call(site, context)
+        if isinstance(site, ChosenCall):
+            return call_chosen(site, context, self._takes_modules)
+        assert isinstance(site, Operation | OperationOfAnyKind)
+        return self._operation(site, context)
+
+    def _operation(self, site: Operation | OperationOfAnyKind, context: Context) -> Change | Refusal:
         """The reasons that hold for every operation, then what the operation itself says."""
-        if not site.tensor:
-            return refuse("RW901", site, f"it is not known whether {describe(site)} works on tensors")
+        if isinstance(site, Operation) and not site.tensor:
+            return refuse("RW901", site, f"it is not known whether {site.written} works on tensors")
         if not context.receiver_at(site):
-            return refuse("RW903", site, f"{describe(site)} stands in a function that has no object to hold a module")
-        return call_chosen(site, context, self._takes_modules) if site.chosen else decide(site, context)
+            return refuse("RW903", site, f"{site.written} stands in a function that has no object to hold a module")
+        return decide(site, context) if isinstance(site, Operation) else call_chosen(site, context, self._takes_modules)
 
 
-def _handed(site: Site) -> Refusal:
+def _handed(site: HandedFunction) -> Refusal:
     assert isinstance(site.node, ast.Call)
-    runner = ast.unparse(site.node.func)
-    if site.handed == DIFFERENTIATED:
-        message = f"`{runner}()` computes a gradient of its own: nothing in its forward can become a module"
-        return refuse("RW903", site, message, "make a module whose forward calls it, and quantize that one as a whole")
-    if site.handed == AT_FILE_LEVEL:
-        message = f"`{runner}` is a module that stands at file level, where no object has it for a child"
-        return refuse("RW903", site, message, f"give the object one in __init__, as in `self.act = {runner}`")
-    function = ast.unparse(site.node.args[0])
-    message = f"`{runner}()` runs `{function}`, which no module can be called in place of there"
+    message = f"{site.written} runs `{ast.unparse(site.node.args[0])}`, which no module can be called in place of there"
     return refuse("RW903", site, message, "hand over a module, or call the function itself in a loop or comprehension")
+
+
+def _differentiated(site: DifferentiatedCall) -> Refusal:
+    message = f"{site.written} computes a gradient of its own: nothing in its forward can become a module"
+    return refuse("RW903", site, message, "make a module whose forward calls it, and quantize that one as a whole")
+
+
+def _at_file_level(site: FileLevelModuleCall) -> Refusal:
+    assert isinstance(site.node, ast.Call)
+    called = ast.unparse(site.node.func)
+    message = f"`{called}` is a module that stands at file level, where no object has it for a child"
+    return refuse("RW903", site, message, f"give the object one in __init__, as in `self.act = {called}`")
 
 
 def _shared(site: Site, context: Context) -> str | None:
@@ -271,43 +304,30 @@ def _shared(site: Site, context: Context) -> str | None:
 
 
 def _all_refused(place: NoPlace, sites: list[Site]) -> Iterator[Refusal]:
-    sites = [s for s in sites if (s.candidates and s.tensor) or s.chosen or s.choice]
-    return (refuse(place.code, s, place.reason, place.advice) for s in sites)
+    return (refuse(place.code, s, place.reason, place.advice) for s in sites if _is_said(s))
 
 
-def _merged(function: Function, runs: list[Run]) -> Iterator[Site]:
-    """What all the runs together say of the sites in a function."""
-    found: dict[object, Site] = {}
-    for run in runs:
-        for node, site in run.interpreter.sites.items():
-            if site.function is not function:
-                continue
-            known = found.get(node)
-            if known is None:
-                found[node] = replace(site)
-                continue
-            known.tensor |= site.tensor
-            known.chosen |= site.chosen
-            known.deferred |= site.deferred
-            known.in_loop |= site.in_loop
-            known.called_in_loop |= site.called_in_loop
-            known.runs = max(known.runs, site.runs)
-            known.candidates = tuple(dict.fromkeys([*known.candidates, *site.candidates]))
-    yield from found.values()
+def _is_said(site: Site) -> bool:
+    """Whether it matters that the site is left: it computes, or chooses what does."""
+    return isinstance(site, OperationOfAnyKind | ChosenCall) or (isinstance(site, Operation) and site.tensor)
 
 
-def _in_source_order(sites: Iterator[Site]) -> list[Site]:
+def _met(function: Function, runs: list[Run]) -> list[Site]:
+    return merged(function, [run.met.sites.values() for run in runs])
+
+
+def _in_source_order(sites: Iterable[Site]) -> list[Site]:
     """By where they end, so that an operand comes before what is computed from it."""
     return sorted(sites, key=lambda site: (site.node.end_lineno or 0, site.node.end_col_offset or 0))
 
 
 def _joined_values(runs: list[Run]) -> dict[ast.expr, Value]:
     if len(runs) == 1:
-        return runs[0].interpreter.values
+        return runs[0].met.values
     joined: dict[ast.expr, Value] = {}
     for run in runs:
-        for node, value in run.interpreter.values.items():
-            joined[node] = v.join(joined[node], value) if node in joined else value
+        for node, value in run.met.values.items():
+            joined[node] = join(joined[node], value) if node in joined else value
     return joined
 
 

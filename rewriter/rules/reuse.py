@@ -55,7 +55,6 @@ from dataclasses import replace
 
 from rewriter.facts.construction import Construction
 from rewriter.facts.handing import handled_otherwise
-from rewriter.facts.interpreter.state import Site
 from rewriter.facts.memoryless import keeps_nothing, makes_memoryless, stores_later
 from rewriter.facts.project import Class, Function
 from rewriter.facts.stateless import has_state, is_stateless
@@ -67,12 +66,14 @@ from rewriter.rules.loops import Turns
 from rewriter.rules.operations import Context
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
+from rewriter.sites.site import ModuleCall
 from rewriter.torch_api import modules
+from rewriter.values.modules import Made
 
 RULE = described("RW201", "reused-module", __doc__)
 
 
-def decide_call(site: Site, context: Context, loops: Turns) -> Change | Refusal | None:
+def decide_call(site: ModuleCall, context: Context, loops: Turns) -> Change | Refusal | None:
     """What to do about a call of a module; nothing where it is the first."""
     often = site.in_loop or site.called_in_loop or len(site.instances) > 1
     if max(site.instances) == 0 and not often and not _belongs_to_class(site, context):
@@ -95,7 +96,7 @@ def _always_made(again: Change, context: Context) -> bool:
     return statement is None or (init is not None and statement in init.node.body)
 
 
-def _again(site: Site, context: Context) -> Change | Refusal:
+def _again(site: ModuleCall, context: Context) -> Change | Refusal:
     make = _maker(site, context)
     if isinstance(make, str):
         return refuse("RW904", site, f"`self.{site.attribute}` is called again, but {make}")
@@ -106,11 +107,11 @@ def _again(site: Site, context: Context) -> Change | Refusal:
     return Change(RULE.code, site, context.place, context.receiver_at(site), site.attribute, make, given, what)
 
 
-def _maker(site: Site, context: Context) -> MakeAgain | Tie | str:
+def _maker(site: ModuleCall, context: Context) -> MakeAgain | Tie | str:
     """How the second instance is made, or why it cannot be."""
     assert isinstance(context.place, Construction)
     cls, hierarchy = context.place.cls, context.knowledge.hierarchy
-    ref = site.module.ref if site.module is not None else None
+    ref = site.made
     if _belongs_to_class(site, context):
         return Tie(site.attribute, None)
     own = list(_assignments(cls, site.attribute))
@@ -140,7 +141,7 @@ def _maker(site: Site, context: Context) -> MakeAgain | Tie | str:
     return Tie(site.attribute, statement, _can_be_taken_apart(ref, statement, context.place.init, context))
 
 
-def _can_be_taken_apart(ref: object, made: ast.Assign | ast.AnnAssign, maker: Function, context: Context) -> bool:
+def _can_be_taken_apart(ref: Made, made: ast.Assign | ast.AnnAssign, maker: Function, context: Context) -> bool:
     """Whether it is known what the module is made of, and that nothing in there stores anything."""
     if isinstance(ref, Class):
         return keeps_nothing(context.knowledge, ref)
@@ -149,11 +150,11 @@ def _can_be_taken_apart(ref: object, made: ast.Assign | ast.AnnAssign, maker: Fu
     return makes_memoryless(context.knowledge, made.value, maker.name_inside)
 
 
-def _belongs_to_class(site: Site, context: Context) -> bool:
+def _belongs_to_class(site: ModuleCall, context: Context) -> bool:
     """Whether the module stands in the class's body: all objects share it, and none has it as a child."""
     assert isinstance(context.place, Construction)
     cls, hierarchy = context.place.cls, context.knowledge.hierarchy
-    made = site.module.ref if site.module is not None else None
+    made = site.made
     stated = [s for base in hierarchy.lineage(cls).project for s in base.node.body if isinstance(s, ast.Assign)]
     named = any(isinstance(t, ast.Name) and t.id == site.attribute for s in stated for t in s.targets)
     if not named or not isinstance(made, str | Class):

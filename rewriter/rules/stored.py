@@ -42,11 +42,12 @@ from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
-from rewriter.facts.values import Value
 from rewriter.results import Refusal
 from rewriter.rules.change import Substitution
 from rewriter.rules.rule import described
 from rewriter.torch_api import catalogue
+from rewriter.values.base import Value
+from rewriter.values.functions import AnyOperation, is_torch_operation
 
 RULE = described("RW203", "function-as-value", __doc__)
 
@@ -67,7 +68,7 @@ def find_stored(knowledge: Knowledge, cls: Class) -> Iterator[Substitution | Ref
             value = knowledge.attribute(cls, target.attr)
             kept = _local_function(node.value, init)
             operations = operations_in(kept, init) if kept is not None else 0
-            may_be = operations == 1 or value.is_any_operation or _may_be_function(node.value, init)
+            may_be = operations == 1 or value.may_be(AnyOperation) or _may_be_function(node.value, init)
             if not (operations > 1 or may_be) or not is_only_called(knowledge.hierarchy, cls, target.attr):
                 continue
             if operations > 1:
@@ -89,7 +90,7 @@ def _local_function(node: ast.expr, init: Function) -> ast.Lambda | ast.Function
 
 def _is_certain(value: Value) -> bool:
     """One function, whose calls become modules where they stand."""
-    return catalogue.is_function(value.ref)
+    return is_torch_operation(value)
 
 
 def _may_be_function(node: ast.expr, init: Function) -> bool:

@@ -48,7 +48,7 @@ def _old_arguments(change: Change, node: ast.AST) -> dict[str, ast.expr | None]:
         assert isinstance(node, ast.Call)
         function = node.func if isinstance(change.make, Wrap | Call) else None
         return {**_as_written(node), "function": function}
-    spelling = change.site.candidates[0][1]
+    spelling = change.make.spelling
     positional: list[ast.expr]
     keywords: list[ast.keyword] = []
     if isinstance(node, ast.BinOp):
@@ -103,7 +103,7 @@ def new_arguments(change: Change, call: ast.Call, maker: ast.expr) -> dict[str, 
         function = maker.args[0] if isinstance(maker, ast.Call) and isinstance(change.make, Wrap) else None
         return {**_as_written(call), "function": function}
     assert isinstance(maker, ast.Call)
-    row, spelling = change.site.candidates[0]
+    row, spelling = change.make.row, change.make.spelling
     parameters = [p.name for p in row.constructor_parameters]
     fixed: dict[str, ast.expr | None] = dict(zip(parameters, maker.args, strict=False))
     fixed.update({k.arg or "": k.value for k in maker.keywords})
@@ -136,6 +136,6 @@ def new_arguments(change: Change, call: ast.Call, maker: ast.expr) -> dict[str, 
 def _followed(change: Change, call: ast.Call, maker: ast.Call) -> bool:
     """The target follows the training flag by itself, which is what the original asked for."""
     assert isinstance(change.make, Make)
-    row = change.site.candidates[0][0]
+    row = change.make.row
     named = {k.arg for k in [*call.keywords, *maker.keywords]}
     return row.follows_training and change.make.target == row.target != row.flexible_target and "training" not in named
