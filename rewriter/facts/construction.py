@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from rewriter.facts.bypass import bypass_of
 from rewriter.facts.helpers import why_no_module
 from rewriter.facts.hierarchy import CONTAINERS, own_name
 from rewriter.facts.initialization import every_way, runs_init_of
@@ -68,6 +69,8 @@ def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
             )
         if unsettled_walk(relative):
             return _cannot(cls, f"{relative.node.name} walks its own children, and would meet the new module there")
+    if (way := bypass_of(knowledge, cls)) is not None:
+        return _cannot(cls, way)
     for below in knowledge.hierarchy.subclasses(cls):
         if not runs_init_of(knowledge.hierarchy, below, cls):
             why = "has nn.Module before it, which runs no other" if is_mixin else "does not run this"

@@ -102,6 +102,11 @@ class Function:
     def is_property(self) -> bool:
         return bool(self.decorators & _PROPERTIES)
 
+    @property
+    def is_constructor(self) -> bool:
+        """It sets an object up."""
+        return self.owner is not None and self.owner.constructor is self
+
     @cached_property
     def is_static(self) -> bool:
         """It stands in a class and is given no object."""

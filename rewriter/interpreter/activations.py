@@ -79,8 +79,10 @@ class Activations:
         """Whether the entry function itself makes the call, once, and on its own object."""
         context = self.context
         once = not (context.frame.loops or context.frame.deferred or context.running) and len(context.frames) == 1
-        by_name = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name)
-        return target.own and by_name and once and not target.is_given
+        func = node.func
+        by_name = isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name)
+        by_own_name = by_name and isinstance(func, ast.Attribute) and func.attr == target.function.node.name
+        return target.own and by_own_name and once and not target.is_given
 
     def _frame(self, target: Target, node: ast.Call | ast.Attribute, cls: Class | None, own: str | None) -> Frame:
         outer = self.context.frame

@@ -13,6 +13,7 @@ from rewriter.interpreter.activations import Activations
 from rewriter.interpreter.context import Context
 from rewriter.interpreter.notes import Notes
 from rewriter.interpreter.operations import Operations
+from rewriter.interpreter.self_call import runs_itself
 from rewriter.interpreter.supers import super_method, torch_base
 from rewriter.torch_api import catalogue
 from rewriter.values.base import UNKNOWN, Call, Known, Target, Value
@@ -115,7 +116,8 @@ class Machine:
         return found
 
     def call_value(self, callee: Value, call: Call) -> Value:
-        found = callee.call(self, call)
+        found = runs_itself(self, self.context, callee, call)
+        found = callee.call(self, call) if found is None else found
         return UNKNOWN if found is None else found
 
     def run_function(self, target: Target, call: Call) -> Value:
