@@ -23,6 +23,7 @@ _ONLY_READING = frozenset("copy count get index items keys startswith endswith j
 _REMEMBERING = frozenset({"functools.cached_property", "functools.lru_cache", "functools.cache", "cached_property"})
 # Passing the object itself to these changes nothing on it.
 _ASKING = frozenset({"super", "isinstance", "hasattr", "getattr", "type", "id", "len", "issubclass", "callable"})
+_ITERATORS = frozenset({"iter", "map", "filter", "zip", "enumerate", "reversed", "open"})
 _CHANGED_BY_READING = frozenset({"next", "setattr", "delattr", "vars"})
 
 
@@ -66,7 +67,7 @@ class _Method:
         if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
             return self._root(node.value) is not None or isinstance(node.value, ast.Attribute)
         if isinstance(node, ast.Attribute):
-            return node.attr == "__dict__" and self._root(node.value) is not None
+            return self._root(node.value) == "" and (node.attr == "__dict__" or self._runs_out(node.attr))
         if isinstance(node, ast.AugAssign):
             return isinstance(node.target, ast.Name) and self._is_changeable(node.target)
         return isinstance(node, ast.Call) and self._call_changes(node)
@@ -82,7 +83,8 @@ class _Method:
         if self._root(func.value) is None:
             return False
         if isinstance(func.value, ast.Name) and func.value.id == self.own:
-            return False  # a method, read by itself, or a part that is called
+            # a method, read by itself, or a part that is called
+            return bool(node.args) and self._is_changeable(node.args[0]) and self._works_in_place(func.attr)
         return self._method_changes(func.attr, self._value(func.value))
 
     def _method_changes(self, name: str, value: Value) -> bool:
@@ -93,10 +95,33 @@ class _Method:
             return name.endswith("_") and not name.startswith("_")
         return value == OTHER and name not in _ONLY_READING
 
-    def _is_changeable(self, node: ast.Name) -> bool:
+    def _is_changeable(self, node: ast.expr) -> bool:
         """Whether `part += x` changes what the object has, and not only the variable."""
-        part = self.aliases.get(node.id)
-        return part is not None and not self._value(part).is_only(Number, String, Nothing)
+        part = self.aliases.get(node.id) if isinstance(node, ast.Name) else node
+        is_part = part is not None and self._root(part) is not None
+        return is_part and part is not None and not self._value(part).is_only(Number, String, Nothing)
+
+    def _works_in_place(self, attribute: str) -> bool:
+        """Whether the module was made as in `self.add = runtime.modules.EltWiseAdd(inplace=True)`."""
+        nodes = (node for made in self._made(attribute) for node in walk(made))
+        return any(isinstance(node, ast.keyword) and node.arg == "inplace" for node in nodes)
+
+    def _runs_out(self, attribute: str) -> bool:
+        """Whether it was made as an iterator: `self.steps = iter(xs)`, a generator, one of itertools."""
+        for made in self._made(attribute):
+            name = ast.unparse(made.func) if isinstance(made, ast.Call) else ""
+            if isinstance(made, ast.GeneratorExp) or name in _ITERATORS or name.startswith("itertools."):
+                return True
+        return False
+
+    def _made(self, attribute: str) -> Iterator[ast.expr]:
+        """What the constructors store under the name."""
+        for init in (base.constructor for base in self.knowledge.hierarchy.lineage(self.cls).project):
+            for node in walk(init.node) if init is not None and attribute in init.words else ():
+                if isinstance(node, ast.Assign):
+                    yield from (
+                        node.value for t in node.targets if isinstance(t, ast.Attribute) and t.attr == attribute
+                    )
 
     def _is_object(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Name) and self._root(node) == ""

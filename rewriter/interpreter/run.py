@@ -27,6 +27,7 @@ class Run:
     """A run that is over: what it has met, what it returned, and what it left on the object."""
 
     cls: Class
+    function: Function | None = None
     met: Met = field(default_factory=Met)
     result: Value = UNKNOWN
     attributes: dict[str, Value] = field(default_factory=dict)
@@ -62,4 +63,4 @@ def _run(known: Known, cls: Class, function: Function, variables: dict[str, Valu
     context.state.variables.update(variables)
     machine.run_body(function.node.body)
     stored = {n.removeprefix("self."): v for n, v in context.state.variables.items() if n.startswith("self.")}
-    return Run(cls, context.met, join_all(frame.returns) if frame.returns else NONE, stored)
+    return Run(cls, function, context.met, join_all(frame.returns) if frame.returns else NONE, stored)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
@@ -113,7 +114,7 @@ def _same(one: Any, other: Any) -> bool:
         return alike and all(map(_same, one, other))
     if callable(one) and callable(other):
         return getattr(one, "__name__", "") == getattr(other, "__name__", "")
-    return bool(one == other)
+    return repr(one) == repr(other) if isinstance(one, np.ndarray) else bool(one == other)
 
 
 def _bits(tensor: Tensor) -> bytes:
