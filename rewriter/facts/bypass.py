@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from rewriter.facts.answers import Question
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import Class, File, Function
+from rewriter.facts.project import Class, File, Function, Project
 from rewriter.facts.trees import children, walk
 
 # What restores an object may take over all that the other one had: then the new modules are among it.
@@ -69,26 +71,42 @@ def _borrowed(knowledge: Knowledge, cls: Class) -> str | None:
     for file in knowledge.project.files_mentioning(cls.node.name):
         if cls.node.name not in file.words:
             continue
-        scopes: list[tuple[Class | None, ast.AST]] = [(other, other.node) for other in file.classes]
-        for user, tree in [*scopes, (None, file.source.tree)]:
-            if user is not None and cls in knowledge.hierarchy.lineage(user).project:
+        for lent in _lent(knowledge.project, file):
+            if lent.name not in cls.methods or cls.methods[lent.name].is_static:
                 continue
-            for name in _lent(knowledge, cls, file, tree):
-                who = user.node.name if user is not None else file.path.name
-                return f"{who} uses {cls.node.name}.{name} for objects that did not run this __init__"
+            derives = lent.user is not None and cls in knowledge.hierarchy.lineage(lent.user).project
+            if not derives and knowledge.project.find(lent.owner) is cls:
+                who = lent.user.node.name if lent.user is not None else file.path.name
+                return f"{who} uses {cls.node.name}.{lent.name} for objects that did not run this __init__"
     return None
 
 
-def _lent(knowledge: Knowledge, cls: Class, file: File, tree: ast.AST) -> Iterator[str]:
-    """The methods of the class that a piece of code takes from it, to run them on other objects."""
-    for node in _own_nodes(tree):
-        for given in _taken_from_classes(node):
-            name = given.attr
-            if name not in cls.methods or cls.methods[name].is_static:
-                continue
-            owner = file.names.full_name(given.value)
-            if owner is not None and knowledge.project.find(owner) is cls:
-                yield name
+@dataclass(frozen=True)
+class _Lent:
+    """A method that code takes from a class by its name, to run it on other objects."""
+
+    user: Class | None
+    """The class whose code it is; None for code outside of classes."""
+    owner: str
+    """The full name of the class it is taken from."""
+    name: str
+
+
+_LENT = Question[File, list[_Lent]]("which methods does the file take from classes?")
+
+
+def _lent(project: Project, file: File) -> list[_Lent]:
+    answers = project.answers.to(_LENT)
+    if file not in answers:
+        scopes: list[tuple[Class | None, ast.AST]] = [(cls, cls.node) for cls in file.classes]
+        answers[file] = [
+            _Lent(user, owner, given.attr)
+            for user, tree in [*scopes, (None, file.source.tree)]
+            for node in _own_nodes(tree)
+            for given in _taken_from_classes(node)
+            if (owner := file.names.full_name(given.value)) is not None
+        ]
+    return answers[file]
 
 
 def _taken_from_classes(node: ast.AST) -> Iterator[ast.Attribute]:
