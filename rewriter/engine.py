@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from rewriter import codes
+from rewriter.changes.change import Change, NamedChange, Substitution
 from rewriter.deep import with_room
 from rewriter.emit.units import by_unit
 from rewriter.facts.answers import Question
@@ -15,9 +16,9 @@ from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import File, Project
 from rewriter.facts.source import Source, SourceError
 from rewriter.results import Failure, FileResult, Finding, Refusal, Safety
-from rewriter.rules.change import Call, Change, Make, Substitution, Wrap
 from rewriter.rules.listing import ALL, UNUSED
-from rewriter.rules.plan import Named, Owner, Plan, Planner
+from rewriter.rules.plan import Owner, Plan
+from rewriter.rules.planner import Planner
 from rewriter.rules.refusals import refuse
 from rewriter.settings import Settings
 from rewriter.suppress import Suppressions
@@ -122,7 +123,7 @@ class _Rewrite:
         self._drop(written.dropped)
         return written.text
 
-    def _changes_without_room(self) -> list[Named]:
+    def _changes_without_room(self) -> list[NamedChange]:
         """The changes that cannot be written without losing a comment, so that they stand in a unit that has one."""
         units = by_unit(self.file.source, [named for _, plan in self.plans for named in plan.changes])
         units = [unit for unit in units if "#" in self.file.source.segment(unit.unit)]
@@ -130,9 +131,15 @@ class _Rewrite:
             return []
         from rewriter.emit.calls import rewrite_unit
 
-        return [n for unit in units if rewrite_unit(self.file.source, unit) is None for n in unit.changes]
+        return [
+            n
+            for unit in units
+            if rewrite_unit(self.file.source, unit) is None
+            for n in unit.changes
+            if isinstance(n, NamedChange)
+        ]
 
-    def _drop(self, changes: list[Named]) -> None:
+    def _drop(self, changes: list[NamedChange]) -> None:
         for named in changes:
             message = f"a comment stands inside {named.change.what}, and the call has no room for it"
             self.refusals.append(refuse("RW907", named.change.site, message))
@@ -142,15 +149,15 @@ class _Rewrite:
 
     def _collect(self) -> None:
         for owner, plan in self.plans:
-            self.findings += [_finding(named.change, named.name) for named in plan.changes]
-            self.findings += [_finding(found, "") for found in plan.substitutions]
+            self.findings += [named.finding() for named in plan.changes]
+            self.findings += [found.finding() for found in plan.substitutions]
             for change in plan.unwanted:
                 self._put_aside(owner, change)
             for refusal in plan.refusals:
                 self._refuse(owner, refusal)
 
     def _put_aside(self, owner: Owner, change: Change | Substitution) -> None:
-        finding = _finding(change, change.attribute if isinstance(change, Change) else "")
+        finding = change.finding()
         if not self.settings.selects(change.code, owner.file.path):
             return
         if self.suppressions.covers(finding.code, finding.span):
@@ -224,7 +231,7 @@ def _planner(project: Project, settings: Settings) -> Planner:
             return False
         if change.safety is Safety.UNSAFE and not settings.unsafe_fixes:
             return False
-        return not _suppressions(owner.file).covers(change.code, _finding(change, "").span)
+        return not _suppressions(owner.file).covers(change.code, change.finding().span)
 
     key = repr(settings)  # settings hold a mapping, and so have no hash
     planners = project.answers.to(_PLANNER)
@@ -243,26 +250,3 @@ def _suppressions(file: File) -> Suppressions:
         file.comments = Suppressions.parse(file.source.text)
     assert isinstance(file.comments, Suppressions)
     return file.comments
-
-
-def _finding(change: Change | Substitution, name: str) -> Finding:
-    if isinstance(change, Substitution):
-        span = change.function.file.source.span(change.node)
-        return Finding(change.code, change.message, span, change.safety, change.why_unsafe)
-    span = change.site.function.file.source.span(change.site.node)
-    return Finding(change.code, _message(change, name), span, change.safety, change.why_unsafe)
-
-
-def _message(change: Change, name: str) -> str:
-    where = f"{change.receiver}.{name}" + "".join(f"[{turn.index}]" for turn in change.turns)
-    if isinstance(change.make, Make):
-        return f"{change.what} becomes {where}, {_short(change.make.target)}"
-    if isinstance(change.make, Wrap):
-        return f"{change.what} becomes {where}, which has modules for its operations"
-    if isinstance(change.make, Call):
-        return f"{change.what} is called by {where}, a module for whichever function it is"
-    return f"{change.what} becomes {where}, an instance of its own"
-
-
-def _short(target: str) -> str:
-    return target.replace("torch.nn.", "nn.")

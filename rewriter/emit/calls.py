@@ -12,11 +12,10 @@ from typing import Literal
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
+from rewriter.changes.change import Given, NamedChange, NumberedCall, Turn
 from rewriter.emit.units import UnitChanges
 from rewriter.facts.source import Source
 from rewriter.facts.trees import walk
-from rewriter.rules.change import Given, Number, Turn
-from rewriter.rules.plan import Named
 from rewriter.torch_api.row import written_order
 
 # A call that fits is put on one line; a longer one stays broken as the author broke it.
@@ -63,7 +62,7 @@ class _Parsed:
         starts = [0, *(m.end() for m in _LINE.finditer(text))]
         wanted = {}
         for named in unit.changes:
-            site = named.change.site.node
+            site = named.node
             wanted[type(site).__name__, source.start(site), source.end(site)] = named
         base = source.start(unit.unit)
         self.sites: dict[cst.CSTNode, _Placed] = {}
@@ -77,7 +76,7 @@ class _Parsed:
                     self.sites[node] = _Placed(found, _glued(source.text, begin))
         assert len(self.sites) == len(wanted), "a site is not where it was"
         uncounted = {
-            source.start(_first_name(turn.target)): turn for n in unit.changes for turn in n.change.turns if turn.added
+            source.start(_first_name(turn.target)): turn for n in unit.changes for turn in n.turns if turn.added
         }
         self.loops: dict[cst.CSTNode, Turn] = {}
         for node in spans:
@@ -114,7 +113,7 @@ def _glued(text: str, start: int) -> bool:
 
 @dataclass(frozen=True)
 class _Placed:
-    named: Named
+    named: NamedChange | NumberedCall
     glued: bool
 
 
@@ -140,7 +139,10 @@ class _ToCalls(cst.CSTTransformer):
         placed = self.sites.get(original_node)
         if placed is None:
             return updated_node
-        node = placed.named.change.site.node
+        if isinstance(placed.named, NumberedCall):
+            assert isinstance(updated_node, cst.Call)
+            return _with_number(updated_node, placed.named)
+        node = placed.named.node
         if isinstance(updated_node, cst.AugAssign):
             pieces = {
                 id(_target(node)): _Piece(updated_node.target.deep_clone(), _COMMA),
@@ -148,20 +150,17 @@ class _ToCalls(cst.CSTTransformer):
             }
             target = cst.AssignTarget(updated_node.target)
             return cst.Assign(
-                targets=[target], value=self._call(placed, pieces, None), semicolon=updated_node.semicolon
+                targets=[target], value=self._call(placed.named, pieces, None), semicolon=updated_node.semicolon
             )
-        if isinstance(placed.named.change.make, Number):
-            assert isinstance(updated_node, cst.Call)
-            return _with_number(updated_node, placed.named.change.make)
         assert isinstance(updated_node, cst.BaseExpression)
         pieces = _pieces(node, updated_node)
-        call = self._call(placed, pieces, updated_node if isinstance(updated_node, cst.Call) else None)
+        call = self._call(placed.named, pieces, updated_node if isinstance(updated_node, cst.Call) else None)
         if isinstance(updated_node, cst.Call) or placed.glued:
             call = call.with_changes(lpar=updated_node.lpar, rpar=updated_node.rpar)
         return call
 
-    def _call(self, placed: _Placed, pieces: dict[int, _Piece], old: cst.Call | None) -> cst.Call:
-        change = placed.named.change
+    def _call(self, named: NamedChange, pieces: dict[int, _Piece], old: cst.Call | None) -> cst.Call:
+        change = named.change
         arguments = []
         for index, given in enumerate(change.given):
             piece = pieces[id(given.value)]
@@ -170,7 +169,7 @@ class _ToCalls(cst.CSTTransformer):
         before = (
             _opening(change.site.node, change.given, old) if old and not self.collapse else cst.SimpleWhitespace("")
         )
-        func: cst.BaseExpression = cst.Attribute(cst.Name(change.receiver), cst.Name(placed.named.name))
+        func: cst.BaseExpression = cst.Attribute(cst.Name(change.receiver), cst.Name(named.name))
         for turn in change.turns:
             func = cst.Subscript(func, [cst.SubscriptElement(cst.Index(cst.Name(turn.index)))])
         return cst.Call(func=func, args=arguments, whitespace_before_args=before)
@@ -197,7 +196,7 @@ class _ToCalls(cst.CSTTransformer):
         return piece.comma
 
 
-def _with_number(call: cst.Call, number: Number) -> cst.Call:
+def _with_number(call: cst.Call, number: NumberedCall) -> cst.Call:
     """`self.half(x)` -> `self.half(x, call=1)`."""
     equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
     added = cst.Arg(cst.Integer(str(number.number)), cst.Name(number.parameter), equal)

@@ -51,12 +51,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 
+from rewriter.changes.change import Change, Given, as_given
+from rewriter.changes.made import Call
 from rewriter.facts.objects import Method, class_name
 from rewriter.facts.project import Function
 from rewriter.facts.tables import Table, find_table
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
-from rewriter.rules.change import Call, Change, Given, as_given
 from rewriter.rules.operations import Context
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described

@@ -29,11 +29,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from rewriter.changes.change import Substitution
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal, Safety
-from rewriter.rules.change import Substitution
 from rewriter.rules.refusals import advice_for
 from rewriter.rules.rule import described
 

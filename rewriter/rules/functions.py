@@ -50,10 +50,11 @@ from __future__ import annotations
 
 import ast
 
+from rewriter.changes.change import Change, as_given
+from rewriter.changes.made import Wrap
 from rewriter.facts.construction import Construction
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
-from rewriter.rules.change import Change, Wrap, as_given
 from rewriter.rules.operations import Context
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from rewriter.changes.change import Change, Given, as_given
+from rewriter.changes.made import Fixed, Make
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
 from rewriter.facts.knowledge import Knowledge
@@ -14,7 +16,6 @@ from rewriter.facts.picked import picked_classes
 from rewriter.facts.project import Class
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
-from rewriter.rules.change import Change, Fixed, Given, Make, as_given
 from rewriter.rules.constants import is_constant
 from rewriter.rules.doubts import doubt, follows_training
 from rewriter.rules.refusals import refuse

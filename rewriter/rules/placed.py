@@ -49,6 +49,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TypeGuard
 
+from rewriter.changes.change import Substitution
 from rewriter.facts.handing import reader_of
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
@@ -58,7 +59,6 @@ from rewriter.facts.project import Class, Function
 from rewriter.facts.stateless import is_stateless
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
-from rewriter.rules.change import Substitution
 from rewriter.rules.constants import is_repeatable
 from rewriter.rules.refusals import advice_for
 from rewriter.rules.rule import described

@@ -53,6 +53,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import replace
 
+from rewriter.changes.change import Change, as_given
+from rewriter.changes.made import MakeAgain, Tie
 from rewriter.facts.construction import Construction
 from rewriter.facts.handing import handled_otherwise
 from rewriter.facts.memory import stores_later
@@ -61,7 +63,6 @@ from rewriter.facts.project import Class, Function
 from rewriter.facts.stateless import has_state, is_stateless
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
-from rewriter.rules.change import Change, MakeAgain, Tie, as_given
 from rewriter.rules.constants import is_repeatable
 from rewriter.rules.loops import Turns
 from rewriter.rules.operations import Context
@@ -93,7 +94,7 @@ def decide_call(site: ModuleCall, context: Context, loops: Turns) -> Change | Re
 
 def _always_made(again: Change, context: Context) -> bool:
     """Whether every way through `__init__` makes what is to be made again."""
-    init, statement = context.place.init, again.make.statement if isinstance(again.make, MakeAgain | Tie) else None
+    init, statement = context.place.init, again.make.repeats
     return statement is None or (init is not None and statement in init.node.body)
 
 

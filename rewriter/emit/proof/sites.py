@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.rules.change import Call, Change, Make, Wrap
-from rewriter.rules.plan import Named
+from rewriter.changes.change import Change, NamedChange
+from rewriter.changes.made import Call, Make, Wrap
 from rewriter.torch_api.row import bind
 
 Key = tuple[str, int, int, int, int]
@@ -19,7 +19,7 @@ def key_of(node: ast.expr | ast.stmt) -> Key:
     return (type(node).__name__, node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
 
 
-def common_form(named: Named, arguments: dict[str, ast.expr | None]) -> ast.expr:
+def common_form(named: NamedChange, arguments: dict[str, ast.expr | None]) -> ast.expr:
     """The common form of a site."""
     keywords = [ast.keyword(arg=name, value=value) for name, value in sorted(arguments.items()) if value is not None]
     label = f"{named.name}:{named.change.code}"
@@ -27,7 +27,7 @@ def common_form(named: Named, arguments: dict[str, ast.expr | None]) -> ast.expr
 
 
 class MarkOld(ast.NodeTransformer):
-    def __init__(self, sites: dict[Key, Named]) -> None:
+    def __init__(self, sites: dict[Key, NamedChange]) -> None:
         self.sites = sites
         self.found: set[Key] = set()
 
