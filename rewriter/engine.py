@@ -131,13 +131,8 @@ class _Rewrite:
             return []
         from rewriter.emit.calls import rewrite_unit
 
-        return [
-            n
-            for unit in units
-            if rewrite_unit(self.file.source, unit) is None
-            for n in unit.changes
-            if isinstance(n, NamedChange)
-        ]
+        crowded = [unit for unit in units if rewrite_unit(self.file.source, unit) is None]
+        return [named for unit in crowded for named in unit.changes if isinstance(named, NamedChange)]
 
     def _drop(self, changes: list[NamedChange]) -> None:
         for named in changes:
@@ -244,9 +239,12 @@ def _planner(project: Project, settings: Settings) -> Planner:
     return planners[key]
 
 
+_SUPPRESSIONS = Question[None, Suppressions]("what do the file's comments say to the rewriter?")
+
+
 def _suppressions(file: File) -> Suppressions:
     """The file's suppression comments, which remember for the whole run which of them were of use."""
-    if file.comments is None:
-        file.comments = Suppressions.parse(file.source.text)
-    assert isinstance(file.comments, Suppressions)
-    return file.comments
+    answers = file.answers.to(_SUPPRESSIONS)
+    if None not in answers:
+        answers[None] = Suppressions.parse(file.source.text)
+    return answers[None]

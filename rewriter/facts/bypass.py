@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rewriter.facts.answers import Question
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import Class, File, Function, Project
+from rewriter.facts.project import Class, File, Function
 from rewriter.facts.trees import children, walk
 
 # What restores an object may take over all that the other one had: then the new modules are among it.
@@ -71,7 +71,7 @@ def _borrowed(knowledge: Knowledge, cls: Class) -> str | None:
     for file in knowledge.project.files_mentioning(cls.node.name):
         if cls.node.name not in file.words:
             continue
-        for lent in _lent(knowledge.project, file):
+        for lent in _lent(file):
             if lent.name not in cls.methods or cls.methods[lent.name].is_static:
                 continue
             derives = lent.user is not None and cls in knowledge.hierarchy.lineage(lent.user).project
@@ -92,21 +92,21 @@ class _Lent:
     name: str
 
 
-_LENT = Question[File, list[_Lent]]("which methods does the file take from classes?")
+_LENT = Question[None, list[_Lent]]("which methods does the file take from classes?")
 
 
-def _lent(project: Project, file: File) -> list[_Lent]:
-    answers = project.answers.to(_LENT)
-    if file not in answers:
+def _lent(file: File) -> list[_Lent]:
+    answers = file.answers.to(_LENT)
+    if None not in answers:
         scopes: list[tuple[Class | None, ast.AST]] = [(cls, cls.node) for cls in file.classes]
-        answers[file] = [
+        answers[None] = [
             _Lent(user, owner, given.attr)
             for user, tree in [*scopes, (None, file.source.tree)]
             for node in _own_nodes(tree)
             for given in _taken_from_classes(node)
             if (owner := file.names.full_name(given.value)) is not None
         ]
-    return answers[file]
+    return answers[None]
 
 
 def _taken_from_classes(node: ast.AST) -> Iterator[ast.Attribute]:

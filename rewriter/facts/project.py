@@ -179,8 +179,8 @@ class File:
     path: Path
     module: str
     source: Source
-    comments: object = None
-    """What the file's comments say to the rewriter, once somebody has read them."""
+    answers: Answers = field(default_factory=Answers)
+    """What has been found out from the file alone: it holds in whichever project the file is."""
 
     @cached_property
     def names(self) -> Names:

@@ -23,7 +23,7 @@ class Table:
 
 
 _TABLE = Question[str, "Table | None"]("which table has that full name?")
-_HOLDING = Question[File, dict[str, set[str]]]("which of the file's dicts hold a function of that name?")
+_HOLDING = Question[None, dict[str, set[str]]]("which of the file's dicts hold a function of that name?")
 
 
 def find_table(hierarchy: Hierarchy, name: str) -> Table | None:
@@ -51,10 +51,10 @@ def find_instance(hierarchy: Hierarchy, name: str) -> str | Class | None:
 
 def tables_with(project: Project, file: File, function: str) -> Iterator[str]:
     """The variables of a file, and of those that name its classes, whose tables hold the function."""
-    answers = project.answers.to(_HOLDING)
-    if file not in answers:
-        answers[file] = dict(_holding(file))
-    for name in sorted(answers[file].get(function, ())):
+    answers = file.answers.to(_HOLDING)
+    if None not in answers:
+        answers[None] = dict(_holding(file))
+    for name in sorted(answers[None].get(function, ())):
         if not name.startswith("class "):
             yield name
             continue
