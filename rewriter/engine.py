@@ -12,8 +12,9 @@ from rewriter.changes.change import Change, NamedChange, Substitution
 from rewriter.deep import with_room
 from rewriter.emit.units import by_unit
 from rewriter.facts.answers import Question
+from rewriter.facts.code import File
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import File, Project
+from rewriter.facts.project import Project
 from rewriter.facts.source import Source, SourceError
 from rewriter.results import Failure, FileResult, Finding, Refusal, Safety
 from rewriter.rules.listing import ALL, UNUSED

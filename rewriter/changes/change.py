@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rewriter.changes.made import Made
+from rewriter.facts.code import Function
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
 from rewriter.facts.numbering import Numbering
-from rewriter.facts.project import Function
 from rewriter.results import Finding, Safety
 from rewriter.sites.site import Site, SiteNode
 from rewriter.torch_api.row import written_order

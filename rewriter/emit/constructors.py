@@ -9,9 +9,9 @@ from rewriter.changes.change import Change, NamedChange, Turn
 from rewriter.emit.holders import holder_splices
 from rewriter.emit.naming import Importer
 from rewriter.emit.splice import Splice
+from rewriter.facts.code import File, Function
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
-from rewriter.facts.project import File, Function
 from rewriter.facts.source import Source
 from rewriter.facts.trees import walk
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from rewriter.changes.change import NamedChange
 from rewriter.emit.splice import Splice
-from rewriter.facts.project import File
+from rewriter.facts.code import File
 from rewriter.facts.trees import walk
 
 

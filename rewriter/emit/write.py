@@ -13,7 +13,7 @@ from rewriter.emit.naming import Importer
 from rewriter.emit.numbers import number_splices, numbered_calls
 from rewriter.emit.splice import Splice, apply
 from rewriter.emit.units import by_unit
-from rewriter.facts.project import File
+from rewriter.facts.code import File
 from rewriter.rules.plan import Owner, Plan
 
 

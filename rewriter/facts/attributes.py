@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from rewriter.facts.code import Class, Function, FunctionNode
 from rewriter.facts.hierarchy import Hierarchy
-from rewriter.facts.project import Class, Function, FunctionNode
 from rewriter.facts.trees import walk
 from rewriter.torch_api import catalogue
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, File, Function
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import Class, File, Function
 from rewriter.facts.trees import children, walk
 
 # What restores an object may take over all that the other one had: then the new modules are among it.

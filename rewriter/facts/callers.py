@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from itertools import islice
 
 from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import NoPlace, find_construction
 from rewriter.facts.helpers import helper_with, may_help
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.mentions import Named, files_using, methods_saying, says, word_of
 from rewriter.facts.objects import is_plain
-from rewriter.facts.project import Class, Function
 from rewriter.facts.tables import tables_with
 from rewriter.facts.trees import walk
 from rewriter.interpreter.run import Run

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from rewriter.facts.bypass import bypass_of
+from rewriter.facts.code import Class, Function
 from rewriter.facts.deep_walks import last_walk, walker_over
 from rewriter.facts.helpers import why_no_module
 from rewriter.facts.hierarchy import CONTAINERS, own_name
 from rewriter.facts.initialization import every_way, runs_init_of
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
 
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 
 from rewriter.facts.answers import Question
+from rewriter.facts.code import Class
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import Class
 from rewriter.facts.trees import walk
 from rewriter.facts.walks import CHILDREN, DESCENDANTS, walks
 from rewriter.values.base import Value

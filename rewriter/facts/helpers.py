@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.facts.project import Class
+from rewriter.facts.code import Class
 from rewriter.facts.trees import walk
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 from rewriter.values.base import Known, Value

@@ -9,8 +9,9 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, File, Function, is_table
 from rewriter.facts.hierarchy import Hierarchy
-from rewriter.facts.project import Class, File, Function, Project, is_table
+from rewriter.facts.project import Project
 from rewriter.facts.trees import walk
 from rewriter.interpreter.run import Run, run_constructor, run_forward
 from rewriter.values.annotations import FullName, from_annotation, from_default, objects_annotated

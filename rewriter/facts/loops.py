@@ -7,9 +7,9 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rewriter.facts.code import Class, Function, FunctionNode
 from rewriter.facts.construction import Construction
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import Class, Function, FunctionNode
 from rewriter.facts.trees import children, walk
 from rewriter.values.base import Value
 from rewriter.values.dictionary import Dictionary

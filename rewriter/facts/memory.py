@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
 from rewriter.values.base import Value
 from rewriter.values.modules import Module

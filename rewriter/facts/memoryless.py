@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 
+from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import CONTAINERS
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.memory import stores_later
-from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
 from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.classes import ProjectClass

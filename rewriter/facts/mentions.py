@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, File, Function
 from rewriter.facts.helpers import helper_with, may_help
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.objects import is_plain
-from rewriter.facts.project import Class, File, Function
 from rewriter.facts.trees import walk
 
 Method = tuple[str, Class]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
 from rewriter.interpreter.run import Run
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, File, Function
 from rewriter.facts.helpers import is_attribute_type
 from rewriter.facts.names import bound_names
-from rewriter.facts.project import Class, File, Function, Project
+from rewriter.facts.project import Project
 from rewriter.facts.trees import walk
 from rewriter.values.base import Known
 

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, File
 from rewriter.facts.hierarchy import Hierarchy
-from rewriter.facts.project import Class, File
 from rewriter.facts.trees import walk
 from rewriter.facts.walks import CHILDREN, DESCENDANTS
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 
+from rewriter.facts.code import Class
 from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.memoryless import keeps_nothing
-from rewriter.facts.project import Class
 from rewriter.facts.trees import walk
 from rewriter.torch_api import modules
 from rewriter.torch_api.catalogue import ROWS

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, File, Function
 from rewriter.facts.hierarchy import Hierarchy
-from rewriter.facts.project import Class, File, Function, Project
+from rewriter.facts.project import Project
 
 _MAPPINGS = ("dict", "Dict", "Mapping")
 

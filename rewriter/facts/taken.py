@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
+from rewriter.facts.code import Class, File
 from rewriter.facts.hierarchy import REGISTERING, Hierarchy, own_name
-from rewriter.facts.project import Class, File
 from rewriter.facts.trees import walk
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 

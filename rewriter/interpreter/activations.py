@@ -6,8 +6,8 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rewriter.facts.code import Class, Function, FunctionNode
 from rewriter.facts.hierarchy import own_name
-from rewriter.facts.project import Class, Function, FunctionNode
 from rewriter.facts.trees import walk
 from rewriter.interpreter import binding
 from rewriter.interpreter.context import Context

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 
-from rewriter.facts.project import Class, Function, FunctionNode, Project
+from rewriter.facts.code import Class, Function, FunctionNode
+from rewriter.facts.project import Project
 from rewriter.torch_api import catalogue
 from rewriter.values.annotations import from_annotation, from_default, objects_annotated
 from rewriter.values.base import UNKNOWN, Call, Value

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from rewriter.facts.project import Class, Function
+from rewriter.facts.code import Class, Function
 from rewriter.interpreter.met import Met
 from rewriter.interpreter.state import Frame, State, merge, most
 from rewriter.values.base import UNKNOWN, Known, Value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.facts.project import Class, Function
+from rewriter.facts.code import Class, Function
 from rewriter.facts.tables import find_table
 from rewriter.torch_api import tensors
 from rewriter.values.base import UNKNOWN, Known, Value

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from rewriter.facts.code import Function, FunctionNode
 from rewriter.facts.helpers import helper_with
 from rewriter.facts.objects import Method, is_plain, methods_below, methods_meant
-from rewriter.facts.project import Function, FunctionNode
 from rewriter.interpreter.activations import Activations
 from rewriter.interpreter.context import Context
 from rewriter.interpreter.notes import Notes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from rewriter.facts.project import Function
+from rewriter.facts.code import Function
 from rewriter.sites.site import Site, SiteNode
 from rewriter.values.base import Value
 from rewriter.values.one_of import join

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 
 from rewriter.facts.attributes import first_name, stores
-from rewriter.facts.project import Function
+from rewriter.facts.code import Function
 from rewriter.interpreter.context import Context
 from rewriter.sites.site import (
     ChosenCall,

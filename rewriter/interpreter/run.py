@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import own_name
-from rewriter.facts.project import Class, Function
 from rewriter.interpreter import binding
 from rewriter.interpreter.expressions import EXPRESSIONS
 from rewriter.interpreter.machine import Machine

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 
-from rewriter.facts.project import Class
+from rewriter.facts.code import Class
 from rewriter.interpreter.context import Context
 from rewriter.values.base import Call, Machine, Target, Unknown, Value
 from rewriter.values.classes import TorchClass

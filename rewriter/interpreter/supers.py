@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import own_name
-from rewriter.facts.project import Class, Function
 from rewriter.interpreter.context import Context
 from rewriter.interpreter.notes import own_name_here
 

@@ -53,8 +53,8 @@ from collections.abc import Callable, Iterator
 
 from rewriter.changes.change import Change, Given, as_given
 from rewriter.changes.made import Call
+from rewriter.facts.code import Function
 from rewriter.facts.objects import Method, class_name
-from rewriter.facts.project import Function
 from rewriter.facts.tables import Table, find_table
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal

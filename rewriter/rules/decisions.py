@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from rewriter.changes.change import Change
+from rewriter.facts.code import Function
 from rewriter.facts.construction import Construction, NoPlace, ready_for
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import Function
 from rewriter.results import Refusal
 from rewriter.rules.chosen import call_chosen
 from rewriter.rules.functions import wrap_call

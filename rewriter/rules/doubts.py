@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import TypeGuard
 
 from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, File, Function
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.names import dotted
-from rewriter.facts.project import Class, File, Function, Project
+from rewriter.facts.project import Project
 from rewriter.facts.trees import walk
 from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.modules import ProjectModule

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from rewriter.changes.change import Turn
+from rewriter.facts.code import Function
 from rewriter.facts.construction import Construction
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.loops import Counts, Loop, loops_around
 from rewriter.facts.numbering import Numbering
-from rewriter.facts.project import Function
 from rewriter.facts.trees import walk
 from rewriter.sites.site import Site
 from rewriter.values.base import Value

@@ -9,11 +9,11 @@ from functools import cached_property
 
 from rewriter.changes.change import Change, Given, as_given
 from rewriter.changes.made import Fixed, Make
+from rewriter.facts.code import Class
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.picked import picked_classes
-from rewriter.facts.project import Class
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.constants import is_constant

@@ -50,12 +50,12 @@ from functools import cached_property, partial
 from typing import TypeGuard
 
 from rewriter.changes.change import Substitution
+from rewriter.facts.code import Class, Function
 from rewriter.facts.handing import reader_of
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.memoryless import made_class
 from rewriter.facts.placements import Placements, Reader, Reads
-from rewriter.facts.project import Class, Function
 from rewriter.facts.stateless import is_stateless
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal

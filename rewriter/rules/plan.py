@@ -6,7 +6,7 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
 from rewriter.changes.change import Change, NamedChange, Substitution
-from rewriter.facts.project import Class, Function
+from rewriter.facts.code import Class, Function
 from rewriter.results import Refusal
 
 Owner = Class | Function

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 
 from rewriter.changes.change import NamedChange, Substitution
 from rewriter.facts.callers import is_kept, is_of_plain, runs_below, runs_of_users, runs_through
+from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import NoPlace, find_construction
 from rewriter.facts.holders import Held, find_holder, holder_of
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.numbering import numbered_methods
-from rewriter.facts.project import Class, Function
 from rewriter.facts.taken import TakenNames, taken_names
 from rewriter.facts.trees import walk
 from rewriter.interpreter.run import Run

@@ -55,11 +55,11 @@ from dataclasses import replace
 
 from rewriter.changes.change import Change, as_given
 from rewriter.changes.made import MakeAgain, Tie
+from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import Construction
 from rewriter.facts.handing import handled_otherwise
 from rewriter.facts.memory import stores_later
 from rewriter.facts.memoryless import keeps_nothing, made_class, makes_memoryless
-from rewriter.facts.project import Class, Function
 from rewriter.facts.stateless import has_state, is_stateless
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal

@@ -39,9 +39,9 @@ from collections.abc import Iterator
 
 from rewriter.changes.change import Substitution
 from rewriter.facts.attributes import is_only_called, operations_in
+from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.rule import described

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from rewriter.facts.code import Class, File, Function, FunctionNode
 from rewriter.facts.hierarchy import Hierarchy
-from rewriter.facts.project import Class, File, Function, FunctionNode, Project
+from rewriter.facts.project import Project
 
 Arguments = dict[ast.expr, "Value"]
 

@@ -6,8 +6,8 @@ import ast
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rewriter.facts.code import Class
 from rewriter.facts.helpers import has_plain_form
-from rewriter.facts.project import Class
 from rewriter.values.base import Call, Machine, Value
 from rewriter.values.dictionary import Dictionary
 from rewriter.values.functions import ProjectFunction

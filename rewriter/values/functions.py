@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
+from rewriter.facts.code import Class, Function, FunctionNode
 from rewriter.facts.objects import Method
-from rewriter.facts.project import Class, Function, FunctionNode
 from rewriter.facts.tables import Table
 from rewriter.values.base import Call, Machine, Target, Value
 from rewriter.values.one_of import join_all

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rewriter.facts.project import RUNS_FOR_EACH, RUNS_ITS_ARGUMENT, Class
+from rewriter.facts.code import RUNS_FOR_EACH, RUNS_ITS_ARGUMENT, Class
 from rewriter.facts.tables import find_instance
 from rewriter.torch_api import catalogue, tensors
 from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rewriter.facts.attributes import is_only_called, operations_in
+from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.objects import is_plain, methods_below, methods_meant
-from rewriter.facts.project import Class, Function
 from rewriter.torch_api import modules
 from rewriter.values.base import UNKNOWN, Call, Machine, Target, Value
 from rewriter.values.functions import AnyOperation, BoundMethod, Choice, NestedFunction, SomeFunction, one_of_methods

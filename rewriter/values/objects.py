@@ -6,8 +6,8 @@ import ast
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rewriter.facts.code import Class
 from rewriter.facts.objects import is_plain, methods_meant, properties_meant
-from rewriter.facts.project import Class
 from rewriter.values.base import UNKNOWN, Call, Machine, Target, Unknown, Value
 from rewriter.values.functions import one_of_methods
 from rewriter.values.modules import call_method

@@ -9,9 +9,9 @@ from typing import TypeVar
 from rewriter.changes.change import Turn, numberings
 from rewriter.emit.proof.owners import Undone, undo_calls, undo_holder, undo_lines, undo_numbers
 from rewriter.emit.proof.sites import Key, MarkOld, key_of
+from rewriter.facts.code import Class
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
-from rewriter.facts.project import Class
 from rewriter.facts.trees import children
 from rewriter.rules.plan import Owner, Plan
 

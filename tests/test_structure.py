@@ -1,4 +1,4 @@
-"""Imports run one way: no module of either package comes back to itself, those for types alone included."""
+"""How the code is put together: imports run one way, files are short, and fields are typed."""
 
 from __future__ import annotations
 
@@ -67,3 +67,19 @@ def _circles(graph: dict[str, set[str]]) -> list[list[str]]:
 @pytest.mark.parametrize("package", ["rewriter", "runtime"])
 def test_imports_run_one_way(package: str) -> None:
     assert not _circles(_graph(package))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "rewriter").rglob("*.py")), ids=lambda path: _module(path))
+def test_a_file_can_be_read_in_one_go(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 300
+
+
+@pytest.mark.parametrize("folder", ["values", "sites", "changes"])
+def test_fields_say_what_they_hold(folder: str) -> None:
+    """No field of a value, site or change is `Any` or `object`."""
+    for path in sorted((ROOT / "rewriter" / folder).glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            for field in node.body if isinstance(node, ast.ClassDef) else ():
+                if isinstance(field, ast.AnnAssign):
+                    said = {n.id for n in ast.walk(field.annotation) if isinstance(n, ast.Name)}
+                    assert not said & {"Any", "object"}, f"{path.name}:{field.lineno}"
