@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from rewriter.facts.code import Class
 from rewriter.facts.helpers import has_plain_form
+from rewriter.values import named_tuple
 from rewriter.values.base import Call, Machine, Value
 from rewriter.values.dictionary import Dictionary
 from rewriter.values.functions import ProjectFunction
@@ -57,6 +58,8 @@ class ProjectClass(SomeClass):
     def made(self, machine: Machine, call: Call) -> Value:
         if machine.known.hierarchy.lineage(self.cls).is_module:
             return ProjectModule(self.cls)
+        if named_tuple.fields(self.cls):
+            return named_tuple.made(self.cls, call)
         return PlainObject(self.cls) if has_plain_form(self.cls) else objects(self.cls.name)
 
     def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
