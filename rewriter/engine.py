@@ -16,10 +16,10 @@ from rewriter.facts.code import File
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Project
 from rewriter.facts.source import Source, SourceError
+from rewriter.planning.plan import Owner, Plan
+from rewriter.planning.planner import Planner
 from rewriter.results import Failure, FileResult, Finding, Refusal, Safety
 from rewriter.rules.listing import ALL, UNUSED
-from rewriter.rules.plan import Owner, Plan
-from rewriter.rules.planner import Planner
 from rewriter.rules.refusals import refuse
 from rewriter.settings import Settings
 from rewriter.suppress import Suppressions

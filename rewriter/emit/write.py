@@ -14,7 +14,7 @@ from rewriter.emit.numbers import number_splices, numbered_calls
 from rewriter.emit.splice import Splice, apply
 from rewriter.emit.units import by_unit
 from rewriter.facts.code import File
-from rewriter.rules.plan import Owner, Plan
+from rewriter.planning.plan import Owner, Plan
 
 
 @dataclass

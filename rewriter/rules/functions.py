@@ -55,12 +55,23 @@ from rewriter.changes.made import Wrap
 from rewriter.facts.construction import Construction
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
-from rewriter.rules.operations import Context
+from rewriter.rules.context import Context
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
 from rewriter.sites.site import FunctionCall
 
-RULE = described("RW202", "function-with-operations", __doc__)
+CODE = "RW202"
+KEEPS = (
+    """\
+def shape_of(x):
+    return x.shape[0] + 1
+
+
+class Net(nn.Module):
+    def forward(self, x):
+        return x[:shape_of(x)]
+""",
+)
 
 
 def wrap_call(site: FunctionCall, context: Context) -> Change | Refusal:
@@ -73,7 +84,7 @@ def wrap_call(site: FunctionCall, context: Context) -> Change | Refusal:
     given = as_given(node)
     name = site.callee.node.name.strip("_") or "function"
     make, receiver = Wrap(node.func), context.receiver_at(site)
-    return Change(RULE.code, site, context.place, receiver, name, make, given, site.written)
+    return Change(CODE, site, context.place, receiver, name, make, given, site.written)
 
 
 def _is_known_in_init(site: FunctionCall, context: Context) -> bool:
@@ -92,3 +103,6 @@ def _is_known_in_init(site: FunctionCall, context: Context) -> bool:
         if func.value.id == site.self_name == own:
             return func.attr == site.callee.node.name
     return site.function.global_name(func) is not None and (init is None or head not in init.locals)
+
+
+RULE = described(CODE, "function-with-operations", __doc__, KEEPS, decides={FunctionCall: wrap_call})

@@ -64,23 +64,35 @@ from rewriter.facts.stateless import has_state, is_stateless
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.constants import is_repeatable
-from rewriter.rules.loops import Turns
-from rewriter.rules.operations import Context
+from rewriter.rules.context import Context
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
 from rewriter.sites.site import ModuleCall
 from rewriter.torch_api import modules
 from rewriter.values.modules import Made
 
-RULE = described("RW201", "reused-module", __doc__)
+CODE = "RW201"
+KEEPS = (
+    """\
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.relu = nn.ReLU()
+
+    def forward(self, x):
+        if x.dim() > 2:
+            return self.relu(x)
+        return self.relu(x.T)
+""",
+)
 
 
-def decide_call(site: ModuleCall, context: Context, loops: Turns) -> Change | Refusal | None:
+def decide_call(site: ModuleCall, context: Context) -> Change | Refusal | None:
     """What to do about a call of a module; nothing where it is the first."""
     often = site.in_loop or site.called_in_loop or len(site.instances) > 1
     if max(site.instances) == 0 and not often and not _belongs_to_class(site, context):
         return None
-    turns = loops.around(site)
+    turns = context.loops.around(site) if context.loops is not None else ()
     if often and not turns:
         return refuse("RW902", site, f"`self.{site.attribute}` is called more than once from this place")
     again = _again(site, context)
@@ -106,7 +118,7 @@ def _again(site: ModuleCall, context: Context) -> Change | Refusal:
     assert isinstance(node, ast.Call)
     given = as_given(node)
     what = f"`self.{site.attribute}()` again"
-    return Change(RULE.code, site, context.place, context.receiver_at(site), site.attribute, make, given, what)
+    return Change(CODE, site, context.place, context.receiver_at(site), site.attribute, make, given, what)
 
 
 def _maker(site: ModuleCall, context: Context) -> MakeAgain | Tie | str:
@@ -184,3 +196,6 @@ def _assignments(cls: Class, attribute: str) -> Iterator[ast.Assign | ast.AnnAss
         if any(isinstance(n, ast.Attribute) and n.attr == attribute for t in targets for n in walk(t)):
             assert isinstance(node, ast.Assign | ast.AnnAssign)
             yield node
+
+
+RULE = described(CODE, "reused-module", __doc__, KEEPS, decides={ModuleCall: decide_call})

@@ -49,7 +49,19 @@ from rewriter.torch_api import catalogue
 from rewriter.values.base import Value
 from rewriter.values.functions import AnyOperation, is_torch_operation
 
-RULE = described("RW203", "function-as-value", __doc__)
+CODE = "RW203"
+KEEPS = (
+    """\
+class Net(nn.Module):
+    def __init__(self, act=F.relu):
+        super().__init__()
+        self.act = act
+        self.name = act.__name__
+
+    def forward(self, x):
+        return x, self.name, self.act is F.relu
+""",
+)
 
 _NAME_IT = "make a method of it, or a module"
 
@@ -76,7 +88,7 @@ def find_stored(knowledge: Knowledge, cls: Class) -> Iterator[Substitution | Ref
                 yield Refusal("RW903", message, init.file.source.span(node.value), _NAME_IT)
             elif not _is_certain(value):
                 message = f"`{ast.unparse(node.value)}`, which may be a function, is stored as a module"
-                yield Substitution(RULE.code, init, node.value, "runtime.modules.as_module", message, wraps=True)
+                yield Substitution(CODE, init, node.value, "runtime.modules.as_module", message, wraps=True)
 
 
 def _local_function(node: ast.expr, init: Function) -> ast.Lambda | ast.FunctionDef | None:
@@ -136,3 +148,6 @@ def _is_table(node: ast.expr, init: Function) -> bool:
     named = (s.value for s in tables if any(isinstance(t, ast.Name) and t.id == node.id for t in s.targets))
     held = [value for table in named if isinstance(table, ast.Dict) for value in table.values]
     return any(_is_operation(init.file.names.full_name(value)) for value in held)
+
+
+RULE = described(CODE, "function-as-value", __doc__, KEEPS, finds_in_class=find_stored)

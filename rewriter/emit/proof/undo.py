@@ -13,7 +13,7 @@ from rewriter.facts.code import Class
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
 from rewriter.facts.trees import children
-from rewriter.rules.plan import Owner, Plan
+from rewriter.planning.plan import Owner, Plan
 
 Node = TypeVar("Node", ast.ClassDef, ast.FunctionDef)
 

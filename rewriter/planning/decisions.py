@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from rewriter.changes.change import Change
-from rewriter.facts.code import Function
 from rewriter.facts.construction import Construction, NoPlace, ready_for
 from rewriter.facts.knowledge import Knowledge
 from rewriter.results import Refusal
-from rewriter.rules.chosen import call_chosen
-from rewriter.rules.functions import wrap_call
-from rewriter.rules.loops import Turns
-from rewriter.rules.operations import Context, decide
+from rewriter.rules.context import Context
+from rewriter.rules.listing import RULES
+from rewriter.rules.operations import decide
 from rewriter.rules.refusals import refuse
-from rewriter.rules.reuse import decide_call
+from rewriter.rules.rule import Decide
 from rewriter.sites.site import (
-    ChosenCall,
     DifferentiatedCall,
     FileLevelModuleCall,
-    FunctionCall,
     HandedFunction,
     ModuleCall,
     Operation,
@@ -33,12 +29,10 @@ from rewriter.sites.site import (
 @dataclass(frozen=True)
 class Decisions:
     knowledge: Knowledge
-    takes_modules: Callable[[Function], bool]
-    """Whether a function can be given modules for operations that it has."""
 
-    def about(self, site: Site, context: Context, loops: Turns | None) -> Iterator[Change | Refusal]:
+    def about(self, site: Site, context: Context) -> Iterator[Change | Refusal]:
         """The change at a site, and what has to be said about it; or why there is none."""
-        for decision in self._decisions(site, context, loops):
+        for decision in self._decisions(site, context):
             settled = decision if isinstance(decision, Refusal) else self._in_time(decision)
             yield settled
             if settled is not decision and isinstance(settled, Refusal):
@@ -59,56 +53,47 @@ class Decisions:
             )
         return replace(change, place=ready)
 
-    def _decisions(self, site: Site, context: Context, loops: Turns | None) -> Iterator[Change | Refusal]:
-        decision = self._decision(site, context, loops)
+    def _decisions(self, site: Site, context: Context) -> Iterator[Change | Refusal]:
+        decision = self._decision(site, context)
         if decision is None:
             return
         if isinstance(decision, Refusal) or isinstance(site, ModuleCall):
             yield decision
             return
-        turns = loops.around(site) if loops else ()
+        turns = context.loops.around(site) if context.loops else ()
         yield replace(decision, turns=turns)
         if not turns and (why := _shared(site, context)):
             yield refuse("RW908" if site.deferred else "RW902", site, f"{decision.what} {why}")
 
-    def _decision(self, site: Site, context: Context, loops: Turns | None) -> Change | Refusal | None:
+    def _decision(self, site: Site, context: Context) -> Change | Refusal | None:
         """What the rule for the kind of site says."""
-        if isinstance(site, ModuleCall):
-            return decide_call(site, context, loops) if loops is not None else None
-        if isinstance(site, HandedFunction):
-            return _handed(site)
-        if isinstance(site, DifferentiatedCall):
-            return _differentiated(site)
-        if isinstance(site, FileLevelModuleCall):
-            return _at_file_level(site)
-        if isinstance(site, FunctionCall):
-            return wrap_call(site, context)
-        if isinstance(site, ChosenCall):
-            return call_chosen(site, context, self.takes_modules)
-        assert isinstance(site, Operation | OperationOfAnyKind)
-        return self._operation(site, context)
-
-    def _operation(self, site: Operation | OperationOfAnyKind, context: Context) -> Change | Refusal:
-        """The reasons that hold for every operation, then what the operation itself says."""
-        if isinstance(site, Operation) and not site.tensor:
-            return refuse("RW901", site, f"it is not known whether {site.written} works on tensors")
-        if not context.receiver_at(site):
-            return refuse("RW903", site, f"{site.written} stands in a function that has no object to hold a module")
-        return decide(site, context) if isinstance(site, Operation) else call_chosen(site, context, self.takes_modules)
+        if isinstance(site, Operation | OperationOfAnyKind) and (why := _why_none(site, context)) is not None:
+            return why
+        decide = _DECIDING.get(type(site))
+        return None if decide is None else decide(site, context)
 
 
-def _handed(site: HandedFunction) -> Refusal:
+def _why_none(site: Operation | OperationOfAnyKind, context: Context) -> Refusal | None:
+    """The reasons that hold for every operation."""
+    if isinstance(site, Operation) and not site.tensor:
+        return refuse("RW901", site, f"it is not known whether {site.written} works on tensors")
+    if not context.receiver_at(site):
+        return refuse("RW903", site, f"{site.written} stands in a function that has no object to hold a module")
+    return None
+
+
+def _handed(site: HandedFunction, context: Context) -> Refusal:
     assert isinstance(site.node, ast.Call)
     message = f"{site.written} runs `{ast.unparse(site.node.args[0])}`, which no module can be called in place of there"
     return refuse("RW903", site, message, "hand over a module, or call the function itself in a loop or comprehension")
 
 
-def _differentiated(site: DifferentiatedCall) -> Refusal:
+def _differentiated(site: DifferentiatedCall, context: Context) -> Refusal:
     message = f"{site.written} computes a gradient of its own: nothing in its forward can become a module"
     return refuse("RW903", site, message, "make a module whose forward calls it, and quantize that one as a whole")
 
 
-def _at_file_level(site: FileLevelModuleCall) -> Refusal:
+def _at_file_level(site: FileLevelModuleCall, context: Context) -> Refusal:
     assert isinstance(site.node, ast.Call)
     called = ast.unparse(site.node.func)
     message = f"`{called}` is a module that stands at file level, where no object has it for a child"
@@ -123,3 +108,13 @@ def _shared(site: Site, context: Context) -> str | None:
     if site.in_loop or (again and not context.receiver):
         return "runs more than once in a forward: one module serves all of them"
     return None
+
+
+_DECIDING: dict[type[Site], Decide] = {
+    Operation: decide,
+    HandedFunction: _handed,
+    DifferentiatedCall: _differentiated,
+    FileLevelModuleCall: _at_file_level,
+    **{kind: decide for rule in RULES for kind, decide in rule.decides.items()},
+}
+"""Who decides about a kind of site: a rule, or whoever knows why none can."""

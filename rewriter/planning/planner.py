@@ -16,15 +16,13 @@ from rewriter.facts.numbering import numbered_methods
 from rewriter.facts.taken import TakenNames, taken_names
 from rewriter.facts.trees import walk
 from rewriter.interpreter.run import Run
+from rewriter.planning.decisions import Decisions
+from rewriter.planning.plan import Owner, Plan, Wanted, free_name
 from rewriter.results import Refusal, Safety
-from rewriter.rules.compound import find_compounds
-from rewriter.rules.decisions import Decisions
+from rewriter.rules.context import Context
+from rewriter.rules.listing import RULES
 from rewriter.rules.loops import Turns
-from rewriter.rules.operations import Context
-from rewriter.rules.placed import find_placed
-from rewriter.rules.plan import Owner, Plan, Wanted, free_name
 from rewriter.rules.refusals import refuse
-from rewriter.rules.stored import find_stored
 from rewriter.sites.site import (
     ChosenCall,
     DifferentiatedCall,
@@ -83,8 +81,8 @@ class Planner:
             return
         values = _joined_values([*([run] if run else []), *below])
         numbered = numbered_methods(self.knowledge, cls, run)
-        context = Context(self.knowledge, place, "", values)
-        self._decide_all(cls, plan, sites, context, Turns(self.knowledge, place, values, numbered))
+        loops = Turns(self.knowledge, place, values, numbered)
+        self._decide_all(cls, plan, sites, Context(self.knowledge, place, "", values, self._takes_modules, loops))
 
     def _place_for(self, function: Function, runs: list[Run]) -> Held | NoPlace:
         if any(function in run.met.recursive for run in runs) and not function.is_free:
@@ -104,15 +102,16 @@ class Planner:
         sites = [s for s in sites if self._computes(s)]
         if not sites:
             if function.is_free:
-                self._substitute(function, plan, find_placed(self.knowledge, function, None))
+                self._substitute_in_making(function, function, None, plan)
             return
         held = self._place_for(function, runs)
         if isinstance(held, NoPlace):
             if function.is_free or not is_kept(self.knowledge, function):
                 plan.refusals += _all_refused(held, sites)
             return
-        context = Context(self.knowledge, held.place, held.parameter, _joined_values(runs))
-        self._decide_all(function, plan, sites, context, loops=None)
+        values = _joined_values(runs)
+        context = Context(self.knowledge, held.place, held.parameter, values, self._takes_modules, loops=None)
+        self._decide_all(function, plan, sites, context)
 
     def _computes(self, site: Site) -> bool:
         """An operation, or the call of a function that has some."""
@@ -138,14 +137,20 @@ class Planner:
         return may_take and (bool(self.plan(function).changes) or holder_of(self.knowledge, function) is not None)
 
     def _substitute_in_class(self, cls: Class, plan: Plan) -> None:
-        self._substitute(cls, plan, find_compounds(self.knowledge, cls))
-        self._substitute(cls, plan, find_stored(self.knowledge, cls))
+        for rule in reversed(RULES):  # what replaces a part comes before what wraps the whole
+            if rule.finds_in_class is not None:
+                self._substitute(cls, plan, rule.finds_in_class(self.knowledge, cls))
         if self.knowledge.may_be_module(cls):
             run = self.knowledge.run(cls)
             computing = run.met.entered if run is not None else set()
             for method in cls.methods.values():
                 if method.node.name != "forward" and method not in computing:
-                    self._substitute(cls, plan, find_placed(self.knowledge, method, cls))
+                    self._substitute_in_making(cls, method, cls, plan)
+
+    def _substitute_in_making(self, owner: Owner, function: Function, cls: Class | None, plan: Plan) -> None:
+        for rule in RULES:
+            if rule.finds_in_making is not None:
+                self._substitute(owner, plan, rule.finds_in_making(self.knowledge, function, cls))
 
     def _substitute(self, owner: Owner, plan: Plan, found: Iterable[Substitution | Refusal]) -> None:
         nodes = {id(n) for other in plan.substitutions for n in walk(other.node)}
@@ -157,11 +162,11 @@ class Planner:
             elif id(item.node) not in nodes:
                 plan.substitutions.append(item)
 
-    def _decide_all(self, owner: Owner, plan: Plan, sites: list[Site], context: Context, loops: Turns | None) -> None:
+    def _decide_all(self, owner: Owner, plan: Plan, sites: list[Site], context: Context) -> None:
         taken: set[str] | None = None
-        decisions = Decisions(self.knowledge, self._takes_modules)
+        decisions = Decisions(self.knowledge)
         for site in sites:
-            for decision in decisions.about(site, context, loops):
+            for decision in decisions.about(site, context):
                 if isinstance(decision, Refusal):
                     plan.refusals.append(decision)
                     continue
