@@ -40,6 +40,11 @@ class Made:
         """Whether another module of the same object has to be made before it."""
         return False
 
+    @property
+    def is_handle(self) -> bool:
+        """Whether it may stand for another module of the object."""
+        return False
+
 
 @dataclass(frozen=True)
 class Fixed:
@@ -105,6 +110,10 @@ class Tie(Made):
     """The assignment that made the attribute; None where a base class made it."""
     parts: bool = False
     """Its parts can have instances of their own, since its forward keeps nothing on the object."""
+
+    @property
+    def is_handle(self) -> bool:
+        return True
 
     def written(self, writer: Writer, own: str) -> str:
         parts = ", parts=True" if self.parts else ""

@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from rewriter.facts.code import Class, Function, FunctionNode
-from rewriter.facts.hierarchy import Hierarchy
+from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, File, Function, FunctionNode
+from rewriter.facts.hierarchy import Hierarchy, own_name
+from rewriter.facts.names import dotted
+from rewriter.facts.project import Project
 from rewriter.facts.trees import walk
 from rewriter.torch_api import catalogue
 
@@ -44,6 +47,8 @@ def operations_in(node: ast.Lambda | FunctionNode, function: Function) -> int:
 
 def is_only_called(hierarchy: Hierarchy, cls: Class, attribute: str) -> bool:
     """Besides `__init__`, which sets it, the family calls the attribute or asks whether it is None."""
+    if handled_from_outside(hierarchy.project, attribute):
+        return False
     called = False
     for relative in [*hierarchy.lineage(cls).project, *hierarchy.subclasses(cls)]:
         allowed = {id(n.func) for n in walk(relative.node) if isinstance(n, ast.Call)}
@@ -56,6 +61,33 @@ def is_only_called(hierarchy: Hierarchy, cls: Class, attribute: str) -> bool:
                     return False
                 called = True
     return called
+
+
+_HANDLED = Question[str, bool]("does other code do more with an attribute of that name than call it?")
+
+
+def handled_from_outside(project: Project, attribute: str) -> bool:
+    """Whether code sets, reads or changes `model.act` on objects that it holds, or `model.act.p` on what is there."""
+    answers = project.answers.to(_HANDLED)
+    if attribute not in answers:
+        files = project.files_mentioning(attribute)
+        answers[attribute] = any(_handled(file, attribute) for file in files if attribute in file.words)
+    return answers[attribute]
+
+
+def _handled(file: File, attribute: str) -> bool:
+    """Calls and subscripts of it are what everybody does with a module or a function."""
+    used = {id(n.func) for n in walk(file.source.tree) if isinstance(n, ast.Call)}
+    own = {own_name(method) for cls in file.classes for method in cls.methods.values()}
+    for node in walk(file.source.tree):
+        if not isinstance(node, ast.Attribute) or node.attr != attribute:
+            continue
+        path = dotted(node)
+        on_other = path is None or len(path) > 2 or path[0] not in own
+        is_named = file.names.full_name(node) is not None
+        if on_other and not is_named and (isinstance(node.ctx, ast.Store) or id(node) not in used):
+            return True
+    return False
 
 
 def _targets(init: Function | None) -> Iterator[ast.expr]:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, File, Function, is_table
@@ -35,6 +35,9 @@ class _Facts(Generic[Answer]):
     known: dict[Class, tuple[Answer, frozenset[File]]] = field(default_factory=dict)
 
 
+_Key = tuple[_Facts[Any], Class]
+
+
 @dataclass(eq=False)
 class Knowledge:
     """Remembers what runs over the project's classes have found."""
@@ -45,6 +48,12 @@ class Knowledge:
     """The runs that come through a function, for those that were asked about."""
     _consulted: list[set[File]] = field(default_factory=list)
     """For each fact that is being found out: the files read so far."""
+    _asked: list[_Key] = field(default_factory=list)
+    """The facts that are being found out, each for the one before it."""
+    _asked_back: int = 0
+    """The first of these that was asked for again since the last of them was begun."""
+    _provisional: dict[_Key, int] = field(default_factory=dict)
+    """Facts that hang on one that is still being found out, with its position among those."""
 
     def __post_init__(self) -> None:
         self.hierarchy = Hierarchy(self.project)
@@ -73,16 +82,38 @@ class Knowledge:
             self._consulted[-1].add(file)
 
     def _fact(self, facts: _Facts[Answer], cls: Class) -> Answer:
-        """What is to be said of the class, found out once."""
+        """What is to be said of the class, found out once; whoever asks on the way there is told something meanwhile.
+
+        What was found out with such an answer holds until the asked one is known, and is found out again then: else
+        it would depend on who was asked first.
+        """
+        key = (facts, cls)
+        if key in self._asked:
+            self._asked_back = min(self._asked_back, self._asked.index(key))
+            return facts.meanwhile(cls)
         if cls not in facts.known:
-            facts.known[cls] = facts.meanwhile(cls), frozenset()
+            around, self._asked_back = self._asked_back, len(self._asked)
+            self._asked.append(key)
             self._consulted.append({base.file for base in self.hierarchy.lineage(cls).project})
             value = facts.find(cls)
             facts.known[cls] = value, frozenset(self._consulted.pop())
+            self._asked.pop()
+            self._settle(key)
+            self._asked_back = min(around, self._asked_back)
+        elif key in self._provisional:
+            self._asked_back = min(self._asked_back, self._provisional[key])
         answer, files = facts.known[cls]
         if self._consulted:
             self._consulted[-1] |= files
         return answer
+
+    def _settle(self, key: _Key) -> None:
+        """Notes whether a fact hangs on one that is still asked for, and forgets those that hung on this one."""
+        position = len(self._asked)
+        for facts, cls in [other for other, on in self._provisional.items() if on == position]:
+            del self._provisional[facts, cls], facts.known[cls]
+        if self._asked_back < position:
+            self._provisional[key] = self._asked_back
 
     def attribute(self, cls: Class, name: str) -> Value:
         """The value of `self.<name>` as `__init__` leaves it."""

@@ -29,7 +29,8 @@ def base_method(context: Context, node: ast.Call) -> Function | None:
     if not isinstance(func, ast.Attribute) or not isinstance(own, ast.Name) or own.id != own_name_here(context):
         return None
     name = context.global_name(func.value)
-    found = context.known.project.find(name) if name else None
+    own_class = ast.unparse(func.value) in (f"type({own.id})", f"{own.id}.__class__")
+    found = context.cls if own_class else context.known.project.find(name) if name else None
     if not isinstance(found, Class) or context.cls is None:
         return None
     hierarchy = context.known.hierarchy

@@ -85,7 +85,7 @@ class TorchClass(SomeClass):
             return TENSOR
         if name == "torch.Size":
             return SHAPE
-        if name in ("torch.nn.ModuleList", "torch.nn.ModuleDict"):
+        if name in ("torch.nn.ModuleList", "torch.nn.ModuleDict") or name.endswith(".modules.ModuleList"):
             values = call.arguments.values()
             held = join_all([value.member() for value in values]) if values else MODULE
             return sequence(held) if name.endswith("List") else Dictionary(held)

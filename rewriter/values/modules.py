@@ -12,7 +12,7 @@ from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.objects import is_plain, methods_below, methods_meant
 from rewriter.torch_api import modules
 from rewriter.values.base import UNKNOWN, Call, Machine, Target, Value
-from rewriter.values.functions import AnyOperation, BoundMethod, Choice, NestedFunction, SomeFunction, one_of_methods
+from rewriter.values.functions import ANY_OPERATION, BoundMethod, Choice, NestedFunction, SomeFunction, one_of_methods
 from rewriter.values.plain import NONE, Nothing
 from rewriter.values.sequence import Sequence
 from rewriter.values.tensor import TENSOR, Tensor, catalogued
@@ -191,8 +191,10 @@ def _call_attribute(receiver: Value, cls: Class, machine: Machine, call: Call, f
     """`self.act(x)`, where `act` is no method."""
     known, own = machine.known, machine.is_own(func.value)
     value = machine.attribute_of(receiver, func)
-    if own and _is_to_be_stored(value) and is_only_called(known.hierarchy, cls, func.attr):
-        value = UNKNOWN  # it is stored as a module, or soon will be
+    if own and _is_to_be_stored(value):
+        only_called = is_only_called(known.hierarchy, cls, func.attr)
+        # it is stored as a module, or soon will be; else somebody may put another one there
+        value = UNKNOWN if only_called else value if isinstance(value, NestedFunction) else ANY_OPERATION
     if (choice := one_of_methods(methods_meant(known, value.class_names, "__call__"))) is not None:
         return choice.call(machine, call) or UNKNOWN
     if own:
@@ -210,4 +212,4 @@ def _is_to_be_stored(value: Value) -> bool:
     """Functions of torch, lambdas and nested functions with one operation, which a module can hold."""
     if isinstance(value, NestedFunction):
         return operations_in(value.node, value.around) == 1
-    return value.may_be(AnyOperation)
+    return any(isinstance(part, SomeFunction) and part.is_operation for part in value.parts)
