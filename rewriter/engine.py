@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from rewriter import codes
 from rewriter.changes.change import Change, NamedChange, Substitution
 from rewriter.deep import with_room
-from rewriter.emit.units import by_unit
+from rewriter.emit.units import by_unit, nesting
 from rewriter.facts.answers import Question
 from rewriter.facts.code import File
 from rewriter.facts.knowledge import Knowledge
@@ -23,6 +23,9 @@ from rewriter.rules.listing import ALL, UNUSED
 from rewriter.rules.refusals import refuse
 from rewriter.settings import Settings
 from rewriter.suppress import Suppressions
+
+# Python's parser takes 200 brackets inside each other; some stand in the source already.
+MOST_NESTED = 90
 
 
 def rewrite(source: bytes, path: Path, settings: Settings, project: Project | None = None) -> FileResult:
@@ -86,6 +89,14 @@ class _Rewrite:
     def suppressions(self) -> Suppressions:
         return _suppressions(self.file)
 
+    def _drop_what_is_nested_too_deeply(self) -> None:
+        """Calls inside of calls, deeper than Python's parser goes: the operations stay as they are."""
+        changes = [named for _, plan in self.plans for named in plan.changes]
+        for unit in by_unit(self.file.source, changes) if len(changes) > MOST_NESTED else ():
+            if len(unit.changes) > MOST_NESTED and nesting(unit) > MOST_NESTED:
+                nested = [named for named in unit.changes if isinstance(named, NamedChange)]
+                self._drop(nested, "calls would stand inside each other deeper than Python's parser goes")
+
     def judged(self, source: bytes, project: Project | None) -> FileResult:
         if self._has_changes():
             self._drop(self._changes_without_room())
@@ -110,6 +121,7 @@ class _Rewrite:
         file = self.file
         owners: list[Owner] = [*file.classes, *file.functions.values(), *file.static_methods, *file.methods]
         self.plans = [(owner, self.planner.plan(owner)) for owner in owners]
+        self._drop_what_is_nested_too_deeply()
         return any(plan.changes or plan.substitutions for _, plan in self.plans)
 
     def _write(self) -> str:
@@ -135,10 +147,10 @@ class _Rewrite:
         crowded = [unit for unit in units if rewrite_unit(self.file.source, unit) is None]
         return [named for unit in crowded for named in unit.changes if isinstance(named, NamedChange)]
 
-    def _drop(self, changes: list[NamedChange]) -> None:
+    def _drop(self, changes: Sequence[NamedChange], why: str = "") -> None:
         for named in changes:
-            message = f"a comment stands inside {named.change.what}, and the call has no room for it"
-            self.refusals.append(refuse("RW907", named.change.site, message))
+            comment = f"a comment stands inside {named.change.what}, and the call has no room for it"
+            self.refusals.append(refuse("RW907", named.change.site, why or comment))
         dropped = {id(named) for named in changes}
         for _, plan in self.plans:
             plan.changes = [named for named in plan.changes if id(named) not in dropped]

@@ -82,43 +82,40 @@ def _functions(file: File) -> Iterator[Function]:
 def _borrowed(knowledge: Knowledge, cls: Class) -> str | None:
     """`forward = Block.forward` in a class that is none of its kind, `MethodType(Block.forward, x)`, `Block.f(x)`."""
     for file in knowledge.project.files_mentioning(cls.node.name):
-        if cls.node.name not in file.words:
-            continue
-        for lent in _lent(file):
-            if lent.name not in cls.methods or cls.methods[lent.name].is_static:
+        for loan in _loans(file).get(cls.node.name, ()):
+            if loan.method not in cls.methods or cls.methods[loan.method].is_static:
                 continue
-            derives = lent.user is not None and cls in knowledge.hierarchy.lineage(lent.user).project
-            if not derives and knowledge.project.find(lent.owner) is cls:
-                who = lent.user.node.name if lent.user is not None else file.path.name
-                return f"{who} uses {cls.node.name}.{lent.name} for objects that did not run this __init__"
+            is_kin = loan.user is not None and cls in knowledge.hierarchy.lineage(loan.user).project
+            if not is_kin and knowledge.project.find(loan.owner) is cls:
+                who = loan.user.node.name if loan.user is not None else file.path.name
+                return f"{who} uses {cls.node.name}.{loan.method} for objects that did not run this __init__"
     return None
 
 
 @dataclass(frozen=True)
-class _Lent:
-    """A method that code takes from a class by its name, to run it on other objects."""
+class _Loan:
+    """A method that code takes from a class, to run it on objects of its own."""
 
-    user: Class | None
-    """The class whose code it is; None for code outside of classes."""
     owner: str
-    """The full name of the class it is taken from."""
-    name: str
+    method: str
+    user: Class | None
+    """The class whose code takes it."""
 
 
-_LENT = Question[None, list[_Lent]]("which methods does the file take from classes?")
+_LOANS = Question[None, dict[str, list[_Loan]]]("which methods does the file take from classes?")
 
 
-def _lent(file: File) -> list[_Lent]:
-    answers = file.answers.to(_LENT)
+def _loans(file: File) -> dict[str, list[_Loan]]:
+    """Those of a file, by the last part of the owner's name."""
+    answers = file.answers.to(_LOANS)
     if None not in answers:
-        scopes: list[tuple[Class | None, ast.AST]] = [(cls, cls.node) for cls in file.classes]
-        answers[None] = [
-            _Lent(user, owner, given.attr)
-            for user, tree in [*scopes, (None, file.source.tree)]
-            for node in _own_nodes(tree)
-            for given in _taken_from_classes(node)
-            if (owner := file.names.full_name(given.value)) is not None
-        ]
+        answers[None] = found = dict[str, list[_Loan]]()
+        users: list[tuple[Class | None, ast.AST]] = [(cls, cls.node) for cls in file.classes]
+        for user, tree in [*users, (None, file.source.tree)]:
+            for given in (given for node in _own_nodes(tree) for given in _taken_from_classes(node)):
+                owner = file.names.full_name(given.value)
+                if owner is not None:
+                    found.setdefault(owner.rpartition(".")[2], []).append(_Loan(owner, given.attr, user))
     return answers[None]
 
 

@@ -11,6 +11,7 @@ from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.trees import walk
+from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 from rewriter.values.base import Value
 from rewriter.values.modules import Module
 from rewriter.values.plain import OTHER, Nothing, Number, String
@@ -19,12 +20,21 @@ from rewriter.values.tensor import Tensor
 CHANGING = frozenset(
     "add append appendleft clear extend insert pop popitem popleft remove reverse rotate setdefault sort update".split()
 )
+_USUAL = frozenset({"forward", "extra_repr", "__init__", "_get_name", "load_state_dict", "_load_from_state_dict"})
 _ONLY_READING = frozenset("copy count get index items keys startswith endswith join format values".split())
 _REMEMBERING = frozenset({"functools.cached_property", "functools.lru_cache", "functools.cache", "cached_property"})
 # Passing the object itself to these changes nothing on it.
-_ASKING = frozenset({"super", "isinstance", "hasattr", "getattr", "type", "id", "len", "issubclass", "callable"})
+_ASKING = frozenset(
+    "super isinstance hasattr getattr type id len callable enumerate zip list tuple reversed iter sorted".split()
+)
 _ITERATORS = frozenset({"iter", "map", "filter", "zip", "enumerate", "reversed", "open"})
 _CHANGED_BY_READING = frozenset({"next", "setattr", "delattr", "vars"})
+
+
+def acts_as_module(knowledge: Knowledge, cls: Class) -> str | None:
+    """A method of nn.Module's own that the class overrides: it would run once more for a second instance."""
+    names = (name for base in knowledge.hierarchy.lineage(cls).project for name in base.methods)
+    return next((name for name in names if name in MODULE_ATTRIBUTES - _USUAL), None)
 
 
 _STORES_LATER = Question[Class, bool]("does a method store something on an object that is made already?")

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
+from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, File
 from rewriter.facts.hierarchy import REGISTERING, Hierarchy, own_name
 from rewriter.facts.trees import walk
@@ -34,9 +35,9 @@ def taken_names(hierarchy: Hierarchy, cls: Class) -> TakenNames:
     taken = TakenNames()
     if hierarchy.lineage(cls).unseen:
         taken.patterns.add(_SHORT)
+    taken |= _given_from_outside(hierarchy, cls)
     for relative in hierarchy.sharing(cls):
         taken |= _said(relative)
-        taken |= _given_from_outside(hierarchy, relative)
         patterns = {pattern for name in _names_given(relative) for pattern in _patterns(name, relative)}
         taken.patterns |= {pattern for pattern in patterns if _says_something(pattern)}
         if not all(map(_says_something, patterns)):
@@ -45,16 +46,25 @@ def taken_names(hierarchy: Hierarchy, cls: Class) -> TakenNames:
     return taken
 
 
+_GIVEN = Question[File, frozenset[str]]("which names does code in the file set on objects of any kind?")
+
+
 def _given_from_outside(hierarchy: Hierarchy, cls: Class) -> set[str]:
     """The names that code around a class sets on objects of any kind, and those of classes with an unknown base."""
     found: set[str] = set()
+    answers = hierarchy.project.answers.to(_GIVEN)
     for file in hierarchy.project.files_mentioning(cls.node.name):
-        nodes = (n for n in walk(file.source.tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store))
-        found |= {node.attr for node in nodes if not (isinstance(node.value, ast.Name) and node.value.id == "self")}
-        for other in file.classes:
-            if other is not cls and hierarchy.lineage(other).unseen:
-                found |= _said(other)
+        if file not in answers:
+            answers[file] = _given_in(hierarchy, file)
+        found |= answers[file]
     return found
+
+
+def _given_in(hierarchy: Hierarchy, file: File) -> frozenset[str]:
+    nodes = (n for n in walk(file.source.tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store))
+    given = {node.attr for node in nodes if not (isinstance(node.value, ast.Name) and node.value.id == "self")}
+    unclear = (cls for cls in file.classes if hierarchy.lineage(cls).unseen)
+    return frozenset(given.union(*map(_said, unclear)))
 
 
 def _said(cls: Class) -> set[str]:

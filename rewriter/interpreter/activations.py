@@ -46,8 +46,8 @@ class Activations:
         return self._of(target, node, None)
 
     def _of(self, target: Target, node: ast.Call | ast.Attribute, call: Call | None) -> Value:
-        if not self._may_enter(target.function):
-            return UNKNOWN
+        if (unseen := self._not_entered(target.function)) is not None:
+            return unseen
         cls = target.cls or (self.context.cls if super_method(self.context, node) else None)
         own = own_name(target.function) if cls is not None else None
         self._note_entry(target, node)
@@ -56,13 +56,18 @@ class Activations:
         self._run(frame, variables, shares_object=own is not None and target.own)
         return _result(target.function, frame)
 
-    def _may_enter(self, function: Function) -> bool:
+    def _not_entered(self, function: Function) -> Value | None:
+        """What is returned by a function that is not run again, or that lies too deep; None for one that is run."""
         self.followed += 1
         frames = self.context.frames
         again = next((i for i, frame in enumerate(frames) if frame.function is function), None)
         if again is not None:
             self.context.met.recursive.update(frame.function for frame in frames[again:])
-        return again is None and len(frames) <= MAX_DEPTH and self.followed <= MAX_CALLS
+            return UNKNOWN
+        if len(frames) <= MAX_DEPTH and self.followed <= MAX_CALLS:
+            return None
+        owner = function.owner if function.node.name == "forward" else None
+        return UNKNOWN if owner is None else self.context.known.forward_result(owner)
 
     def _note_entry(self, target: Target, node: ast.Call | ast.Attribute) -> None:
         context, function = self.context, target.function

@@ -10,6 +10,7 @@ from rewriter.changes.change import NamedChange, Substitution
 from rewriter.facts.callers import is_kept, is_of_plain, runs_below, runs_of_users, runs_through
 from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import NoPlace, find_construction
+from rewriter.facts.deep_walks import walker_over
 from rewriter.facts.holders import Held, find_holder, holder_of
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.numbering import numbered_methods
@@ -22,7 +23,7 @@ from rewriter.results import Refusal, Safety
 from rewriter.rules.context import Context
 from rewriter.rules.listing import RULES
 from rewriter.rules.loops import Turns
-from rewriter.rules.refusals import refuse
+from rewriter.rules.refusals import advice_for, refuse
 from rewriter.sites.site import (
     ChosenCall,
     DifferentiatedCall,
@@ -150,7 +151,19 @@ class Planner:
     def _substitute_in_making(self, owner: Owner, function: Function, cls: Class | None, plan: Plan) -> None:
         for rule in RULES:
             if rule.finds_in_making is not None:
-                self._substitute(owner, plan, rule.finds_in_making(self.knowledge, function, cls))
+                found = rule.finds_in_making(self.knowledge, function, cls)
+                self._substitute(owner, plan, found if cls is None else self._where_nobody_counts(list(found), cls))
+
+    def _where_nobody_counts(self, found: list[Substitution | Refusal], cls: Class) -> Iterator[Substitution | Refusal]:
+        """Instances of their own for the places of one, unless code that goes through the modules would meet more."""
+        walker = walker_over(self.knowledge, cls, made_early=True) if found else None
+        for item in found:
+            if isinstance(item, Substitution) and walker is not None:
+                why = f"{walker.node.name} walks its own modules, and would meet more of them"
+                message = f"one instance stays in several places: {why}"
+                yield Refusal("RW904", message, item.finding().span, advice_for("RW904"))
+            else:
+                yield item
 
     def _substitute(self, owner: Owner, plan: Plan, found: Iterable[Substitution | Refusal]) -> None:
         nodes = {id(n) for other in plan.substitutions for n in walk(other.node)}
