@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.facts.code import Class
-from rewriter.facts.hierarchy import REGISTERING
+from rewriter.facts.code import Class, Function
+from rewriter.facts.hierarchy import REGISTERING, is_init_call
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.memoryless import keeps_nothing
 from rewriter.facts.trees import walk
@@ -22,6 +22,8 @@ _FOLLOWING_TRAINING = frozenset(
     f"torch.nn.{name}"
     for name in "AlphaDropout Dropout Dropout1d Dropout2d Dropout3d FeatureAlphaDropout RReLU".split()
 )
+
+_QUIET = frozenset("int float bool str len tuple list range min max isinstance round abs super".split())
 
 _WRAPPERS = frozenset(
     target.rpartition(".")[2]
@@ -54,7 +56,20 @@ def _is_stateless_class(knowledge: Knowledge, cls: Class, across_objects: bool) 
         return False
     if any(_mentions_state(base) or (across_objects and _reads_training(base)) for base in lineage.project):
         return False
+    if not all(_sets_up_quietly(base.constructor) for base in lineage.project if base.constructor is not None):
+        return False
     return all(_is_plain(knowledge, value, across_objects) for value in knowledge.attributes(cls).values())
+
+
+def _sets_up_quietly(init: Function) -> bool:
+    """Whether an `__init__` does nothing that a second object would do once more: it makes modules and numbers."""
+    for node in walk(init.node):
+        if isinstance(node, ast.Call) and not is_init_call(node):
+            name = init.name_inside(node.func) or init.global_name(node.func) or ""
+            made = name.rpartition(".")[2][:1].isupper() and name.startswith(("torch.nn.", "runtime.modules."))
+            if not made and name.removeprefix("builtins.") not in _QUIET and not name.startswith("math."):
+                return False
+    return True
 
 
 def _is_plain(knowledge: Knowledge, value: Value, across_objects: bool) -> bool:
