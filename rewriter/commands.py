@@ -11,7 +11,8 @@ from pathlib import Path
 
 from rewriter.console import ERROR, FOUND, OK, OutputError, complain, put_on_stdout, warn
 from rewriter.files import FileError, find
-from rewriter.report.form import Form, render
+from rewriter.report.form import Form
+from rewriter.report.render import render
 from rewriter.report.summary import Summary
 from rewriter.report.text import closing
 from rewriter.results import FileResult

@@ -8,15 +8,18 @@ from functools import partial
 from pathlib import Path
 
 from rewriter import codes
+from rewriter.changes.change import Change, NamedChange, Substitution
 from rewriter.deep import with_room
 from rewriter.emit.units import by_unit, nesting
+from rewriter.facts.answers import Question
+from rewriter.facts.code import File
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import File, Project
+from rewriter.facts.project import Project
 from rewriter.facts.source import Source, SourceError
+from rewriter.planning.plan import Owner, Plan
+from rewriter.planning.planner import Planner
 from rewriter.results import Failure, FileResult, Finding, Refusal, Safety
-from rewriter.rules.change import Call, Change, Make, Substitution, Wrap
 from rewriter.rules.listing import ALL, UNUSED
-from rewriter.rules.plan import Named, Owner, Plan, Planner
 from rewriter.rules.refusals import refuse
 from rewriter.settings import Settings
 from rewriter.suppress import Suppressions
@@ -77,9 +80,7 @@ class _Rewrite:
 
     @classmethod
     def of(cls, parsed: Source, path: Path, settings: Settings, project: Project | None) -> _Rewrite:
-        own = (
-            project.with_file(path, parsed) if project else Project.for_paths([path], settings).with_file(path, parsed)
-        )
+        own = project.with_file(path, parsed) if project else Project.for_paths([path]).with_file(path, parsed)
         file = own.file(path.absolute())
         assert file is not None
         return cls(file, path, settings, _planner(own, settings))
@@ -93,7 +94,8 @@ class _Rewrite:
         changes = [named for _, plan in self.plans for named in plan.changes]
         for unit in by_unit(self.file.source, changes) if len(changes) > MOST_NESTED else ():
             if len(unit.changes) > MOST_NESTED and nesting(unit) > MOST_NESTED:
-                self._drop(unit.changes, "calls would stand inside each other deeper than Python's parser goes")
+                nested = [named for named in unit.changes if isinstance(named, NamedChange)]
+                self._drop(nested, "calls would stand inside each other deeper than Python's parser goes")
 
     def judged(self, source: bytes, project: Project | None) -> FileResult:
         if self._has_changes():
@@ -134,7 +136,7 @@ class _Rewrite:
         self._drop(written.dropped)
         return written.text
 
-    def _changes_without_room(self) -> list[Named]:
+    def _changes_without_room(self) -> list[NamedChange]:
         """The changes that cannot be written without losing a comment, so that they stand in a unit that has one."""
         units = by_unit(self.file.source, [named for _, plan in self.plans for named in plan.changes])
         units = [unit for unit in units if "#" in self.file.source.segment(unit.unit)]
@@ -142,9 +144,10 @@ class _Rewrite:
             return []
         from rewriter.emit.calls import rewrite_unit
 
-        return [n for unit in units if rewrite_unit(self.file.source, unit) is None for n in unit.changes]
+        crowded = [unit for unit in units if rewrite_unit(self.file.source, unit) is None]
+        return [named for unit in crowded for named in unit.changes if isinstance(named, NamedChange)]
 
-    def _drop(self, changes: Sequence[Named], why: str = "") -> None:
+    def _drop(self, changes: Sequence[NamedChange], why: str = "") -> None:
         for named in changes:
             comment = f"a comment stands inside {named.change.what}, and the call has no room for it"
             self.refusals.append(refuse("RW907", named.change.site, why or comment))
@@ -154,15 +157,15 @@ class _Rewrite:
 
     def _collect(self) -> None:
         for owner, plan in self.plans:
-            self.findings += [_finding(named.change, named.name) for named in plan.changes]
-            self.findings += [_finding(found, "") for found in plan.substitutions]
+            self.findings += [named.finding() for named in plan.changes]
+            self.findings += [found.finding() for found in plan.substitutions]
             for change in plan.unwanted:
                 self._put_aside(owner, change)
             for refusal in plan.refusals:
                 self._refuse(owner, refusal)
 
     def _put_aside(self, owner: Owner, change: Change | Substitution) -> None:
-        finding = _finding(change, change.attribute if isinstance(change, Change) else "")
+        finding = change.finding()
         if not self.settings.selects(change.code, owner.file.path):
             return
         if self.suppressions.covers(finding.code, finding.span):
@@ -225,6 +228,9 @@ Goal = Callable[[_Rewrite, bytes, Project | None], FileResult]
 """What is to be found out of a file."""
 
 
+_PLANNER = Question[str, Planner]("what is planned under these settings?")
+
+
 def _planner(project: Project, settings: Settings) -> Planner:
     """The project's plans by these settings. What was planned for files that have not been replaced stays."""
 
@@ -233,45 +239,25 @@ def _planner(project: Project, settings: Settings) -> Planner:
             return False
         if change.safety is Safety.UNSAFE and not settings.unsafe_fixes:
             return False
-        return not _suppressions(owner.file).covers(change.code, _finding(change, "").span)
+        return not _suppressions(owner.file).covers(change.code, change.finding().span)
 
     key = repr(settings)  # settings hold a mapping, and so have no hash
-    if key not in project.learnt:
+    planners = project.answers.to(_PLANNER)
+    if key not in planners:
         replaced = project.replaced
-        earlier: Planner | None = replaced.project.learnt.get(key) if replaced else None
+        earlier = replaced.project.answers.to(_PLANNER).get(key) if replaced else None
         known = earlier.plans.items() if earlier else ()
         plans = {owner: plan for owner, plan in known if replaced and owner.file is not replaced.file}
-        project.learnt[key] = Planner(Knowledge.of(project), wanted, plans)
-    found: Planner = project.learnt[key]
-    return found
+        planners[key] = Planner(Knowledge.of(project), wanted, plans)
+    return planners[key]
+
+
+_SUPPRESSIONS = Question[None, Suppressions]("what do the file's comments say to the rewriter?")
 
 
 def _suppressions(file: File) -> Suppressions:
     """The file's suppression comments, which remember for the whole run which of them were of use."""
-    if file.comments is None:
-        file.comments = Suppressions.parse(file.source.text)
-    assert isinstance(file.comments, Suppressions)
-    return file.comments
-
-
-def _finding(change: Change | Substitution, name: str) -> Finding:
-    if isinstance(change, Substitution):
-        span = change.function.file.source.span(change.node)
-        return Finding(change.code, change.message, span, change.safety, change.why_unsafe)
-    span = change.site.function.file.source.span(change.site.node)
-    return Finding(change.code, _message(change, name), span, change.safety, change.why_unsafe)
-
-
-def _message(change: Change, name: str) -> str:
-    where = f"{change.receiver}.{name}" + "".join(f"[{turn.index}]" for turn in change.turns)
-    if isinstance(change.make, Make):
-        return f"{change.what} becomes {where}, {_short(change.make.target)}"
-    if isinstance(change.make, Wrap):
-        return f"{change.what} becomes {where}, which has modules for its operations"
-    if isinstance(change.make, Call):
-        return f"{change.what} is called by {where}, a module for whichever function it is"
-    return f"{change.what} becomes {where}, an instance of its own"
-
-
-def _short(target: str) -> str:
-    return target.replace("torch.nn.", "nn.")
+    answers = file.answers.to(_SUPPRESSIONS)
+    if None not in answers:
+        answers[None] = Suppressions.parse(file.source.text)
+    return answers[None]

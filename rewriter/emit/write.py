@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from rewriter.changes.change import NamedChange, Substitution
 from rewriter.emit.calls import rewrite_unit
 from rewriter.emit.constructors import constructor_splices
 from rewriter.emit.headers import header_splices
@@ -12,9 +13,8 @@ from rewriter.emit.naming import Importer
 from rewriter.emit.numbers import number_splices, numbered_calls
 from rewriter.emit.splice import Splice, apply
 from rewriter.emit.units import by_unit
-from rewriter.facts.project import File
-from rewriter.rules.change import Substitution
-from rewriter.rules.plan import Named, Owner, Plan
+from rewriter.facts.code import File
+from rewriter.planning.plan import Owner, Plan
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Written:
     """The new text, with what went into it."""
 
     text: str
-    dropped: list[Named] = field(default_factory=list)
+    dropped: list[NamedChange] = field(default_factory=list)
     """Changes that could not be written without losing a comment."""
     imports: list[str] = field(default_factory=list)
 
