@@ -94,7 +94,8 @@ def test_the_page_says_what_was_measured(page: Path) -> None:
     assert text.count("class=range") == 8, "five activations and three weights on integers, each with its range"
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+# Where the tests run unattended, install the browser beforehand (`apt-get install chromium`): these are skipped without.
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome on the PATH to show the page in")
 @pytest.mark.parametrize(("width", "dark"), [(1200, False), (1200, True), (500, False)])
 def test_a_browser_shows_it_without_an_error(page: Path, width: int, dark: bool, tmp_path: Path) -> None:
     shot, theme = tmp_path / "page.png", ["--blink-settings=preferredColorScheme=0"] if dark else []
