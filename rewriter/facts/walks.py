@@ -170,6 +170,8 @@ class _Turn:
             return (any if isinstance(test.op, ast.And) else all)(map(self._excludes, test.values))
         if isinstance(test, ast.NamedExpr):
             return self._excludes(test.value)
+        if types := self._types_compared(test):
+            return all(map(self._is_never_made, types))
         if not isinstance(test, ast.Call) or not self._asks(test) or len(test.args) < 2:
             return False
         wanted = test.args[1]
@@ -179,6 +181,18 @@ class _Turn:
         unknown = isinstance(wanted, ast.Constant) and wanted.value not in MODULE_ATTRIBUTES | _HAD_BY_NEW_ONES
         default = test.args[2] if len(test.args) == 3 else ast.Constant(None)
         return unknown and isinstance(default, ast.Constant) and not default.value
+
+    def _types_compared(self, test: ast.AST) -> list[ast.expr]:
+        """The classes in `type(child) == nn.Linear`, or with `is`, or `type(child) in (nn.Linear, nn.Conv2d)`."""
+        if not isinstance(test, ast.Compare) or len(test.ops) != 1 or not isinstance(test.left, ast.Call):
+            return []
+        asks = isinstance(test.left.func, ast.Name) and test.left.func.id == "type" and len(test.left.args) == 1
+        if not asks or not self._is_child(test.left.args[0]):
+            return []
+        wanted = test.comparators[0]
+        if isinstance(test.ops[0], ast.In):
+            return list(wanted.elts) if isinstance(wanted, ast.Tuple | ast.List | ast.Set) else []
+        return [wanted] if isinstance(test.ops[0], ast.Eq | ast.Is) else []
 
     def _is_never_made(self, kind: ast.expr) -> bool:
         """A class of the project, or of torch with a state: the rewriter makes no such module."""
@@ -197,6 +211,8 @@ class _Turn:
             inner = list(node.values[:reached])  # what stands behind a test that fails is not run
         elif isinstance(node, ast.Call) and self._asks(node):
             inner = [*node.args[1:], *node.keywords]
+        elif types := self._types_compared(node):
+            inner = types
         elif isinstance(node, ast.Attribute) and self._is_child(node.value) and node.attr in _ANY_CHILD:
             inner = []
         for part in inner:

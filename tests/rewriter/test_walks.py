@@ -41,6 +41,13 @@ HARMLESS = {
                 found.append(child)
                 self.count += 1
 """,
+    "compares types with state": """
+        for child in self.children():
+            if type(child) == nn.Linear or type(child) in (nn.Conv2d, nn.Conv1d):
+                found.append(child)
+            elif type(child) is nn.LSTM:
+                self.count += 1
+""",
     "uses what every module has": """
         for child in self.children():
             "Frozen."
@@ -57,6 +64,12 @@ TELLING = {
     "a list of them": "        found = list(self.children())",
     "asks for what may be new": (
         "        for child in self.children():\n            if isinstance(child, nn.ReLU):\n                self.count += 1"
+    ),
+    "compares with what may be new": (
+        "        for child in self.children():\n            if type(child) in (nn.Linear, nn.ReLU):\n                self.count += 1"
+    ),
+    "compares with what it is not": (
+        "        for child in self.children():\n            if type(child) != nn.Linear:\n                self.count += 1"
     ),
     "asks for what all have": (
         '        for child in self.children():\n            if hasattr(child, "training"):\n                self.count += 1'
