@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from rewriter.facts.code import Class, Function, FunctionNode
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.trees import children, walk
-from rewriter.torch_api.catalogue import ROWS
-from rewriter.torch_api.modules import PARAMETER_FREE
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
 CHILDREN = frozenset({"children", "named_children", "_modules"})
@@ -25,12 +23,10 @@ _HAD_BY_NEW_ONES = frozenset(
     "scale_factor mode align_corners output_size threshold value lambd approximate function fixed takes".split()
 )
 _WITHOUT_EFFECT = frozenset("len str int float bool min max abs isinstance hasattr getattr type".split())
+_OF_TEXTS = frozenset({"startswith", "endswith", "find", "lower", "upper", "replace", "split", "get"})
 _DEEPEST = 4
-_NEW_NAMES = frozenset(
-    name.rpartition(".")[2]
-    for name in [*PARAMETER_FREE, *(row.target for row in ROWS if row.target.startswith("runtime.")), "ModuleList"]
-)
-"""What the classes of new modules are called, but for those that stand for a layer with its weights."""
+_NEW_NAMES = ("ModuleList", "Function", "Call", "Ops")
+"""What new modules are called in part that hold others; a module for an operation is kept away by its own name."""
 
 
 def walks(cls: Class, by: frozenset[str]) -> Iterator[tuple[Function, ast.expr]]:
@@ -273,4 +269,4 @@ def _is_harmless(call: ast.Call) -> bool:
     if isinstance(call.func, ast.Name):
         return call.func.id in _WITHOUT_EFFECT
     path = ast.unparse(call.func)
-    return path.startswith("math.") or path.rpartition(".")[2] in ("startswith", "endswith", "replace", "split", "get")
+    return path.startswith("math.") or path.rpartition(".")[2] in _OF_TEXTS
