@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from rewriter.torch_api.traits import Trait
 from runtime.quantization.arithmetic import Grid, qparams_from_range
 from runtime.quantization.fake_quantizers import fake_quantize
+from runtime.quantization.known import classes_with
 from runtime.quantization.overrides import QBits
-from runtime.quantization.placement import RECTIFIERS
 from runtime.quantization.quantizer import Quantizer
 
 
@@ -53,7 +54,7 @@ class DorefaQuantizer(Quantizer):
             model, optimizer, bits_activations, bits_weights, bits_bias, overrides, train_with_fp_copy=True
         )
         self.param_quantization_fn = dorefa_weight
-        self.replacement_factory.update(dict.fromkeys(RECTIFIERS, clip_at_one))
+        self.replacement_factory.update(dict.fromkeys(classes_with(Trait.RECTIFIER), clip_at_one))
 
 
 def clip_at_one(module: nn.Module, name: str, qbits_map: Mapping[str, QBits]) -> nn.Module:

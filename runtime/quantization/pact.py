@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from rewriter.torch_api.traits import Trait
 from runtime.quantization.arithmetic import Grid, qparams_from_range
 from runtime.quantization.dorefa import dorefa_weight
 from runtime.quantization.fake_quantizers import fake_quantize
+from runtime.quantization.known import classes_with
 from runtime.quantization.overrides import QBits
-from runtime.quantization.placement import RECTIFIERS
 from runtime.quantization.quantizer import Quantizer
 
 SMALLEST_CLIP = 2.0**-10
@@ -63,7 +64,7 @@ class PACTQuantizer(Quantizer):
         self.act_clip_init_val = act_clip_init_val
         self.act_clip_decay = act_clip_decay
         self.param_quantization_fn = dorefa_weight
-        self.replacement_factory.update(dict.fromkeys(RECTIFIERS, self._learned_clip))
+        self.replacement_factory.update(dict.fromkeys(classes_with(Trait.RECTIFIER), self._learned_clip))
 
     def _learned_clip(
         self, module: nn.Module, name: str, qbits_map: Mapping[str, QBits], act_clip_init_val: float | None = None

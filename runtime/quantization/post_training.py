@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import nn
 
-import runtime.modules as wrappers
 from runtime.modules.tied import Tied
 from runtime.quantization.adjacency import find_adjacency
 from runtime.quantization.arithmetic import Grid
@@ -22,8 +21,8 @@ from runtime.quantization.fusion import (
     saturation,
     upper_clamp,
 )
-from runtime.quantization.kinds import Kind
-from runtime.quantization.known import is_a
+from runtime.quantization.kinds import OPERANDS, Kind
+from runtime.quantization.known import has, is_a
 from runtime.quantization.metadata import unwrapped
 from runtime.quantization.observers import RangeRule, Statistics, load_statistics, rule
 from runtime.quantization.overrides import QBits
@@ -109,10 +108,9 @@ class PostTrainLinearQuantizer(Quantizer):
         self.plan = give_grids(planner, self.ranges, bits)
 
     def _can_clamp(self, name: str) -> bool:
-        kinds = (wrappers.EltWiseAdd, wrappers.EltWiseSub, wrappers.EltWiseMult, wrappers.Matmul, wrappers.BatchMatmul)
         module = self._modules[name]
         module = module.module if isinstance(module, Tied) else module
-        return is_sum(module) or is_a(module, (*kinds, nn.BatchNorm2d, nn.BatchNorm3d))
+        return is_sum(module) or has(module, OPERANDS) or is_a(module, (nn.BatchNorm2d, nn.BatchNorm3d))
 
     def _activation_bits(self, name: str) -> int | None:
         override = self._module_overrides.get(name)

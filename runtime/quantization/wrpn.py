@@ -11,10 +11,11 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from rewriter.torch_api.traits import Trait
 from runtime.quantization.arithmetic import Grid, qparams_from_range
 from runtime.quantization.dorefa import clip_at_one
 from runtime.quantization.fake_quantizers import fake_quantize
-from runtime.quantization.placement import RECTIFIERS
+from runtime.quantization.known import classes_with
 from runtime.quantization.quantizer import Quantizer
 
 
@@ -34,7 +35,7 @@ class WRPNQuantizer(Quantizer):
             model, optimizer, bits_activations, bits_weights, bits_bias, overrides, train_with_fp_copy=True
         )
         self.param_quantization_fn = wrpn_weight
-        self.replacement_factory.update(dict.fromkeys(RECTIFIERS, clip_at_one))
+        self.replacement_factory.update(dict.fromkeys(classes_with(Trait.RECTIFIER), clip_at_one))
 
 
 def wrpn_weight(weight: Tensor, bits: int) -> Tensor:

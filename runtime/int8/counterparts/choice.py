@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from torch import nn
 
-import runtime.modules as wrappers
+from rewriter.torch_api.traits import Trait
 from runtime.int8.codes import Codes
-from runtime.int8.counterparts.alone import LayerNorm, Softmax, Table, TableForNumbers
+from runtime.int8.counterparts.alone import OF_ROWS, table
 from runtime.int8.counterparts.averages import Average
 from runtime.int8.counterparts.base import InFloat, Int8Module
-from runtime.int8.counterparts.moved import MAX_POOLS, Embedding, MaxPool, Moved, Picked
+from runtime.int8.counterparts.moved import Embedding, MaxPool, Moved, Picked
 from runtime.int8.counterparts.pairs import Add, Join, Product
 from runtime.int8.counterparts.sums import int8_sum
-from runtime.modules.eltwise import Eltwise
+from runtime.modules.base import Operation
+from runtime.quantization.known import has, row_of
 from runtime.quantization.picking import PICKING
-from runtime.quantization.placement import RECTIFIERS
 from runtime.quantization.quantized.averages import QuantizedAverage
 from runtime.quantization.quantized.base import QuantizedModule
 from runtime.quantization.quantized.others import Carried, QuantizedEmbedding, QuantizedInner
@@ -29,7 +29,6 @@ _PLAIN = {
     QuantizedAverage: Average,
     QuantizedEmbedding: Embedding,
 }
-_SOFTMAX = (nn.Softmax, wrappers.FunctionalSoftmax)
 
 
 def counterpart(simulated: QuantizedModule) -> Int8Module:
@@ -66,30 +65,26 @@ def _obstacle(simulated: QuantizedModule) -> str:
 
 
 def _inner(simulated: QuantizedInner) -> Int8Module:
-    inner = simulated.inner
-    if isinstance(inner, _SOFTMAX):
-        return Softmax(simulated)
-    if isinstance(inner, nn.LayerNorm):
-        return LayerNorm(simulated)
+    inner, row = simulated.inner, row_of(simulated.inner)
     if is_sum(inner):
         return InFloat(simulated, "its weights are in floating point")
-    if isinstance(inner, Eltwise) and not inner.fixed:
-        return TableForNumbers(simulated)
-    if isinstance(inner, (Eltwise, wrappers.BatchMatmul, wrappers.MM)):
+    if row is None or not row.traits & (Trait.TABLE | Trait.ROWS):
         return InFloat(simulated, "its other operand is given at each call")
-    if isinstance(inner, wrappers.FunctionalLayerNorm):
+    if Trait.TABLE in row.traits:
+        return table(simulated)
+    if Trait.NORMALIZATION in row.traits and isinstance(inner, Operation):
         return InFloat(simulated, "its weights are given at each call")
-    return Table(simulated)
+    return OF_ROWS[row.op](simulated)
 
 
 def _carried(simulated: Carried) -> Int8Module:
     inner = simulated.inner
     known = bool(simulated.input_params) and Codes.of(simulated.input_params[0]) is not None
-    if isinstance(inner, RECTIFIERS) and known and not simulated.float_output:
-        return Table(simulated)
-    if isinstance(inner, PICKING) and known:
-        return Picked(simulated)
-    if isinstance(inner, MAX_POOLS) and known:
-        return MaxPool(simulated)
-    moves = not isinstance(inner, (*RECTIFIERS, *PICKING, *MAX_POOLS))
-    return Moved(simulated) if moves else InFloat(simulated, "what it gives is taken in floating point")
+    if has(inner, Trait.RECTIFIER):
+        fits = known and not simulated.float_output
+        return table(simulated) if fits else InFloat(simulated, "what it gives is taken in floating point")
+    if not has(inner, PICKING | Trait.MAXIMUM):
+        return Moved(simulated)
+    if not known:
+        return InFloat(simulated, "what it gives is taken in floating point")
+    return MaxPool(simulated) if has(inner, Trait.MAXIMUM) else Picked(simulated)

@@ -60,7 +60,7 @@ def test_post_training_by_default(capsys: pytest.CaptureFixture[str]) -> None:
     )  # without and with tqdm
     assert "4 modules quantized, 1 in floating point" in printed.out
     assert "QuantizedSum giving 8 bits, weights of 8 bits" in printed.out
-    assert "no integer form" in printed.out and "exp" in printed.out
+    assert "nobody takes its result as integers" in printed.out and "exp" in printed.out
     assert "BatchNorm2d  part of the module before" in printed.out
     assert "MB" in printed.out
     runtime.quantize(model, loader, verbose=False)
