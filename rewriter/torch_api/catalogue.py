@@ -18,17 +18,8 @@ from rewriter.torch_api.rows import (
     reductions,
 )
 
-ROWS: tuple[Row, ...] = (
-    *arithmetic.ROWS,
-    *matrix.ROWS,
-    *elementwise.ROWS,
-    *grouping.ROWS,
-    *reductions.ROWS,
-    *activations.ROWS,
-    *pooling.ROWS,
-    *layers.ROWS,
-    *images.ROWS,
-)
+FAMILIES = (arithmetic, matrix, elementwise, grouping, reductions, activations, pooling, layers, images)
+ROWS: tuple[Row, ...] = tuple(row for family in FAMILIES for row in family.ROWS)
 """Every operation that is written as a function, a method or an operator."""
 ALONE = alone.ROWS
 """Those that only a class of torch.nn is."""
