@@ -82,6 +82,14 @@ def settings(module: nn.Module, args: Iterable[Any] = (), kwargs: Mapping[str, A
     return told
 
 
+def bound(module: nn.Module, args: Iterable[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """All that a call of a wrapper gives, operands included, by the names of the function's parameters."""
+    row = row_of(module)
+    assert row is not None
+    names = (p.name for p in row.function.parameters)
+    return {**settings(module), **dict(zip(names, args, strict=False)), **kwargs}
+
+
 def draws(module: nn.Module) -> bool:
     """Whether it draws random numbers, as it is now."""
     return has(module, Trait.RANDOM) and bool(settings(module).get("training", True))

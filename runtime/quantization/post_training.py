@@ -21,6 +21,7 @@ from runtime.quantization.fusion import (
     saturation,
     upper_clamp,
 )
+from runtime.quantization.given_weights import Given, find_given, without_given
 from runtime.quantization.kinds import OPERANDS, Kind
 from runtime.quantization.known import has, is_a
 from runtime.quantization.metadata import unwrapped
@@ -28,6 +29,7 @@ from runtime.quantization.observers import RangeRule, Statistics, load_statistic
 from runtime.quantization.overrides import QBits
 from runtime.quantization.plan import Place, Planner, give_grids
 from runtime.quantization.quantized.base import QuantizedModule
+from runtime.quantization.quantized.given import make_given
 from runtime.quantization.quantized.make import make_quantized
 from runtime.quantization.quantized.others import Half, QuantizedEmbedding
 from runtime.quantization.quantized.sums import DynamicSum, QuantizedSum, is_sum
@@ -81,6 +83,7 @@ class PostTrainLinearQuantizer(Quantizer):
         self.absorbed: dict[str, str] = {}
         self.replacement_factory[nn.Module] = self._replace_any
         self._modules: dict[str, nn.Module] = {}
+        self._given: dict[str, Given] = {}
 
     @property
     def reasons(self) -> dict[str, str]:
@@ -95,7 +98,10 @@ class PostTrainLinearQuantizer(Quantizer):
             raise ValueError("prepare_model needs dummy_input, an input of the model, to see how its modules follow")
         folded = fold_batch_norms(self.model, dummy_input)
         adjacency = find_adjacency(self.model, dummy_input)
-        self._modules = dict(self.model.named_modules())
+        self._given = find_given(self.model, dummy_input)
+        without_given(adjacency, self._given)
+        layers = {name: given.layer for name, given in self._given.items()}
+        self._modules = {**dict(self.model.named_modules()), **layers}
         hosts = {name for name in adjacency.places if self._can_clamp(name)}
         activations = find_fused_activations(self.model, adjacency, hosts.__contains__, folded)
         self.absorbed = {**folded, **activations}
@@ -182,7 +188,11 @@ class PostTrainLinearQuantizer(Quantizer):
         return DynamicSum(module, qbits.wts, self.per_channel_weights, Grid(qbits.acts))
 
     def _quantized(self, module: nn.Module, place: Place, qbits: QBits) -> nn.Module:
-        quantized = make_quantized(module, place.kind, place.output, qbits.wts, self.per_channel_weights)
+        given, bits = self._given.get(place.name), self._module_overrides[place.name].qbits.wts
+        if given is not None and bits is not None:
+            quantized: QuantizedModule = make_given(module, given, place.output, bits, self.per_channel_weights)
+        else:
+            quantized = make_quantized(module, place.kind, place.output, qbits.wts, self.per_channel_weights)
         quantized.configure(place.inputs, place.output, place.float_output)
         return quantized
 

@@ -9,6 +9,7 @@ from runtime.int8.codes import Codes
 from runtime.int8.counterparts.alone import OF_ROWS, table
 from runtime.int8.counterparts.averages import Average
 from runtime.int8.counterparts.base import InFloat, Int8Module
+from runtime.int8.counterparts.given import given_counterpart
 from runtime.int8.counterparts.moved import Embedding, MaxPool, Moved, Picked
 from runtime.int8.counterparts.pairs import Add, Join, Product
 from runtime.int8.counterparts.sums import int8_sum
@@ -17,6 +18,7 @@ from runtime.quantization.known import has, row_of
 from runtime.quantization.picking import PICKING
 from runtime.quantization.quantized.averages import QuantizedAverage
 from runtime.quantization.quantized.base import QuantizedModule
+from runtime.quantization.quantized.given import GivenWeight
 from runtime.quantization.quantized.others import Carried, QuantizedEmbedding, QuantizedInner
 from runtime.quantization.quantized.pointwise import QuantizedAdd, QuantizedJoin, QuantizedMatmul, QuantizedMul
 from runtime.quantization.quantized.sums import QuantizedSum, is_sum
@@ -38,6 +40,8 @@ def counterpart(simulated: QuantizedModule) -> Int8Module:
     reason = _obstacle(simulated)
     if reason:
         return InFloat(simulated, reason)
+    if isinstance(simulated, GivenWeight):
+        return given_counterpart(simulated)
     if isinstance(simulated, QuantizedSum):
         return int8_sum(simulated)
     if isinstance(simulated, QuantizedInner):
