@@ -12,9 +12,11 @@ from torch.optim import Optimizer
 
 from rewriter.torch_api.traits import Trait
 from runtime.quantization.arithmetic import Grid, qparams_from_range
-from runtime.quantization.dorefa import dorefa_weight
 from runtime.quantization.fake_quantizers import fake_quantize
 from runtime.quantization.known import classes_with
+from runtime.quantization.methods import method
+from runtime.quantization.methods.dorefa import ONLY_RECTIFIED, dorefa_weight
+from runtime.quantization.methods.qat import EIGHT_BITS
 from runtime.quantization.overrides import QBits
 from runtime.quantization.quantizer import Quantizer
 
@@ -41,6 +43,13 @@ class LearnedClippedActivation(nn.Module):
         return f"bits={self.grid.bits}"
 
 
+@method(
+    "pact",
+    "trains weights as dorefa does, and learns where to clip each activation",
+    needs_optimizer=True,
+    no_integers=ONLY_RECTIFIED,
+    defaults=EIGHT_BITS,
+)
 class PACTQuantizer(Quantizer):
     """Learned clips are a parameter group of their own, `act_clip_decay` its weight decay if given.
 
