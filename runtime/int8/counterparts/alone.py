@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from runtime import kernels
 from runtime.int8.codes import Codes
@@ -87,24 +87,19 @@ class Softmax(Int8Module):
 
 
 class LayerNorm(Int8Module):
-    """Within one code of what was simulated."""
+    """Within one code of what was simulated. Its weights are the module's, or those that each call gives."""
 
-    weight: Tensor | None
-    bias: Tensor | None
-
-    def __init__(self, simulated: QuantizedModule) -> None:
-        super().__init__(simulated)
-        inner = simulated.inner
-        assert isinstance(inner, nn.LayerNorm)
-        self.shape, self.eps = list(inner.normalized_shape), inner.eps
-        for name, parameter in (("weight", inner.weight), ("bias", inner.bias)):
-            self.register_buffer(name, None if parameter is None else parameter.detach().to(torch.float32))
-
-    def on_codes(self, x: Tensor) -> Tensor:
+    def on_codes(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor | None:
         codes, of = self.given(0, x)
+        told = settings(self.simulated.inner, args, kwargs)
+        weight, bias = (_as_real(told[name]) for name in ("weight", "bias"))
         made = self.made()
         scales = (of.scale, of.zero, made.scale, made.zero)
-        return made.held(kernels.layer_norm(codes, self.shape, self.weight, self.bias, self.eps, *scales))
+        return made.held(kernels.layer_norm(codes, list(told["normalized_shape"]), weight, bias, told["eps"], *scales))
+
+
+def _as_real(weight: Tensor | None) -> Tensor | None:
+    return None if weight is None else weight.detach().to(torch.float32)
 
 
 OF_ROWS: dict[str, type[Int8Module]] = {"softmax": Softmax, "layer_norm": LayerNorm}

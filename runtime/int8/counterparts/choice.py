@@ -13,7 +13,6 @@ from runtime.int8.counterparts.given import given_counterpart
 from runtime.int8.counterparts.moved import Embedding, MaxPool, Moved, Picked
 from runtime.int8.counterparts.pairs import Add, Join, Product
 from runtime.int8.counterparts.sums import int8_sum
-from runtime.modules.base import Operation
 from runtime.quantization.known import has, row_of
 from runtime.quantization.picking import PICKING
 from runtime.quantization.quantized.averages import QuantizedAverage
@@ -52,7 +51,8 @@ def counterpart(simulated: QuantizedModule) -> Int8Module:
 
 def _obstacle(simulated: QuantizedModule) -> str:
     """Why there can be no int8 module."""
-    wanted = [params for params in simulated.input_params if params is not None]
+    given = simulated.input_params[:1] if has(simulated.inner, Trait.NORMALIZATION) else simulated.input_params
+    wanted = [params for params in given if params is not None]
     if isinstance(simulated, QuantizedSum):
         if simulated.weight_grid.bits > 8:
             return f"its weights have {simulated.weight_grid.bits} bits"
@@ -60,7 +60,7 @@ def _obstacle(simulated: QuantizedModule) -> str:
             return "only its weights are on integers"
     if any(Codes.of(params) is None for params in wanted):
         return "what it is given has more than 8 bits"
-    if len(wanted) < len(simulated.input_params) or not (wanted or isinstance(simulated, QuantizedEmbedding)):
+    if len(wanted) < len(given) or not (wanted or isinstance(simulated, QuantizedEmbedding)):
         return "what it is given is in floating point"
     real = isinstance(simulated, QuantizedSum) and isinstance(simulated.inner, nn.Linear)
     if simulated.output_params is None:
@@ -76,8 +76,6 @@ def _inner(simulated: QuantizedInner) -> Int8Module:
         return InFloat(simulated, "its other operand is given at each call")
     if Trait.TABLE in row.traits:
         return table(simulated)
-    if Trait.NORMALIZATION in row.traits and isinstance(inner, Operation):
-        return InFloat(simulated, "its weights are given at each call")
     return OF_ROWS[row.op](simulated)
 
 

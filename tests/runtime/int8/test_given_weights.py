@@ -89,3 +89,33 @@ def test_rows_of_a_parameter() -> None:
     assert isinstance(q.embedding, GivenEmbedding) and not int8.report(converted).in_float
     assert torch.equal(q(tokens), converted(tokens))
     assert (F.mse_loss(q(tokens), model(tokens)) / model(tokens).square().mean()) < 1e-3
+
+
+class Normalized(nn.Module):
+    def __init__(self, as_function: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.before, self.after = nn.Linear(6, 8), nn.Linear(8, 3)
+        self.owner = nn.LayerNorm(8)
+        nn.init.normal_(self.owner.weight)
+        nn.init.normal_(self.owner.bias)
+        self.norm = m.FunctionalLayerNorm(normalized_shape=(8,)) if as_function else self.owner
+        self.as_function = as_function
+
+    def forward(self, x: Tensor) -> Any:
+        x = self.before(x)
+        x = self.norm(x, weight=self.owner.weight, bias=self.owner.bias) if self.as_function else self.norm(x)
+        return self.after(x)
+
+
+def test_a_normalization_that_is_given_its_weights() -> None:
+    x = torch.randn(16, 6)
+    results = []
+    for as_function in (True, False):
+        converted = int8.convert(runtime.quantize(Normalized(as_function), [(x,)], verbose=False))
+        name = "norm" if as_function else "owner"
+        assert {line.runs for line in int8.report(converted).lines if line.name == name} == {"int8"}
+        compiled = int8.compile(converted, x)
+        assert compiled.program is not None, compiled.reason
+        results += [converted(x), compiled(x)]
+    assert all(torch.equal(results[0], other) for other in results)
