@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -129,6 +130,13 @@ class Row:
         """The plain function, which the flexible target calls."""
         functions = [s for s in self.spellings if not s.inplace and s.name.startswith(("torch.", "builtins."))]
         return min(functions, key=lambda s: s.name.startswith("builtins."))
+
+    @cached_property
+    def settings(self) -> Mapping[str, object]:
+        """What the plain function takes besides its operands: the parameters that have a default, with its value."""
+        operands = {operand.lstrip("*") for operand in self.operands} | {"out"}
+        parameters = [p for p in self.function.parameters if p.name not in operands] if self.spellings else []
+        return {p.name: ast.literal_eval(p.default) if p.default else None for p in parameters}
 
     @property
     def targets(self) -> tuple[str, ...]:

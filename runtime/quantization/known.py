@@ -68,18 +68,16 @@ def settings(module: nn.Module, args: Iterable[Any] = (), kwargs: Mapping[str, A
     """
     row = row_of(module)
     assert row is not None
-    if not row.spellings:
-        return {}
-    operands = {operand.lstrip("*") for operand in row.operands} | {"out"}
-    parameters = [p for p in row.function.parameters if p.name not in operands]
-    told = {p.name: ast.literal_eval(p.default) for p in parameters if p.default}
     if isinstance(module, Operation):
-        return {**told, **module.fixed, **dict(zip((p.name for p in parameters), args, strict=False)), **(kwargs or {})}
-    told.update({p.name: getattr(module, p.name) for p in parameters if hasattr(module, p.name)})
-    own = {torch_module.name: torch_module.arguments for torch_module in row.modules}
-    for name, source in own.get(_full_name(type(module)), ()):
+        return {**row.settings, **module.fixed, **dict(zip(row.settings, args, strict=False)), **(kwargs or {})}
+    told = {name: getattr(module, name, default) for name, default in row.settings.items()}
+    for name, source in _own_names(row).get(_full_name(type(module)), ()):
         told[name] = getattr(module, source) if source.isidentifier() else ast.literal_eval(source)
     return told
+
+
+def _own_names(row: Row) -> Mapping[str, tuple[tuple[str, str], ...]]:
+    return {torch_module.name: torch_module.arguments for torch_module in row.modules}
 
 
 def bound(module: nn.Module, args: Iterable[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:

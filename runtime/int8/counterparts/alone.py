@@ -89,13 +89,23 @@ class Softmax(Int8Module):
 class LayerNorm(Int8Module):
     """Within one code of what was simulated. Its weights are the module's, or those that each call gives."""
 
-    def on_codes(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor | None:
+    weight: Tensor | None
+    bias: Tensor | None
+
+    def __init__(self, simulated: QuantizedModule) -> None:
+        super().__init__(simulated)
+        own = {} if isinstance(simulated.inner, Operation) else settings(simulated.inner)
+        for name in ("weight", "bias"):
+            self.register_buffer(name, _as_real(own.get(name)))
+
+    def on_codes(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         codes, of = self.given(0, x)
-        told = settings(self.simulated.inner, args, kwargs)
-        weight, bias = (_as_real(told[name]) for name in ("weight", "bias"))
-        made = self.made()
+        told, made = settings(self.simulated.inner, args, kwargs), self.made()
+        affine = (self.weight, self.bias)
+        if isinstance(self.simulated.inner, Operation):
+            affine = (_as_real(told["weight"]), _as_real(told["bias"]))
         scales = (of.scale, of.zero, made.scale, made.zero)
-        return made.held(kernels.layer_norm(codes, list(told["normalized_shape"]), weight, bias, told["eps"], *scales))
+        return made.held(kernels.layer_norm(codes, list(told["normalized_shape"]), *affine, told["eps"], *scales))
 
 
 def _as_real(weight: Tensor | None) -> Tensor | None:
