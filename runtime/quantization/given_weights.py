@@ -41,26 +41,36 @@ class Given(NamedTuple):
 
 
 def find_given(model: nn.Module, example: Any) -> dict[str, Given]:
-    """The modules of `model` that are such layers, by name, in one run in eval mode."""
-    told: dict[str, list[dict[str, Any]]] = {}
-    hooks = []
-    for name, module in leaf_modules(model).items():
-        if isinstance(module, Operation) and has(module, Trait.WEIGHTED):
+    """The modules of `model` that are such layers, by name, in one run in eval mode.
 
-            def enter(module: nn.Module, args: Any, kwargs: Any, name: str = name) -> None:
+    None has a weight that a module which runs owns, as that will hold integers in its place.
+    """
+    leaves = leaf_modules(model)
+    if not any(map(_is_given_weights, leaves.values())):
+        return {}
+    told: dict[str, list[dict[str, Any]]] = {}
+    owned: set[int] = set()
+    hooks = []
+    for name, module in leaves.items():
+
+        def enter(module: nn.Module, args: Any, kwargs: Any, name: str = name) -> None:
+            owned.update(id(parameter) for parameter in module._parameters.values())
+            if _is_given_weights(module):
                 told.setdefault(name, []).append({**bound(module, args, kwargs), "input": None})
 
-            hooks.append(module.register_forward_pre_hook(enter, with_kwargs=True))
-    if not hooks:
-        return {}
+        hooks.append(module.register_forward_pre_hook(enter, with_kwargs=True))
     try:
         with evaluating(model), torch.no_grad():
             call(model, example)
     finally:
         for hook in hooks:
             hook.remove()
-    found = {name: _given(model.get_submodule(name), calls) for name, calls in told.items()}
-    return {name: given for name, given in found.items() if given is not None}
+    found = {name: _given(leaves[name], calls) for name, calls in told.items()}
+    return {name: given for name, given in found.items() if given is not None and id(given.weight) not in owned}
+
+
+def _is_given_weights(module: nn.Module) -> bool:
+    return isinstance(module, Operation) and has(module, Trait.WEIGHTED)
 
 
 def without_given(adjacency: Adjacency, names: Mapping[str, Given]) -> None:

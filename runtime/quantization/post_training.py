@@ -29,7 +29,7 @@ from runtime.quantization.observers import RangeRule, Statistics, load_statistic
 from runtime.quantization.overrides import QBits
 from runtime.quantization.plan import Place, Planner, give_grids
 from runtime.quantization.quantized.base import QuantizedModule
-from runtime.quantization.quantized.given import make_given
+from runtime.quantization.quantized.given import make_given, make_given_dynamic
 from runtime.quantization.quantized.make import make_quantized
 from runtime.quantization.quantized.others import Half, QuantizedEmbedding
 from runtime.quantization.quantized.sums import DynamicSum, QuantizedSum, is_sum
@@ -93,6 +93,7 @@ class PostTrainLinearQuantizer(Quantizer):
     def _pre_prepare_model(self, dummy_input: Any) -> None:
         self.model.eval()
         if self.dynamic:
+            self._given = {} if dummy_input is None else find_given(self.model, dummy_input)
             return
         if dummy_input is None:
             raise ValueError("prepare_model needs dummy_input, an input of the model, to see how its modules follow")
@@ -169,7 +170,7 @@ class PostTrainLinearQuantizer(Quantizer):
                 f"the bias of {name!r} is added to sums of 32 bits; bits_bias must be 32, not {qbits.bias}"
             )
         if self.dynamic:
-            return self._dynamic(module, qbits)
+            return self._dynamic(module, name, qbits)
         place = self.plan.get(self.absorbed.get(name, name))
         if name in self.absorbed:
             absorbs = place is not None and place.output is not None
@@ -180,8 +181,12 @@ class PostTrainLinearQuantizer(Quantizer):
             return QuantizedSum(module, qbits.wts, self.per_channel_weights)
         return module
 
-    def _dynamic(self, module: nn.Module, qbits: QBits) -> nn.Module:
-        if not is_sum(module) or qbits.wts is None:
+    def _dynamic(self, module: nn.Module, name: str, qbits: QBits) -> nn.Module:
+        given, bits = self._given.get(name), self._module_overrides[name].qbits
+        if given is not None and is_sum(given.layer) and bits.wts is not None and bits.acts is not None:
+            return make_given_dynamic(module, given, bits.wts, self.per_channel_weights, Grid(bits.acts))
+        lends = any(module._parameters.get("weight") is one.weight for one in self._given.values())
+        if not is_sum(module) or qbits.wts is None or lends:
             return module
         if qbits.acts is None:
             return QuantizedSum(module, qbits.wts, self.per_channel_weights)

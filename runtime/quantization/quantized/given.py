@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import nn
 
-from runtime.quantization.arithmetic import QParams, fake_quantize
+from runtime.quantization.arithmetic import Grid, QParams, fake_quantize
 from runtime.quantization.given_weights import Given
 from runtime.quantization.quantized.base import QuantizedModule
 from runtime.quantization.quantized.others import QuantizedEmbedding
-from runtime.quantization.quantized.sums import QuantizedSum
+from runtime.quantization.quantized.sums import DynamicSum, QuantizedSum
 
 
 class GivenWeight(QuantizedModule):
@@ -38,6 +38,10 @@ class GivenSum(GivenWeight, QuantizedSum):
     """`F.linear` or a convolution."""
 
 
+class GivenDynamicSum(GivenWeight, DynamicSum):
+    """The same with the scale of each tensor as it comes."""
+
+
 class GivenEmbedding(GivenWeight, QuantizedEmbedding):
     """`F.embedding`."""
 
@@ -52,5 +56,13 @@ def make_given(
         made = GivenEmbedding(given.layer, output)
     else:
         made = GivenSum(given.layer, weight_bits, channels)
+    made.know(function, given._replace(layer=made.inner))
+    return made
+
+
+def make_given_dynamic(
+    function: nn.Module, given: Given, weight_bits: int, channels: bool, grid: Grid
+) -> GivenDynamicSum:
+    made = GivenDynamicSum(given.layer, weight_bits, channels, grid)
     made.know(function, given._replace(layer=made.inner))
     return made

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import runtime
 import runtime.modules as m
 from runtime import int8
-from runtime.quantization.quantized.given import GivenEmbedding, GivenSum
+from runtime.quantization.quantized.given import GivenDynamicSum, GivenEmbedding, GivenSum
 
 
 class Written(nn.Module):
@@ -54,6 +54,14 @@ def test_the_integers_are_those_of_the_layers(bias: bool) -> None:
     assert all(torch.equal(results[0], other) for other in results)
 
 
+def test_scales_of_each_tensor_as_it_comes() -> None:
+    functions, layers = (
+        runtime.quantize(Written(as_functions), [(X,)], method="dynamic", verbose=False)
+        for as_functions in (True, False)
+    )
+    assert isinstance(functions.conv, GivenDynamicSum) and torch.equal(functions(X), layers(X))
+
+
 def test_another_weight_runs_in_floating_point() -> None:
     model = Written(True)
     q = runtime.quantize(model, [(X,)], verbose=False)
@@ -69,6 +77,26 @@ def test_state_has_each_parameter_once() -> None:
     assert [name for name, _ in q.named_parameters()] == ["weight", "owner.weight", "owner.bias"]
     q.load_state_dict(q.state_dict())
     assert torch.equal(int8.convert(q)(X), q(X))
+
+
+class Tied(nn.Module):
+    """The rows of an embedding are the weights of the last layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.embedding, self.hidden, self.head = nn.Embedding(10, 6), nn.Linear(6, 6), m.FunctionalLinear()
+
+    def forward(self, tokens: Any) -> Any:
+        return self.head(self.hidden(self.embedding(tokens)), self.embedding.weight)
+
+
+def test_a_weight_whose_owner_holds_integers_is_left() -> None:
+    tokens = torch.arange(10).reshape(2, 5)
+    model = Tied()
+    converted = int8.convert(runtime.quantize(model, [(tokens,)], verbose=False))
+    assert [line.name for line in int8.report(converted).in_float] == ["head"]
+    assert (F.mse_loss(converted(tokens), model(tokens)) / model(tokens).square().mean()) < 1e-3
 
 
 class Tokens(nn.Module):
