@@ -16,6 +16,7 @@ from runtime.modules.transformer import (
     TransformerEncoder,
     TransformerEncoderLayer,
 )
+from runtime.modules.turns import ModuleList
 
 __all__ = [
     "GRU",
@@ -27,6 +28,7 @@ __all__ = [
     "Function",
     "GRUCell",
     "LSTMCell",
+    "ModuleList",
     "MultiheadAttention",
     "RNNCell",
     "Tied",

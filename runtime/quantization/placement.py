@@ -16,7 +16,7 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.loss import _Loss
 
 from rewriter.torch_api.traits import Trait
-from runtime.modules.tied import Tied
+from runtime.modules.places import Tied, module_of
 from runtime.quantization.adjacency import Adjacency, find_adjacency
 from runtime.quantization.fusion import upper_clamp
 from runtime.quantization.kinds import OPERANDS
@@ -33,7 +33,7 @@ class Placement:
 
     def __init__(self, model: nn.Module, dummy_input: Any) -> None:
         self.modules = dict(model.named_modules(remove_duplicate=False))
-        self.called_again = {handle.module for handle in model.modules() if isinstance(handle, Tied)}
+        self.called_again = {module_of(handle) for handle in model.modules() if isinstance(handle, Tied)}
         self.adjacency: Adjacency | None = None
         if dummy_input is not None:
             self.adjacency = find_adjacency(model, dummy_input)
@@ -105,7 +105,4 @@ class Placement:
 
     def _kind(self, name: str) -> nn.Module:
         """The module itself, or what a tied handle runs."""
-        module: nn.Module = self.modules[name]
-        while isinstance(module, Tied):
-            module = module.module
-        return module
+        return module_of(self.modules[name])
