@@ -63,7 +63,8 @@ def methods() -> Mapping[str, Method]:
 def find_method(name: str) -> Method:
     known = methods()
     if name not in known:
-        raise ValueError(f"no method is called {name!r}; there are {', '.join(sorted(known))}")
+        told = "".join(f"\n  {known[one].name!r} {known[one].summary}" for one in sorted(known))
+        raise ValueError(f"no method is called {name!r}; there are:{told}")
     return known[name]
 
 
