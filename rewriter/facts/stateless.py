@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.facts.hierarchy import REGISTERING
+from rewriter.facts.hierarchy import REGISTERING, is_init_call
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.memoryless import keeps_nothing
 from rewriter.facts.project import Class, Function
@@ -18,6 +18,8 @@ _FOLLOWING_TRAINING = frozenset(
     f"torch.nn.{name}"
     for name in "AlphaDropout Dropout Dropout1d Dropout2d Dropout3d FeatureAlphaDropout RReLU".split()
 )
+
+_QUIET = frozenset("int float bool str len tuple list range min max isinstance round abs super".split())
 
 _WRAPPERS = frozenset(
     target.rpartition(".")[2]
@@ -50,7 +52,20 @@ def _is_stateless_class(knowledge: Knowledge, cls: Class, across_objects: bool) 
         return False
     if any(_mentions_state(base) or (across_objects and _reads_training(base)) for base in lineage.project):
         return False
+    if not all(_sets_up_quietly(base.constructor) for base in lineage.project if base.constructor is not None):
+        return False
     return all(_is_plain(knowledge, value, across_objects) for value in knowledge.attributes(cls).values())
+
+
+def _sets_up_quietly(init: Function) -> bool:
+    """Whether an `__init__` does nothing that a second object would do once more: it makes modules and numbers."""
+    for node in walk(init.node):
+        if isinstance(node, ast.Call) and not is_init_call(node):
+            name = init.name_inside(node.func) or init.global_name(node.func) or ""
+            made = name.rpartition(".")[2][:1].isupper() and name.startswith(("torch.nn.", "runtime.modules."))
+            if not made and name.removeprefix("builtins.") not in _QUIET and not name.startswith("math."):
+                return False
+    return True
 
 
 def _is_plain(knowledge: Knowledge, value: Value, across_objects: bool) -> bool:
@@ -65,7 +80,7 @@ def _is_plain(knowledge: Knowledge, value: Value, across_objects: bool) -> bool:
 
 def _mentions_state(cls: Class) -> bool:
     names = {n.attr for n in walk(cls.node) if isinstance(n, ast.Attribute)}
-    return bool(names & (REGISTERING | {"Parameter", "Buffer"}))
+    return bool(names & ((REGISTERING - {"add_operation"}) | {"Parameter", "Buffer"}))
 
 
 def _reads_training(cls: Class) -> bool:

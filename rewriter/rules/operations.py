@@ -172,11 +172,20 @@ def _split(
         and (not spelling.inplace or "inplace" in names)
         and bool(follows) == row.follows_training
         and row.target not in context.picked_classes
+        and not _may_be_no_tensor(site, spelling, arguments, context)
     )
     if rigid or not row.flexible:
         return Make(row.target, (*_ordered(row, fixable), *inplace)), plain
     named = [Fixed(a.parameter.name, a.value, True) for a in fixable]
     return Make(row.flexible_target, (*named, *inplace)), left
+
+
+def _may_be_no_tensor(site: Site, spelling: Spelling, arguments: tuple[Argument, ...], context: Context) -> bool:
+    """`v.relu()` in a function that is called with whatever has such a method; a wrapper leaves it to the object."""
+    if not context.receiver or not isinstance(site.node, ast.Call) or not _receiver(site, site.node, spelling):
+        return False
+    value = context.values.get(arguments[0].value)
+    return value is None or value.assumed or not value.is_only(Kind.TENSOR)
 
 
 def _follows_training(argument: Argument, row: Row, site: Site, context: Context) -> bool:
