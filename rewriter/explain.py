@@ -8,6 +8,8 @@ from rewriter.codes import near
 from rewriter.console import OK, complain, put_on_stdout
 from rewriter.rules.listing import ALL, RULES
 from rewriter.rules.rule import Rule
+from rewriter.torch_api.catalogue import ROWS
+from rewriter.torch_api.documentation import operations
 
 
 def explain(code: str | None, form: str) -> int:
@@ -19,7 +21,9 @@ def explain(code: str | None, form: str) -> int:
     elif len(chosen) > 1:
         text = "\n".join(map(_line, chosen))
     else:
-        text = f"# {chosen[0].code}: {chosen[0].name}\n\n{chosen[0].explanation}"
+        (rule,) = chosen
+        rewritten = f"\n\n{operations(rule.code)}" if any(row.code == rule.code for row in ROWS) else ""
+        text = f"# {rule.code}: {rule.name}\n\n{rule.explanation}{rewritten}"
     put_on_stdout(f"{text}\n".encode())
     return OK
 

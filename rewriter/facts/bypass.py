@@ -59,7 +59,7 @@ def _init_replaced(knowledge: Knowledge, family: list[Class]) -> str | None:
         for node in walk(file.source.tree):
             if isinstance(node, ast.Attribute) and node.attr == "__init__" and isinstance(node.ctx, ast.Store):
                 name = file.names.full_name(node.value)
-                if name is None or knowledge.project.find(name) in family:
+                if name is not None and knowledge.project.find(name) in family:
                     return f"{file.path.name}:{node.lineno} puts another __init__ in its place"
     return None
 

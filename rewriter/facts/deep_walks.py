@@ -14,6 +14,7 @@ from rewriter.facts.walks import CHILDREN, DESCENDANTS, walks
 from rewriter.values.base import Value
 from rewriter.values.modules import ProjectModule
 
+_DEEP = DESCENDANTS | {"apply"}
 _GOES_DEEP = re.compile(rb"\.(?:modules|named_modules|apply)\(")
 
 
@@ -70,14 +71,32 @@ def _met(knowledge: Knowledge, walker: Class) -> Iterator[Class]:
     yield from hierarchy.lineage(walker).project[1:]
     if any(method is not walker.constructor for method, _ in walks(walker, DESCENDANTS)):
         yield from hierarchy.sharing(walker)
-    pending, seen = [walker, *hierarchy.subclasses(walker)], set[Class]()
+    yield from _held(knowledge, walker)
+
+
+_HOLDING = Question[None, dict[Class, frozenset[Class]]]("which classes does each that walks hold objects of?")
+
+
+def walkers_holding(knowledge: Knowledge, cls: Class) -> list[Class]:
+    """The classes that go through their modules in whatever way, and may meet objects of `cls` there."""
+    answers = knowledge.project.answers.to(_HOLDING)
+    if None not in answers:
+        files = list(knowledge.project.files_matching(_GOES_DEEP))
+        walking = (c for file in files for c in file.classes if any(m.words & _DEEP for m in c.methods.values()))
+        answers[None] = {walker: frozenset(_held(knowledge, walker)) for walker in walking}
+    return [walker for walker, held in answers[None].items() if cls in held]
+
+
+def _held(knowledge: Knowledge, walker: Class) -> Iterator[Class]:
+    """The classes of the modules below a walker, as far as attributes tell, with their bases."""
+    pending, seen = [walker, *knowledge.hierarchy.subclasses(walker)], set[Class]()
     while pending:
         holder = pending.pop()
         held = {part for value in knowledge.attributes(holder).values() for part in _modules_in(value)} - seen
         seen |= held
         pending += held
         for part in held:
-            yield from hierarchy.lineage(part).project
+            yield from knowledge.hierarchy.lineage(part).project
 
 
 def _modules_in(value: Value) -> Iterator[Class]:

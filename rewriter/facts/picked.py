@@ -7,24 +7,46 @@ from collections.abc import Iterator
 
 from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, File
-from rewriter.facts.hierarchy import Hierarchy
+from rewriter.facts.deep_walks import walkers_holding
+from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.trees import walk
 from rewriter.facts.walks import CHILDREN, DESCENDANTS
 
-_WALKS = CHILDREN | DESCENDANTS
+_WALKS = CHILDREN | DESCENDANTS | {"apply"}
+_TEXTS = Question[Class, frozenset[str]]("which texts are looked for in the names of the modules' classes?")
 _PICKED = Question[Class, frozenset[str]]("which classes of torch are picked out of its modules?")
 
 
-def picked_classes(hierarchy: Hierarchy, cls: Class) -> frozenset[str]:
-    """`for m in model.modules(): if isinstance(m, nn.Dropout): m.train()` would meet a new nn.Dropout as well.
-
-    Looked for in the files of the class and of those that share its objects: elsewhere it is meant for other models.
-    """
-    answers = hierarchy.project.answers.to(_PICKED)
+def picked_classes(knowledge: Knowledge, cls: Class) -> frozenset[str]:
+    """`for m in model.modules(): if isinstance(m, nn.Dropout): m.train()` would meet a new nn.Dropout as well."""
+    answers = knowledge.project.answers.to(_PICKED)
     if cls not in answers:
-        files = {relative.file for relative in hierarchy.sharing(cls) if relative.file.words & _WALKS}
-        answers[cls] = frozenset(name for file in files for name in _asked_for(file))
+        answers[cls] = frozenset(name for file in _files_around(knowledge, cls) for name in _asked_for(file))
     return answers[cls]
+
+
+def picked_texts(knowledge: Knowledge, cls: Class) -> frozenset[str]:
+    """`if m.__class__.__name__.find("Conv") != -1` would meet whatever is called so."""
+    answers = knowledge.project.answers.to(_TEXTS)
+    if cls not in answers:
+        answers[cls] = frozenset(text for file in _files_around(knowledge, cls) for text in _texts_compared(file))
+    return answers[cls]
+
+
+def _files_around(knowledge: Knowledge, cls: Class) -> set[File]:
+    """Those of the class, and of classes that share or hold its objects: elsewhere it is meant for other models."""
+    relatives = [*knowledge.hierarchy.sharing(cls), *walkers_holding(knowledge, cls)]
+    return {relative.file for relative in relatives if relative.file.words & _WALKS}
+
+
+def _texts_compared(file: File) -> Iterator[str]:
+    if "__name__" not in file.words:
+        return
+    for node in walk(file.source.tree):
+        named = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "find"
+        if named or isinstance(node, ast.Compare):
+            constants = (n.value for n in walk(node) if isinstance(n, ast.Constant))
+            yield from (text for text in constants if isinstance(text, str) and text)
 
 
 def _asked_for(file: File) -> Iterator[str]:

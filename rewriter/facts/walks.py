@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rewriter.facts.code import Class, Function, FunctionNode
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.trees import children, walk
-from rewriter.torch_api.modules import PARAMETER_FREE
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
 CHILDREN = frozenset({"children", "named_children", "_modules"})
@@ -24,7 +23,10 @@ _HAD_BY_NEW_ONES = frozenset(
     "scale_factor mode align_corners output_size threshold value lambd approximate function fixed takes".split()
 )
 _WITHOUT_EFFECT = frozenset("len str int float bool min max abs isinstance hasattr getattr type".split())
+_OF_TEXTS = frozenset({"startswith", "endswith", "find", "lower", "upper", "replace", "split", "get"})
 _DEEPEST = 4
+_NEW_NAMES = ("ModuleList", "Function", "Call", "Ops")
+"""What new modules are called in part that hold others; a module for an operation is kept away by its own name."""
 
 
 def walks(cls: Class, by: frozenset[str]) -> Iterator[tuple[Function, ast.expr]]:
@@ -134,12 +136,12 @@ class _Turn:
             return self._is_idle(statement.body)
         if isinstance(statement, ast.Assign):
             names_only = all(isinstance(target, ast.Name) for target in statement.targets)
-            return names_only and self._is_without_effect(statement.value)
+            return names_only and (self._is_class_name(statement.value) or self._is_without_effect(statement.value))
         if isinstance(statement, ast.Expr):
             return isinstance(statement.value, ast.Constant) or self._call_does_nothing(statement.value)
         if isinstance(statement, ast.Return):
             return statement.value is None or self._is_without_effect(statement.value)
-        return isinstance(statement, ast.Pass | ast.Continue)
+        return isinstance(statement, ast.Pass | ast.Continue | ast.FunctionDef)
 
     def _call_does_nothing(self, node: ast.expr) -> bool:
         """`child.requires_grad_(False)`, which concerns nothing but the child, or `self.initialize(child)`."""
@@ -172,6 +174,8 @@ class _Turn:
             return self._excludes(test.value)
         if types := self._types_compared(test):
             return all(map(self._is_never_made, types))
+        if text := self._text_in_class_name(test):
+            return not any(text in name for name in _NEW_NAMES)
         if not isinstance(test, ast.Call) or not self._asks(test) or len(test.args) < 2:
             return False
         wanted = test.args[1]
@@ -195,9 +199,30 @@ class _Turn:
         return [wanted] if isinstance(test.ops[0], ast.Eq | ast.Is) else []
 
     def _is_never_made(self, kind: ast.expr) -> bool:
-        """A class of the project, or of torch with a state: the rewriter makes no such module."""
+        """A class of the project, or of torch: where code asks for it, another takes its place in new modules."""
         name = self.method.full_name(kind)
-        return name is not None and name not in PARAMETER_FREE | _MADE_HERE
+        return name is not None and name not in _MADE_HERE
+
+    def _text_in_class_name(self, test: ast.expr) -> str:
+        """The text in `name.find("Conv") != -1`, `"Conv" in name` or `name == "Conv2d"`, for the child's class name."""
+        if not isinstance(test, ast.Compare) or len(test.ops) != 1:
+            return ""
+        left, right = test.left, test.comparators[0]
+        if isinstance(left, ast.Call) and isinstance(left.func, ast.Attribute) and left.func.attr == "find":
+            found = isinstance(test.ops[0], ast.NotEq | ast.Gt | ast.GtE) and ast.unparse(right) in ("-1", "0")
+            name, text = left.func.value, left.args[0] if left.args and found else None
+        else:
+            name, text = (right, left) if isinstance(test.ops[0], ast.In) else (left, right)
+            text = text if isinstance(test.ops[0], ast.In | ast.Eq) else None
+        is_text = isinstance(text, ast.Constant) and isinstance(text.value, str)
+        return str(text.value) if is_text and isinstance(text, ast.Constant) and self._is_class_name(name) else ""
+
+    def _is_class_name(self, node: ast.expr) -> bool:
+        """`child.__class__.__name__`, or a variable that holds it."""
+        if isinstance(node, ast.Name):
+            stored = [n.value for n in walk(self.node) if isinstance(n, ast.Assign) and _assigns(n, node.id)]
+            return bool(stored) and all(not isinstance(v, ast.Name) and self._is_class_name(v) for v in stored)
+        return ast.unparse(node) in (f"{self.child}.__class__.__name__", f"type({self.child}).__name__")
 
     def _met(self, node: ast.AST) -> Iterator[ast.Name]:
         """Where the child or its name is used for something that could tell one more child from none."""
@@ -205,18 +230,24 @@ class _Turn:
             if node.id in self.names or node.id == self.child:
                 yield node
             return
-        inner = children(node)
+        inner: Sequence[ast.AST] = children(node)
         if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And):
             reached = next((i for i, value in enumerate(node.values, 1) if self._excludes(value)), None)
             inner = list(node.values[:reached])  # what stands behind a test that fails is not run
         elif isinstance(node, ast.Call) and self._asks(node):
             inner = [*node.args[1:], *node.keywords]
         elif types := self._types_compared(node):
-            inner = [*types]
-        elif isinstance(node, ast.Attribute) and self._is_child(node.value) and node.attr in _ANY_CHILD:
+            inner = types
+        elif self._says_nothing_of_others(node):
             inner = []
         for part in inner:
             yield from self._met(part)
+
+    def _says_nothing_of_others(self, node: ast.AST) -> bool:
+        """A comparison of the child's class name, looked at on its own, or an attribute that every child has."""
+        if isinstance(node, ast.Compare):
+            return bool(self._text_in_class_name(node))
+        return isinstance(node, ast.Attribute) and self._is_child(node.value) and node.attr in _ANY_CHILD
 
     def _asks(self, node: ast.Call) -> bool:
         named = isinstance(node.func, ast.Name) and node.func.id in _ASKS
@@ -229,9 +260,13 @@ class _Turn:
         return isinstance(node, ast.Name) and node.id == self.child
 
 
+def _assigns(statement: ast.Assign, name: str) -> bool:
+    return any(isinstance(target, ast.Name) and target.id == name for target in statement.targets)
+
+
 def _is_harmless(call: ast.Call) -> bool:
     """A call that does nothing but return something, the same each time."""
     if isinstance(call.func, ast.Name):
         return call.func.id in _WITHOUT_EFFECT
     path = ast.unparse(call.func)
-    return path.startswith("math.") or path.rpartition(".")[2] in ("startswith", "endswith", "replace", "split", "get")
+    return path.startswith("math.") or path.rpartition(".")[2] in _OF_TEXTS

@@ -11,7 +11,7 @@ from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.picked import picked_classes
+from rewriter.facts.picked import picked_classes, picked_texts
 from rewriter.rules.doubts import doubt, follows_training
 from rewriter.rules.loops import Turns
 from rewriter.sites.site import Site
@@ -50,7 +50,12 @@ class Context:
     @cached_property
     def picked_classes(self) -> frozenset[str]:
         """Classes of torch that the code around the class looks for among modules."""
-        return picked_classes(self.knowledge.hierarchy, self.cls) if self.cls is not None else frozenset()
+        return picked_classes(self.knowledge, self.cls) if self.cls is not None else frozenset()
+
+    @cached_property
+    def picked_texts(self) -> frozenset[str]:
+        """What the code around the class looks for in the names of modules' classes."""
+        return picked_texts(self.knowledge, self.cls) if self.cls is not None else frozenset()
 
     def receiver_at(self, site: Site) -> str:
         return self.receiver or site.self_name or ""

@@ -30,6 +30,10 @@ def decide(site: Operation, context: Context) -> Change | Refusal:
     if _is_lone_tensor(row, arguments, context):
         return refuse("RW901", site, f"{site.written} is given a tensor where a sequence of tensors is expected")
     make, left = _split(site, row, spelling, arguments, context)
+    name = make.target.rpartition(".")[2]
+    if (text := next((text for text in context.picked_texts if text in name), None)) is not None:
+        why = f"code looks for {text!r} in the names of modules' classes, and would meet the new {name}"
+        return refuse("RW904", site, f"{site.written} is left: {why}")
     given = tuple(_given(row, spelling, make.target == row.flexible_target, left))
     return Change(row.code, site, context.place, context.receiver_at(site), row.attribute, make, given, site.written)
 

@@ -132,6 +132,9 @@ def _maker(site: ModuleCall, context: Context, in_list: bool) -> MakeAgain | Tie
     ref = site.made
     if _belongs_to_class(site, context):
         return Tie(site.attribute, None)
+    made = ref.node.name if isinstance(ref, Class) else str(ref).rpartition(".")[2]
+    if ref in context.picked_classes or any(text in made for text in context.picked_texts):
+        return "code picks modules of its class out of all, and would meet another one"
     own = list(_assignments(cls, site.attribute))
     above = [s for base in hierarchy.lineage(cls).project[1:] for s in _assignments(base, site.attribute)]
     below = [s for sub in hierarchy.subclasses(cls) for s in _assignments(sub, site.attribute)]

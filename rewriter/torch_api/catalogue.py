@@ -7,6 +7,7 @@ from collections import defaultdict
 from rewriter.torch_api.row import Row, Spelling
 from rewriter.torch_api.rows import (
     activations,
+    alone,
     arithmetic,
     elementwise,
     grouping,
@@ -17,17 +18,11 @@ from rewriter.torch_api.rows import (
     reductions,
 )
 
-ROWS: tuple[Row, ...] = (
-    *arithmetic.ROWS,
-    *matrix.ROWS,
-    *elementwise.ROWS,
-    *grouping.ROWS,
-    *reductions.ROWS,
-    *activations.ROWS,
-    *pooling.ROWS,
-    *layers.ROWS,
-    *images.ROWS,
-)
+FAMILIES = (arithmetic, matrix, elementwise, grouping, reductions, activations, pooling, layers, images)
+ROWS: tuple[Row, ...] = tuple(row for family in FAMILIES for row in family.ROWS)
+"""Every operation that is written as a function, a method or an operator."""
+ALONE = alone.ROWS
+"""Those that only a class of torch.nn is."""
 
 
 def _by_spelling() -> dict[str, tuple[tuple[Row, Spelling], ...]]:
@@ -39,6 +34,8 @@ def _by_spelling() -> dict[str, tuple[tuple[Row, Spelling], ...]]:
 
 
 _BY_SPELLING = _by_spelling()
+# Of several rows with one target the first is the plain form: `max` without `dim`.
+_BY_TARGET = {target: row for row in reversed((*ROWS, *ALONE)) for target in row.targets}
 
 
 NAMES = frozenset(name.rpartition(".")[2] for name in _BY_SPELLING)
@@ -48,6 +45,11 @@ NAMES = frozenset(name.rpartition(".")[2] for name in _BY_SPELLING)
 def by_spelling(name: str) -> tuple[tuple[Row, Spelling], ...]:
     """The operations that a full name, method or operator may mean: several where torch has overloads."""
     return _BY_SPELLING.get(name, ())
+
+
+def by_target(full_name: str) -> Row | None:
+    """The operation that a class computes, `torch.nn.ReLU` or one of `runtime.modules`, if it is just one."""
+    return _BY_TARGET.get(full_name)
 
 
 def is_function(name: object) -> bool:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
+
+from rewriter.torch_api.traits import Trait
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,16 @@ class Spelling:
 
 
 @dataclass(frozen=True)
+class TorchModule:
+    """A class of torch.nn, and the arguments of the operation that it does not call by the function's names."""
+
+    name: str
+    """`torch.nn.ReflectionPad2d`."""
+    arguments: tuple[tuple[str, str], ...] = ()
+    """(parameter, source) pairs: a constant, or the attribute of the module that has it: `("pad", "padding")`."""
+
+
+@dataclass(frozen=True)
 class Row:
     """One torch operation: how people write it and which module takes its place.
 
@@ -86,6 +100,11 @@ class Row:
     """Its `training` parameter, given as `self.training`, is what the target does by itself."""
     returns: str = "tensor"
     """`tensor`, or `tensors` for a tuple of them."""
+    traits: Trait = Trait.NONE
+    modules: tuple[TorchModule, ...] = ()
+    """Other classes of torch.nn that compute it: with parameters of their own, or with some arguments fixed."""
+    clamps: tuple[str, ...] = ()
+    """Where it holds its input between two numbers and does nothing else: them, or the parameters that say them."""
 
     @cached_property
     def constructor_parameters(self) -> tuple[Parameter, ...]:
@@ -94,6 +113,35 @@ class Row:
     @property
     def flexible_target(self) -> str:
         return self.flexible or self.target
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the parameters that any of the spellings has, in order."""
+        return tuple(dict.fromkeys(p.name for spelling in self.spellings for p in spelling.parameters))
+
+    @property
+    def spatial(self) -> int:
+        """How many dimensions of an image it works on, if its name says that: 2 of `max_pool2d`."""
+        number = re.search(r"(\d)d", self.op)
+        return int(number[1]) if number else 0
+
+    @cached_property
+    def function(self) -> Spelling:
+        """The plain function, which the flexible target calls."""
+        functions = [s for s in self.spellings if not s.inplace and s.name.startswith(("torch.", "builtins."))]
+        return min(functions, key=lambda s: s.name.startswith("builtins."))
+
+    @cached_property
+    def settings(self) -> Mapping[str, object]:
+        """What the plain function takes besides its operands: the parameters that have a default, with its value."""
+        operands = {operand.lstrip("*") for operand in self.operands} | {"out"}
+        parameters = [p for p in self.function.parameters if p.name not in operands] if self.spellings else []
+        return {p.name: ast.literal_eval(p.default) if p.default else None for p in parameters}
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The full names of all classes that compute it."""
+        return tuple(dict.fromkeys([self.target, self.flexible_target, *(module.name for module in self.modules)]))
 
 
 # torch takes NumPy's names for these as well, except in torch.nn.functional.

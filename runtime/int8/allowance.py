@@ -12,13 +12,14 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from runtime.int8.program import NAMESPACE, Op, Step
+from runtime.kernels.operators import PLAIN
 from runtime.kernels.sizes import convolved, transposed
 
 _WIDEST = 8
 """Bytes of the widest element that an operation of torch's may give."""
 _VIEWS = set("view _unsafe_view permute expand unsqueeze alias squeeze t transpose slice select".split())
 _VIEWS |= set("split_with_sizes split chunk unbind detach unflatten".split())
-_AS_LARGE = set("quantize lookup softmax layer_norm dequantize concat mean".split())
+_AS_LARGE = PLAIN | set("quantize lookup softmax layer_norm concat mean".split())
 
 
 class Allowance:

@@ -29,7 +29,8 @@ class Codes:
         return self.held(kernels.quantize(x, self.scale, self.zero))
 
     def dequantize(self, codes: Tensor) -> Tensor:
-        return kernels.dequantize(codes, self.scale, self.zero)
+        real: Tensor = kernels.dequantize(codes, self.scale, self.zero)
+        return real
 
     def held(self, codes: Tensor) -> Tensor:
         """No code above `high`."""

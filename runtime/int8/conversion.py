@@ -14,6 +14,7 @@ from runtime.int8.counterparts.recurrent import loop_in_programs
 from runtime.int8.unreached import guard_unreached
 from runtime.quantization.finish import finish_training
 from runtime.quantization.metadata import quantizer_metadata
+from runtime.quantization.methods import why_no_integers
 from runtime.quantization.quantized.base import QuantizedModule
 from runtime.quantization.quantized.others import Half
 from runtime.quantization.quantized.sums import DynamicSum
@@ -41,7 +42,8 @@ def convert(model: AnyModule) -> AnyModule:
             )
         finish_training(converted, metadata["dummy_input"])
     if not any(isinstance(module, QuantizedModule) for module in converted.modules()):
-        raise ValueError("convert needs a quantized model: quantize it first, with runtime.quantize(model, data)")
+        because = why_no_integers(converted) or "quantize it first, with runtime.quantize(model, data)"
+        raise ValueError(f"convert needs a quantized model with integers: {because}")
     _check_types(converted)
     replaced = _replace(converted)
     if isinstance(converted, QuantizedModule):

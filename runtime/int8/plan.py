@@ -158,7 +158,7 @@ class _Memory:
                 kernels = [step for step in steps if isinstance(step, KernelStep)]
                 array = (native.Step * len(kernels))()
                 for entry, kernel in zip(array, kernels, strict=True):
-                    entry.kernel = native.NUMBERS[kernel.kernel]
+                    entry.kernel = native.number(kernel.kernel)
                     entry.args = self._placed(kernel)
                 yield _Run(array, list(kernels))
                 continue

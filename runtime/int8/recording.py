@@ -16,12 +16,12 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from runtime.int8.program import Op, Program
 from runtime.int8.program import Step as OpStep
 from runtime.kernels import native
-from runtime.kernels.native import library
-from runtime.kernels.native.program import MOVE, Move
+from runtime.kernels.native import abi, library
 
 _WRITTEN = {"out", "out_float", "hidden", "state"}
 _EMPTY = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided"}
 _COPIES = {"clone", "copy_", "_to_copy"}
+_MOVE = "move"
 _LONGEST = 8
 """Dimensions of a move."""
 
@@ -231,7 +231,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _move(self, x: Tensor, out: Tensor) -> Step:
         self._alive.append((x, out))
-        arguments = Move(
+        arguments = abi.arguments(_MOVE)(
             x=x.data_ptr(),
             out=out.data_ptr(),
             dims=out.dim(),
@@ -241,7 +241,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             out_stride=tuple(out.stride()),
             threads=torch.get_num_threads(),
         )
-        return self._kernel(MOVE, arguments)
+        return self._kernel(_MOVE, arguments)
 
     def _drain(self) -> None:
         """Takes over the kernels that were called since the last time."""
@@ -249,7 +249,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._calls.calls.clear()
 
     def _kernel(self, kernel: str, arguments: ctypes.Structure) -> KernelStep:
-        name = "move" if kernel == MOVE else self._op.name
+        name = _MOVE if kernel == _MOVE else self._op.name
         step = KernelStep(self._op.layer, name, kernel=kernel, arguments=arguments)
         for field_name, kind, *_ in type(arguments)._fields_:
             address = getattr(arguments, field_name) if kind is ctypes.c_void_p else None

@@ -31,57 +31,17 @@ the reference only. Threads follow torch.get_num_threads().
 weights, which serve the implementation that was selected when they were packed.
 """
 
-from runtime.kernels.dispatch import available, select, selected
-from runtime.kernels.operators import (
-    adaptive_avg_pool,
-    adaptive_max_pool,
-    add,
-    avg_pool,
-    concat,
-    conv,
-    conv_add,
-    conv_transpose,
-    dequantize,
-    gru_step,
-    layer_norm,
-    linear,
-    linear_float,
-    lookup,
-    lstm_step,
-    matmul,
-    max_pool,
-    mean,
-    mul,
-    quantize,
-    softmax,
-)
-from runtime.kernels.reference import rescale_table, unary_table
+from typing import Any
 
-__all__ = [
-    "adaptive_avg_pool",
-    "adaptive_max_pool",
-    "add",
-    "available",
-    "avg_pool",
-    "concat",
-    "conv",
-    "conv_add",
-    "conv_transpose",
-    "dequantize",
-    "gru_step",
-    "layer_norm",
-    "linear",
-    "linear_float",
-    "lookup",
-    "lstm_step",
-    "matmul",
-    "max_pool",
-    "mean",
-    "mul",
-    "quantize",
-    "rescale_table",
-    "select",
-    "selected",
-    "softmax",
-    "unary_table",
-]
+from runtime.kernels import operators
+from runtime.kernels.dispatch import available as available
+from runtime.kernels.dispatch import select as select
+from runtime.kernels.dispatch import selected as selected
+from runtime.kernels.operators import *  # noqa: F403
+from runtime.kernels.reference import rescale_table as rescale_table
+from runtime.kernels.reference import unary_table as unary_table
+
+
+def __getattr__(name: str) -> Any:
+    """The operators that treat every element alike."""
+    return getattr(operators, name)

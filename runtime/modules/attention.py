@@ -15,10 +15,7 @@ from torch import Tensor, nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 from torch.nn.parameter import Parameter
 
-from runtime.modules.eltwise import EltWiseMult
-from runtime.modules.grouping import Concat
-from runtime.modules.matmul import BatchMatmul
-from runtime.modules.reduction import Mean
+from runtime.modules.operations import BatchMatmul, Concat, EltWiseMult, Mean
 from runtime.modules.twin import DropoutTwin
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.transformer import _detect_is_causal_mask, _get_seq_len
 
 from runtime.modules.attention import MultiheadAttention, canonical_masks
-from runtime.modules.eltwise import EltWiseAdd
+from runtime.modules.operations import EltWiseAdd
 from runtime.modules.twin import Twin, make_twin, unmake_twin
 
 ACTIVATIONS: dict[Callable[..., Tensor], type[nn.Module]] = {

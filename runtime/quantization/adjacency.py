@@ -30,6 +30,8 @@ class Place:
     """Who took its output: a module, or None for anything else, the model's own output included."""
     reshaped: bool = False
     """Some of them took it in another shape."""
+    settled: bool = True
+    """No call has told it more than its operands: tensors, or sequences of them."""
     dimensions: int = 0
     """Of its output, where that is one tensor."""
 
@@ -102,6 +104,7 @@ class _Watch(TorchFunctionMode):
                 place = self.places.setdefault(name, Place())
                 place.calls += 1
                 place.sources.append(self.consumed((args, kwargs), name))
+                place.settled &= all(isinstance(leaf, Tensor) for leaf in tree_leaves((args, kwargs)))
             self._running.append(name)
 
         return enter

@@ -16,7 +16,7 @@ from runtime.quantization.arithmetic import PER_TENSOR, Granularity, Grid, per_c
 from runtime.quantization.fake_quantizers import ActivationFakeQuantizer, WeightFakeQuantizer
 from runtime.quantization.modes import LinearQuantMode
 from runtime.quantization.overrides import QBits
-from runtime.quantization.parameters import WEIGHTED
+from runtime.quantization.parameters import LOOKING_UP, WEIGHTED
 from runtime.quantization.placement import Placement
 from runtime.quantization.quantizer import Quantizer
 from runtime.quantization.trained import QuantizedOutput, QuantizedWeights, fold_normalization
@@ -174,7 +174,7 @@ def _bias_quantizer(layer: nn.Module, bits: int) -> nn.Module | None:
 
 def weight_granularity(layer: nn.Module) -> Granularity:
     """A scale for each output channel; rows of an embedding, which are picked and not summed, share one."""
-    if isinstance(layer, (nn.Embedding, nn.EmbeddingBag)):
+    if isinstance(layer, LOOKING_UP):
         return PER_TENSOR
     if isinstance(layer, _ConvTransposeNd):  # channels of several groups lie in one row
         return per_channel(1) if layer.groups == 1 else PER_TENSOR

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from runtime.quantization.calibration import evaluating, run_batch
 from runtime.quantization.layer_inputs import folded_norms
+from runtime.quantization.quantized.given import GivenWeight
 from runtime.quantization.quantized.sums import QuantizedSum, operate
 
 
@@ -60,7 +61,7 @@ def _mean_results(quantized: nn.Module, reference: nn.Module, batch: Any) -> dic
         stack.enter_context(evaluating(reference))
         stack.enter_context(torch.no_grad())
         for name, module in quantized.named_modules():
-            if isinstance(module, QuantizedSum):
+            if isinstance(module, QuantizedSum) and not isinstance(module, GivenWeight):
                 measured = reference.get_submodule(names[norms[name]] if name in norms else name)
                 stack.callback(measured.register_forward_hook(note(name)).remove)
         run_batch(reference, batch)

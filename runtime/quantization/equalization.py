@@ -14,18 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from runtime.modules import FunctionalReLU
+from rewriter.torch_api.traits import Trait
 from runtime.quantization.adjacency import Adjacency, find_adjacency
 from runtime.quantization.fusion import fold_batch_norms
-from runtime.quantization.known import is_a
+from runtime.quantization.known import has, is_a
 
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
-SCALE_FREE = (
-    *(nn.Identity, nn.ReLU, nn.LeakyReLU, nn.PReLU, FunctionalReLU, nn.Dropout, nn.Dropout2d),
-    *(nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d),
-    *(nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d, nn.AdaptiveMaxPool2d),
-)
-"""Modules f of single channels for which f(s * x) is s * f(x), for every positive s."""
 
 
 class Pair(NamedTuple):
@@ -60,7 +54,7 @@ def _pairs(model: nn.Module, adjacency: Adjacency) -> Iterator[Pair]:
         if not is_a(modules.get(first), LAYERS):
             continue
         second = adjacency.only_consumer(first)
-        while second is not None and is_a(modules.get(second), SCALE_FREE):
+        while second is not None and has(modules.get(second), Trait.HOMOGENEOUS):
             second = adjacency.only_consumer(second)
         if second is not None and _fit(modules[first], modules.get(second)):
             yield Pair(first, second)

@@ -16,16 +16,14 @@ from torch import nn
 from torch.jit import ScriptModule
 
 from runtime.inspect import Preparation, check_prepared
-from runtime.quantization.aware import QuantAwareTrainRangeLinearQuantizer
 from runtime.quantization.calibration import Forward, calibrate, evaluating, rank_of_ranks, run_batch
 from runtime.quantization.improvements import check_names, improve_after, improve_before
-from runtime.quantization.post_training import PostTrainLinearQuantizer
+from runtime.quantization.methods import Method, find_method
 from runtime.quantization.quantizer import Quantizer
 from runtime.quantization.summary import state_bytes, summarize
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
-METHODS = ("ptq", "dynamic", "qat")
 _SITES = 20
 _PATHS = 3
 
@@ -49,24 +47,28 @@ def quantize(
 ) -> AnyModule:
     """A quantized copy of `model`, or `model` itself with `inplace`.
 
-    Methods: "ptq" puts weights and activations on 8-bit integers, with scales from what the first `batches` of `data`
-    show; "dynamic" only what is multiplied with weights, with scales from each tensor as it comes, and needs no data;
-    "qat" gives a model to be trained, which learns to live with rounding.
+    `runtime.quantization.methods` has the methods: "ptq" puts weights and activations on 8-bit integers, with scales
+    from what the first `batches` of `data` show; "dynamic" only what is multiplied with weights, with scales from each
+    tensor as it comes, and needs no data; "qat" and "lsq" return a model to be trained, which learns to live with
+    rounding; so do "dorefa", "pact" and "wrpn", whose models cannot compute on integers afterwards.
 
     `data` gives batches: tensors, dicts of keyword arguments, or tuples of arguments (labels at the end are left out);
     for anything else pass `forward(model, batch)`. `improve` names what else "ptq" shall do for accuracy: "equalize"
     and "smooth" before, "adaround" (which pays below 8 bits) and "bias_correction" afterwards. `settings` go to the
     method's quantizer: `bits_weights=4`, `overrides=...`, `activation_range="percentile"`, `optimizer=...` and so on.
     """
-    if method not in METHODS:
-        raise ValueError(f"no method is called {method!r}; there are {', '.join(METHODS)}")
-    if data is None and method != "dynamic":
+    chosen = find_method(method)
+    if data is None and chosen.needs_data:
         raise ValueError(f"method {method!r} needs data, some batches of what the model is used on")
     check_names(improve)
-    if improve and (method != "ptq" or forward is not None):
+    if improve and (not chosen.calibrates or forward is not None):
         raise ValueError("improve is for method 'ptq', with data whose batches the model takes as they are")
     if settings.get("optimizer") is not None and not inplace:
         raise ValueError("the optimizer holds the parameters of this model, not of a copy: pass inplace=True")
+    if chosen.needs_optimizer and settings.get("optimizer") is None:
+        raise ValueError(
+            f"method {method!r} needs the optimizer that trains the model: pass optimizer= and inplace=True"
+        )
     _check_unscripted(model)
     example = None if data is None else _example(model, data, forward or run_batch)
     if example is not None:
@@ -74,21 +76,25 @@ def quantize(
     verbose = verbose and rank_of_ranks()[0] == 0
     model = model if inplace else copy.deepcopy(model)
     before = state_bytes(model)
-    if method == "ptq":
+    if chosen.no_integers:
+        warnings.warn(f"runtime.int8.convert cannot take what {method!r} trains: {chosen.no_integers}", stacklevel=2)
+    if chosen.calibrates:
         assert data is not None
-        quantizer = _post_training(model, data, forward or run_batch, batches, improve, example, verbose, settings)
+        run = forward or run_batch
+        quantizer = _calibrated(chosen, model, data, run, batches, improve, example, verbose, settings)
     else:
-        quantizer = _without_statistics(model, method, settings)
+        quantizer = chosen.quantizer(model, **settings)
         _prepare(quantizer, example)
     summary = summarize(quantizer, before)
-    if not summary.quantized:
+    if not summary.quantized and not quantizer.params_to_quantize:
         raise ValueError(f"nothing was quantized:\n{summary}")
     if verbose:
         print(summary)
     return model
 
 
-def _post_training(
+def _calibrated(
+    chosen: Method,
     model: nn.Module,
     data: Iterable[Any],
     forward: Forward,
@@ -103,16 +109,10 @@ def _post_training(
     reference = copy.deepcopy(model) if improve else model
     with _progress("calibrating", forward, _number_of(data, batches), verbose) as shown:
         settings = {"statistics": calibrate(model, data, shown, batches), **settings}
-    quantizer = PostTrainLinearQuantizer(model, **settings)
+    quantizer = chosen.quantizer(model, **settings)
     _prepare(quantizer, example)
     improve_after(model, reference, improve, seen)
     return quantizer
-
-
-def _without_statistics(model: nn.Module, method: str, settings: dict[str, Any]) -> Quantizer:
-    if method == "dynamic":
-        return PostTrainLinearQuantizer(model, dynamic=True, **settings)
-    return QuantAwareTrainRangeLinearQuantizer(model, **{"bits_activations": 8, "bits_weights": 8, **settings})
 
 
 def _prepare(quantizer: Quantizer, example: Any) -> None:

@@ -20,10 +20,9 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.parameter import Parameter
 from torch.nn.utils import parametrize
 
-import runtime.modules as wrappers
 from runtime.modules.places import Tied, module_of
 from runtime.quantization.adjacency import Adjacency, find_adjacency
-from runtime.quantization.known import is_a
+from runtime.quantization.known import is_a, row_of, settings
 from runtime.quantization.standing import StandsFor
 
 
@@ -83,43 +82,48 @@ def find_fused_activations(
             after = adjacency.only_consumer(after) if after else None
         if name in folded or after is None or not is_host(name):
             continue
-        if upper_clamp(modules[after]) is not None:
+        if adjacency.places[after].settled and upper_clamp(modules[after]) is not None:
             fused[after] = name
     return fused
 
 
 def upper_clamp(module: nn.Module) -> float | None:
     """Where a module clamps that leaves numbers from zero to there as they are, and makes zero of negative ones."""
-    if is_a(module, nn.ReLU6):
-        return 6.0
-    if is_a(module, nn.Hardtanh):
-        return float(module.max_val) if module.min_val == 0 else None
-    if is_a(module, (nn.ReLU, wrappers.FunctionalReLU)):
-        return math.inf
-    if is_a(module, wrappers.FunctionalReLU6):
-        return 6.0
-    if is_a(module, wrappers.Clamp) and module.fixed.get("min") == 0:
-        bound = module.fixed.get("max")
-        return math.inf if bound is None else float(bound) if isinstance(bound, (int, float)) else None
-    return None
+    low, high = _clamped_between(module)
+    return high if low == 0 else None
 
 
 def saturation(module: nn.Module, bits: int) -> tuple[float, float]:
     """Beyond which inputs the result of `module` stays within half a step of what it tends to, on a grid of `bits`."""
     steps = 2**bits - 1
-    if is_a(module, nn.Sigmoid):
-        end = math.log(2 * steps - 1)
-        return -end, end
-    if is_a(module, nn.Tanh):
-        end = math.atanh(1 - 1 / steps)
-        return -end, end
-    if is_a(module, nn.Hardsigmoid):
-        return -3.0, 3.0
-    if is_a(module, nn.Hardswish):
-        return -3.0, math.inf
-    if is_a(module, nn.Hardtanh):  # ReLU6 as well
-        return float(module.min_val), float(module.max_val)
-    return -math.inf, math.inf
+    row = row_of(module)
+    if row is not None and row.op in _TENDING:
+        return _TENDING[row.op](steps)
+    low, high = _clamped_between(module)
+    return (low, high) if math.isfinite(high) else (-math.inf, math.inf)
+
+
+def _around_zero(end: float) -> tuple[float, float]:
+    return -end, end
+
+
+_TENDING: dict[str, Callable[[int], tuple[float, float]]] = {
+    "sigmoid": lambda steps: _around_zero(math.log(2 * steps - 1)),
+    "tanh": lambda steps: _around_zero(math.atanh(1 - 1 / steps)),
+    "hardsigmoid": lambda _: (-3.0, 3.0),
+    "hardswish": lambda _: (-3.0, math.inf),
+}
+
+
+def _clamped_between(module: nn.Module) -> tuple[float, float]:
+    """The bounds of an operation that does nothing but hold numbers between them; infinite where there is none."""
+    row = row_of(module)
+    if row is None or not row.clamps:
+        return -math.inf, math.inf
+    told = settings(module)
+    bounds = [told[name] if name in told else float(name) for name in row.clamps]
+    low, high = (bound if isinstance(bound, (int, float)) else None for bound in [*bounds, None][:2])
+    return -math.inf if low is None else float(low), math.inf if high is None else float(high)
 
 
 def _fold(layer: nn.Module, norm: _BatchNorm) -> None:

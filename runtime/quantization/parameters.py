@@ -8,10 +8,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from rewriter.torch_api.traits import Trait
+from runtime.quantization.known import layers_with
 from runtime.quantization.overrides import QBits
 
-WEIGHTED = (nn.modules.conv._ConvNd, nn.Linear, nn.Embedding, nn.EmbeddingBag)
+WEIGHTED = layers_with(Trait.WEIGHTED)
 """Modules whose parameters are quantized; those of a normalization, say, are not."""
+LOOKING_UP = tuple(kind for kind in WEIGHTED if kind not in layers_with(Trait.WEIGHTED | Trait.CONTRACTION))
+"""Those that give rows of a weight, and sum no products."""
 FLOAT_PREFIX = "float_"
 
 

@@ -13,52 +13,18 @@ from typing import Any
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
-from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.loss import _Loss
-from torch.nn.modules.pooling import _AdaptiveMaxPoolNd, _MaxPoolNd
 
-import runtime.modules as wrappers
+from rewriter.torch_api.traits import Trait
 from runtime.modules.places import Tied, module_of
 from runtime.quantization.adjacency import Adjacency, find_adjacency
 from runtime.quantization.fusion import upper_clamp
-from runtime.quantization.known import is_a
-from runtime.quantization.parameters import WEIGHTED
+from runtime.quantization.kinds import OPERANDS
+from runtime.quantization.known import has, is_a
+from runtime.quantization.parameters import LOOKING_UP, WEIGHTED
+from runtime.quantization.quantized.sums import is_sum
 
-RECTIFIERS = (nn.ReLU, nn.ReLU6, wrappers.FunctionalReLU, wrappers.FunctionalReLU6)
-NEVER_NEGATIVE = (
-    *RECTIFIERS,
-    nn.Sigmoid,
-    nn.Hardsigmoid,
-    nn.Softmax,
-    wrappers.FunctionalSigmoid,
-    wrappers.FunctionalSoftmax,
-)
-CLAMPING = (
-    *(_ConvNd, nn.Linear, _BatchNorm, wrappers.EltWiseAdd, wrappers.EltWiseSub, wrappers.EltWiseMult),
-    *(wrappers.Matmul, wrappers.BatchMatmul),
-)
-"""Operations that can clamp at zero what they give, in the place of a ReLU behind them."""
-MOVING = (
-    *(nn.Identity, nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.PixelUnshuffle, nn.ChannelShuffle),
-    *(nn.UpsamplingNearest2d, _DropoutNd, _MaxPoolNd, _AdaptiveMaxPoolNd),
-    *(wrappers.FunctionalDropout, wrappers.FunctionalDropout1d, wrappers.FunctionalDropout2d),
-    *(wrappers.FunctionalDropout3d, wrappers.FunctionalAlphaDropout, wrappers.FunctionalFeatureAlphaDropout),
-    *(wrappers.FunctionalMaxPool1d, wrappers.FunctionalMaxPool2d, wrappers.FunctionalMaxPool3d),
-    *(wrappers.FunctionalAdaptiveMaxPool1d, wrappers.FunctionalAdaptiveMaxPool2d),
-    *(wrappers.FunctionalAdaptiveMaxPool3d, wrappers.FunctionalChannelShuffle, wrappers.FunctionalPixelShuffle),
-    *(wrappers.FunctionalPixelUnshuffle, wrappers.NativeChannelShuffle, wrappers.FunctionalUpsamplingNearest2d),
-    *(wrappers.Chunk, wrappers.Split),
-)
-UNBOUNDED = (wrappers.MaskedFill, wrappers.Where, wrappers.TensorWhere, _Loss)
-"""Their results may hold -inf, or are losses."""
-
-
-LOOKING_UP = (nn.Embedding, nn.EmbeddingBag)
-COMPUTING = (
-    *(wrappers.EltWiseAdd, wrappers.EltWiseSub, wrappers.EltWiseMult, wrappers.EltWiseDiv, wrappers.Matmul),
-    *(wrappers.BatchMatmul, wrappers.MM, wrappers.Einsum, wrappers.Concat, wrappers.Stack),
-    *(wrappers.BAddBMM, wrappers.AddMM, wrappers.FunctionalLinear, wrappers.FunctionalConv2d),
-)
+COMPUTING = OPERANDS | Trait.CONTRACTION | Trait.JOIN
 """Operations on integers take integers, so what they are given has to be on a grid as well."""
 
 
@@ -85,7 +51,7 @@ class Placement:
             return False
         if self.adjacency is not None and name not in self.adjacency.places:
             return False  # nothing is known of it, and a learned scale that is never used stops distributed training
-        if is_a(module, MOVING) or isinstance(module, UNBOUNDED):
+        if has(module, Trait.MOVE | Trait.UNBOUNDED) or isinstance(module, _Loss):
             return False
         return self.follower(name) is None and not self._is_result(name)
 
@@ -104,7 +70,11 @@ class Placement:
         one, other = self._kind(name), self._kind(following)
         if is_a(other, _BatchNorm):
             return following if self.folds(name, following) else None
-        return following if upper_clamp(other) is not None and isinstance(one, CLAMPING) else None
+        clamps = is_sum(one) or is_a(one, _BatchNorm) or has(one, OPERANDS)
+        return following if clamps and upper_clamp(other) is not None and self._is_settled(following) else None
+
+    def _is_settled(self, name: str) -> bool:
+        return self.adjacency is not None and self.adjacency.places[name].settled
 
     def folds(self, layer_name: str, norm_name: str) -> bool:
         """Whether the normalization can become a part of the layer's weights."""
@@ -125,13 +95,13 @@ class Placement:
                 yield name, following
 
     def never_negative(self, name: str) -> bool:
-        return upper_clamp(self._kind(name)) is not None or is_a(self._kind(name), NEVER_NEGATIVE)
+        return upper_clamp(self._kind(name)) is not None or has(self._kind(name), Trait.NOT_NEGATIVE)
 
     def raw_inputs(self, name: str) -> tuple[int, ...]:
         """Which of the tensors that a module computes with come from no module, hence from no grid."""
-        if self.adjacency is None or not isinstance(self._kind(name), WEIGHTED + COMPUTING):
-            return ()
-        return () if isinstance(self._kind(name), LOOKING_UP) else self.adjacency.raw_inputs(name)
+        kind = self._kind(name)
+        computes = (isinstance(kind, WEIGHTED) and not isinstance(kind, LOOKING_UP)) or has(kind, COMPUTING)
+        return self.adjacency.raw_inputs(name) if self.adjacency is not None and computes else ()
 
     def _kind(self, name: str) -> nn.Module:
         """The module itself, or what a tied handle runs."""

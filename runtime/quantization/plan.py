@@ -80,8 +80,9 @@ class Planner:
 
     def _first_guess(self, name: str) -> Place:
         module = self.modules[name]
-        sources = self.adjacency.places[name].sources
-        kind = kind_of(module_of(module), min(map(len, sources), default=0))
+        seen = self.adjacency.places[name]
+        tensors = min(map(len, seen.sources), default=0)
+        kind = kind_of(module_of(module), tensors, seen.settled)
         if kind is Kind.EMBEDDING and isinstance(module, Tied):
             return Place(name, Kind.FLOAT, "its rows lie on the grid of another call")
         if kind is Kind.FLOAT and name in self.carriers:

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import nn
 
-import runtime.modules as wrappers
 from runtime.modules.handles import TiedHandle
 from runtime.modules.places import module_of
 from runtime.quantization.adjacency import find_adjacency
@@ -23,13 +22,15 @@ from runtime.quantization.fusion import (
     saturation,
     upper_clamp,
 )
-from runtime.quantization.kinds import Kind
-from runtime.quantization.known import is_a
+from runtime.quantization.given_weights import Given, find_given, without_given
+from runtime.quantization.kinds import OPERANDS, Kind
+from runtime.quantization.known import has, is_a
 from runtime.quantization.metadata import unwrapped
 from runtime.quantization.observers import RangeRule, Statistics, load_statistics, rule
 from runtime.quantization.overrides import QBits
 from runtime.quantization.plan import Place, Planner, give_grids
 from runtime.quantization.quantized.base import QuantizedModule
+from runtime.quantization.quantized.given import make_given, make_given_dynamic
 from runtime.quantization.quantized.make import make_quantized
 from runtime.quantization.quantized.others import Half, QuantizedEmbedding
 from runtime.quantization.quantized.sums import DynamicSum, QuantizedSum, is_sum
@@ -83,6 +84,7 @@ class PostTrainLinearQuantizer(Quantizer):
         self.absorbed: dict[str, str] = {}
         self.replacement_factory[nn.Module] = self._replace_any
         self._modules: dict[str, nn.Module] = {}
+        self._given: dict[str, Given] = {}
 
     @property
     def reasons(self) -> dict[str, str]:
@@ -92,12 +94,16 @@ class PostTrainLinearQuantizer(Quantizer):
     def _pre_prepare_model(self, dummy_input: Any) -> None:
         self.model.eval()
         if self.dynamic:
+            self._given = {} if dummy_input is None else find_given(self.model, dummy_input)
             return
         if dummy_input is None:
             raise ValueError("prepare_model needs dummy_input, an input of the model, to see how its modules follow")
         folded = fold_batch_norms(self.model, dummy_input)
         adjacency = find_adjacency(self.model, dummy_input)
-        self._modules = dict(self.model.named_modules())
+        self._given = find_given(self.model, dummy_input)
+        without_given(adjacency, self._given)
+        layers = {name: given.layer for name, given in self._given.items()}
+        self._modules = {**dict(self.model.named_modules()), **layers}
         hosts = {name for name in adjacency.places if self._can_clamp(name)}
         activations = find_fused_activations(self.model, adjacency, hosts.__contains__, folded)
         self.absorbed = {**folded, **activations}
@@ -110,9 +116,8 @@ class PostTrainLinearQuantizer(Quantizer):
         self.plan = give_grids(planner, self.ranges, bits)
 
     def _can_clamp(self, name: str) -> bool:
-        kinds = (wrappers.EltWiseAdd, wrappers.EltWiseSub, wrappers.EltWiseMult, wrappers.Matmul, wrappers.BatchMatmul)
         module = module_of(self._modules[name])
-        return is_sum(module) or is_a(module, (*kinds, nn.BatchNorm2d, nn.BatchNorm3d))
+        return is_sum(module) or has(module, OPERANDS) or is_a(module, (nn.BatchNorm2d, nn.BatchNorm3d))
 
     def _activation_bits(self, name: str) -> int | None:
         override = self._module_overrides.get(name)
@@ -165,7 +170,7 @@ class PostTrainLinearQuantizer(Quantizer):
                 f"the bias of {name!r} is added to sums of 32 bits; bits_bias must be 32, not {qbits.bias}"
             )
         if self.dynamic:
-            return self._dynamic(module, qbits)
+            return self._dynamic(module, name, qbits)
         place = self.plan.get(self.absorbed.get(name, name))
         if name in self.absorbed:
             absorbs = place is not None and place.output is not None
@@ -176,15 +181,23 @@ class PostTrainLinearQuantizer(Quantizer):
             return QuantizedSum(module, qbits.wts, self.per_channel_weights)
         return module
 
-    def _dynamic(self, module: nn.Module, qbits: QBits) -> nn.Module:
-        if not is_sum(module) or qbits.wts is None:
+    def _dynamic(self, module: nn.Module, name: str, qbits: QBits) -> nn.Module:
+        given, bits = self._given.get(name), self._module_overrides[name].qbits
+        if given is not None and is_sum(given.layer) and bits.wts is not None and bits.acts is not None:
+            return make_given_dynamic(module, given, bits.wts, self.per_channel_weights, Grid(bits.acts))
+        lends = any(module._parameters.get("weight") is one.weight for one in self._given.values())
+        if not is_sum(module) or qbits.wts is None or lends:
             return module
         if qbits.acts is None:
             return QuantizedSum(module, qbits.wts, self.per_channel_weights)
         return DynamicSum(module, qbits.wts, self.per_channel_weights, Grid(qbits.acts))
 
     def _quantized(self, module: nn.Module, place: Place, qbits: QBits) -> nn.Module:
-        quantized = make_quantized(module, place.kind, place.output, qbits.wts, self.per_channel_weights)
+        given, bits = self._given.get(place.name), self._module_overrides[place.name].qbits.wts
+        if given is not None and bits is not None:
+            quantized: QuantizedModule = make_given(module, given, place.output, bits, self.per_channel_weights)
+        else:
+            quantized = make_quantized(module, place.kind, place.output, qbits.wts, self.per_channel_weights)
         quantized.configure(place.inputs, place.output, place.float_output)
         return quantized
 

@@ -23,7 +23,7 @@ from runtime.quantization.adaround import adaround
 from runtime.quantization.aware import QuantAwareTrainRangeLinearQuantizer
 from runtime.quantization.calibration import calibrate
 from runtime.quantization.finish import finish_training
-from runtime.quantization.lsq import LSQQuantizer
+from runtime.quantization.methods.lsq import LSQQuantizer
 from runtime.quantization.post_training import PostTrainLinearQuantizer
 from runtime.quantization.summary import state_bytes
 from tests.bench import digits_ao

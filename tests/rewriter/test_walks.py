@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.rewriter.executed import HEADER, check, rewritten
+from tests.rewriter.executed import HEADER, check, load, rewritten
 
 X = torch.randn(2, 4)
 
@@ -55,6 +55,12 @@ HARMLESS = {
             for p in child.parameters():
                 self.count += p.numel()
 """,
+    "asks for what may be new": (
+        "        for child in self.children():\n            if isinstance(child, nn.ReLU):\n                self.count += 1"
+    ),
+    "compares with what may be new": (
+        "        for child in self.children():\n            if type(child) in (nn.Linear, nn.ReLU):\n                self.count += 1"
+    ),
 }
 TELLING = {
     "counts": "        for child in self.children():\n            self.count += 1",
@@ -62,12 +68,6 @@ TELLING = {
     "names": "        for name, child in self.named_children():\n            found.append(name)",
     "runs": "        for child in self.children():\n            child(torch.zeros(1, 4))",
     "a list of them": "        found = list(self.children())",
-    "asks for what may be new": (
-        "        for child in self.children():\n            if isinstance(child, nn.ReLU):\n                self.count += 1"
-    ),
-    "compares with what may be new": (
-        "        for child in self.children():\n            if type(child) in (nn.Linear, nn.ReLU):\n                self.count += 1"
-    ),
     "compares with what it is not": (
         "        for child in self.children():\n            if type(child) != nn.Linear:\n                self.count += 1"
     ),
@@ -92,3 +92,29 @@ def test_rewritten_where_a_new_child_changes_nothing(name: str) -> None:
 def test_refused_where_it_might(name: str) -> None:
     result = rewritten(HEADER + SOURCE.format(walk=TELLING[name]))
     assert not result.changed and {r.code for r in result.refusals} == {"RW904"}
+
+
+PICKING = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.relu = nn.ReLU()
+        self.count = 0
+
+    def counted(self):
+        for child in self.children():
+            if isinstance(child, nn.ReLU):
+                self.count += 1
+        return self.count
+
+    def forward(self, x):
+        return self.relu(F.relu(x - 1) + self.relu(x))
+"""
+
+
+def test_no_new_module_is_of_a_class_that_code_picks_out() -> None:
+    after = check(PICKING, X)
+    assert "runtime.modules.FunctionalReLU()" in after and "self.relu2 = runtime" in after
+    assert load(rewritten(HEADER + PICKING).after)["Net"]().counted() == 1
+    refused = rewritten(HEADER + PICKING).refusals
+    assert [r.code for r in refused] == ["RW904"] and "code picks modules of its class" in refused[0].message

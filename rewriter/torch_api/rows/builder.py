@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from rewriter.torch_api.row import Row, Spelling, parse_signature
+import ast
+
+from rewriter.torch_api.row import Row, Spelling, TorchModule, parse_signature
+from rewriter.torch_api.traits import Trait
 
 _PREFIXES = (("F.", "torch.nn.functional."), ("Tensor.", "torch.Tensor."))
 
@@ -31,6 +34,9 @@ def wrapped(
     operands: str = "input",
     attribute: str = "",
     returns: str = "tensor",
+    traits: Trait = Trait.NONE,
+    modules: str = "",
+    clamps: str = "",
 ) -> Row:
     """An operation that a class of runtime.modules takes over. Its constructor takes whatever is no operand."""
     found = tuple(s for group in spellings for s in group)
@@ -44,6 +50,9 @@ def wrapped(
         spellings=found,
         constructor=_constructor(found, names),
         returns=returns,
+        traits=traits,
+        modules=_of_torch(modules),
+        clamps=tuple(clamps.split()),
     )
 
 
@@ -67,6 +76,9 @@ def module(
     attribute: str = "",
     returns: str = "tensor",
     follows_training: bool = False,
+    traits: Trait = Trait.NONE,
+    modules: str = "",
+    clamps: str = "",
 ) -> Row:
     """An operation that torch.nn has a module for; `Functional<target>` serves where that module cannot."""
     return Row(
@@ -80,4 +92,19 @@ def module(
         constructor=constructor,
         follows_training=follows_training,
         returns=returns,
+        traits=traits,
+        modules=_of_torch(modules),
+        clamps=tuple(clamps.split()),
     )
+
+
+def _of_torch(calls: str) -> tuple[TorchModule, ...]:
+    """`"PReLU"`, or `"ReflectionPad2d(pad=padding, mode='reflect')"`; several with semicolons."""
+    return tuple(_one_of_torch(call) for call in calls.split(";") if call)
+
+
+def _one_of_torch(call: str) -> TorchModule:
+    node = ast.parse(call.strip(), mode="eval").body
+    arguments = node.keywords if isinstance(node, ast.Call) else []
+    name = node.func if isinstance(node, ast.Call) else node
+    return TorchModule(f"torch.nn.{ast.unparse(name)}", tuple((str(k.arg), ast.unparse(k.value)) for k in arguments))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rewriter.torch_api.row import Row
 from rewriter.torch_api.rows.builder import spelled, wrapped
+from rewriter.torch_api.traits import Trait
 
 # name -> class; each is a function, a method, and both in place.
 _UNARY = {
@@ -14,6 +15,7 @@ _UNARY = {
     "trunc": "Trunc", "frac": "Frac",
 }  # fmt: skip
 _SPECIAL = frozenset({"exp2", "expm1", "log1p", "erf", "erfc"})
+_NOT_NEGATIVE = frozenset({"exp", "exp2", "sqrt", "rsqrt", "square", "cosh", "erfc", "acos", "acosh"})
 
 
 def _unary(name: str, target: str) -> Row:
@@ -24,14 +26,15 @@ def _unary(name: str, target: str) -> Row:
         target,
         spelled(f"torch.{name}{special}", "input, *, out=None"),
         spelled(f"Tensor.{name} Tensor.{name}_ torch.{name}_", "input"),
+        traits=Trait.TABLE | (Trait.NOT_NEGATIVE if name in _NOT_NEGATIVE else Trait.NONE),
     )
 
 
-def _binary(name: str, target: str, method: bool = True) -> Row:
-    methods = f"Tensor.{name}" if method else ""
+def _binary(name: str, target: str, traits: Trait = Trait.TABLE) -> Row:
     return wrapped(
-        name, "RW103", target, spelled(f"torch.{name}", "input, other, *, out=None"), spelled(methods, "input, other"),
-        operands="input other",
+        name, "RW103", target,
+        spelled(f"torch.{name}", "input, other, *, out=None"), spelled(f"Tensor.{name}", "input, other"),
+        operands="input other", traits=traits,
     )  # fmt: skip
 
 
@@ -42,16 +45,18 @@ ROWS = (
         spelled("builtins.abs", "input"),
         spelled("torch.abs torch.absolute", "input, *, out=None"),
         spelled("Tensor.abs Tensor.abs_ Tensor.absolute Tensor.absolute_ torch.abs_", "input"),
+        traits=Trait.TABLE | Trait.NOT_NEGATIVE,
     ),
     wrapped(
         "round", "RW103", "Round",
         spelled("torch.round", "input, *, decimals=0, out=None"),
         spelled("Tensor.round Tensor.round_ torch.round_", "input, *, decimals=0"),
+        traits=Trait.TABLE,
     ),
-    _binary("maximum", "Maximum"),
-    _binary("minimum", "Minimum"),
-    _binary("fmax", "Fmax"),
-    _binary("fmin", "Fmin"),
+    _binary("maximum", "Maximum", Trait.TABLE | Trait.JOIN),
+    _binary("minimum", "Minimum", Trait.TABLE | Trait.JOIN),
+    _binary("fmax", "Fmax", Trait.TABLE | Trait.JOIN),
+    _binary("fmin", "Fmin", Trait.TABLE | Trait.JOIN),
     _binary("atan2", "Atan2"),
     _binary("hypot", "Hypot"),
     _binary("logaddexp", "LogAddExp"),
@@ -59,30 +64,33 @@ ROWS = (
         "clamp", "RW103", "Clamp",
         spelled("torch.clamp torch.clip", "input, min=None, max=None, *, out=None"),
         spelled("Tensor.clamp Tensor.clamp_ Tensor.clip Tensor.clip_ torch.clamp_ torch.clip_", "input, min=None, max=None"),
+        traits=Trait.TABLE, clamps="min max",
     ),
     wrapped(
         "clamp_min", "RW103", "ClampMin",
         spelled("torch.clamp_min", "input, min, *, out=None"),
         spelled("Tensor.clamp_min Tensor.clamp_min_ torch.clamp_min_", "input, min"),
+        traits=Trait.TABLE, clamps="min",
     ),
     wrapped(
         "clamp_max", "RW103", "ClampMax",
         spelled("torch.clamp_max", "input, max, *, out=None"),
         spelled("Tensor.clamp_max Tensor.clamp_max_ torch.clamp_max_", "input, max"),
+        traits=Trait.TABLE,
     ),
     wrapped(
         "where", "RW103", "Where",
         spelled("torch.where", "condition, input, other, *, out=None"),
-        operands="condition input other",
+        operands="condition input other", traits=Trait.UNBOUNDED,
     ),
     wrapped(
         "where_method", "RW103", "TensorWhere",
-        spelled("Tensor.where", "input, condition, other"), operands="input condition other", attribute="where",
+        spelled("Tensor.where", "input, condition, other"), operands="input condition other", attribute="where", traits=Trait.UNBOUNDED,
     ),
     wrapped(
         "masked_fill", "RW103", "MaskedFill",
         spelled("torch.masked_fill Tensor.masked_fill Tensor.masked_fill_", "input, mask, value"),
-        operands="input mask value",
+        operands="input mask value", traits=Trait.UNBOUNDED,
     ),
     wrapped(
         "cumsum", "RW103", "Cumsum",
@@ -98,5 +106,6 @@ ROWS = (
         "nan_to_num", "RW103", "NanToNum",
         spelled("torch.nan_to_num", "input, nan=None, posinf=None, neginf=None, *, out=None"),
         spelled("Tensor.nan_to_num Tensor.nan_to_num_", "input, nan=None, posinf=None, neginf=None"),
+        traits=Trait.TABLE,
     ),
 )  # fmt: skip

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 from rewriter.torch_api.row import Row
 from rewriter.torch_api.rows.builder import spelled, wrapped
+from rewriter.torch_api.traits import Trait
 
 
 def _joined(op: str, target: str) -> Row:
-    return wrapped(op, "RW104", target, spelled(f"torch.{op}", "tensors, *, out=None"), operands="*tensors")
+    return wrapped(
+        op, "RW104", target, spelled(f"torch.{op}", "tensors, *, out=None"), operands="*tensors", traits=Trait.JOIN
+    )
 
 
 ROWS = (
     wrapped(
         "cat", "RW104", "Concat",
         spelled("torch.cat torch.concat torch.concatenate", "tensors, dim=0, *, out=None"),
-        operands="*tensors", attribute="concat",
+        operands="*tensors", attribute="concat", traits=Trait.JOIN,
     ),
-    wrapped("stack", "RW104", "Stack", spelled("torch.stack", "tensors, dim=0, *, out=None"), operands="*tensors"),
+    wrapped(
+        "stack", "RW104", "Stack",
+        spelled("torch.stack", "tensors, dim=0, *, out=None"), operands="*tensors", traits=Trait.JOIN,
+    ),
     _joined("hstack", "HStack"),
     _joined("vstack", "VStack"),
     _joined("dstack", "DStack"),
     wrapped(
-        "chunk", "RW104", "Chunk", spelled("torch.chunk Tensor.chunk", "input, chunks, dim=0"), returns="tensors"
+        "chunk", "RW104", "Chunk", spelled("torch.chunk Tensor.chunk", "input, chunks, dim=0"), returns="tensors",
+        traits=Trait.MOVE,
     ),
     wrapped(
         "split", "RW104", "Split",
         spelled("torch.split", "tensor, split_size_or_sections, dim=0"),
         spelled("Tensor.split", "tensor, split_size, dim=0"),
-        operands="tensor", returns="tensors",
+        operands="tensor", returns="tensors", traits=Trait.MOVE,
     ),
 )  # fmt: skip

@@ -6,6 +6,10 @@ from collections.abc import Iterator
 
 from rewriter.torch_api.row import Row
 from rewriter.torch_api.rows.builder import module, spelled, wrapped
+from rewriter.torch_api.traits import Trait
+
+_MAXIMUM = Trait.MOVE | Trait.MAXIMUM | Trait.HOMOGENEOUS
+_AVERAGE = Trait.AVERAGE | Trait.HOMOGENEOUS
 
 
 def _max_pool(n: int) -> Iterator[Row]:
@@ -14,12 +18,12 @@ def _max_pool(n: int) -> Iterator[Row]:
     yield module(
         f"max_pool{n}d", f"MaxPool{n}d", constructor,
         spelled(f"F.max_pool{n}d", f"{common}, return_indices=False"), spelled(f"torch.max_pool{n}d", common),
-        attribute="max_pool",
+        attribute="max_pool", traits=_MAXIMUM,
     )  # fmt: skip
     yield wrapped(
         f"max_pool{n}d_with_indices", "RW106", f"MaxPool{n}dWithIndices",
         spelled(f"F.max_pool{n}d_with_indices", f"{common}, return_indices=False"),
-        attribute="max_pool", returns="tensors",
+        attribute="max_pool", returns="tensors", traits=_MAXIMUM,
     )  # fmt: skip
     yield module(
         f"max_unpool{n}d", f"MaxUnpool{n}d", "kernel_size, stride=None, padding=0",
@@ -38,6 +42,7 @@ def _avg_pool(n: int) -> Row:
         constructor,
         spelled(names, f"input, {constructor}"),
         attribute="avg_pool",
+        traits=_AVERAGE,
     )
 
 
@@ -45,16 +50,17 @@ def _adaptive(n: int) -> Iterator[Row]:
     names = f"F.adaptive_avg_pool{n}d" + (" torch.adaptive_avg_pool1d" if n == 1 else "")
     yield module(
         f"adaptive_avg_pool{n}d", f"AdaptiveAvgPool{n}d", "output_size", spelled(names, "input, output_size"),
-        attribute="avg_pool",
+        attribute="avg_pool", traits=_AVERAGE,
     )  # fmt: skip
     yield module(
         f"adaptive_max_pool{n}d", f"AdaptiveMaxPool{n}d", "output_size, return_indices=False",
         spelled(f"F.adaptive_max_pool{n}d", "input, output_size, return_indices=False"), attribute="max_pool",
+        traits=_MAXIMUM,
     )  # fmt: skip
     yield wrapped(
         f"adaptive_max_pool{n}d_with_indices", "RW106", f"AdaptiveMaxPool{n}dWithIndices",
         spelled(f"F.adaptive_max_pool{n}d_with_indices", "input, output_size, return_indices=False"),
-        attribute="max_pool", returns="tensors",
+        attribute="max_pool", returns="tensors", traits=_MAXIMUM,
     )  # fmt: skip
 
 
@@ -62,7 +68,7 @@ def _lp_pool(n: int) -> Row:
     constructor = "norm_type, kernel_size, stride=None, ceil_mode=False"
     return module(
         f"lp_pool{n}d", f"LPPool{n}d", constructor, spelled(f"F.lp_pool{n}d", f"input, {constructor}"),
-        attribute="lp_pool",
+        attribute="lp_pool", traits=Trait.HOMOGENEOUS,
     )  # fmt: skip
 
 
@@ -73,6 +79,7 @@ def _fractional(n: int) -> Iterator[Row]:
         yield wrapped(
             f"fractional_max_pool{n}d{suffix}", "RW106", f"FractionalMaxPool{n}d{target}",
             spelled(f"F.fractional_max_pool{n}d{suffix}", signature), attribute="max_pool", returns=returns,
+            traits=Trait.MOVE | Trait.RANDOM,
         )  # fmt: skip
 
 

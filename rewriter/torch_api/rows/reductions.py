@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rewriter.torch_api.row import Row
 from rewriter.torch_api.rows.builder import spelled, wrapped
+from rewriter.torch_api.traits import Trait
 
 
 def _extreme(name: str, target: str) -> tuple[Row, Row]:
@@ -14,13 +15,13 @@ def _extreme(name: str, target: str) -> tuple[Row, Row]:
             spelled(f"torch.{name} Tensor.{name}", "input"),
             spelled(f"torch.{name}", "input, other, *, out=None", ("other", "tensor")),
             spelled(f"Tensor.{name}", "input, other", ("other", "tensor")),
-            operands="input other",
+            operands="input other", traits=Trait.REDUCTION,
         ),
         wrapped(
             f"{name}_dim", "RW105", target,
             spelled(f"torch.{name}", "input, dim, keepdim=False, *, out=None", ("dim", "int")),
             spelled(f"Tensor.{name}", "input, dim, keepdim=False", ("dim", "int")),
-            attribute=name, returns="tensors",
+            attribute=name, returns="tensors", traits=Trait.REDUCTION,
         ),
     )  # fmt: skip
 
@@ -35,6 +36,7 @@ def _spread(name: str, target: str) -> Row:
         spelled(f"torch.{name}", f"{old}, *, out=None", ("dim", "ints"), ("unbiased", "bool")),
         spelled(f"Tensor.{name}", old, ("dim", "ints"), ("unbiased", "bool")),
         spelled(f"torch.{name} Tensor.{name}", "input, unbiased=True", ("unbiased", "bool")),
+        traits=Trait.REDUCTION | Trait.NOT_NEGATIVE,
     )  # fmt: skip
 
 
@@ -42,19 +44,28 @@ _REDUCED = "input, dim=None, keepdim=False, *, dtype=None"
 
 ROWS = (
     wrapped(
-        "mean", "RW105", "Mean", spelled("torch.mean", f"{_REDUCED}, out=None"), spelled("Tensor.mean", _REDUCED)
+        "mean", "RW105", "Mean", spelled("torch.mean", f"{_REDUCED}, out=None"), spelled("Tensor.mean", _REDUCED),
+        traits=Trait.AVERAGE | Trait.REDUCTION,
     ),
-    wrapped("sum", "RW105", "Sum", spelled("torch.sum", f"{_REDUCED}, out=None"), spelled("Tensor.sum", _REDUCED)),
-    wrapped("sum_of", "RW105", "SumOf", spelled("builtins.sum", "iterable, start=0"), operands="iterable", attribute="sum"),
+    wrapped(
+        "sum", "RW105", "Sum", spelled("torch.sum", f"{_REDUCED}, out=None"), spelled("Tensor.sum", _REDUCED),
+        traits=Trait.REDUCTION,
+    ),
+    wrapped(
+        "sum_of", "RW105", "SumOf",
+        spelled("builtins.sum", "iterable, start=0"), operands="iterable", attribute="sum", traits=Trait.REDUCTION,
+    ),
     wrapped(
         "amax", "RW105", "Amax",
         spelled("torch.amax", "input, dim=(), keepdim=False, *, out=None"),
         spelled("Tensor.amax", "input, dim=(), keepdim=False"),
+        traits=Trait.REDUCTION,
     ),
     wrapped(
         "amin", "RW105", "Amin",
         spelled("torch.amin", "input, dim=(), keepdim=False, *, out=None"),
         spelled("Tensor.amin", "input, dim=(), keepdim=False"),
+        traits=Trait.REDUCTION,
     ),
     *_extreme("max", "Max"),
     *_extreme("min", "Min"),
@@ -62,16 +73,17 @@ ROWS = (
         "norm", "RW105", "Norm",
         spelled("torch.norm", "input, p='fro', dim=None, keepdim=False, out=None, dtype=None"),
         spelled("Tensor.norm", "input, p='fro', dim=None, keepdim=False, dtype=None"),
+        traits=Trait.REDUCTION | Trait.NOT_NEGATIVE,
     ),
     wrapped(
         "vector_norm", "RW105", "VectorNorm",
         spelled("torch.linalg.vector_norm", "input, ord=2, dim=None, keepdim=False, *, dtype=None, out=None"),
-        attribute="norm",
+        attribute="norm", traits=Trait.REDUCTION | Trait.NOT_NEGATIVE,
     ),
     wrapped(
         "linalg_norm", "RW105", "LinalgNorm",
         spelled("torch.linalg.norm", "input, ord=None, dim=None, keepdim=False, *, out=None, dtype=None"),
-        attribute="norm",
+        attribute="norm", traits=Trait.REDUCTION | Trait.NOT_NEGATIVE,
     ),
     _spread("var", "Var"),
     _spread("std", "Std"),
@@ -79,11 +91,13 @@ ROWS = (
         "logsumexp", "RW105", "LogSumExp",
         spelled("torch.logsumexp torch.special.logsumexp", "input, dim, keepdim=False, *, out=None"),
         spelled("Tensor.logsumexp", "input, dim, keepdim=False"),
+        traits=Trait.REDUCTION,
     ),
     wrapped(
         "prod", "RW105", "Prod",
         spelled("torch.prod Tensor.prod", "input, *, dtype=None"),
         spelled("torch.prod", "input, dim, keepdim=False, *, dtype=None, out=None"),
         spelled("Tensor.prod", "input, dim, keepdim=False, *, dtype=None"),
+        traits=Trait.REDUCTION,
     ),
 )  # fmt: skip

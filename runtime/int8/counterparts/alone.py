@@ -5,62 +5,73 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from runtime import kernels
 from runtime.int8.codes import Codes
 from runtime.int8.counterparts.base import Int8Module
+from runtime.modules.base import Operation
+from runtime.quantization.known import row_of, settings
 from runtime.quantization.quantized.base import QuantizedModule
 
 _MOST_TABLES = 64
 
 
-class Table(Int8Module):
-    """Any function of one number: what the simulated module makes of each of the codes that there are."""
-
-    table: Tensor
-
-    def __init__(self, simulated: QuantizedModule) -> None:
-        super().__init__(simulated)
-        given = self._known(self.inputs[0])
-        with torch.no_grad():
-            made = simulated(given.dequantize(torch.arange(256, dtype=torch.uint8)))
-        self.register_buffer("table", self.made().quantize(made))
-
-    def on_codes(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor | None:
-        return None if args or kwargs else kernels.lookup(self.given(0, x)[0], self.table)
-
-
-class TableForNumbers(Int8Module):
+class Tables(Int8Module):
     """An operation on one tensor and numbers that each call gives: a table for each that has come."""
 
     def __init__(self, simulated: QuantizedModule) -> None:
         super().__init__(simulated)
         self._tables: dict[str, Tensor] = {}
 
-    def on_codes(self, *operands: Any, **settings: Any) -> Tensor | None:
+    def on_codes(self, *operands: Any, **told: Any) -> Tensor | None:
+        places = [place for place, operand in enumerate(operands) if isinstance(operand, Tensor)]
         numbers = tuple(None if isinstance(operand, Tensor) else operand for operand in operands)
-        if settings or numbers.count(None) != 1 or not all(map(_is_number, numbers)):
+        if len(places) != 1 or not all(map(_is_plain, (*numbers, *told.values()))):
             return None
-        place = numbers.index(None)
+        (place,) = places
         codes, of = self.given(0, operands[place])
-        table = self._table(numbers, place, of)
+        table = self.table_for(numbers, told, place, of)
         return None if table is None else kernels.lookup(codes, table)
 
-    def _table(self, numbers: tuple[Any, ...], place: int, of: Codes) -> Tensor | None:
+    def table_for(self, numbers: tuple[Any, ...], told: dict[str, Any], place: int, of: Codes) -> Tensor | None:
         """None where a number comes for the first time while the model is captured, when nothing can be computed."""
-        key = repr(numbers)  # in which zeros have a sign, and what is no number is itself
+        key = repr((numbers, told))  # in which zeros have a sign, and what is no number is itself
         if key not in self._tables and not torch.compiler.is_compiling():
             if len(self._tables) == _MOST_TABLES:
                 self._tables.clear()
-            operands = [*numbers[:place], of.dequantize(torch.arange(256, dtype=torch.uint8)), *numbers[place + 1 :]]
-            with torch.no_grad():
-                self._tables[key] = self.made().quantize(self.simulated(*operands))
+            self._tables[key] = self._made_by(numbers, told, place, of)
         return self._tables.get(key)
 
+    def _made_by(self, numbers: tuple[Any, ...], told: dict[str, Any], place: int, of: Codes) -> Tensor:
+        operands = [*numbers[:place], of.dequantize(torch.arange(256, dtype=torch.uint8)), *numbers[place + 1 :]]
+        with torch.no_grad():
+            return self.made().quantize(self.simulated(*operands, **told))
 
-def _is_number(operand: Any) -> bool:
-    return operand is None or isinstance(operand, (int, float))
+
+class Table(Tables):
+    """Any function of one number: what the simulated module makes of each of the codes that there are."""
+
+    table: Tensor
+
+    def __init__(self, simulated: QuantizedModule) -> None:
+        super().__init__(simulated)
+        self.register_buffer("table", self._made_by((None,), {}, 0, self._known(self.inputs[0])))
+
+    def table_for(self, numbers: tuple[Any, ...], told: dict[str, Any], place: int, of: Codes) -> Tensor | None:
+        return self.table if len(numbers) == 1 and not told else super().table_for(numbers, told, place, of)
+
+
+def table(simulated: QuantizedModule) -> Tables:
+    """One table, if the module needs to be told nothing but the tensor."""
+    row, fixed = row_of(simulated.inner), getattr(simulated.inner, "fixed", {})
+    function = row.function if row is not None and isinstance(simulated.inner, Operation) else None
+    missing = [p for p in function.parameters[1:] if p.required and p.name not in fixed] if function else []
+    return Tables(simulated) if missing else Table(simulated)
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, (int, float, str))
 
 
 class Softmax(Int8Module):
@@ -68,32 +79,38 @@ class Softmax(Int8Module):
 
     def on_codes(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor | None:
         codes, of = self.given(0, x)
-        inner, made = self.simulated.inner, self.made()
-        settings = {"dim": inner.dim} if isinstance(inner, nn.Softmax) else dict(getattr(inner, "fixed", {}))
-        settings.update(zip(("dim",), args, strict=False))
-        settings.update(kwargs)
-        dim = settings.pop("dim", None)
-        if settings or len(args) > 1 or not isinstance(dim, int):
+        made, told = self.made(), settings(self.simulated.inner, args, kwargs)
+        dim = told["dim"]
+        if told.get("dtype") is not None or not isinstance(dim, int):
             return None
         return made.held(kernels.softmax(codes, dim, of.scale, made.scale, made.zero))
 
 
 class LayerNorm(Int8Module):
-    """Within one code of what was simulated."""
+    """Within one code of what was simulated. Its weights are the module's, or those that each call gives."""
 
     weight: Tensor | None
     bias: Tensor | None
 
     def __init__(self, simulated: QuantizedModule) -> None:
         super().__init__(simulated)
-        inner = simulated.inner
-        assert isinstance(inner, nn.LayerNorm)
-        self.shape, self.eps = list(inner.normalized_shape), inner.eps
-        for name, parameter in (("weight", inner.weight), ("bias", inner.bias)):
-            self.register_buffer(name, None if parameter is None else parameter.detach().to(torch.float32))
+        own = {} if isinstance(simulated.inner, Operation) else settings(simulated.inner)
+        for name in ("weight", "bias"):
+            self.register_buffer(name, _as_real(own.get(name)))
 
-    def on_codes(self, x: Tensor) -> Tensor:
+    def on_codes(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         codes, of = self.given(0, x)
-        made = self.made()
+        told, made = settings(self.simulated.inner, args, kwargs), self.made()
+        affine = (self.weight, self.bias)
+        if isinstance(self.simulated.inner, Operation):
+            affine = (_as_real(told["weight"]), _as_real(told["bias"]))
         scales = (of.scale, of.zero, made.scale, made.zero)
-        return made.held(kernels.layer_norm(codes, self.shape, self.weight, self.bias, self.eps, *scales))
+        return made.held(kernels.layer_norm(codes, list(told["normalized_shape"]), *affine, told["eps"], *scales))
+
+
+def _as_real(weight: Tensor | None) -> Tensor | None:
+    return None if weight is None else weight.detach().to(torch.float32)
+
+
+OF_ROWS: dict[str, type[Int8Module]] = {"softmax": Softmax, "layer_norm": LayerNorm}
+"""The kernels that compute on real numbers inside, by the operation."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-import runtime.modules as wrappers
 from runtime import kernels
 from runtime.int8.counterparts.base import Int8Module
-from runtime.int8.counterparts.windows import adaptive_sizes, each_axis, spatial_dimensions
+from runtime.int8.counterparts.windows import adaptive_sizes
 from runtime.quantization.arithmetic import multiplier
-from runtime.quantization.quantized.averages import ADAPTIVE, WINDOWED
+from runtime.quantization.known import settings
+from runtime.quantization.quantized.averages import spatial_dimensions, windows
 from runtime.quantization.quantized.base import QuantizedModule
 
 
@@ -28,30 +29,21 @@ class Average(Int8Module):
         codes, of = self.given(0, x)
         scales = (self.multiplier, of.zero, self.made().zero)
         inner = self.simulated.inner
-        if isinstance(inner, wrappers.Mean):
-            return self._mean(codes, inner, args, kwargs, scales)
-        if args or kwargs:
-            return None
+        told = settings(inner, args, kwargs)
+        if "dim" in told:
+            return self._mean(codes, told, scales)
         dims = spatial_dimensions(inner)
         images = codes if codes.dim() == dims + 2 else codes.unsqueeze(0)
-        if isinstance(inner, ADAPTIVE):
-            out = kernels.adaptive_avg_pool(images, adaptive_sizes(inner.output_size, images.shape[2:]), *scales)
+        if "output_size" in told:
+            out = kernels.adaptive_avg_pool(images, adaptive_sizes(told["output_size"], images.shape[2:]), *scales)
         else:
-            out = _pooled(images, inner, scales)
+            modes = (told["ceil_mode"], told["count_include_pad"], told.get("divisor_override"))
+            out = kernels.avg_pool(images, *windows(told, dims), *modes, *scales)
         return self.made().held(out if images.dim() == codes.dim() else out.squeeze(0))
 
-    def _mean(self, codes: Tensor, inner: wrappers.Mean, args: Any, kwargs: Any, scales: Any) -> Tensor | None:
-        settings = {**inner.fixed, **dict(zip(("dim", "keepdim"), args, strict=False)), **kwargs}
-        dim, keepdim = settings.pop("dim", None), settings.pop("keepdim", False)
-        if settings or len(args) > 2:
+    def _mean(self, codes: Tensor, told: Mapping[str, Any], scales: Any) -> Tensor | None:
+        if told.keys() - {"dim", "keepdim", "dtype"} or told["dtype"] is not None:
             return None
+        dim = told["dim"]
         dims = range(codes.dim()) if dim is None or dim == () else [dim] if isinstance(dim, int) else dim
-        return self.made().held(kernels.mean(codes, list(dims), keepdim, *scales))
-
-
-def _pooled(images: Tensor, pool: nn.Module, scales: tuple[float, int, int]) -> Tensor:
-    assert isinstance(pool, WINDOWED)
-    dims = images.dim() - 2
-    kernel, stride, padding = (each_axis(size, dims) for size in (pool.kernel_size, pool.stride, pool.padding))
-    settings = (pool.ceil_mode, pool.count_include_pad, getattr(pool, "divisor_override", None))
-    return kernels.avg_pool(images, kernel, stride, padding, *settings, *scales)
+        return self.made().held(kernels.mean(codes, list(dims), told["keepdim"], *scales))

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from torch import nn
 
-import runtime.modules as wrappers
+from rewriter.torch_api.traits import Trait
 from runtime.int8.codes import Codes
-from runtime.int8.counterparts.alone import LayerNorm, Softmax, Table, TableForNumbers
+from runtime.int8.counterparts.alone import OF_ROWS, table
 from runtime.int8.counterparts.averages import Average
 from runtime.int8.counterparts.base import InFloat, Int8Module
-from runtime.int8.counterparts.moved import MAX_POOLS, Embedding, MaxPool, Moved, Picked
+from runtime.int8.counterparts.given import given_counterpart
+from runtime.int8.counterparts.moved import Embedding, MaxPool, Moved, Picked
 from runtime.int8.counterparts.pairs import Add, Join, Product
 from runtime.int8.counterparts.sums import int8_sum
-from runtime.modules.eltwise import Eltwise
+from runtime.quantization.known import has, row_of
 from runtime.quantization.picking import PICKING
-from runtime.quantization.placement import RECTIFIERS
 from runtime.quantization.quantized.averages import QuantizedAverage
 from runtime.quantization.quantized.base import QuantizedModule
+from runtime.quantization.quantized.given import GivenWeight
 from runtime.quantization.quantized.others import Carried, QuantizedEmbedding, QuantizedInner
 from runtime.quantization.quantized.pointwise import QuantizedAdd, QuantizedJoin, QuantizedMatmul, QuantizedMul
 from runtime.quantization.quantized.sums import QuantizedSum, is_sum
@@ -29,7 +30,6 @@ _PLAIN = {
     QuantizedAverage: Average,
     QuantizedEmbedding: Embedding,
 }
-_SOFTMAX = (nn.Softmax, wrappers.FunctionalSoftmax)
 
 
 def counterpart(simulated: QuantizedModule) -> Int8Module:
@@ -39,6 +39,8 @@ def counterpart(simulated: QuantizedModule) -> Int8Module:
     reason = _obstacle(simulated)
     if reason:
         return InFloat(simulated, reason)
+    if isinstance(simulated, GivenWeight):
+        return given_counterpart(simulated)
     if isinstance(simulated, QuantizedSum):
         return int8_sum(simulated)
     if isinstance(simulated, QuantizedInner):
@@ -49,7 +51,8 @@ def counterpart(simulated: QuantizedModule) -> Int8Module:
 
 def _obstacle(simulated: QuantizedModule) -> str:
     """Why there can be no int8 module."""
-    wanted = [params for params in simulated.input_params if params is not None]
+    given = simulated.input_params[:1] if has(simulated.inner, Trait.NORMALIZATION) else simulated.input_params
+    wanted = [params for params in given if params is not None]
     if isinstance(simulated, QuantizedSum):
         if simulated.weight_grid.bits > 8:
             return f"its weights have {simulated.weight_grid.bits} bits"
@@ -57,7 +60,7 @@ def _obstacle(simulated: QuantizedModule) -> str:
             return "only its weights are on integers"
     if any(Codes.of(params) is None for params in wanted):
         return "what it is given has more than 8 bits"
-    if len(wanted) < len(simulated.input_params) or not (wanted or isinstance(simulated, QuantizedEmbedding)):
+    if len(wanted) < len(given) or not (wanted or isinstance(simulated, QuantizedEmbedding)):
         return "what it is given is in floating point"
     real = isinstance(simulated, QuantizedSum) and isinstance(simulated.inner, nn.Linear)
     if simulated.output_params is None:
@@ -66,30 +69,24 @@ def _obstacle(simulated: QuantizedModule) -> str:
 
 
 def _inner(simulated: QuantizedInner) -> Int8Module:
-    inner = simulated.inner
-    if isinstance(inner, _SOFTMAX):
-        return Softmax(simulated)
-    if isinstance(inner, nn.LayerNorm):
-        return LayerNorm(simulated)
+    inner, row = simulated.inner, row_of(simulated.inner)
     if is_sum(inner):
         return InFloat(simulated, "its weights are in floating point")
-    if isinstance(inner, Eltwise) and not inner.fixed:
-        return TableForNumbers(simulated)
-    if isinstance(inner, (Eltwise, wrappers.BatchMatmul, wrappers.MM)):
+    if row is None or not row.traits & (Trait.TABLE | Trait.ROWS):
         return InFloat(simulated, "its other operand is given at each call")
-    if isinstance(inner, wrappers.FunctionalLayerNorm):
-        return InFloat(simulated, "its weights are given at each call")
-    return Table(simulated)
+    if Trait.TABLE in row.traits:
+        return table(simulated)
+    return OF_ROWS[row.op](simulated)
 
 
 def _carried(simulated: Carried) -> Int8Module:
     inner = simulated.inner
     known = bool(simulated.input_params) and Codes.of(simulated.input_params[0]) is not None
-    if isinstance(inner, RECTIFIERS) and known and not simulated.float_output:
-        return Table(simulated)
-    if isinstance(inner, PICKING) and known:
-        return Picked(simulated)
-    if isinstance(inner, MAX_POOLS) and known:
-        return MaxPool(simulated)
-    moves = not isinstance(inner, (*RECTIFIERS, *PICKING, *MAX_POOLS))
-    return Moved(simulated) if moves else InFloat(simulated, "what it gives is taken in floating point")
+    if has(inner, Trait.RECTIFIER):
+        fits = known and not simulated.float_output
+        return table(simulated) if fits else InFloat(simulated, "what it gives is taken in floating point")
+    if not has(inner, PICKING | Trait.MAXIMUM):
+        return Moved(simulated)
+    if not known:
+        return InFloat(simulated, "what it gives is taken in floating point")
+    return MaxPool(simulated) if has(inner, Trait.MAXIMUM) else Picked(simulated)

@@ -7,15 +7,14 @@ from typing import Any, cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.nn.modules.pooling import _AdaptiveMaxPoolNd, _MaxPoolNd
 
 from runtime import kernels
 from runtime.int8.counterparts.base import Int8Module, Int8Weights
-from runtime.int8.counterparts.windows import adaptive_sizes, each_axis, spatial_dimensions
+from runtime.int8.counterparts.windows import adaptive_sizes
+from runtime.quantization.known import row_of, settings
 from runtime.quantization.picking import picks, zeros_around
+from runtime.quantization.quantized.averages import each_axis, spatial_dimensions, windows
 from runtime.quantization.quantized.others import QuantizedEmbedding
-
-MAX_POOLS = (_MaxPoolNd, _AdaptiveMaxPoolNd)
 
 
 class Moved(Int8Module):
@@ -40,19 +39,18 @@ class Picked(Int8Module):
 class MaxPool(Int8Module):
     """The largest code of each window."""
 
-    def on_codes(self, x: Tensor) -> Tensor | None:
+    def on_codes(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor | None:
         codes, _ = self.given(0, x)
-        pool: Any = self.simulated.inner
-        if pool.return_indices:
+        told, row = settings(self.simulated.inner, args, kwargs), row_of(self.simulated.inner)
+        if row is None or row.returns != "tensor" or told.get("return_indices"):
             return None
-        dims = spatial_dimensions(pool)
+        dims = spatial_dimensions(self.simulated.inner)
         images = codes if codes.dim() == dims + 2 else codes.unsqueeze(0)
-        if isinstance(pool, _AdaptiveMaxPoolNd):
-            out = kernels.adaptive_max_pool(images, adaptive_sizes(pool.output_size, images.shape[2:]))
+        if "output_size" in told:
+            out = kernels.adaptive_max_pool(images, adaptive_sizes(told["output_size"], images.shape[2:]))
         else:
-            kernel, stride = each_axis(pool.kernel_size, dims), each_axis(pool.stride, dims)
-            padding, dilation = each_axis(pool.padding, dims), each_axis(pool.dilation, dims)
-            out = kernels.max_pool(images, kernel, stride, padding, dilation, pool.ceil_mode)
+            dilation = each_axis(told["dilation"], dims)
+            out = kernels.max_pool(images, *windows(told, dims), dilation, told["ceil_mode"])
         return out if images.dim() == codes.dim() else out.squeeze(0)
 
 

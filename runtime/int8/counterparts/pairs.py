@@ -9,10 +9,12 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 import runtime.modules as wrappers
+from rewriter.torch_api.traits import Trait
 from runtime import kernels
 from runtime.int8.codes import Codes
 from runtime.int8.counterparts.base import Int8Module
 from runtime.quantization.arithmetic import multiplier
+from runtime.quantization.known import has
 from runtime.quantization.quantized.base import QuantizedModule
 
 
@@ -34,7 +36,7 @@ class Add(Pair):
 
     def __init__(self, simulated: QuantizedModule) -> None:
         super().__init__(simulated)
-        made, sign = simulated.output_params, -1.0 if isinstance(simulated.inner, wrappers.EltWiseSub) else 1.0
+        made, sign = simulated.output_params, -1.0 if has(simulated.inner, Trait.DIFFERENCE) else 1.0
         assert made is not None
         first, second = (multiplier([p.scale], made.scale).item() for p in simulated.input_params if p is not None)
         self.multipliers = (first, sign * second)
@@ -54,7 +56,7 @@ class Product(Pair):
         scales = [params.scale for params in simulated.input_params if params is not None]
         assert made is not None
         self.multiplier = multiplier(scales, made.scale).item()
-        self.elementwise = isinstance(simulated.inner, wrappers.EltWiseMult)
+        self.elementwise = has(simulated.inner, Trait.PRODUCT)
 
     def on_codes(self, a: Tensor, b: Tensor) -> Tensor | None:
         (left, of_left), (right, of_right) = self.given(0, a), self.given(1, b)

@@ -21,7 +21,13 @@ def load() -> ctypes.CDLL | None:
     if path is None:
         return None
     library = ctypes.CDLL(str(path))
-    abi.declare(library)
+    try:
+        abi.declare(library)
+    except AttributeError as error:
+        raise RuntimeError(
+            f"{path} was built from other sources ({error}): build it again, in a checkout with "
+            "`python setup.py build_ext --inplace`"
+        ) from error
     return library
 
 
@@ -49,7 +55,7 @@ def call(kernel: str, arguments: ctypes.Structure) -> None:
     """One kernel, with torch's number of threads for it to use already in `arguments`."""
     library = load()
     assert library is not None, "native kernels are only chosen where there is a library"
-    getattr(library, kernel)(ctypes.byref(arguments))
+    getattr(library, f"rk_{kernel}")(ctypes.byref(arguments))
     if (recording := _recording.now) is not None:
         recording.calls.append((kernel, arguments))
 

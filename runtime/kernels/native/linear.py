@@ -13,6 +13,8 @@ from runtime.kernels.native.phases import phases
 from runtime.kernels.native.weights import Packed, cached
 from runtime.kernels.sizes import broadcast, convolved, transposed
 
+__all__ = ["conv", "conv_add", "conv_transpose", "linear", "linear_float", "matmul"]
+
 
 def conv(
     x: Tensor,
@@ -138,7 +140,7 @@ def matmul(
     a = a if a.stride(-1) == 1 else a.contiguous()
     batch = broadcast(a.shape[:-2], b.shape[:-2])
     out = torch.empty(*batch, a.shape[-2], b.shape[-1], dtype=torch.uint8)
-    arguments = abi.Matmul(
+    arguments = abi.arguments("matmul")(
         a=a.data_ptr(),
         b=b.data_ptr(),
         out=out.data_ptr(),
@@ -159,7 +161,7 @@ def matmul(
         high=high,
         threads=torch.get_num_threads(),
     )
-    library.call("rk_matmul", arguments)
+    library.call("matmul", arguments)
     return out
 
 
@@ -210,9 +212,9 @@ def _images(
     stride: Sequence[int],
     padding: Sequence[int],
     dilation: Sequence[int],
-) -> abi.Conv:
+) -> ctypes.Structure:
     """The part of the arguments that says which inputs meet which weights; `x` and `out` have their channels last."""
-    return abi.Conv(
+    return abi.arguments("conv")(
         weight=packed.handle,
         x=x.data_ptr(),
         out=out.data_ptr(),
@@ -228,9 +230,9 @@ def _images(
     )
 
 
-def _run(arguments: abi.Conv, multiplier: Tensor, x_zero: int, zero: int, low: int, high: int) -> None:
+def _run(arguments: ctypes.Structure, multiplier: Tensor, x_zero: int, zero: int, low: int, high: int) -> None:
     multiplier = multiplier.contiguous()
     arguments.multiplier = multiplier.data_ptr()
     arguments.x_zero, arguments.zero, arguments.low, arguments.high = x_zero, zero, low, high
     arguments.threads = torch.get_num_threads()
-    library.call("rk_conv", arguments)
+    library.call("conv", arguments)

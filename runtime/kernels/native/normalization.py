@@ -9,12 +9,14 @@ from torch import Tensor
 from runtime.kernels.native import abi, library
 from runtime.kernels.native.scales import inverse
 
+__all__ = ["layer_norm", "softmax"]
+
 
 def softmax(x: Tensor, dim: int, scale: float, out_scale: float, out_zero: int) -> Tensor:
     rows = x.movedim(dim, -1).contiguous()
     out = torch.empty_like(rows)
     length = rows.shape[-1]
-    arguments = abi.Softmax(
+    arguments = abi.arguments("softmax")(
         x=rows.data_ptr(),
         out=out.data_ptr(),
         rows=rows.numel() // max(length, 1),
@@ -24,7 +26,7 @@ def softmax(x: Tensor, dim: int, scale: float, out_scale: float, out_zero: int) 
         zero=out_zero,
         threads=torch.get_num_threads(),
     )
-    library.call("rk_softmax", arguments)
+    library.call("softmax", arguments)
     return out.movedim(-1, dim)
 
 
@@ -43,7 +45,7 @@ def layer_norm(
     out = torch.empty_like(rows)
     length = math.prod(shape)
     weight, bias = (None if affine is None else affine.contiguous() for affine in (weight, bias))
-    arguments = abi.LayerNorm(
+    arguments = abi.arguments("layer_norm")(
         x=rows.data_ptr(),
         out=out.data_ptr(),
         weight=None if weight is None else weight.data_ptr(),
@@ -57,5 +59,5 @@ def layer_norm(
         zero=out_zero,
         threads=torch.get_num_threads(),
     )
-    library.call("rk_layer_norm", arguments)
+    library.call("layer_norm", arguments)
     return out

@@ -11,6 +11,8 @@ from runtime.kernels.layout import channels_last, like_broadcast
 from runtime.kernels.native import abi, library
 from runtime.kernels.reference.scales import rescale_table
 
+__all__ = ["add", "concat", "lookup", "mul"]
+
 
 def add(
     a: Tensor,
@@ -23,7 +25,9 @@ def add(
     low: int = 0,
     high: int = 255,
 ) -> Tensor:
-    arguments = abi.Binary(a_multiplier=a_multiplier, b_multiplier=b_multiplier, a_zero=a_zero, b_zero=b_zero)
+    arguments = abi.arguments("binary")(
+        a_multiplier=a_multiplier, b_multiplier=b_multiplier, a_zero=a_zero, b_zero=b_zero
+    )
     return _binary(arguments, a, b, out_zero, low, high)
 
 
@@ -37,7 +41,7 @@ def mul(
     low: int = 0,
     high: int = 255,
 ) -> Tensor:
-    arguments = abi.Binary(a_multiplier=multiplier, a_zero=a_zero, b_zero=b_zero, product=1)
+    arguments = abi.arguments("binary")(a_multiplier=multiplier, a_zero=a_zero, b_zero=b_zero, product=1)
     return _binary(arguments, a, b, out_zero, low, high)
 
 
@@ -79,7 +83,7 @@ def _place(x: Tensor, table: Tensor | None, place: int, width: int) -> None:
 
 
 def _lookup(x: Tensor, table: Tensor | None, out: int, rows: int, length: int, x_stride: int, out_stride: int) -> None:
-    arguments = abi.Lookup(
+    arguments = abi.arguments("lookup")(
         x=x.data_ptr(),
         out=out,
         table=None if table is None else table.data_ptr(),
@@ -89,7 +93,7 @@ def _lookup(x: Tensor, table: Tensor | None, out: int, rows: int, length: int, x
         out_stride=out_stride,
         threads=torch.get_num_threads(),
     )
-    library.call("rk_lookup", arguments)
+    library.call("lookup", arguments)
 
 
 class _Walk(NamedTuple):
@@ -100,7 +104,7 @@ class _Walk(NamedTuple):
     b_stride: tuple[int, ...]
 
 
-def _binary(arguments: abi.Binary, a: Tensor, b: Tensor, zero: int, low: int, high: int) -> Tensor:
+def _binary(arguments: ctypes.Structure, a: Tensor, b: Tensor, zero: int, low: int, high: int) -> Tensor:
     out = like_broadcast(a, b)
     if a.stride() == b.stride() == out.stride() and a.shape == b.shape:
         return _run(arguments, a, b, out, _flat(out), zero, low, high)
@@ -114,7 +118,7 @@ def _binary(arguments: abi.Binary, a: Tensor, b: Tensor, zero: int, low: int, hi
 
 
 def _run(
-    arguments: abi.Binary, a: Tensor, b: Tensor, out: Tensor, walk: _Walk, zero: int, low: int, high: int
+    arguments: ctypes.Structure, a: Tensor, b: Tensor, out: Tensor, walk: _Walk, zero: int, low: int, high: int
 ) -> Tensor:
     arguments.a, arguments.b, arguments.out = a.data_ptr(), b.data_ptr(), out.data_ptr()
     arguments.outer, arguments.middle, arguments.inner = walk.sizes
@@ -122,7 +126,7 @@ def _run(
     arguments.b_stride = (ctypes.c_int64 * 3)(*walk.b_stride)
     arguments.zero, arguments.low, arguments.high = zero, low, high
     arguments.threads = torch.get_num_threads()
-    library.call("rk_binary", arguments)
+    library.call("binary", arguments)
     return out
 
 

@@ -1,5 +1,6 @@
 """Pooling and means, by the native kernels."""
 
+import ctypes
 import math
 from collections.abc import Sequence
 
@@ -10,6 +11,9 @@ from runtime.kernels.layout import channels_last, empty_channels_last, int32s, s
 from runtime.kernels.native import abi, library
 from runtime.kernels.windows import Windows, adaptive, sliding_axes
 
+__all__ = ["adaptive_avg_pool", "adaptive_max_pool", "avg_pool", "max_pool", "mean"]
+
+_Windows = abi.structs()["windows"]
 _WHOLE = Windows((0,), (1,), (1,))
 """The window along an axis that is not there."""
 
@@ -22,11 +26,11 @@ def max_pool(
     dilation: Sequence[int],
     ceil_mode: bool,
 ) -> Tensor:
-    return _pool(x, sliding_axes(x.shape[2:], kernel, stride, padding, dilation, ceil_mode), abi.Pool())
+    return _pool(x, sliding_axes(x.shape[2:], kernel, stride, padding, dilation, ceil_mode), abi.arguments("pool")())
 
 
 def adaptive_max_pool(x: Tensor, size: Sequence[int]) -> Tensor:
-    return _pool(x, _adaptive_axes(x, size), abi.Pool())
+    return _pool(x, _adaptive_axes(x, size), abi.arguments("pool")())
 
 
 def avg_pool(
@@ -42,12 +46,14 @@ def avg_pool(
     out_zero: int,
 ) -> Tensor:
     axes = sliding_axes(x.shape[2:], kernel, stride, padding, None, ceil_mode, count_include_pad)
-    arguments = abi.Pool(average=1, divisor=divisor_override or 0, multiplier=multiplier, x_zero=x_zero, zero=out_zero)
+    arguments = abi.arguments("pool")(
+        average=1, divisor=divisor_override or 0, multiplier=multiplier, x_zero=x_zero, zero=out_zero
+    )
     return _pool(x, axes, arguments)
 
 
 def adaptive_avg_pool(x: Tensor, size: Sequence[int], multiplier: float, x_zero: int, out_zero: int) -> Tensor:
-    arguments = abi.Pool(average=1, multiplier=multiplier, x_zero=x_zero, zero=out_zero)
+    arguments = abi.arguments("pool")(average=1, multiplier=multiplier, x_zero=x_zero, zero=out_zero)
     return _pool(x, _adaptive_axes(x, size), arguments)
 
 
@@ -61,7 +67,7 @@ def mean(x: Tensor, dims: Sequence[int], keepdim: bool, multiplier: float, x_zer
     inner = by_stride[-1:] if by_stride and x.stride(by_stride[-1]) == 1 else []
     outer = [dim for dim in kept if dim not in inner]
     boxes = x.permute(*outer, *reduced, *inner).reshape(-1, count, math.prod(x.shape[dim] for dim in inner))
-    arguments = abi.Pool(average=1, multiplier=multiplier, x_zero=x_zero, zero=out_zero)
+    arguments = abi.arguments("pool")(average=1, multiplier=multiplier, x_zero=x_zero, zero=out_zero)
     averages = _pool(boxes.movedim(-1, 1), [Windows((0,), (count,), (count,))], arguments)
     sizes = [x.shape[dim] for dim in (*outer, *inner)]
     order = sorted(range(len(kept)), key=lambda i: (*outer, *inner)[i])
@@ -72,17 +78,17 @@ def _adaptive_axes(x: Tensor, size: Sequence[int]) -> list[Windows]:
     return [adaptive(length, outputs) for length, outputs in zip(x.shape[2:], size, strict=True)]
 
 
-def _pool(x: Tensor, axes: Sequence[Windows], arguments: abi.Pool) -> Tensor:
+def _pool(x: Tensor, axes: Sequence[Windows], arguments: ctypes.Structure) -> Tensor:
     out = empty_channels_last(x.shape[0], x.shape[1], [len(axis.starts) for axis in axes])
     moved = channels_last(x)
     arguments.x, arguments.out = moved.data_ptr(), out.data_ptr()
     arguments.batch, arguments.channels = x.shape[0], x.shape[1]
     arguments.x_stride, arguments.out_stride = strides(moved), strides(channels_last(out))
-    arguments.axis = (abi.Windows * 3)(*(_native(axis) for axis in ([_WHOLE] * (3 - len(axes)) + list(axes))))
+    arguments.axis = (_Windows * 3)(*(_native(axis) for axis in ([_WHOLE] * (3 - len(axes)) + list(axes))))
     arguments.threads = torch.get_num_threads()
-    library.call("rk_pool", arguments)
+    library.call("pool", arguments)
     return out
 
 
-def _native(axis: Windows) -> abi.Windows:
-    return abi.Windows(int32s(axis.starts), int32s(axis.ends), int32s(axis.counts), axis.step, len(axis.starts))
+def _native(axis: Windows) -> ctypes.Structure:
+    return _Windows(int32s(axis.starts), int32s(axis.ends), int32s(axis.counts), axis.step, len(axis.starts))

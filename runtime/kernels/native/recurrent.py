@@ -7,6 +7,8 @@ from runtime.kernels.native import abi, library
 from runtime.kernels.native.linear import linear_float
 from runtime.kernels.native.scales import inverse, quantize
 
+__all__ = ["gru_step", "lstm_step"]
+
 
 def lstm_step(
     gates: Tensor,
@@ -19,7 +21,7 @@ def lstm_step(
     hidden_zero: int,
 ) -> tuple[Tensor, Tensor]:
     from_hidden = linear_float(hidden, weight, bias, multiplier, hidden_zero)
-    return _gates("rk_lstm_gates", gates, from_hidden, cell, hidden_scale, hidden_zero)
+    return _gates("lstm_gates", gates, from_hidden, cell, hidden_scale, hidden_zero)
 
 
 def gru_step(
@@ -33,7 +35,7 @@ def gru_step(
 ) -> Tensor:
     hidden = quantize(state, hidden_scale, hidden_zero)
     from_hidden = linear_float(hidden, weight, bias, multiplier, hidden_zero)
-    return _gates("rk_gru_gates", gates, from_hidden, state, hidden_scale, hidden_zero)[1]
+    return _gates("gru_gates", gates, from_hidden, state, hidden_scale, hidden_zero)[1]
 
 
 def _gates(
@@ -44,7 +46,7 @@ def _gates(
     rows = x_gates.contiguous()
     state = state.contiguous().clone()
     hidden = torch.empty(state.shape, dtype=torch.uint8)
-    arguments = abi.Gates(
+    arguments = abi.arguments("lstm_gates")(
         x_gates=rows.data_ptr(),
         h_gates=h_gates.data_ptr(),
         state=state.data_ptr(),

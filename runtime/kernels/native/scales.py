@@ -6,6 +6,8 @@ from torch import Tensor
 from runtime.kernels.native import abi, library
 from runtime.kernels.reference.scales import float32
 
+__all__ = ["quantize"]
+
 
 def inverse(scale: float) -> float:
     """The inverse of the scale as float32 arithmetic has it."""
@@ -16,7 +18,7 @@ def quantize(x: Tensor, scale: float, zero: int) -> Tensor:
     x = x.to(torch.float32)
     out = torch.empty_like(x, dtype=torch.uint8)
     source = x if x.stride() == out.stride() else torch.empty_like(out, dtype=torch.float32).copy_(x)
-    arguments = abi.Quantize(
+    arguments = abi.arguments("quantize")(
         x=source.data_ptr(),
         out=out.data_ptr(),
         length=x.numel(),
@@ -24,20 +26,5 @@ def quantize(x: Tensor, scale: float, zero: int) -> Tensor:
         zero=zero,
         threads=torch.get_num_threads(),
     )
-    library.call("rk_quantize", arguments)
-    return out
-
-
-def dequantize(x: Tensor, scale: float, zero: int) -> Tensor:
-    out = torch.empty_like(x, dtype=torch.float32)
-    source = x if x.stride() == out.stride() else torch.empty_like(out, dtype=torch.uint8).copy_(x)
-    arguments = abi.Dequantize(
-        x=source.data_ptr(),
-        out=out.data_ptr(),
-        length=x.numel(),
-        scale=scale,
-        zero=zero,
-        threads=torch.get_num_threads(),
-    )
-    library.call("rk_dequantize", arguments)
+    library.call("quantize", arguments)
     return out

@@ -30,7 +30,7 @@ class Packed:
         weight = weight.contiguous()
         columns, channels, taps = weight.shape[0], weight.shape[1], weight[0, 0].numel()
         bias = None if bias is None else bias.contiguous()
-        arguments = abi.Pack(
+        arguments = abi.arguments("pack")(
             weight=weight.data_ptr(),
             column_stride=channels * taps,
             tap_stride=1,

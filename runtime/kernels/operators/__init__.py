@@ -3,31 +3,22 @@
 Every operator has a fake implementation, so that torch.compile and torch.export see through shapes, also dynamic ones.
 """
 
-from runtime.kernels.operators.linear import conv, conv_add, conv_transpose, linear, linear_float, matmul
-from runtime.kernels.operators.normalization import gru_step, layer_norm, lstm_step, softmax
-from runtime.kernels.operators.pointwise import add, concat, dequantize, lookup, mul, quantize
-from runtime.kernels.operators.pooling import adaptive_avg_pool, adaptive_max_pool, avg_pool, max_pool, mean
+from typing import Any
 
-__all__ = [
-    "adaptive_avg_pool",
-    "adaptive_max_pool",
-    "add",
-    "avg_pool",
-    "concat",
-    "conv",
-    "conv_add",
-    "conv_transpose",
-    "dequantize",
-    "gru_step",
-    "layer_norm",
-    "linear",
-    "linear_float",
-    "lookup",
-    "lstm_step",
-    "matmul",
-    "max_pool",
-    "mean",
-    "mul",
-    "quantize",
-    "softmax",
-]
+from runtime.kernels.operators.linear import *  # noqa: F403
+from runtime.kernels.operators.normalization import *  # noqa: F403
+from runtime.kernels.operators.plain import plain_names as _plain_names
+from runtime.kernels.operators.plain import plain_operator as _plain_operator
+from runtime.kernels.operators.pointwise import *  # noqa: F403
+from runtime.kernels.operators.pooling import *  # noqa: F403
+
+_PLAIN = {name: _plain_operator(name) for name in _plain_names(globals())}
+
+PLAIN = frozenset(_PLAIN)
+"""Those that treat every element alike, which no file here defines."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PLAIN:
+        return _PLAIN[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

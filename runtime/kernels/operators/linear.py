@@ -10,6 +10,8 @@ from runtime.kernels.dispatch import implementation
 from runtime.kernels.layout import empty_channels_last
 from runtime.kernels.operators.register import operator
 
+__all__ = ["conv", "conv_add", "conv_transpose", "linear", "linear_float", "matmul"]
+
 
 def _fake_conv(
     x: Tensor,

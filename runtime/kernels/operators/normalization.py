@@ -9,6 +9,8 @@ from runtime.kernels import checks
 from runtime.kernels.dispatch import implementation
 from runtime.kernels.operators.register import operator
 
+__all__ = ["gru_step", "layer_norm", "lstm_step", "softmax"]
+
 
 def _fake_softmax(x: Tensor, dim: int, *rest: object) -> Tensor:
     return x.new_empty(x.movedim(dim, -1).shape).movedim(-1, dim)

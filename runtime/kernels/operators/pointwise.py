@@ -10,6 +10,8 @@ from runtime.kernels.dispatch import implementation
 from runtime.kernels.layout import empty_channels_last, like_broadcast
 from runtime.kernels.operators.register import operator
 
+__all__ = ["add", "concat", "lookup", "mul", "quantize"]
+
 
 def _fake_binary(a: Tensor, b: Tensor, *rest: object) -> Tensor:
     return like_broadcast(a, b)
@@ -121,17 +123,4 @@ def quantize(x: Tensor, scale: float, zero: int) -> Tensor:
     checks.scale(scale=scale)
     checks.code_range(0, 255, zero=zero)
     result: Tensor = implementation().quantize(x, scale, zero)
-    return result
-
-
-def _fake_dequantize(x: Tensor, scale: float, zero: int) -> Tensor:
-    return torch.empty_like(x, dtype=torch.float32)
-
-
-@operator(_fake_dequantize)
-def dequantize(x: Tensor, scale: float, zero: int) -> Tensor:
-    checks.codes("x", x)
-    checks.scale(scale=scale)
-    checks.code_range(0, 255, zero=zero)
-    result: Tensor = implementation().dequantize(x, scale, zero)
     return result

@@ -10,6 +10,8 @@ from runtime.kernels.layout import empty_channels_last
 from runtime.kernels.operators.register import operator
 from runtime.kernels.sizes import pooled
 
+__all__ = ["adaptive_avg_pool", "adaptive_max_pool", "avg_pool", "max_pool", "mean"]
+
 
 def _fake_max_pool(
     x: Tensor,

@@ -7,36 +7,9 @@ The operations with a transcendental function inside (softmax, layer norm, the g
 exception: a native kernel may round their float32 arithmetic differently and differ by one step of the output.
 """
 
-from runtime.kernels.reference.linear import conv, conv_add, conv_transpose, linear, linear_float, matmul
-from runtime.kernels.reference.normalization import layer_norm, softmax
-from runtime.kernels.reference.pointwise import add, concat, lookup, mul
-from runtime.kernels.reference.pooling import adaptive_avg_pool, adaptive_max_pool, avg_pool, max_pool, mean
-from runtime.kernels.reference.recurrent import gru_step, lstm_step
-from runtime.kernels.reference.scales import dequantize, quantize, requantize, rescale_table, unary_table
-
-__all__ = [
-    "adaptive_avg_pool",
-    "adaptive_max_pool",
-    "add",
-    "avg_pool",
-    "concat",
-    "conv",
-    "conv_add",
-    "conv_transpose",
-    "dequantize",
-    "gru_step",
-    "layer_norm",
-    "linear",
-    "linear_float",
-    "lookup",
-    "lstm_step",
-    "matmul",
-    "max_pool",
-    "mean",
-    "mul",
-    "quantize",
-    "requantize",
-    "rescale_table",
-    "softmax",
-    "unary_table",
-]
+from runtime.kernels.reference.linear import *  # noqa: F403
+from runtime.kernels.reference.normalization import *  # noqa: F403
+from runtime.kernels.reference.pointwise import *  # noqa: F403
+from runtime.kernels.reference.pooling import *  # noqa: F403
+from runtime.kernels.reference.recurrent import *  # noqa: F403
+from runtime.kernels.reference.scales import *  # noqa: F403

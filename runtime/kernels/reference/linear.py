@@ -12,6 +12,8 @@ from torch import Tensor
 from runtime.kernels.reference.pointwise import add
 from runtime.kernels.reference.scales import requantize, wrap_int32
 
+__all__ = ["conv", "conv_add", "conv_transpose", "linear", "linear_float", "matmul"]
+
 _CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 

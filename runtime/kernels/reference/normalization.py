@@ -8,6 +8,8 @@ from torch import Tensor
 
 from runtime.kernels.reference.scales import dequantize, float32, quantize
 
+__all__ = ["layer_norm", "softmax"]
+
 
 def softmax(x: Tensor, dim: int, scale: float, out_scale: float, out_zero: int) -> Tensor:
     """Only differences of codes matter, so the input has no zero point here."""

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from runtime.kernels.reference.scales import centred, float32, requantize, rescale_table, round_to_code
 
+__all__ = ["add", "concat", "lookup", "mul"]
+
 
 def add(
     a: Tensor,

@@ -12,6 +12,8 @@ from torch import Tensor
 from runtime.kernels.reference.scales import float32, round_to_code
 from runtime.kernels.windows import Windows, adaptive, sliding_axes
 
+__all__ = ["adaptive_avg_pool", "adaptive_max_pool", "avg_pool", "max_pool", "mean"]
+
 
 def max_pool(
     x: Tensor,

@@ -9,6 +9,8 @@ from torch import Tensor
 from runtime.kernels.reference.linear import linear_float
 from runtime.kernels.reference.scales import quantize
 
+__all__ = ["gru_step", "lstm_step"]
+
 
 def lstm_step(
     gates: Tensor,

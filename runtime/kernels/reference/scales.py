@@ -6,6 +6,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+__all__ = ["dequantize", "quantize", "requantize", "rescale_table", "unary_table"]
+
 
 def float32(value: float) -> Tensor:
     """`value` as the kernels see it: rounded once to float32."""

@@ -17,6 +17,10 @@ extern "C" {
 
 enum { RK_BATCH, RK_DEPTH, RK_HEIGHT, RK_WIDTH };
 
+// Numbers that are written down for one call; other pointers go to memory that is there already.
+typedef const int32_t *rk_int32s;
+typedef const int64_t *rk_int64s;
+
 // Weights laid out for one instruction set. They hold the bias and the correction for the zero point of the input.
 typedef struct rk_weight rk_weight;
 
@@ -55,22 +59,18 @@ typedef struct {
     int32_t threads;
 } rk_conv_args;
 
-RK_EXPORT void rk_conv(const rk_conv_args *args);
-
 // out[i, row, column] = round(multiplier * sum over depth of (a - a_zero) * (b - b_zero)).
 // The depth of `a` lies side by side.
 typedef struct {
     const uint8_t *a, *b;
-    uint8_t *out;                      // batch x rows x columns, without gaps
-    const int64_t *a_batch, *b_batch;  // where the matrices of each of the batch start
+    uint8_t *out;                // batch x rows x columns, without gaps
+    rk_int64s a_batch, b_batch;  // where the matrices of each of the batch start
     int64_t batch, rows, columns, depth;
     int64_t a_row_stride, b_column_stride, b_depth_stride;
     float multiplier;
     int32_t a_zero, b_zero, zero, low, high;
     int32_t threads;
 } rk_matmul_args;
-
-RK_EXPORT void rk_matmul(const rk_matmul_args *args);
 
 // round((a - a_zero) * a_multiplier + (b - b_zero) * b_multiplier), or with `product`
 // round((a - a_zero) * (b - b_zero) * a_multiplier), over outer x middle x inner elements.
@@ -86,8 +86,6 @@ typedef struct {
     int32_t threads;
 } rk_binary_args;
 
-RK_EXPORT void rk_binary(const rk_binary_args *args);
-
 // out[row, i] = table[x[row, i]]; without a table, a copy. Strides are between rows.
 typedef struct {
     const uint8_t *x;
@@ -97,12 +95,10 @@ typedef struct {
     int32_t threads;
 } rk_lookup_args;
 
-RK_EXPORT void rk_lookup(const rk_lookup_args *args);
-
 // The inputs that output i of an axis reads: start[i], start[i] + step, ... below end[i].
 typedef struct {
-    const int32_t *start, *end, *count;  // count: the axis' share of the divisor
-    int32_t step, size;                  // size: how many outputs
+    rk_int32s start, end, count;  // count: the axis' share of the divisor
+    int32_t step, size;           // size: how many outputs
 } rk_windows;
 
 // The maximum, or with `average` round(sum * multiplier / count) of each window; x_zero is subtracted from every code.
@@ -119,8 +115,6 @@ typedef struct {
     int32_t threads;
 } rk_pool_args;
 
-RK_EXPORT void rk_pool(const rk_pool_args *args);
-
 // Between float32 and codes: round(x * inverse_scale) + zero, and (x - zero) * scale.
 typedef struct {
     const float *x;
@@ -131,8 +125,6 @@ typedef struct {
     int32_t threads;
 } rk_quantize_args;
 
-RK_EXPORT void rk_quantize(const rk_quantize_args *args);
-
 typedef struct {
     const uint8_t *x;
     float *out;
@@ -141,8 +133,6 @@ typedef struct {
     int32_t zero;
     int32_t threads;
 } rk_dequantize_args;
-
-RK_EXPORT void rk_dequantize(const rk_dequantize_args *args);
 
 // Rows of `length` codes, side by side. Float32 inside: within one code of the reference.
 typedef struct {
@@ -154,8 +144,6 @@ typedef struct {
     int32_t threads;
 } rk_softmax_args;
 
-RK_EXPORT void rk_softmax(const rk_softmax_args *args);
-
 typedef struct {
     const uint8_t *x;
     uint8_t *out;
@@ -165,8 +153,6 @@ typedef struct {
     int32_t x_zero, zero;
     int32_t threads;
 } rk_layer_norm_args;
-
-RK_EXPORT void rk_layer_norm(const rk_layer_norm_args *args);
 
 // The gates of one recurrent step: sums from the input and from the state, both
 // (rows, gates x size), added and squashed.
@@ -180,8 +166,37 @@ typedef struct {
     int32_t threads;
 } rk_gates_args;
 
-RK_EXPORT void rk_lstm_gates(const rk_gates_args *args);
-RK_EXPORT void rk_gru_gates(const rk_gates_args *args);
+// out[i] = x[i] for every index of `dims` dimensions; strides in elements of `width` bytes: 1, 2, 4 or 8.
+typedef struct {
+    const void *x;
+    void *out;
+    int32_t dims, width;
+    int64_t size[8], x_stride[8], out_stride[8];
+    int32_t threads;
+} rk_move_args;
+
+// Every kernel, with the struct that it takes, in any order: the one list of them. The declarations below, the table of
+// an instruction set, the calls through that table, the numbers of steps and what Python calls are all made from it.
+// A kernel `name` is the function template name<V>(const its_struct &) of a header that kernels.h includes.
+#define RK_KERNELS(X)                  \
+    X(conv, rk_conv_args)              \
+    X(matmul, rk_matmul_args)          \
+    X(binary, rk_binary_args)          \
+    X(lookup, rk_lookup_args)          \
+    X(pool, rk_pool_args)              \
+    X(quantize, rk_quantize_args)      \
+    X(dequantize, rk_dequantize_args)  \
+    X(softmax, rk_softmax_args)        \
+    X(layer_norm, rk_layer_norm_args)  \
+    X(lstm_gates, rk_gates_args)       \
+    X(gru_gates, rk_gates_args)
+
+// And those that are the same for every instruction set.
+#define RK_STEPS(X) RK_KERNELS(X) X(move, rk_move_args)
+
+#define RK_DECLARED(name, type) RK_EXPORT void rk_##name(const type *args);
+RK_STEPS(RK_DECLARED)
+#undef RK_DECLARED
 
 // Instruction sets, from the plainest to the fastest, and whether this processor can run one.
 RK_EXPORT const char *rk_name(int32_t index);  // null past the last

@@ -204,7 +204,7 @@ class Convolution {
 };
 
 template <class V>
-void convolve(const rk_conv_args &args) {
+void conv(const rk_conv_args &args) {
     if constexpr (V::kWinograd != 0) {
         if (args.weight->kind == Kind::kWinograd) {
             args.weight->tile == 4 ? Winograd<V, FourOutputs<V>>(args).run() : Winograd<V, TwoOutputs<V>>(args).run();

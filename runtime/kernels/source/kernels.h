@@ -19,18 +19,10 @@ struct Kernels {
     const char *name;
     bool (*supported)();
     Layout layout;
-    void (*conv)(const rk_conv_args &);
-    void (*matmul)(const rk_matmul_args &);
-    void (*binary)(const rk_binary_args &);
-    void (*lookup)(const rk_lookup_args &);
-    void (*pool)(const rk_pool_args &);
-    void (*quantize)(const rk_quantize_args &);
-    void (*dequantize)(const rk_dequantize_args &);
-    void (*softmax)(const rk_softmax_args &);
-    void (*layer_norm)(const rk_layer_norm_args &);
-    void (*lstm_gates)(const rk_gates_args &);
-    void (*gru_gates)(const rk_gates_args &);
     void (*interleave)(const uint8_t *const *plane, int64_t planes, uint8_t *out, int64_t length);
+#define RK_ENTRY(name, type) void (*name)(const type &);
+    RK_KERNELS(RK_ENTRY)
+#undef RK_ENTRY
 };
 
 extern const Kernels portable, avx2, avx512vnni;
@@ -40,8 +32,9 @@ namespace {
 template <class V>
 constexpr Kernels kernels_of() {
     constexpr Layout layout{V::kLanes, V::kVectors, V::kPairsSaturate, V::kWinograd, V::kLines};
-    return {V::kName,    V::supported,  layout,     convolve<V>,   matmul<V>,     binary<V>,    lookup<V>,     pool<V>,
-            quantize<V>, dequantize<V>, softmax<V>, layer_norm<V>, lstm_gates<V>, gru_gates<V>, interleave_few};
+#define RK_INSTANCE(name, type) name<V>,
+    return {V::kName, V::supported, layout, interleave_few, RK_KERNELS(RK_INSTANCE)};
+#undef RK_INSTANCE
 }
 
 }  // namespace

@@ -126,23 +126,23 @@ void multiply_activations(const rk_matmul_args &m, int64_t batch, int threads) {
     for (int64_t c = 0; c < m.columns; ++c) multiplier[c] = m.multiplier;
     row_offsets(m, a, offset);
 
-    rk_conv_args conv{};
-    conv.weight = right.weight();
-    conv.x = a;
-    conv.out = m.out + batch * m.rows * m.columns;
-    conv.batch = m.rows;
+    rk_conv_args linear{};
+    linear.weight = right.weight();
+    linear.x = a;
+    linear.out = m.out + batch * m.rows * m.columns;
+    linear.batch = m.rows;
     for (int i = 0; i < 3; ++i)
-        conv.x_size[i] = conv.out_size[i] = conv.kernel[i] = conv.stride[i] = conv.dilation[i] = 1;
-    conv.x_stride[0] = m.a_row_stride;
-    conv.out_stride[0] = m.columns;
-    conv.multiplier = multiplier;
-    conv.row_offset = offset;
-    conv.x_zero = m.a_zero;
-    conv.zero = m.zero;
-    conv.low = m.low;
-    conv.high = m.high;
-    conv.threads = threads;
-    convolve<V>(conv);
+        linear.x_size[i] = linear.out_size[i] = linear.kernel[i] = linear.stride[i] = linear.dilation[i] = 1;
+    linear.x_stride[0] = m.a_row_stride;
+    linear.out_stride[0] = m.columns;
+    linear.multiplier = multiplier;
+    linear.row_offset = offset;
+    linear.x_zero = m.a_zero;
+    linear.zero = m.zero;
+    linear.low = m.low;
+    linear.high = m.high;
+    linear.threads = threads;
+    conv<V>(linear);
 }
 
 template <class V>

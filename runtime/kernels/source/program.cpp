@@ -2,8 +2,6 @@
 
 #include <chrono>
 
-#include "abi.h"
-
 namespace {
 
 template <class Args>
@@ -12,21 +10,18 @@ void call(void (*kernel)(const Args *), const void *args) {
 }
 
 void run_step(const rk_step &step) {
-    switch (step.kernel) {
-        case RK_CONV: return call(rk_conv, step.args);
-        case RK_MATMUL: return call(rk_matmul, step.args);
-        case RK_BINARY: return call(rk_binary, step.args);
-        case RK_LOOKUP: return call(rk_lookup, step.args);
-        case RK_POOL: return call(rk_pool, step.args);
-        case RK_QUANTIZE: return call(rk_quantize, step.args);
-        case RK_DEQUANTIZE: return call(rk_dequantize, step.args);
-        case RK_SOFTMAX: return call(rk_softmax, step.args);
-        case RK_LAYER_NORM: return call(rk_layer_norm, step.args);
-        case RK_LSTM_GATES: return call(rk_lstm_gates, step.args);
-        case RK_GRU_GATES: return call(rk_gru_gates, step.args);
-        case RK_MOVE: return call(rk_move, step.args);
-    }
+#define RK_CASE(name, type) \
+    case RK_STEP_##name: return call(rk_##name, step.args);
+    switch (step.kernel) { RK_STEPS(RK_CASE) }
+#undef RK_CASE
 }
+
+#define RK_NAME(name, type) #name,
+constexpr const char *kNames[] = {RK_STEPS(RK_NAME) nullptr};
+#undef RK_NAME
+#define RK_BYTES(name, type) static_cast<int64_t>(sizeof(type)),
+constexpr int64_t kBytes[] = {RK_STEPS(RK_BYTES) 0};
+#undef RK_BYTES
 
 constexpr int64_t kFetched = 3, kArgsBytes = 256;  // steps ahead, and of their arguments
 
@@ -42,6 +37,10 @@ int64_t now() {
 }
 
 }  // namespace
+
+const char *rk_step_name(int64_t kernel) { return kernel >= 0 && kernel < RK_STEP_COUNT ? kNames[kernel] : nullptr; }
+
+int64_t rk_step_bytes(int64_t kernel) { return kernel >= 0 && kernel < RK_STEP_COUNT ? kBytes[kernel] : 0; }
 
 void rk_run(const rk_step *steps, int64_t count, int64_t *nanoseconds) {
     for (int64_t i = 0; i < count; ++i) {

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from runtime.modules.eltwise import EltWiseAdd, EltWiseMult, EltWiseSub
-from runtime.modules.grouping import Chunk, Concat
+from runtime.modules.operations import Chunk, Concat, EltWiseAdd, EltWiseMult, EltWiseSub
 
 State = tuple[Tensor, ...]
 

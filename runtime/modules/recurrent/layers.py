@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from runtime.modules.grouping import Concat, Stack
+from runtime.modules.operations import Concat, Stack
 from runtime.modules.recurrent.gates import Carry, GRUGates, LSTMGates, RNNGates, State
 from runtime.modules.recurrent.prepacked import prepacked
 from runtime.modules.recurrent.steps import walk, walk_packed, walk_packed_reverse

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.modules.utils import _single
 
-import runtime.modules as wrappers
 from runtime.quantization.arithmetic import multiplier
+from runtime.quantization.known import row_of, settings
 from runtime.quantization.quantized.base import QuantizedModule, centred
-
-ADAPTIVE = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d)
-WINDOWED = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
-AVERAGES = (*ADAPTIVE, *WINDOWED, wrappers.Mean)
 
 
 class QuantizedAverage(QuantizedModule):
@@ -27,34 +23,51 @@ class QuantizedAverage(QuantizedModule):
             return self.in_float(x, *args, **kwargs)
         integers = centred(x, given).to(torch.float64)
         average = self.inner(integers, *args, **kwargs)
-        count = self._count(x, average).to(x.device)
+        count = self._count(x, average, settings(self.inner, args, kwargs)).to(x.device)
         total = torch.round(average * count).to(torch.float32)
         # The product is rounded to float32, then the quotient.
         quotient = total * multiplier([given.scale], output.scale) / count.to(torch.float32)
         return self.requantized(quotient, torch.ones_like(output.scale), output).to(x.dtype)
 
-    def _count(self, x: Tensor, average: Tensor) -> Tensor:
+    def _count(self, x: Tensor, average: Tensor, told: Mapping[str, Any]) -> Tensor:
         """How many numbers each average is divided by, in a form that broadcasts."""
-        if isinstance(self.inner, WINDOWED):
-            return _window_sizes(self.inner, x)
-        if isinstance(self.inner, ADAPTIVE):
+        if "kernel_size" in told:
+            return _window_sizes(told, x, spatial_dimensions(self.inner))
+        if "output_size" in told:
             return _adaptive_sizes(x, average)
         return torch.tensor(x.numel() // max(average.numel(), 1), dtype=torch.float64)
 
 
-def _window_sizes(pool: nn.Module, x: Tensor) -> Tensor:
+def spatial_dimensions(pool: nn.Module) -> int:
+    row = row_of(pool)
+    assert row is not None
+    return row.spatial
+
+
+def each_axis(size: int | Sequence[int], dims: int) -> list[int]:
+    """One number for all axes, or one for each."""
+    return [size] * dims if isinstance(size, int) else [*size] * (dims // len(size))
+
+
+def windows(told: Mapping[str, Any], dims: int) -> tuple[list[int], list[int], list[int]]:
+    """Kernel, stride and padding of a pooling, a number for each axis; without a stride windows touch each other."""
+    kernel = each_axis(told["kernel_size"], dims)
+    return kernel, each_axis(told["stride"] or kernel, dims), each_axis(told["padding"], dims)
+
+
+def _window_sizes(told: Mapping[str, Any], x: Tensor, dims: int) -> Tensor:
     """The average of ones is the part of the window that lies on the tensor."""
-    if isinstance(pool, nn.AvgPool1d):
-        (kernel,), (stride,), (padding,) = map(_single, (pool.kernel_size, pool.stride, pool.padding))
-        flat = nn.AvgPool2d((1, kernel), (1, stride), (0, padding), pool.ceil_mode, pool.count_include_pad)
-        return _window_sizes(flat, x.unsqueeze(-2)).squeeze(-2)
-    assert isinstance(pool, (nn.AvgPool2d, nn.AvgPool3d))
-    if pool.divisor_override is not None:
-        return torch.tensor(pool.divisor_override, dtype=torch.float64)
-    average, dims = (F.avg_pool2d, 2) if isinstance(pool, nn.AvgPool2d) else (F.avg_pool3d, 3)
+    if told.get("divisor_override") is not None:
+        return torch.tensor(told["divisor_override"], dtype=torch.float64)
+    geometry = windows(told, dims)
+    if dims == 1:
+        kernel, stride, padding = ([one, *axis] for one, axis in zip((1, 1, 0), geometry, strict=True))
+        flat = {**told, "kernel_size": kernel, "stride": stride, "padding": padding}
+        return _window_sizes(flat, x.unsqueeze(-2), 2).squeeze(-2)
+    average = F.avg_pool2d if dims == 2 else F.avg_pool3d
     ones = torch.ones(1, *x.shape[-dims:], dtype=torch.float64)
-    geometry = (pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode, pool.count_include_pad)
-    return torch.round(average(ones, *geometry, divisor_override=1) / pool(ones))
+    modes = (told["ceil_mode"], told["count_include_pad"])
+    return torch.round(average(ones, *geometry, *modes, divisor_override=1) / average(ones, *geometry, *modes))
 
 
 def _adaptive_sizes(x: Tensor, average: Tensor) -> Tensor:

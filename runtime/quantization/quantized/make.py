@@ -6,10 +6,11 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-import runtime.modules as wrappers
+from rewriter.torch_api.traits import Trait
 from runtime.quantization.arithmetic import QParams
 from runtime.quantization.fusion import affine_of
 from runtime.quantization.kinds import Kind
+from runtime.quantization.known import has
 from runtime.quantization.quantized.averages import QuantizedAverage
 from runtime.quantization.quantized.base import QuantizedModule
 from runtime.quantization.quantized.others import Carried, QuantizedEmbedding, QuantizedInner
@@ -37,9 +38,9 @@ def make_quantized(
         assert isinstance(module, nn.Embedding) and output is not None
         return QuantizedEmbedding(module, output)
     if kind is Kind.OPERANDS:
-        if isinstance(module, (wrappers.EltWiseAdd, wrappers.EltWiseSub)):
+        if has(module, Trait.SUM | Trait.DIFFERENCE):
             return QuantizedAdd(module)
-        return QuantizedMul(module) if isinstance(module, wrappers.EltWiseMult) else QuantizedMatmul(module)
+        return QuantizedMul(module) if has(module, Trait.PRODUCT) else QuantizedMatmul(module)
     return _OTHERS[kind](module)
 
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-from runtime.modules import EltWiseSub
+from rewriter.torch_api.traits import Trait
 from runtime.quantization.arithmetic import QParams, multiplier
+from runtime.quantization.known import has
 from runtime.quantization.quantized.base import QuantizedModule, centred
 
 _EXACT_IN_FLOAT32 = 2**24
@@ -35,7 +36,7 @@ class QuantizedAdd(_TwoOperands):
     def _operate(self, a: Tensor, b: Tensor, a_params: QParams, b_params: QParams, output: QParams) -> Tensor:
         total = centred(a, a_params) * multiplier([a_params.scale], output.scale)
         other = centred(b, b_params) * multiplier([b_params.scale], output.scale)
-        both = total - other if isinstance(self.inner, EltWiseSub) else total + other
+        both = total - other if has(self.inner, Trait.DIFFERENCE) else total + other
         return self.requantized(both, torch.ones_like(output.scale), output)
 
 

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+from rewriter.torch_api.traits import Trait
 from runtime.modules.attention import LinearRows
 from runtime.quantization.arithmetic import (
     PER_TENSOR,
@@ -22,7 +23,7 @@ from runtime.quantization.arithmetic import (
     qparams_of,
     quantize,
 )
-from runtime.quantization.known import is_a
+from runtime.quantization.known import is_a, layers_with
 from runtime.quantization.quantized.base import HoldsIntegers, QuantizedModule, centred
 from runtime.quantization.quantized.weights import weight_qparams
 
@@ -31,6 +32,7 @@ _TRANSPOSED: dict[int, Callable[..., Tensor]] = {
     2: F.conv_transpose2d,
     3: F.conv_transpose3d,
 }
+SUMS = layers_with(Trait.WEIGHTED | Trait.CONTRACTION)
 _EXACT_IN_FLOAT32 = 2**24
 _LARGEST_BIAS = 2**30
 """Leaves as much again for the sum of products."""
@@ -38,7 +40,7 @@ _LARGEST_BIAS = 2**30
 
 def is_sum(module: nn.Module) -> bool:
     """A convolution or linear layer that computes what torch's does."""
-    return is_a(module, (_ConvNd, nn.Linear))
+    return is_a(module, SUMS)
 
 
 class QuantizedSum(HoldsIntegers, QuantizedModule):

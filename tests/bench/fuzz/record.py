@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -53,6 +54,9 @@ def record(places: Places, entry: str, scripted: bool = False, older: bytes | No
 
 @contextlib.contextmanager
 def _imported_from(places: Places) -> Iterator[None]:
+    files = (file for folder in places.both for file in Path(folder).rglob("*.py"))
+    for name in {file.stem for file in files}:  # what others have put there by that name
+        sys.modules.pop(name, None)
     before, path = set(sys.modules), list(sys.path)
     sys.path[:0] = map(str, places.both)
     importlib.invalidate_caches()

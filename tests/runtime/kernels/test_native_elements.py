@@ -1,5 +1,6 @@
 """Every other native kernel against the reference: not one code may differ where the result is defined exactly."""
 
+import inspect
 import math
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from runtime.kernels import native, reference
+from runtime.kernels import native, operators, reference
 from tests.runtime.kernels.against_reference import Source, bounds, multipliers, same, seeds, thorough, zeros
 
 pytestmark = pytest.mark.usefixtures("instructions")
@@ -39,6 +40,21 @@ def test_add_and_mul(seed, shapes, zeros_, factors, bound):
     same("add", a, b, factors[0], factors[1] * factors[2], *zeros_, *bound)
     same("add", b, a, factors[0], factors[1] * factors[2], *zeros_, *bound)
     same("mul", a, b, factors[0], *zeros_, *bound)
+
+
+@pytest.mark.parametrize("name", sorted(operators.PLAIN))
+@thorough
+@given(
+    seed=seeds, shape=st.sampled_from([(3, 5), (2, 19, 4, 5), (), (40000,), (0, 3)]), code=zeros, scale=multipliers,
+    cut=st.booleans(),
+)  # fmt: skip
+def test_kernels_that_treat_every_element_alike(name, seed, shape, code, scale, cut):
+    make = Source(seed)
+    kinds = [parameter.annotation for parameter in inspect.signature(getattr(reference, name)).parameters.values()]
+    tensors = [make.codes(*shape) for kind in kinds if kind is Tensor]
+    if cut and shape:
+        tensors = [tensor[..., ::2] for tensor in tensors]
+    same(name, *[tensors.pop() if kind is Tensor else {int: code, float: scale}[kind] for kind in kinds])
 
 
 @thorough

@@ -10,19 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime import kernels
-from runtime.kernels.native import add, library
-from runtime.kernels.native.program import MOVE, NUMBERS, Move, Step, run
+from runtime.kernels.native import abi, add, library
+from runtime.kernels.native.program import Step, number, run
 
 pytestmark = pytest.mark.skipif(not library.runnable(), reason="no native kernels were built")
 DTYPES = {1: torch.uint8, 2: torch.int16, 4: torch.float32, 8: torch.float64}
 
 
 def steps(*calls: tuple[str, ctypes.Structure]) -> ctypes.Array[Step]:
-    return (Step * len(calls))(*(Step(NUMBERS[name], ctypes.addressof(arguments)) for name, arguments in calls))
+    return (Step * len(calls))(*(Step(number(name), ctypes.addressof(arguments)) for name, arguments in calls))
 
 
-def moving(x: torch.Tensor, out: torch.Tensor, threads: int) -> Move:
-    return Move(
+def moving(x: torch.Tensor, out: torch.Tensor, threads: int) -> ctypes.Structure:
+    return abi.arguments("move")(
         x=x.data_ptr(),
         out=out.data_ptr(),
         dims=out.dim(),
@@ -48,7 +48,7 @@ def test_moves_equal_torchs_copies(draw: st.DataObject, width: int, sizes: list[
         x = x[:1].expand(x.shape)
     out = torch.zeros([sizes[d] for d in other], dtype=x.dtype).permute([other.index(d) for d in range(len(sizes))])
     arguments = moving(x, out, threads)
-    run(steps((MOVE, arguments)))
+    run(steps(("move", arguments)))
     assert torch.equal(out, x)
 
 
@@ -59,7 +59,7 @@ def test_images_of_few_colours_become_channels_last(planes: int, size: tuple[int
     x = torch.randint(0, 255, (2, planes + 1, *size), dtype=torch.uint8)[:, 1:]
     out = torch.empty(2, *size, planes, dtype=torch.uint8).movedim(-1, 1)
     arguments = moving(x, out, 1)
-    run(steps((MOVE, arguments)))
+    run(steps(("move", arguments)))
     assert torch.equal(out, x)
 
 
@@ -67,7 +67,7 @@ def test_large_moves_are_shared_among_threads() -> None:
     x = torch.randint(0, 255, (2, 96, 60, 60), dtype=torch.uint8)
     out = torch.empty(2, 60, 60, 96, dtype=torch.uint8).movedim(-1, 1)
     arguments = moving(x, out, 2)
-    run(steps((MOVE, arguments)))
+    run(steps(("move", arguments)))
     assert torch.equal(out, x)
 
 
@@ -76,7 +76,7 @@ def test_recorded_kernels_run_again() -> None:
     with library.recorded() as recording:
         first = add(a, b, 0.5, 0.25, 3, 4, 5, 0, 255)
         add(first, first, 0.5, 0.5, 5, 5, 5, 0, 255)
-    assert [name for name, _ in recording.calls] == ["rk_binary", "rk_binary"]
+    assert [name for name, _ in recording.calls] == ["binary", "binary"]
     expected = kernels.add(b, b, 0.5, 0.25, 3, 4, 5)
     a.copy_(b)
     nanoseconds = (ctypes.c_int64 * 1)()

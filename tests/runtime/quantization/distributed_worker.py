@@ -17,7 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from runtime.modules import LSTM
 from runtime.quantization.aware import QuantAwareTrainRangeLinearQuantizer, TrainingQuantizer
-from runtime.quantization.lsq import LSQQuantizer
+from runtime.quantization.methods.lsq import LSQQuantizer
 from tests.runtime.quantization.small import ConvNet, quadrants
 
 STEPS, BATCH = 8, 32

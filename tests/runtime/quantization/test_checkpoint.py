@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from runtime.quantization.checkpoint import load_checkpoint, plain, save_checkpoint
-from runtime.quantization.dorefa import DorefaQuantizer
 from runtime.quantization.metadata import quantizer_metadata
-from runtime.quantization.pact import PACTQuantizer
+from runtime.quantization.methods.dorefa import DorefaQuantizer
+from runtime.quantization.methods.pact import PACTQuantizer
 from runtime.quantization.quantizer import Quantizer
 from tests.runtime.quantization.small import ConvNet, quadrants, train
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from runtime.modules import FunctionalReLU
-from runtime.quantization.dorefa import ClippedActivation, DorefaQuantizer, dorefa_weight
+from runtime.quantization.methods.dorefa import ClippedActivation, DorefaQuantizer, dorefa_weight
 from tests.runtime.quantization.small import ConvNet, accuracy, levels, outputs_of, quadrants, train
 
 

@@ -14,7 +14,7 @@ from runtime.modules import LSTM, MultiheadAttention
 from runtime.modules.tied import again
 from runtime.quantization.aware import QuantAwareTrainRangeLinearQuantizer
 from runtime.quantization.finish import finish_training
-from runtime.quantization.lsq import LSQQuantizer
+from runtime.quantization.methods.lsq import LSQQuantizer
 from runtime.quantization.post_training import PostTrainLinearQuantizer
 from runtime.quantization.quantized.sums import QuantizedSum
 from tests.runtime.quantization.small import ConvNet, accuracy, quadrants, train

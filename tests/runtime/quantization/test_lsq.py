@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from runtime.modules import LSTM
 from runtime.quantization.arithmetic import PER_TENSOR, Grid, fake_quantize, per_channel
-from runtime.quantization.lsq import LearnedStepQuantizer, LSQQuantizer
+from runtime.quantization.methods.lsq import LearnedStepQuantizer, LSQQuantizer
 from runtime.quantization.straight_through import round_straight_through
 from tests.runtime.quantization.small import ConvNet, accuracy, levels, outputs_of, quadrants, train
 

@@ -7,7 +7,7 @@ from collections import OrderedDict
 import pytest
 import torch
 
-from runtime.quantization.pact import LearnedClippedActivation, PACTQuantizer
+from runtime.quantization.methods.pact import LearnedClippedActivation, PACTQuantizer
 from tests.runtime.quantization.small import ConvNet, accuracy, levels, outputs_of, quadrants, train
 
 

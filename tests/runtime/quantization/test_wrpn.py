@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from runtime.quantization.wrpn import WRPNQuantizer, wrpn_weight
+from runtime.quantization.methods.wrpn import WRPNQuantizer, wrpn_weight
 from tests.runtime.quantization.small import ConvNet, accuracy, levels, train
 
 

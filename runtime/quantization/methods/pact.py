@@ -10,11 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from rewriter.torch_api.traits import Trait
 from runtime.quantization.arithmetic import Grid, qparams_from_range
-from runtime.quantization.dorefa import dorefa_weight
 from runtime.quantization.fake_quantizers import fake_quantize
+from runtime.quantization.known import classes_with
+from runtime.quantization.methods import method
+from runtime.quantization.methods.dorefa import ONLY_RECTIFIED, dorefa_weight
+from runtime.quantization.methods.qat import EIGHT_BITS
 from runtime.quantization.overrides import QBits
-from runtime.quantization.placement import RECTIFIERS
 from runtime.quantization.quantizer import Quantizer
 
 SMALLEST_CLIP = 2.0**-10
@@ -40,6 +43,13 @@ class LearnedClippedActivation(nn.Module):
         return f"bits={self.grid.bits}"
 
 
+@method(
+    "pact",
+    "trains weights as dorefa does, and learns where to clip each activation",
+    needs_optimizer=True,
+    no_integers=ONLY_RECTIFIED,
+    defaults=EIGHT_BITS,
+)
 class PACTQuantizer(Quantizer):
     """Learned clips are a parameter group of their own, `act_clip_decay` its weight decay if given.
 
@@ -63,7 +73,7 @@ class PACTQuantizer(Quantizer):
         self.act_clip_init_val = act_clip_init_val
         self.act_clip_decay = act_clip_decay
         self.param_quantization_fn = dorefa_weight
-        self.replacement_factory.update(dict.fromkeys(RECTIFIERS, self._learned_clip))
+        self.replacement_factory.update(dict.fromkeys(classes_with(Trait.RECTIFIER), self._learned_clip))
 
     def _learned_clip(
         self, module: nn.Module, name: str, qbits_map: Mapping[str, QBits], act_clip_init_val: float | None = None

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from runtime.quantization.arithmetic import PER_TENSOR, SMALLEST_SCALE, Granularity, Grid, QParams
 from runtime.quantization.aware import TrainingQuantizer
+from runtime.quantization.methods import method
+from runtime.quantization.methods.qat import EIGHT_BITS
 from runtime.quantization.training_steps import Observing
 
 
@@ -102,6 +104,7 @@ class LearnedStepQuantizer(Observing):
         return f"bits={self.grid.bits}, {'signed' if self.grid.signed else 'unsigned'}"
 
 
+@method("lsq", "returns a model to be trained, which learns the steps of its grids as well", defaults=EIGHT_BITS)
 class LSQQuantizer(TrainingQuantizer):
     """Learned steps for weights and values. They join the optimizer without weight decay."""
 

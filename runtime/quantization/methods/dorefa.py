@@ -10,11 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from rewriter.torch_api.traits import Trait
 from runtime.quantization.arithmetic import Grid, qparams_from_range
 from runtime.quantization.fake_quantizers import fake_quantize
+from runtime.quantization.known import classes_with
+from runtime.quantization.methods import method
+from runtime.quantization.methods.qat import EIGHT_BITS
 from runtime.quantization.overrides import QBits
-from runtime.quantization.placement import RECTIFIERS
 from runtime.quantization.quantizer import Quantizer
+
+ONLY_RECTIFIED = "only what a ReLU gives has a grid, so no layer knows the grids of all that it takes and gives"
 
 
 class ClippedActivation(nn.Module):
@@ -34,6 +39,13 @@ class ClippedActivation(nn.Module):
         return f"bits={self.grid.bits}, clip={self.clip}"
 
 
+@method(
+    "dorefa",
+    "trains weights squeezed through tanh, and activations between 0 and 1",
+    needs_optimizer=True,
+    no_integers=ONLY_RECTIFIED,
+    defaults=EIGHT_BITS,
+)
 class DorefaQuantizer(Quantizer):
     """Trains weights of few bits from copies in floating point; the optimizer has to train them already.
 
@@ -53,7 +65,7 @@ class DorefaQuantizer(Quantizer):
             model, optimizer, bits_activations, bits_weights, bits_bias, overrides, train_with_fp_copy=True
         )
         self.param_quantization_fn = dorefa_weight
-        self.replacement_factory.update(dict.fromkeys(RECTIFIERS, clip_at_one))
+        self.replacement_factory.update(dict.fromkeys(classes_with(Trait.RECTIFIER), clip_at_one))
 
 
 def clip_at_one(module: nn.Module, name: str, qbits_map: Mapping[str, QBits]) -> nn.Module:

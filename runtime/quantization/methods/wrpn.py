@@ -11,13 +11,23 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from rewriter.torch_api.traits import Trait
 from runtime.quantization.arithmetic import Grid, qparams_from_range
-from runtime.quantization.dorefa import clip_at_one
 from runtime.quantization.fake_quantizers import fake_quantize
-from runtime.quantization.placement import RECTIFIERS
+from runtime.quantization.known import classes_with
+from runtime.quantization.methods import method
+from runtime.quantization.methods.dorefa import ONLY_RECTIFIED, clip_at_one
+from runtime.quantization.methods.qat import EIGHT_BITS
 from runtime.quantization.quantizer import Quantizer
 
 
+@method(
+    "wrpn",
+    "trains weights clipped to [-1, 1], and activations between 0 and 1",
+    needs_optimizer=True,
+    no_integers=ONLY_RECTIFIED,
+    defaults=EIGHT_BITS,
+)
 class WRPNQuantizer(Quantizer):
     """Trains weights of few bits from copies in floating point; the optimizer has to train them already."""
 
@@ -34,7 +44,7 @@ class WRPNQuantizer(Quantizer):
             model, optimizer, bits_activations, bits_weights, bits_bias, overrides, train_with_fp_copy=True
         )
         self.param_quantization_fn = wrpn_weight
-        self.replacement_factory.update(dict.fromkeys(RECTIFIERS, clip_at_one))
+        self.replacement_factory.update(dict.fromkeys(classes_with(Trait.RECTIFIER), clip_at_one))
 
 
 def wrpn_weight(weight: Tensor, bits: int) -> Tensor:
