@@ -13,15 +13,15 @@ from runtime.distiller.lstm_names import with_own_names
 from runtime.distiller.ranges import ClipMode, SymmetricRange, ranges_from, rule_for
 from runtime.inspect.statistics import CallStatistics, load_activation_statistics
 from runtime.quantization.aware import QuantAwareTrainRangeLinearQuantizer
-from runtime.quantization.dorefa import DorefaQuantizer
+from runtime.quantization.methods.dorefa import DorefaQuantizer
+from runtime.quantization.methods.pact import PACTQuantizer
+from runtime.quantization.methods.wrpn import WRPNQuantizer
 from runtime.quantization.modes import LinearQuantMode
 from runtime.quantization.observers import Statistics
 from runtime.quantization.overrides import QBits
-from runtime.quantization.pact import PACTQuantizer
 from runtime.quantization.post_training import PostTrainLinearQuantizer as _PostTrainLinearQuantizer
 from runtime.quantization.post_training import Ranges
 from runtime.quantization.quantizer import Quantizer
-from runtime.quantization.wrpn import WRPNQuantizer
 
 __all__ = [
     "ClipMode",
