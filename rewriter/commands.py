@@ -130,8 +130,8 @@ def _refuse_foreign_runtime(results: Sequence[FileResult], settings: Settings) -
         return
     if (file := linking.foreign_in_project(result.path for result in results if result.changed)) is not None:
         raise SettingsError(
-            f"{file} would be imported in place of the package that rewritten code needs: make that package available "
-            'under another name and set runtime-import = "<its name>" in [tool.rewriter]'
+            f"{file} has the name of the package that rewritten code imports, and Python finds one of the two only: "
+            'make that package available under another name and set runtime-import = "<its name>" in [tool.rewriter]'
         )
 
 
