@@ -1,4 +1,4 @@
-"""A pure package, which installs without a compiler; with RUNTIME_BUILD_KERNELS=1 a wheel that carries the int8 kernels."""
+"""A pure package that installs without a compiler; RUNTIME_BUILD_KERNELS=1 makes a wheel that carries the kernels."""
 
 import importlib.util
 import os

@@ -61,6 +61,10 @@ def _apart(argv: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _dispatch(arguments: argparse.Namespace) -> int:
+    if arguments.command == "report":
+        from rewriter.review.command import report
+
+        return report(arguments)
     if arguments.command == "rule":
         from rewriter.explain import explain
 
@@ -86,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_check(command("check", "say what would change and what is left; write nothing", epilog=_EXIT_CODES))
     _add_fix(command("fix", "rewrite the files", epilog=_EXIT_CODES))
+    _add_report(command("report", "write one page to review what fix would do, and to pick from it"))
     usage = "rewriter run [options] --rewrite PACKAGE (SCRIPT | -m MODULE) [arguments of the program]"
     _add_run(command("run", "run a program with libraries rewritten as it imports them", usage=usage))
     _add_rule(command("rule", "explain a rule or a reason, or list all of a family, or all"))
@@ -102,6 +107,21 @@ def _add_fix(parser: argparse.ArgumentParser) -> None:
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--diff", action="store_true", help="print a patch that `git apply` takes; write nothing")
     output.add_argument("--out-dir", type=Path, metavar="DIR", help="write the Python files, changed or not, under DIR")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--selection", type=Path, metavar="FILE", help="apply what was ticked in the page of `report`")
+    choice.add_argument(
+        "-i", "--interactive", action="store_true", help="ask for each finding before anything is written"
+    )
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    _add_paths(parser)
+    _add_settings(parser)
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("review.html"), metavar="FILE", help="default: review.html"
+    )
+    _add_jobs(parser)
+    parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -124,22 +144,28 @@ def _add_rule(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
 
 
+def _add_paths(parser: argparse.ArgumentParser, more: str = "") -> None:
+    what = f"files or folders{more} (default: .)"
+    parser.add_argument("paths", nargs="*", type=Path, default=[Path()], metavar="PATH", help=what)
+    parser.add_argument(
+        "--force-exclude", action="store_true", help="leave out what is excluded even where it is named"
+    )
+
+
+def _add_jobs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-j", "--jobs", type=_positive, metavar="N", help="number of processes (default: by the number of files)"
+    )
+
+
 def _add_paths_and_report(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add(
-        "paths",
-        nargs="*",
-        type=Path,
-        default=[Path()],
-        metavar="PATH",
-        help="files, folders, or - for stdin (default: .)",
-    )
+    _add_paths(parser, ", or - for stdin")
     add("--stdin-filename", type=Path, metavar="FILE", help="what to call the file that comes on stdin")
     _add_settings(parser)
-    add("--force-exclude", action="store_true", help="leave out what is excluded even where it is named")
     add("--format", choices=["text", "json", "github", "sarif"], default="text", help="of the report (default: text)")
     add("-o", "--output", type=Path, metavar="FILE", help="write the report to a file")
-    add("-j", "--jobs", type=_positive, metavar="N", help="number of processes (default: by the number of files)")
+    _add_jobs(parser)
     add("--statistics", action="store_true", help="count by rule and by reason")
     add("--color", choices=["auto", "always", "never"], default="auto", help="default: auto, which means on a terminal")
     volume = parser.add_mutually_exclusive_group()

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from rewriter.console import ERROR, FOUND, OK, OutputError, complain, put_on_stdout, warn
 from rewriter.files import FileError, find
-from rewriter.report.form import Form, render
-from rewriter.report.summary import Summary
+from rewriter.report.form import WITH_EDITS, Form, render
+from rewriter.report.summary import Summary, plural
 from rewriter.report.text import closing
 from rewriter.results import FileResult
 from rewriter.run import Job, run
+from rewriter.selection import Selection, SelectionError
 from rewriter.settings import Settings, SettingsError, load
 
 STDIN = Path("-")
@@ -25,12 +26,15 @@ def process(arguments: argparse.Namespace) -> int:
     """`check` and `fix`."""
     try:
         _refuse_senseless(arguments)
-        settings = chosen_settings(arguments, arguments.paths)
+        settings = _with_selection(arguments, chosen_settings(arguments, arguments.paths))
         results = _of_stdin(arguments, settings) if STDIN in arguments.paths else _of_files(arguments, settings)
         summary = Summary.of(results, settings.unsafe_fixes)
         _report(arguments, results, settings)
-    except (SettingsError, FileError) as error:
+    except (SettingsError, FileError, SelectionError) as error:
         return complain(str(error))
+    if settings.selection is not None and (missing := settings.selection.missing(results)):
+        why = "give the paths and settings that the review was made with"
+        return complain(f"{plural(missing, 'selected finding')} could not be found again; {why}")
     if summary.failed:
         return ERROR
     found = arguments.command == "check" and (summary.changed or summary.unused)
@@ -42,10 +46,17 @@ def _refuse_senseless(arguments: argparse.Namespace) -> None:
         raise SettingsError("- stands for stdin and cannot be mixed with other paths")
     if STDIN not in arguments.paths and arguments.stdin_filename is not None:
         raise SettingsError("--stdin-filename says what the file on stdin is called; give - as the path")
+    if STDIN in arguments.paths and arguments.command == "fix" and (arguments.selection or arguments.interactive):
+        raise SettingsError("--selection and --interactive are for files; - stands for stdin")
     if STDIN in arguments.paths and _out_dir(arguments) is not None:
         raise SettingsError("--out-dir is for files; what comes on stdin goes to stdout")
-    if arguments.output is not None and not arguments.output.parent.is_dir():
-        raise SettingsError(f"--output {arguments.output}: there is no folder {arguments.output.parent}")
+    refuse_output_without_folder(arguments.output)
+
+
+def refuse_output_without_folder(output: Path | None) -> None:
+    """Before the work is done."""
+    if output is not None and not output.parent.is_dir():
+        raise SettingsError(f"--output {output}: there is no folder {output.parent}")
 
 
 def _out_dir(arguments: argparse.Namespace) -> Path | None:
@@ -62,6 +73,21 @@ def chosen_settings(arguments: argparse.Namespace, paths: Sequence[Path]) -> Set
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
     _refuse_unknown_codes(settings)
     return settings
+
+
+def _with_selection(arguments: argparse.Namespace, settings: Settings) -> Settings:
+    """What was picked is applied, safe or not, and nothing else."""
+    if arguments.command != "fix":
+        return settings
+    selection = None
+    if arguments.selection is not None:
+        selection = Selection.read(arguments.selection)
+        arguments.paths = list(selection.paths) if arguments.paths == [Path()] else arguments.paths
+    elif arguments.interactive:
+        from rewriter.review.interactive import ask
+
+        selection = ask(found(arguments, settings), arguments.paths, settings, _wants_color(arguments))
+    return settings if selection is None else replace(settings, selection=selection, unsafe_fixes=True)
 
 
 def _refuse_unknown_codes(settings: Settings) -> None:
@@ -88,22 +114,32 @@ def _of_stdin(arguments: argparse.Namespace, settings: Settings) -> list[FileRes
 
 
 def _goal(arguments: argparse.Namespace) -> str:
-    """The engine's function that finds out no more than is going to be used: SARIF holds the fixes."""
-    return "rewrite" if arguments.command == "fix" or arguments.format == "sarif" else "judge"
+    """The engine's function that finds out no more than is going to be used: some reports hold the edits."""
+    return "rewrite" if arguments.command != "check" or arguments.format in WITH_EDITS else "judge"
+
+
+def found(arguments: argparse.Namespace, settings: Settings) -> list[Path]:
+    files = find(arguments.paths, settings, arguments.force_exclude)
+    if not files:
+        warn("no Python files under the paths given")
+    return files
+
+
+def examined(arguments: argparse.Namespace, files: list[Path], settings: Settings) -> list[FileResult]:
+    """What there is to say of each file; nothing is written."""
+    results = _with_progress(arguments, files, settings)
+    _refuse_foreign_runtime(results, settings)
+    return results
 
 
 def _of_files(arguments: argparse.Namespace, settings: Settings) -> list[FileResult]:
     from rewriter import output
 
     folder = _out_dir(arguments)
-    files = find(arguments.paths, settings, arguments.force_exclude)
+    files = found(arguments, settings)
     places = output.places_under(folder, files, arguments.paths) if folder is not None else {}
-    files = list(places) if folder is not None else files
-    if not files:
-        warn("no Python files under the paths given")
     # Every file is read before the first is written, so that all are judged by what the others were.
-    results = _with_progress(arguments, files, settings)
-    _refuse_foreign_runtime(results, settings)
+    results = examined(arguments, list(places) if folder is not None else files, settings)
     if folder is not None:
         return output.under(places, results)
     return output.in_place(results) if arguments.command == "fix" and not arguments.diff else results
@@ -155,13 +191,18 @@ def _report(arguments: argparse.Namespace, results: list[FileResult], settings: 
         _say_failures(results)
         if not form.quiet:
             print(closing(Summary.of(results, form.unsafe_fixes), written=False), file=sys.stderr)
-    if arguments.output is None:
+    put(content, arguments.output)
+
+
+def put(content: bytes, output: Path | None) -> None:
+    """Into the file, or on stdout."""
+    if output is None:
         put_on_stdout(content)
         return
     try:
-        arguments.output.write_bytes(content)
+        output.write_bytes(content)
     except OSError as error:
-        raise OutputError(f"--output {arguments.output}: cannot be written: {error.strerror}") from error
+        raise OutputError(f"--output {output}: cannot be written: {error.strerror}") from error
 
 
 def _say_failures(results: Sequence[FileResult]) -> None:

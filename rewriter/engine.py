@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rewriter import codes
 from rewriter.deep import with_room
@@ -13,13 +14,16 @@ from rewriter.emit.units import by_unit
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import File, Project
 from rewriter.facts.source import Source, SourceError
-from rewriter.results import Failure, FileResult, Finding, Refusal, Safety
+from rewriter.results import Edit, Failure, FileResult, Finding, Refusal, Safety, Span
 from rewriter.rules.change import Call, Change, Make, Substitution, Wrap
 from rewriter.rules.listing import ALL, UNUSED
 from rewriter.rules.plan import Named, Owner, Plan, Planner
 from rewriter.rules.refusals import refuse
 from rewriter.settings import Settings
 from rewriter.suppress import Suppressions
+
+if TYPE_CHECKING:  # brings in libcst
+    from rewriter.emit.write import Reasoned
 
 
 def rewrite(source: bytes, path: Path, settings: Settings, project: Project | None = None) -> FileResult:
@@ -36,6 +40,9 @@ def _guarded(goal: Goal, source: bytes, path: Path, settings: Settings, project:
     if len(source) > settings.max_file_bytes:
         size = f"the file has {len(source)} bytes, more than the {settings.max_file_bytes} of max-file-bytes"
         return FileResult(path, source, source, failure=Failure("too-large", size))
+    if settings.selection is not None and settings.selection.stale(path, source):
+        stale = "the file is not the one that the selection was made from; make the review again"
+        return FileResult(path, source, source, failure=Failure("changed", stale))
     try:
         try:
             return _reached(goal, source, path, settings, project)
@@ -71,6 +78,7 @@ class _Rewrite:
     findings: list[Finding] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     suppressed: list[Finding | Refusal] = field(default_factory=list)
+    splices: list[Reasoned] = field(default_factory=list)
 
     @classmethod
     def of(cls, parsed: Source, path: Path, settings: Settings, project: Project | None) -> _Rewrite:
@@ -100,7 +108,7 @@ class _Rewrite:
         new = self.file.source.encode(text)
         if (problem := self._proof(text, new, project)) is not None:
             return FileResult(self.path, source, source, failure=Failure("self-check", problem))
-        return self._report(source, new)
+        return replace(self._report(source, new), edits=tuple(self._edits()))
 
     def _has_changes(self) -> bool:
         """Plans the file, and says whether anything in it is to be changed."""
@@ -119,7 +127,7 @@ class _Rewrite:
         from rewriter.emit.write import write  # brings in libcst, which most files never need
 
         written = write(self.file, self.plans, self.settings.runtime_import)
-        self.imports = written.imports
+        self.imports, self.splices = written.imports, written.splices
         self._drop(written.dropped)
         return written.text
 
@@ -152,7 +160,7 @@ class _Rewrite:
 
     def _put_aside(self, owner: Owner, change: Change | Substitution) -> None:
         finding = _finding(change, change.attribute if isinstance(change, Change) else "")
-        if not self.settings.selects(change.code, owner.file.path):
+        if self.settings.selection is not None or not self.settings.selects(change.code, owner.file.path):
             return
         if self.suppressions.covers(finding.code, finding.span):
             self.suppressed.append(finding)
@@ -188,10 +196,26 @@ class _Rewrite:
             self.path,
             before,
             after,
-            findings=tuple(sorted(self.findings, key=lambda f: f.span)),
+            findings=self._in_order(),
             refusals=tuple(sorted([*self.refusals, *self._unused()], key=lambda r: r.span)),
             suppressed=tuple(self.suppressed),
         )
+
+    def _edits(self) -> Iterator[Edit]:
+        """What was written, each with the findings that need it."""
+        source = self.file.source
+        found = [(id(named.change), _finding(named.change, named.name)) for _, p in self.plans for named in p.changes]
+        found += [(id(change), _finding(change, "")) for _, plan in self.plans for change in plan.substitutions]
+        places: dict[Finding, int] = {finding: place for place, finding in enumerate(self._in_order())}
+        place_of = {key: places[finding] for key, finding in found}
+        for reasoned in sorted(self.splices, key=lambda r: (r.splice.start, r.splice.end)):
+            splice = reasoned.splice
+            span = Span(*source.position(splice.start), *source.position(splice.end))
+            needed_by = {place_of[id(change)] for change in reasoned.changes if id(change) in place_of}
+            yield Edit(span, splice.new, tuple(sorted(needed_by)))
+
+    def _in_order(self) -> tuple[Finding, ...]:
+        return tuple(sorted(self.findings, key=lambda finding: finding.span))
 
     def _proof(self, text: str, new: bytes, project: Project | None) -> str | None:
         """None where the new text holds all promises that can be checked without running it."""
@@ -204,6 +228,8 @@ class _Rewrite:
         problem = undoes(self.file.source.text, text, self.plans, self.imports)
         if problem:
             return problem
+        if self.settings.selection is not None:
+            return None  # what was not selected is still there to be changed
         again = _Rewrite.of(parsed, self.path, self.settings, project)
         if again._write() != text:
             return "a second run would change the result again"
@@ -218,11 +244,12 @@ def _planner(project: Project, settings: Settings) -> Planner:
     """The project's plans by these settings. What was planned for files that have not been replaced stays."""
 
     def wanted(owner: Owner, change: Change | Substitution) -> bool:
-        if not settings.selects(change.code, owner.file.path):
+        span = _finding(change, "").span
+        if not settings.selects(change.code, owner.file.path) or _suppressions(owner.file).covers(change.code, span):
             return False
-        if change.safety is Safety.UNSAFE and not settings.unsafe_fixes:
-            return False
-        return not _suppressions(owner.file).covers(change.code, _finding(change, "").span)
+        if settings.selection is not None:
+            return settings.selection.holds(owner.file.path, change.code, span)
+        return change.safety is Safety.SAFE or settings.unsafe_fixes
 
     key = repr(settings)  # settings hold a mapping, and so have no hash
     if key not in project.learnt:

@@ -19,9 +19,18 @@ def explain(code: str | None, form: str) -> int:
     elif len(chosen) > 1:
         text = "\n".join(map(_line, chosen))
     else:
-        text = f"# {chosen[0].code}: {chosen[0].name}\n\n{chosen[0].explanation}"
+        text = _whole(chosen[0])
     put_on_stdout(f"{text}\n".encode())
     return OK
+
+
+def of_code(code: str) -> str:
+    """The whole explanation."""
+    return next(_whole(rule) for rule in ALL if rule.code == code)
+
+
+def _whole(rule: Rule) -> str:
+    return f"# {rule.code}: {rule.name}\n\n{rule.explanation}"
 
 
 def _line(rule: Rule) -> str:

@@ -46,6 +46,16 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """A stretch of the old text and what takes its place."""
+
+    span: Span
+    text: str
+    findings: tuple[int, ...] = ()
+    """Which of the file's findings need it, as indices; none for the imports, which several may share."""
+
+
+@dataclass(frozen=True)
 class Failure:
     """Why a file could not be handled at all; nothing of it was changed."""
 
@@ -68,6 +78,8 @@ class FileResult:
     refusals: tuple[Refusal, ...] = ()
     suppressed: tuple[Finding | Refusal, ...] = ()
     """Silenced by a comment or by per-file-ignores; not applied."""
+    edits: tuple[Edit, ...] = ()
+    """All of them together, in the order of the source, turn `before` into `after`."""
     failure: Failure | None = None
     unwritten: bool = False
     """The new text was not asked for: `after` is `before`, though something would change."""

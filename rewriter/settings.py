@@ -10,10 +10,16 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from rewriter.selection import Selection
+
 DEFAULT_EXCLUDE = (
     ".bzr", ".direnv", ".eggs", ".git", ".hg", ".mypy_cache", ".nox", ".pytest_cache", ".ruff_cache", ".svn", ".tox",
     ".venv", "__pycache__", "_build", "build", "dist", "node_modules", "site-packages", "venv",
 )  # fmt: skip
+
+
+NO_KEYS = ("root", "selection")
+"""What a file of settings cannot set."""
 
 
 class SettingsError(Exception):
@@ -35,6 +41,8 @@ class Settings:
     respect_gitignore: bool = True
     root: Path = Path()
     """The folder that patterns of files are relative to: that of pyproject.toml, or the current one."""
+    selection: Selection | None = None
+    """The findings that somebody picked, which are applied, and nothing else."""
 
     def selects(self, code: str, path: Path) -> bool:
         """Whether findings and refusals of this code are wanted in this file."""
@@ -116,7 +124,7 @@ def _table(document: Mapping[str, Any], file: Path) -> dict[str, Any] | None:
 
 
 def from_table(table: Mapping[str, Any], where: str) -> Settings:
-    known = {f.name.replace("_", "-"): f.name for f in fields(Settings) if f.name != "root"}
+    known = {f.name.replace("_", "-"): f.name for f in fields(Settings) if f.name not in NO_KEYS}
     given: dict[str, Any] = {}
     for key, value in table.items():
         if key not in known:

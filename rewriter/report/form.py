@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from rewriter.results import FileResult
 
+WITH_EDITS = ("json", "rdjson", "sarif")
+"""The formats that say what the new text is."""
+
 
 @dataclass(frozen=True)
 class Form:
