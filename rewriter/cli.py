@@ -110,7 +110,7 @@ def _add_fix(parser: argparse.ArgumentParser) -> None:
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--selection", type=Path, metavar="FILE", help="apply what was ticked in the page of `report`")
     choice.add_argument(
-        "-i", "--interactive", action="store_true", help="ask for each finding before anything is written"
+        "-i", "--interactive", action="store_true", help="ask for each finding, then write"
     )
 
 

@@ -47,8 +47,9 @@ function fileSection(file) {
     return { hunk, others, article: element("article", { class: "hunk" },
       mine.map((index) => findingRow(file, file.findings[index])), diffs.place(file.path, hunk)) };
   });
-  for (const { others, article } of articles) {
+  for (const { hunk, others, article } of articles) { // when all rows have been made, and so have their links
     if (others.length) article.prepend(alsoFor(file, others));
+    else if (!hunk.findings.length) article.prepend(element("p", { class: "note" }, "needed by what follows"));
   }
   const rest = file.findings.filter((finding, index) => !home[index]);
   return element("section", { class: "file", "aria-label": file.path },
