@@ -109,9 +109,7 @@ def _add_fix(parser: argparse.ArgumentParser) -> None:
     output.add_argument("--out-dir", type=Path, metavar="DIR", help="write the Python files, changed or not, under DIR")
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--selection", type=Path, metavar="FILE", help="apply what was ticked in the page of `report`")
-    choice.add_argument(
-        "-i", "--interactive", action="store_true", help="ask for each finding, then write"
-    )
+    choice.add_argument("-i", "--interactive", action="store_true", help="ask for each finding, then write")
 
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
@@ -163,7 +161,8 @@ def _add_paths_and_report(parser: argparse.ArgumentParser) -> None:
     _add_paths(parser, ", or - for stdin")
     add("--stdin-filename", type=Path, metavar="FILE", help="what to call the file that comes on stdin")
     _add_settings(parser)
-    add("--format", choices=["text", "json", "github", "sarif"], default="text", help="of the report (default: text)")
+    formats = ["text", "json", "rdjson", "github", "sarif"]
+    add("--format", choices=formats, default="text", help="of the report (default: text)")
     add("-o", "--output", type=Path, metavar="FILE", help="write the report to a file")
     _add_jobs(parser)
     add("--statistics", action="store_true", help="count by rule and by reason")

@@ -14,7 +14,7 @@ WITH_EDITS = ("json", "rdjson", "sarif")
 @dataclass(frozen=True)
 class Form:
     name: str
-    """text, json, github, sarif or diff."""
+    """text, json, rdjson, github, sarif or diff."""
     written: bool = False
     """Whether the changes have been made, or only would be."""
     unsafe_fixes: bool = False
@@ -37,6 +37,10 @@ def _lines(results: Sequence[FileResult], form: Form) -> Iterator[str]:
         from rewriter.report import as_json
 
         yield as_json.dumps(results, form.unsafe_fixes)
+    elif form.name == "rdjson":
+        from rewriter.report import rdjson
+
+        yield rdjson.dumps(results, form.unsafe_fixes)
     elif form.name == "sarif":
         from rewriter.report import sarif
 

@@ -11,11 +11,14 @@ from typing import Any
 from urllib.parse import quote
 
 from rewriter import __version__
+from rewriter.codes import help_page
 from rewriter.facts.source import Source
 from rewriter.report.summary import is_applied, plural
 from rewriter.report.text import message, shown_path
 from rewriter.results import FileResult, Refusal, Span
 from rewriter.rules.listing import ALL
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def dumps(results: Sequence[FileResult], unsafe_fixes: bool) -> str:
@@ -23,6 +26,7 @@ def dumps(results: Sequence[FileResult], unsafe_fixes: bool) -> str:
         {
             "id": rule.code,
             "name": rule.name,
+            **({"helpUri": page} if (page := help_page(rule.code)) else {}),
             "shortDescription": {"text": rule.summary},
             "help": {"text": rule.explanation, "markdown": rule.explanation},
         }
@@ -34,7 +38,7 @@ def dumps(results: Sequence[FileResult], unsafe_fixes: bool) -> str:
         "newlineSequences": ["\r\n", "\n", "\r"],
         "results": [found for result in results for found in _results(result, unsafe_fixes)],
     }
-    return json.dumps({"version": "2.1.0", "runs": [run]}, indent=2)
+    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
 def _results(result: FileResult, unsafe_fixes: bool) -> Iterator[dict[str, Any]]:

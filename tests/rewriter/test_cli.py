@@ -188,7 +188,10 @@ def test_a_runtime_module_of_the_projects_own(
         Path(name).write_text(text)
     for command in ("check", "fix"):
         assert main([command, given]) == 2
-        assert f"{Path(runtime).absolute()} would be imported in place" in capsys.readouterr().err
+        assert (
+            f"{Path(runtime).absolute()} has the name of the package that rewritten code imports"
+            in capsys.readouterr().err
+        )
     assert Path(model).read_text() == MODEL
     done = run("fix", "-", "--stdin-filename", model, stdin=MODEL.encode())
     assert done.returncode == 2 and done.stdout == b"" and b"runtime-import" in done.stderr

@@ -21,10 +21,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    "place", ["runtime/__init__.py", "runtime.py", "runtime/server.py", "runtime/http/__init__.py", "src/runtime/io.py"]
-)
-def test_nothing_is_written_beside_a_foreign_runtime(
+@pytest.mark.parametrize("place", ["runtime/server.py", "runtime/http/__init__.py", "src/runtime/io.py"])
+def test_nothing_is_written_beside_a_foreign_runtime_without_init(
     project: Path, place: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (project / place).parent.mkdir(parents=True, exist_ok=True)
