@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rewriter import __version__
-from rewriter.console import INTERRUPTED, OK, OutputError, close_stdout, complain
+from rewriter.console import INTERRUPTED, OK, OutputError, close_stdout, complain, occupy_closed_streams, put_on_stdout
 
 _RUN_OPTIONS_WITH_VALUES = ("--rewrite", "--select", "--ignore", "--config")
 
@@ -21,6 +21,7 @@ use; 2 wrong usage, or a file failed (the others are still done)."""
 
 def main(argv: Sequence[str] | None = None) -> int:
     own, of_program = _apart(list(sys.argv[1:] if argv is None else argv))
+    occupy_closed_streams()
     arguments = _parser().parse_args(own)
     if arguments.command == "run":  # exit codes, signals and pipes are the business of the program that it runs
         from rewriter.importer.script import run
@@ -68,7 +69,16 @@ def _dispatch(arguments: argparse.Namespace) -> int:
     if arguments.command == "rule":
         from rewriter.explain import explain
 
-        return explain(arguments.code, arguments.format)
+        return explain(arguments.code, arguments.format, arguments.all)
+    if arguments.command == "completion":
+        from rewriter.completion import script
+
+        put_on_stdout(script(_parser(), arguments.shell).encode())
+        return OK
+    if arguments.command == "baseline":
+        from rewriter.adopt import note
+
+        return note(arguments)
     from rewriter.commands import process
 
     return process(arguments)
@@ -91,19 +101,24 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(command("check", "say what would change and what is left; write nothing", epilog=_EXIT_CODES))
     _add_fix(command("fix", "rewrite the files", epilog=_EXIT_CODES))
     _add_report(command("report", "write one page to review what fix would do, and to pick from it"))
+    _add_baseline(command("baseline", "take note of all that is there now, for check and fix to be silent about"))
     usage = "rewriter run [options] --rewrite PACKAGE (SCRIPT | -m MODULE) [arguments of the program]"
     _add_run(command("run", "run a program with libraries rewritten as it imports them", usage=usage))
     _add_rule(command("rule", "explain a rule or a reason, or list all of a family, or all"))
+    shells = command("completion", "print a script that completes commands and options in a shell")
+    shells.add_argument("shell", choices=["bash", "zsh", "fish"], help="the shell that it is for")
     return parser
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
     _add_paths_and_report(parser)
     parser.add_argument("--exit-zero", action="store_true", help="exit 0 even when there are findings")
+    parser.add_argument("--add-ignores", action="store_true", help="write a suppression on each line that is reported")
 
 
 def _add_fix(parser: argparse.ArgumentParser) -> None:
     _add_paths_and_report(parser)
+    parser.add_argument("--exit-non-zero-on-fix", action="store_true", help="exit 1 when something was rewritten")
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--diff", action="store_true", help="print a patch that `git apply` takes; write nothing")
     output.add_argument("--out-dir", type=Path, metavar="DIR", help="write the Python files, changed or not, under DIR")
@@ -120,6 +135,14 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
     )
     _add_jobs(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+
+
+def _add_baseline(parser: argparse.ArgumentParser) -> None:
+    _add_paths(parser)
+    _add_settings(parser)
+    default = Path(".rewriter-baseline.json")
+    parser.add_argument("-o", "--output", type=Path, default=default, metavar="FILE", help="default: %(default)s")
+    _add_jobs(parser)
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -139,6 +162,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 def _add_rule(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("code", nargs="?", metavar="CODE", help="such as RW101, or a prefix such as RW9")
+    parser.add_argument("--all", action="store_true", help="the whole explanation of each, not one line")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
 
 
@@ -161,6 +185,8 @@ def _add_paths_and_report(parser: argparse.ArgumentParser) -> None:
     _add_paths(parser, ", or - for stdin")
     add("--stdin-filename", type=Path, metavar="FILE", help="what to call the file that comes on stdin")
     _add_settings(parser)
+    add("--baseline", type=Path, metavar="FILE", help="be silent about what `rewriter baseline` took note of")
+    add("--show-settings", action="store_true", help="print the settings that hold, and where they come from; no more")
     formats = ["text", "json", "rdjson", "github", "sarif"]
     add("--format", choices=formats, default="text", help="of the report (default: text)")
     add("-o", "--output", type=Path, metavar="FILE", help="write the report to a file")

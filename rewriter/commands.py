@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from rewriter.baseline import Baseline, BaselineError
 from rewriter.console import ERROR, FOUND, OK, OutputError, complain, put_on_stdout, warn
-from rewriter.files import FileError, find
+from rewriter.files import NOTEBOOK, FileError, find
 from rewriter.report.form import WITH_EDITS, Form, render
 from rewriter.report.summary import Summary, plural
 from rewriter.report.text import closing
 from rewriter.results import FileResult
 from rewriter.run import Job, run
 from rewriter.selection import Selection, SelectionError
-from rewriter.settings import Settings, SettingsError, load
+from rewriter.settings import Settings, SettingsError, load, shown
 
 STDIN = Path("-")
 
@@ -26,19 +27,30 @@ def process(arguments: argparse.Namespace) -> int:
     """`check` and `fix`."""
     try:
         _refuse_senseless(arguments)
-        settings = _with_selection(arguments, chosen_settings(arguments, arguments.paths))
+        settings = chosen_settings(arguments, arguments.paths)
+        if arguments.show_settings:
+            put_on_stdout(shown(settings).encode())
+            return OK
+        settings = _with_selection(arguments, _with_baseline(arguments, settings))
         results = _of_stdin(arguments, settings) if STDIN in arguments.paths else _of_files(arguments, settings)
         summary = Summary.of(results, settings.unsafe_fixes)
         _report(arguments, results, settings)
-    except (SettingsError, FileError, SelectionError) as error:
+        if arguments.command == "check" and arguments.add_ignores:
+            from rewriter.ignores import add_ignores
+
+            return add_ignores(results)
+    except (SettingsError, FileError, SelectionError, BaselineError) as error:
         return complain(str(error))
     if settings.selection is not None and (missing := settings.selection.missing(results)):
         why = "give the paths and settings that the review was made with"
         return complain(f"{plural(missing, 'selected finding')} could not be found again; {why}")
+    if settings.baseline is not None and (stale := settings.baseline.stale(results)):
+        warn(f"of what the baseline took note of, {stale} no longer exist; `rewriter baseline` writes it anew")
     if summary.failed:
         return ERROR
-    found = arguments.command == "check" and (summary.changed or summary.unused)
-    return FOUND if found and not arguments.exit_zero else OK
+    if arguments.command == "fix":
+        return FOUND if summary.changed and arguments.exit_non_zero_on_fix else OK
+    return FOUND if (summary.changed or summary.unused) and not arguments.exit_zero else OK
 
 
 def _refuse_senseless(arguments: argparse.Namespace) -> None:
@@ -50,6 +62,8 @@ def _refuse_senseless(arguments: argparse.Namespace) -> None:
         raise SettingsError("--selection and --interactive are for files; - stands for stdin")
     if STDIN in arguments.paths and _out_dir(arguments) is not None:
         raise SettingsError("--out-dir is for files; what comes on stdin goes to stdout")
+    if STDIN in arguments.paths and arguments.command == "check" and arguments.add_ignores:
+        raise SettingsError("--add-ignores is for files; - stands for stdin")
     refuse_output_without_folder(arguments.output)
 
 
@@ -73,6 +87,10 @@ def chosen_settings(arguments: argparse.Namespace, paths: Sequence[Path]) -> Set
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
     _refuse_unknown_codes(settings)
     return settings
+
+
+def _with_baseline(arguments: argparse.Namespace, settings: Settings) -> Settings:
+    return replace(settings, baseline=Baseline.read(arguments.baseline)) if arguments.baseline else settings
 
 
 def _with_selection(arguments: argparse.Namespace, settings: Settings) -> Settings:
@@ -108,14 +126,22 @@ def _of_stdin(arguments: argparse.Namespace, settings: Settings) -> list[FileRes
     from rewriter import engine
 
     name = arguments.stdin_filename or Path("stdin.py")
-    result = getattr(engine, _goal(arguments))(sys.stdin.buffer.read(), name, settings)
+    if sys.stdin is None:
+        raise FileError("stdin is closed, and - stands for it")
+    content = sys.stdin.buffer.read()
+    if name.suffix == NOTEBOOK:
+        from rewriter.notebook import judged
+
+        return [judged(content, name, settings)]
+    result = getattr(engine, _goal(arguments))(content, name, settings)
     _refuse_foreign_runtime([result], settings)
     return [result]
 
 
 def _goal(arguments: argparse.Namespace) -> str:
     """The engine's function that finds out no more than is going to be used: some reports hold the edits."""
-    return "rewrite" if arguments.command != "check" or arguments.format in WITH_EDITS else "judge"
+    judged = arguments.command == "baseline" or (arguments.command == "check" and arguments.format not in WITH_EDITS)
+    return "judge" if judged else "rewrite"
 
 
 def found(arguments: argparse.Namespace, settings: Settings) -> list[Path]:
@@ -146,7 +172,7 @@ def _of_files(arguments: argparse.Namespace, settings: Settings) -> list[FileRes
 
 
 def _with_progress(arguments: argparse.Namespace, files: list[Path], settings: Settings) -> list[FileResult]:
-    progress = sys.stderr.isatty() and not arguments.quiet
+    progress = sys.stderr.isatty() and not getattr(arguments, "quiet", False)
     results = []
     job = Job(tuple(arguments.paths), settings, f"rewriter.engine:{_goal(arguments)}")
     for count, result in enumerate(run(files, job, arguments.jobs), 1):
@@ -183,12 +209,12 @@ def _report(arguments: argparse.Namespace, results: list[FileResult], settings: 
     )
     if STDIN in arguments.paths and form.written and form.name != "diff":
         put_on_stdout(results[0].after)
-        _say_failures(results)
+        say_failures(results)
         if arguments.output is None:
             return
     content = render(results, form)
     if form.name == "diff":
-        _say_failures(results)
+        say_failures(results)
         if not form.quiet:
             print(closing(Summary.of(results, form.unsafe_fixes), written=False), file=sys.stderr)
     put(content, arguments.output)
@@ -205,7 +231,7 @@ def put(content: bytes, output: Path | None) -> None:
         raise OutputError(f"--output {output}: cannot be written: {error.strerror}") from error
 
 
-def _say_failures(results: Sequence[FileResult]) -> None:
+def say_failures(results: Sequence[FileResult]) -> None:
     """For where stdout is not read by a person."""
     for result in results:
         if result.failure is not None:
@@ -215,4 +241,6 @@ def _say_failures(results: Sequence[FileResult]) -> None:
 def _wants_color(arguments: argparse.Namespace) -> bool:
     if arguments.color != "auto":
         return bool(arguments.color == "always")
-    return arguments.output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    if arguments.output is not None or sys.stdout is None:
+        return False
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

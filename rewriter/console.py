@@ -12,6 +12,17 @@ class OutputError(Exception):
     """The report cannot be put where it was wanted; the message says where and why."""
 
 
+def occupy_closed_streams() -> None:
+    """Keeps the descriptors of streams that were closed, so that no file that is opened later takes their place."""
+    for _ in range(3):
+        descriptor = os.open(os.devnull, os.O_RDWR)
+        if descriptor > 2:
+            os.close(descriptor)
+            break
+    if sys.stderr is None:  # else what is printed on it would go to stdout
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
+
+
 def complain(message: str) -> int:
     print(f"rewriter: error: {message}", file=sys.stderr)
     return ERROR
@@ -22,6 +33,10 @@ def warn(message: str) -> None:
 
 
 def put_on_stdout(content: bytes) -> None:
+    if sys.stdout is None and not content:
+        return
+    if sys.stdout is None:
+        raise OutputError("stdout is closed; -o FILE writes the report to a file")
     try:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()

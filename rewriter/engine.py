@@ -162,7 +162,7 @@ class _Rewrite:
         finding = _finding(change, change.attribute if isinstance(change, Change) else "")
         if self.settings.selection is not None or not self.settings.selects(change.code, owner.file.path):
             return
-        if self.suppressions.covers(finding.code, finding.span):
+        if _silenced(self.settings, owner.file, finding.code, finding.span):
             self.suppressed.append(finding)
         else:
             self.findings.append(finding)
@@ -170,7 +170,7 @@ class _Rewrite:
     def _refuse(self, owner: Owner, refusal: Refusal) -> None:
         if not self.settings.selects(refusal.code, owner.file.path):
             return
-        if self.suppressions.covers(refusal.code, refusal.span):
+        if _silenced(self.settings, owner.file, refusal.code, refusal.span):
             self.suppressed.append(refusal)
         else:
             self.refusals.append(refusal)
@@ -245,7 +245,7 @@ def _planner(project: Project, settings: Settings) -> Planner:
 
     def wanted(owner: Owner, change: Change | Substitution) -> bool:
         span = _finding(change, "").span
-        if not settings.selects(change.code, owner.file.path) or _suppressions(owner.file).covers(change.code, span):
+        if not settings.selects(change.code, owner.file.path) or _silenced(settings, owner.file, change.code, span):
             return False
         if settings.selection is not None:
             return settings.selection.holds(owner.file.path, change.code, span)
@@ -260,6 +260,13 @@ def _planner(project: Project, settings: Settings) -> Planner:
         project.learnt[key] = Planner(Knowledge.of(project), wanted, plans)
     found: Planner = project.learnt[key]
     return found
+
+
+def _silenced(settings: Settings, file: File, code: str, span: Span) -> bool:
+    """Whether a comment silences it, or the baseline, in which it was before."""
+    if _suppressions(file).covers(code, span):
+        return True
+    return settings.baseline is not None and settings.baseline.holds(file.path, file.source, code, span)
 
 
 def _suppressions(file: File) -> Suppressions:

@@ -10,16 +10,16 @@ from rewriter.rules.listing import ALL, RULES
 from rewriter.rules.rule import Rule
 
 
-def explain(code: str | None, form: str) -> int:
+def explain(code: str | None, form: str, whole: bool = False) -> int:
     chosen = [rule for rule in ALL if code is None or rule.code.startswith(code.upper())]
     if not chosen:
         return complain(f"there is no rule {code!r}; near it: {near(code or '')}. `rewriter rule` lists all")
     if form == "json":
         text = json.dumps([{"code": r.code, "name": r.name, "explanation": r.explanation} for r in chosen], indent=2)
-    elif len(chosen) > 1:
+    elif len(chosen) > 1 and not whole:
         text = "\n".join(map(_line, chosen))
     else:
-        text = _whole(chosen[0])
+        text = "\n\n".join(map(_whole, chosen))
     put_on_stdout(f"{text}\n".encode())
     return OK
 

@@ -15,6 +15,8 @@ class Span:
     column: int
     end_line: int
     end_column: int
+    cell: int = 0
+    """In a notebook the number of the cell, in which the lines count then; 0 in files."""
 
 
 class Safety(enum.Enum):
@@ -88,7 +90,7 @@ class FileResult:
     def items(self) -> list[Finding | Refusal]:
         """Findings and refusals in the order of the source."""
         found: list[Finding | Refusal] = [*self.findings, *self.refusals]
-        return sorted(found, key=lambda item: item.span)
+        return sorted(found, key=lambda item: (item.span.cell, item.span))
 
     @property
     def changed(self) -> bool:

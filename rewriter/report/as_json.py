@@ -64,7 +64,9 @@ def _item(item: Finding | Refusal) -> dict[str, Any]:
 
 
 def place(span: Span) -> dict[str, int]:
+    """`cell` only in notebooks, where lines count in it."""
     return {
+        **({"cell": span.cell} if span.cell else {}),
         "line": span.line,
         "column": span.column + 1,
         "end_line": span.end_line,

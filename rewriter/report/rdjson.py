@@ -11,6 +11,7 @@ from typing import Any
 
 from rewriter.codes import help_page
 from rewriter.facts.source import Source
+from rewriter.files import NOTEBOOK
 from rewriter.report.summary import is_applied
 from rewriter.report.text import message, shown_path
 from rewriter.results import Edit, FileResult, Refusal, Span
@@ -29,7 +30,7 @@ def _diagnostics(result: FileResult, unsafe_fixes: bool) -> Iterator[dict[str, A
         failure = result.failure
         yield _diagnostic(path, _plain(failure.span) if failure.span else None, "ERROR", failure.kind, failure.message)
         return
-    lines = Source.parse(result.before).lines
+    lines = _lines(result)
     for edit in result.edits:
         code, text = _what(result, edit, unsafe_fixes)
         place = _range(lines, edit.span)
@@ -37,7 +38,14 @@ def _diagnostics(result: FileResult, unsafe_fixes: bool) -> Iterator[dict[str, A
         yield {**_diagnostic(path, place, "WARNING", code, text), **suggestions}
     for item in result.items:
         if isinstance(item, Refusal) or not is_applied(item, unsafe_fixes):
-            yield _diagnostic(path, _range(lines, item.span), "INFO", item.code, message(item, unsafe_fixes))
+            text, cell = message(item, unsafe_fixes), item.span.cell
+            text = f"cell {cell}, line {item.span.line}: {text}" if cell else text
+            # A notebook's text is not made of the cells' lines.
+            yield _diagnostic(path, None if cell else _range(lines, item.span), "INFO", item.code, text)
+
+
+def _lines(result: FileResult) -> list[str]:
+    return [] if result.path.suffix == NOTEBOOK else Source.parse(result.before).lines
 
 
 def _diagnostic(path: str, place: dict[str, Any] | None, severity: str, code: str, text: str) -> dict[str, Any]:

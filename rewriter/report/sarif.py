@@ -61,7 +61,9 @@ def _uri(path: Path) -> str:
 
 def _body(level: str, text: str, uri: str, span: Span | None) -> dict[str, Any]:
     location: dict[str, Any] = {"artifactLocation": {"uri": uri}}
-    if span is not None:
+    if span is not None and span.cell:  # a notebook's text is not made of the cells' lines
+        text = f"cell {span.cell}, line {span.line}: {text}"
+    elif span is not None:
         location["region"] = _region((span.line, span.column), (span.end_line, span.end_column))
     return {"level": level, "message": {"text": text}, "locations": [{"physicalLocation": location}]}
 

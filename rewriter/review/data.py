@@ -8,6 +8,7 @@ from typing import Any
 
 from rewriter import __version__
 from rewriter.facts.source import Source, SourceError
+from rewriter.files import NOTEBOOK
 from rewriter.report.as_json import place
 from rewriter.report.summary import Summary, is_applied, is_unused_suppression
 from rewriter.report.text import failure_text, shown_path
@@ -77,6 +78,8 @@ def _file(result: FileResult, unsafe_fixes: bool) -> dict[str, Any]:
 
 
 def _lines(result: FileResult) -> list[str]:
+    if result.path.suffix == NOTEBOOK:
+        return []
     try:
         return Source.parse(result.before).lines
     except SourceError:

@@ -4,7 +4,7 @@ const ids = new Map(); // finding -> its id, which is also its link
 const taken = new Set();
 
 function idOf(file, item) {
-  const name = `${file.path}:${item.range.line}:${item.range.column}:${item.code}`;
+  const name = `${file.path}:${placeOf(item)}:${item.code}`;
   let id = name;
   for (let count = 2; taken.has(id); count++) id = `${name}:${count}`;
   taken.add(id);
@@ -12,13 +12,16 @@ function idOf(file, item) {
   return id;
 }
 
+function placeOf({ range }) {
+  return `${range.cell ? `cell ${range.cell}:` : ""}${range.line}:${range.column}`;
+}
+
 function findingRow(file, finding) {
   const id = idOf(file, finding);
-  const place = `${finding.range.line}:${finding.range.column}`;
   const row = element("div", { class: "finding", id, onclick: () => mark(row) },
     finding.shown ? choice.box(id, file, finding) : null,
     ruleButton(finding.code),
-    element("a", { href: `#${encodeURIComponent(id)}`, title: "link to this finding" }, place),
+    element("a", { href: `#${encodeURIComponent(id)}`, title: "link to this finding" }, placeOf(finding)),
     element("span", { class: "message" }, sentence(finding.message)),
     finding.safe ? null : element("span", { class: "unsafe" }, "unsafe: ", sentence(finding.why)),
     element("span", { class: "summary" }, data.rules[finding.code].summary));
@@ -93,8 +96,8 @@ function toDo() {
 function toDoItem({ file, item }) {
   const id = idOf(file, item);
   return element("li", { id },
-    element("a", { href: `#${encodeURIComponent(id)}` }, `${file.path}:${item.range.line}:${item.range.column}`), " ",
-    sentence(item.message), element("pre", {}, item.line), item.advice ? element("p", {}, "→ ", sentence(item.advice)) : null);
+    element("a", { href: `#${encodeURIComponent(id)}` }, `${file.path}:${placeOf(item)}`), " ",
+    sentence(item.message), item.line ? element("pre", {}, item.line) : null, item.advice ? element("p", {}, "→ ", sentence(item.advice)) : null);
 }
 
 function failures() {
