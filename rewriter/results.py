@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -80,7 +80,7 @@ class FileResult:
     refusals: tuple[Refusal, ...] = ()
     suppressed: tuple[Finding | Refusal, ...] = ()
     """Silenced by a comment or by per-file-ignores; not applied."""
-    edits: tuple[Edit, ...] = ()
+    edits: tuple[Edit, ...] = field(default=(), compare=False)
     """All of them together, in the order of the source, turn `before` into `after`."""
     failure: Failure | None = None
     unwritten: bool = False
