@@ -22,7 +22,7 @@ use; 2 wrong usage, or a file failed (the others are still done)."""
 def main(argv: Sequence[str] | None = None) -> int:
     own, of_program = _apart(list(sys.argv[1:] if argv is None else argv))
     occupy_closed_streams()
-    arguments = _parser().parse_args(own)
+    arguments = parser().parse_args(own)
     if arguments.command == "run":  # exit codes, signals and pipes are the business of the program that it runs
         from rewriter.importer.script import run
 
@@ -73,7 +73,7 @@ def _dispatch(arguments: argparse.Namespace) -> int:
     if arguments.command == "completion":
         from rewriter.completion import script
 
-        put_on_stdout(script(_parser(), arguments.shell).encode())
+        put_on_stdout(script(parser(), arguments.shell).encode())
         return OK
     if arguments.command == "baseline":
         from rewriter.adopt import note
@@ -84,7 +84,7 @@ def _dispatch(arguments: argparse.Namespace) -> int:
     return process(arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="rewriter",
         description="Rewrites PyTorch model source so that every operation is a module a quantizer can see.",

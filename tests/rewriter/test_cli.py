@@ -86,7 +86,9 @@ def test_out_dir_and_files_that_fail(project: Path) -> None:
     (project / "broken.py").write_text("def f(:\n")
     os.mkfifo(project / "pipe.py")
     done = run("fix", "broken.py", "pipe.py", "model.py", "--out-dir", "out")
-    assert done.returncode == 2 and b"pipe.py: error unreadable: cannot be read: it is not a regular file" in done.stdout
+    assert (
+        done.returncode == 2 and b"pipe.py: error unreadable: cannot be read: it is not a regular file" in done.stdout
+    )
     assert sorted(p.name for p in (project / "out").iterdir()) == ["broken.py", "model.py"]
     assert (project / "out" / "broken.py").read_text() == "def f(:\n"
 
