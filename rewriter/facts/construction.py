@@ -6,13 +6,14 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from rewriter.facts.bypass import bypass_of
+from rewriter.facts.deep_walks import last_walk, walker_over
 from rewriter.facts.helpers import why_no_module
 from rewriter.facts.hierarchy import CONTAINERS, own_name
 from rewriter.facts.initialization import every_way, runs_init_of
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
-from rewriter.facts.walks import unsettled_walk
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,10 @@ def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
             return _cannot(
                 cls, f"{relative.node.name} defines __setattr__, which may treat a new module in its own way"
             )
-        if unsettled_walk(relative):
-            return _cannot(cls, f"{relative.node.name} walks its own children, and would meet the new module there")
+    if (walker := walker_over(knowledge, cls)) is not None:
+        return _cannot(cls, f"{walker.node.name} walks its own modules, and would meet the new one there")
+    if (way := bypass_of(knowledge, cls)) is not None:
+        return _cannot(cls, way)
     for below in knowledge.hierarchy.subclasses(cls):
         if not runs_init_of(knowledge.hierarchy, below, cls):
             why = "has nn.Module before it, which runs no other" if is_mixin else "does not run this"
@@ -135,6 +138,8 @@ def _in_own_init(cls: Class, init: Function) -> Construction | NoPlace:
     if body[0].lineno == init.node.lineno:
         return _cannot(cls, "its __init__ stands on one line")
     anchor = _last_store(body, name, begin + 1) or body[begin]
+    if (walked := last_walk(cls, body)) > body.index(anchor) + 1:
+        anchor = body[walked - 1]
     return Construction(cls, init, anchor, name, passes_arguments=False, begin=body[begin])
 
 

@@ -51,6 +51,7 @@ class Hierarchy:
     _lineages: dict[Class, Lineage] = field(default_factory=dict)
     _orders: dict[Class, tuple[Class | str, ...]] = field(default_factory=dict)
     _subclasses: dict[Class, list[Class]] = field(default_factory=dict)
+    _sharing: dict[Class, tuple[Class, ...]] = field(default_factory=dict)
 
     def lineage(self, cls: Class) -> Lineage:
         if cls not in self._lineages:
@@ -101,6 +102,20 @@ class Hierarchy:
             self._subclasses[cls] = []
             self._subclasses[cls] = list(self.below(cls))
         return self._subclasses[cls]
+
+    def sharing(self, cls: Class) -> tuple[Class, ...]:
+        """The classes, itself among them, whose methods may run on one object with its own: a mixin and its user, too.
+
+        Bases come before what derives from them, and the order is the same for whichever class is asked.
+        """
+        if cls not in self._sharing:
+            family = [*self.lineage(cls).project, *self.subclasses(cls)]
+            found = dict.fromkeys(relative for member in family for relative in self.lineage(member).project)
+            self._sharing[cls] = tuple(sorted(found, key=self._depth))
+        return self._sharing[cls]
+
+    def _depth(self, cls: Class) -> tuple[int, str, int]:
+        return len(self.lineage(cls).project), cls.file.module, cls.node.lineno
 
     def below(self, cls: Class) -> Iterator[Class]:
         """The same one by one, for those who need only the first: a base may have hundreds of files below it."""

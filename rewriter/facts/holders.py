@@ -12,8 +12,11 @@ from rewriter.facts.interpreter.functions import shared_class
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.names import bound_names
 from rewriter.facts.objects import may_be_scripted
-from rewriter.facts.project import Class, Function
+from rewriter.facts.project import Class, File, Function
 from rewriter.facts.trees import walk
+
+# What returns the names of a file as a dict or list.
+_NAMESPACES = frozenset({"globals", "vars", "dir", "locals"})
 
 
 @dataclass(frozen=True)
@@ -56,13 +59,25 @@ def find_holder(knowledge: Knowledge, function: Function) -> Held | NoPlace:
     if why := _rigid(knowledge, function):
         what = "function" if function.is_free else "method"
         return NoPlace("RW903", f"the {what} {function.node.name} cannot be given modules: {why}", "")
-    parameter = _free("ops", {*function.locals, *_names(function.node)})
+    parameter = _parameter_name(knowledge, function)
     taken = {*function.file.names.bindings, *function.file.words}
     name = _class_name(function.node.name)
     if (around := function.owner) is not None:
         taken |= {_class_name(free) for free in function.file.functions}
         name = f"{around.node.name}{name.lstrip('_')}"
     return Held(Holder(function, _free(name, taken), parameter), parameter)
+
+
+def _parameter_name(knowledge: Knowledge, function: Function) -> str:
+    """A name that the function does not use, and that nobody passes to it where it takes keywords of any name."""
+    taken = {*function.locals, *_names(function.node)}
+    if function.node.args.kwarg is not None:
+        for file in knowledge.project.files_mentioning("ops"):
+            taken |= {n.arg for n in walk(file.source.tree) if isinstance(n, ast.keyword) and n.arg is not None}
+            taken |= {
+                n.value for n in walk(file.source.tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+            }
+    return _free("ops", taken)
 
 
 def _rigid(knowledge: Knowledge, function: Function) -> str | None:
@@ -79,6 +94,8 @@ def _rigid(knowledge: Knowledge, function: Function) -> str | None:
         return "its name is bound more than once"
     if function.shadowed:
         return "its class stands in a function"
+    if _goes_through_names(function.file):
+        return "its file goes through its own names, and would meet the class for the modules there"
     if not any(s.lineno <= node.lineno <= (s.end_lineno or 0) for s in _definitions(function)):
         return "it stands in a branch of the file"
     if isinstance(node, ast.AsyncFunctionDef) or any(isinstance(n, ast.Yield | ast.YieldFrom) for n in walk(node)):
@@ -91,10 +108,28 @@ def _rigid(knowledge: Knowledge, function: Function) -> str | None:
 
 
 def _bound_again(function: Function) -> bool:
-    name, cls = function.node.name, function.owner
+    name, cls, names = function.node.name, function.owner, function.file.names
     if cls is None:
-        return function.file.names.meaning(name) != function.file.names.own(name)
+        return names.meaning(name) != names.own(name) or name in names.bound_again
     return sum(name in bound_names(statement) for statement in cls.node.body) != 1
+
+
+def _goes_through_names(file: File) -> bool:
+    """`globals().items()`, `dir()`: more than the look-up of one name."""
+    if not file.words & _NAMESPACES:
+        return False
+    calls = [n for n in walk(file.source.tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
+    listed = {id(n) for n in calls if n.func.id in _NAMESPACES and not n.args}  # type: ignore[attr-defined]
+    for node in walk(file.source.tree):
+        if isinstance(node, ast.Subscript) or (isinstance(node, ast.Attribute) and node.attr in ("get", "update")):
+            listed.discard(id(node.value))
+        elif (
+            isinstance(node, ast.Compare) and len(node.comparators) == 1 and isinstance(node.ops[0], ast.In | ast.NotIn)
+        ):
+            listed.discard(id(node.comparators[0]))
+        elif isinstance(node, ast.FunctionDef):  # `vars()` and `dir()` are the function's own names there
+            listed -= {id(n) for n in walk(node) if isinstance(n, ast.Call) and ast.unparse(n.func) != "globals"}
+    return bool(listed)
 
 
 def _definitions(function: Function) -> Iterator[ast.stmt]:

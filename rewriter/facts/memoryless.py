@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from rewriter.facts.hierarchy import CONTAINERS
 from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.memory import stores_later
 from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
 from rewriter.facts.values import UNKNOWN, Kind, Value
@@ -16,7 +17,6 @@ Seen = frozenset[Class | Function]
 
 _REGISTERING = frozenset({"add_module", "register_module"})
 _GROWING = frozenset({"append", "extend", "insert", "update"})
-_CHANGING = _GROWING | {"add", "appendleft", "clear", "pop", "popitem", "popleft", "remove", "setdefault"}
 
 
 def made_class(knowledge: Knowledge, node: ast.expr | None, full_name: FullName) -> str | Class | None:
@@ -117,25 +117,6 @@ def _is_memoryless(knowledge: Knowledge, held: Value, is_used: bool, seen: Seen)
         return keeps_nothing(knowledge, held.ref, seen)
     is_some_module = held.may_be(Kind.MODULE) and held.ref is None
     return not (is_used and (is_some_module or not held.known))
-
-
-def stores_later(knowledge: Knowledge, cls: Class) -> bool:
-    """Whether a method of the class stores something on an object that is made already."""
-    classes = knowledge.hierarchy.lineage(cls).project
-    methods = (method for base in classes for method in base.methods.values() if method is not base.constructor)
-    return any(_stores(node) for method in methods for node in walk(method.node))
-
-
-def _stores(node: ast.AST) -> bool:
-    """`self.last = x`, `self.seen[key] = x`, `self.seen.append(x)`, `setattr(self, name, x)`."""
-    if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
-        return any(isinstance(n, ast.Attribute) for n in walk(node))
-    if not isinstance(node, ast.Call):
-        return False
-    if isinstance(node.func, ast.Name):
-        return node.func.id in ("setattr", "delattr")
-    held = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Attribute | ast.Subscript)
-    return held and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGING
 
 
 def _names_used(cls: Class) -> Iterator[str]:

@@ -44,12 +44,16 @@ class Names:
     """name -> full names it may stand for; `''` among them is something that no full name says."""
     stars: list[str] = field(default_factory=list)
     """Modules that are star-imported, in order."""
+    bound_again: set[str] = field(default_factory=set)
+    """Names that several statements bind, or a function that declares them global."""
 
     @classmethod
     def of(cls, tree: ast.Module, module: str, is_package: bool = False) -> Names:
         names = cls(module)
         for statement in _module_level(tree.body):
-            names._bind(statement, is_package)
+            if not _is_overload(statement):
+                names._bind(statement, is_package)
+        names.bound_again.update(name for n in walk(tree) if isinstance(n, ast.Global) for name in n.names)
         return names
 
     def _bind(self, statement: ast.stmt, is_package: bool) -> None:
@@ -80,6 +84,8 @@ class Names:
             self._add(name, meaning or self.own(name))
 
     def _add(self, name: str, meaning: str) -> None:
+        if name in self.bindings:
+            self.bound_again.add(name)
         self.bindings.setdefault(name, set()).add(meaning)
 
     def own(self, name: str) -> str:
@@ -180,6 +186,12 @@ def _module_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
                 yield from header
         else:
             yield statement
+
+
+def _is_overload(statement: ast.stmt) -> bool:
+    """`@typing.overload def f(x: int) -> int: ...`, which the next definition replaces."""
+    decorators = statement.decorator_list if isinstance(statement, ast.FunctionDef) else []
+    return any(ast.unparse(decorator).rpartition(".")[2] in ("overload", "_overload") for decorator in decorators)
 
 
 def _headers(statement: ast.stmt) -> Iterator[list[ast.stmt]]:

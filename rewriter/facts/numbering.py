@@ -23,10 +23,19 @@ class Numbering:
 
 def numbered_methods(knowledge: Knowledge, cls: Class, run: Run | None) -> dict[Function, Numbering]:
     """Those of the class's own methods that its forward calls more than once, each time from another place."""
-    found = {}
-    for method, calls in run.interpreter.calls.items() if run is not None else ():
+    found: dict[Function, Numbering] = {}
+    if run is None:
+        return found
+    written = set(walk(run.function.node))  # others run a method, as checkpoint() does, and pass no number on
+    for method, calls in run.interpreter.calls.items():
         own = cls.methods.get(method.node.name) is method
-        if own and len(calls) > 1 and all(calls.values()) and _may_take_number(knowledge, cls, method):
+        if (
+            own
+            and len(calls) > 1
+            and all(calls.values())
+            and calls.keys() <= written
+            and _may_take_number(knowledge, cls, method)
+        ):
             in_order = sorted(calls, key=lambda call: (call.end_lineno or 0, call.end_col_offset or 0))
             found[method] = Numbering(method, _parameter(method), tuple(in_order))
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -104,6 +105,11 @@ class Function:
     @cached_property
     def is_property(self) -> bool:
         return bool(self.decorators & _PROPERTIES)
+
+    @property
+    def is_constructor(self) -> bool:
+        """It sets an object up."""
+        return self.owner is not None and self.owner.constructor is self
 
     @cached_property
     def is_static(self) -> bool:
@@ -456,6 +462,11 @@ class Project:
         wanted = set(self.texts.holding(other)) if other else set()
         yield from self._parsed([path for path in self.texts.holding(word) if not other or path in wanted])
         yield from [file for file in self._outside.values() if word in file.source.text and other in file.source.text]
+
+    def files_matching(self, pattern: re.Pattern[bytes]) -> Iterator[File]:
+        """Every file in whose text the pattern is found."""
+        yield from self._parsed(self.texts.matching(pattern))
+        yield from [file for file in self._outside.values() if pattern.search(file.source.text.encode())]
 
     def files_defining(self, name: str) -> Iterator[File]:
         """Every file that may have a function or method of that name."""

@@ -30,11 +30,11 @@ class TakenNames(set[str]):
 
 
 def taken_names(hierarchy: Hierarchy, cls: Class) -> TakenNames:
-    """The names that mean something up or down the line."""
+    """The names that mean something on an object of the class, by whichever class."""
     taken = TakenNames()
     if hierarchy.lineage(cls).unseen:
         taken.patterns.add(_SHORT)
-    for relative in [*hierarchy.lineage(cls).project, *hierarchy.subclasses(cls)]:
+    for relative in hierarchy.sharing(cls):
         taken |= _said(relative)
         patterns = {pattern for name in _names_given(relative) for pattern in _patterns(name, relative)}
         taken.patterns |= {pattern for pattern in patterns if _says_something(pattern)}

@@ -69,6 +69,10 @@ class Texts:
     def _all_bases(self) -> dict[str, list[Path]]:
         return self._index(_bases)
 
+    def matching(self, pattern: re.Pattern[bytes]) -> list[Path]:
+        """The files in whose text the pattern is found."""
+        return [path for path in self.paths if pattern.search(self._text(path))]
+
     def defines(self, path: Path, name: str) -> bool:
         """Whether a function or class of that name stands at the left margin."""
         pattern = rb"^(?:async[ \t]+)?(?:def|class)[ \t]+" + name.encode() + rb"\b"

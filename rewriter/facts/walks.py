@@ -1,58 +1,106 @@
-"""Code of a class that goes through its own children, and whether one more child could change what it does."""
+"""Code of a class that goes through its own modules, and whether one more of them could change what it does."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rewriter.facts.hierarchy import own_name
-from rewriter.facts.project import Class, Function
+from rewriter.facts.project import Class, Function, FunctionNode
 from rewriter.facts.trees import children, walk
 from rewriter.torch_api.modules import PARAMETER_FREE
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
-_WALKS = frozenset({"children", "named_children", "_modules"})
+CHILDREN = frozenset({"children", "named_children", "_modules"})
+DESCENDANTS = frozenset({"modules", "named_modules"})
 _ASKS = frozenset({"hasattr", "getattr", "isinstance"})
 _STATE = frozenset({"parameters", "named_parameters", "buffers", "named_buffers"})
 _ANY_CHILD = MODULE_ATTRIBUTES - {"forward", "__call__"}
+_MADE_HERE = frozenset({"torch.nn.Module", "torch.nn.ModuleList"})
+"""Besides the classes without parameters: what the modules that the rewriter makes are instances of."""
+_HAD_BY_NEW_ONES = frozenset(
+    "inplace p dim alpha beta negative_slope min_val max_val kernel_size stride padding dilation ceil_mode size "
+    "scale_factor mode align_corners output_size threshold value lambd approximate function fixed takes".split()
+)
+_WITHOUT_EFFECT = frozenset("len str int float bool min max abs isinstance hasattr getattr type".split())
+_DEEPEST = 4
 
 
-def unsettled_walk(cls: Class) -> ast.expr | None:
-    """What goes through the class's own children and might do otherwise with one more that has no state."""
-    own = {own_name(method) for method in cls.methods.values()}
-    settled = {
-        id(node.iter.func)
-        for method in cls.methods.values()
-        for node in walk(method.node)
-        if isinstance(node, ast.For) and isinstance(node.iter, ast.Call) and _Loop.of(method, node).passes_over()
-    }
-    for node in walk(cls.node):
-        if not isinstance(node, ast.Attribute) or node.attr not in _WALKS or id(node) in settled:
+def walks(cls: Class, by: frozenset[str]) -> Iterator[tuple[Function, ast.expr]]:
+    """What goes through an object's own modules by these names, and might do otherwise with one more without state."""
+    for method in cls.methods.values():
+        own = own_name(method)
+        if own is None or not method.words & (by | {"apply"}):
             continue
-        if isinstance(node.value, ast.Name) and node.value.id in own:
-            return node
-    return None
+        settled = {id(n.iter.func) for n in walk(method.node) if _is_settled_loop(cls, method, n)}  # type: ignore[attr-defined]
+        for node in walk(method.node):
+            if isinstance(node, ast.Call) and _is_own(node.func, own, frozenset({"apply"})) and by == DESCENDANTS:
+                if not (node.args and _leaves_new_ones_alone(cls, method, node.args[0])):
+                    yield method, node
+            elif _is_own(node, own, by) and id(node) not in settled:
+                assert isinstance(node, ast.Attribute)
+                yield method, node
+
+
+def _is_own(node: ast.AST, own: str, names: frozenset[str]) -> bool:
+    of_object = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == own
+    return of_object and isinstance(node, ast.Attribute) and node.attr in names
+
+
+def _is_settled_loop(cls: Class, method: Function, node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.For) and isinstance(node.iter, ast.Call) and _Turn.of_loop(cls, method, node).passes_over()
+    )
+
+
+def _leaves_new_ones_alone(cls: Class, method: Function, given: ast.expr, depth: int = 0) -> bool:
+    """Whether a function that is applied to each module does nothing to a new one."""
+    if isinstance(given, ast.Call) and given.args and ast.unparse(given.func).endswith("partial"):
+        given = given.args[0]
+    if isinstance(given, ast.Lambda):
+        return bool(given.args.args) and _Turn(cls, method, given, given.args.args[0].arg, depth=depth).passes_over()
+    function = _meant(cls, method, given)
+    if function is None or depth > _DEEPEST:
+        return False
+    parameters = [a.arg for a in (*function.node.args.posonlyargs, *function.node.args.args)]
+    parameters = parameters[1:] if own_name(function) and function.owner is not None else parameters
+    owner = function.owner or cls
+    return bool(parameters) and _Turn(owner, function, function.node, parameters[0], depth=depth).passes_over()
+
+
+def _meant(cls: Class, method: Function, node: ast.expr) -> Function | None:
+    """The method of the object, or function of the file or of `__init__`, that an expression names."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        return cls.methods.get(node.attr) if node.value.id in (own_name(method), cls.node.name) else None
+    if not isinstance(node, ast.Name):
+        return None
+    inside = [n for n in walk(method.node) if isinstance(n, ast.FunctionDef) and n.name == node.id]
+    return Function(inside[0], method.file, method.shadowed) if inside else method.file.functions.get(node.id)
 
 
 @dataclass(frozen=True)
-class _Loop:
-    """`for child in self.children():` or `for name, child in self.named_children():`."""
+class _Turn:
+    """What is done with each module: `for child in self.children():`, or a function that is applied to it."""
 
+    cls: Class
     method: Function
-    node: ast.For
+    node: ast.For | FunctionNode | ast.Lambda
     child: str
-    names: frozenset[str]
+    names: frozenset[str] = field(default=frozenset())
     """The child and its name."""
+    depth: int = 0
 
     @classmethod
-    def of(cls, method: Function, node: ast.For) -> _Loop:
+    def of_loop(cls, owner: Class, method: Function, node: ast.For) -> _Turn:
         targets = node.target.elts if isinstance(node.target, ast.Tuple) else [node.target]
         names = [target.id if isinstance(target, ast.Name) else "" for target in targets]
-        return cls(method, node, names[-1], frozenset(names))
+        return cls(owner, method, node, names[-1], frozenset(names))
 
     def passes_over(self) -> bool:
         """Whether a turn with a child that has neither state nor attributes of its own does nothing."""
+        if isinstance(self.node, ast.Lambda):
+            return self._does_nothing(ast.Expr(self.node.body))
         if "" in self.names or not self._is_idle(self.node.body):
             return False
         set_here = {n.id for n in walk(self.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
@@ -60,32 +108,66 @@ class _Loop:
         return not any(isinstance(n, ast.Name) and n.id in set_here and n.lineno > end for n in walk(self.method.node))
 
     def _is_idle(self, body: list[ast.stmt]) -> bool:
-        return all(self._does_nothing(statement) for statement in body)
+        for statement in body:
+            if not self._does_nothing(statement):
+                return False
+            if isinstance(statement, ast.Return | ast.Continue) or self._leaves(statement):
+                break
+        return True
+
+    def _leaves(self, statement: ast.stmt) -> bool:
+        """`if not isinstance(child, nn.Linear): return`: what stands below is for others."""
+        if not isinstance(statement, ast.If) or not isinstance(statement.body[-1], ast.Return | ast.Continue):
+            return False
+        test = statement.test
+        return isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not) and self._excludes(test.operand)
 
     def _does_nothing(self, statement: ast.stmt) -> bool:
         if isinstance(statement, ast.If):
             skipped = self._excludes(statement.test)
             inner = [*([] if skipped else statement.body), *statement.orelse]
-            return not any(self._met(statement.test)) and self._is_idle(inner)
+            return self._is_without_effect(statement.test) and self._is_idle(inner)
         if isinstance(statement, ast.For):
             skipped = isinstance(statement.iter, ast.Call) and self._is_state(statement.iter.func)
             return not any(self._met(statement.iter)) and (skipped or self._is_idle(statement.body))
+        if isinstance(statement, ast.With):
+            return self._is_idle(statement.body)
         if isinstance(statement, ast.Assign):
-            return all(isinstance(t, ast.Name) for t in statement.targets) and not any(self._met(statement.value))
+            names_only = all(isinstance(target, ast.Name) for target in statement.targets)
+            return names_only and self._is_without_effect(statement.value)
         if isinstance(statement, ast.Expr):
-            call = statement.value
-            return isinstance(call, ast.Constant) or (self._is_of_child(call) and not any(self._met(call)))
+            return isinstance(statement.value, ast.Constant) or self._call_does_nothing(statement.value)
+        if isinstance(statement, ast.Return):
+            return statement.value is None or self._is_without_effect(statement.value)
         return isinstance(statement, ast.Pass | ast.Continue)
 
-    def _is_of_child(self, node: ast.expr) -> bool:
-        """`child.apply(f)`, which concerns nothing but the child."""
-        func = node.func if isinstance(node, ast.Call) else None
-        return isinstance(func, ast.Attribute) and self._is_child(func.value)
+    def _call_does_nothing(self, node: ast.expr) -> bool:
+        """`child.requires_grad_(False)`, which concerns nothing but the child, or `self.initialize(child)`."""
+        if not isinstance(node, ast.Call):
+            return False
+        func, to_child = node.func, [i for i, a in enumerate(node.args) if self._is_child(a)]
+        if isinstance(func, ast.Attribute) and self._is_child(func.value):
+            if func.attr == "apply":
+                return bool(node.args) and _leaves_new_ones_alone(self.cls, self.method, node.args[0], self.depth + 1)
+            return func.attr in _ANY_CHILD and not any(map(any, map(self._met, node.args)))
+        return to_child == [0] and _leaves_new_ones_alone(self.cls, self.method, func, self.depth + 1)
+
+    def _is_without_effect(self, node: ast.expr) -> bool:
+        """Nothing in it depends on the child, draws random numbers, or does anything else."""
+        calls = (n for n in walk(node) if isinstance(n, ast.Call) and not self._stands_behind_test(node, n))
+        return not any(self._met(node)) and all(map(_is_harmless, calls))
+
+    def _stands_behind_test(self, test: ast.expr, call: ast.Call) -> bool:
+        """In `isinstance(child, nn.Linear) and f()` the second is not run."""
+        if not (isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And)):
+            return False
+        reached = next((i for i, value in enumerate(test.values, 1) if self._excludes(value)), len(test.values))
+        return any(n is call for value in test.values[reached:] for n in walk(value))
 
     def _excludes(self, test: ast.expr) -> bool:
         """Whether the test fails for every child that the rewriter makes."""
-        if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
-            return any(map(self._excludes, test.values))
+        if isinstance(test, ast.BoolOp):
+            return (any if isinstance(test.op, ast.And) else all)(map(self._excludes, test.values))
         if isinstance(test, ast.NamedExpr):
             return self._excludes(test.value)
         if not isinstance(test, ast.Call) or not self._asks(test) or len(test.args) < 2:
@@ -93,15 +175,20 @@ class _Loop:
         wanted = test.args[1]
         if isinstance(test.func, ast.Name) and test.func.id == "isinstance":
             kinds = wanted.elts if isinstance(wanted, ast.Tuple) else [wanted]
-            return all(_has_state(self.method.full_name(kind)) for kind in kinds)
-        unknown = isinstance(wanted, ast.Constant) and wanted.value not in MODULE_ATTRIBUTES
+            return all(map(self._is_never_made, kinds))
+        unknown = isinstance(wanted, ast.Constant) and wanted.value not in MODULE_ATTRIBUTES | _HAD_BY_NEW_ONES
         default = test.args[2] if len(test.args) == 3 else ast.Constant(None)
         return unknown and isinstance(default, ast.Constant) and not default.value
+
+    def _is_never_made(self, kind: ast.expr) -> bool:
+        """A class of the project, or of torch with a state: the rewriter makes no such module."""
+        name = self.method.full_name(kind)
+        return name is not None and name not in PARAMETER_FREE | _MADE_HERE
 
     def _met(self, node: ast.AST) -> Iterator[ast.Name]:
         """Where the child or its name is used for something that could tell one more child from none."""
         if isinstance(node, ast.Name):
-            if node.id in self.names:
+            if node.id in self.names or node.id == self.child:
                 yield node
             return
         inner = children(node)
@@ -126,7 +213,9 @@ class _Loop:
         return isinstance(node, ast.Name) and node.id == self.child
 
 
-def _has_state(name: str | None) -> bool:
-    """A class of torch that the rewriter never makes."""
-    is_torch = name is not None and name.startswith("torch.nn.")
-    return is_torch and name not in PARAMETER_FREE and name != "torch.nn.Module"
+def _is_harmless(call: ast.Call) -> bool:
+    """A call that does nothing but return something, the same each time."""
+    if isinstance(call.func, ast.Name):
+        return call.func.id in _WITHOUT_EFFECT
+    path = ast.unparse(call.func)
+    return path.startswith("math.") or path.rpartition(".")[2] in ("startswith", "endswith", "replace", "split", "get")

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from typing import TypeGuard
 
+from rewriter.facts import values as v
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import Class, File, Function
+from rewriter.facts.names import dotted
+from rewriter.facts.project import Class, File, Function, Project
 from rewriter.facts.trees import walk
+from rewriter.facts.values import Kind
+
+_WALKS = frozenset({"children", "named_children"})
+_TAKING_ALL = frozenset({"Sequential", "ModuleList", "ModuleDict", "len"})
 
 
 def doubt(knowledge: Knowledge, cls: Class) -> str | None:
@@ -24,27 +32,49 @@ def follows_training(knowledge: Knowledge, cls: Class) -> bool:
     """Whether `self.training` reaches children by nn.Module's own train() and nothing else."""
     hierarchy = knowledge.hierarchy
     relatives = [*hierarchy.lineage(cls).project, *hierarchy.subclasses(cls)]
+    if _sets_training_of_others(knowledge.project):
+        return False
     return not any("train" in c.methods or "training" in c.methods or _sets_training(c) for c in relatives)
 
 
 def _picks_children(knowledge: Knowledge, file: File, cls: Class) -> int | None:
     """The line of something like `list(model.children())[:-2]`, where the model may be an object of the class."""
-    methods = [(m, other) for other in file.classes for m in other.methods.values()]
-    for node in walk(file.source.tree):
-        if not isinstance(node, ast.Subscript):
-            continue
-        for inner in walk(node.value):
-            if isinstance(inner, ast.Attribute) and inner.attr in ("children", "named_children"):
-                owner = next((other for m, other in methods if _is_own(inner.value, m)), None)
-                if owner is None or _related(knowledge, owner, cls):
-                    return node.lineno
+    if not file.words & _WALKS:
+        return None
+    methods = [method for other in file.classes for method in other.methods.values()]
+    for node in _picked(file.source.tree):
+        inside = (m for m in methods if m.node.lineno <= node.lineno <= (m.node.end_lineno or 0))
+        if _may_be_of(knowledge, node.value, next(inside, None), cls, file):
+            return node.lineno
     return None
 
 
-def _is_own(receiver: ast.expr, method: Function) -> bool:
-    """Whether the receiver is the object of the method that it stands in."""
-    inside = method.node.lineno <= receiver.lineno <= (method.node.end_lineno or 0)
-    return inside and isinstance(receiver, ast.Name) and receiver.id == own_name(method)
+def _picked(tree: ast.AST) -> Iterator[ast.Attribute]:
+    """`model.children` where one more child would count: picked by position, all passed on, or counted."""
+    for node in walk(tree):
+        picking: list[ast.expr] = []
+        if isinstance(node, ast.Subscript):
+            picking = [node.value]
+        elif isinstance(node, ast.Call):
+            makes_container = ast.unparse(node.func).rpartition(".")[2] in _TAKING_ALL
+            picking = node.args if makes_container else [a.value for a in node.args if isinstance(a, ast.Starred)]
+        for inner in (n for part in picking for n in walk(part)):
+            if isinstance(inner, ast.Attribute) and inner.attr in _WALKS:
+                yield inner
+
+
+def _may_be_of(knowledge: Knowledge, model: ast.expr, method: Function | None, cls: Class, file: File) -> bool:
+    """Whether an expression may be an object of the class, as far as attributes and constructors tell."""
+    made = file.names.full_name(model.func) if isinstance(model, ast.Call) else None
+    if made is not None and isinstance(found := knowledge.project.find(made), Class):
+        return _related(knowledge, found, cls)
+    path = dotted(model)
+    if method is None or method.owner is None or path is None or path[0] != own_name(method):
+        return True
+    value = v.of(Kind.MODULE, ref=method.owner)
+    for name in path[1:]:
+        value = knowledge.attribute(value.ref, name) if isinstance(value.ref, Class) else v.UNKNOWN
+    return not value.known or (isinstance(value.ref, Class) and _related(knowledge, value.ref, cls))
 
 
 def _related(knowledge: Knowledge, owner: Class, cls: Class) -> bool:
@@ -52,7 +82,17 @@ def _related(knowledge: Knowledge, owner: Class, cls: Class) -> bool:
     return owner in family(cls).project or cls in family(owner).project
 
 
+def _sets_training_of_others(project: Project) -> bool:
+    """`model.training = True`, which reaches no child, wherever it stands."""
+    if _sets_training_of_others not in project.learnt:
+        stores = (n for file in project.files_mentioning("training") for n in walk(file.source.tree) if _is_set(n))
+        project.learnt[_sets_training_of_others] = any(ast.unparse(node.value) != "self" for node in stores)
+    return bool(project.learnt[_sets_training_of_others])
+
+
+def _is_set(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    return isinstance(node, ast.Attribute) and node.attr == "training" and isinstance(node.ctx, ast.Store)
+
+
 def _sets_training(cls: Class) -> bool:
-    return any(
-        isinstance(n, ast.Attribute) and n.attr == "training" and isinstance(n.ctx, ast.Store) for n in walk(cls.node)
-    )
+    return any(map(_is_set, walk(cls.node)))

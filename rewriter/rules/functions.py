@@ -80,7 +80,13 @@ def _is_known_in_init(site: Site, context: Context) -> bool:
     assert isinstance(site.node, ast.Call) and site.callee is not None
     init, func = context.place.init, site.node.func
     head = next((n.id for n in walk(func) if isinstance(n, ast.Name)), "")
-    if isinstance(context.place, Construction) and isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name):
+    of_object = context.cls is not None  # and not of the class that holds the modules of a function
+    if (
+        of_object
+        and isinstance(context.place, Construction)
+        and isinstance(func, ast.Attribute)
+        and isinstance(func.value, ast.Name)
+    ):
         own = context.place.self_name if init is not None else "self"
         if func.value.id == site.self_name == own:
             return func.attr == site.callee.node.name

@@ -60,7 +60,7 @@ class Turns:
         return (Turn(ast.Name("_"), times, numbering.parameter, False, times, numbering=numbering),)
 
     def _turn(self, loop: Loop, site: Site, outer: list[Turn]) -> Turn | None:
-        if loop.target is None or loop.iter is None:
+        if loop.target is None or loop.iter is None or _hides_counting(site.function):
             return None
         if loop.target not in self._known:
             self._known[loop.target] = self._decide(loop, site.function, site.self_name or "", outer)
@@ -83,6 +83,12 @@ class Turns:
         unread = counter is None and _counts_unread(loop, function.file.source.tree)
         each = counts.whole(loop.iter, bound)
         return Turn(loop.target, loop.iter, index, counter is None, over, each, unread=unread)
+
+
+def _hides_counting(function: Function) -> bool:
+    """Whether `enumerate` or `range` means something of the author's own there."""
+    hidden = function.file.names.bindings.keys() | function.shadowed | function.locals
+    return bool(hidden & {"enumerate", "range"})
 
 
 def _bound_where_read(turns: list[Turn]) -> Iterator[Turn]:

@@ -11,6 +11,7 @@ from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
 from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.picked import picked_classes
 from rewriter.facts.project import Class
 from rewriter.facts.trees import walk
 from rewriter.facts.values import Kind, Value
@@ -46,6 +47,11 @@ class Context:
     def doubt(self) -> str | None:
         """Why a new attribute may be met by code that does not expect it."""
         return None if self.cls is None else doubt(self.knowledge, self.cls)
+
+    @cached_property
+    def picked_classes(self) -> frozenset[str]:
+        """Classes of torch that the code around the class looks for among modules."""
+        return picked_classes(self.knowledge.hierarchy, self.cls) if self.cls is not None else frozenset()
 
     def receiver_at(self, site: Site) -> str:
         return self.receiver or site.self_name or ""
@@ -94,14 +100,15 @@ def _arguments(site: Site, spelling: Spelling) -> tuple[Argument, ...] | None:
     elif isinstance(node, ast.UnaryOp):
         operands = [node.operand]
     else:
-        receiver = _receiver(node, spelling)
-        return bind(spelling, [*receiver, *node.args], node.keywords)
+        return bind(spelling, [*_receiver(site, node, spelling), *node.args], node.keywords)
     return bind(spelling, operands, [])
 
 
-def _receiver(node: ast.Call, spelling: Spelling) -> list[ast.expr]:
-    is_method = spelling.name.startswith("torch.Tensor.") and isinstance(node.func, ast.Attribute)
-    return [node.func.value] if is_method and isinstance(node.func, ast.Attribute) else []
+def _receiver(site: Site, node: ast.Call, spelling: Spelling) -> list[ast.expr]:
+    """The tensor whose method is called; `torch.Tensor.add(x, 2)` has it among the arguments."""
+    if not spelling.name.startswith("torch.Tensor.") or not isinstance(node.func, ast.Attribute):
+        return []
+    return [] if site.function.global_name(node.func) == spelling.name else [node.func.value]
 
 
 def _verbatim(site: Site, row: Row, context: Context) -> Change | Refusal:
@@ -113,7 +120,7 @@ def _verbatim(site: Site, row: Row, context: Context) -> Change | Refusal:
         return refuse("RW906", site, f"{describe(site)} takes arguments that are known only when it runs")
     spelling = site.candidates[0][1]
     fixed = (Fixed("inplace", True, True),) if spelling.inplace else ()
-    given = [Given(r) for r in _receiver(node, spelling)]
+    given = [Given(r) for r in _receiver(site, node, spelling)]
     given += as_given(node)
     return Change(
         row.code,
@@ -164,6 +171,7 @@ def _split(
         and {p.name for p in row.constructor_parameters if p.required} <= {a.parameter.name for a in fixable}
         and (not spelling.inplace or "inplace" in names)
         and bool(follows) == row.follows_training
+        and row.target not in context.picked_classes
     )
     if rigid or not row.flexible:
         return Make(row.target, (*_ordered(row, fixable), *inplace)), plain

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from rewriter.facts import values as v
 from rewriter.facts.callers import is_kept, is_of_plain, runs_below, runs_of_users, runs_through
 from rewriter.facts.construction import Construction, NoPlace, find_construction, ready_for
-from rewriter.facts.helpers import may_help
 from rewriter.facts.holders import Held, find_holder, holder_of
 from rewriter.facts.interpreter.calls import AT_FILE_LEVEL, DIFFERENTIATED
 from rewriter.facts.interpreter.state import Site
@@ -61,7 +60,8 @@ class Plan:
 class Planner:
     """Plans the classes and functions of a project.
 
-    A class's plan depends on those of its bases, whose names it must avoid, and on those of the functions it calls.
+    A class's plan depends on those of its bases and mixins, whose names it must avoid, and on those of the functions
+    that it calls.
     """
 
     knowledge: Knowledge
@@ -188,9 +188,12 @@ class Planner:
         if cls is None:
             return TakenNames()
         taken = taken_names(hierarchy, cls)
-        for base in hierarchy.lineage(cls).project[0 if cls is not owner else 1 :]:
-            if may_help(self.knowledge, base):  # no other class can be given modules
-                taken |= {named.name for named in self.plan(base).changes}
+        for relative in hierarchy.sharing(cls):
+            if relative is owner:
+                break  # those behind it avoid its names
+            taken |= {named.name for named in self.plan(relative).changes}
+            if relative is cls:
+                break
         return taken
 
     def _settle(self, site: Site, context: Context, loops: Turns | None) -> Iterator[Change | Refusal]:

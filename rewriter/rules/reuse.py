@@ -56,7 +56,8 @@ from dataclasses import replace
 from rewriter.facts.construction import Construction
 from rewriter.facts.handing import handled_otherwise
 from rewriter.facts.interpreter.state import Site
-from rewriter.facts.memoryless import keeps_nothing, makes_memoryless, stores_later
+from rewriter.facts.memory import stores_later
+from rewriter.facts.memoryless import keeps_nothing, made_class, makes_memoryless
 from rewriter.facts.project import Class, Function
 from rewriter.facts.stateless import has_state, is_stateless
 from rewriter.facts.trees import walk
@@ -135,9 +136,19 @@ def _maker(site: Site, context: Context) -> MakeAgain | Tie | str:
         return "it is not assigned in __init__"
     statement = own[0]
     assert statement.value is not None
-    if ref in modules.PARAMETER_FREE and is_repeatable(statement.value, context.place.init.node):
+    if ref in modules.PARAMETER_FREE and _makes_another(statement.value, context.place.init, context):
         return MakeAgain(site.attribute, statement.value, statement)
     return Tie(site.attribute, statement, _can_be_taken_apart(ref, statement, context.place.init, context))
+
+
+def _makes_another(made: ast.expr, init: Function, context: Context) -> bool:
+    """Whether the expression can run again: it calls a class, or what `__init__` was given, and no function of unknown
+    effect."""
+    if not isinstance(made, ast.Call) or not is_repeatable(made, init.node):
+        return False
+    if made_class(context.knowledge, made, init.name_inside) is not None:
+        return True
+    return not isinstance(made.func, ast.Attribute) and init.name_inside(made.func) is None
 
 
 def _can_be_taken_apart(ref: object, made: ast.Assign | ast.AnnAssign, maker: Function, context: Context) -> bool:

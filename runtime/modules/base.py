@@ -5,9 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
+from torch import Tensor
+from torch.nn import Parameter
+
 from runtime.modules.scripting import Scriptable
 from runtime.modules.scripting.methods import overloads
 from runtime.modules.scripting.signatures import Signature, signatures
+
+_PLAIN = (Tensor, Parameter)
+_NUMPY_NAMES = {"dim": "axis", "keepdim": "keepdims"}
+
+
+def _has_own_method(operand: Any, name: str) -> bool:
+    """Whether the operand's class has its own idea of the operation, which a call of its method would have run."""
+    kind = type(operand)
+    if isinstance(operand, Tensor):
+        return getattr(kind, name, None) is not getattr(Tensor, name, None)
+    return callable(getattr(kind, name, None)) and not hasattr(kind, "__torch_function__")
 
 
 class Operation(Scriptable):
@@ -51,7 +65,15 @@ class Operation(Scriptable):
         return self.function
 
     def forward(self, *args: Any, **given: Any) -> Any:
+        if args and type(args[0]) not in _PLAIN and _has_own_method(args[0], self.chosen().__name__):
+            return self._own_method(*args, **{**self.fixed, **given})
         return self.chosen()(*args, **{**self.fixed, **given})
+
+    def _own_method(self, operand: Any, *args: Any, **given: Any) -> Any:
+        """`x.mean(dim)` of an array of NumPy, or of any object that a helper is given in place of a tensor."""
+        if not isinstance(operand, Tensor):
+            given = {_NUMPY_NAMES.get(name, name): value for name, value in given.items()}
+        return getattr(operand, self.chosen().__name__)(*args, **given)
 
     def signatures(self) -> Iterable[Signature]:
         """How TorchScript may call `forward`, arguments that are fixed included."""

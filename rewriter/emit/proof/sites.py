@@ -59,7 +59,7 @@ def _old_arguments(change: Change, node: ast.AST) -> dict[str, ast.expr | None]:
         positional = [node.operand]
     else:
         assert isinstance(node, ast.Call)
-        method = spelling.name.startswith("torch.Tensor.") and isinstance(node.func, ast.Attribute)
+        method = spelling.name.startswith("torch.Tensor.") and not _is_named_in_full(change)
         receiver = [node.func.value] if method and isinstance(node.func, ast.Attribute) else []
         positional, keywords = [*receiver, *node.args], node.keywords
     bound = bind(spelling, positional, keywords)
@@ -77,6 +77,12 @@ def _old_arguments(change: Change, node: ast.AST) -> dict[str, ast.expr | None]:
     if spelling.inplace:
         found["inplace"] = ast.Constant(True)
     return {name: _normal(value) for name, value in found.items()}
+
+
+def _is_named_in_full(change: Change) -> bool:
+    """`torch.Tensor.add(x, 2)`"""
+    node = change.site.node
+    return isinstance(node, ast.Call) and change.site.function.global_name(node.func) is not None
 
 
 def _load(target: ast.expr) -> ast.expr:

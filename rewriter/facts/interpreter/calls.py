@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterable
 
 from rewriter.facts import values as v
@@ -18,6 +19,14 @@ from rewriter.facts.values import Kind, Value
 from rewriter.torch_api import catalogue, modules, tensors
 from rewriter.torch_api.row import Argument, Row, Spelling, bind
 
+_RUNNING_MODULES = (
+    "torch.jit.",
+    "torch.fx.",
+    "torch.export.",
+    "torch.onnx.",
+    "torch.func.",
+    "torch.utils.flop_counter.",
+)
 _BUILTINS = {
     "len": v.NUMBER, "int": v.NUMBER, "float": v.NUMBER, "bool": v.NUMBER, "round": v.NUMBER, "isinstance": v.NUMBER,
     "hasattr": v.NUMBER, "callable": v.NUMBER, "all": v.NUMBER, "any": v.NUMBER, "str": v.STRING, "repr": v.STRING,
@@ -87,6 +96,8 @@ class Calls(Chosen):
             return self._one_of(ref, node, arguments)
         if isinstance(ref, v.Objects):
             return self._of_object(methods_meant(self.knowledge, ref.of, "__call__"), node, arguments)
+        if (itself := self._runs_itself(callee, node, arguments)) is not None:
+            return itself
         for argument in arguments.values():
             if isinstance(argument.ref, Bound) and ref not in RUNS_ITS_ARGUMENT:
                 self.run_later(argument.ref)
@@ -103,6 +114,22 @@ class Calls(Chosen):
         if isinstance(ref, str):
             return self._library_function(ref, node, arguments)
         return v.UNKNOWN
+
+    def _runs_itself(self, callee: Value, node: ast.Call, arguments: dict[ast.expr, Value]) -> Value | None:
+        """What `self(x)` returns in an `__init__`, which may also hand the object to somebody who calls it."""
+        cls = self.frames[0].cls
+        if cls is None or not self.frames[0].function.is_constructor:
+            return None
+        forward = self.knowledge.hierarchy.lineage(cls).method("forward")
+        if forward is None:
+            return None
+        if callee.may_be(Kind.MODULE) and callee.ref is cls:
+            own = isinstance(node.func, ast.Name) and node.func.id == self.frame.self_name
+            return self.inline(forward, node, arguments, cls, same_object=own)
+        handed = any(argument.ref is cls and argument.may_be(Kind.MODULE) for argument in arguments.values())
+        if handed and (callee == v.UNKNOWN or _may_run_modules(callee.ref)):
+            self.inline(forward, node, {}, cls, same_object=False)
+        return None
 
     # Operations
 
@@ -391,6 +418,18 @@ class Calls(Chosen):
         if name in ("min", "max", "sum", "abs", "pow") and values:
             return v.join_all([a.member() if a.may_be(Kind.SEQUENCE) else a for a in values])
         return _BUILTINS.get(name, v.UNKNOWN)
+
+
+def _may_run_modules(ref: object) -> bool:
+    """Whether a function of a library may call the module that it is given."""
+    if not isinstance(ref, str):
+        return False
+    library = ref.partition(".")[0]
+    return (
+        ref.startswith(_RUNNING_MODULES)
+        if library == "torch"
+        else library not in sys.stdlib_module_names | {"builtins"}
+    )
 
 
 def _is_named(value: Value) -> bool:

@@ -105,6 +105,7 @@ class Functions(Expressions):
         if isinstance(node, ast.Call):
             func, outer = node.func, self.frame
             by_name = isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name)
+            by_name = by_name and isinstance(func, ast.Attribute) and func.attr == function.node.name
             once = not (outer.loops or outer.deferred or self.running) and len(self.frames) == 1
             plain = same_object and by_name and once and not given_object
             known = self.calls.setdefault(function, {})

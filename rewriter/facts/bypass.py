@@ -1,0 +1,114 @@
+"""Ways on which an object comes to run a class's methods though it has never run the class's `__init__`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.project import Class, File, Function
+from rewriter.facts.trees import children, walk
+
+# What restores an object may take over all that the other one had: then the new modules are among it.
+_WHOLE_STATE = frozenset({"__dict__", "__setstate__", "__getstate__", "state_dict"})
+_BINDING = frozenset({"MethodType", "partial", "partialmethod", "setattr", "__get__"})
+
+
+def bypass_of(knowledge: Knowledge, cls: Class) -> str | None:
+    """The first such way that the project has, in words that follow on "no place to make a module in Block:"."""
+    family = [*knowledge.hierarchy.lineage(cls).project, *knowledge.hierarchy.subclasses(cls)]
+    for relative in family:
+        if (restored := _partly_restored(relative)) is not None:
+            return f"{relative.node.name}.{restored} sets objects up without this __init__"
+    return _made_bare(knowledge, cls, family) or _borrowed(knowledge, cls)
+
+
+def _partly_restored(cls: Class) -> str | None:
+    """The method that pickle or copy runs in place of `__init__`, where it does not take the whole state over."""
+    for name in ("__setstate__", "__getstate__"):
+        method = cls.methods.get(name)
+        if method is not None and not (method.words & (_WHOLE_STATE - {name}) or _asks_base(method)):
+            return name
+    return None
+
+
+def _asks_base(method: Function) -> bool:
+    """`super().__setstate__(state)`"""
+    calls = (n.func for n in walk(method.node) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute))
+    return any(func.attr == method.node.name for func in calls)
+
+
+def _made_bare(knowledge: Knowledge, cls: Class, family: list[Class]) -> str | None:
+    """`cls.__new__(cls)` outside of a `__new__`, by a function that does not copy the state of another object."""
+    for file in knowledge.project.files_mentioning("__new__"):
+        for function in _functions(file):
+            if "__new__" not in function.words or function.node.name == "__new__" or function.words & _WHOLE_STATE:
+                continue
+            if function.owner in family or _names_one(knowledge, function, family):
+                return f"{function.node.name} makes objects by __new__, which do not run this __init__"
+    return None
+
+
+def _names_one(knowledge: Knowledge, function: Function, family: list[Class]) -> bool:
+    for node in walk(function.node):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "__new__":
+            named = (function.name_inside(part) for part in [node.func.value, *node.args[:1]])
+            if any(knowledge.project.find(name) in family for name in named if name):
+                return True
+    return False
+
+
+def _functions(file: File) -> Iterator[Function]:
+    yield from file.functions.values()
+    for cls in file.classes:
+        yield from cls.methods.values()
+
+
+def _borrowed(knowledge: Knowledge, cls: Class) -> str | None:
+    """`forward = Block.forward` in a class that is none of its kind, `MethodType(Block.forward, x)`, `Block.f(x)`."""
+    for file in knowledge.project.files_mentioning(cls.node.name):
+        if cls.node.name not in file.words:
+            continue
+        scopes: list[tuple[Class | None, ast.AST]] = [(other, other.node) for other in file.classes]
+        for user, tree in [*scopes, (None, file.source.tree)]:
+            if user is not None and cls in knowledge.hierarchy.lineage(user).project:
+                continue
+            for name in _lent(knowledge, cls, file, tree):
+                who = user.node.name if user is not None else file.path.name
+                return f"{who} uses {cls.node.name}.{name} for objects that did not run this __init__"
+    return None
+
+
+def _lent(knowledge: Knowledge, cls: Class, file: File, tree: ast.AST) -> Iterator[str]:
+    """The methods of the class that a piece of code takes from it, to run them on other objects."""
+    for node in _own_nodes(tree):
+        for given in _taken_from_classes(node):
+            name = given.attr
+            if name not in cls.methods or cls.methods[name].is_static:
+                continue
+            owner = file.names.full_name(given.value)
+            if owner is not None and knowledge.project.find(owner) is cls:
+                yield name
+
+
+def _taken_from_classes(node: ast.AST) -> Iterator[ast.Attribute]:
+    """What a statement or call uses as a function of its own: `f = A.g`, `MethodType(A.g, x)`, `A.g(x)`."""
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute):
+        yield node.value
+    if not isinstance(node, ast.Call):
+        return
+    func = node.func
+    if isinstance(func, ast.Attribute) and node.args:
+        yield func
+    if (func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")) in _BINDING:
+        yield from (argument for argument in node.args if isinstance(argument, ast.Attribute))
+        if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Attribute):
+            yield func.value
+
+
+def _own_nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a class or file, without those of classes inside it."""
+    for child in children(tree):
+        if not isinstance(child, ast.ClassDef):
+            yield child
+            yield from _own_nodes(child)

@@ -1,0 +1,66 @@
+"""Code that goes through the modules of an object after new ones are made there, and would meet them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.project import Class
+from rewriter.facts.trees import walk
+from rewriter.facts.values import Kind, Value
+from rewriter.facts.walks import CHILDREN, DESCENDANTS, walks
+
+_GOES_DEEP = re.compile(rb"\.(?:modules|named_modules|apply)\(")
+
+
+def walker_over(knowledge: Knowledge, cls: Class) -> Class | None:
+    """A class whose code would meet a new module of an object of `cls`, and may do otherwise for it."""
+    above = knowledge.hierarchy.lineage(cls).project
+    for relative in knowledge.hierarchy.sharing(cls):
+        for method, _ in walks(relative, CHILDREN):
+            if method is not relative.constructor or relative not in above:
+                return relative  # an __init__ that has been run when the modules are made meets none of them
+    return _deep_walker_over(knowledge, cls)
+
+
+def last_walk(cls: Class, body: list[ast.stmt]) -> int:
+    """The position behind the last statement of an `__init__` that goes through the modules made so far."""
+    nodes = {id(node) for by in (CHILDREN, DESCENDANTS) for _, node in walks(cls, by)}
+    return max((i + 1 for i, statement in enumerate(body) if any(id(n) in nodes for n in walk(statement))), default=0)
+
+
+def _deep_walker_over(knowledge: Knowledge, cls: Class) -> Class | None:
+    key, learnt = _deep_walker_over, knowledge.project.learnt
+    if key not in learnt:
+        learnt[key] = {walker: frozenset(_met(knowledge, walker)) for walker in _deep_walkers(knowledge)}
+    met: dict[Class, frozenset[Class]] = learnt[key]
+    return next((walker for walker, below in met.items() if cls in below), None)
+
+
+def _deep_walkers(knowledge: Knowledge) -> Iterator[Class]:
+    for file in knowledge.project.files_matching(_GOES_DEEP):
+        yield from (cls for cls in file.classes if any(True for _ in walks(cls, DESCENDANTS)))
+
+
+def _met(knowledge: Knowledge, walker: Class) -> Iterator[Class]:
+    """The classes whose new modules stand below a walker when it walks."""
+    hierarchy = knowledge.hierarchy
+    yield from hierarchy.lineage(walker).project[1:]
+    if any(method is not walker.constructor for method, _ in walks(walker, DESCENDANTS)):
+        yield from hierarchy.sharing(walker)
+    pending, seen = [walker, *hierarchy.subclasses(walker)], set[Class]()
+    while pending:
+        holder = pending.pop()
+        held = {part for value in knowledge.attributes(holder).values() for part in _modules_in(value)} - seen
+        seen |= held
+        pending += held
+        for part in held:
+            yield from hierarchy.lineage(part).project
+
+
+def _modules_in(value: Value) -> Iterator[Class]:
+    for member in (*(value.items or ()), value.element or value):
+        if isinstance(member.ref, Class) and member.may_be(Kind.MODULE):
+            yield member.ref
