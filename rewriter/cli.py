@@ -66,6 +66,10 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         from rewriter.review.command import report
 
         return report(arguments)
+    if arguments.command == "verify":
+        from rewriter.verify.command import verify
+
+        return verify(arguments)
     if arguments.command == "rule":
         from rewriter.explain import explain
 
@@ -102,6 +106,7 @@ def parser() -> argparse.ArgumentParser:
     _add_fix(command("fix", "rewrite the files", epilog=_EXIT_CODES))
     _add_report(command("report", "write one page to review what fix would do, and to pick from it"))
     _add_baseline(command("baseline", "take note of all that is there now, for check and fix to be silent about"))
+    _add_verify(command("verify", "build and run a model before and after, and compare all that a user sees"))
     usage = "rewriter run [options] --rewrite PACKAGE (SCRIPT | -m MODULE) [arguments of the program]"
     _add_run(command("run", "run a program with libraries rewritten as it imports them", usage=usage))
     _add_rule(command("rule", "explain a rule or a reason, or list all of a family, or all"))
@@ -143,6 +148,19 @@ def _add_baseline(parser: argparse.ArgumentParser) -> None:
     default = Path(".rewriter-baseline.json")
     parser.add_argument("-o", "--output", type=Path, default=default, metavar="FILE", help="default: %(default)s")
     _add_jobs(parser)
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("target", metavar="MODULE:EXPRESSION", help="what makes the model: net.model:Net(3) or src/net/model.py:Net(3)")
+    shape = "an argument of the model: a shape such as 2x3x32x32, or whole numbers 2x16:int64:100; again for more"
+    add("--input", action="append", metavar="SHAPE", help=shape)
+    add("--cases", type=Path, metavar="FILE", help="a Python file whose cases() returns tuples of arguments")
+    against = "compare with a revision of git or a folder, instead of with what fix would write"
+    add("--against", metavar="REV|DIR", help=against)
+    add("--seed", type=int, default=0, metavar="N", help="of all random numbers (default: 0)")
+    add("-v", "--verbose", action="store_true", help="list what is equal, too")
+    _add_settings(parser)
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
