@@ -70,6 +70,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         from rewriter.verify.command import verify
 
         return verify(arguments)
+    if arguments.command == "lsp":
+        return _serve()
     if arguments.command == "rule":
         from rewriter.explain import explain
 
@@ -86,6 +88,15 @@ def _dispatch(arguments: argparse.Namespace) -> int:
     from rewriter.commands import process
 
     return process(arguments)
+
+
+def _serve() -> int:
+    try:
+        from rewriter.lsp.server import serve
+    except ImportError as error:
+        return complain(f'lsp needs pygls: pip install "torch-rewriter[lsp]" ({error})')
+    serve().start_io()
+    return OK
 
 
 def parser() -> argparse.ArgumentParser:
@@ -110,6 +121,7 @@ def parser() -> argparse.ArgumentParser:
     usage = "rewriter run [options] --rewrite PACKAGE (SCRIPT | -m MODULE) [arguments of the program]"
     _add_run(command("run", "run a program with libraries rewritten as it imports them", usage=usage))
     _add_rule(command("rule", "explain a rule or a reason, or list all of a family, or all"))
+    command("lsp", "serve an editor over stdin and stdout, by the language server protocol")
     shells = command("completion", "print a script that completes commands and options in a shell")
     shells.add_argument("shell", choices=["bash", "zsh", "fish"], help="the shell that it is for")
     return parser

@@ -177,6 +177,22 @@ def test_other_shells_take_the_script(shell: str, tmp_path: Path, capsys: pytest
     subprocess.run([shell, "-n", tmp_path / "script"], check=True)
 
 
+@pytest.mark.skipif(shutil.which("fish") is None, reason="there is no fish here")
+def test_fish_completes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["completion", "fish"])
+    (tmp_path / "script.fish").write_text(capsys.readouterr().out)
+
+    def completed(line: str) -> set[str]:
+        command = f"source {tmp_path / 'script.fish'}; complete -C '{line}'"
+        done = subprocess.run(["fish", "--no-config", "-c", command], check=True, capture_output=True, text=True)
+        return {found.split("\t")[0] for found in done.stdout.splitlines()}
+
+    assert {"report", "run", "rule"} <= completed("rewriter r")
+    assert completed("rewriter check --format s") == {"sarif"}
+    assert completed("rewriter fix --uns") == {"--unsafe-fixes"}
+    assert "RW204" in completed("rewriter rule RW20")
+
+
 def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHON": sys.executable}
     command = command.replace("rewriter", '"$PYTHON" -m rewriter', 1)
