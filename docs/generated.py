@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ from typing import Any
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from rewriter.cli import parser
-from rewriter.rules.listing import ALL, RULES
-from rewriter.rules.rule import Rule
-
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # the pages speak of this source, whatever is installed
+
+from rewriter.cli import parser  # noqa: E402
+from rewriter.rules.listing import ALL, RULES  # noqa: E402
+from rewriter.rules.rule import Rule  # noqa: E402
 
 
 def pages() -> dict[str, str]:

@@ -13,7 +13,7 @@ from rewriter.baseline import Baseline, BaselineError
 from rewriter.console import ERROR, FOUND, OK, OutputError, complain, put_on_stdout, warn
 from rewriter.files import NOTEBOOK, FileError, find
 from rewriter.report.form import WITH_EDITS, Form, render
-from rewriter.report.summary import Summary, plural
+from rewriter.report.summary import Summary
 from rewriter.report.text import closing
 from rewriter.results import FileResult
 from rewriter.run import Job, run
@@ -41,9 +41,10 @@ def process(arguments: argparse.Namespace) -> int:
             return add_ignores(results)
     except (SettingsError, FileError, SelectionError, BaselineError) as error:
         return complain(str(error))
-    if settings.selection is not None and (missing := settings.selection.missing(results)):
-        why = "give the paths and settings that the review was made with"
-        return complain(f"{plural(missing, 'selected finding')} could not be found again; {why}")
+    if arguments.command == "fix" and arguments.selection is not None and settings.selection is not None:
+        for path, code, span in settings.selection.missing(results):
+            why = "it needs a finding that was not selected, or the paths and settings that the review was made with"
+            warn(f"{path}:{span.line}:{span.column + 1}: {code} was selected and not applied: {why}")
     if settings.baseline is not None and (stale := settings.baseline.stale(results)):
         warn(f"of what the baseline took note of, {stale} no longer exist; `rewriter baseline` writes it anew")
     if summary.failed:

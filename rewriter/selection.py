@@ -36,12 +36,12 @@ class Selection:
         expected = self.digests.get(path.resolve())
         return expected is not None and expected != digest(content)
 
-    def missing(self, results: Iterable[FileResult]) -> int:
-        """How many of the findings picked are not among the results: they were made with other settings or paths."""
+    def missing(self, results: Iterable[FileResult]) -> list[tuple[Path, str, Span]]:
+        """The findings picked that were not applied, of files that did not fail."""
         found = {(result.path.resolve(), item.code, item.span) for result in results for item in result.findings}
         failed = {result.path.resolve() for result in results if result.failure}
         wanted = ((path, *place) for path, places in self.places.items() if path not in failed for place in places)
-        return sum(place not in found for place in wanted)
+        return sorted(place for place in wanted if place not in found)
 
     @classmethod
     def read(cls, file: Path) -> Selection:

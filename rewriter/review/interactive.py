@@ -77,6 +77,8 @@ class _Asking:
         span, style = finding.span, self.style
         where = style.bold(f"{shown_path(result.path)}:{span.line}:{span.column + 1}")
         self._say(f"\n{where} {style.code(finding.code)} {message(finding, unsafe_fixes=True)}")
+        if before == after:
+            self._say("Nothing changes yet: this needs a finding that comes later, or that was left.")
         for line in list(unified_diff(before, after, n=2))[2:]:
             color = {"+": "32", "-": "31", "@": "2"}.get(line[0])
             self._say(style.paint(line.rstrip("\r\n"), color) if color else line.rstrip("\r\n"))

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from rewriter.cli import main
-from rewriter.selection import digest
+from rewriter.engine import rewrite
+from rewriter.selection import Selection, digest
+from rewriter.settings import Settings
+from tests.rewriter.executed import HEADER, assert_equal_models, load
 
 MODEL = """\
 import torch
@@ -87,8 +92,8 @@ def test_a_file_that_changed_since_the_review_is_left(project: Path, capsys: pyt
 
 def test_other_settings_than_those_of_the_review(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     select(INNER)
-    assert main(["fix", "--selection", "selection.json", "--ignore", "RW101"]) == 2
-    assert "1 selected finding could not be found again" in capsys.readouterr().err
+    assert main(["fix", "--selection", "selection.json", "--ignore", "RW101"]) == 0
+    assert "model.py:11:26: RW101 was selected and not applied: it needs" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -146,3 +151,49 @@ def test_only_what_a_finding_alone_changes_is_shown(
     assert "+import runtime.modules" in first and "+        self.exp = runtime.modules.Exp()" in first
     assert "+        self.add = runtime.modules.EltWiseAdd()" in second
     assert "import runtime.modules" not in second and "+        self.exp" not in second
+
+
+WOVEN = """
+def mix(x, y):
+    return torch.relu(x + y) * 2
+
+
+class Base(nn.Module):
+    def twice(self, x):
+        return x * 2 + 1
+
+
+class Net(Base):
+    def __init__(self):
+        super().__init__()
+        self.relu = nn.ReLU()
+        self.bn = nn.BatchNorm1d(4)
+        self.blocks = nn.ModuleList([nn.Linear(4, 4) for _ in range(3)])
+        self.act = F.gelu
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = x + self.relu(block(x))
+        x = self.bn(self.relu(self.bn(self.twice(x))))
+        x = mix(self.twice(x), mix(x, x))
+        return F.dropout(self.act(torch.cat([x, x], 1)), 0.5, self.training)
+"""
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_selection_keeps_the_promises(seed: int) -> None:
+    source, path = (HEADER + WOVEN).encode(), Path("model.py")
+    everything = rewrite(source, path, Settings())
+    assert len(everything.findings) > 12
+    picked = random.Random(seed).sample(everything.findings, random.Random(seed).randint(1, len(everything.findings)))
+    selection = Selection({path.resolve(): frozenset((finding.code, finding.span) for finding in picked)})
+    result = rewrite(source, path, Settings(selection=selection))
+    assert result.failure is None, result.failure
+    assert {(f.code, f.span) for f in result.findings} <= {(f.code, f.span) for f in picked}
+    models = []
+    for text in (source, result.after):
+        torch.manual_seed(0)
+        models.append(load(text)["Net"]())
+    assert_equal_models(*models, torch.randn(3, 4))
+    rest = rewrite(result.after, path, Settings())
+    assert rest.failure is None, rest.failure
