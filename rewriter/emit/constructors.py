@@ -100,7 +100,9 @@ def _construction(source: Source, own: str, change: Change, importer: Importer, 
     for turn in reversed(change.turns):
         each = _unparenthesized(turn.target) if turn.each is not None else "_"
         over = ast.unparse(turn.each if turn.each is not None else turn.over)
-        text = f"{importer.spell('torch.nn.ModuleList', locals_)}({text} for {each} in {over})"
+        grows = turn.may_grow or isinstance(change.make, Tie)  # a list of handles tells them who their owner is
+        module_list = "runtime.modules.ModuleList" if grows else "torch.nn.ModuleList"
+        text = f"{importer.spell(module_list, locals_)}({text} for {each} in {over})"
     return text
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from rewriter.facts.hierarchy import Hierarchy
-from rewriter.facts.project import Class, Function, FunctionNode
+from rewriter.facts.hierarchy import Hierarchy, own_name
+from rewriter.facts.names import dotted
+from rewriter.facts.project import Class, File, Function, FunctionNode, Project
 from rewriter.facts.trees import walk
 from rewriter.torch_api import catalogue
 
@@ -44,6 +45,8 @@ def operations_in(node: ast.Lambda | FunctionNode, function: Function) -> int:
 
 def is_only_called(hierarchy: Hierarchy, cls: Class, attribute: str) -> bool:
     """Besides `__init__`, which sets it, the family calls the attribute or asks whether it is None."""
+    if handled_from_outside(hierarchy.project, attribute):
+        return False
     called = False
     for relative in [*hierarchy.lineage(cls).project, *hierarchy.subclasses(cls)]:
         allowed = {id(n.func) for n in walk(relative.node) if isinstance(n, ast.Call)}
@@ -56,6 +59,30 @@ def is_only_called(hierarchy: Hierarchy, cls: Class, attribute: str) -> bool:
                     return False
                 called = True
     return called
+
+
+def handled_from_outside(project: Project, attribute: str) -> bool:
+    """Whether code sets, reads or changes `model.act` on objects that it holds, or `model.act.p` on what is there."""
+    key, learnt = (handled_from_outside, attribute), project.learnt
+    if key not in learnt:
+        files = project.files_mentioning(attribute)
+        learnt[key] = any(_handled(file, attribute) for file in files if attribute in file.words)
+    return bool(learnt[key])
+
+
+def _handled(file: File, attribute: str) -> bool:
+    """Calls and subscripts of it are what everybody does with a module or a function."""
+    used = {id(n.func) for n in walk(file.source.tree) if isinstance(n, ast.Call)}
+    own = {own_name(method) for cls in file.classes for method in cls.methods.values()}
+    for node in walk(file.source.tree):
+        if not isinstance(node, ast.Attribute) or node.attr != attribute:
+            continue
+        path = dotted(node)
+        on_other = path is None or len(path) > 2 or path[0] not in own
+        is_named = file.names.full_name(node) is not None
+        if on_other and not is_named and (isinstance(node.ctx, ast.Store) or id(node) not in used):
+            return True
+    return False
 
 
 def _targets(init: Function | None) -> Iterator[ast.expr]:

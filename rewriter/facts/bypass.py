@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from rewriter.facts.knowledge import Knowledge
@@ -11,6 +12,7 @@ from rewriter.facts.trees import children, walk
 
 # What restores an object may take over all that the other one had: then the new modules are among it.
 _WHOLE_STATE = frozenset({"__dict__", "__setstate__", "__getstate__", "state_dict"})
+_REPLACED_INIT = re.compile(rb"\.__init__[ \t]*=[^=]")
 _BINDING = frozenset({"MethodType", "partial", "partialmethod", "setattr", "__get__"})
 
 
@@ -20,7 +22,7 @@ def bypass_of(knowledge: Knowledge, cls: Class) -> str | None:
     for relative in family:
         if (restored := _partly_restored(relative)) is not None:
             return f"{relative.node.name}.{restored} sets objects up without this __init__"
-    return _made_bare(knowledge, cls, family) or _borrowed(knowledge, cls)
+    return _made_bare(knowledge, cls, family) or _init_replaced(knowledge, family) or _borrowed(knowledge, cls)
 
 
 def _partly_restored(cls: Class) -> str | None:
@@ -46,6 +48,17 @@ def _made_bare(knowledge: Knowledge, cls: Class, family: list[Class]) -> str | N
                 continue
             if function.owner in family or _names_one(knowledge, function, family):
                 return f"{function.node.name} makes objects by __new__, which do not run this __init__"
+    return None
+
+
+def _init_replaced(knowledge: Knowledge, family: list[Class]) -> str | None:
+    """`Block.__init__ = set_up`, below the class or elsewhere."""
+    for file in knowledge.project.files_matching(_REPLACED_INIT):
+        for node in walk(file.source.tree):
+            if isinstance(node, ast.Attribute) and node.attr == "__init__" and isinstance(node.ctx, ast.Store):
+                name = file.names.full_name(node.value)
+                if name is None or knowledge.project.find(name) in family:
+                    return f"{file.path.name}:{node.lineno} puts another __init__ in its place"
     return None
 
 

@@ -39,6 +39,12 @@ class Knowledge:
     """The runs that come through a function, for those that were asked about."""
     _consulted: list[set[File]] = field(default_factory=list)
     """For each fact that is being found out: the files read so far."""
+    _asked: list[tuple[str, Class]] = field(default_factory=list)
+    """The facts that are being found out, each for the one before it."""
+    _asked_back: int = 0
+    """The first of these that was asked for again since the last of them was begun."""
+    _provisional: dict[tuple[str, Class], int] = field(default_factory=dict)
+    """Facts that hang on one that is still being found out, with its position among those."""
 
     def __post_init__(self) -> None:
         self.hierarchy = Hierarchy(self.project)
@@ -61,16 +67,37 @@ class Knowledge:
             self._consulted[-1].add(file)
 
     def _fact(self, kind: str, cls: Class, find: Callable[[Class], Any], meanwhile: Any) -> Any:
-        """What `find` says of the class, found out once; whoever asks on the way there gets `meanwhile`."""
+        """What `find` says of the class, found out once; whoever asks on the way there gets `meanwhile`.
+
+        What was found out with such an answer holds until the asked one is known, and is found out again then: else
+        it would depend on who was asked first.
+        """
         key = (kind, cls)
+        if key in self._asked:
+            self._asked_back = min(self._asked_back, self._asked.index(key))
+            return meanwhile
         if key not in self._facts:
-            self._facts[key] = _Fact(meanwhile, frozenset())
+            around, self._asked_back = self._asked_back, len(self._asked)
+            self._asked.append(key)
             self._consulted.append({base.file for base in self.hierarchy.lineage(cls).project})
             value = find(cls)
             self._facts[key] = _Fact(value, frozenset(self._consulted.pop()))
+            self._asked.pop()
+            self._settle(key)
+            self._asked_back = min(around, self._asked_back)
+        elif key in self._provisional:
+            self._asked_back = min(self._asked_back, self._provisional[key])
         if self._consulted:
             self._consulted[-1] |= self._facts[key].files
         return self._facts[key].value
+
+    def _settle(self, key: tuple[str, Class]) -> None:
+        """Notes whether a fact hangs on one that is still asked for, and forgets those that hung on this one."""
+        position = len(self._asked)
+        for other in [other for other, on in self._provisional.items() if on == position]:
+            del self._provisional[other], self._facts[other]
+        if self._asked_back < position:
+            self._provisional[key] = self._asked_back
 
     def attribute(self, cls: Class, name: str) -> Value:
         """The value of `self.<name>` as `__init__` leaves it."""

@@ -42,13 +42,17 @@ def numbered_methods(knowledge: Knowledge, cls: Class, run: Run | None) -> dict[
 
 
 def _may_take_number(knowledge: Knowledge, cls: Class, method: Function) -> bool:
-    """Whether a new parameter is in nobody's way: no override lacks it, and no decorator sees it."""
+    """Whether a new parameter is in nobody's way: no override lacks it, and no decorator sees it.
+
+    Code elsewhere may override or replace a method with a public name, and would not take the number.
+    """
     hierarchy, name = knowledge.hierarchy, method.node.name
     others = [*hierarchy.lineage(cls).project[1:], *hierarchy.subclasses(cls)]
     overridden = any(name in other.methods for other in others)
     plain = isinstance(method.node, ast.FunctionDef) and not method.node.decorator_list and own_name(method) is not None
     yields = any(isinstance(n, ast.Yield | ast.YieldFrom | ast.Await) for n in walk(method.node))
-    return plain and not yields and not overridden and not hierarchy.lineage(cls).unseen and name != "forward"
+    is_private = name.startswith("_") and not name.endswith("__")
+    return plain and is_private and not yields and not overridden and not hierarchy.lineage(cls).unseen
 
 
 def _parameter(method: Function) -> str:

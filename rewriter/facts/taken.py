@@ -36,12 +36,25 @@ def taken_names(hierarchy: Hierarchy, cls: Class) -> TakenNames:
         taken.patterns.add(_SHORT)
     for relative in hierarchy.sharing(cls):
         taken |= _said(relative)
+        taken |= _given_from_outside(hierarchy, relative)
         patterns = {pattern for name in _names_given(relative) for pattern in _patterns(name, relative)}
         taken.patterns |= {pattern for pattern in patterns if _says_something(pattern)}
         if not all(map(_says_something, patterns)):
             users = hierarchy.project.files_mentioning(cls.node.name) if relative is cls else ()
             taken |= _words_in({relative.file, *users})
     return taken
+
+
+def _given_from_outside(hierarchy: Hierarchy, cls: Class) -> set[str]:
+    """The names that code around a class sets on objects of any kind, and those of classes with an unknown base."""
+    found: set[str] = set()
+    for file in hierarchy.project.files_mentioning(cls.node.name):
+        nodes = (n for n in walk(file.source.tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store))
+        found |= {node.attr for node in nodes if not (isinstance(node.value, ast.Name) and node.value.id == "self")}
+        for other in file.classes:
+            if other is not cls and hierarchy.lineage(other).unseen:
+                found |= _said(other)
+    return found
 
 
 def _said(cls: Class) -> set[str]:
@@ -69,6 +82,8 @@ def _names_given(cls: Class) -> Iterator[ast.expr]:
             yield from () if expects_it else node.args[1:2]
         elif isinstance(node.func, ast.Attribute) and node.func.attr in REGISTERING:
             yield from node.args[:1]
+        elif isinstance(node.func, ast.Attribute) and node.func.attr == "__setattr__":
+            yield from node.args[-2:-1]  # `super().__setattr__(name, value)`, `object.__setattr__(self, name, value)`
 
 
 def _patterns(name: ast.expr, cls: Class) -> Iterator[str]:

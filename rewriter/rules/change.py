@@ -106,6 +106,8 @@ class Turn:
     """The loop's own `iter` as `__init__` can evaluate it, where a loop further in runs over the members."""
     numbering: Numbering | None = None
     """The calls, if it is no loop."""
+    may_grow: bool = False
+    """How often the loop turns depends on the object, whose parts and numbers somebody may change later."""
     unread: bool = False
     """The loop's own variable counts, but nobody reads it, as in `for _ in range(n)`: the counter takes its place."""
 

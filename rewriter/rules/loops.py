@@ -1,8 +1,9 @@
 """A site in a loop gets a list of modules, one for each turn, where `__init__` can tell how many turns there are.
 
 The loop counts its turns: `for block in self.blocks` becomes `for i, block in enumerate(self.blocks)`, `for _ in
-range(n)` becomes `for i in range(n)`, unless it has a counter already, and the site calls `self.add[i]`. A list that
-turns out too short raises IndexError; it can never end the loop early.
+range(n)` becomes `for i in range(n)`, unless it has a counter already, and the site calls `self.add[i]`. Where the
+turns depend on the object, the list is a `runtime.modules.ModuleList`: it makes further modules once the loop turns
+more often, as after `self.blocks.append(block)`, and lets all turns behind the 256th share one.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from rewriter.facts.project import Function
 from rewriter.facts.trees import walk
 from rewriter.facts.values import Value
 from rewriter.rules.change import Turn
+
+_MOST_OF_A_LIST = 256
+"""Modules that `runtime.modules.ModuleList` holds for one loop."""
 
 _NAMES = ("i", "j", "k", "index", "index2", "index3", "index4")
 
@@ -82,7 +86,16 @@ class Turns:
             return None
         unread = counter is None and _counts_unread(loop, function.file.source.tree)
         each = counts.whole(loop.iter, bound)
-        return Turn(loop.target, loop.iter, index, counter is None, over, each, unread=unread)
+        may_grow = not _is_short_range(over)
+        return Turn(loop.target, loop.iter, index, counter is None, over, each, may_grow=may_grow, unread=unread)
+
+
+def _is_short_range(over: ast.expr) -> bool:
+    """`range(3)`"""
+    if not isinstance(over, ast.Call) or ast.unparse(over.func) != "range" or len(over.args) != 1:
+        return False
+    number = over.args[0].value if isinstance(over.args[0], ast.Constant) else None
+    return isinstance(number, int) and number <= _MOST_OF_A_LIST
 
 
 def _hides_counting(function: Function) -> bool:

@@ -33,18 +33,21 @@ The first call keeps its name, which other code may refer to. A module under two
 since only one of them runs.
 
 So does a module that stands in the class's body, which all objects share and none has as a child. A module that owns
-parameters, or may own some, gets `runtime.modules.again(self.norm)`: a copy if it turns out to
-have no state, else a handle that runs the same module. Parameters and running statistics stay one, the state_dict
-keeps its keys. With `parts=True` the operations inside a module of the project, or in an `nn.Sequential`, get instances
-of their own, too; that is done where all of its parts are known and no method of theirs stores anything on the object.
+parameters or has settings, or whose name does not say its class, gets `runtime.modules.again(self.norm)`: a handle,
+an instance of the same class with the same parameters, settings and children. The state_dict keeps its keys, and what
+somebody later puts in the place of `self.norm` is what the handle stands for then. With `parts=True` the operations
+inside a module of the project, or in an `nn.Sequential`, get handles of their own, too; that is done where all of its
+parts are known and no method of theirs stores anything on the object.
 
-In a loop whose turns `__init__` can count, each turn has an instance. A method that a forward calls from several
-places gets a parameter that says which call is running, `def mix(self, x, y, *, call=0)`, and an instance for each.
+In a loop whose turns `__init__` can count, each turn has an instance. A private method that a forward calls from
+several places gets a parameter that says which call is running, `def _mix(self, x, y, *, call=0)`, and an instance for
+each. A method with a public name may be overridden or replaced elsewhere, by one that takes no such parameter: its
+calls share an instance.
 
-**Safety.** torch.nn classes without parameters, buffers and state are made again by the expression that made the first.
-Nothing is done where the attribute is assigned in more than one place, or where the class does more with it than
-call it, ask it or put it somewhere, as `self.drop.eval()` does: the second instance would not follow. A method
-gets a parameter only where no class of the project overrides it; a subclass elsewhere would have to take it as well.
+**Safety.** `self.relu = nn.ReLU()` is made again by the expression that made the first; code elsewhere that replaces
+`model.relu` by name has to replace `model.relu2` as well (docs/what-changes.md). Nothing is done where the attribute is
+assigned in more than one place. A method gets a parameter only where its name is private and no class of the project
+overrides it.
 """
 
 from __future__ import annotations
@@ -53,6 +56,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import replace
 
+from rewriter.facts.attributes import handled_from_outside
 from rewriter.facts.construction import Construction
 from rewriter.facts.handing import handled_otherwise
 from rewriter.facts.interpreter.state import Site
@@ -81,7 +85,7 @@ def decide_call(site: Site, context: Context, loops: Turns) -> Change | Refusal 
     turns = loops.around(site)
     if often and not turns:
         return refuse("RW902", site, f"`self.{site.attribute}` is called more than once from this place")
-    again = _again(site, context)
+    again = _again(site, context, in_list=bool(turns))
     if isinstance(again, Refusal):
         return again
     if turns and not _always_made(again, context):
@@ -96,8 +100,8 @@ def _always_made(again: Change, context: Context) -> bool:
     return statement is None or (init is not None and statement in init.node.body)
 
 
-def _again(site: Site, context: Context) -> Change | Refusal:
-    make = _maker(site, context)
+def _again(site: Site, context: Context, in_list: bool) -> Change | Refusal:
+    make = _maker(site, context, in_list)
     if isinstance(make, str):
         return refuse("RW904", site, f"`self.{site.attribute}` is called again, but {make}")
     node = site.node
@@ -107,7 +111,7 @@ def _again(site: Site, context: Context) -> Change | Refusal:
     return Change(RULE.code, site, context.place, context.receiver_at(site), site.attribute, make, given, what)
 
 
-def _maker(site: Site, context: Context) -> MakeAgain | Tie | str:
+def _maker(site: Site, context: Context, in_list: bool) -> MakeAgain | Tie | str:
     """How the second instance is made, or why it cannot be."""
     assert isinstance(context.place, Construction)
     cls, hierarchy = context.place.cls, context.knowledge.hierarchy
@@ -121,11 +125,8 @@ def _maker(site: Site, context: Context) -> MakeAgain | Tie | str:
         return "it is made by subclasses, of which there may be others"
     if len(own) + len(above) != 1 or below:
         return "it is not assigned in exactly one place"
-    if not has_state(context.knowledge, ref):  # it may be copied
-        if isinstance(ref, Class) and stores_later(context.knowledge, ref):
-            return f"{ref.node.name} keeps something between calls"
-        if (other := handled_otherwise(context.knowledge, cls, site.attribute)) is not None:
-            return f"line {other.lineno} does more with it than call it, and would miss the second instance"
+    if isinstance(ref, Class) and not has_state(context.knowledge, ref) and stores_later(context.knowledge, ref):
+        return f"{ref.node.name} keeps something between calls"
     if above:
         inits = [base.constructor for base in hierarchy.lineage(cls).project[1:]]
         maker = next((init for init in inits if init is not None and above[0] in init.node.body), None)
@@ -136,9 +137,23 @@ def _maker(site: Site, context: Context) -> MakeAgain | Tie | str:
         return "it is not assigned in __init__"
     statement = own[0]
     assert statement.value is not None
-    if ref in modules.PARAMETER_FREE and _makes_another(statement.value, context.place.init, context):
+    alone = handled_otherwise(context.knowledge, cls, site.attribute) is None
+    alone = alone and not handled_from_outside(context.knowledge.project, site.attribute)
+    plain = ref in modules.PARAMETER_FREE and _makes_another(statement.value, context.place.init, context)
+    if plain and not in_list and alone and _says_it_all(site.attribute, statement.value):
         return MakeAgain(site.attribute, statement.value, statement)
     return Tie(site.attribute, statement, _can_be_taken_apart(ref, statement, context.place.init, context))
+
+
+def _says_it_all(attribute: str, made: ast.expr) -> bool:
+    """`self.relu = nn.ReLU(inplace=True)`: no setting and no other class that somebody would put there later.
+
+    What is called `act` may become another activation, and what has a number may get another; a handle follows.
+    """
+    if not isinstance(made, ast.Call) or made.args or any(k.arg != "inplace" for k in made.keywords):
+        return False
+    cls = ast.unparse(made.func).rpartition(".")[2]
+    return attribute.rstrip("_0123456789").replace("_", "").lower() == cls.lower()
 
 
 def _makes_another(made: ast.expr, init: Function, context: Context) -> bool:

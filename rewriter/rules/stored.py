@@ -28,8 +28,8 @@ class Block(nn.Module):
 `as_module` gives modules and None back as they are, and puts any other callable into a module that calls it.
 
 **Safety.** Done where the class, its bases and its subclasses do nothing with the attribute but set it in `__init__`,
-call it and compare it to None. An attribute that holds one function of torch for certain is no secret: its calls
-become modules of that function (RW106 and others).
+call it and compare it to None, and where no other code of the project handles an attribute of that name on objects
+that it holds. A module in its place later is called as before; a function has to be given to `as_module` first.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
-from rewriter.facts.values import Value
+from rewriter.facts.values import Kind
 from rewriter.results import Refusal
 from rewriter.rules.change import Substitution
 from rewriter.rules.rule import described
@@ -60,22 +60,54 @@ def find_stored(knowledge: Knowledge, cls: Class) -> Iterator[Substitution | Ref
     if init is None or own is None or not knowledge.may_be_module(cls):
         return
     for node in walk(init.node):
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Attribute):
-            target = node.targets[0]
-            if not (isinstance(target.value, ast.Name) and target.value.id == own):
-                continue
-            value = knowledge.attribute(cls, target.attr)
-            kept = _local_function(node.value, init)
-            operations = operations_in(kept, init) if kept is not None else 0
-            may_be = operations == 1 or value.is_any_operation or _may_be_function(node.value, init)
-            if not (operations > 1 or may_be) or not is_only_called(knowledge.hierarchy, cls, target.attr):
-                continue
-            if operations > 1:
-                message = f"`self.{target.attr}` keeps a function with {operations} operations"
-                yield Refusal("RW903", message, init.file.source.span(node.value), _NAME_IT)
-            elif not _is_certain(value):
-                message = f"`{ast.unparse(node.value)}`, which may be a function, is stored as a module"
-                yield Substitution(RULE.code, init, node.value, "runtime.modules.as_module", message, wraps=True)
+        if not (isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Attribute)):
+            continue
+        target = node.targets[0]
+        if not (isinstance(target.value, ast.Name) and target.value.id == own):
+            continue
+        kept = _local_function(node.value, init)
+        operations = operations_in(kept, init) if kept is not None else 0
+        if not (operations > 1 or _may_be_stored(knowledge, cls, target.attr, node.value, init)):
+            continue
+        if not is_only_called(knowledge.hierarchy, cls, target.attr):
+            continue
+        if operations > 1:
+            message = f"`self.{target.attr}` keeps a function with {operations} operations"
+            yield Refusal("RW903", message, init.file.source.span(node.value), _NAME_IT)
+        else:
+            message = f"`{ast.unparse(node.value)}`, which may be a function, is stored as a module"
+            yield Substitution(RULE.code, init, node.value, "runtime.modules.as_module", message, wraps=True)
+
+
+def _may_be_stored(knowledge: Knowledge, cls: Class, attribute: str, node: ast.expr, init: Function) -> bool:
+    """Whether it may be a function, or is not known and stands where a base or subclass may put a function."""
+    if _is_function(knowledge, cls, attribute, node, init):
+        return True
+    value = knowledge.attribute(cls, attribute)
+    if isinstance(node, ast.Constant) or value.is_only(Kind.MODULE, Kind.NONE) or attribute not in init.words:
+        return False
+    family = [*knowledge.hierarchy.lineage(cls).project, *knowledge.hierarchy.subclasses(cls)]
+    return any(
+        _is_function(knowledge, relative, attribute, stored, relative.constructor)
+        for relative in family
+        if relative is not cls and relative.constructor is not None
+        for stored in _stored(relative.constructor, attribute)
+    )
+
+
+def _is_function(knowledge: Knowledge, cls: Class, attribute: str, node: ast.expr, init: Function) -> bool:
+    kept = _local_function(node, init)
+    if kept is not None and operations_in(kept, init) == 1:
+        return True
+    return knowledge.attribute(cls, attribute).is_any_operation or _may_be_function(node, init)
+
+
+def _stored(init: Function, attribute: str) -> Iterator[ast.expr]:
+    for node in walk(init.node) if attribute in init.words else ():
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if any(isinstance(target, ast.Attribute) and target.attr == attribute for target in targets):
+            assert isinstance(node, ast.Assign)
+            yield node.value
 
 
 def _local_function(node: ast.expr, init: Function) -> ast.Lambda | ast.FunctionDef | None:
@@ -85,11 +117,6 @@ def _local_function(node: ast.expr, init: Function) -> ast.Lambda | ast.Function
     name = node.id if isinstance(node, ast.Name) else ""
     found = [n for n in walk(init.node) if isinstance(n, ast.FunctionDef) and n.name == name and n is not init.node]
     return found[0] if len(found) == 1 else None
-
-
-def _is_certain(value: Value) -> bool:
-    """One function, whose calls become modules where they stand."""
-    return catalogue.is_function(value.ref)
 
 
 def _may_be_function(node: ast.expr, init: Function) -> bool:

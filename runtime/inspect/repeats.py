@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 
-from runtime.modules.tied import Tied
+from runtime.modules.places import Tied, is_leaf, module_of
 
 
 def repeated_calls(model: nn.Module, *args: Any, **kwargs: Any) -> dict[str, int]:
@@ -16,29 +17,22 @@ def repeated_calls(model: nn.Module, *args: Any, **kwargs: Any) -> dict[str, int
 
     What `again` gives for a leaf with parameters is a place of its own, with statistics of its own.
     """
-    handles = {module: name for name, module in model.named_modules() if _is_place(module)}
-    leaves = {module: name for name, module in model.named_modules() if not any(module.children())}
-    names = {**leaves, **handles}
-    calls: Counter[nn.Module] = Counter()
-    passed_on: Counter[nn.Module] = Counter()
+    calls: Counter[str] = Counter()
 
-    def count(module: nn.Module, _arguments: Any) -> None:
-        if passed_on[module]:
-            passed_on[module] -= 1
-            return
-        calls[module] += 1
-        if module in handles:
-            passed_on[module.module] += 1  # type: ignore[index]
+    def count(name: str) -> Callable[..., None]:
+        return lambda _module, _arguments: calls.update([name])
 
-    hooks = [module.register_forward_pre_hook(count) for module in names]
+    places = {name: module for name, module in model.named_modules() if _is_place(module)}
+    hooks = [module.register_forward_pre_hook(count(name)) for name, module in places.items()]
     try:
         with torch.no_grad():
             model(*args, **kwargs)
     finally:
         for hook in hooks:
             hook.remove()
-    return {names[module]: number for module, number in calls.items() if number > 1}
+    return {name: number for name, number in calls.items() if number > 1}
 
 
 def _is_place(module: nn.Module) -> bool:
-    return isinstance(module, Tied) and module.whole and not any(module.module.children())
+    """A module without parts; of a handle of a module with parts, those parts are called."""
+    return is_leaf(module_of(module)) if isinstance(module, Tied) else is_leaf(module)

@@ -243,6 +243,7 @@ from runtime.modules.trigonometry import (
     Sinh,
     Tan,
 )
+from runtime.modules.turns import ModuleList
 
 __all__ = [
     "GRU",
@@ -411,6 +412,7 @@ __all__ = [
     "Mean",
     "Min",
     "Minimum",
+    "ModuleList",
     "MultiHeadAttentionForward",
     "MultiheadAttention",
     "NanToNum",

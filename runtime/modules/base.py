@@ -96,11 +96,17 @@ class InplaceOperation(Operation):
 
     def __init__(self, *positional: Any, **fixed: Any) -> None:
         super().__init__(*positional, **fixed)
-        self.inplace = bool(self.fixed.pop("inplace", False))
+        # Not `inplace`: code that switches that off in all modules means those that the author wrote.
+        self.in_place = bool(self.fixed.pop("inplace", False))
 
     def chosen(self) -> Callable[..., Any]:
-        return self.function_ if self.inplace else self.function
+        return self.function_ if self.in_place else self.function
 
     def extra_repr(self) -> str:
         shown = super().extra_repr()
-        return ", ".join(filter(None, [shown, "inplace=True" if self.inplace else ""]))
+        return ", ".join(filter(None, [shown, "inplace=True" if self.in_place else ""]))
+
+
+def works_in_place(module: Any) -> bool:
+    """Whether a module, torch's or one of these, changes what it is given."""
+    return bool(getattr(module, "inplace", False) or getattr(module, "in_place", False))

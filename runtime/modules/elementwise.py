@@ -18,7 +18,7 @@ class Abs(InplaceOperation):
     function_ = Tensor.abs_
 
     def forward(self, *args: Any, **given: Any) -> Any:
-        if len(args) == 1 and not given and not self.inplace:
+        if len(args) == 1 and not given and not self.in_place:
             return abs(args[0])
         return super().forward(*args, **given)
 

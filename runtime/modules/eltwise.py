@@ -33,7 +33,7 @@ class Eltwise(InplaceOperation):
             return super().forward(*operands, **given)
         if len(operands) < 2:
             raise TypeError(f"{type(self).__name__} expects two operands or more, got {len(operands)}")
-        return reduce(type(self).symbol_ if self.inplace else type(self).symbol, operands)
+        return reduce(type(self).symbol_ if self.in_place else type(self).symbol, operands)
 
     def signatures(self) -> Iterable[Signature]:
         yield from super().signatures()
@@ -109,7 +109,7 @@ class Neg(InplaceOperation):
     function, function_ = torch.neg, Tensor.neg_
 
     def forward(self, *operands: Any, **given: Any) -> Any:
-        if len(operands) == 1 and not given and not self.inplace:
+        if len(operands) == 1 and not given and not self.in_place:
             return -operands[0]
         return super().forward(*operands, **given)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from runtime.modules.tied import Tied
+from runtime.modules.places import is_leaf
 
 SHAPES_ONLY = frozenset(
     "view reshape view_as reshape_as flatten unflatten transpose permute t movedim swapaxes squeeze unsqueeze expand "
@@ -59,7 +59,7 @@ class Adjacency:
 
 def find_adjacency(model: nn.Module, dummy_input: Any) -> Adjacency:
     """Runs `model` on `dummy_input`, a tensor, a tuple of arguments or a dict of them; nothing in the model changes."""
-    leaves = {name: module for name, module in model.named_modules() if _is_leaf(module)}
+    leaves = {name: module for name, module in model.named_modules() if is_leaf(module)}
     watch = _Watch()
     hooks = []
     for name, module in leaves.items():
@@ -83,10 +83,6 @@ def call(model: nn.Module, dummy_input: Any) -> Any:
     if isinstance(dummy_input, dict):
         return model(**dummy_input)
     return model(*dummy_input) if isinstance(dummy_input, (tuple, list)) else model(dummy_input)
-
-
-def _is_leaf(module: nn.Module) -> bool:
-    return not any(module.children()) or (isinstance(module, Tied) and module.whole)
 
 
 class _Watch(TorchFunctionMode):

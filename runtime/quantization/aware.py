@@ -10,7 +10,8 @@ from torch import nn
 from torch.nn.modules.conv import _ConvTransposeNd
 from torch.optim import Optimizer
 
-from runtime.modules.tied import Tied
+from runtime.modules.handles import TiedHandle
+from runtime.modules.places import module_of, standing
 from runtime.quantization.arithmetic import PER_TENSOR, Granularity, Grid, per_channel
 from runtime.quantization.fake_quantizers import ActivationFakeQuantizer, WeightFakeQuantizer
 from runtime.quantization.modes import LinearQuantMode
@@ -100,10 +101,10 @@ class TrainingQuantizer(Quantizer):
         inputs = {p: self.activation_quantizer(self.num_bits_inputs or bits, False) for p in positions}
         return module if output is None and not inputs else QuantizedOutput(module, output, inputs)
 
-    def _whole_handle(self, handle: Tied, name: str) -> nn.Module:
+    def _whole_handle(self, handle: TiedHandle, name: str) -> nn.Module:
         """Another call of the same layer: its weights are one, the grids of its values are not."""
-        _, replacement = self._visited.get(handle.module, (name, handle.module))
-        handle.module = replacement.wrapped if isinstance(replacement, QuantizedOutput) else replacement
+        _, replacement = self._visited.get(module_of(handle), (name, module_of(handle)))
+        standing(handle).pin(replacement.wrapped if isinstance(replacement, QuantizedOutput) else replacement)
         quantized = self._with_quantized_values(handle, name, self.module_qbits_map[name].acts)
         if quantized is not handle:
             self._adopt(quantized, handle, name, self.module_qbits_map[name])

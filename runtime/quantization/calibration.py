@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 from torch.utils.data import DistributedSampler
 
-from runtime.modules.tied import Tied
+from runtime.modules.places import is_leaf
 from runtime.quantization.observers import Statistics
 
 Forward = Callable[[nn.Module, Any], Any]
@@ -73,10 +73,6 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 def leaf_modules(model: nn.Module) -> dict[str, nn.Module]:
     """The modules that compute, by name: those that contain no others, and handles on such."""
     return {name: module for name, module in model.named_modules() if is_leaf(module)}
-
-
-def is_leaf(module: nn.Module) -> bool:
-    return not any(module.children()) or (isinstance(module, Tied) and module.whole)
 
 
 def float_tensors(values: Any) -> list[Tensor]:

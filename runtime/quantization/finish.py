@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvTransposeNd
 
+from runtime.modules.places import Tied, module_of, standing
 from runtime.quantization.adjacency import call
 from runtime.quantization.arithmetic import SMALLEST_SCALE, QParams, per_channel, quantize
 from runtime.quantization.calibration import evaluating
@@ -96,6 +97,9 @@ def _take_quantizers_out(model: nn.Module) -> None:
         for attribute, child in list(parent._modules.items()):
             if child is not None and (original := _original(child)) is not child:
                 setattr(parent, attribute, original)
+    for module in list(model.modules()):
+        if isinstance(module, Tied):
+            standing(module).pin(_original(module_of(module)))
     for name, norm in norms.items():
         parent_name, _, attribute = name.rpartition(".")
         setattr(model.get_submodule(parent_name), attribute, norm)

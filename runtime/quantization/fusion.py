@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
+from itertools import chain
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +21,7 @@ from torch.nn.parameter import Parameter
 from torch.nn.utils import parametrize
 
 import runtime.modules as wrappers
+from runtime.modules.places import Tied, module_of
 from runtime.quantization.adjacency import Adjacency, find_adjacency
 from runtime.quantization.known import is_a
 from runtime.quantization.standing import StandsFor
@@ -158,7 +160,9 @@ def _owns_its_weight(module: nn.Module, holders: dict[int, int]) -> bool:
 def _holders_of_parameters(model: nn.Module) -> dict[int, int]:
     """How often each parameter is reached from the model: twice where it is tied."""
     holders: dict[int, int] = {}
-    for _, parameter in model.named_parameters(remove_duplicate=False):
+    called_again = (module_of(module) for module in model.modules() if isinstance(module, Tied))
+    others = (parameter for module in called_again for parameter in module.parameters())
+    for parameter in chain((p for _, p in model.named_parameters(remove_duplicate=False)), others):
         holders[id(parameter)] = holders.get(id(parameter), 0) + 1
     return holders
 

@@ -18,7 +18,7 @@ from torch.nn.modules.loss import _Loss
 from torch.nn.modules.pooling import _AdaptiveMaxPoolNd, _MaxPoolNd
 
 import runtime.modules as wrappers
-from runtime.modules.tied import Tied
+from runtime.modules.places import Tied, module_of
 from runtime.quantization.adjacency import Adjacency, find_adjacency
 from runtime.quantization.fusion import upper_clamp
 from runtime.quantization.known import is_a
@@ -67,7 +67,7 @@ class Placement:
 
     def __init__(self, model: nn.Module, dummy_input: Any) -> None:
         self.modules = dict(model.named_modules(remove_duplicate=False))
-        self.called_again = {handle.module for handle in model.modules() if isinstance(handle, Tied)}
+        self.called_again = {module_of(handle) for handle in model.modules() if isinstance(handle, Tied)}
         self.adjacency: Adjacency | None = None
         if dummy_input is not None:
             self.adjacency = find_adjacency(model, dummy_input)
@@ -135,7 +135,4 @@ class Placement:
 
     def _kind(self, name: str) -> nn.Module:
         """The module itself, or what a tied handle runs."""
-        module: nn.Module = self.modules[name]
-        while isinstance(module, Tied):
-            module = module.module
-        return module
+        return module_of(self.modules[name])

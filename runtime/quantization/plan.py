@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from runtime.modules.convert import TWINS
-from runtime.modules.tied import Tied
+from runtime.modules.places import Tied, module_of
 from runtime.quantization.adjacency import Adjacency
 from runtime.quantization.aligned import Alignment, Range
 from runtime.quantization.arithmetic import Grid, QParams, qparams_from_range
@@ -81,7 +81,7 @@ class Planner:
     def _first_guess(self, name: str) -> Place:
         module = self.modules[name]
         sources = self.adjacency.places[name].sources
-        kind = kind_of(module.module if isinstance(module, Tied) else module, min(map(len, sources), default=0))
+        kind = kind_of(module_of(module), min(map(len, sources), default=0))
         if kind is Kind.EMBEDDING and isinstance(module, Tied):
             return Place(name, Kind.FLOAT, "its rows lie on the grid of another call")
         if kind is Kind.FLOAT and name in self.carriers:
@@ -99,7 +99,7 @@ class Planner:
     def _may_be_real(self, name: str) -> bool:
         """Linear layers may as well give floating point, if that is what is wanted of them."""
         module = self.modules[name]
-        return isinstance(module.module if isinstance(module, Tied) else module, nn.Linear)
+        return isinstance(module_of(module), nn.Linear)
 
     def _settle(self, place: Place) -> None:
         place.slots = list(self._slots(place.name))

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 import runtime.modules as wrappers
-from runtime.modules.tied import Tied
+from runtime.modules.handles import TiedHandle
+from runtime.modules.places import module_of
 from runtime.quantization.adjacency import find_adjacency
 from runtime.quantization.arithmetic import Grid
 from runtime.quantization.carriers import find_carriers
@@ -110,8 +111,7 @@ class PostTrainLinearQuantizer(Quantizer):
 
     def _can_clamp(self, name: str) -> bool:
         kinds = (wrappers.EltWiseAdd, wrappers.EltWiseSub, wrappers.EltWiseMult, wrappers.Matmul, wrappers.BatchMatmul)
-        module = self._modules[name]
-        module = module.module if isinstance(module, Tied) else module
+        module = module_of(self._modules[name])
         return is_sum(module) or is_a(module, (*kinds, nn.BatchNorm2d, nn.BatchNorm3d))
 
     def _activation_bits(self, name: str) -> int | None:
@@ -188,9 +188,9 @@ class PostTrainLinearQuantizer(Quantizer):
         quantized.configure(place.inputs, place.output, place.float_output)
         return quantized
 
-    def _whole_handle(self, handle: Tied, name: str) -> nn.Module:
+    def _whole_handle(self, handle: TiedHandle, name: str) -> nn.Module:
         """The same weights, and scales of its own."""
-        _, replacement = self._visited.get(handle.module, (name, handle.module))
+        _, replacement = self._visited.get(module_of(handle), (name, module_of(handle)))
         if not isinstance(replacement, QuantizedModule):
             return super()._whole_handle(handle, name)
         again, place = replacement.again(), self.plan.get(name)

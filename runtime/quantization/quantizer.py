@@ -21,9 +21,9 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from runtime.modules.convert import TWINS
-from runtime.modules.tied import Tied
+from runtime.modules.handles import TiedHandle, settle
+from runtime.modules.places import is_whole, module_of, place_of, standing
 from runtime.modules.twin import Twin
-from runtime.quantization.handles import Apart, tensor_ids
 from runtime.quantization.metadata import constructor_arguments, quantizer_metadata, set_quantizer_metadata, unwrapped
 from runtime.quantization.overrides import Override, Overrides, QBits, accepted_keywords
 from runtime.quantization.parameters import (
@@ -100,6 +100,7 @@ class Quantizer:
     def prepare_model(self, dummy_input: Any = None) -> None:
         """Replaces the modules. `dummy_input` is for methods that need to see the model run."""
         self._check_not_prepared()
+        settle(self.model)
         self._map_overrides()
         before = {id(parameter) for parameter in self.model.parameters()}
         self._pre_prepare_model(dummy_input)
@@ -170,7 +171,7 @@ class Quantizer:
             name = prefix + attribute
             if module is None:
                 continue
-            if isinstance(module, Tied):
+            if isinstance(module, TiedHandle):
                 self._handles.append((container, attribute, name))
                 continue
             if module in self._visited:
@@ -246,22 +247,21 @@ class Quantizer:
         handles, self._handles = self._handles, []
         for container, attribute, name in handles:
             handle = container._modules[attribute]
-            assert isinstance(handle, Tied)
-            stands = self._whole_handle(handle, name) if handle.whole else self._apart_handle(handle, name)
-            self._visited[handle] = (name, stands)
+            assert isinstance(handle, TiedHandle)
+            stands = self._whole_handle(handle, name) if is_whole(handle) else self._apart_handle(handle, name)
+            self._visited[place_of(handle)] = (name, stands)
             if stands is not handle:
                 setattr(container, attribute, stands)
 
-    def _whole_handle(self, handle: Tied, name: str) -> nn.Module:
+    def _whole_handle(self, handle: TiedHandle, name: str) -> nn.Module:
         """For subclasses: what calls the replacement again; by default the handle, so that calls share all of it."""
-        _, handle.module = self._visited.get(handle.module, (name, handle.module))
+        standing(handle).pin(self._visited.get(module_of(handle), (name, module_of(handle)))[1])
         return handle
 
-    def _apart_handle(self, handle: Tied, name: str) -> nn.Module:
-        shared = tensor_ids(handle.module)
-        self._replace_below(handle.module, name + ".module.")
+    def _apart_handle(self, handle: TiedHandle, name: str) -> nn.Module:
+        self._replace_below(handle, name + ".")
         self._replace_handles()
-        return Apart(handle.module) if tensor_ids(handle.module) - shared else handle
+        return handle
 
     def _collect_parameters(self) -> None:
         if self.param_quantization_fn is None:

@@ -35,7 +35,7 @@ class Net(nn.Module):
 COUNTED = {
     "list": (
         ["for layer in self.layers:", "    x = x + layer(x)"],
-        "self.add = nn.ModuleList(runtime.modules.EltWiseAdd() for _ in self.layers)",
+        "self.add = runtime.modules.ModuleList(runtime.modules.EltWiseAdd() for _ in self.layers)",
         "for i, layer in enumerate(self.layers):\n            x = self.add[i](x, layer(x))",
     ),
     "own counter": (
@@ -82,7 +82,7 @@ COUNTED = {
     "slice": (["for layer in self.layers[1:]:", "    x = x + layer(x)"], "for _ in self.layers[1:])", "enumerate(self.layers[1:])"),
     "items": (["for name, layer in self.named.items():", "    x = x + layer(x)"], "for _ in self.named)", "i, (name, layer) in"),
     "values": (["for layer in self.named.values():", "    x = x + layer(x)"], "for _ in self.named)", "enumerate(self.named.values())"),
-    "sequential": (["for step in self.steps:", "    x = F.relu(step(x))"], "nn.ModuleList(nn.ReLU() for _ in self.steps)", "self.relu2[i]("),
+    "sequential": (["for step in self.steps:", "    x = F.relu(step(x))"], "runtime.modules.ModuleList(nn.ReLU() for _ in self.steps)", "self.relu2[i]("),
     "comprehension": (
         ["x = sum([F.relu(layer(x)) for layer in self.layers])"],
         "for _ in self.layers)",
@@ -90,17 +90,17 @@ COUNTED = {
     ),
     "a module": (
         ["for layer in self.layers:", "    x = self.relu(layer(x))"],
-        "self.relu2 = nn.ModuleList(nn.ReLU() for _ in self.layers)",
+        "self.relu2 = runtime.modules.ModuleList(runtime.modules.again(self.relu) for _ in self.layers)",
         "x = self.relu2[i](layer(x))",
     ),
     "nested": (
         ["for stage in self.stages:", "    for layer in stage:", "        x = x + layer(x)"],
-        "nn.ModuleList(nn.ModuleList(runtime.modules.EltWiseAdd() for _ in stage) for stage in self.stages)",
+        "ModuleList(runtime.modules.ModuleList(runtime.modules.EltWiseAdd() for _ in stage) for stage in self.stages)",
         "x = self.add[i][j](x, layer(x))",
     ),
     "two in one": (
         ["for layer in self.layers:", "    x = F.relu(x + layer(x)) * 2"],
-        "self.mul = nn.ModuleList(",
+        "self.mul = runtime.modules.ModuleList(",
         "x = self.mul[i](self.relu2[i](self.add[i](x, layer(x))), 2)",
     ),
     "the counter's usual name is taken": (
@@ -173,14 +173,38 @@ def test_a_nested_function_that_hides_the_object_is_left_alone() -> None:
     assert not result.changed and {r.code for r in result.refusals} == {"RW903"}
 
 
-def test_a_list_that_became_shorter_still_works_and_a_longer_one_is_an_error_not_a_silence() -> None:
+def test_a_list_that_became_shorter_or_longer_has_a_module_for_each_turn() -> None:
     result = rewritten(HEADER + net("for layer in self.layers:", "    x = x + layer(x)"))
     before, after = load(result.before)["Net"](), load(result.after)["Net"]()
-    before.layers, after.layers = before.layers[:2], after.layers[:2]
+    for change in (lambda m: m.layers.pop(0), lambda m: [m.layers.insert(0, torch.nn.Linear(4, 4)) for _ in range(3)]):
+        change(before), change(after)
+        assert_equal_models(before, after, X)
+    assert len(after.add) == len(after.layers) == 5
+    assert not check_prepared(after, X).repeated
+
+
+def test_turns_that_a_number_counts_once_it_is_another() -> None:
+    result = rewritten(HEADER + net("for stage in range(self.depth):", "    x = x * 2 + F.relu(x)"))
+    before, after = load(result.before)["Net"](), load(result.after)["Net"]()
+    before.depth = after.depth = 7
     assert_equal_models(before, after, X)
-    after.layers.extend([torch.nn.Linear(4, 4), torch.nn.Linear(4, 4)])
-    with pytest.raises(IndexError):
-        after(X)
+    assert not check_prepared(after, X).repeated
+
+
+@pytest.mark.parametrize("turns", ["range(self.depth)", "range(1000)"])
+def test_loops_of_very_many_turns_share_the_last_of_256_modules(turns: str) -> None:
+    source = HEADER + net(f"for _ in {turns}:", "    x = x * 0.99")
+    result = rewritten(source)
+    before, after = load(result.before)["Net"](), load(result.after)["Net"]()
+    before.depth = after.depth = 1000
+    assert_equal_models(before, after, X)
+    assert len(after.mul) == 256
+    assert len(load(result.after)["Net"](1000).mul) == 256
+
+
+def test_loops_of_a_fixed_number_of_turns_have_a_list_of_torch() -> None:
+    after = check(net("for _ in range(3):", "    x = x * 2"), X)
+    assert "self.mul = nn.ModuleList(runtime.modules.EltWiseMult() for _ in range(3))" in after
 
 
 def test_a_module_that_is_made_in_some_cases_only_serves_all_turns() -> None:

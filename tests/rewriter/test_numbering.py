@@ -11,7 +11,7 @@ from tests.rewriter.executed import HEADER, assert_equal_models, check, load, re
 X = torch.randn(2, 4, 4, 4)
 
 
-def net(*forward: str, method: str = "def mix(self, x, y):", more: str = "") -> str:
+def net(*forward: str, method: str = "def _mix(self, x, y):", more: str = "") -> str:
     body = "".join(f"        {line}\n" for line in forward)
     return f"""
 class Net(nn.Module):
@@ -29,28 +29,28 @@ class Net(nn.Module):
 
 NUMBERED = {
     "in a row": (
-        net("x = self.mix(x, x)", "x = self.mix(x, self.conv(x))", "return self.mix(x, x)"),
-        ["x = self.mix(x, x)\n", "self.mix(x, self.conv(x), call=1)", "self.mix(x, x, call=2)"],
+        net("x = self._mix(x, x)", "x = self._mix(x, self.conv(x))", "return self._mix(x, x)"),
+        ["x = self._mix(x, x)\n", "self._mix(x, self.conv(x), call=1)", "self._mix(x, x, call=2)"],
     ),
     "inside each other": (
-        net("return self.mix(self.mix(x, x), x * 2)"),
-        ["self.mix(self.mix(x, x), self.mul(x, 2), call=1)"],
+        net("return self._mix(self._mix(x, x), x * 2)"),
+        ["self._mix(self._mix(x, x), self.mul(x, 2), call=1)"],
     ),
     "on two of three branches": (
-        net("if x.shape[0] > 1:", "    x = self.mix(x, x)", "else:", "    x = self.mix(x, -x)", "return self.mix(x, x)"),
-        ["self.mix(x, x)\n", "self.mix(x, self.neg(x), call=1)", "self.mix(x, x, call=2)", "for _ in range(3)"],
+        net("if x.shape[0] > 1:", "    x = self._mix(x, x)", "else:", "    x = self._mix(x, -x)", "return self._mix(x, x)"),
+        ["self._mix(x, x)\n", "self._mix(x, self.neg(x), call=1)", "self._mix(x, x, call=2)", "for _ in range(3)"],
     ),
     "over several lines": (
-        net("x = self.mix(x, x)", "return self.mix(", "    x,", "    self.conv(x),  # the other", ")"),
+        net("x = self._mix(x, x)", "return self._mix(", "    x,", "    self.conv(x),  # the other", ")"),
         ["            self.conv(x),  # the other\n            call=1,\n        )"],
     ),
     "by keyword, typed": (
-        net("x = self.mix(x=x, y=x)", "return self.mix(y=x, x=x)", method="def mix(self, x: Tensor, y: Tensor) -> Tensor:"),
-        ["y: Tensor, *, call: int = 0) -> Tensor:", "self.mix(y=x, x=x, call=1)"],
+        net("x = self._mix(x=x, y=x)", "return self._mix(y=x, x=x)", method="def _mix(self, x: Tensor, y: Tensor) -> Tensor:"),
+        ["y: Tensor, *, call: int = 0) -> Tensor:", "self._mix(y=x, x=x, call=1)"],
     ),
     "a name that is taken": (
-        net("call = self.mix(x, x)", "return self.mix(call, x)", method="def mix(self, x, y, call=None):"),
-        ["call=None, *, nth=0)", "self.mix(call, x, nth=1)"],
+        net("call = self._mix(x, x)", "return self._mix(call, x)", method="def _mix(self, x, y, call=None):"),
+        ["call=None, *, nth=0)", "self._mix(call, x, nth=1)"],
     ),
 }  # fmt: skip
 
@@ -66,28 +66,31 @@ def test_each_call_has_modules_of_its_own(name: str) -> None:
 
 
 def test_the_written_form() -> None:
-    after = check(net("return self.mix(self.mix(x, x), x)"), X)
-    assert "        self.relu2 = nn.ModuleList(nn.ReLU() for _ in range(2))\n" in after
-    assert "    def mix(self, x, y, *, call=0):\n" in after
+    after = check(net("return self._mix(self._mix(x, x), x)"), X)
+    assert (
+        "        self.relu2 = runtime.modules.ModuleList(runtime.modules.again(self.relu) for _ in range(2))\n" in after
+    )
+    assert "    def _mix(self, x, y, *, call=0):\n" in after
     assert "return self.add[call](self.relu2[call](self.interpolate[call](x, size=y.shape[2:])), y)" in after
 
 
 def test_other_callers_go_on() -> None:
-    result = rewritten(HEADER + net("return self.mix(self.mix(x, x), x)"))
+    result = rewritten(HEADER + net("return self._mix(self._mix(x, x), x)"))
     before, after = load(result.before)["Net"](), load(result.after)["Net"]()
-    assert torch.equal(after.mix(X, X), before.mix(X, X))
+    assert torch.equal(after._mix(X, X), before._mix(X, X))
 
 
 SHARED = {
-    "in a loop": net("for _ in range(2):", "    x = self.mix(x, x)", "return self.mix(x, x)"),
+    "in a loop": net("for _ in range(2):", "    x = self._mix(x, x)", "return self._mix(x, x)"),
     "overridden": net(
-        "return self.mix(self.mix(x, x), x)", more="\n\nclass Sub(Net):\n    def mix(self, x, y):\n        return x\n"
+        "return self._mix(self._mix(x, x), x)", more="\n\nclass Sub(Net):\n    def _mix(self, x, y):\n        return x\n"
     ),
-    "decorated": net("return self.mix(self.mix(x, x), x)", method="@torch.no_grad()\n    def mix(self, x, y):"),
+    "decorated": net("return self._mix(self._mix(x, x), x)", method="@torch.no_grad()\n    def _mix(self, x, y):"),
     "through another method": net(
-        "return self.twice(self.twice(x))", more="\n    def twice(self, x):\n        return self.mix(x, x)\n"
+        "return self.twice(self.twice(x))", more="\n    def twice(self, x):\n        return self._mix(x, x)\n"
     ),
-    "in a lambda": net("f = lambda t: self.mix(t, x)", "return f(self.mix(x, x))"),
+    "public, so that others may override it": net("return self._mix(self._mix(x, x), x)").replace("_mix", "mix"),
+    "in a lambda": net("f = lambda t: self._mix(t, x)", "return f(self._mix(x, x))"),
 }  # fmt: skip
 
 
@@ -100,5 +103,5 @@ def test_one_module_for_all_calls_and_says_so(name: str) -> None:
 
 
 def test_calls_that_exclude_each_other_need_no_number() -> None:
-    after = check(net("if x.shape[0] > 1:", "    return self.mix(x, x)", "return self.mix(x, -x)"), X)
+    after = check(net("if x.shape[0] > 1:", "    return self._mix(x, x)", "return self._mix(x, -x)"), X)
     assert "call" not in after

@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from runtime.inspect import repeated_calls
-from runtime.modules.tied import Tied, again
+from runtime.modules.places import module_of
+from runtime.modules.tied import again
 
 
 class Plain(nn.Module):
@@ -46,7 +47,7 @@ def run(model: nn.Module) -> list[torch.Tensor]:
 
 
 def assert_tied(model: nn.Module) -> None:
-    assert isinstance(model.norm2, Tied) and model.norm2.module is model.norm
+    assert isinstance(model.norm2, nn.BatchNorm1d) and module_of(model.norm2) is model.norm
     assert [n for n, _ in model.named_parameters()] == ["norm.weight", "norm.bias"]
     assert "norm2" in dict(model.named_modules())
     assert list(model.state_dict()) == list(Plain().state_dict())
@@ -81,10 +82,12 @@ def test_survives_copies_and_moves() -> None:
     assert Handled().double().norm.weight.dtype == torch.float64
 
 
-def test_a_module_without_state_is_copied() -> None:
-    act = nn.LeakyReLU(0.3)
-    copied = again(act)
-    assert copied is not act and isinstance(copied, nn.LeakyReLU) and copied.negative_slope == 0.3
+def test_a_module_without_state_is_another_to_those_who_go_through_modules() -> None:
+    model = nn.Module()
+    model.act = nn.LeakyReLU(0.3)
+    model.act2 = again(model.act)
+    assert [name for name, _ in model.named_children()] == ["act", "act2"]
+    assert isinstance(model.act2, nn.LeakyReLU) and model.act2.negative_slope == 0.3
 
 
 def test_initialized_once() -> None:
@@ -139,7 +142,7 @@ def test_taken_apart() -> None:
     assert set(repeated_calls(plain, X)) >= {"encode.norm", "encode.drop.1"}
     assert repeated_calls(apart, X) == {}
     moved = copy.deepcopy(apart).double()
-    assert moved.encode2.module.table is moved.encode.table and moved.encode.table.dtype == torch.float64
+    assert moved.encode2.table is moved.encode.table and moved.encode.table.dtype == torch.float64
 
 
 def test_compiles() -> None:
@@ -174,7 +177,7 @@ def test_data_parallel(apart: bool, monkeypatch: pytest.MonkeyPatch) -> None:
         results.append([*outputs, *(p.grad for p in model.parameters())])
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
     replica, other = replicated(handled, 2, monkeypatch)
-    first, second = replica.encode, replica.encode2.module
+    first, second = replica.encode, replica.encode2
     assert second.scale is first.scale
     assert first.scale is not handled.encode.scale and first.scale is not other.encode.scale
 
@@ -189,5 +192,5 @@ def test_shared_memory(apart: bool) -> None:
     there = pickle.loads(multiprocessing.reduction.ForkingPickler.dumps(model))
     with torch.no_grad():
         there.encode.scale.fill_(3)
-    assert there.encode2.module.scale is there.encode.scale
-    assert torch.equal(model.encode2.module.scale, torch.full((4,), 3.0))
+    assert there.encode2.scale is there.encode.scale
+    assert torch.equal(model.encode2.scale, torch.full((4,), 3.0))

@@ -297,8 +297,10 @@ class Calls(Chosen):
             self._register(func.attr, node, arguments)
             return v.NONE
         value = self.attribute_of(receiver, func)
-        if own and self._to_be_stored(value) and is_only_called(self.knowledge.hierarchy, receiver.ref, func.attr):
-            value = v.UNKNOWN  # it is stored as a module, or soon will be
+        if own and self._to_be_stored(value):
+            only_called = is_only_called(self.knowledge.hierarchy, receiver.ref, func.attr)
+            # it is stored as a module, or soon will be; else somebody may put another one there
+            value = v.UNKNOWN if only_called else v.ANY_OPERATION if isinstance(value.ref, str) else value
         if methods := list(methods_meant(self.knowledge, classes_of(value), "__call__")):
             return self._of_object(methods, node, arguments)
         if own:
@@ -315,7 +317,7 @@ class Calls(Chosen):
         """Functions of torch, lambdas and nested functions with one operation, which a module can hold."""
         if isinstance(value.ref, Local):
             return operations_in(value.ref.node, value.ref.frame.function) == 1
-        return value.is_any_operation
+        return value.is_any_operation or catalogue.is_function(value.ref)
 
     def _register(self, method: str, node: ast.Call, arguments: dict[ast.expr, Value]) -> None:
         """`self.register_buffer("name", ...)` and its like store an attribute."""
@@ -370,7 +372,7 @@ class Calls(Chosen):
             return v.TENSOR
         if name == "torch.Size":
             return v.SHAPE
-        if name in ("torch.nn.ModuleList", "torch.nn.ModuleDict"):
+        if name in ("torch.nn.ModuleList", "torch.nn.ModuleDict") or name.endswith(".modules.ModuleList"):
             held = v.join_all([a.member() for a in arguments.values()]) if arguments else v.of(Kind.MODULE)
             return v.sequence(held) if name.endswith("List") else v.dictionary(held)
         if name.startswith("torch.") and name.endswith("Tensor"):

@@ -61,7 +61,8 @@ class Functions(Expressions):
         if not isinstance(func, ast.Attribute) or not isinstance(own, ast.Name) or own.id != self._own_object():
             return None
         name = self.global_name(func.value)
-        found = self.knowledge.project.find(name) if name else None
+        own_class = ast.unparse(func.value) in (f"type({own.id})", f"{own.id}.__class__")
+        found = self.frame.cls if own_class else self.knowledge.project.find(name) if name else None
         if not isinstance(found, Class) or self.frame.cls is None:
             return None
         order = self.knowledge.hierarchy.lineage(self.frame.cls).project

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from runtime.int8.codes import Codes
+from runtime.modules.base import works_in_place
 from runtime.quantization.arithmetic import QParams
 from runtime.quantization.quantized.base import HoldsIntegers, QuantizedModule
 from runtime.quantization.standing import StandsFor
@@ -33,7 +34,7 @@ class Int8Module(StandsFor):
         """Why the result is given in floating point, where that was found out by running the model."""
         self.in_order = False
         """Whether codes are given in torch's usual order in memory, as the model's own code goes by it."""
-        self.inplace = bool(getattr(simulated.inner, "inplace", False))
+        self.inplace = works_in_place(simulated.inner)
 
     def stood_for(self) -> nn.Module | None:
         return self._simulated[0].inner if "_simulated" in self.__dict__ else None

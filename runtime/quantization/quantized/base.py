@@ -27,6 +27,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from runtime.modules.base import works_in_place
 from runtime.quantization.arithmetic import PER_TENSOR, Grid, QParams, dequantize, to_grid
 from runtime.quantization.arithmetic import fake_quantize as fake_quantized
 from runtime.quantization.standing import StandsFor
@@ -114,7 +115,7 @@ class QuantizedModule(StandsFor):
 
     def given_back(self, result: Tensor, args: Sequence[Any]) -> Tensor:
         """`result`, in the first operand's place if the operation was to change that for all who hold it."""
-        if getattr(self.inner, "inplace", False) and isinstance(args[0], Tensor) and args[0].shape == result.shape:
+        if works_in_place(self.inner) and isinstance(args[0], Tensor) and args[0].shape == result.shape:
             return args[0].copy_(result)
         return result
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from runtime.modules import LSTM, EltWiseAdd, MultiheadAttention
+from runtime.modules.places import module_of
 from runtime.modules.tied import again
 from runtime.quantization.arithmetic import PER_TENSOR, Grid, QParams, fake_quantize, per_channel, qparams_of
 from runtime.quantization.aware import QuantAwareTrainRangeLinearQuantizer
@@ -244,7 +245,7 @@ def test_a_second_call_shares_the_weights_and_not_the_grid_of_its_values() -> No
     assert grids(model) == {"conv", "conv2", "norm", "add"}, "what is called again is not folded"
     model(X)
     model(X)
-    assert model.conv2.wrapped.module is model.conv.wrapped
+    assert module_of(model.conv2.wrapped) is model.conv.wrapped
     assert model.conv2.output_quantizer.observed
     saved = [key for key in model.state_dict() if "conv2" in key]
     assert saved == ["conv2.output_quantizer.low", "conv2.output_quantizer.high"]

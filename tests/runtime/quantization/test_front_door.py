@@ -161,7 +161,7 @@ class Siamese(nn.Module):
 
 def test_weights_of_two_calls_are_shared_and_scales_are_not() -> None:
     q = runtime.quantize(Siamese(), [(images(2), 2 * images(2))], verbose=False)
-    first, second = q.encode[0], q.get_submodule("encode2.module")[0]  # type: ignore[index]
+    first, second = q.encode[0], q.encode2[0]
     assert isinstance(first, QuantizedSum) and isinstance(second, QuantizedSum)
     assert first.integers is second.integers
     assert first.output_params is not None and second.output_params is not None

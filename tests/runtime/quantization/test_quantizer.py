@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from runtime.modules import LSTM, EltWiseAdd, MultiheadAttention
-from runtime.modules.tied import Tied, again
+from runtime.modules.handles import TiedHandle
+from runtime.modules.places import module_of, standing
+from runtime.modules.tied import again
 from runtime.quantization.overrides import QBits
 from runtime.quantization.quantizer import Quantizer, quantizer_metadata
 
@@ -60,8 +62,8 @@ class Scaling(Quantizer):
         super().__init__(*args, **kwargs)
         self.replacement_factory[nn.Conv2d] = lambda module, name, qbits_map: Scaled(module, qbits_map[name])
 
-    def _whole_handle(self, handle: Tied, name: str) -> nn.Module:
-        handle.module = self._visited[handle.module][1].wrapped
+    def _whole_handle(self, handle: TiedHandle, name: str) -> nn.Module:
+        standing(handle).pin(self._visited[module_of(handle)][1].wrapped)
         return Scaled(handle, self.module_qbits_map[name])
 
 
@@ -262,7 +264,7 @@ def test_a_tied_handle_follows_the_module_that_it_is_tied_to() -> None:
     model = Twice()
     before = model(X)
     prepared(Wrapping, model, bits_weights=8)
-    assert isinstance(model.conv2, Tied) and model.conv2.module is model.conv
+    assert isinstance(model.conv2, TiedHandle) and module_of(model.conv2) is model.conv
     assert torch.equal(model(X), before)
     assert not any("conv2" in key for key in model.state_dict())
 
@@ -273,7 +275,7 @@ def test_a_tied_handle_gets_its_own_state_where_the_method_offers_it() -> None:
     prepared(Scaling, model, bits_weights=8)
     assert torch.equal(model(X), before)
     state = model.state_dict()
-    own = ["conv.factor", "block.0.factor", "conv2.factor", "block2.module.0.factor"]
+    own = ["conv.factor", "block.0.factor", "conv2.factor", "block2.0.factor"]
     assert [key for key in state if key.endswith("factor")] == own
     assert sum("weight" in key for key in state) == 2
     other = Twice()
@@ -283,7 +285,7 @@ def test_a_tied_handle_gets_its_own_state_where_the_method_offers_it() -> None:
             state[key].fill_(position)
     other.load_state_dict(state)
     assert [other.get_parameter(key).item() for key in own] == [0, 1, 2, 3]
-    assert other.conv2.wrapped.module is other.conv.wrapped
+    assert module_of(other.conv2.wrapped) is other.conv.wrapped
 
 
 def test_copies_in_floating_point_stay_the_trained_parameter() -> None:

@@ -1,0 +1,38 @@
+"""Modules for the turns of a loop."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from torch import nn
+
+from runtime.modules.handles import Handle, another, is_second_name
+
+MOST = 256
+"""Modules for one loop; all turns behind these share the last one."""
+
+
+class ModuleList(nn.ModuleList):
+    """A module for each turn of a loop that may turn more often one day.
+
+    A loop over `self.blocks` has more turns once somebody appends a block. The list makes a further module when a turn
+    asks for it; those that no turn asks for any more stay unused. A loop of more than 256 turns shares the last module.
+    """
+
+    def __init__(self, modules: Iterable[nn.Module] | None = None) -> None:
+        super().__init__(None if modules is None else islice(modules, MOST))
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, int) and index >= len(self) > 0:
+            index = min(index, MOST - 1)
+            while index >= len(self):
+                last = super().__getitem__(-1)
+                self.append(another(last) if isinstance(last, Handle) else copy.deepcopy(last))
+        return super().__getitem__(index)
+
+    def named_children(self) -> Iterator[tuple[str, nn.Module]]:
+        """Without handles of a module that the owner of the list has as a child itself."""
+        return (named for named in super().named_children() if not is_second_name(named[1]))
