@@ -225,3 +225,20 @@ def test_a_mixin_whose_init_may_not_run_is_refused(name: str) -> None:
     result = rewritten(HEADER + UNMIXED[name])
     assert "return 1.0 - self.linear(x)" in result.after.decode()
     assert {r.code for r in result.refusals} == {"RW904"}
+
+
+@pytest.mark.parametrize("call", ["note(self)", "note(1, self, kind=2)", "note(*[self])"])
+def test_an_object_that_is_handed_to_code_out_of_sight(call: str) -> None:
+    source = f"""
+from elsewhere import note
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        {call}
+
+    def forward(self, x):
+        return x + 1
+"""
+    assert "return self.add(x, 1)" in rewritten(HEADER + source).after.decode()

@@ -128,7 +128,7 @@ class Calls(Chosen):
             return self.inline(forward, node, arguments, cls, same_object=own)
         handed = any(argument.ref is cls and argument.may_be(Kind.MODULE) for argument in arguments.values())
         if handed and (callee == v.UNKNOWN or _may_run_modules(callee.ref)):
-            self.inline(forward, node, {}, cls, same_object=False)
+            self.inline(forward, node, None, cls, same_object=False)
         return None
 
     # Operations

@@ -84,13 +84,13 @@ class Functions(Expressions):
         self,
         function: Function,
         node: ast.Call | ast.Attribute,
-        arguments: dict[ast.expr, Value],
+        arguments: dict[ast.expr, Value] | None,
         cls: Class | None = None,
         same_object: bool = True,
         given_object: bool = False,
         of_plain: bool = False,
     ) -> Value:
-        """Runs the function's body with these arguments, as part of this run.
+        """Runs the function's body with these arguments, or what somebody else gives it, as part of this run.
 
         `given_object` says that the object is among the arguments, as in `Base.name(self, x)`; `of_plain` that it is
         no module.
@@ -123,7 +123,9 @@ class Functions(Expressions):
             frame.holder += f">{ast.unparse(func.value)}"
         of_class = "classmethod" in function.decorators
         skip_first = (name is not None and not given_object) or of_class
-        bound = dict(_bound(function, node, arguments, skip_first)) if isinstance(node, ast.Call) else {}
+        bound: dict[str, Value] = {}
+        if isinstance(node, ast.Call) and arguments is not None:
+            bound = dict(_bound(function, node, arguments, skip_first))
         caller = self.state
         variables = dict(self.parameters(function, bound, name))
         if name is not None:
