@@ -3,11 +3,14 @@
     python -m tests.page PAGE FOLDER
 
 A block with a title is the file of that name. `console` blocks are commands with what they print, where `...` stands for
-anything; `python` blocks are one program, each a part of it. Other languages are only shown.
+anything; `python` blocks are one program, each a part of it, and an `output` block is what the one before it printed.
+Other languages are only shown.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import subprocess
@@ -16,7 +19,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_FENCE = re.compile(r'^```(?P<language>\w*)(?: title="(?P<title>[^"]+)")?\n(?P<text>.*?)^```', re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(
+    r'^```(?P<language>\w*)(?: title="(?P<title>[^"]+)"| file=(?P<file>\S+)|[^\n`]*)\n(?P<text>.*?)^```$',
+    re.MULTILINE | re.DOTALL,
+)
 _ROOT = Path(__file__).parents[1]
 _PROGRAMS = f'rewriter() {{ "{sys.executable}" -m rewriter "$@"; }}; python() {{ "{sys.executable}" "$@"; }}; '
 
@@ -38,7 +44,7 @@ class Block:
 
 def blocks(page: str) -> Iterator[Block]:
     for match in _FENCE.finditer(page):
-        yield Block(match["language"], match["title"], match["text"])
+        yield Block(match["language"], match["title"] or match["file"], match["text"])
 
 
 def commands(console: str) -> Iterator[tuple[str, list[str]]]:
@@ -57,10 +63,12 @@ def matches(expected: list[str], printed: str) -> bool:
     return re.fullmatch(pattern, printed) is not None
 
 
-def follow(page: Path, folder: Path) -> None:
+def follow(page: Path, folder: Path) -> dict[str, object]:
+    """The names that the page's program has at its end."""
     os.chdir(folder)
     sys.path.insert(0, str(folder))
     namespace: dict[str, object] = {"__name__": "__main__"}
+    printed = io.StringIO()
     for block in blocks(page.read_text(encoding="utf-8")):
         if block.title is not None:
             place = folder / block.title
@@ -70,7 +78,11 @@ def follow(page: Path, folder: Path) -> None:
             for command, expected in commands(block.text):
                 _run(command, expected)
         elif block.language == "python":
-            exec(compile(block.text, str(page), "exec"), namespace)
+            with contextlib.redirect_stdout(printed := io.StringIO()):
+                exec(compile(block.text, str(page), "exec"), namespace)
+        elif block.language == "output" and not matches(block.text.splitlines(), printed.getvalue()):
+            raise PageError(f"The program printed\n{printed.getvalue()}\nThe page says\n{block.text}")
+    return namespace
 
 
 def _run(command: str, expected: list[str]) -> None:

@@ -16,7 +16,10 @@ from tests.page import blocks, commands, matches
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-RUN = [page for page in PAGES if any(block.runs for block in blocks(page.read_text()))]
+# Guides whose files are marked by `file=` are followed by tests of their own, which look at what they end with.
+RUN = [
+    page for page in PAGES if any(block.runs for block in blocks(page.read_text())) and " file=" not in page.read_text()
+]
 
 
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -33,6 +36,24 @@ def test_pages_that_say_what_does_not_happen_are_told_from_those_that_do() -> No
     assert matches(["..."], "") and matches([], "")
     assert not matches(["one"], "one\ntwo\n") and not matches(["one", "three"], "one\ntwo\nthree\n")
     assert not matches([], "something\n")
+
+
+@pytest.mark.parametrize(
+    ("page", "fine"),
+    [
+        ("```python title=\"m.py\"\nx = 1\n```\n```python\nfrom m import x\n```\n```python\nprint(x)\n```\n```output\n1\n```\n", True),
+        ("```python\nprint(1)\n```\n```output\n2\n```\n", False),
+        ("```python\n1 / 0\n```\n", False),
+        ("```console\n$ echo a\nb\n```\n", False),
+        ("```console\n$ python -c 'exit(2)'\n```\n", False),
+        ("```yaml anything=1\n- a\n```\n```console\n$ echo a\na\n```\n", True),
+    ],
+)  # fmt: skip
+def test_a_page_is_followed(page: str, fine: bool, tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text(page)
+    command = [sys.executable, "-m", "tests.page", tmp_path / "page.md", tmp_path]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode == 0) is fine, done.stderr
 
 
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
