@@ -52,7 +52,7 @@ class Baseline:
         except OSError as error:
             raise BaselineError(f"--baseline {file}: cannot be read: {error.strerror}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            why = f"this is no baseline that `rewriter baseline` wrote ({type(error).__name__}: {error})"
+            why = f"this is not a baseline that `rewriter baseline` wrote ({type(error).__name__}: {error})"
             raise BaselineError(f"--baseline {file}: {why}") from error
 
 

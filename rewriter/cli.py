@@ -16,7 +16,7 @@ _RUN_OPTIONS_WITH_VALUES = ("--rewrite", "--select", "--ignore", "--config")
 
 _EXIT_CODES = """\
 Exit codes: 0 nothing to do, or all written; 1 check found something that fix would change, or a suppression without
-use; 2 wrong usage, or a file failed (the others are still done)."""
+use, or verify a difference; 2 wrong usage, or a file failed (the others are still done)."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -55,7 +55,7 @@ class Selection:
         except OSError as error:
             raise SelectionError(f"--selection {file}: cannot be read: {error.strerror}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            why = f"this is no selection that the page of `rewriter report` saved ({type(error).__name__}: {error})"
+            why = f"this is not a selection that the page of `rewriter report` saved ({type(error).__name__}: {error})"
             raise SelectionError(f"--selection {file}: {why}") from error
         missing = [path for path, _ in entries if not path.is_file()]
         if missing:

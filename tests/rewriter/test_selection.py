@@ -100,8 +100,8 @@ def test_other_settings_than_those_of_the_review(project: Path, capsys: pytest.C
     ("content", "said"),
     [
         (None, "No such file"),
-        ("{}", "no selection that the page of `rewriter report` saved (KeyError: 'files')"),
-        ("[1", "no selection"),
+        ("{}", "not a selection that the page of `rewriter report` saved (KeyError: 'files')"),
+        ("[1", "not a selection"),
         ('{"paths": ["."], "files": [{"path": "gone.py", "sha256": "", "findings": []}]}', "there is no gone.py here"),
     ],
 )
