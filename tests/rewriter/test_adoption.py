@@ -82,7 +82,9 @@ def test_what_is_gone_is_said(project: Path, capsys: pytest.CaptureFixture[str])
     assert "2 no longer exist; `rewriter baseline`" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("content", "said"), [(None, "No such file"), ("[]", "not a baseline"), ("{", "not a baseline")])
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "No such file"), ("[]", "not a baseline"), ("{", "not a baseline")]
+)
 def test_what_is_no_baseline(project: Path, capsys: pytest.CaptureFixture[str], content: str | None, said: str) -> None:
     if content:
         Path("known.json").write_text(content)
