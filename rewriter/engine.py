@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rewriter import codes
 from rewriter.deep import with_room
-from rewriter.emit.units import by_unit
+from rewriter.emit.units import by_unit, nesting
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import File, Project
 from rewriter.facts.source import Source, SourceError
@@ -24,6 +24,9 @@ from rewriter.suppress import Suppressions
 
 if TYPE_CHECKING:  # brings in libcst
     from rewriter.emit.write import Reasoned
+
+# Python's parser takes 200 brackets inside each other; some stand in the source already.
+MOST_NESTED = 90
 
 
 def rewrite(source: bytes, path: Path, settings: Settings, project: Project | None = None) -> FileResult:
@@ -93,6 +96,13 @@ class _Rewrite:
     def suppressions(self) -> Suppressions:
         return _suppressions(self.file)
 
+    def _drop_what_is_nested_too_deeply(self) -> None:
+        """Calls inside of calls, deeper than Python's parser goes: the operations stay as they are."""
+        changes = [named for _, plan in self.plans for named in plan.changes]
+        for unit in by_unit(self.file.source, changes) if len(changes) > MOST_NESTED else ():
+            if len(unit.changes) > MOST_NESTED and nesting(unit) > MOST_NESTED:
+                self._drop(unit.changes, "calls would stand inside each other deeper than Python's parser goes")
+
     def judged(self, source: bytes, project: Project | None) -> FileResult:
         if self._has_changes():
             self._drop(self._changes_without_room())
@@ -117,6 +127,7 @@ class _Rewrite:
         file = self.file
         owners: list[Owner] = [*file.classes, *file.functions.values(), *file.static_methods, *file.methods]
         self.plans = [(owner, self.planner.plan(owner)) for owner in owners]
+        self._drop_what_is_nested_too_deeply()
         return any(plan.changes or plan.substitutions for _, plan in self.plans)
 
     def _write(self) -> str:
@@ -141,10 +152,10 @@ class _Rewrite:
 
         return [n for unit in units if rewrite_unit(self.file.source, unit) is None for n in unit.changes]
 
-    def _drop(self, changes: list[Named]) -> None:
+    def _drop(self, changes: Sequence[Named], why: str = "") -> None:
         for named in changes:
-            message = f"a comment stands inside {named.change.what}, and the call has no room for it"
-            self.refusals.append(refuse("RW907", named.change.site, message))
+            comment = f"a comment stands inside {named.change.what}, and the call has no room for it"
+            self.refusals.append(refuse("RW907", named.change.site, why or comment))
         dropped = {id(named) for named in changes}
         for _, plan in self.plans:
             plan.changes = [named for named in plan.changes if id(named) not in dropped]

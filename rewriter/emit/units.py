@@ -35,6 +35,18 @@ def by_unit(source: Source, changes: Iterable[Named]) -> list[UnitChanges]:
     return [UnitChanges(unit, tuple(found)) for unit, found in groups.values()]
 
 
+def nesting(unit: UnitChanges) -> int:
+    """How many of the new calls stand inside each other, at most."""
+    changed = {id(named.change.site.node) for named in unit.changes}
+    deepest, pending = 0, list[tuple[ast.AST, int]]([(unit.unit, 0)])
+    while pending:
+        node, depth = pending.pop()
+        depth += id(node) in changed
+        deepest = max(deepest, depth)
+        pending += [(child, depth) for child in children(node)]
+    return deepest
+
+
 def _units(body: list[ast.stmt]) -> Iterator[Unit]:
     for statement in body:
         if isinstance(statement, _SIMPLE):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Class, File, Function
@@ -80,28 +81,39 @@ def _functions(file: File) -> Iterator[Function]:
 def _borrowed(knowledge: Knowledge, cls: Class) -> str | None:
     """`forward = Block.forward` in a class that is none of its kind, `MethodType(Block.forward, x)`, `Block.f(x)`."""
     for file in knowledge.project.files_mentioning(cls.node.name):
-        if cls.node.name not in file.words:
-            continue
-        scopes: list[tuple[Class | None, ast.AST]] = [(other, other.node) for other in file.classes]
-        for user, tree in [*scopes, (None, file.source.tree)]:
-            if user is not None and cls in knowledge.hierarchy.lineage(user).project:
+        for loan in _loans(knowledge, file).get(cls.node.name, ()):
+            if loan.method not in cls.methods or cls.methods[loan.method].is_static:
                 continue
-            for name in _lent(knowledge, cls, file, tree):
-                who = user.node.name if user is not None else file.path.name
-                return f"{who} uses {cls.node.name}.{name} for objects that did not run this __init__"
+            is_kin = loan.user is not None and cls in knowledge.hierarchy.lineage(loan.user).project
+            if not is_kin and knowledge.project.find(loan.owner) is cls:
+                who = loan.user.node.name if loan.user is not None else file.path.name
+                return f"{who} uses {cls.node.name}.{loan.method} for objects that did not run this __init__"
     return None
 
 
-def _lent(knowledge: Knowledge, cls: Class, file: File, tree: ast.AST) -> Iterator[str]:
-    """The methods of the class that a piece of code takes from it, to run them on other objects."""
-    for node in _own_nodes(tree):
-        for given in _taken_from_classes(node):
-            name = given.attr
-            if name not in cls.methods or cls.methods[name].is_static:
-                continue
-            owner = file.names.full_name(given.value)
-            if owner is not None and knowledge.project.find(owner) is cls:
-                yield name
+@dataclass(frozen=True)
+class _Loan:
+    """A method that code takes from a class, to run it on objects of its own."""
+
+    owner: str
+    method: str
+    user: Class | None
+    """The class whose code takes it."""
+
+
+def _loans(knowledge: Knowledge, file: File) -> dict[str, list[_Loan]]:
+    """Those of a file, by the last part of the owner's name."""
+    key, learnt = (_loans, file), knowledge.project.learnt
+    if key not in learnt:
+        learnt[key] = found = dict[str, list[_Loan]]()
+        users: list[tuple[Class | None, ast.AST]] = [(cls, cls.node) for cls in file.classes]
+        for user, tree in [*users, (None, file.source.tree)]:
+            for given in (given for node in _own_nodes(tree) for given in _taken_from_classes(node)):
+                owner = file.names.full_name(given.value)
+                if owner is not None:
+                    found.setdefault(owner.rpartition(".")[2], []).append(_Loan(owner, given.attr, user))
+    loans: dict[str, list[_Loan]] = learnt[key]
+    return loans
 
 
 def _taken_from_classes(node: ast.AST) -> Iterator[ast.Attribute]:

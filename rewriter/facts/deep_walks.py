@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import Class
+from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
 from rewriter.facts.values import Kind, Value
 from rewriter.facts.walks import CHILDREN, DESCENDANTS, walks
@@ -15,14 +15,28 @@ from rewriter.facts.walks import CHILDREN, DESCENDANTS, walks
 _GOES_DEEP = re.compile(rb"\.(?:modules|named_modules|apply)\(")
 
 
-def walker_over(knowledge: Knowledge, cls: Class) -> Class | None:
-    """A class whose code would meet a new module of an object of `cls`, and may do otherwise for it."""
+def walker_over(knowledge: Knowledge, cls: Class, made_early: bool = False) -> Class | None:
+    """A class whose code would meet a new module of an object of `cls`, and may do otherwise for it.
+
+    New modules are made behind the walks of their own `__init__`; `made_early` asks for those that are not.
+    """
     above = knowledge.hierarchy.lineage(cls).project
+    if made_early and any(True for by in (CHILDREN, DESCENDANTS) for _ in walks(cls, by)):
+        return cls
     for relative in knowledge.hierarchy.sharing(cls):
-        for method, _ in walks(relative, CHILDREN):
+        for method in _walking(knowledge, relative):
             if method is not relative.constructor or relative not in above:
                 return relative  # an __init__ that has been run when the modules are made meets none of them
     return _deep_walker_over(knowledge, cls)
+
+
+def _walking(knowledge: Knowledge, cls: Class) -> list[Function]:
+    """The methods of the class that go through the object's own children."""
+    key, learnt = (_walking, cls), knowledge.project.learnt
+    if key not in learnt:
+        learnt[key] = [method for method, _ in walks(cls, CHILDREN)]
+    found: list[Function] = learnt[key]
+    return found
 
 
 def last_walk(cls: Class, body: list[ast.stmt]) -> int:

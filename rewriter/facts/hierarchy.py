@@ -110,7 +110,8 @@ class Hierarchy:
         """
         if cls not in self._sharing:
             family = [*self.lineage(cls).project, *self.subclasses(cls)]
-            found = dict.fromkeys(relative for member in family for relative in self.lineage(member).project)
+            joining = [member for member in family if len(member.base_names) > 1]  # others bring in nobody new
+            found = {*family, *(relative for member in joining for relative in self.lineage(member).project)}
             self._sharing[cls] = tuple(sorted(found, key=self._depth))
         return self._sharing[cls]
 

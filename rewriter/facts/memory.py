@@ -11,16 +11,26 @@ from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
 from rewriter.facts.values import Kind, Value
+from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
 CHANGING = frozenset(
     "add append appendleft clear extend insert pop popitem popleft remove reverse rotate setdefault sort update".split()
 )
+_USUAL = frozenset({"forward", "extra_repr", "__init__", "_get_name", "load_state_dict", "_load_from_state_dict"})
 _ONLY_READING = frozenset("copy count get index items keys startswith endswith join format values".split())
 _REMEMBERING = frozenset({"functools.cached_property", "functools.lru_cache", "functools.cache", "cached_property"})
 # Passing the object itself to these changes nothing on it.
-_ASKING = frozenset({"super", "isinstance", "hasattr", "getattr", "type", "id", "len", "issubclass", "callable"})
+_ASKING = frozenset(
+    "super isinstance hasattr getattr type id len callable enumerate zip list tuple reversed iter sorted".split()
+)
 _ITERATORS = frozenset({"iter", "map", "filter", "zip", "enumerate", "reversed", "open"})
 _CHANGED_BY_READING = frozenset({"next", "setattr", "delattr", "vars"})
+
+
+def acts_as_module(knowledge: Knowledge, cls: Class) -> str | None:
+    """A method of nn.Module's own that the class overrides: it would run once more for a second instance."""
+    names = (name for base in knowledge.hierarchy.lineage(cls).project for name in base.methods)
+    return next((name for name in names if name in MODULE_ATTRIBUTES - _USUAL), None)
 
 
 def stores_later(knowledge: Knowledge, cls: Class) -> bool:

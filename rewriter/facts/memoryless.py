@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from rewriter.facts.hierarchy import CONTAINERS
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.memory import stores_later
+from rewriter.facts.memory import acts_as_module, stores_later
 from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
 from rewriter.facts.values import UNKNOWN, Kind, Value
@@ -35,7 +35,7 @@ def keeps_nothing(knowledge: Knowledge, cls: Class, seen: Seen = frozenset()) ->
     lineage = knowledge.hierarchy.lineage(cls)
     if cls in seen:
         return True
-    if lineage.unseen or stores_later(knowledge, cls):
+    if lineage.unseen or stores_later(knowledge, cls) or acts_as_module(knowledge, cls) is not None:
         return False
     seen |= {cls}
     is_container = bool(lineage.torch & CONTAINERS)

@@ -65,7 +65,7 @@ def _is_plain(knowledge: Knowledge, value: Value, across_objects: bool) -> bool:
 
 def _mentions_state(cls: Class) -> bool:
     names = {n.attr for n in walk(cls.node) if isinstance(n, ast.Attribute)}
-    return bool(names & (REGISTERING | {"Parameter", "Buffer"}))
+    return bool(names & ((REGISTERING - {"add_operation"}) | {"Parameter", "Buffer"}))
 
 
 def _reads_training(cls: Class) -> bool:

@@ -34,9 +34,9 @@ def taken_names(hierarchy: Hierarchy, cls: Class) -> TakenNames:
     taken = TakenNames()
     if hierarchy.lineage(cls).unseen:
         taken.patterns.add(_SHORT)
+    taken |= _given_from_outside(hierarchy, cls)
     for relative in hierarchy.sharing(cls):
         taken |= _said(relative)
-        taken |= _given_from_outside(hierarchy, relative)
         patterns = {pattern for name in _names_given(relative) for pattern in _patterns(name, relative)}
         taken.patterns |= {pattern for pattern in patterns if _says_something(pattern)}
         if not all(map(_says_something, patterns)):
@@ -49,12 +49,18 @@ def _given_from_outside(hierarchy: Hierarchy, cls: Class) -> set[str]:
     """The names that code around a class sets on objects of any kind, and those of classes with an unknown base."""
     found: set[str] = set()
     for file in hierarchy.project.files_mentioning(cls.node.name):
-        nodes = (n for n in walk(file.source.tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store))
-        found |= {node.attr for node in nodes if not (isinstance(node.value, ast.Name) and node.value.id == "self")}
-        for other in file.classes:
-            if other is not cls and hierarchy.lineage(other).unseen:
-                found |= _said(other)
+        key, learnt = (_given_from_outside, file), hierarchy.project.learnt
+        if key not in learnt:
+            learnt[key] = _given_in(hierarchy, file)
+        found |= learnt[key]
     return found
+
+
+def _given_in(hierarchy: Hierarchy, file: File) -> frozenset[str]:
+    nodes = (n for n in walk(file.source.tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store))
+    given = {node.attr for node in nodes if not (isinstance(node.value, ast.Name) and node.value.id == "self")}
+    unclear = (cls for cls in file.classes if hierarchy.lineage(cls).unseen)
+    return frozenset(given.union(*map(_said, unclear)))
 
 
 def _said(cls: Class) -> set[str]:

@@ -19,6 +19,7 @@ from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.loops import Counts, Loop, loops_around
 from rewriter.facts.numbering import Numbering
 from rewriter.facts.project import Function
+from rewriter.facts.scripted import is_scripted
 from rewriter.facts.trees import walk
 from rewriter.facts.values import Value
 from rewriter.rules.change import Turn
@@ -42,6 +43,8 @@ class Turns:
     def around(self, site: Site) -> tuple[Turn, ...]:
         """The loops around the site, outermost first; none where one of them cannot be counted."""
         init = self.place.init
+        if is_scripted(self.knowledge.hierarchy, self.place.cls):
+            return ()
         if site.runs > 1 and (numbering := self.numbered.get(site.function)) is not None:
             return self._by_call(numbering, site)
         if not site.in_loop or site.self_name is None or site.deferred or site.called_in_loop or site.runs > 1:

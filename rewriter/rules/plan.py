@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from rewriter.facts import values as v
 from rewriter.facts.callers import is_kept, is_of_plain, runs_below, runs_of_users, runs_through
 from rewriter.facts.construction import Construction, NoPlace, find_construction, ready_for
+from rewriter.facts.deep_walks import walker_over
 from rewriter.facts.holders import Held, find_holder, holder_of
 from rewriter.facts.interpreter.calls import AT_FILE_LEVEL, DIFFERENTIATED
 from rewriter.facts.interpreter.state import Site
@@ -19,7 +20,7 @@ from rewriter.facts.tables import functions_in
 from rewriter.facts.taken import TakenNames, taken_names
 from rewriter.facts.trees import walk
 from rewriter.facts.values import Value
-from rewriter.results import Refusal, Safety
+from rewriter.results import Refusal, Safety, Span
 from rewriter.rules.change import Change, MakeAgain, Substitution, Tie
 from rewriter.rules.chosen import call_chosen
 from rewriter.rules.compound import find_compounds
@@ -27,7 +28,7 @@ from rewriter.rules.functions import wrap_call
 from rewriter.rules.loops import Turns
 from rewriter.rules.operations import Context, decide, describe
 from rewriter.rules.placed import find_placed
-from rewriter.rules.refusals import refuse
+from rewriter.rules.refusals import advice_for, refuse
 from rewriter.rules.reuse import decide_call
 from rewriter.rules.stored import find_stored
 
@@ -152,7 +153,18 @@ class Planner:
             computing = run.interpreter.entered if run is not None else set()
             for method in cls.methods.values():
                 if method.node.name != "forward" and method not in computing:
-                    self._substitute(cls, plan, find_placed(self.knowledge, method, cls))
+                    self._substitute(cls, plan, self._placed_where_nobody_counts(method, cls))
+
+    def _placed_where_nobody_counts(self, method: Function, cls: Class) -> Iterator[Substitution | Refusal]:
+        """Instances of their own for the places of one, unless code that goes through the modules would meet more."""
+        found = list(find_placed(self.knowledge, method, cls))
+        walker = walker_over(self.knowledge, cls, made_early=True) if found else None
+        for item in found:
+            if isinstance(item, Substitution) and walker is not None:
+                why = f"{walker.node.name} walks its own modules, and would meet more of them"
+                yield Refusal("RW904", f"one instance stays in several places: {why}", _span(item), advice_for("RW904"))
+            else:
+                yield item
 
     def _substitute(self, owner: Owner, plan: Plan, found: Iterable[Substitution | Refusal]) -> None:
         nodes = {id(n) for other in plan.substitutions for n in walk(other.node)}
@@ -247,6 +259,10 @@ class Planner:
         if not context.receiver_at(site):
             return refuse("RW903", site, f"{describe(site)} stands in a function that has no object to hold a module")
         return call_chosen(site, context, self._takes_modules) if site.chosen else decide(site, context)
+
+
+def _span(found: Substitution) -> Span:
+    return found.function.file.source.span(found.node)
 
 
 def _handed(site: Site) -> Refusal:

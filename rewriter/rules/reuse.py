@@ -60,7 +60,7 @@ from rewriter.facts.attributes import handled_from_outside
 from rewriter.facts.construction import Construction
 from rewriter.facts.handing import handled_otherwise
 from rewriter.facts.interpreter.state import Site
-from rewriter.facts.memory import stores_later
+from rewriter.facts.memory import acts_as_module, stores_later
 from rewriter.facts.memoryless import keeps_nothing, made_class, makes_memoryless
 from rewriter.facts.project import Class, Function
 from rewriter.facts.stateless import has_state, is_stateless
@@ -125,8 +125,11 @@ def _maker(site: Site, context: Context, in_list: bool) -> MakeAgain | Tie | str
         return "it is made by subclasses, of which there may be others"
     if len(own) + len(above) != 1 or below:
         return "it is not assigned in exactly one place"
-    if isinstance(ref, Class) and not has_state(context.knowledge, ref) and stores_later(context.knowledge, ref):
-        return f"{ref.node.name} keeps something between calls"
+    if isinstance(ref, Class) and not has_state(context.knowledge, ref):
+        if stores_later(context.knowledge, ref):
+            return f"{ref.node.name} keeps something between calls"
+        if (name := acts_as_module(context.knowledge, ref)) is not None:
+            return f"{ref.node.name} has its own {name}, which would run for the second instance as well"
     if above:
         inits = [base.constructor for base in hierarchy.lineage(cls).project[1:]]
         maker = next((init for init in inits if init is not None and above[0] in init.node.body), None)

@@ -256,6 +256,25 @@ def handle_class(cls: Any, tied: bool) -> type[Handle]:
             return cls.forward(self, *args, **kwargs)
         return module(*args, **kwargs)
 
-    names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
+    names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__, **_defaults(cls)}
     bases = (TiedHandle if tied else Handle, cls)
     return new_class(cls.__name__, bases, {}, lambda body: body.update(names, _class=cls, forward=forward))
+
+
+def _defaults(cls: type[nn.Module]) -> dict[str, property]:
+    """What classes say of an attribute in their bodies would hide what the module itself has under that name."""
+    found: dict[str, property] = {}
+    for base in cls.__mro__[: cls.__mro__.index(nn.Module)]:
+        for name, value in vars(base).items():
+            is_data = not callable(value) and not hasattr(type(value), "__get__")
+            if is_data and not name.startswith("__") and name not in found:
+                found[name] = property(partial(_read, name), partial(_write, name))
+    return found
+
+
+def _read(name: str, handle: Handle) -> Any:
+    return getattr(handle._stands.now(), name)
+
+
+def _write(name: str, handle: Handle, value: Any) -> None:
+    setattr(handle._stands.now(), name, value)

@@ -46,7 +46,7 @@ def observe(source: str) -> Seen:
         made = _attempt(seen, "make", module.make)
         seen["drawn at making"] = torch.rand(1)
         if isinstance(made, nn.Module):
-            seen["keys"] = {name: value.clone() for name, value in made.state_dict().items()}
+            seen["keys"] = _plain(dict(made.state_dict()))
             for mode in (False, True):
                 _attempt(seen, f"train={mode}", lambda mode=mode: _run(made.train(mode), module))
             _attempt(seen, "copied", lambda: _run(copy.deepcopy(made), module))

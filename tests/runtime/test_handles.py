@@ -423,3 +423,24 @@ def test_lists_for_turns_grow_up_to_256() -> None:
     assert list(model.turns.named_children()) == [] and isinstance(model.turns[:2], nn.ModuleList)
     with pytest.raises(IndexError):
         m.ModuleList()[0]
+
+
+class Scaled(nn.Module):
+    scale = 1.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.scale = 3.0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(x) * self.scale
+
+
+@pytest.mark.parametrize("parts", [False, True])
+def test_what_a_class_says_of_an_attribute_does_not_hide_what_the_module_has(parts: bool) -> None:
+    module = Scaled()
+    handle, x = again(module, parts=parts), torch.randn(2, 4)
+    assert torch.equal(handle(x), module(x))
+    handle.scale = 5.0
+    assert module.scale == 5.0 and torch.equal(handle(x), module(x))

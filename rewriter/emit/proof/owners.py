@@ -179,6 +179,9 @@ class _TurnBack(ast.NodeTransformer):
         self.makers = makers
         self.used: set[str] = set()
 
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        return node  # a class inside the class has attributes of its own
+
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         func, counters = node.func, list[str]()

@@ -98,8 +98,11 @@ class Functions(Expressions):
         self.followed += 1
         if (again := next((i for i, f in enumerate(self.frames) if f.function is function), None)) is not None:
             self.recursive.update(frame.function for frame in self.frames[again:])
-        if len(self.frames) > MAX_DEPTH or self.followed > MAX_CALLS or again is not None:
+        if again is not None:
             return v.UNKNOWN
+        if len(self.frames) > MAX_DEPTH or self.followed > MAX_CALLS:
+            is_forward = function.node.name == "forward" and function.owner is not None
+            return self.knowledge.forward_result(function.owner) if is_forward and function.owner else v.UNKNOWN
         cls = cls or (self.frame.cls if self._super_method(node) else None)
         name = own_name(function) if cls is not None else None
         (self.entered_plain if of_plain else self.entered).add(function)

@@ -1,0 +1,35 @@
+"""Many programs, one after the other: what one worker does with a stretch of seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from tests.bench.fuzz.layouts import generated
+from tests.bench.fuzz.minimize import minimized
+from tests.bench.fuzz.program import Program
+from tests.bench.fuzz.trial import Outcome, tried
+
+
+def tried_all(
+    seeds: Sequence[int], without: Sequence[str] = (), ignored: Sequence[str] = ()
+) -> list[tuple[int, Outcome]]:
+    torch.set_num_threads(1)
+    return [(seed, tried(generated(seed, without), ignored)) for seed in seeds]
+
+
+def keep(
+    seed: int, without: Sequence[str], outcome: Outcome, folder: Path, seconds: float, ignored: Sequence[str]
+) -> None:
+    """Writes the program, made small, to a file of the folder."""
+    torch.set_num_threads(1)
+    program = minimized(generated(seed, without), outcome, seconds, ignored)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"seed_{seed}.py").write_text(report(program, outcome))
+
+
+def report(program: Program, outcome: Outcome) -> str:
+    comment = [f"{outcome.kind}: {outcome.where}", *outcome.detail.splitlines()]
+    return "".join(f"# {line}\n" for line in comment) + program.listing()

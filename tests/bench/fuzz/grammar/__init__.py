@@ -1,0 +1,43 @@
+"""The constructs, a file a theme. Importing this package lists them all."""
+
+from tests.bench.fuzz.grammar import (
+    aliasing,
+    arguments,
+    classes,
+    comprehensions,
+    containers,
+    control,
+    functions,
+    inheritance,
+    initialization,
+    kept_functions,
+    memory,
+    names,
+    odd_classes,
+    scripted,
+    statements,
+    surgery,
+    torch_features,
+    walks,
+)
+
+__all__ = [
+    "aliasing",
+    "arguments",
+    "classes",
+    "comprehensions",
+    "containers",
+    "control",
+    "functions",
+    "inheritance",
+    "initialization",
+    "kept_functions",
+    "memory",
+    "names",
+    "odd_classes",
+    "scripted",
+    "statements",
+    "surgery",
+    "torch_features",
+    "walks",
+]
