@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from rewriter.baseline import Known, known
-from rewriter.commands import chosen_settings, examined, found, put, refuse_output_without_folder, say_failures
-from rewriter.console import ERROR, OK, complain
+from rewriter.commands import chosen_settings, examined, found, put, refuse_output_without_folder
+from rewriter.console import ERROR, OK, complain, say_failures
 from rewriter.facts.source import Source, SourceError
 from rewriter.files import NOTEBOOK, FileError
 from rewriter.report.summary import is_unused_suppression

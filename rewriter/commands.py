@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from rewriter.baseline import Baseline, BaselineError
-from rewriter.console import ERROR, FOUND, OK, OutputError, complain, put_on_stdout, warn
+from rewriter.console import ERROR, FOUND, OK, OutputError, complain, put_on_stdout, say_failures, warn
 from rewriter.files import NOTEBOOK, FileError, find
-from rewriter.report.form import WITH_EDITS, Form, render
+from rewriter.report.form import WITH_EDITS, Form
+from rewriter.report.render import render
 from rewriter.report.summary import Summary
 from rewriter.report.text import closing
 from rewriter.results import FileResult
@@ -230,13 +231,6 @@ def put(content: bytes, output: Path | None) -> None:
         output.write_bytes(content)
     except OSError as error:
         raise OutputError(f"--output {output}: cannot be written: {error.strerror}") from error
-
-
-def say_failures(results: Sequence[FileResult]) -> None:
-    """For where stdout is not read by a person."""
-    for result in results:
-        if result.failure is not None:
-            complain(f"{result.path}: {result.failure.kind}: {result.failure.message}")
 
 
 def _wants_color(arguments: argparse.Namespace) -> bool:

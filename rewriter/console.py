@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+
+from rewriter.results import FileResult
 
 OK, FOUND, ERROR, INTERRUPTED = 0, 1, 2, 130
 
@@ -30,6 +33,13 @@ def complain(message: str) -> int:
 
 def warn(message: str) -> None:
     print(f"rewriter: warning: {message}", file=sys.stderr)
+
+
+def say_failures(results: Sequence[FileResult]) -> None:
+    """For where stdout is not read by a person."""
+    for result in results:
+        if result.failure is not None:
+            complain(f"{result.path}: {result.failure.kind}: {result.failure.message}")
 
 
 def put_on_stdout(content: bytes) -> None:

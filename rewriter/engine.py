@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rewriter import codes
+from rewriter.changes.change import Change, NamedChange, Substitution
 from rewriter.deep import with_room
 from rewriter.emit.units import by_unit, nesting
-from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import File, Project
+from rewriter.facts.code import File
+from rewriter.facts.project import Project
 from rewriter.facts.source import Source, SourceError
-from rewriter.results import Edit, Failure, FileResult, Finding, Refusal, Safety, Span
-from rewriter.rules.change import Call, Change, Make, Substitution, Wrap
+from rewriter.planning.plan import Owner, Plan
+from rewriter.planning.planner import Planner
+from rewriter.results import Edit, Failure, FileResult, Finding, Refusal, Span
 from rewriter.rules.listing import ALL, UNUSED
-from rewriter.rules.plan import Named, Owner, Plan, Planner
 from rewriter.rules.refusals import refuse
 from rewriter.settings import Settings
 from rewriter.suppress import Suppressions
+from rewriter.wanted import planner_for, silenced, suppressions_of
 
 if TYPE_CHECKING:  # brings in libcst
     from rewriter.emit.write import Reasoned
@@ -85,23 +87,22 @@ class _Rewrite:
 
     @classmethod
     def of(cls, parsed: Source, path: Path, settings: Settings, project: Project | None) -> _Rewrite:
-        own = (
-            project.with_file(path, parsed) if project else Project.for_paths([path], settings).with_file(path, parsed)
-        )
+        own = project.with_file(path, parsed) if project else Project.for_paths([path]).with_file(path, parsed)
         file = own.file(path.absolute())
         assert file is not None
-        return cls(file, path, settings, _planner(own, settings))
+        return cls(file, path, settings, planner_for(own, settings))
 
     @property
     def suppressions(self) -> Suppressions:
-        return _suppressions(self.file)
+        return suppressions_of(self.file)
 
     def _drop_what_is_nested_too_deeply(self) -> None:
         """Calls inside of calls, deeper than Python's parser goes: the operations stay as they are."""
         changes = [named for _, plan in self.plans for named in plan.changes]
         for unit in by_unit(self.file.source, changes) if len(changes) > MOST_NESTED else ():
             if len(unit.changes) > MOST_NESTED and nesting(unit) > MOST_NESTED:
-                self._drop(unit.changes, "calls would stand inside each other deeper than Python's parser goes")
+                nested = [named for named in unit.changes if isinstance(named, NamedChange)]
+                self._drop(nested, "calls would stand inside each other deeper than Python's parser goes")
 
     def judged(self, source: bytes, project: Project | None) -> FileResult:
         if self._has_changes():
@@ -142,7 +143,7 @@ class _Rewrite:
         self._drop(written.dropped)
         return written.text
 
-    def _changes_without_room(self) -> list[Named]:
+    def _changes_without_room(self) -> list[NamedChange]:
         """The changes that cannot be written without losing a comment, so that they stand in a unit that has one."""
         units = by_unit(self.file.source, [named for _, plan in self.plans for named in plan.changes])
         units = [unit for unit in units if "#" in self.file.source.segment(unit.unit)]
@@ -150,9 +151,10 @@ class _Rewrite:
             return []
         from rewriter.emit.calls import rewrite_unit
 
-        return [n for unit in units if rewrite_unit(self.file.source, unit) is None for n in unit.changes]
+        crowded = [unit for unit in units if rewrite_unit(self.file.source, unit) is None]
+        return [named for unit in crowded for named in unit.changes if isinstance(named, NamedChange)]
 
-    def _drop(self, changes: Sequence[Named], why: str = "") -> None:
+    def _drop(self, changes: Sequence[NamedChange], why: str = "") -> None:
         for named in changes:
             comment = f"a comment stands inside {named.change.what}, and the call has no room for it"
             self.refusals.append(refuse("RW907", named.change.site, why or comment))
@@ -162,18 +164,18 @@ class _Rewrite:
 
     def _collect(self) -> None:
         for owner, plan in self.plans:
-            self.findings += [_finding(named.change, named.name) for named in plan.changes]
-            self.findings += [_finding(found, "") for found in plan.substitutions]
+            self.findings += [named.finding() for named in plan.changes]
+            self.findings += [found.finding() for found in plan.substitutions]
             for change in plan.unwanted:
                 self._put_aside(owner, change)
             for refusal in plan.refusals:
                 self._refuse(owner, refusal)
 
     def _put_aside(self, owner: Owner, change: Change | Substitution) -> None:
-        finding = _finding(change, change.attribute if isinstance(change, Change) else "")
+        finding = change.finding()
         if self.settings.selection is not None or not self.settings.selects(change.code, owner.file.path):
             return
-        if _silenced(self.settings, owner.file, finding.code, finding.span):
+        if silenced(self.settings, owner.file, finding.code, finding.span):
             self.suppressed.append(finding)
         else:
             self.findings.append(finding)
@@ -181,7 +183,7 @@ class _Rewrite:
     def _refuse(self, owner: Owner, refusal: Refusal) -> None:
         if not self.settings.selects(refusal.code, owner.file.path):
             return
-        if _silenced(self.settings, owner.file, refusal.code, refusal.span):
+        if silenced(self.settings, owner.file, refusal.code, refusal.span):
             self.suppressed.append(refusal)
         else:
             self.refusals.append(refusal)
@@ -215,8 +217,8 @@ class _Rewrite:
     def _edits(self) -> Iterator[Edit]:
         """What was written, each with the findings that need it."""
         source = self.file.source
-        found = [(id(named.change), _finding(named.change, named.name)) for _, p in self.plans for named in p.changes]
-        found += [(id(change), _finding(change, "")) for _, plan in self.plans for change in plan.substitutions]
+        found = [(id(named.change), named.finding()) for _, plan in self.plans for named in plan.changes]
+        found += [(id(change), change.finding()) for _, plan in self.plans for change in plan.substitutions]
         places: dict[Finding, int] = {finding: place for place, finding in enumerate(self._in_order())}
         place_of = {key: places[finding] for key, finding in found}
         for reasoned in sorted(self.splices, key=lambda r: (r.splice.start, r.splice.end)):
@@ -249,63 +251,3 @@ class _Rewrite:
 
 Goal = Callable[[_Rewrite, bytes, Project | None], FileResult]
 """What is to be found out of a file."""
-
-
-def _planner(project: Project, settings: Settings) -> Planner:
-    """The project's plans by these settings. What was planned for files that have not been replaced stays."""
-
-    def wanted(owner: Owner, change: Change | Substitution) -> bool:
-        span = _finding(change, "").span
-        if not settings.selects(change.code, owner.file.path) or _silenced(settings, owner.file, change.code, span):
-            return False
-        if settings.selection is not None:
-            return settings.selection.holds(owner.file.path, change.code, span)
-        return change.safety is Safety.SAFE or settings.unsafe_fixes
-
-    key = repr(settings)  # settings hold a mapping, and so have no hash
-    if key not in project.learnt:
-        replaced = project.replaced
-        earlier: Planner | None = replaced.project.learnt.get(key) if replaced else None
-        known = earlier.plans.items() if earlier else ()
-        plans = {owner: plan for owner, plan in known if replaced and owner.file is not replaced.file}
-        project.learnt[key] = Planner(Knowledge.of(project), wanted, plans)
-    found: Planner = project.learnt[key]
-    return found
-
-
-def _silenced(settings: Settings, file: File, code: str, span: Span) -> bool:
-    """Whether a comment silences it, or the baseline, in which it was before."""
-    if _suppressions(file).covers(code, span):
-        return True
-    return settings.baseline is not None and settings.baseline.holds(file.path, file.source, code, span)
-
-
-def _suppressions(file: File) -> Suppressions:
-    """The file's suppression comments, which remember for the whole run which of them were of use."""
-    if file.comments is None:
-        file.comments = Suppressions.parse(file.source.text)
-    assert isinstance(file.comments, Suppressions)
-    return file.comments
-
-
-def _finding(change: Change | Substitution, name: str) -> Finding:
-    if isinstance(change, Substitution):
-        span = change.function.file.source.span(change.node)
-        return Finding(change.code, change.message, span, change.safety, change.why_unsafe)
-    span = change.site.function.file.source.span(change.site.node)
-    return Finding(change.code, _message(change, name), span, change.safety, change.why_unsafe)
-
-
-def _message(change: Change, name: str) -> str:
-    where = f"{change.receiver}.{name}" + "".join(f"[{turn.index}]" for turn in change.turns)
-    if isinstance(change.make, Make):
-        return f"{change.what} becomes {where}, {_short(change.make.target)}"
-    if isinstance(change.make, Wrap):
-        return f"{change.what} becomes {where}, which has modules for its operations"
-    if isinstance(change.make, Call):
-        return f"{change.what} is called by {where}, a module for whichever function it is"
-    return f"{change.what} becomes {where}, an instance of its own"
-
-
-def _short(target: str) -> str:
-    return target.replace("torch.nn.", "nn.")

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rewriter.commands import say_failures
-from rewriter.console import ERROR, OK, warn
+from rewriter.console import ERROR, OK, say_failures, warn
 from rewriter.facts.source import Source
 from rewriter.files import NOTEBOOK, FileError, write_atomically
 from rewriter.report.summary import is_unused_suppression, plural

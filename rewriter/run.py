@@ -106,7 +106,7 @@ def _start(job: Job) -> None:
     module, _, name = job.engine.partition(":")
     _engine = getattr(import_module(module), name)
     _settings = job.settings
-    _project = Project.for_paths(job.roots, job.settings)
+    _project = Project.for_paths(job.roots)
 
 
 def _start_worker(job: Job) -> None:

@@ -12,18 +12,16 @@ from typing import Literal
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
+from rewriter.changes.change import NamedChange, NumberedCall, Turn
+from rewriter.emit.pieces import COMMA, Piece, breaks_line, opening_of, pieces_of
 from rewriter.emit.units import UnitChanges
 from rewriter.facts.source import Source
 from rewriter.facts.trees import walk
-from rewriter.rules.change import Given, Number, Turn
-from rewriter.rules.plan import Named
-from rewriter.torch_api.row import written_order
 
 # A call that fits is put on one line; a longer one stays broken as the author broke it.
 LINE_LENGTH = 100
 
 _LINE = re.compile(r"\r\n|\r|\n")
-_COMMA = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
 # Inside a call's brackets these need brackets of their own.
 _BRACKETED = (cst.NamedExpr, cst.Yield, cst.GeneratorExp, cst.Tuple)
 
@@ -63,7 +61,7 @@ class _Parsed:
         starts = [0, *(m.end() for m in _LINE.finditer(text))]
         wanted = {}
         for named in unit.changes:
-            site = named.change.site.node
+            site = named.node
             wanted[type(site).__name__, source.start(site), source.end(site)] = named
         base = source.start(unit.unit)
         self.sites: dict[cst.CSTNode, _Placed] = {}
@@ -77,7 +75,7 @@ class _Parsed:
                     self.sites[node] = _Placed(found, _glued(source.text, begin))
         assert len(self.sites) == len(wanted), "a site is not where it was"
         uncounted = {
-            source.start(_first_name(turn.target)): turn for n in unit.changes for turn in n.change.turns if turn.added
+            source.start(_first_name(turn.target)): turn for n in unit.changes for turn in n.turns if turn.added
         }
         self.loops: dict[cst.CSTNode, Turn] = {}
         for node in spans:
@@ -114,16 +112,8 @@ def _glued(text: str, start: int) -> bool:
 
 @dataclass(frozen=True)
 class _Placed:
-    named: Named
+    named: NamedChange | NumberedCall
     glued: bool
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """An operand, and the comma that followed it."""
-
-    value: cst.BaseExpression
-    comma: cst.Comma | cst.MaybeSentinel = cst.MaybeSentinel.DEFAULT
 
 
 class _ToCalls(cst.CSTTransformer):
@@ -140,42 +130,42 @@ class _ToCalls(cst.CSTTransformer):
         placed = self.sites.get(original_node)
         if placed is None:
             return updated_node
-        node = placed.named.change.site.node
+        if isinstance(placed.named, NumberedCall):
+            assert isinstance(updated_node, cst.Call)
+            return _with_number(updated_node, placed.named)
+        node = placed.named.node
         if isinstance(updated_node, cst.AugAssign):
             pieces = {
-                id(_target(node)): _Piece(updated_node.target.deep_clone(), _COMMA),
-                id(_operand(node)): _Piece(updated_node.value),
+                id(_target(node)): Piece(updated_node.target.deep_clone(), COMMA),
+                id(_operand(node)): Piece(updated_node.value),
             }
             target = cst.AssignTarget(updated_node.target)
             return cst.Assign(
-                targets=[target], value=self._call(placed, pieces, None), semicolon=updated_node.semicolon
+                targets=[target], value=self._call(placed.named, pieces, None), semicolon=updated_node.semicolon
             )
-        if isinstance(placed.named.change.make, Number):
-            assert isinstance(updated_node, cst.Call)
-            return _with_number(updated_node, placed.named.change.make)
         assert isinstance(updated_node, cst.BaseExpression)
-        pieces = _pieces(node, updated_node)
-        call = self._call(placed, pieces, updated_node if isinstance(updated_node, cst.Call) else None)
+        pieces = pieces_of(node, updated_node)
+        call = self._call(placed.named, pieces, updated_node if isinstance(updated_node, cst.Call) else None)
         if isinstance(updated_node, cst.Call) or placed.glued:
             call = call.with_changes(lpar=updated_node.lpar, rpar=updated_node.rpar)
         return call
 
-    def _call(self, placed: _Placed, pieces: dict[int, _Piece], old: cst.Call | None) -> cst.Call:
-        change = placed.named.change
+    def _call(self, named: NamedChange, pieces: dict[int, Piece], old: cst.Call | None) -> cst.Call:
+        change = named.change
         arguments = []
         for index, given in enumerate(change.given):
             piece = pieces[id(given.value)]
             last = index == len(change.given) - 1
             arguments.append(self._argument(piece, given.keyword, isinstance(given.value, ast.Starred), last, old))
         before = (
-            _opening(change.site.node, change.given, old) if old and not self.collapse else cst.SimpleWhitespace("")
+            opening_of(change.site.node, change.given, old) if old and not self.collapse else cst.SimpleWhitespace("")
         )
-        func: cst.BaseExpression = cst.Attribute(cst.Name(change.receiver), cst.Name(placed.named.name))
+        func: cst.BaseExpression = cst.Attribute(cst.Name(change.receiver), cst.Name(named.name))
         for turn in change.turns:
             func = cst.Subscript(func, [cst.SubscriptElement(cst.Index(cst.Name(turn.index)))])
         return cst.Call(func=func, args=arguments, whitespace_before_args=before)
 
-    def _argument(self, piece: _Piece, keyword: str | None, starred: bool, last: bool, old: cst.Call | None) -> cst.Arg:
+    def _argument(self, piece: Piece, keyword: str | None, starred: bool, last: bool, old: cst.Call | None) -> cst.Arg:
         value = piece.value
         if value.lpar and not isinstance(value, _BRACKETED):
             value = value.with_changes(lpar=[], rpar=[])
@@ -186,27 +176,27 @@ class _ToCalls(cst.CSTTransformer):
         )
         return cst.Arg(value, keyword=name, equal=equal, star=star, comma=self._comma(piece, last, old))
 
-    def _comma(self, piece: _Piece, last: bool, old: cst.Call | None) -> cst.Comma | cst.MaybeSentinel:
+    def _comma(self, piece: Piece, last: bool, old: cst.Call | None) -> cst.Comma | cst.MaybeSentinel:
         trailing = old.args[-1].comma if old is not None and old.args else cst.MaybeSentinel.DEFAULT
         if last and not self.collapse:
-            return piece.comma if _breaks_line(piece.comma) else trailing
+            return piece.comma if breaks_line(piece.comma) else trailing
         if last:
             return cst.MaybeSentinel.DEFAULT
         if self.collapse or not isinstance(piece.comma, cst.Comma):
-            return _COMMA
+            return COMMA
         return piece.comma
 
 
-def _with_number(call: cst.Call, number: Number) -> cst.Call:
+def _with_number(call: cst.Call, number: NumberedCall) -> cst.Call:
     """`self.half(x)` -> `self.half(x, call=1)`."""
     equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
     added = cst.Arg(cst.Integer(str(number.number)), cst.Name(number.parameter), equal)
     if not call.args:
         return call.with_changes(args=[added])
     last = call.args[-1].comma
-    between, closing = _COMMA, last
+    between, closing = COMMA, last
     opening = call.args[-2].comma.whitespace_after if len(call.args) > 1 else call.whitespace_before_args  # type: ignore[union-attr]
-    if _breaks_line(last) and isinstance(opening, cst.ParenthesizedWhitespace):
+    if breaks_line(last) and isinstance(opening, cst.ParenthesizedWhitespace):
         assert isinstance(last, cst.Comma) and isinstance(last.whitespace_after, cst.ParenthesizedWhitespace)
         end = last.whitespace_after
         between = cst.Comma(whitespace_after=end.with_changes(indent=opening.indent, last_line=opening.last_line))
@@ -222,7 +212,7 @@ def _counting(loop: cst.CompFor, turn: Turn) -> cst.CompFor:
     target = loop.target
     if isinstance(target, cst.Tuple) and not target.lpar:
         target = target.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
-    pair = cst.Tuple([cst.Element(cst.Name(turn.index), _COMMA), cst.Element(target)], lpar=[], rpar=[])
+    pair = cst.Tuple([cst.Element(cst.Name(turn.index), COMMA), cst.Element(target)], lpar=[], rpar=[])
     return loop.with_changes(target=pair, iter=cst.Call(cst.Name("enumerate"), [cst.Arg(loop.iter)]))
 
 
@@ -244,64 +234,3 @@ def _target(node: ast.AST) -> ast.expr:
 def _operand(node: ast.AST) -> ast.expr:
     assert isinstance(node, ast.AugAssign)
     return node.value
-
-
-def _pieces(node: ast.AST, updated: cst.CSTNode) -> dict[int, _Piece]:
-    """The operands of a site: the ast node that a plan speaks of, and what it has become."""
-    if isinstance(node, ast.BinOp) and isinstance(updated, cst.BinaryOperation):
-        return {
-            id(node.left): _Piece(updated.left, _comma_from(updated.operator)),
-            id(node.right): _Piece(updated.right),
-        }
-    if isinstance(node, ast.UnaryOp) and isinstance(updated, cst.UnaryOperation):
-        return {id(node.operand): _Piece(updated.expression)}
-    assert isinstance(node, ast.Call) and isinstance(updated, cst.Call)
-    before = updated.whitespace_before_args
-    breaks = isinstance(before, cst.ParenthesizedWhitespace)
-    found = {id(node.func): _Piece(updated.func, cst.Comma(whitespace_after=before) if breaks else _COMMA)}
-    if isinstance(node.func, ast.Attribute) and isinstance(updated.func, cst.Attribute):
-        found[id(node.func.value)] = _Piece(updated.func.value)
-    for argument, new in zip(written_order(node), updated.args, strict=True):
-        value = argument.value if isinstance(argument, ast.keyword) else argument
-        found[id(value)] = _Piece(new.value, new.comma)
-        if isinstance(value, ast.List | ast.Tuple) and isinstance(new.value, cst.List | cst.Tuple):
-            for element, piece in zip(value.elts, new.value.elements, strict=True):
-                found[id(element)] = _Piece(piece.value, piece.comma)
-            if value.elts:
-                closing = cst.Comma(whitespace_after=_inner_margins(new.value)[1])
-                found[id(value.elts[-1])] = _Piece(new.value.elements[-1].value, closing)
-    return found
-
-
-def _opening(node: ast.AST, given: tuple[Given, ...], old: cst.Call) -> cst.BaseParenthesizableWhitespace:
-    """What stands behind the call's bracket: where a literal list is passed one by one, what stood behind its own."""
-    assert isinstance(node, ast.Call)
-    for argument, new in zip(written_order(node), old.args, strict=True):
-        value = argument.value if isinstance(argument, ast.keyword) else argument
-        if isinstance(value, ast.List | ast.Tuple) and given and given[0].value in value.elts:
-            return _inner_margins(new.value)[0]
-    return old.whitespace_before_args
-
-
-def _inner_margins(
-    sequence: cst.BaseExpression,
-) -> tuple[cst.BaseParenthesizableWhitespace, cst.BaseParenthesizableWhitespace]:
-    """The white space inside the brackets of a list or tuple, at its two ends."""
-    if isinstance(sequence, cst.List):
-        return sequence.lbracket.whitespace_after, sequence.rbracket.whitespace_before
-    if sequence.lpar:
-        return sequence.lpar[-1].whitespace_after, sequence.rpar[0].whitespace_before
-    return cst.SimpleWhitespace(""), cst.SimpleWhitespace("")
-
-
-def _breaks_line(comma: cst.Comma | cst.MaybeSentinel) -> bool:
-    return isinstance(comma, cst.Comma) and isinstance(comma.whitespace_after, cst.ParenthesizedWhitespace)
-
-
-def _comma_from(operator: cst.BaseBinaryOp) -> cst.Comma:
-    """A comma in place of an operator, with the line break and comment that stood around it."""
-    for name in ("whitespace_before", "whitespace_after"):
-        whitespace = getattr(operator, name)
-        if isinstance(whitespace, cst.ParenthesizedWhitespace):
-            return cst.Comma(whitespace_after=whitespace)
-    return _COMMA

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
 
+from rewriter.changes.change import Change, NamedChange, Turn
 from rewriter.emit.holders import holder_splices
 from rewriter.emit.naming import Importer
 from rewriter.emit.splice import Splice
+from rewriter.facts.code import File, Function
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
-from rewriter.facts.project import File, Function
 from rewriter.facts.source import Source
 from rewriter.facts.trees import walk
-from rewriter.rules.change import Call, Change, Fixed, Make, MakeAgain, Number, Tie, Turn, Wrap
-from rewriter.rules.plan import Named
 
 
-def constructor_splices(file: File, changes: list[Named], importer: Importer) -> list[Splice]:
+def constructor_splices(file: File, changes: list[NamedChange], importer: Importer) -> list[Splice]:
     """The lines that make the modules of one class or function, in the order in which the sites run."""
     source, place = file.source, changes[0].change.place
     if isinstance(place, Holder):
@@ -24,7 +24,7 @@ def constructor_splices(file: File, changes: list[Named], importer: Importer) ->
     return [*_mixed_in(source, place, importer), *_made(source, place, changes, importer)]
 
 
-def _made(source: Source, place: Construction, changes: list[Named], importer: Importer) -> list[Splice]:
+def _made(source: Source, place: Construction, changes: list[NamedChange], importer: Importer) -> list[Splice]:
     if place.init is None:
         return [_new_init(source, place, changes, importer)]
     locals_ = place.init.locals
@@ -66,15 +66,13 @@ def _made_module(source: Source, place: Construction, importer: Importer) -> lis
     return [head, Splice(line, line, f"{indent}super().__init__(){source.newline}")]
 
 
-def _anchor(init: Function, named: Named) -> ast.stmt:
+def _anchor(init: Function, named: NamedChange) -> ast.stmt:
     """New lines stand together; one made again inside a branch stands beside the one it repeats."""
-    make, turns, place = named.change.make, named.change.turns, named.change.place
+    repeated, turns, place = named.change.make.repeats, named.turns, named.change.place
     assert isinstance(place, Construction) and place.anchor is not None
     if turns:
         return _filled(init.node.body, place.anchor, turns)
-    if not isinstance(make, MakeAgain | Tie) or make.statement is None or make.statement in init.node.body:
-        return place.anchor
-    return make.statement
+    return place.anchor if repeated is None or repeated in init.node.body else repeated
 
 
 def _filled(body: list[ast.stmt], anchor: ast.stmt, turns: tuple[Turn, ...]) -> ast.stmt:
@@ -84,11 +82,11 @@ def _filled(body: list[ast.stmt], anchor: ast.stmt, turns: tuple[Turn, ...]) -> 
     return max([anchor, *touching], key=lambda s: s.lineno)
 
 
-def _lines(source: Source, own: str, changes: list[Named], importer: Importer, locals_: set[str]) -> list[str]:
+def _lines(source: Source, own: str, changes: list[NamedChange], importer: Importer, locals_: set[str]) -> list[str]:
     return [_line(own, n, _construction(source, own, n.change, importer, locals_)) for n in changes]
 
 
-def _line(own: str, named: Named, made: str) -> str:
+def _line(own: str, named: NamedChange, made: str) -> str:
     place = named.change.place
     if isinstance(place, Construction) and place.apart:
         return f'{own}.add_operation("{named.name}", {made})'
@@ -96,11 +94,11 @@ def _line(own: str, named: Named, made: str) -> str:
 
 
 def _construction(source: Source, own: str, change: Change, importer: Importer, locals_: set[str]) -> str:
-    text = _one_module(source, own, change.make, importer, locals_)
+    text = change.make.written(_Writer(source, importer, locals_), own)
     for turn in reversed(change.turns):
         each = _unparenthesized(turn.target) if turn.each is not None else "_"
         over = ast.unparse(turn.each if turn.each is not None else turn.over)
-        grows = turn.may_grow or isinstance(change.make, Tie)  # a list of handles tells them who their owner is
+        grows = turn.may_grow or change.make.is_handle  # a list of handles tells them who their owner is
         module_list = "runtime.modules.ModuleList" if grows else "torch.nn.ModuleList"
         text = f"{importer.spell(module_list, locals_)}({text} for {each} in {over})"
     return text
@@ -111,28 +109,19 @@ def _unparenthesized(target: ast.expr) -> str:
     return text[1:-1] if isinstance(target, ast.Tuple) else text
 
 
-def _one_module(
-    source: Source, own: str, make: Make | MakeAgain | Tie | Wrap | Call | Number, importer: Importer, locals_: set[str]
-) -> str:
-    assert not isinstance(make, Number), "the number of a call is no module"
-    if isinstance(make, Wrap):
-        return f"{importer.spell('runtime.modules.Function', locals_)}({_one_line(source, make.function)})"
-    if isinstance(make, Call):
-        functions = ", ".join(_one_line(source, function) for function in make.functions)
-        return f"{importer.spell('runtime.modules.Call', locals_)}({functions})"
-    if isinstance(make, Tie):
-        again = importer.spell("runtime.modules.again", locals_)
-        parts = ", parts=True" if make.parts else ""
-        return f"{again}({own}.{make.attribute}{parts})"
-    if isinstance(make, MakeAgain):
-        return _one_line(source, make.expression)
-    arguments = ", ".join(_argument(source, fixed) for fixed in make.fixed)
-    return f"{importer.spell(make.target, locals_)}({arguments})"
+@dataclass(frozen=True)
+class _Writer:
+    """How one function of the file spells things."""
 
+    source: Source
+    importer: Importer
+    locals_: set[str]
 
-def _argument(source: Source, fixed: Fixed) -> str:
-    value = repr(fixed.value) if isinstance(fixed.value, bool) else _one_line(source, fixed.value)
-    return f"{fixed.name}={value}" if fixed.named else value
+    def spell(self, target: str) -> str:
+        return self.importer.spell(target, self.locals_)
+
+    def text(self, node: ast.expr) -> str:
+        return _one_line(self.source, node)
 
 
 def _one_line(source: Source, node: ast.expr) -> str:
@@ -156,7 +145,7 @@ def _behind(source: Source, statement: ast.stmt, lines: list[str]) -> Splice:
     return Splice(offset, offset, text)
 
 
-def _new_init(source: Source, place: Construction, changes: list[Named], importer: Importer) -> Splice:
+def _new_init(source: Source, place: Construction, changes: list[NamedChange], importer: Importer) -> Splice:
     """An `__init__` before the first method, for a class that has none."""
     methods = [s for s in place.cls.node.body if isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef)]
     first = methods[0]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
+from rewriter.changes.change import NamedChange
 from rewriter.emit.splice import Splice
-from rewriter.facts.project import File
+from rewriter.facts.code import File
 from rewriter.facts.trees import walk
-from rewriter.rules.plan import Named
 
 
-def header_splices(file: File, changes: Iterable[Named]) -> list[Splice]:
+def header_splices(file: File, changes: Iterable[NamedChange]) -> list[Splice]:
     """For loops that are statements. One in a comprehension is part of a statement, and written with it."""
     source = file.source
     turns = {id(turn.target): turn for named in changes for turn in named.change.turns if turn.added}

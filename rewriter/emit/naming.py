@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from rewriter.emit.splice import Splice
+from rewriter.facts.code import File
 from rewriter.facts.names import bound_names, dotted
-from rewriter.facts.project import File
 from rewriter.facts.trees import walk
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from rewriter.emit.calls import LINE_LENGTH
 from rewriter.emit.splice import Splice
-from rewriter.facts.project import FunctionNode
+from rewriter.facts.code import FunctionNode
 from rewriter.facts.source import Source
 
 _BETWEEN = (tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT)

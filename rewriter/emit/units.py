@@ -6,11 +6,12 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from rewriter.changes.change import NamedChange, NumberedCall
 from rewriter.facts.source import Source
 from rewriter.facts.trees import children, walk
-from rewriter.rules.plan import Named
 
 Unit = ast.stmt | ast.expr
+Edit = NamedChange | NumberedCall
 
 _SIMPLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.Expr, ast.Assert, ast.Raise, ast.Delete)
 
@@ -20,13 +21,13 @@ class UnitChanges:
     """All changes inside one unit, which are written together."""
 
     unit: Unit
-    changes: tuple[Named, ...]
+    changes: tuple[Edit, ...]
 
 
-def by_unit(source: Source, changes: Iterable[Named]) -> list[UnitChanges]:
+def by_unit(source: Source, changes: Iterable[Edit]) -> list[UnitChanges]:
     """Groups changes by the unit that holds them, in source order."""
-    pending = {id(named.change.site.node): named for named in changes}
-    groups: dict[int, tuple[Unit, list[Named]]] = {}
+    pending = {id(named.node): named for named in changes}
+    groups: dict[int, tuple[Unit, list[Edit]]] = {}
     for unit in _units(source.tree.body):
         for node in walk(unit):
             if (named := pending.pop(id(node), None)) is not None:
@@ -37,7 +38,7 @@ def by_unit(source: Source, changes: Iterable[Named]) -> list[UnitChanges]:
 
 def nesting(unit: UnitChanges) -> int:
     """How many of the new calls stand inside each other, at most."""
-    changed = {id(named.change.site.node) for named in unit.changes}
+    changed = {id(named.node) for named in unit.changes}
     deepest, pending = 0, list[tuple[ast.AST, int]]([(unit.unit, 0)])
     while pending:
         node, depth = pending.pop()

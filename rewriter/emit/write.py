@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from rewriter.changes.change import Change, NamedChange, Substitution
 from rewriter.emit.calls import rewrite_unit
 from rewriter.emit.constructors import constructor_splices
 from rewriter.emit.headers import header_splices
@@ -12,9 +13,8 @@ from rewriter.emit.naming import Importer
 from rewriter.emit.numbers import number_splices, numbered_calls
 from rewriter.emit.splice import Splice, apply
 from rewriter.emit.units import by_unit
-from rewriter.facts.project import File
-from rewriter.rules.change import Change, Substitution
-from rewriter.rules.plan import Named, Owner, Plan
+from rewriter.facts.code import File
+from rewriter.planning.plan import Owner, Plan
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Written:
     """The new text, with what went into it."""
 
     text: str
-    dropped: list[Named] = field(default_factory=list)
+    dropped: list[NamedChange] = field(default_factory=list)
     """Changes that could not be written without losing a comment."""
     imports: list[str] = field(default_factory=list)
     splices: list[Reasoned] = field(default_factory=list)
@@ -48,7 +48,8 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str) -> Writ
             dropped |= {id(named) for named in unit.changes}
         else:
             splice = Splice(file.source.start(unit.unit), file.source.end(unit.unit), text)
-            written.splices.append(Reasoned(splice, tuple(named.change for named in unit.changes)))
+            needed_by = tuple(named.change for named in unit.changes if isinstance(named, NamedChange))
+            written.splices.append(Reasoned(splice, needed_by))
     for _, plan in plans:
         for found in plan.substitutions:
             written.splices += [Reasoned(splice, (found,)) for splice in _substituted(file, importer, found)]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, File, Function, FunctionNode
 from rewriter.facts.hierarchy import Hierarchy, own_name
 from rewriter.facts.names import dotted
-from rewriter.facts.project import Class, File, Function, FunctionNode, Project
+from rewriter.facts.project import Project
 from rewriter.facts.trees import walk
 from rewriter.torch_api import catalogue
 
@@ -61,13 +63,16 @@ def is_only_called(hierarchy: Hierarchy, cls: Class, attribute: str) -> bool:
     return called
 
 
+_HANDLED = Question[str, bool]("does other code do more with an attribute of that name than call it?")
+
+
 def handled_from_outside(project: Project, attribute: str) -> bool:
     """Whether code sets, reads or changes `model.act` on objects that it holds, or `model.act.p` on what is there."""
-    key, learnt = (handled_from_outside, attribute), project.learnt
-    if key not in learnt:
+    answers = project.answers.to(_HANDLED)
+    if attribute not in answers:
         files = project.files_mentioning(attribute)
-        learnt[key] = any(_handled(file, attribute) for file in files if attribute in file.words)
-    return bool(learnt[key])
+        answers[attribute] = any(_handled(file, attribute) for file in files if attribute in file.words)
+    return answers[attribute]
 
 
 def _handled(file: File, attribute: str) -> bool:

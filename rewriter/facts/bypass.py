@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, File, Function
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import Class, File, Function
 from rewriter.facts.trees import children, walk
 
 # What restores an object may take over all that the other one had: then the new modules are among it.
@@ -81,7 +82,7 @@ def _functions(file: File) -> Iterator[Function]:
 def _borrowed(knowledge: Knowledge, cls: Class) -> str | None:
     """`forward = Block.forward` in a class that is none of its kind, `MethodType(Block.forward, x)`, `Block.f(x)`."""
     for file in knowledge.project.files_mentioning(cls.node.name):
-        for loan in _loans(knowledge, file).get(cls.node.name, ()):
+        for loan in _loans(file).get(cls.node.name, ()):
             if loan.method not in cls.methods or cls.methods[loan.method].is_static:
                 continue
             is_kin = loan.user is not None and cls in knowledge.hierarchy.lineage(loan.user).project
@@ -101,19 +102,21 @@ class _Loan:
     """The class whose code takes it."""
 
 
-def _loans(knowledge: Knowledge, file: File) -> dict[str, list[_Loan]]:
+_LOANS = Question[None, dict[str, list[_Loan]]]("which methods does the file take from classes?")
+
+
+def _loans(file: File) -> dict[str, list[_Loan]]:
     """Those of a file, by the last part of the owner's name."""
-    key, learnt = (_loans, file), knowledge.project.learnt
-    if key not in learnt:
-        learnt[key] = found = dict[str, list[_Loan]]()
+    answers = file.answers.to(_LOANS)
+    if None not in answers:
+        answers[None] = found = dict[str, list[_Loan]]()
         users: list[tuple[Class | None, ast.AST]] = [(cls, cls.node) for cls in file.classes]
         for user, tree in [*users, (None, file.source.tree)]:
             for given in (given for node in _own_nodes(tree) for given in _taken_from_classes(node)):
                 owner = file.names.full_name(given.value)
                 if owner is not None:
                     found.setdefault(owner.rpartition(".")[2], []).append(_Loan(owner, given.attr, user))
-    loans: dict[str, list[_Loan]] = learnt[key]
-    return loans
+    return answers[None]
 
 
 def _taken_from_classes(node: ast.AST) -> Iterator[ast.Attribute]:

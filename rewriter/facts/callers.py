@@ -6,20 +6,24 @@ import ast
 from collections.abc import Iterator
 from itertools import islice
 
+from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import NoPlace, find_construction
 from rewriter.facts.helpers import helper_with, may_help
-from rewriter.facts.knowledge import Knowledge, Run
+from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.mentions import Named, files_using, methods_saying, says, word_of
 from rewriter.facts.objects import is_plain
-from rewriter.facts.project import Class, Function
 from rewriter.facts.tables import tables_with
 from rewriter.facts.trees import walk
+from rewriter.interpreter.run import Run
 from rewriter.torch_api import catalogue
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
 # A run takes every branch, so that a few say what a function's arguments are; a big library may have hundreds.
 ENOUGH = 4
 _RUN = frozenset({"forward", "__init__"})
+_KEPT = Question[Class, bool]("do modules keep objects of the class?")
+_SAID_BY_FORWARD = Question[Class, set[str]]("which names does the forward come to?")
 
 
 def runs_through(knowledge: Knowledge, function: Function) -> list[Run]:
@@ -41,16 +45,15 @@ def is_of_plain(knowledge: Knowledge, method: Function) -> bool:
 def is_kept(knowledge: Knowledge, method: Function) -> bool:
     """Whether modules keep objects of the method's class, and compute with them."""
     assert method.owner is not None
-    key = (is_kept, method.owner)
-    learnt = knowledge.project.learnt
-    if key not in learnt:
+    answers = knowledge.project.answers.to(_KEPT)
+    if method.owner not in answers:
         methods = {m for m in method.owner.methods.values() if not m.is_static and m is not method.owner.constructor}
-        learnt[key] = bool(runs_of_users(knowledge, method.owner, methods))
-    return bool(learnt[key])
+        answers[method.owner] = bool(runs_of_users(knowledge, method.owner, methods))
+    return answers[method.owner]
 
 
 def is_entered(run: Run, function: Function) -> bool:
-    return function in run.interpreter.entered or function in run.interpreter.entered_plain
+    return function in run.met.entered or function in run.met.entered_plain
 
 
 def runs_below(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list[Run]:
@@ -81,14 +84,13 @@ def _computing(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list
 
 
 def _first_through(runs: Iterator[Run | None], methods: set[Function]) -> list[Run]:
-    return list(islice((run for run in runs if run is not None and methods & run.interpreter.entered), ENOUGH))
+    return list(islice((run for run in runs if run is not None and methods & run.met.entered), ENOUGH))
 
 
 def _said_by_forward(knowledge: Knowledge, cls: Class) -> set[str]:
     """Every name in a class's forward, and in its methods and the functions beside it that forward comes to by name."""
-    key = (_said_by_forward, cls)
-    learnt = knowledge.project.learnt
-    if key not in learnt:
+    answers = knowledge.project.answers.to(_SAID_BY_FORWARD)
+    if cls not in answers:
         lineage = knowledge.hierarchy.lineage(cls)
         said, done, pending = set[str](), set[str](), {"forward"}
         while pending:
@@ -98,9 +100,8 @@ def _said_by_forward(knowledge: Knowledge, cls: Class) -> set[str]:
             if function is not None:
                 said |= function.words
                 pending |= function.words - done
-        learnt[key] = said
-    found: set[str] = learnt[key]
-    return found
+        answers[cls] = said
+    return answers[cls]
 
 
 def _users(knowledge: Knowledge, cls: Class, name: str) -> Iterator[Class]:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from rewriter.facts.bypass import bypass_of
+from rewriter.facts.code import Class, Function
 from rewriter.facts.deep_walks import last_walk, walker_over
 from rewriter.facts.helpers import why_no_module
 from rewriter.facts.hierarchy import CONTAINERS, own_name
 from rewriter.facts.initialization import every_way, runs_init_of
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
 
 
@@ -86,7 +86,7 @@ def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
 def ready_for(knowledge: Knowledge, place: Construction, function: Function) -> Construction | NoPlace:
     """The place to make modules for a function, which `__init__` itself may run before it is through."""
     init, name = place.init, function.node.name
-    entered = [knowledge.set_up(cls).entered_at for cls in _set_up_here(knowledge, place.cls)]
+    entered = [knowledge.construction(cls).met.entered_at for cls in _set_up_here(knowledge, place.cls)]
     if init is None:
         early = any(inner is function for found in entered for _, inner in found)
         return _cannot(place.cls, f"an __init__ above it runs {name}") if early else place

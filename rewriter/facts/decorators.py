@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from rewriter.facts.project import Function, FunctionNode, Project
+from rewriter.facts.code import Function, FunctionNode
+from rewriter.facts.project import Project
 from rewriter.facts.trees import children, walk
 
 # They give back the function itself, or one that passes everything on and says what it wraps.

@@ -6,11 +6,13 @@ import ast
 import re
 from collections.abc import Iterator
 
+from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, Function
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
-from rewriter.facts.values import Kind, Value
 from rewriter.facts.walks import CHILDREN, DESCENDANTS, walks
+from rewriter.values.base import Value
+from rewriter.values.modules import ProjectModule
 
 _GOES_DEEP = re.compile(rb"\.(?:modules|named_modules|apply)\(")
 
@@ -30,13 +32,15 @@ def walker_over(knowledge: Knowledge, cls: Class, made_early: bool = False) -> C
     return _deep_walker_over(knowledge, cls)
 
 
+_WALKING = Question[Class, list[Function]]("which methods go through the object's own children?")
+
+
 def _walking(knowledge: Knowledge, cls: Class) -> list[Function]:
     """The methods of the class that go through the object's own children."""
-    key, learnt = (_walking, cls), knowledge.project.learnt
-    if key not in learnt:
-        learnt[key] = [method for method, _ in walks(cls, CHILDREN)]
-    found: list[Function] = learnt[key]
-    return found
+    answers = knowledge.project.answers.to(_WALKING)
+    if cls not in answers:
+        answers[cls] = [method for method, _ in walks(cls, CHILDREN)]
+    return answers[cls]
 
 
 def last_walk(cls: Class, body: list[ast.stmt]) -> int:
@@ -45,12 +49,14 @@ def last_walk(cls: Class, body: list[ast.stmt]) -> int:
     return max((i + 1 for i, statement in enumerate(body) if any(id(n) in nodes for n in walk(statement))), default=0)
 
 
+_MET = Question[None, dict[Class, frozenset[Class]]]("whose new modules does each walker meet?")
+
+
 def _deep_walker_over(knowledge: Knowledge, cls: Class) -> Class | None:
-    key, learnt = _deep_walker_over, knowledge.project.learnt
-    if key not in learnt:
-        learnt[key] = {walker: frozenset(_met(knowledge, walker)) for walker in _deep_walkers(knowledge)}
-    met: dict[Class, frozenset[Class]] = learnt[key]
-    return next((walker for walker, below in met.items() if cls in below), None)
+    answers = knowledge.project.answers.to(_MET)
+    if None not in answers:
+        answers[None] = {walker: frozenset(_met(knowledge, walker)) for walker in _deep_walkers(knowledge)}
+    return next((walker for walker, below in answers[None].items() if cls in below), None)
 
 
 def _deep_walkers(knowledge: Knowledge) -> Iterator[Class]:
@@ -75,6 +81,6 @@ def _met(knowledge: Knowledge, walker: Class) -> Iterator[Class]:
 
 
 def _modules_in(value: Value) -> Iterator[Class]:
-    for member in (*(value.items or ()), value.element or value):
-        if isinstance(member.ref, Class) and member.may_be(Kind.MODULE):
-            yield member.ref
+    for member in value.held or (value,):
+        if isinstance(member, ProjectModule):
+            yield member.cls

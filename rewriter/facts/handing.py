@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
+from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.memoryless import made_class
 from rewriter.facts.placements import Reader, Reads
-from rewriter.facts.project import Class, Function
 
 _ADDING = frozenset({"append", "extend", "insert", "add_module", "register_module", "setdefault", "update"})
 _HOLDING = frozenset("list tuple dict set zip enumerate reversed map filter sorted super OrderedDict partial".split())

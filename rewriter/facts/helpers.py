@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
-from rewriter.facts.project import Class
+from rewriter.facts.code import Class
 from rewriter.facts.trees import walk
-from rewriter.facts.values import Kind, Value
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
-
-if TYPE_CHECKING:
-    from rewriter.facts.knowledge import Knowledge
+from rewriter.values.base import Known, Value
 
 _HARMLESS_DUNDERS = frozenset({"__init__", "__repr__", "__str__"})
 
 
-def helper_with(knowledge: Knowledge, method: str) -> Class | None:
+def helper_with(knowledge: Known, method: str) -> Class | None:
     """The one class of the project that has a method of that name, if its objects may compute for a module."""
     files = knowledge.project.files_defining(method)
     found = [cls for file in files for cls in file.classes if method in cls.methods]
     return found[0] if len(found) == 1 and may_help(knowledge, found[0]) else None
 
 
-def may_help(knowledge: Knowledge, cls: Class) -> bool:
+def may_help(knowledge: Known, cls: Class) -> bool:
     return knowledge.may_be_module(cls) or has_plain_form(cls)
 
 
@@ -34,7 +30,7 @@ def has_plain_form(cls: Class) -> bool:
     return bare and not cls.node.keywords and not cls.node.decorator_list and not special and "__init__" in cls.methods
 
 
-def why_no_module(knowledge: Knowledge, cls: Class) -> str | None:
+def why_no_module(knowledge: Known, cls: Class) -> str | None:
     """Why the class cannot become a module: something would be registered, or hidden by nn.Module's own attributes."""
     if not has_plain_form(cls):
         return "it is no nn.Module, and has bases, a decorator, special methods or no __init__"
@@ -52,7 +48,7 @@ def why_no_module(knowledge: Knowledge, cls: Class) -> str | None:
     return None
 
 
-def is_attribute_type(knowledge: Knowledge, cls: Class) -> bool:
+def is_attribute_type(knowledge: Known, cls: Class) -> bool:
     """Whether some class says that an attribute is of this class, which TorchScript then compiles."""
     return any(
         _annotates(file.source.tree, cls.node.name) for file in knowledge.project.files_mentioning(cls.node.name)
@@ -75,4 +71,4 @@ def _annotates(tree: ast.Module, name: str) -> bool:
 
 def _may_be_registered(value: Value) -> bool:
     """Modules and parameters would join the state_dict; so might what is not known."""
-    return not value.known or value.may_be(Kind.MODULE)
+    return not value.known or value.is_some_module

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rewriter.facts.project import Class, Function, Project
+from rewriter.facts.code import Class, Function
+from rewriter.facts.project import Project
 
 CONTAINERS = frozenset({"torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict"})
 

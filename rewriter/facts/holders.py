@@ -6,14 +6,14 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rewriter.facts.code import Class, File, Function
 from rewriter.facts.construction import Construction, NoPlace, find_construction
 from rewriter.facts.decorators import keeps_parameters
-from rewriter.facts.interpreter.functions import shared_class
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.names import bound_names
 from rewriter.facts.objects import may_be_scripted
-from rewriter.facts.project import Class, File, Function
 from rewriter.facts.trees import walk
+from rewriter.interpreter.binding import shared_class
 
 # What returns the names of a file as a dict or list.
 _NAMESPACES = frozenset({"globals", "vars", "dir", "locals"})

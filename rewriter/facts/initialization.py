@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import Hierarchy, is_init_call, is_torch_module
-from rewriter.facts.project import Class, Function
 
 
 def every_way(statement: ast.stmt, calls: Callable[[ast.Call], bool]) -> bool:

@@ -7,11 +7,14 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rewriter.facts.code import Class, Function, FunctionNode
 from rewriter.facts.construction import Construction
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import Class, Function, FunctionNode
 from rewriter.facts.trees import children, walk
-from rewriter.facts.values import Kind, Value
+from rewriter.values.base import Value
+from rewriter.values.dictionary import Dictionary
+from rewriter.values.modules import Made, Module
+from rewriter.values.sequence import Sequence
 
 _SAME_LENGTH = frozenset({"enumerate", "reversed", "list", "tuple", "iter"})
 _VIEWS = frozenset({"items", "values", "keys"})
@@ -129,14 +132,14 @@ class Counts:
         return value is not None and self._is_of_modules(value)
 
     def _is_of_modules(self, value: Value) -> bool:
-        if value.is_only(Kind.SEQUENCE) or value.is_only(Kind.DICT):
-            return value.member().is_only(Kind.MODULE) or self._is_of_modules(value.member())
-        return value.is_only(Kind.MODULE) and self._is_sequential(value.ref)
+        if isinstance(value, Sequence | Dictionary):
+            return value.member().is_only(Module) or self._is_of_modules(value.member())
+        return isinstance(value, Module) and self._is_sequential(value.made)
 
-    def _is_sequential(self, ref: object) -> bool:
-        if isinstance(ref, Class):
-            return "torch.nn.Sequential" in self.knowledge.hierarchy.lineage(ref).torch
-        return ref == "torch.nn.Sequential"
+    def _is_sequential(self, made: Made) -> bool:
+        if isinstance(made, Class):
+            return "torch.nn.Sequential" in self.knowledge.hierarchy.lineage(made).torch
+        return made == "torch.nn.Sequential"
 
     def _settled(self, node: ast.expr) -> bool:
         """The attribute is set by an `__init__` that has run when the new lines run, and by nothing else."""

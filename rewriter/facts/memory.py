@@ -6,12 +6,16 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
-from rewriter.facts.values import Kind, Value
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
+from rewriter.values.base import Value
+from rewriter.values.modules import Module
+from rewriter.values.plain import OTHER, Nothing, Number, String
+from rewriter.values.tensor import Tensor
 
 CHANGING = frozenset(
     "add append appendleft clear extend insert pop popitem popleft remove reverse rotate setdefault sort update".split()
@@ -33,15 +37,17 @@ def acts_as_module(knowledge: Knowledge, cls: Class) -> str | None:
     return next((name for name in names if name in MODULE_ATTRIBUTES - _USUAL), None)
 
 
+_STORES_LATER = Question[Class, bool]("does a method store something on an object that is made already?")
+
+
 def stores_later(knowledge: Knowledge, cls: Class) -> bool:
     """Whether a method of the class stores something on an object that is made already."""
-    key = (stores_later, cls)
-    learnt = knowledge.project.learnt
-    if key not in learnt:
+    answers = knowledge.project.answers.to(_STORES_LATER)
+    if cls not in answers:
         classes = knowledge.hierarchy.lineage(cls).project
         methods = (m for base in classes for m in base.methods.values() if m is not base.constructor)
-        learnt[key] = any(_Method(knowledge, cls, method).changes_object() for method in methods)
-    return bool(learnt[key])
+        answers[cls] = any(_Method(knowledge, cls, method).changes_object() for method in methods)
+    return answers[cls]
 
 
 @dataclass(frozen=True)
@@ -93,17 +99,17 @@ class _Method:
 
     def _method_changes(self, name: str, value: Value) -> bool:
         """Whether a method of something that the object has changes that."""
-        if name in CHANGING and not value.is_only(Kind.MODULE):
+        if name in CHANGING and not value.is_only(Module):
             return True
-        if value.may_be(Kind.TENSOR):
+        if value.may_be(Tensor):
             return name.endswith("_") and not name.startswith("_")
-        return value.is_only(Kind.OTHER) and value.ref is None and name not in _ONLY_READING
+        return value == OTHER and name not in _ONLY_READING
 
     def _is_changeable(self, node: ast.expr) -> bool:
         """Whether `part += x` changes what the object has, and not only the variable."""
         part = self.aliases.get(node.id) if isinstance(node, ast.Name) else node
         is_part = part is not None and self._root(part) is not None
-        return is_part and part is not None and not self._value(part).is_only(Kind.NUMBER, Kind.STRING, Kind.NONE)
+        return is_part and part is not None and not self._value(part).is_only(Number, String, Nothing)
 
     def _works_in_place(self, attribute: str) -> bool:
         """Whether the module was made as in `self.add = runtime.modules.EltWiseAdd(inplace=True)`."""

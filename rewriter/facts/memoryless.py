@@ -5,12 +5,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 
+from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import CONTAINERS
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.memory import acts_as_module, stores_later
-from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
-from rewriter.facts.values import UNKNOWN, Kind, Value
+from rewriter.values.base import UNKNOWN, Value
+from rewriter.values.classes import ProjectClass
+from rewriter.values.dictionary import Dictionary
+from rewriter.values.modules import ProjectModule
+from rewriter.values.objects import PlainObject
+from rewriter.values.sequence import Sequence
 
 FullName = Callable[[ast.expr], str | None]
 Seen = frozenset[Class | Function]
@@ -107,15 +112,13 @@ def _is_super(node: ast.expr) -> bool:
 
 
 def _members(value: Value) -> tuple[Value, ...]:
-    if not (value.may_be(Kind.SEQUENCE) or value.may_be(Kind.DICT)):
-        return (value,)
-    return value.items or (UNKNOWN if value.element is None else value.element,)
+    return (value.held or (UNKNOWN,)) if value.may_be(Sequence, Dictionary) else (value,)
 
 
 def _is_memoryless(knowledge: Knowledge, held: Value, is_used: bool, seen: Seen) -> bool:
-    if isinstance(held.ref, Class):
-        return keeps_nothing(knowledge, held.ref, seen)
-    is_some_module = held.may_be(Kind.MODULE) and held.ref is None
+    if isinstance(held, ProjectModule | ProjectClass | PlainObject):
+        return keeps_nothing(knowledge, held.cls, seen)
+    is_some_module = held.is_some_module and not held.has_name
     return not (is_used and (is_some_module or not held.known))
 
 

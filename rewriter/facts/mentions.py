@@ -6,10 +6,11 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, File, Function
 from rewriter.facts.helpers import helper_with, may_help
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.objects import is_plain
-from rewriter.facts.project import Class, File, Function
 from rewriter.facts.trees import walk
 
 Method = tuple[str, Class]
@@ -54,10 +55,13 @@ class _Said:
     """Those behind a dot that follows no module's name."""
 
 
+_SAID = Question[Class | Function, _Said]("which names does the code read?")
+
+
 def _said(knowledge: Knowledge, code: Class | Function) -> _Said:
-    key, learnt = (_said, code), knowledge.project.learnt
-    if key not in learnt:
-        learnt[key] = said = _Said()
+    answers = knowledge.project.answers.to(_SAID)
+    if code not in answers:
+        answers[code] = said = _Said()
         module, full_name = knowledge.project.module, code.file.names.full_name
         functions = (node for node in walk(code.node) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
         decorators = {id(n) for function in functions for d in function.decorator_list for n in walk(d)}
@@ -70,8 +74,7 @@ def _said(knowledge: Knowledge, code: Class | Function) -> _Said:
             said.anywhere.add(node.id if isinstance(node, ast.Name) else node.attr)
             if isinstance(node, ast.Attribute) and (full is None or module(full.rpartition(".")[0]) is None):
                 said.of_objects.add(node.attr)
-    found: _Said = learnt[key]
-    return found
+    return answers[code]
 
 
 def says(knowledge: Knowledge, user: Class | Function, named: Named) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import own_name
-from rewriter.facts.knowledge import Knowledge, Run
-from rewriter.facts.project import Class, Function
+from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.trees import walk
+from rewriter.interpreter.run import Run
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,10 @@ class Numbering:
 def numbered_methods(knowledge: Knowledge, cls: Class, run: Run | None) -> dict[Function, Numbering]:
     """Those of the class's own methods that its forward calls more than once, each time from another place."""
     found: dict[Function, Numbering] = {}
-    if run is None:
+    if run is None or run.function is None:
         return found
     written = set(walk(run.function.node))  # others run a method, as checkpoint() does, and pass no number on
-    for method, calls in run.interpreter.calls.items():
+    for method, calls in run.met.calls.items():
         own = cls.methods.get(method.node.name) is method
         if (
             own

@@ -5,15 +5,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, File, Function
 from rewriter.facts.helpers import is_attribute_type
 from rewriter.facts.names import bound_names
-from rewriter.facts.project import Class, File, Function, Project
+from rewriter.facts.project import Project
 from rewriter.facts.trees import walk
+from rewriter.values.base import Known
 
-if TYPE_CHECKING:
-    from rewriter.facts.knowledge import Knowledge
+_PLAIN = Question[Class, bool]("is no object of the class a module?")
 
 # TorchScript compiles a class whose methods have none of these.
 _NEVER_SCRIPTED = (ast.Lambda, ast.Try, ast.Yield, ast.YieldFrom, ast.Await, ast.Starred, ast.Global, ast.Nonlocal)
@@ -32,22 +33,21 @@ class Method:
     """The object is the one whose method reads it."""
 
 
-def is_plain(knowledge: Knowledge, cls: Class) -> bool:
+def is_plain(knowledge: Known, cls: Class) -> bool:
     """Whether no object of the class is a module, nor anything else that torch has made a class for."""
-    key = (is_plain, cls)
-    learnt = knowledge.project.learnt
-    if key not in learnt:
-        learnt[key] = _is_plain(knowledge, cls)
-    return bool(learnt[key])
+    answers = knowledge.project.answers.to(_PLAIN)
+    if cls not in answers:
+        answers[cls] = _is_plain(knowledge, cls)
+    return answers[cls]
 
 
-def _is_plain(knowledge: Knowledge, cls: Class) -> bool:
+def _is_plain(knowledge: Known, cls: Class) -> bool:
     if knowledge.may_be_module(cls) or knowledge.hierarchy.lineage(cls).torch:
         return False
     return not any(knowledge.may_be_module(below) for below in knowledge.hierarchy.below(cls))
 
 
-def methods_meant(knowledge: Knowledge, names: frozenset[str], attribute: str) -> Iterator[Method]:
+def methods_meant(knowledge: Known, names: frozenset[str], attribute: str) -> Iterator[Method]:
     """What `attribute` may be as a method of objects of these classes, or of classes below them."""
     if not knowledge.project.may_define(attribute):
         return
@@ -57,7 +57,7 @@ def methods_meant(knowledge: Knowledge, names: frozenset[str], attribute: str) -
             yield from methods_below(knowledge, cls, attribute)
 
 
-def properties_meant(knowledge: Knowledge, names: frozenset[str], attribute: str) -> Iterator[Method]:
+def properties_meant(knowledge: Known, names: frozenset[str], attribute: str) -> Iterator[Method]:
     """What reading the attribute runs, for objects of these classes."""
     if not knowledge.project.may_define(attribute):
         return
@@ -69,7 +69,7 @@ def properties_meant(knowledge: Knowledge, names: frozenset[str], attribute: str
                 yield Method(read, cls, cls)
 
 
-def methods_below(knowledge: Knowledge, cls: Class, attribute: str, own: bool = False) -> Iterator[Method]:
+def methods_below(knowledge: Known, cls: Class, attribute: str, own: bool = False) -> Iterator[Method]:
     inherited = knowledge.hierarchy.lineage(cls).method(attribute)
     if inherited is not None and _takes_object(inherited):
         yield Method(inherited, cls, cls, own)
@@ -93,7 +93,7 @@ def class_name(project: Project, file: File, cls: Class, hidden: frozenset[str])
     return None
 
 
-def may_be_scripted(knowledge: Knowledge, cls: Class) -> bool:
+def may_be_scripted(knowledge: Known, cls: Class) -> bool:
     """Whether TorchScript may come to compile a class of the family: it could, and somebody says its name for that."""
     family = [*knowledge.hierarchy.lineage(cls).project, *knowledge.hierarchy.subclasses(cls)]
     return any(_could_be_scripted(relative) and _is_meant_to_be(knowledge, relative) for relative in family)
@@ -104,7 +104,7 @@ def _could_be_scripted(cls: Class) -> bool:
     return not derives and not any(map(_is_too_much, cls.methods.values()))
 
 
-def _is_meant_to_be(knowledge: Knowledge, cls: Class) -> bool:
+def _is_meant_to_be(knowledge: Known, cls: Class) -> bool:
     files = knowledge.project.files_mentioning(cls.node.name)
     return is_attribute_type(knowledge, cls) or any(_types_or_makes(file, cls) for file in files)
 

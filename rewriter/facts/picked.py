@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, File
 from rewriter.facts.hierarchy import Hierarchy
-from rewriter.facts.project import Class, File
 from rewriter.facts.trees import walk
 from rewriter.facts.walks import CHILDREN, DESCENDANTS
 
 _WALKS = CHILDREN | DESCENDANTS
+_PICKED = Question[Class, frozenset[str]]("which classes of torch are picked out of its modules?")
 
 
 def picked_classes(hierarchy: Hierarchy, cls: Class) -> frozenset[str]:
@@ -18,12 +20,11 @@ def picked_classes(hierarchy: Hierarchy, cls: Class) -> frozenset[str]:
 
     Looked for in the files of the class and of those that share its objects: elsewhere it is meant for other models.
     """
-    key, learnt = (picked_classes, cls), hierarchy.project.learnt
-    if key not in learnt:
+    answers = hierarchy.project.answers.to(_PICKED)
+    if cls not in answers:
         files = {relative.file for relative in hierarchy.sharing(cls) if relative.file.words & _WALKS}
-        learnt[key] = frozenset(name for file in files for name in _asked_for(file))
-    found: frozenset[str] = learnt[key]
-    return found
+        answers[cls] = frozenset(name for file in files for name in _asked_for(file))
+    return answers[cls]
 
 
 def _asked_for(file: File) -> Iterator[str]:

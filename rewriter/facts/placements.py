@@ -7,7 +7,7 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from rewriter.facts.project import FunctionNode
+from rewriter.facts.code import FunctionNode
 from rewriter.facts.trees import children, walk
 
 _LOOPS = ast.For | ast.AsyncFor | ast.While | ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp

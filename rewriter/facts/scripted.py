@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import ast
 
+from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, File
 from rewriter.facts.hierarchy import Hierarchy
-from rewriter.facts.project import Class, File
 from rewriter.facts.trees import walk
 
 _COMPILES = frozenset({"torch.jit.script"})
 _COMPILED = frozenset({"torch.jit.export", "torch.jit.script_method"})
 
 
+_SCRIPTED = Question[Class, bool]("does TorchScript compile an object of the family?")
+
+
 def is_scripted(hierarchy: Hierarchy, cls: Class) -> bool:
     """Whether a method of the family is marked for TorchScript, or code beside it compiles an object of the class."""
-    key, learnt = (is_scripted, cls), hierarchy.project.learnt
-    if key not in learnt:
+    answers = hierarchy.project.answers.to(_SCRIPTED)
+    if cls not in answers:
         family = hierarchy.sharing(cls)
         marked = any(method.decorators & _COMPILED for relative in family for method in relative.methods.values())
-        learnt[key] = marked or any(_compiles_one(file, family, hierarchy) for file in {c.file for c in family})
-    return bool(learnt[key])
+        answers[cls] = marked or any(_compiles_one(file, family, hierarchy) for file in {c.file for c in family})
+    return answers[cls]
 
 
 def _compiles_one(file: File, family: tuple[Class, ...], hierarchy: Hierarchy) -> bool:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.facts.hierarchy import REGISTERING
+from rewriter.facts.code import Class, Function
+from rewriter.facts.hierarchy import REGISTERING, is_init_call
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.memoryless import keeps_nothing
-from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
-from rewriter.facts.values import Kind, Value
 from rewriter.torch_api import modules
 from rewriter.torch_api.catalogue import ROWS
+from rewriter.values.base import Value
+from rewriter.values.functions import SomeFunction
+from rewriter.values.modules import Made, Module, ProjectModule, TorchModule, WrappedFunction
+from rewriter.values.plain import Nothing, Number, String
+from rewriter.values.sequence import Sequence
 
 # What they draw, or how they react to eval(), is decided by one flag for all who share them.
 _FOLLOWING_TRAINING = frozenset(
     f"torch.nn.{name}"
     for name in "AlphaDropout Dropout Dropout1d Dropout2d Dropout3d FeatureAlphaDropout RReLU".split()
 )
+
+_QUIET = frozenset("int float bool str len tuple list range min max isinstance round abs super".split())
 
 _WRAPPERS = frozenset(
     target.rpartition(".")[2]
@@ -34,14 +40,14 @@ def is_stateless(knowledge: Knowledge, made: str | Class | None, across_objects:
     return made in modules.PARAMETER_FREE and not (across_objects and made in _FOLLOWING_TRAINING)
 
 
-def has_state(knowledge: Knowledge, made: object, seen: frozenset[Class] = frozenset()) -> bool:
+def has_state(knowledge: Knowledge, made: Made, seen: frozenset[Class] = frozenset()) -> bool:
     """Whether objects of a class have parameters or buffers, as far as can be told."""
     if not isinstance(made, Class):
         return isinstance(made, str) and made.startswith("torch.nn.") and made not in modules.PARAMETER_FREE
     if made in seen or any(map(_mentions_state, knowledge.hierarchy.lineage(made).project)):
         return made not in seen
-    held = (value.member() if value.may_be(Kind.SEQUENCE) else value for value in knowledge.attributes(made).values())
-    return any(value.is_only(Kind.MODULE) and has_state(knowledge, value.ref, seen | {made}) for value in held)
+    held = (value.member() if value.may_be(Sequence) else value for value in knowledge.attributes(made).values())
+    return any(isinstance(value, Module) and has_state(knowledge, value.made, seen | {made}) for value in held)
 
 
 def _is_stateless_class(knowledge: Knowledge, cls: Class, across_objects: bool) -> bool:
@@ -50,17 +56,28 @@ def _is_stateless_class(knowledge: Knowledge, cls: Class, across_objects: bool) 
         return False
     if any(_mentions_state(base) or (across_objects and _reads_training(base)) for base in lineage.project):
         return False
+    if not all(_sets_up_quietly(base.constructor) for base in lineage.project if base.constructor is not None):
+        return False
     return all(_is_plain(knowledge, value, across_objects) for value in knowledge.attributes(cls).values())
 
 
+def _sets_up_quietly(init: Function) -> bool:
+    """Whether an `__init__` does nothing that a second object would do once more: it makes modules and numbers."""
+    for node in walk(init.node):
+        if isinstance(node, ast.Call) and not is_init_call(node):
+            name = init.name_inside(node.func) or init.global_name(node.func) or ""
+            made = name.rpartition(".")[2][:1].isupper() and name.startswith(("torch.nn.", "runtime.modules."))
+            if not made and name.removeprefix("builtins.") not in _QUIET and not name.startswith("math."):
+                return False
+    return True
+
+
 def _is_plain(knowledge: Knowledge, value: Value, across_objects: bool) -> bool:
-    if value.is_only(Kind.MODULE) and isinstance(value.ref, str) and value.ref.rpartition(".")[0].endswith(".modules"):
-        return value.ref.rpartition(".")[2] in _WRAPPERS
-    if value.is_only(Kind.MODULE) and isinstance(value.ref, Class | str):
-        return is_stateless(knowledge, value.ref, across_objects)
-    if value.is_only(Kind.MODULE) and isinstance(value.ref, Function):
-        return True
-    return value.is_only(Kind.NUMBER, Kind.STRING, Kind.NONE, Kind.FUNCTION)
+    if isinstance(value, TorchModule) and value.name.rpartition(".")[0].endswith(".modules"):
+        return value.name.rpartition(".")[2] in _WRAPPERS
+    if isinstance(value, ProjectModule | TorchModule):
+        return is_stateless(knowledge, value.made, across_objects)
+    return value.is_only(Number, String, Nothing, SomeFunction, WrappedFunction)
 
 
 def _mentions_state(cls: Class) -> bool:

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, File, Function
 from rewriter.facts.hierarchy import Hierarchy
-from rewriter.facts.objects import Method
-from rewriter.facts.project import Class, File, Function, Project
-from rewriter.facts.values import Choice
+from rewriter.facts.project import Project
 
 _MAPPINGS = ("dict", "Dict", "Mapping")
 
@@ -23,14 +23,17 @@ class Table:
     functions: tuple[Function, ...]
 
 
+_TABLE = Question[str, "Table | None"]("which table has that full name?")
+_HOLDING = Question[None, dict[str, set[str]]]("which of the file's dicts hold a function of that name?")
+
+
 def find_table(hierarchy: Hierarchy, name: str) -> Table | None:
     """The table of that full name, through re-exports."""
-    key, project = (find_table, name), hierarchy.project
-    if key not in project.learnt:
-        project.learnt[key] = None  # holds against imports that go in circles
-        project.learnt[key] = _find(hierarchy, name)
-    found: Table | None = project.learnt[key]
-    return found
+    answers = hierarchy.project.answers.to(_TABLE)
+    if name not in answers:
+        answers[name] = None  # holds against imports that go in circles
+        answers[name] = _find(hierarchy, name)
+    return answers[name]
 
 
 def find_instance(hierarchy: Hierarchy, name: str) -> str | Class | None:
@@ -47,38 +50,12 @@ def find_instance(hierarchy: Hierarchy, name: str) -> str | Class | None:
     return made if made.startswith("torch.nn.") and made.rpartition(".")[2][:1].isupper() else None
 
 
-def functions_in(choice: Choice) -> list[Function]:
-    """The functions that a choice may come to, in the order of the source."""
-    found = {member.function if isinstance(member, Method) else member for member in members_of(choice)}
-    return sorted(found, key=_place)
-
-
-def members_of(choice: Choice) -> list[Function | Method]:
-    """The same, where methods come with what is known of their objects."""
-    found: dict[Function, Function | Method] = {method.function: method for method in reversed(methods_in(choice))}
-    for member in choice.of:
-        functions = member.functions if isinstance(member, Table) else [member]
-        found.update({function: function for function in functions if isinstance(function, Function)})
-    return [found[function] for function in sorted(found, key=_place)]
-
-
-def methods_in(choice: Choice) -> list[Method]:
-    """The methods of objects that a choice may come to; one that several classes have, once for each."""
-    found = [member for member in choice.of if isinstance(member, Method)]
-    return sorted(found, key=lambda m: (*_place(m.function), m.cls.name, m.called_on.name, m.own))
-
-
-def _place(function: Function) -> tuple[str, int]:
-    return function.file.module, function.node.lineno
-
-
 def tables_with(project: Project, file: File, function: str) -> Iterator[str]:
     """The variables of a file, and of those that name its classes, whose tables hold the function."""
-    key = (tables_with, file)
-    if key not in project.learnt:
-        project.learnt[key] = dict(_holding(file))
-    held: dict[str, set[str]] = project.learnt[key]
-    for name in sorted(held.get(function, ())):
+    answers = file.answers.to(_HOLDING)
+    if None not in answers:
+        answers[None] = dict(_holding(file))
+    for name in sorted(answers[None].get(function, ())):
         if not name.startswith("class "):
             yield name
             continue

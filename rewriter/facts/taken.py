@@ -6,8 +6,9 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
+from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, File
 from rewriter.facts.hierarchy import REGISTERING, Hierarchy, own_name
-from rewriter.facts.project import Class, File
 from rewriter.facts.trees import walk
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
@@ -45,14 +46,17 @@ def taken_names(hierarchy: Hierarchy, cls: Class) -> TakenNames:
     return taken
 
 
+_GIVEN = Question[File, frozenset[str]]("which names does code in the file set on objects of any kind?")
+
+
 def _given_from_outside(hierarchy: Hierarchy, cls: Class) -> set[str]:
     """The names that code around a class sets on objects of any kind, and those of classes with an unknown base."""
     found: set[str] = set()
+    answers = hierarchy.project.answers.to(_GIVEN)
     for file in hierarchy.project.files_mentioning(cls.node.name):
-        key, learnt = (_given_from_outside, file), hierarchy.project.learnt
-        if key not in learnt:
-            learnt[key] = _given_in(hierarchy, file)
-        found |= learnt[key]
+        if file not in answers:
+            answers[file] = _given_in(hierarchy, file)
+        found |= answers[file]
     return found
 
 

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from rewriter.facts.code import Class, Function, FunctionNode
 from rewriter.facts.hierarchy import own_name
-from rewriter.facts.project import Class, Function, FunctionNode
 from rewriter.facts.trees import children, walk
 from rewriter.torch_api.modules import PARAMETER_FREE
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES

@@ -10,7 +10,7 @@ from threading import Lock
 
 from rewriter.files import FileError, temporary_folder
 from rewriter.importer.snapshot import Snapshot, top_of
-from rewriter.importer.store import Store, cache_folder
+from rewriter.importer.store import Store, cache_folder, close_to_others
 from rewriter.results import FileResult
 from rewriter.settings import Settings
 
@@ -28,6 +28,8 @@ class Library:
     """By module name, for every file that was asked for."""
     _snapshots: dict[Path, Snapshot] = field(default_factory=dict)
     _cache: Path = field(default_factory=cache_folder)
+    _is_trusted: bool = False
+    """It has been asked who may write there."""
     _lock: Lock = field(default_factory=Lock)
 
     def rewritten(self, module: str, path: Path) -> Path | None:
@@ -48,7 +50,7 @@ class Library:
         place = snapshot.place(path)
         if not snapshot.wants(place):
             return None
-        store = Store(self._cache / snapshot.key)
+        store = Store(self._trusted_cache(problems) / snapshot.key)
         result = store.load(place, path, snapshot.files[place])
         if result is None:
             result = snapshot.rewrite(place, path)
@@ -63,6 +65,19 @@ class Library:
         if known is None or known.files.get(known.place(path)) != path.read_bytes():
             self._snapshots[top] = known = Snapshot.take(top, self.settings)
         return known
+
+    def _trusted_cache(self, problems: list[str]) -> Path:
+        """The cache's folder; one that goes with this process where others could put code into the usual one."""
+        if not self._is_trusted:
+            try:
+                why = close_to_others(self._cache)
+            except OSError as error:
+                why = None if isinstance(error, FileExistsError | NotADirectoryError) else str(error)
+            if why is not None:
+                problems.append(f"the cache is not used, so that every run rewrites again: {why}")
+                self._cache = temporary_folder(self)
+            self._is_trusted = True
+        return self._cache
 
     def _save(self, store: Store, place: str, result: FileResult, problems: list[str]) -> Store:
         try:

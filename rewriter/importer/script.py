@@ -75,7 +75,8 @@ def _without_ours(trace: TracebackType | None) -> TracebackType | None:
 
 
 def _report(library: Rewriting, settings: Settings) -> None:
-    from rewriter.report.form import Form, render
+    from rewriter.report.form import Form
+    from rewriter.report.render import render
 
     form = Form("text", written=True, unsafe_fixes=settings.unsafe_fixes, verbose=True)
     print(render(list(library.results.values()), form).decode(errors="replace"), end="", file=sys.stderr)

@@ -101,7 +101,7 @@ class _Copy:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         self.settings = replace(snapshot.settings, root=self.folder)
-        self.project = Project.for_paths([self.folder / snapshot.top.name], self.settings)
+        self.project = Project.for_paths([self.folder / snapshot.top.name])
 
 
 def _python_files(top: Path) -> Iterator[Path]:

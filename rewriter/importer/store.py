@@ -23,6 +23,20 @@ def cache_folder() -> Path:
     return (base if base.is_absolute() else Path.home() / ".cache") / "rewriter"
 
 
+def close_to_others(folder: Path) -> str | None:
+    """Makes the folder, for this user alone; or why code that stands in it cannot be trusted."""
+    if not hasattr(os, "getuid"):  # Windows gives each user a folder of his own
+        return None
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    known = folder.stat()
+    if known.st_uid != os.getuid():
+        return f"{folder} belongs to another user"
+    if known.st_mode & 0o022:
+        return f"{folder} can be written by other users; close it with: chmod go-w {folder}"
+    folder.chmod(0o700)
+    return None
+
+
 @dataclass(frozen=True)
 class Store:
     """The entries for one state of one package."""

@@ -41,4 +41,4 @@ class Document:
     @property
     def _project(self) -> Project:
         """Read anew: other files may have changed."""
-        return Project.for_paths([self.path], self.settings)
+        return Project.for_paths([self.path])

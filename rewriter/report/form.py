@@ -1,11 +1,8 @@
-"""Which report is wanted, and its bytes."""
+"""Which report is wanted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-from rewriter.results import FileResult
 
 WITH_EDITS = ("json", "rdjson", "sarif")
 """The formats that say what the new text is."""
@@ -22,34 +19,3 @@ class Form:
     verbose: bool = False
     statistics: bool = False
     color: bool = False
-
-
-def render(results: Sequence[FileResult], form: Form) -> bytes:
-    if form.name == "diff":
-        from rewriter.report.diff import patch
-
-        return patch(results)
-    return "".join(f"{line}\n" for line in _lines(results, form)).encode("utf-8", "surrogateescape")
-
-
-def _lines(results: Sequence[FileResult], form: Form) -> Iterator[str]:
-    if form.name == "json":
-        from rewriter.report import as_json
-
-        yield as_json.dumps(results, form.unsafe_fixes)
-    elif form.name == "rdjson":
-        from rewriter.report import rdjson
-
-        yield rdjson.dumps(results, form.unsafe_fixes)
-    elif form.name == "sarif":
-        from rewriter.report import sarif
-
-        yield sarif.dumps(results, form.unsafe_fixes)
-    elif form.name == "github":
-        from rewriter.report import github
-
-        yield from github.lines(results, form.unsafe_fixes)
-    else:
-        from rewriter.report import text
-
-        yield from text.lines(results, form)

@@ -22,7 +22,7 @@ _KEYS = "y: apply, n: leave, a: apply this and all that follow, q: leave this an
 
 def ask(files: Sequence[Path], roots: Sequence[Path], settings: Settings, color: bool) -> Selection:
     """The findings that the person at the terminal wants. Talk goes to stderr; the end of stdin means `q`."""
-    project = Project.for_paths(tuple(roots), settings)
+    project = Project.for_paths(tuple(roots))
     return _Asking(project, settings, Style(color)).run(files)
 
 

@@ -38,4 +38,13 @@ as before. Numbers, shapes, lists and strings are left alone.
 
 from rewriter.rules.rule import described
 
-RULE = described("RW101", "arithmetic-to-module", __doc__)
+KEEPS = (
+    """\
+class Net(nn.Module):
+    def forward(self, x):
+        width = x.shape[-1] * 2 + 1
+        return x[:, :width], [x] + [x]
+""",
+)
+
+RULE = described("RW101", "arithmetic-to-module", __doc__, KEEPS)

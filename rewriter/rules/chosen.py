@@ -49,38 +49,50 @@ become modules where they are stored (RW203).
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from rewriter.facts.interpreter.state import Site
+from rewriter.changes.change import Change, Given, as_given
+from rewriter.changes.made import Call
+from rewriter.facts.code import Function
 from rewriter.facts.objects import Method, class_name
-from rewriter.facts.project import Function
-from rewriter.facts.tables import Table, find_table, methods_in
+from rewriter.facts.tables import Table, find_table
 from rewriter.facts.trees import walk
-from rewriter.facts.values import Choice
 from rewriter.results import Refusal
-from rewriter.rules.change import Call, Change, Given, as_given
-from rewriter.rules.operations import Context
+from rewriter.rules.context import Context
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
+from rewriter.sites.site import ChosenCall, OperationOfAnyKind, Site
+from rewriter.values.functions import Choice
 
-RULE = described("RW205", "chosen-function", __doc__)
+CODE = "RW205"
+KEEPS = (
+    """\
+class Net(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.size = size
+
+    def forward(self, x):
+        return getattr(x, self.size)
+""",
+)
 
 
-def call_chosen(site: Site, context: Context, takes_modules: Callable[[Function], bool]) -> Change | Refusal:
+def call_chosen(site: ChosenCall | OperationOfAnyKind, context: Context) -> Change | Refusal:
     """The call becomes one of a module, which is told of the project's functions that the code around it names."""
     node = site.node
     assert isinstance(node, ast.Call)
-    what = f"`{ast.unparse(node.func)}()`"
     found: list[ast.expr] = []
-    if site.choice is not None:
-        methods = [method for method in methods_in(site.choice) if takes_modules(method.function)]
+    if isinstance(site, ChosenCall):
+        methods = [method for method in site.choice.methods if context.takes_modules(method.function)]
         found = [*_named(site, context, site.choice), *_methods(site, context, methods)]
     named = {ast.unparse(node): node for node in found}
-    if site.choice is not None and not named:
-        return refuse("RW903", site, f"{what} calls functions with operations, which have no name where it is made")
+    if isinstance(site, ChosenCall) and not named:
+        message = f"{site.written} calls functions with operations, which have no name where it is made"
+        return refuse("RW903", site, message)
     given = (Given(node.func), *as_given(node))
     make = Call(tuple(named.values()))
-    return Change(RULE.code, site, context.place, context.receiver_at(site), "call", make, given, what)
+    return Change(CODE, site, context.place, context.receiver_at(site), "call", make, given, site.written)
 
 
 def _named(site: Site, context: Context, choice: Choice) -> Iterator[ast.expr]:
@@ -110,3 +122,8 @@ def _methods(site: Site, context: Context, methods: list[Method]) -> Iterator[as
 def _meant(name: str, context: Context) -> Function | Table | None:
     found = context.knowledge.project.find(name)
     return found if isinstance(found, Function) else find_table(context.knowledge.hierarchy, name)
+
+
+RULE = described(
+    CODE, "chosen-function", __doc__, KEEPS, decides={ChosenCall: call_chosen, OperationOfAnyKind: call_chosen}
+)

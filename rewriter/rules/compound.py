@@ -29,15 +29,26 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from rewriter.changes.change import Substitution
+from rewriter.facts.code import Class, Function
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal, Safety
-from rewriter.rules.change import Substitution
 from rewriter.rules.refusals import advice_for
 from rewriter.rules.rule import described
 
-RULE = described("RW301", "compound-to-twin", __doc__)
+CODE = "RW301"
+KEEPS = (
+    """\
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.fc(x)
+""",
+)
 
 COMPOUND = frozenset(
     f"torch.nn.{name}"
@@ -65,7 +76,7 @@ def find_compounds(knowledge: Knowledge, cls: Class) -> Iterator[Substitution | 
             if name in COMPOUND:
                 twin = name.replace("torch.nn.", "runtime.modules.")
                 message = f"`{ast.unparse(node.func)}` becomes its twin, {twin}"
-                yield Substitution(RULE.code, method, node.func, twin, message, safety=Safety.UNSAFE, why_unsafe=WHY)
+                yield Substitution(CODE, method, node.func, twin, message, safety=Safety.UNSAFE, why_unsafe=WHY)
             elif _chooses_class(node, method):
                 yield _refusal(cls, node, f"`{ast.unparse(node.func)}` chooses a class of torch.nn when it runs")
 
@@ -80,3 +91,6 @@ def _chooses_class(node: ast.Call, method: Function) -> bool:
 
 def _refusal(cls: Class, node: ast.expr | ast.stmt, message: str) -> Refusal:
     return Refusal("RW909", message, cls.file.source.span(node), advice_for("RW909"))
+
+
+RULE = described(CODE, "compound-to-twin", __doc__, KEEPS, finds_in_class=find_compounds)

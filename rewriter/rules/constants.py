@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from rewriter.facts.code import Function, FunctionNode
 from rewriter.facts.names import bound_names
-from rewriter.facts.project import Function, FunctionNode
 from rewriter.facts.trees import walk
 from rewriter.torch_api import tensors
 

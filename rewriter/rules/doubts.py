@@ -6,13 +6,15 @@ import ast
 from collections.abc import Iterator
 from typing import TypeGuard
 
-from rewriter.facts import values as v
+from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, File, Function
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.names import dotted
-from rewriter.facts.project import Class, File, Function, Project
+from rewriter.facts.project import Project
 from rewriter.facts.trees import walk
-from rewriter.facts.values import Kind
+from rewriter.values.base import UNKNOWN, Value
+from rewriter.values.modules import ProjectModule
 
 _WALKS = frozenset({"children", "named_children"})
 _TAKING_ALL = frozenset({"Sequential", "ModuleList", "ModuleDict", "len"})
@@ -71,10 +73,10 @@ def _may_be_of(knowledge: Knowledge, model: ast.expr, method: Function | None, c
     path = dotted(model)
     if method is None or method.owner is None or path is None or path[0] != own_name(method):
         return True
-    value = v.of(Kind.MODULE, ref=method.owner)
+    value: Value = ProjectModule(method.owner)
     for name in path[1:]:
-        value = knowledge.attribute(value.ref, name) if isinstance(value.ref, Class) else v.UNKNOWN
-    return not value.known or (isinstance(value.ref, Class) and _related(knowledge, value.ref, cls))
+        value = knowledge.attribute(value.cls, name) if isinstance(value, ProjectModule) else UNKNOWN
+    return not value.known or (isinstance(value, ProjectModule) and _related(knowledge, value.cls, cls))
 
 
 def _related(knowledge: Knowledge, owner: Class, cls: Class) -> bool:
@@ -82,12 +84,16 @@ def _related(knowledge: Knowledge, owner: Class, cls: Class) -> bool:
     return owner in family(cls).project or cls in family(owner).project
 
 
+_SETS_TRAINING = Question[None, bool]("does anything set `training` on another object than its own?")
+
+
 def _sets_training_of_others(project: Project) -> bool:
     """`model.training = True`, which reaches no child, wherever it stands."""
-    if _sets_training_of_others not in project.learnt:
+    answers = project.answers.to(_SETS_TRAINING)
+    if None not in answers:
         stores = (n for file in project.files_mentioning("training") for n in walk(file.source.tree) if _is_set(n))
-        project.learnt[_sets_training_of_others] = any(ast.unparse(node.value) != "self" for node in stores)
-    return bool(project.learnt[_sets_training_of_others])
+        answers[None] = any(ast.unparse(node.value) != "self" for node in stores)
+    return answers[None]
 
 
 def _is_set(node: ast.AST) -> TypeGuard[ast.Attribute]:

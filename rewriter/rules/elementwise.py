@@ -29,4 +29,12 @@ become modules with `inplace=True`.
 
 from rewriter.rules.rule import described
 
-RULE = described("RW103", "math-to-module", __doc__)
+KEEPS = (
+    """\
+class Net(nn.Module):
+    def forward(self, x):
+        return x.view(-1).detach(), abs(x.dim() - 3)
+""",
+)
+
+RULE = described("RW103", "math-to-module", __doc__, KEEPS)

@@ -34,4 +34,12 @@ Losses are left alone.
 
 from rewriter.rules.rule import described
 
-RULE = described("RW106", "functional-to-module", __doc__)
+KEEPS = (
+    """\
+class Net(nn.Module):
+    def forward(self, x):
+        return F.mse_loss(x, x)
+""",
+)
+
+RULE = described("RW106", "functional-to-module", __doc__, KEEPS)

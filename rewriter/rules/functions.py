@@ -50,34 +50,46 @@ from __future__ import annotations
 
 import ast
 
+from rewriter.changes.change import Change, as_given
+from rewriter.changes.made import Wrap
 from rewriter.facts.construction import Construction
-from rewriter.facts.interpreter.state import Site
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
-from rewriter.rules.change import Change, Wrap, as_given
-from rewriter.rules.operations import Context
+from rewriter.rules.context import Context
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
+from rewriter.sites.site import FunctionCall
 
-RULE = described("RW202", "function-with-operations", __doc__)
+CODE = "RW202"
+KEEPS = (
+    """\
+def shape_of(x):
+    return x.shape[0] + 1
 
 
-def wrap_call(site: Site, context: Context) -> Change | Refusal:
+class Net(nn.Module):
+    def forward(self, x):
+        return x[:shape_of(x)]
+""",
+)
+
+
+def wrap_call(site: FunctionCall, context: Context) -> Change | Refusal:
     """The call of such a function becomes the call of a module."""
     node = site.node
-    assert isinstance(node, ast.Call) and site.callee is not None
+    assert isinstance(node, ast.Call)
     if not _is_known_in_init(site, context):
         message = f"{site.callee.node.name} takes modules, but `{ast.unparse(node.func)}` is no name for it in __init__"
         return refuse("RW903", site, message, "call the function by its own name")
     given = as_given(node)
     name = site.callee.node.name.strip("_") or "function"
-    what = f"`{ast.unparse(node.func)}()`"
-    return Change(RULE.code, site, context.place, context.receiver_at(site), name, Wrap(node.func), given, what)
+    make, receiver = Wrap(node.func), context.receiver_at(site)
+    return Change(CODE, site, context.place, receiver, name, make, given, site.written)
 
 
-def _is_known_in_init(site: Site, context: Context) -> bool:
+def _is_known_in_init(site: FunctionCall, context: Context) -> bool:
     """Whether the function called has the same name where its module is made."""
-    assert isinstance(site.node, ast.Call) and site.callee is not None
+    assert isinstance(site.node, ast.Call)
     init, func = context.place.init, site.node.func
     head = next((n.id for n in walk(func) if isinstance(n, ast.Name)), "")
     of_object = context.cls is not None  # and not of the class that holds the modules of a function
@@ -91,3 +103,6 @@ def _is_known_in_init(site: Site, context: Context) -> bool:
         if func.value.id == site.self_name == own:
             return func.attr == site.callee.node.name
     return site.function.global_name(func) is not None and (init is None or head not in init.locals)
+
+
+RULE = described(CODE, "function-with-operations", __doc__, KEEPS, decides={FunctionCall: wrap_call})

@@ -27,4 +27,12 @@ class Block(nn.Module):
 
 from rewriter.rules.rule import described
 
-RULE = described("RW104", "grouping-to-module", __doc__)
+KEEPS = (
+    """\
+class Net(nn.Module):
+    def forward(self, x):
+        return [x] + [x], (x, x)[1:], torch.zeros(2)
+""",
+)
+
+RULE = described("RW104", "grouping-to-module", __doc__, KEEPS)

@@ -1,38 +1,21 @@
-"""Every rule and every reason, for those who list or explain them."""
+"""Every rule and every reason, for those who list, explain or ask them. A file here that has a RULE is one."""
 
 from __future__ import annotations
 
-from rewriter.rules import (
-    arithmetic,
-    chosen,
-    compound,
-    elementwise,
-    functional,
-    functions,
-    grouping,
-    matrix,
-    placed,
-    reduction,
-    reuse,
-    stored,
-)
+import pkgutil
+from importlib import import_module
+
+from rewriter import rules
 from rewriter.rules.refusals import REASONS
 from rewriter.rules.rule import Rule
 
-RULES: tuple[Rule, ...] = (
-    arithmetic.RULE,
-    matrix.RULE,
-    elementwise.RULE,
-    grouping.RULE,
-    reduction.RULE,
-    functional.RULE,
-    reuse.RULE,
-    functions.RULE,
-    stored.RULE,
-    placed.RULE,
-    chosen.RULE,
-    compound.RULE,
-)
+
+def _rules() -> tuple[Rule, ...]:
+    modules = (import_module(f"{rules.__name__}.{found.name}") for found in pkgutil.iter_modules(rules.__path__))
+    return tuple(sorted((m.RULE for m in modules if hasattr(m, "RULE")), key=lambda rule: rule.code))
+
+
+RULES = _rules()
 
 UNUSED = Rule(
     "RW990",

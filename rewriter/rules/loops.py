@@ -13,16 +13,16 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from rewriter.changes.change import Turn
+from rewriter.facts.code import Function
 from rewriter.facts.construction import Construction
-from rewriter.facts.interpreter.state import Site
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.loops import Counts, Loop, loops_around
 from rewriter.facts.numbering import Numbering
-from rewriter.facts.project import Function
 from rewriter.facts.scripted import is_scripted
 from rewriter.facts.trees import walk
-from rewriter.facts.values import Value
-from rewriter.rules.change import Turn
+from rewriter.sites.site import Site
+from rewriter.values.base import Value
 
 _MOST_OF_A_LIST = 256
 """Modules that `runtime.modules.ModuleList` holds for one loop."""

@@ -27,4 +27,12 @@ class Block(nn.Module):
 
 from rewriter.rules.rule import described
 
-RULE = described("RW102", "matrix-product-to-module", __doc__)
+KEEPS = (
+    """\
+class Net(nn.Module):
+    def forward(self, x):
+        return x.transpose(0, 1), x.T
+""",
+)
+
+RULE = described("RW102", "matrix-product-to-module", __doc__, KEEPS)

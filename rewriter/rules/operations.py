@@ -4,85 +4,34 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
 
-from rewriter.facts.construction import Construction
-from rewriter.facts.holders import Holder
-from rewriter.facts.interpreter.state import Site
-from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.picked import picked_classes
-from rewriter.facts.project import Class
+from rewriter.changes.change import Change, Given, as_given
+from rewriter.changes.made import Fixed, Make
 from rewriter.facts.trees import walk
-from rewriter.facts.values import Kind, Value
 from rewriter.results import Refusal
-from rewriter.rules.change import Change, Fixed, Given, Make, as_given
 from rewriter.rules.constants import is_constant
-from rewriter.rules.doubts import doubt, follows_training
+from rewriter.rules.context import Context
 from rewriter.rules.refusals import refuse
+from rewriter.sites.site import Operation, Site
 from rewriter.torch_api.row import Argument, Row, Spelling, bind
+from rewriter.values.tensor import Tensor
 
 
-@dataclass(frozen=True)
-class Context:
-    """What the decision about one class's sites may draw on."""
-
-    knowledge: Knowledge
-    place: Construction | Holder
-    receiver: str
-    """What a function calls the object that holds its modules; empty in a class, whose methods name it themselves."""
-    values: dict[ast.expr, Value]
-
-    @property
-    def cls(self) -> Class | None:
-        """The class whose methods the sites stand in."""
-        return None if self.receiver or not isinstance(self.place, Construction) else self.place.cls
-
-    @cached_property
-    def follows_training(self) -> bool:
-        """`self.training` reaches children by nn.Module's own train() and nothing else."""
-        return self.cls is not None and follows_training(self.knowledge, self.cls)
-
-    @cached_property
-    def doubt(self) -> str | None:
-        """Why a new attribute may be met by code that does not expect it."""
-        return None if self.cls is None else doubt(self.knowledge, self.cls)
-
-    @cached_property
-    def picked_classes(self) -> frozenset[str]:
-        """Classes of torch that the code around the class looks for among modules."""
-        return picked_classes(self.knowledge.hierarchy, self.cls) if self.cls is not None else frozenset()
-
-    def receiver_at(self, site: Site) -> str:
-        return self.receiver or site.self_name or ""
-
-
-def decide(site: Site, context: Context) -> Change | Refusal:
+def decide(site: Operation, context: Context) -> Change | Refusal:
     """The change that gives the operation a module of its own, or why there is none."""
     if len({row.flexible_target for row, _ in site.candidates}) > 1:
-        return refuse("RW906", site, f"{describe(site)} may mean several operations, which differ by their arguments")
+        return refuse("RW906", site, f"{site.written} may mean several operations, which differ by their arguments")
     row, spelling = site.candidates[0]
     if isinstance(site.node, ast.AugAssign) and not _reads_alike(site.node.target):
-        return refuse("RW907", site, f"the target of {describe(site)} would be evaluated twice")
+        return refuse("RW907", site, f"the target of {site.written} would be evaluated twice")
     arguments = _arguments(site, spelling)
     if arguments is None:
         return _verbatim(site, row, context)
     if _is_lone_tensor(row, arguments, context):
-        return refuse("RW901", site, f"{describe(site)} is given a tensor where a sequence of tensors is expected")
+        return refuse("RW901", site, f"{site.written} is given a tensor where a sequence of tensors is expected")
     make, left = _split(site, row, spelling, arguments, context)
     given = tuple(_given(row, spelling, make.target == row.flexible_target, left))
-    return Change(row.code, site, context.place, context.receiver_at(site), row.attribute, make, given, describe(site))
-
-
-def describe(site: Site) -> str:
-    """The site as the author would name it: `+=`, `torch.cat`, `.mean()`."""
-    node = site.node
-    spelling = site.candidates[0][1].name if site.candidates else ""
-    if not isinstance(node, ast.Call):
-        return f"`{spelling.removeprefix('unary ')}`"
-    if spelling.startswith("torch.Tensor."):
-        return f"`.{spelling.removeprefix('torch.Tensor.')}()`"
-    return f"`{ast.unparse(node.func)}()`"
+    return Change(row.code, site, context.place, context.receiver_at(site), row.attribute, make, given, site.written)
 
 
 def _reads_alike(target: ast.expr) -> bool:
@@ -91,7 +40,7 @@ def _reads_alike(target: ast.expr) -> bool:
     return all(isinstance(node, plain) for node in walk(target))
 
 
-def _arguments(site: Site, spelling: Spelling) -> tuple[Argument, ...] | None:
+def _arguments(site: Operation, spelling: Spelling) -> tuple[Argument, ...] | None:
     node = site.node
     if isinstance(node, ast.BinOp):
         operands = [node.left, node.right]
@@ -111,13 +60,13 @@ def _receiver(site: Site, node: ast.Call, spelling: Spelling) -> list[ast.expr]:
     return [] if site.function.global_name(node.func) == spelling.name else [node.func.value]
 
 
-def _verbatim(site: Site, row: Row, context: Context) -> Change | Refusal:
+def _verbatim(site: Operation, row: Row, context: Context) -> Change | Refusal:
     """A call with starred arguments goes as it stands to a module that takes what the function takes."""
     node = site.node
     assert isinstance(node, ast.Call)
     hidden = any(k.arg is None for k in node.keywords)
     if any(name.startswith("*") for name in row.operands) or (hidden and not _passes_all_on(row, site)):
-        return refuse("RW906", site, f"{describe(site)} takes arguments that are known only when it runs")
+        return refuse("RW906", site, f"{site.written} takes arguments that are known only when it runs")
     spelling = site.candidates[0][1]
     fixed = (Fixed("inplace", True, True),) if spelling.inplace else ()
     given = [Given(r) for r in _receiver(site, node, spelling)]
@@ -128,13 +77,13 @@ def _verbatim(site: Site, row: Row, context: Context) -> Change | Refusal:
         context.place,
         context.receiver_at(site),
         row.attribute,
-        Make(row.flexible_target, fixed),
+        Make(row, spelling, row.flexible_target, fixed),
         tuple(given),
-        describe(site),
+        site.written,
     )
 
 
-def _passes_all_on(row: Row, site: Site) -> bool:
+def _passes_all_on(row: Row, site: Operation) -> bool:
     """The module calls the very function, whatever keywords it is given."""
     is_function = site.candidates[0][1].name.startswith("torch.nn.functional.")
     return is_function and row.flexible_target.startswith("runtime.modules.")
@@ -145,11 +94,11 @@ def _is_lone_tensor(row: Row, arguments: tuple[Argument, ...], context: Context)
     first = arguments[0].value
     value = context.values.get(first)
     spread = bool(row.operands) and row.operands[0].startswith("*")
-    return spread and value is not None and value.is_only(Kind.TENSOR) and not value.assumed
+    return spread and value is not None and isinstance(value, Tensor) and not value.assumed
 
 
 def _split(
-    site: Site, row: Row, spelling: Spelling, arguments: tuple[Argument, ...], context: Context
+    site: Operation, row: Row, spelling: Spelling, arguments: tuple[Argument, ...], context: Context
 ) -> tuple[Make, list[Argument]]:
     """What the constructor fixes, and what is left to the call."""
     operands = {name.lstrip("*") for name in row.operands}
@@ -172,11 +121,20 @@ def _split(
         and (not spelling.inplace or "inplace" in names)
         and bool(follows) == row.follows_training
         and row.target not in context.picked_classes
+        and not _may_be_no_tensor(site, spelling, arguments, context)
     )
     if rigid or not row.flexible:
-        return Make(row.target, (*_ordered(row, fixable), *inplace)), plain
+        return Make(row, spelling, row.target, (*_ordered(row, fixable), *inplace)), plain
     named = [Fixed(a.parameter.name, a.value, True) for a in fixable]
-    return Make(row.flexible_target, (*named, *inplace)), left
+    return Make(row, spelling, row.flexible_target, (*named, *inplace)), left
+
+
+def _may_be_no_tensor(site: Operation, spelling: Spelling, arguments: tuple[Argument, ...], context: Context) -> bool:
+    """`v.relu()` in a function that is called with whatever has such a method; a wrapper leaves it to the object."""
+    if not context.receiver or not isinstance(site.node, ast.Call) or not _receiver(site, site.node, spelling):
+        return False
+    value = context.values.get(arguments[0].value)
+    return value is None or value.assumed or not value.is_only(Tensor)
 
 
 def _follows_training(argument: Argument, row: Row, site: Site, context: Context) -> bool:

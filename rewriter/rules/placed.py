@@ -49,22 +49,34 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TypeGuard
 
+from rewriter.changes.change import Substitution
+from rewriter.facts.code import Class, Function
 from rewriter.facts.handing import reader_of
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.memoryless import made_class
 from rewriter.facts.placements import Placements, Reader, Reads
-from rewriter.facts.project import Class, Function
 from rewriter.facts.stateless import is_stateless
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
-from rewriter.rules.change import Substitution
 from rewriter.rules.constants import is_repeatable
 from rewriter.rules.refusals import advice_for
 from rewriter.rules.rule import described
 from rewriter.torch_api import modules
 
-RULE = described("RW204", "shared-instance", __doc__)
+CODE = "RW204"
+KEEPS = (
+    """\
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        conv = nn.Conv2d(3, 3, 1)
+        self.twice = nn.Sequential(conv, conv)
+
+    def forward(self, x):
+        return self.twice(x)
+""",
+)
 
 _OWN = "runtime.modules.own"
 
@@ -221,18 +233,18 @@ class _Finder:
 
     def _own(self, node: ast.expr) -> Substitution:
         message = f"`{ast.unparse(node)}`, which is placed several times, is given an instance for this place"
-        return Substitution(RULE.code, self.function, node, _OWN, message, wraps=True)
+        return Substitution(CODE, self.function, node, _OWN, message, wraps=True)
 
     def _again(self, node: ast.expr, expression: ast.expr) -> Substitution:
         code = ast.unparse(expression) if expression.lineno != expression.end_lineno else self._text(expression)
         message = f"`{ast.unparse(node)}`, which is placed several times, is made again as `{code}`"
-        return Substitution(RULE.code, self.function, node, code, message, is_code=True)
+        return Substitution(CODE, self.function, node, code, message, is_code=True)
 
     def _repeated(self, node: ast.BinOp, member: ast.expr) -> Substitution:
         times = node.right if isinstance(node.left, ast.List) else node.left
         code = f"[{self._text(member)} for _ in range({self._text(times)})]"
         message = f"`{ast.unparse(node)}`, one instance many times, becomes `{code}`"
-        return Substitution(RULE.code, self.function, node, code, message, is_code=True)
+        return Substitution(CODE, self.function, node, code, message, is_code=True)
 
     def _text(self, node: ast.expr) -> str:
         return self.function.file.source.segment(node)
@@ -282,3 +294,6 @@ def _member(product: ast.BinOp) -> ast.Call | None:
     members = display.elts if isinstance(display, ast.List) else []
     is_call = len(members) == 1 and isinstance(members[0], ast.Call) and product.lineno == product.end_lineno
     return members[0] if is_call and isinstance(members[0], ast.Call) else None
+
+
+RULE = described(CODE, "shared-instance", __doc__, KEEPS, finds_in_making=find_placed)

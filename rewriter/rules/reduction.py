@@ -26,4 +26,12 @@ class Block(nn.Module):
 
 from rewriter.rules.rule import described
 
-RULE = described("RW105", "reduction-to-module", __doc__)
+KEEPS = (
+    """\
+class Net(nn.Module):
+    def forward(self, x):
+        return x.reshape(max(x.shape), min(x.shape))
+""",
+)
+
+RULE = described("RW105", "reduction-to-module", __doc__, KEEPS)

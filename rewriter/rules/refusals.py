@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rewriter.facts.interpreter.state import Site
 from rewriter.results import Refusal
 from rewriter.rules.rule import Rule
+from rewriter.sites.site import Site
 
 _TEXTS = {
     ("RW901", "unknown-operand"): (

@@ -56,33 +56,47 @@ import ast
 from collections.abc import Iterator
 from dataclasses import replace
 
+from rewriter.changes.change import Change, as_given
+from rewriter.changes.made import MakeAgain, Tie
 from rewriter.facts.attributes import handled_from_outside
+from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import Construction
 from rewriter.facts.handing import handled_otherwise
-from rewriter.facts.interpreter.state import Site
 from rewriter.facts.memory import acts_as_module, stores_later
 from rewriter.facts.memoryless import keeps_nothing, made_class, makes_memoryless
-from rewriter.facts.project import Class, Function
 from rewriter.facts.stateless import has_state, is_stateless
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
-from rewriter.rules.change import Change, MakeAgain, Tie, as_given
 from rewriter.rules.constants import is_repeatable
-from rewriter.rules.loops import Turns
-from rewriter.rules.operations import Context
+from rewriter.rules.context import Context
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
+from rewriter.sites.site import ModuleCall
 from rewriter.torch_api import modules
+from rewriter.values.modules import Made
 
-RULE = described("RW201", "reused-module", __doc__)
+CODE = "RW201"
+KEEPS = (
+    """\
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.relu = nn.ReLU()
+
+    def forward(self, x):
+        if x.dim() > 2:
+            return self.relu(x)
+        return self.relu(x.T)
+""",
+)
 
 
-def decide_call(site: Site, context: Context, loops: Turns) -> Change | Refusal | None:
+def decide_call(site: ModuleCall, context: Context) -> Change | Refusal | None:
     """What to do about a call of a module; nothing where it is the first."""
     often = site.in_loop or site.called_in_loop or len(site.instances) > 1
     if max(site.instances) == 0 and not often and not _belongs_to_class(site, context):
         return None
-    turns = loops.around(site)
+    turns = context.loops.around(site) if context.loops is not None else ()
     if often and not turns:
         return refuse("RW902", site, f"`self.{site.attribute}` is called more than once from this place")
     again = _again(site, context, in_list=bool(turns))
@@ -96,11 +110,11 @@ def decide_call(site: Site, context: Context, loops: Turns) -> Change | Refusal 
 
 def _always_made(again: Change, context: Context) -> bool:
     """Whether every way through `__init__` makes what is to be made again."""
-    init, statement = context.place.init, again.make.statement if isinstance(again.make, MakeAgain | Tie) else None
+    init, statement = context.place.init, again.make.repeats
     return statement is None or (init is not None and statement in init.node.body)
 
 
-def _again(site: Site, context: Context, in_list: bool) -> Change | Refusal:
+def _again(site: ModuleCall, context: Context, in_list: bool) -> Change | Refusal:
     make = _maker(site, context, in_list)
     if isinstance(make, str):
         return refuse("RW904", site, f"`self.{site.attribute}` is called again, but {make}")
@@ -108,14 +122,14 @@ def _again(site: Site, context: Context, in_list: bool) -> Change | Refusal:
     assert isinstance(node, ast.Call)
     given = as_given(node)
     what = f"`self.{site.attribute}()` again"
-    return Change(RULE.code, site, context.place, context.receiver_at(site), site.attribute, make, given, what)
+    return Change(CODE, site, context.place, context.receiver_at(site), site.attribute, make, given, what)
 
 
-def _maker(site: Site, context: Context, in_list: bool) -> MakeAgain | Tie | str:
+def _maker(site: ModuleCall, context: Context, in_list: bool) -> MakeAgain | Tie | str:
     """How the second instance is made, or why it cannot be."""
     assert isinstance(context.place, Construction)
     cls, hierarchy = context.place.cls, context.knowledge.hierarchy
-    ref = site.module.ref if site.module is not None else None
+    ref = site.made
     if _belongs_to_class(site, context):
         return Tie(site.attribute, None)
     own = list(_assignments(cls, site.attribute))
@@ -169,7 +183,7 @@ def _makes_another(made: ast.expr, init: Function, context: Context) -> bool:
     return not isinstance(made.func, ast.Attribute) and init.name_inside(made.func) is None
 
 
-def _can_be_taken_apart(ref: object, made: ast.Assign | ast.AnnAssign, maker: Function, context: Context) -> bool:
+def _can_be_taken_apart(ref: Made, made: ast.Assign | ast.AnnAssign, maker: Function, context: Context) -> bool:
     """Whether it is known what the module is made of, and that nothing in there stores anything."""
     if isinstance(ref, Class):
         return keeps_nothing(context.knowledge, ref)
@@ -178,11 +192,11 @@ def _can_be_taken_apart(ref: object, made: ast.Assign | ast.AnnAssign, maker: Fu
     return makes_memoryless(context.knowledge, made.value, maker.name_inside)
 
 
-def _belongs_to_class(site: Site, context: Context) -> bool:
+def _belongs_to_class(site: ModuleCall, context: Context) -> bool:
     """Whether the module stands in the class's body: all objects share it, and none has it as a child."""
     assert isinstance(context.place, Construction)
     cls, hierarchy = context.place.cls, context.knowledge.hierarchy
-    made = site.module.ref if site.module is not None else None
+    made = site.made
     stated = [s for base in hierarchy.lineage(cls).project for s in base.node.body if isinstance(s, ast.Assign)]
     named = any(isinstance(t, ast.Name) and t.id == site.attribute for s in stated for t in s.targets)
     if not named or not isinstance(made, str | Class):
@@ -200,3 +214,6 @@ def _assignments(cls: Class, attribute: str) -> Iterator[ast.Assign | ast.AnnAss
         if any(isinstance(n, ast.Attribute) and n.attr == attribute for t in targets for n in walk(t)):
             assert isinstance(node, ast.Assign | ast.AnnAssign)
             yield node
+
+
+RULE = described(CODE, "reused-module", __doc__, KEEPS, decides={ModuleCall: decide_call})

@@ -37,18 +37,32 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from rewriter.changes.change import Substitution
 from rewriter.facts.attributes import is_only_called, operations_in
+from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import Class, Function
 from rewriter.facts.trees import walk
-from rewriter.facts.values import Kind
 from rewriter.results import Refusal
-from rewriter.rules.change import Substitution
 from rewriter.rules.rule import described
 from rewriter.torch_api import catalogue
+from rewriter.values.functions import AnyOperation
+from rewriter.values.modules import Module
+from rewriter.values.plain import Nothing
 
-RULE = described("RW203", "function-as-value", __doc__)
+CODE = "RW203"
+KEEPS = (
+    """\
+class Net(nn.Module):
+    def __init__(self, act=F.relu):
+        super().__init__()
+        self.act = act
+        self.name = act.__name__
+
+    def forward(self, x):
+        return x, self.name, self.act is F.relu
+""",
+)
 
 _NAME_IT = "make a method of it, or a module"
 
@@ -76,7 +90,7 @@ def find_stored(knowledge: Knowledge, cls: Class) -> Iterator[Substitution | Ref
             yield Refusal("RW903", message, init.file.source.span(node.value), _NAME_IT)
         else:
             message = f"`{ast.unparse(node.value)}`, which may be a function, is stored as a module"
-            yield Substitution(RULE.code, init, node.value, "runtime.modules.as_module", message, wraps=True)
+            yield Substitution(CODE, init, node.value, "runtime.modules.as_module", message, wraps=True)
 
 
 def _may_be_stored(knowledge: Knowledge, cls: Class, attribute: str, node: ast.expr, init: Function) -> bool:
@@ -84,7 +98,7 @@ def _may_be_stored(knowledge: Knowledge, cls: Class, attribute: str, node: ast.e
     if _is_function(knowledge, cls, attribute, node, init):
         return True
     value = knowledge.attribute(cls, attribute)
-    if isinstance(node, ast.Constant) or value.is_only(Kind.MODULE, Kind.NONE) or attribute not in init.words:
+    if isinstance(node, ast.Constant) or value.is_only(Module, Nothing) or attribute not in init.words:
         return False
     family = [*knowledge.hierarchy.lineage(cls).project, *knowledge.hierarchy.subclasses(cls)]
     return any(
@@ -99,7 +113,7 @@ def _is_function(knowledge: Knowledge, cls: Class, attribute: str, node: ast.exp
     kept = _local_function(node, init)
     if kept is not None and operations_in(kept, init) == 1:
         return True
-    return knowledge.attribute(cls, attribute).is_any_operation or _may_be_function(node, init)
+    return knowledge.attribute(cls, attribute).may_be(AnyOperation) or _may_be_function(node, init)
 
 
 def _stored(init: Function, attribute: str) -> Iterator[ast.expr]:
@@ -162,3 +176,6 @@ def _is_table(node: ast.expr, init: Function) -> bool:
     named = (s.value for s in tables if any(isinstance(t, ast.Name) and t.id == node.id for t in s.targets))
     held = [value for table in named if isinstance(table, ast.Dict) for value in table.values]
     return any(_is_operation(init.file.names.full_name(value)) for value in held)
+
+
+RULE = described(CODE, "function-as-value", __doc__, KEEPS, finds_in_class=find_stored)

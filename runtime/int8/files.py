@@ -62,10 +62,20 @@ def save(compiled: CompiledModel, path: str | Path) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
+        Path(name).chmod(_usual_mode(path))
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink()
         raise
+
+
+def _usual_mode(path: Path) -> int:
+    """That of the file to be replaced, or else what any new file gets; a temporary file is closed to others."""
+    if path.exists():
+        return path.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 def load(path: str | Path) -> CompiledModel:

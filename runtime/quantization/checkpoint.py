@@ -13,6 +13,7 @@ import inspect
 import os
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import IO, Any
 
 import torch
@@ -71,6 +72,11 @@ def quantizer_from_metadata(
 ) -> Quantizer:
     """Makes the quantizer again and prepares `model` with it."""
     params = dict(metadata["params"])
+    if isinstance(path := params.get("statistics"), (str, Path)):
+        raise ValueError(
+            f"the checkpoint names a file of statistics, {str(path)!r}; no file that a checkpoint names is opened. "
+            "save_checkpoint keeps the ranges themselves"
+        )
     if params.get("overrides") is not None:
         params["overrides"] = OrderedDict(params["overrides"])
     kind = _quantizer_type(metadata["type"])

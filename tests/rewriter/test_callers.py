@@ -7,7 +7,6 @@ from pathlib import Path
 from rewriter.facts.callers import runs_through
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Project
-from rewriter.settings import Settings
 
 HEADER = "import torch.nn as nn\nimport torch.nn.functional as F\nfrom pkg.{} import {}\n\n\n"
 NET = "class {}(nn.Module):\n    def forward(self, x{}):\n        return {}\n\n\n"
@@ -19,11 +18,11 @@ def runs(folder: Path, files: dict[str, str], function: str) -> tuple[list[str],
     package.mkdir()
     for name, text in {"__init__": "", **files}.items():
         (package / f"{name}.py").write_text(text)
-    project = Project.for_paths([package], Settings())
+    project = Project.for_paths([package])
     knowledge = Knowledge.of(project)
     found = project.find(f"pkg.{function}")
     through = [run.cls.node.name for run in runs_through(knowledge, found)]  # type: ignore[arg-type]
-    return through, {cls.node.name for kind, cls in knowledge._facts if kind == "run"}
+    return through, {cls.node.name for cls in knowledge._forwards.known}
 
 
 def test_a_library_function_of_the_same_name_is_another_one(tmp_path: Path) -> None:

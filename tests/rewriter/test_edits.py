@@ -13,7 +13,8 @@ from rewriter import codes
 from rewriter.engine import rewrite
 from rewriter.facts.source import Source
 from rewriter.report import as_json
-from rewriter.report.form import Form, render
+from rewriter.report.form import Form
+from rewriter.report.render import render
 from rewriter.results import Failure, FileResult
 from rewriter.settings import Settings
 from tests.rewriter.test_report import MODEL, RESULTS

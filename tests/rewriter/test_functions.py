@@ -216,7 +216,7 @@ def library(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("order", [["lib/math.py", "lib/net.py"], ["lib/net.py", "lib/math.py"]])
 def test_one_file_after_the_other_in_any_order(library: Path, order: list[str]) -> None:
     expected = []
-    together = Project.for_paths([library], Settings())
+    together = Project.for_paths([library])
     for name in order:
         path = library / name
         expected.append(rewrite(path.read_bytes(), path, Settings(), together).after)
@@ -357,7 +357,7 @@ def test_a_function_of_a_file_that_imports_torch_for_types_alone(tmp_path: Path)
     )
     net = BLOCK.lstrip().replace("mix(", "helper.mix(")
     (tmp_path / "pkg" / "net.py").write_text(f"import torch.nn as nn\n\nfrom pkg import helper\n\n\n{net}")
-    project = Project.for_paths([tmp_path / "pkg"], Settings())
+    project = Project.for_paths([tmp_path / "pkg"])
     result = rewrite(helper.read_bytes(), helper, Settings(), project)
     assert b"class MixOps(" in result.after
     assert load(result.after)["mix"](torch.ones(2), torch.ones(2)).tolist() == [2.0, 2.0]

@@ -30,7 +30,7 @@ def package() -> Path:
 
 @pytest.fixture(scope="module")
 def project() -> Project:
-    return Project.for_paths([package()], Settings())
+    return Project.for_paths([package()])
 
 
 def diff(name: str, project: Project) -> str:
@@ -48,4 +48,4 @@ def test_the_diff_is_the_one_that_was_reviewed(name: str, project: Project) -> N
 
 if __name__ == "__main__":
     for wanted in NAMES:
-        (GOLDEN / f"{wanted}.diff").write_text(diff(wanted, Project.for_paths([package()], Settings())))
+        (GOLDEN / f"{wanted}.diff").write_text(diff(wanted, Project.for_paths([package()])))

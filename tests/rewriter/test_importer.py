@@ -230,6 +230,17 @@ def test_a_cache_that_cannot_be_written(site: Path) -> None:
     assert "self.add(" in inspect.getsource(sys.modules["lib"].Block.forward)
 
 
+def test_a_cache_that_others_can_write_is_not_used(site: Path) -> None:
+    imported()
+    cache = site.parent / "cache" / "rewriter"
+    assert cache.stat().st_mode & 0o777 == 0o700
+    for kept in cache.rglob("*.py"):
+        kept.write_text("raise SystemExit('planted')")
+    cache.chmod(0o777)
+    with pytest.warns(RewriteWarning, match="can be written by other users; close it with: chmod go-w"):
+        assert of(imported(), site) == fixed(site)
+
+
 def test_people_see_the_source_that_runs(site: Path) -> None:
     imported()
     lib = sys.modules["lib"]

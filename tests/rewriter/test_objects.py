@@ -246,7 +246,7 @@ def in_project(folder: Path, files: dict[str, str], order: list[str]) -> dict[st
     results = {}
     for name in order:
         path = folder / name
-        results[name] = rewrite(path.read_bytes(), path, Settings(), Project.for_paths([folder], Settings()))
+        results[name] = rewrite(path.read_bytes(), path, Settings(), Project.for_paths([folder]))
         assert results[name].failure is None, results[name].failure
         path.write_bytes(results[name].after)
     return results

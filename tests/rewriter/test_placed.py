@@ -192,7 +192,7 @@ def test_the_order_of_files_does_not_matter(tmp_path, order: list[str]) -> None:
     (tmp_path / "net.py").write_text(
         "from torch import nn\nfrom acts import Scale\n" + net("act = Scale()", "self.seq = nn.Sequential(act, act)")
     )
-    together = Project.for_paths([tmp_path], Settings())
+    together = Project.for_paths([tmp_path])
     expected = {
         name: rewrite((tmp_path / name).read_bytes(), tmp_path / name, Settings(), together).after for name in order
     }

@@ -15,7 +15,8 @@ import pytest
 
 from rewriter.engine import rewrite
 from rewriter.facts.source import Source
-from rewriter.report.form import Form, render
+from rewriter.report.form import Form
+from rewriter.report.render import render
 from rewriter.results import Failure, FileResult, Finding, Refusal, Safety, Span
 from rewriter.settings import Settings
 

@@ -21,6 +21,14 @@ def test_the_example_is_what_happens(rule: Rule) -> None:
     assert rule.code in {finding.code for finding in result.findings}
 
 
+@pytest.mark.parametrize(
+    ("rule", "source"), [pytest.param(rule, source, id=rule.code) for rule in RULES for source in rule.keeps]
+)
+def test_what_a_rule_keeps_it_does_not_find(rule: Rule, source: str) -> None:
+    result = rewritten(HEADER + "\n\n" + source, unsafe_fixes=True)
+    assert rule.code not in {finding.code for finding in result.findings}
+
+
 @pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.code)
 def test_every_code_is_explained(rule: Rule) -> None:
     assert re.fullmatch(r"RW[1-9]\d\d", rule.code) and re.fullmatch(r"[a-z-]+", rule.name)

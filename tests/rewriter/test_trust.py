@@ -105,12 +105,12 @@ def test_what_a_broken_off_file_left_half_known_is_forgotten(tmp_path: Path) -> 
         f"from torch import nn\nclass Base(nn.Module):\n  def forward(self, x):\n    return x{chain}\n"
     )
     (tmp_path / "net.py").write_text("from base import Base\nclass Net(Base):\n  def f(self, x):\n    return x + 1\n")
-    project = Project.for_paths([tmp_path], Settings())
+    project = Project.for_paths([tmp_path])
     for _ in range(2):
         path = tmp_path / "base.py"
         result = rewrite(path.read_bytes(), path, Settings(), project)
         assert result.failure is not None and result.failure.kind == "too-deep"
-        assert not project.learnt
+        assert not len(project.answers)
 
 
 def test_a_syntax_error_says_where() -> None:

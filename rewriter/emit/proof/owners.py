@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 
+from rewriter.changes.change import Change, NamedChange, Turn
+from rewriter.changes.made import Call, Make, MakeAgain, Tie, Wrap
 from rewriter.emit.proof.sites import common_form, new_arguments
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
 from rewriter.facts.numbering import Numbering
-from rewriter.rules.change import Call, Change, MakeAgain, Number, Tie, Turn, Wrap
-from rewriter.rules.plan import Named
 
 
 class Undone(Exception):
@@ -20,7 +20,7 @@ Makers = dict[str, ast.expr]
 """Attribute name -> the expression that makes one of its modules."""
 
 
-def undo_lines(node: ast.ClassDef, place: Construction, changes: list[Named]) -> Makers:
+def undo_lines(node: ast.ClassDef, place: Construction, changes: list[NamedChange]) -> Makers:
     """Takes `self.x = ...` of each change out of a class's `__init__`."""
     wanted = place.init.node.name if place.init is not None else "__init__"
     init = next((s for s in node.body if isinstance(s, ast.FunctionDef) and s.name == wanted), None)
@@ -47,7 +47,7 @@ def _undo_module(node: ast.ClassDef, init: ast.FunctionDef) -> None:
     init.body.remove(calls[0])
 
 
-def undo_holder(new: ast.Module, function: ast.FunctionDef, holder: Holder, changes: list[Named]) -> Makers:
+def undo_holder(new: ast.Module, function: ast.FunctionDef, holder: Holder, changes: list[NamedChange]) -> Makers:
     """Takes out the class that was written for a function, and the parameter that brings its object."""
     node = next((s for s in new.body if isinstance(s, ast.ClassDef) and s.name == holder.name), None)
     init = node.body[0] if node is not None and len(node.body) == 1 else None
@@ -91,7 +91,7 @@ def _taken_number(call: ast.Call, numbering: Numbering) -> int | None:
     return int(str(last.value.value))
 
 
-def undo_calls(scope: ast.AST, changes: list[Named], makers: Makers) -> None:
+def undo_calls(scope: ast.AST, changes: list[NamedChange], makers: Makers) -> None:
     """Brings the calls of the declared attributes to the common form of their sites."""
     names = {named.name: named for named in changes}
     back = _TurnBack(names, makers)
@@ -100,7 +100,7 @@ def undo_calls(scope: ast.AST, changes: list[Named], makers: Makers) -> None:
         raise Undone(f"{min(missing)} is never called")
 
 
-def _taken_out(init: ast.FunctionDef, own: str, changes: list[Named], where: str) -> Makers:
+def _taken_out(init: ast.FunctionDef, own: str, changes: list[NamedChange], where: str) -> Makers:
     makers: Makers = {}
     names = {named.name: named.change for named in changes}
     _take_out(init, own, set(names), makers)
@@ -161,10 +161,10 @@ def _wrong_maker(change: Change, maker: ast.expr, own: str) -> str | None:
     if isinstance(make, MakeAgain):
         same = ast.dump(maker) == ast.dump(make.expression)
         return None if same else f"`{written}` is not what made self.{make.attribute}"
-    assert not isinstance(make, Number)
     if isinstance(make, Call):
         wanted = f"Call({', '.join(map(ast.unparse, make.functions))})"
         return None if written.rpartition(".modules.")[2] == wanted else f"`{written}` does not make {wanted}"
+    assert isinstance(make, Make | Wrap)
     target = "Function" if isinstance(make, Wrap) else make.target.rpartition(".")[2]
     if not isinstance(maker, ast.Call) or ast.unparse(maker.func).rpartition(".")[2] != target:
         return f"`{written}` does not make a {target}"
@@ -174,7 +174,7 @@ def _wrong_maker(change: Change, maker: ast.expr, own: str) -> str | None:
 
 
 class _TurnBack(ast.NodeTransformer):
-    def __init__(self, names: dict[str, Named], makers: Makers) -> None:
+    def __init__(self, names: dict[str, NamedChange], makers: Makers) -> None:
         self.names = names
         self.makers = makers
         self.used: set[str] = set()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.rules.change import Call, Change, Make, Wrap
-from rewriter.rules.plan import Named
+from rewriter.changes.change import Change, NamedChange
+from rewriter.changes.made import Call, Make, Wrap
 from rewriter.torch_api.row import bind
 
 Key = tuple[str, int, int, int, int]
@@ -19,7 +19,7 @@ def key_of(node: ast.expr | ast.stmt) -> Key:
     return (type(node).__name__, node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
 
 
-def common_form(named: Named, arguments: dict[str, ast.expr | None]) -> ast.expr:
+def common_form(named: NamedChange, arguments: dict[str, ast.expr | None]) -> ast.expr:
     """The common form of a site."""
     keywords = [ast.keyword(arg=name, value=value) for name, value in sorted(arguments.items()) if value is not None]
     label = f"{named.name}:{named.change.code}"
@@ -27,7 +27,7 @@ def common_form(named: Named, arguments: dict[str, ast.expr | None]) -> ast.expr
 
 
 class MarkOld(ast.NodeTransformer):
-    def __init__(self, sites: dict[Key, Named]) -> None:
+    def __init__(self, sites: dict[Key, NamedChange]) -> None:
         self.sites = sites
         self.found: set[Key] = set()
 
@@ -48,7 +48,7 @@ def _old_arguments(change: Change, node: ast.AST) -> dict[str, ast.expr | None]:
         assert isinstance(node, ast.Call)
         function = node.func if isinstance(change.make, Wrap | Call) else None
         return {**_as_written(node), "function": function}
-    spelling = change.site.candidates[0][1]
+    spelling = change.make.spelling
     positional: list[ast.expr]
     keywords: list[ast.keyword] = []
     if isinstance(node, ast.BinOp):
@@ -109,7 +109,7 @@ def new_arguments(change: Change, call: ast.Call, maker: ast.expr) -> dict[str, 
         function = maker.args[0] if isinstance(maker, ast.Call) and isinstance(change.make, Wrap) else None
         return {**_as_written(call), "function": function}
     assert isinstance(maker, ast.Call)
-    row, spelling = change.site.candidates[0]
+    row, spelling = change.make.row, change.make.spelling
     parameters = [p.name for p in row.constructor_parameters]
     fixed: dict[str, ast.expr | None] = dict(zip(parameters, maker.args, strict=False))
     fixed.update({k.arg or "": k.value for k in maker.keywords})
@@ -142,6 +142,6 @@ def new_arguments(change: Change, call: ast.Call, maker: ast.expr) -> dict[str, 
 def _followed(change: Change, call: ast.Call, maker: ast.Call) -> bool:
     """The target follows the training flag by itself, which is what the original asked for."""
     assert isinstance(change.make, Make)
-    row = change.site.candidates[0][0]
+    row = change.make.row
     named = {k.arg for k in [*call.keywords, *maker.keywords]}
     return row.follows_training and change.make.target == row.target != row.flexible_target and "training" not in named

@@ -6,16 +6,14 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from rewriter.emit.numbers import numberings
+from rewriter.changes.change import Turn, numberings
 from rewriter.emit.proof.owners import Undone, undo_calls, undo_holder, undo_lines, undo_numbers
 from rewriter.emit.proof.sites import Key, MarkOld, key_of
+from rewriter.facts.code import Class
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
-from rewriter.facts.project import Class
 from rewriter.facts.trees import children
-from rewriter.rules.change import Turn
-from rewriter.rules.loops import is_read
-from rewriter.rules.plan import Owner, Plan
+from rewriter.planning.plan import Owner, Plan
 
 Node = TypeVar("Node", ast.ClassDef, ast.FunctionDef)
 
@@ -78,7 +76,7 @@ def _undo_owners(
             makers = undo_holder(new, scope, place, plan.changes)
         else:
             makers = undo_lines(classes[place.cls.node.lineno], place, plan.changes)
-        undo_numbers(scope, [numbering for numbering, _ in numberings(plan.changes)])
+        undo_numbers(scope, numberings(plan.changes))
         undo_calls(scope, plan.changes, makers)
 
 
@@ -180,7 +178,7 @@ def _stop_counting(new: ast.Module, loops: list[Key], counted: dict[Key, Turn]) 
     for key, loop in zip(loops, found, strict=True):
         turn = counted.get(key)
         if turn is not None and turn.unread:
-            if ast.unparse(loop.target) != turn.index or is_read(ast.unparse(turn.target), new):
+            if ast.unparse(loop.target) != turn.index or _reads(new, ast.unparse(turn.target)):
                 raise Undone(f"the counter of `{ast.unparse(turn.iter)}` is not `{turn.index}` alone")
             loop.target = turn.target
         elif turn is not None:
@@ -190,6 +188,10 @@ def _stop_counting(new: ast.Module, loops: list[Key], counted: dict[Key, Turn]) 
             if not (counts and named and isinstance(target, ast.Tuple) and isinstance(call, ast.Call)):
                 raise Undone(f"the loop over `{ast.unparse(turn.iter)}` does not count in `{turn.index}`")
             loop.target, loop.iter = target.elts[1], call.args[0]
+
+
+def _reads(tree: ast.Module, name: str) -> bool:
+    return any(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load) for n in ast.walk(tree))
 
 
 def _remove_imports(tree: ast.Module, imports: list[str]) -> None:

@@ -63,6 +63,16 @@ def test_structures_survive(tmp_path: Path) -> None:
     torch.testing.assert_close(loaded(*arguments), compiled(*arguments), rtol=0, atol=0)
 
 
+def test_a_file_can_be_read_by_whoever_can_read_other_files(compiled: CompiledModel, tmp_path: Path) -> None:
+    path, other = tmp_path / "model.int8", tmp_path / "other"
+    other.touch()
+    save(compiled, path)
+    assert path.stat().st_mode == other.stat().st_mode
+    path.chmod(0o640)
+    save(compiled, path)
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
 def test_what_is_no_program_cannot_be_saved(tmp_path: Path) -> None:
     x = torch.randn(3, 4)
     with pytest.warns(UserWarning, match="not compiled"):

@@ -145,3 +145,12 @@ def test_plain_values() -> None:
     given = {"a": (1, Colour.RED), "b": OrderedDict(c=None), "d": torch.ones(1, requires_grad=True)}
     kept = plain(given, "it")
     assert kept["a"] == [1, "red"] and type(kept["b"]) is dict and not kept["d"].requires_grad
+
+
+def test_no_file_that_a_checkpoint_names_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    name = "runtime.quantization.post_training.PostTrainLinearQuantizer"
+    metadata = {"type": name, "params": {"statistics": "/dev/zero"}, "dummy_input": torch.ones(1, 4)}
+    torch.save({"model": {}, "quantizer": metadata, "optimizer": None}, path)
+    with pytest.raises(ValueError, match="names a file of statistics, '/dev/zero'"):
+        load_checkpoint(path, nn.Linear(4, 4))

@@ -1,27 +1,19 @@
-"""What a rule decides: one change, as data. Nothing here knows how it is written."""
+"""One change, as data: a site that calls a module of its own, or an expression that becomes another one."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rewriter.changes.made import Made
+from rewriter.facts.code import Function
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
-from rewriter.facts.interpreter.state import Site
 from rewriter.facts.numbering import Numbering
-from rewriter.facts.project import Function
-from rewriter.results import Safety
+from rewriter.results import Finding, Safety
+from rewriter.sites.site import Site, SiteNode
 from rewriter.torch_api.row import written_order
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """An argument that the constructor takes."""
-
-    name: str
-    value: ast.expr | bool
-    named: bool
-    """Written as a keyword."""
 
 
 @dataclass(frozen=True)
@@ -35,58 +27,6 @@ class Given:
 def as_given(call: ast.Call) -> tuple[Given, ...]:
     """The arguments of a call, as they stand."""
     return tuple(Given(a.value, a.arg or "**") if isinstance(a, ast.keyword) else Given(a) for a in written_order(call))
-
-
-@dataclass(frozen=True)
-class Make:
-    """`target(fixed)`, a new instance."""
-
-    target: str
-    fixed: tuple[Fixed, ...] = ()
-
-
-@dataclass(frozen=True)
-class MakeAgain:
-    """The expression that made an existing attribute, once more."""
-
-    attribute: str
-    expression: ast.expr
-    statement: ast.stmt
-    """The assignment that it was taken from."""
-
-
-@dataclass(frozen=True)
-class Tie:
-    """`runtime.modules.again(self.attribute)`: a copy of the module, or a handle on it where it owns parameters."""
-
-    attribute: str
-    statement: ast.stmt | None
-    """The assignment that made the attribute; None where a base class made it."""
-    parts: bool = False
-    """Its parts can have instances of their own, since its forward keeps nothing on the object."""
-
-
-@dataclass(frozen=True)
-class Wrap:
-    """`runtime.modules.Function(function)`: a module that runs a function whose operations are modules."""
-
-    function: ast.expr
-
-
-@dataclass(frozen=True)
-class Call:
-    """`runtime.modules.Call(functions)`: a module that runs the function that it is given at each call."""
-
-    functions: tuple[ast.expr, ...] = ()
-    """Functions that take modules, and tables of such functions, for which it is to hold some."""
-
-
-@dataclass(frozen=True)
-class Number:
-    """The call of a method that is to say which of its calls it is."""
-
-    parameter: str
-    number: int
 
 
 @dataclass(frozen=True)
@@ -123,7 +63,7 @@ class Change:
     """What the code at the site calls the object that has the module."""
     attribute: str
     """The name wanted; numbered where it is taken."""
-    make: Make | MakeAgain | Tie | Wrap | Call | Number
+    make: Made
     given: tuple[Given, ...]
     what: str
     """The site in a few words, for the message."""
@@ -131,6 +71,45 @@ class Change:
     """The loops around the site, outermost first, if it has a module for each turn."""
     safety: Safety = Safety.SAFE
     why_unsafe: str = ""
+
+    def finding(self, name: str | None = None) -> Finding:
+        """What is said of it; `name` is the attribute that it has been given."""
+        where = f"{self.receiver}.{name or self.attribute}" + "".join(f"[{turn.index}]" for turn in self.turns)
+        span = self.site.function.file.source.span(self.site.node)
+        return Finding(self.code, self.make.described(self.what, where), span, self.safety, self.why_unsafe)
+
+
+@dataclass(frozen=True)
+class NamedChange:
+    """A change with the attribute name that it will have."""
+
+    change: Change
+    name: str
+
+    @property
+    def node(self) -> SiteNode:
+        """What becomes a call of the attribute."""
+        return self.change.site.node
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        return self.change.turns
+
+    def finding(self) -> Finding:
+        return self.change.finding(self.name)
+
+
+@dataclass(frozen=True)
+class NumberedCall:
+    """The call of a method that is to say which of its calls it is."""
+
+    node: ast.Call
+    parameter: str
+    number: int
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        return ()
 
 
 @dataclass(frozen=True)
@@ -149,3 +128,13 @@ class Substitution:
     """The target is an expression as it is to be written, and no full name."""
     safety: Safety = Safety.SAFE
     why_unsafe: str = ""
+
+    def finding(self) -> Finding:
+        span = self.function.file.source.span(self.node)
+        return Finding(self.code, self.message, span, self.safety, self.why_unsafe)
+
+
+def numberings(changes: Iterable[NamedChange]) -> list[Numbering]:
+    """The methods that the changes want to be told which of their calls is running."""
+    found = {t.numbering.method: t.numbering for named in changes for t in named.turns if t.numbering is not None}
+    return list(found.values())

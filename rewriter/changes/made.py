@@ -1,0 +1,158 @@
+"""What makes the module that a site is to call: a class for each way, which says how it is written and described."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import Protocol
+
+from rewriter.torch_api.row import Row, Spelling
+
+
+class Writer(Protocol):
+    """How the file that is written spells things."""
+
+    def spell(self, target: str) -> str:
+        """The name that the file has, or gets, for a full name of torch's or the runtime's."""
+
+    def text(self, node: ast.expr) -> str:
+        """An expression as the file has it, on one line."""
+
+
+class Made:
+    """One way. `own` is what the constructor calls its object."""
+
+    def written(self, writer: Writer, own: str) -> str:
+        """The expression that makes it."""
+        raise NotImplementedError
+
+    def described(self, what: str, where: str) -> str:
+        """What becomes of the site, for the person who reads the finding."""
+        raise NotImplementedError
+
+    @property
+    def repeats(self) -> ast.stmt | None:
+        """The assignment of the constructor whose module it makes once more."""
+        return None
+
+    @property
+    def needs_another(self) -> bool:
+        """Whether another module of the same object has to be made before it."""
+        return False
+
+    @property
+    def is_handle(self) -> bool:
+        """Whether it may stand for another module of the object."""
+        return False
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """An argument that the constructor takes."""
+
+    name: str
+    value: ast.expr | bool
+    named: bool
+    """Written as a keyword."""
+
+    def written(self, writer: Writer) -> str:
+        value = repr(self.value) if isinstance(self.value, bool) else writer.text(self.value)
+        return f"{self.name}={value}" if self.named else value
+
+
+@dataclass(frozen=True)
+class Make(Made):
+    """`target(fixed)`, a new instance."""
+
+    row: Row
+    spelling: Spelling
+    """Which operation it stands for, and how that is written at the site."""
+    target: str
+    fixed: tuple[Fixed, ...] = ()
+
+    def written(self, writer: Writer, own: str) -> str:
+        return f"{writer.spell(self.target)}({', '.join(fixed.written(writer) for fixed in self.fixed)})"
+
+    def described(self, what: str, where: str) -> str:
+        return f"{what} becomes {where}, {self.target.replace('torch.nn.', 'nn.')}"
+
+
+@dataclass(frozen=True)
+class MakeAgain(Made):
+    """The expression that made an existing attribute, once more."""
+
+    attribute: str
+    expression: ast.expr
+    statement: ast.stmt
+    """The assignment that it was taken from."""
+
+    def written(self, writer: Writer, own: str) -> str:
+        return writer.text(self.expression)
+
+    def described(self, what: str, where: str) -> str:
+        return f"{what} becomes {where}, an instance of its own"
+
+    @property
+    def repeats(self) -> ast.stmt | None:
+        return self.statement
+
+    @property
+    def needs_another(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class Tie(Made):
+    """`runtime.modules.again(self.attribute)`: a copy of the module, or a handle on it where it owns parameters."""
+
+    attribute: str
+    statement: ast.stmt | None
+    """The assignment that made the attribute; None where a base class made it."""
+    parts: bool = False
+    """Its parts can have instances of their own, since its forward keeps nothing on the object."""
+
+    @property
+    def is_handle(self) -> bool:
+        return True
+
+    def written(self, writer: Writer, own: str) -> str:
+        parts = ", parts=True" if self.parts else ""
+        return f"{writer.spell('runtime.modules.again')}({own}.{self.attribute}{parts})"
+
+    def described(self, what: str, where: str) -> str:
+        return f"{what} becomes {where}, an instance of its own"
+
+    @property
+    def repeats(self) -> ast.stmt | None:
+        return self.statement
+
+    @property
+    def needs_another(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class Wrap(Made):
+    """`runtime.modules.Function(function)`: a module that runs a function whose operations are modules."""
+
+    function: ast.expr
+
+    def written(self, writer: Writer, own: str) -> str:
+        return f"{writer.spell('runtime.modules.Function')}({writer.text(self.function)})"
+
+    def described(self, what: str, where: str) -> str:
+        return f"{what} becomes {where}, which has modules for its operations"
+
+
+@dataclass(frozen=True)
+class Call(Made):
+    """`runtime.modules.Call(functions)`: a module that runs the function that it is given at each call."""
+
+    functions: tuple[ast.expr, ...] = ()
+    """Functions that take modules, and tables of such functions, for which it is to hold some."""
+
+    def written(self, writer: Writer, own: str) -> str:
+        return f"{writer.spell('runtime.modules.Call')}({', '.join(map(writer.text, self.functions))})"
+
+    def described(self, what: str, where: str) -> str:
+        return f"{what} is called by {where}, a module for whichever function it is"

@@ -1,0 +1,82 @@
+"""The operands of a site, with the white space, line breaks and comments that belong to them."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+import libcst as cst
+
+from rewriter.changes.change import Given
+from rewriter.torch_api.row import written_order
+
+COMMA = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+
+
+@dataclass(frozen=True)
+class Piece:
+    """An operand, and the comma that followed it."""
+
+    value: cst.BaseExpression
+    comma: cst.Comma | cst.MaybeSentinel = cst.MaybeSentinel.DEFAULT
+
+
+def pieces_of(node: ast.AST, updated: cst.CSTNode) -> dict[int, Piece]:
+    """The operands of a site: the ast node that a plan speaks of, and what it has become."""
+    if isinstance(node, ast.BinOp) and isinstance(updated, cst.BinaryOperation):
+        return {
+            id(node.left): Piece(updated.left, _comma_from(updated.operator)),
+            id(node.right): Piece(updated.right),
+        }
+    if isinstance(node, ast.UnaryOp) and isinstance(updated, cst.UnaryOperation):
+        return {id(node.operand): Piece(updated.expression)}
+    assert isinstance(node, ast.Call) and isinstance(updated, cst.Call)
+    before = updated.whitespace_before_args
+    breaks = isinstance(before, cst.ParenthesizedWhitespace)
+    found = {id(node.func): Piece(updated.func, cst.Comma(whitespace_after=before) if breaks else COMMA)}
+    if isinstance(node.func, ast.Attribute) and isinstance(updated.func, cst.Attribute):
+        found[id(node.func.value)] = Piece(updated.func.value)
+    for argument, new in zip(written_order(node), updated.args, strict=True):
+        value = argument.value if isinstance(argument, ast.keyword) else argument
+        found[id(value)] = Piece(new.value, new.comma)
+        if isinstance(value, ast.List | ast.Tuple) and isinstance(new.value, cst.List | cst.Tuple):
+            for element, piece in zip(value.elts, new.value.elements, strict=True):
+                found[id(element)] = Piece(piece.value, piece.comma)
+            if value.elts:
+                closing = cst.Comma(whitespace_after=_inner_margins(new.value)[1])
+                found[id(value.elts[-1])] = Piece(new.value.elements[-1].value, closing)
+    return found
+
+
+def opening_of(node: ast.AST, given: tuple[Given, ...], old: cst.Call) -> cst.BaseParenthesizableWhitespace:
+    """What stands behind the call's bracket: where a literal list is passed one by one, what stood behind its own."""
+    assert isinstance(node, ast.Call)
+    for argument, new in zip(written_order(node), old.args, strict=True):
+        value = argument.value if isinstance(argument, ast.keyword) else argument
+        if isinstance(value, ast.List | ast.Tuple) and given and given[0].value in value.elts:
+            return _inner_margins(new.value)[0]
+    return old.whitespace_before_args
+
+
+def _inner_margins(
+    sequence: cst.BaseExpression,
+) -> tuple[cst.BaseParenthesizableWhitespace, cst.BaseParenthesizableWhitespace]:
+    """The white space inside the brackets of a list or tuple, at its two ends."""
+    if isinstance(sequence, cst.List):
+        return sequence.lbracket.whitespace_after, sequence.rbracket.whitespace_before
+    if sequence.lpar:
+        return sequence.lpar[-1].whitespace_after, sequence.rpar[0].whitespace_before
+    return cst.SimpleWhitespace(""), cst.SimpleWhitespace("")
+
+
+def breaks_line(comma: cst.Comma | cst.MaybeSentinel) -> bool:
+    return isinstance(comma, cst.Comma) and isinstance(comma.whitespace_after, cst.ParenthesizedWhitespace)
+
+
+def _comma_from(operator: cst.BaseBinaryOp) -> cst.Comma:
+    """A comma in place of an operator, with the line break and comment that stood around it."""
+    for name in ("whitespace_before", "whitespace_after"):
+        whitespace = getattr(operator, name)
+        if isinstance(whitespace, cst.ParenthesizedWhitespace):
+            return cst.Comma(whitespace_after=whitespace)
+    return COMMA

@@ -1,0 +1,189 @@
+"""Runs one function inside another, as part of the same run. Here alone are the bounds of that."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rewriter.facts.code import Class, Function, FunctionNode
+from rewriter.facts.hierarchy import own_name
+from rewriter.facts.trees import walk
+from rewriter.interpreter import binding
+from rewriter.interpreter.context import Context
+from rewriter.interpreter.state import Frame, State
+from rewriter.interpreter.supers import super_method
+from rewriter.values.annotations import from_annotation, objects_annotated
+from rewriter.values.base import UNKNOWN, Call, Target, Value
+from rewriter.values.classes import ProjectClass, SomeClass
+from rewriter.values.functions import BoundMethod
+from rewriter.values.modules import ProjectModule
+from rewriter.values.one_of import join_all
+from rewriter.values.plain import NONE
+from rewriter.values.sequence import sequence
+
+MAX_DEPTH = 12
+# Most forwards come to fewer than fifty calls; functions that call each other many times over would never end.
+MAX_CALLS = 1000
+
+Body = Callable[[list[ast.stmt]], None]
+Evaluate = Callable[[ast.expr], Value]
+
+
+@dataclass(eq=False)
+class Activations:
+    context: Context
+    run_body: Body
+    evaluate: Evaluate
+    followed: int = 0
+    """How many calls the run has followed into other functions."""
+
+    def of_call(self, target: Target, call: Call) -> Value:
+        """What the function returns for these arguments."""
+        return self._of(target, call.node, call)
+
+    def of_property(self, target: Target, node: ast.Attribute) -> Value:
+        return self._of(target, node, None)
+
+    def _of(self, target: Target, node: ast.Call | ast.Attribute, call: Call | None) -> Value:
+        if (unseen := self._not_entered(target.function)) is not None:
+            return unseen
+        cls = target.cls or (self.context.cls if super_method(self.context, node) else None)
+        own = own_name(target.function) if cls is not None else None
+        self._note_entry(target, node)
+        frame = self._frame(target, node, cls, own)
+        variables = self._variables(target, call, cls, own)
+        self._run(frame, variables, shares_object=own is not None and target.own)
+        return _result(target.function, frame)
+
+    def _not_entered(self, function: Function) -> Value | None:
+        """What is returned by a function that is not run again, or that lies too deep; None for one that is run."""
+        self.followed += 1
+        frames = self.context.frames
+        again = next((i for i, frame in enumerate(frames) if frame.function is function), None)
+        if again is not None:
+            self.context.met.recursive.update(frame.function for frame in frames[again:])
+            return UNKNOWN
+        if len(frames) <= MAX_DEPTH and self.followed <= MAX_CALLS:
+            return None
+        owner = function.owner if function.node.name == "forward" else None
+        return UNKNOWN if owner is None else self.context.known.forward_result(owner)
+
+    def _note_entry(self, target: Target, node: ast.Call | ast.Attribute) -> None:
+        context, function = self.context, target.function
+        (context.met.entered_plain if target.is_plain else context.met.entered).add(function)
+        if isinstance(node, ast.Call):
+            known = context.met.calls.setdefault(function, {})
+            known[node] = known.get(node, True) and self._is_made_once(target, node)
+        for around in context.frames:
+            if around.statement is not None:
+                context.met.entered_at.setdefault((around.function, function), around.statement)
+        context.known.consults(function.file)
+
+    def _is_made_once(self, target: Target, node: ast.Call) -> bool:
+        """Whether the entry function itself makes the call, once, and on its own object."""
+        context = self.context
+        once = not (context.frame.loops or context.frame.deferred or context.running) and len(context.frames) == 1
+        func = node.func
+        by_name = isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name)
+        by_own_name = by_name and isinstance(func, ast.Attribute) and func.attr == target.function.node.name
+        return target.own and by_own_name and once and not target.is_given
+
+    def _frame(self, target: Target, node: ast.Call | ast.Attribute, cls: Class | None, own: str | None) -> Frame:
+        outer = self.context.frame
+        func = node.func if isinstance(node, ast.Call) else node
+        apart = not target.own and isinstance(func, ast.Attribute)
+        holder = f">{ast.unparse(func.value)}" if apart and isinstance(func, ast.Attribute) else ""
+        return Frame(
+            target.function,
+            own,
+            cls,
+            self.context.number(),
+            deferred=outer.deferred,
+            outer_loops=outer.loops + outer.outer_loops,
+            of_plain=target.is_plain,
+            holder=outer.holder + holder,
+        )
+
+    def _variables(self, target: Target, call: Call | None, cls: Class | None, own: str | None) -> dict[str, Value]:
+        function, stored = target.function, self.context.state.variables
+        of_class = "classmethod" in function.decorators
+        skips_first = (own is not None and not target.is_given) or of_class
+        given = binding.given_to(function, call, skips_first) if call is not None else {}
+        variables = dict(binding.of_call(self.context.known.project, function, given, own))
+        if own is not None and cls is not None:
+            variables[own] = ProjectModule(cls)
+            variables.update({k: v for k, v in stored.items() if target.own and k.startswith("self.")})
+        elif of_class and function.node.args.args:
+            variables[function.node.args.args[0].arg] = ProjectClass(cls) if cls is not None else SomeClass()
+        return variables
+
+    def _run(self, frame: Frame, variables: dict[str, Value], shares_object: bool) -> None:
+        """Runs the body among these variables; what it stores on an object that both share, the caller sees."""
+        context = self.context
+        caller = context.state
+        context.state = State(variables, caller.runs)
+        context.frames.append(frame)
+        self.run_body(frame.function.node.body)
+        context.frames.pop()
+        caller.runs = context.state.runs
+        stored = context.state.variables.items() if shares_object else ()
+        caller.variables.update({name: value for name, value in stored if name.startswith("self.")})
+        context.state = caller
+
+    def of_nested(self, node: ast.Lambda | FunctionNode, frame: int, call: Call) -> Value:
+        """Runs a lambda or nested function where it is called, among the variables that it sees."""
+        context = self.context
+        if frame != context.frame.number or node in context.running:
+            return UNKNOWN
+        outer = context.state
+        context.state = outer.copy()
+        context.state.variables.update(dict.fromkeys(binding.names_of(node), UNKNOWN))
+        context.state.variables.update(binding.bound(node, call))
+        found = self._returned(node)
+        rebound = {name for inner in walk(node) if isinstance(inner, ast.Nonlocal) for name in inner.names}
+        outer.variables.update({name: context.state.variables.get(name, UNKNOWN) for name in rebound})
+        outer.runs = context.state.runs
+        context.state = outer
+        return join_all(found) if found else NONE
+
+    def _returned(self, node: ast.Lambda | FunctionNode) -> list[Value]:
+        """What the code inside returns; one that names itself runs as if in a loop."""
+        context = self.context
+        returns, context.frame.returns = context.frame.returns, []
+        recursive = isinstance(node, ast.FunctionDef) and _names_itself(node)
+        context.running.append(node)
+        context.frame.loops += recursive
+        if isinstance(node, ast.Lambda):
+            context.frame.returns.append(self.evaluate(node.body))
+        else:
+            self.run_body(node.body)
+        context.frame.loops -= recursive
+        context.running.pop()
+        found, context.frame.returns = context.frame.returns, returns
+        return found
+
+    def of_handed_out(self, call: Call) -> None:
+        """Runs the methods among the arguments: whoever gets one may call it at any time, or never."""
+        for argument in call.arguments.values():
+            if isinstance(argument, BoundMethod) and argument.function not in self.context.met.entered:
+                node = argument.function.node
+                without = ast.copy_location(ast.Call(ast.Name(node.name), [], []), node)
+                self.context.frame.deferred += 1
+                self.of_call(argument.target, Call(without, {}))
+                self.context.frame.deferred -= 1
+
+
+def _result(function: Function, frame: Frame) -> Value:
+    """What the function returned, or what it promises where that is in doubt."""
+    if frame.yields:
+        return sequence(join_all(frame.yields))
+    found = join_all(frame.returns) if frame.returns else NONE
+    promised = from_annotation(function.node.returns, function.full_name)
+    if promised is None and found == UNKNOWN:
+        return objects_annotated(function.node.returns, function.full_name)
+    return promised if promised is not None and found.is_in_doubt else found
+
+
+def _names_itself(function: ast.FunctionDef) -> bool:
+    return any(isinstance(n, ast.Name) and n.id == function.name for s in function.body for n in walk(s))

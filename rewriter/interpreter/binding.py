@@ -1,0 +1,132 @@
+"""Which parameter of a function gets what: of a call, of annotations and defaults, or of nothing at all."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+
+from rewriter.facts.code import Class, Function, FunctionNode
+from rewriter.facts.project import Project
+from rewriter.torch_api import catalogue
+from rewriter.values.annotations import from_annotation, from_default, objects_annotated
+from rewriter.values.base import UNKNOWN, Call, Value
+from rewriter.values.dictionary import DICT
+from rewriter.values.functions import ANY_OPERATION, is_torch_operation
+from rewriter.values.modules import ProjectModule
+from rewriter.values.objects import Instance
+from rewriter.values.one_of import join, join_all
+from rewriter.values.plain import NONE
+from rewriter.values.sequence import SEQUENCE, sequence
+from rewriter.values.tensor import ASSUMED, taken_for_tensor
+
+
+def shared_class(project: Project, default: ast.expr, function: Function) -> Class | None:
+    """The class in `runtime.modules.shared(BlockOps)`, a parameter's default."""
+    if not isinstance(default, ast.Call) or len(default.args) != 1:
+        return None
+    called, given = function.full_name(default.func) or "", function.full_name(default.args[0])
+    found = project.find(given) if given and called.endswith(".modules.shared") else None
+    return found if isinstance(found, Class) else None
+
+
+def names_of(function: FunctionNode | ast.Lambda) -> list[str]:
+    spec = function.args
+    return [a.arg for a in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]]
+
+
+def of_call(
+    project: Project, function: Function, given: dict[str, Value], own: str | None
+) -> Iterator[tuple[str, Value]]:
+    """Each parameter's value, but for the object's: what was given, else what its annotation or default says."""
+    spec = function.node.args
+    for argument in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]:
+        if argument.arg == own:
+            continue
+        annotated = from_annotation(argument.annotation, function.full_name)
+        found = given.get(argument.arg)
+        if found is None:
+            default = function.defaults.get(argument.arg)
+            found = annotated or from_default(default) or _made_by(default, project, function)
+        if found == UNKNOWN:
+            found = objects_annotated(argument.annotation, function.full_name)
+        if is_torch_operation(found):
+            found = ANY_OPERATION  # another caller may give another one
+        is_object = any(isinstance(part, Instance) for part in found.parts)
+        yield argument.arg, found if found.known or is_object or annotated is None else annotated
+    if spec.vararg:
+        yield spec.vararg.arg, given.get(spec.vararg.arg, SEQUENCE)
+    if spec.kwarg:
+        yield spec.kwarg.arg, DICT
+
+
+def _made_by(default: ast.expr | None, project: Project, function: Function) -> Value:
+    """`act=F.relu`, or `ops=runtime.modules.shared(BlockOps)`: an object of a class of the project."""
+    if default is not None and catalogue.is_function(function.full_name(default)):
+        return ANY_OPERATION
+    found = shared_class(project, default, function) if default is not None else None
+    return UNKNOWN if found is None else ProjectModule(found)
+
+
+def of_entry(function: Function, own: str | None, assume: bool) -> Iterator[tuple[str, Value]]:
+    """Each parameter's value as the signature alone describes it; `assume` takes untyped ones for tensors."""
+    spec = function.node.args
+    for argument in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]:
+        if argument.arg != own:
+            yield argument.arg, _described(argument, function, assume)
+    if spec.vararg:
+        yield spec.vararg.arg, sequence(ASSUMED if assume else UNKNOWN)
+    if spec.kwarg:
+        yield spec.kwarg.arg, DICT
+
+
+def _described(argument: ast.arg, function: Function, assume: bool) -> Value:
+    annotated = from_annotation(argument.annotation, function.full_name)
+    if annotated is not None:
+        return annotated
+    default = function.defaults.get(argument.arg)
+    if default is not None and catalogue.is_function(function.full_name(default)):
+        return ANY_OPERATION
+    said = from_default(default)
+    if said is not None and said != NONE:
+        return said
+    untyped = argument.annotation is None or ast.unparse(argument.annotation).endswith("Any")
+    if not assume or not untyped:
+        return objects_annotated(argument.annotation, function.full_name)
+    assumed = taken_for_tensor(argument.arg)
+    return join(assumed, NONE) if said == NONE else assumed
+
+
+def given_to(function: Function, call: Call, skip_first: bool) -> dict[str, Value]:
+    """What a call gives a function of the project."""
+
+    def promised(parameter: ast.arg) -> bool:
+        return from_annotation(parameter.annotation, function.full_name) is not None
+
+    return dict(bound(function.node, call, skip_first, promised))
+
+
+def bound(
+    function: FunctionNode | ast.Lambda,
+    call: Call,
+    skip_first: bool = False,
+    promised: Callable[[ast.arg], bool] = lambda _: False,
+) -> Iterator[tuple[str, Value]]:
+    """What a call gives. Which parameter gets what of a starred argument nobody knows: a promise says it better."""
+    spec, arguments = function.args, call.arguments
+    parameters = [*spec.posonlyargs, *spec.args][1 if skip_first else 0 :]
+    extra: list[Value] = []
+    for index, argument in enumerate(call.node.args):
+        if isinstance(argument, ast.Starred):
+            member = arguments[argument]
+            yield from ((parameter.arg, member) for parameter in parameters[index:] if not promised(parameter))
+            extra.append(member)
+            break
+        if index < len(parameters):
+            yield parameters[index].arg, arguments[argument]
+        else:
+            extra.append(arguments[argument])
+    if spec.vararg:
+        yield spec.vararg.arg, sequence(join_all(extra)) if extra else SEQUENCE
+    for keyword in call.node.keywords:
+        if keyword.arg is not None:
+            yield keyword.arg, arguments[keyword.value]

@@ -1,0 +1,146 @@
+"""Where a run is: the state, the functions it is in, and the paths that meet again."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from rewriter.facts.code import Class, Function
+from rewriter.interpreter.met import Met
+from rewriter.interpreter.state import Frame, State, merge, most
+from rewriter.values.base import UNKNOWN, Known, Value
+
+Result = TypeVar("Result")
+
+
+@dataclass(eq=False)
+class Context:
+    """A path that ended (return, raise) leaves `ended` set until the paths meet."""
+
+    known: Known
+    settled: dict[str, Value]
+    """What earlier rounds have shown of values that were taken for tensors."""
+    met: Met = field(default_factory=Met)
+    state: State = field(default_factory=State)
+    frames: list[Frame] = field(default_factory=list)
+    ended: bool = False
+    absent: set[str] = field(default_factory=set)
+    """Names that were read where no variable was known by them."""
+    running: list[ast.AST] = field(default_factory=list)
+    """The lambdas and nested functions that are being run."""
+    begun: int = 0
+    """How many activations there have been."""
+
+    # The function that is being run
+
+    @property
+    def frame(self) -> Frame:
+        return self.frames[-1]
+
+    @property
+    def function(self) -> Function:
+        return self.frame.function
+
+    @property
+    def cls(self) -> Class | None:
+        return self.frame.cls
+
+    @property
+    def of_plain(self) -> bool:
+        return self.frame.of_plain
+
+    def number(self) -> int:
+        self.begun += 1
+        return self.begun
+
+    def global_name(self, node: ast.expr) -> str | None:
+        """The full name of an expression that reads no local variable."""
+        return self.frame.function.global_name(node)
+
+    # Its object
+
+    def is_own(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Name) and node.id == self.frame.self_name
+
+    def is_stored_on_own(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Attribute) and self.is_own(node.value)
+
+    def stored(self, node: ast.Attribute) -> Value | None:
+        if not self.is_own(node.value):
+            return None
+        return self.variable(f"self.{node.attr}")
+
+    def store(self, attribute: str, value: Value) -> None:
+        self.state.variables[f"self.{attribute}"] = value
+
+    # Values
+
+    def variable(self, name: str) -> Value | None:
+        found = self.state.variables.get(name)
+        if found is None:
+            self.absent.add(name)
+        return found
+
+    def widen(self, holder: ast.expr, value: Value) -> None:
+        if isinstance(holder, ast.Name):
+            current = self.state.variables.get(holder.id) or self.met.values[holder]
+            self.state.variables[holder.id] = current.widened(value)
+
+    def demand(self, value: Value, needed: Value) -> None:
+        for name in value.sources:
+            self.met.demands.setdefault(name, needed)
+
+    # Paths
+
+    def alternatives(self, *ways: Callable[[], object]) -> None:
+        """Runs each from the same start; the state afterwards is whichever came through."""
+        start = self.state
+        result: State | None = None
+        runs = start.runs
+        for run in ways:
+            self.state, self.ended = start.copy(), False
+            run()
+            runs = most(runs, self.state.runs)
+            result = merge(result, None if self.ended else self.state)
+        self.ended = result is None
+        self.state = result or State(start.variables, runs)
+
+    def repeated(self, turn: Callable[[], None]) -> None:
+        """Twice is enough: the second turn sees what the first left behind; where that is nothing new, once."""
+        self.frame.loops += 1
+        outside, self.absent = self.absent, set()
+        before = self.state
+        self.alternatives(lambda: None, turn)
+        self.ended = False
+        if self._has_learnt(before.variables):
+            self.state.runs = before.runs  # the sites of a loop are counted once; `in_loop` says the rest
+            self.alternatives(lambda: None, turn)
+            self.ended = False
+        self.absent |= outside
+        self.frame.loops -= 1
+
+    def _has_learnt(self, before: dict[str, Value]) -> bool:
+        """Whether a turn would now read a variable that it has found different, or has not found at all."""
+        after = self.state.variables
+        if any(after[name] != value for name, value in before.items() if name in after):
+            return True
+        return any(name in self.absent for name in after.keys() - before.keys())
+
+    def in_loop(self, run: Callable[[], Result]) -> Result:
+        self.frame.loops += 1
+        found = run()
+        self.frame.loops -= 1
+        return found
+
+    def deferred(self, names: Iterable[str], run: Callable[[], object]) -> None:
+        """Runs what may run at any time or never, with parameters of which nothing is known."""
+        outer = self.state
+        self.state = outer.copy()
+        self.state.variables.update(dict.fromkeys(names, UNKNOWN))
+        self.frame.deferred += 1
+        run()
+        self.frame.deferred -= 1
+        outer.runs = most(outer.runs, self.state.runs)
+        self.state = outer

@@ -1,0 +1,71 @@
+"""What a name means that is none of a function's variables."""
+
+from __future__ import annotations
+
+import ast
+
+from rewriter.facts.code import Class, Function
+from rewriter.facts.tables import find_table
+from rewriter.torch_api import tensors
+from rewriter.values.base import UNKNOWN, Known, Value
+from rewriter.values.classes import ProjectClass, TorchClass
+from rewriter.values.dictionary import Dictionary, FunctionTable
+from rewriter.values.functions import ANY_OPERATION, BoundMethod, ProjectFunction
+from rewriter.values.library import Named, TorchFunction
+from rewriter.values.plain import NUMBER, OTHER
+
+_NUMBERS = frozenset({"math.pi", "math.e", "math.tau", "math.inf", "math.nan", "numpy.pi"})
+
+
+def meaning(known: Known, function: Function, node: ast.expr) -> Value:
+    """The value of a global name or dotted path."""
+    name = function.global_name(node)
+    return UNKNOWN if name is None else _named(known, name)
+
+
+def _named(known: Known, name: str) -> Value:
+    if name.startswith("torch."):
+        return _of_torch(name)
+    if name.startswith("runtime.modules.") or name.endswith((".modules.Function", ".modules.Call")):
+        return _class_or_function(name)
+    found = known.project.find(name)
+    if isinstance(found, Function):
+        return ProjectFunction(found)
+    if isinstance(found, Class):
+        return ProjectClass(found)
+    if (static := _static_method(known, name)) is not None:
+        return static
+    if _is_torch_table(known, name):
+        return Dictionary(ANY_OPERATION)
+    if name in _NUMBERS or name.startswith("sys."):
+        return NUMBER if name in _NUMBERS else OTHER
+    if name.startswith("math."):
+        return TorchFunction(name)
+    table = find_table(known.hierarchy, name)
+    return Named(name) if table is None else FunctionTable.of(table)
+
+
+def _of_torch(name: str) -> Value:
+    if tensors.is_constant(name):
+        return NUMBER if tensors.is_number(name) else OTHER
+    return _class_or_function(name)
+
+
+def _class_or_function(name: str) -> Value:
+    return TorchClass(name) if name.rpartition(".")[2][:1].isupper() else TorchFunction(name)
+
+
+def _static_method(known: Known, name: str) -> BoundMethod | None:
+    """`Net.mix`, a method that needs no object."""
+    head, _, tail = name.rpartition(".")
+    cls = known.project.find(head) if head else None
+    method = known.hierarchy.lineage(cls).method(tail) if isinstance(cls, Class) else None
+    is_static = isinstance(cls, Class) and method is not None and method.is_static
+    return BoundMethod(method, cls, own=False) if is_static and isinstance(cls, Class) and method is not None else None
+
+
+def _is_torch_table(known: Known, name: str) -> bool:
+    """A module-level dict of functions of torch."""
+    module, _, variable = name.rpartition(".")
+    file = known.project.module(module) if module else None
+    return file is not None and variable in file.tables

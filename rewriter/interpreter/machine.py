@@ -1,0 +1,180 @@
+"""A run: where it is, what it has met, the handlers for each kind of node, and what values may ask."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rewriter.facts.code import Function, FunctionNode
+from rewriter.facts.helpers import helper_with
+from rewriter.facts.objects import Method, is_plain, methods_below, methods_meant
+from rewriter.interpreter.activations import Activations
+from rewriter.interpreter.context import Context
+from rewriter.interpreter.notes import Notes
+from rewriter.interpreter.operations import Operations
+from rewriter.interpreter.self_call import runs_itself
+from rewriter.interpreter.supers import super_method, torch_base
+from rewriter.torch_api import catalogue
+from rewriter.values.base import UNKNOWN, Call, Known, Target, Value
+from rewriter.values.functions import Choice, one_of_methods
+from rewriter.values.tensor import taken_for_tensor
+
+Expressions = Mapping[type[ast.AST], Callable[["Machine", Any], Value]]
+Statements = Mapping[type[ast.AST], Callable[["Machine", Any], None]]
+
+
+class Machine:
+    def __init__(
+        self, known: Known, settled: dict[str, Value], expressions: Expressions, statements: Statements
+    ) -> None:
+        self.context = Context(known, settled)
+        self.notes = Notes(self.context)
+        self.operations = Operations(self.context, self.notes)
+        self.activations = Activations(self.context, self.run_body, self.evaluate)
+        self._expressions = expressions
+        self._statements = statements
+
+    # Nodes
+
+    def evaluate(self, node: ast.expr) -> Value:
+        value = self._expressions[node.__class__](self, node)
+        self.context.met.value(node, value)
+        return value
+
+    def run_body(self, body: list[ast.stmt]) -> None:
+        """Runs the body of a function, whose end ends no path of the one around it."""
+        ended, self.context.ended = self.context.ended, False
+        self.run_block(body)
+        self.context.ended = ended
+
+    def run_block(self, body: list[ast.stmt]) -> None:
+        for statement in body:
+            if self.context.ended:
+                return  # what stands behind a return is never run
+            self.context.frame.statement = statement
+            self._statements[statement.__class__](self, statement)
+
+    # What values ask of the place
+
+    @property
+    def known(self) -> Known:
+        return self.context.known
+
+    @property
+    def function(self) -> Function:
+        return self.context.function
+
+    @property
+    def of_plain(self) -> bool:
+        return self.context.of_plain
+
+    def is_own(self, node: ast.expr) -> bool:
+        return self.context.is_own(node)
+
+    def is_stored_on_own(self, node: ast.expr) -> bool:
+        return self.context.is_stored_on_own(node)
+
+    def stored(self, node: ast.Attribute) -> Value | None:
+        return self.context.stored(node)
+
+    def global_name(self, node: ast.expr) -> str | None:
+        return self.context.global_name(node)
+
+    def torch_base(self, node: ast.Call) -> str | None:
+        return torch_base(self.context, node)
+
+    def taken_for_tensor(self, node: ast.Call) -> Value:
+        key = f"{self.function.file.module}:{node.lineno}:{node.col_offset}"
+        return self.context.settled.get(key, taken_for_tensor(key))
+
+    def demand(self, value: Value, needed: Value) -> None:
+        self.context.demand(value, needed)
+
+    def store(self, attribute: str, value: Value) -> None:
+        self.context.store(attribute, value)
+
+    def widen(self, holder: ast.expr, value: Value) -> None:
+        self.context.widen(holder, value)
+
+    # What they ask for to be run
+
+    def attribute_of(self, receiver: Value, node: ast.Attribute) -> Value:
+        if (upper := super_method(self.context, node)) is not None:
+            if upper.is_property:
+                return self.activations.of_property(Target(upper, self.context.cls), node)
+            if self.of_plain:
+                return self.upper_of_plain(upper)
+        found = receiver.attribute(self, node)
+        return UNKNOWN if found is None else found
+
+    def upper_of_plain(self, method: Function) -> Choice:
+        """`super().method`, in the class of an object that is no module."""
+        assert method.owner is not None and self.context.cls is not None
+        found = one_of_methods([Method(method, self.context.cls, method.owner, own=True)])
+        assert found is not None
+        return found
+
+    def call_value(self, callee: Value, call: Call) -> Value:
+        found = runs_itself(self, self.context, callee, call)
+        found = callee.call(self, call) if found is None else found
+        return UNKNOWN if found is None else found
+
+    def run_function(self, target: Target, call: Call) -> Value:
+        return self.activations.of_call(target, call)
+
+    def read_property(self, target: Target, node: ast.Attribute) -> Value:
+        return self.activations.of_property(target, node)
+
+    def run_nested(self, node: ast.Lambda | FunctionNode, frame: int, call: Call) -> Value:
+        return self.activations.of_nested(node, frame, call)
+
+    def run_handed_out(self, call: Call) -> None:
+        self.activations.of_handed_out(call)
+
+    def alternatives(self, *ways: Callable[[], object]) -> None:
+        self.context.alternatives(*ways)
+
+    def in_loop(self, run: Callable[[], Value]) -> Value:
+        return self.context.in_loop(run)
+
+    def operation(self, name: str, call: Call, receiver: ast.expr | None, operands: list[Value]) -> Value | None:
+        return self.operations.called(name, call, receiver, operands)
+
+    def method_of_unknown(self, call: Call, func: ast.Attribute, receiver: Value) -> Value | None:
+        """A method of something unknown is that of the one class that has it, if an attribute keeps such an object."""
+        name, known = func.attr, self.known
+        if self.is_stored_on_own(func.value) and (helper := helper_with(known, name)) is not None:
+            if is_plain(known, helper):
+                self.notes.choice(call.node, Choice(frozenset(methods_below(known, helper, name))))
+            return self.run_function(Target(helper.methods[name], helper, own=False), call)
+        if (choice := one_of_methods(methods_meant(known, receiver.class_names, name))) is not None:
+            return self.call_value(choice, call)
+        candidates = catalogue.by_spelling(f"torch.Tensor.{name}")
+        if candidates and not receiver.has_name:
+            self.notes.operation(call.node, candidates, tensor=False)
+        return UNKNOWN
+
+    # What they have noted
+
+    def note_any_operation(self, node: ast.Call) -> None:
+        self.notes.any_operation(node)
+
+    def note_module_call(self, node: ast.Call, attribute: str, value: Value) -> None:
+        self.notes.module_call(node, attribute, value)
+
+    def note_function_call(self, node: ast.Call, function: Function) -> None:
+        self.notes.function_call(node, function)
+
+    def note_choice(self, node: ast.Call, choice: Value) -> None:
+        assert isinstance(choice, Choice)
+        self.notes.choice(node, choice)
+
+    def note_handed(self, node: ast.Call, function: Function | str) -> None:
+        self.notes.handed(node, function)
+
+    def note_differentiated(self, node: ast.Call) -> None:
+        self.notes.differentiated(node)
+
+    def note_at_file_level(self, node: ast.Call) -> None:
+        self.notes.at_file_level(node)

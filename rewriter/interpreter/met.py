@@ -1,0 +1,40 @@
+"""What a run has met: sites, the values of expressions, and the functions that it came through."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from rewriter.facts.code import Function
+from rewriter.sites.site import Site, SiteNode
+from rewriter.values.base import Value
+from rewriter.values.one_of import join
+
+
+@dataclass(eq=False)
+class Met:
+    sites: dict[SiteNode, Site] = field(default_factory=dict)
+    values: dict[ast.expr, Value] = field(default_factory=dict)
+    demands: dict[str, Value] = field(default_factory=dict)
+    """What was taken for a tensor and turned out to be something else: arguments of forward, results of calls."""
+    entered: set[Function] = field(default_factory=set)
+    """Every function that the run came through, but for methods of objects that are no modules."""
+    entered_plain: set[Function] = field(default_factory=set)
+    """Those methods."""
+    recursive: set[Function] = field(default_factory=set)
+    """The functions among all these that come back to themselves."""
+    entered_at: dict[tuple[Function, Function], ast.stmt] = field(default_factory=dict)
+    """For a function around another one: the statement of the outer by which the run first came to the inner."""
+    calls: dict[Function, dict[ast.Call, bool]] = field(default_factory=dict)
+    """The calls of each method; whether the entry function itself makes it, once, and on its own object."""
+
+    def value(self, node: ast.expr, value: Value) -> None:
+        before = self.values.get(node)
+        self.values[node] = value if before is None else join(before, value)
+
+    def site(self, site: Site) -> Site:
+        """The site as it is known from now on."""
+        known = self.sites.setdefault(site.node, site)
+        if known is not site:
+            known.met_again(site)
+        return known

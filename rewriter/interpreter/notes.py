@@ -1,0 +1,100 @@
+"""Notes the sites that a run comes to."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from rewriter.facts.attributes import first_name, stores
+from rewriter.facts.code import Function
+from rewriter.interpreter.context import Context
+from rewriter.sites.site import (
+    ChosenCall,
+    DifferentiatedCall,
+    FileLevelModuleCall,
+    FunctionCall,
+    HandedFunction,
+    ModuleCall,
+    Operation,
+    OperationOfAnyKind,
+    Site,
+    SiteNode,
+)
+from rewriter.torch_api.row import Row, Spelling
+from rewriter.values.base import Value
+from rewriter.values.functions import Choice, SomeFunction
+from rewriter.values.modules import Module, ProjectModule
+
+
+@dataclass(frozen=True)
+class Notes:
+    context: Context
+
+    def operation(self, node: SiteNode, candidates: tuple[tuple[Row, Spelling], ...], tensor: bool) -> None:
+        self._note(Operation(node, *self._place(), candidates, tensor))
+
+    def any_operation(self, node: ast.Call) -> None:
+        self._note(OperationOfAnyKind(node, *self._place()))
+
+    def function_call(self, node: ast.Call, function: Function) -> None:
+        self._note(FunctionCall(node, *self._place(), function))
+
+    def choice(self, node: ast.Call, choice: Choice) -> None:
+        self._note(ChosenCall(node, *self._place(), choice))
+
+    def handed(self, node: ast.Call, function: Function | str) -> None:
+        self._note(HandedFunction(node, *self._place(), function))
+
+    def differentiated(self, node: ast.Call) -> None:
+        self._note(DifferentiatedCall(node, *self._place()))
+
+    def at_file_level(self, node: ast.Call) -> None:
+        self._note(FileLevelModuleCall(node, *self._place()))
+
+    def module_call(self, node: ast.Call, attribute: str, value: Value) -> None:
+        """A call of what the object has under a name, unless that is known to be a function."""
+        if value.may_be(SomeFunction) and not value.may_be(Module):
+            return
+        context = self.context
+        cls, hierarchy = context.cls, context.known.hierarchy
+        name = first_name(hierarchy, cls, attribute) if cls is not None else attribute
+        key = f"{context.frame.holder}.{name}"
+        before = context.state.runs.get(key, 0)
+        context.state.runs[key] = before + 1
+        unknown = not value.known and not value.has_name and not self._is_stored(attribute)
+        if unknown and not (before and self._is_stored_below(attribute)):
+            return  # put there by somebody else, who may put there what he likes
+        self._note(ModuleCall(node, *self._place(), attribute, value, frozenset({before})))
+
+    def _is_stored(self, attribute: str) -> bool:
+        known, cls = self.context.known, self.context.cls
+        lineage = known.hierarchy.lineage(cls) if cls else None
+        return lineage is not None and any(attribute in known.attributes(c) for c in lineage.project[:1])
+
+    def _is_stored_below(self, attribute: str) -> bool:
+        cls = self.context.cls
+        below = self.context.known.hierarchy.subclasses(cls) if cls else []
+        makers = [cls.constructor for cls in below if cls.constructor is not None]
+        return any(attribute in init.words and stores(init.node, attribute) for init in makers)
+
+    def _place(self) -> tuple[Function, str | None, int]:
+        """What all sites of the moment have in common."""
+        context = self.context
+        return context.function, own_name_here(context), len(context.met.sites)
+
+    def _note(self, site: Site) -> None:
+        """Counts a visit to the site."""
+        state, frame = self.context.state, self.context.frame
+        runs = state.runs[site.node] = state.runs.get(site.node, 0) + 1
+        known = self.context.met.site(site)
+        known.runs = max(known.runs, runs)
+        known.in_loop = known.in_loop or bool(frame.loops)
+        known.called_in_loop = known.called_in_loop or bool(frame.outer_loops)
+        known.deferred = known.deferred or bool(frame.deferred)
+
+
+def own_name_here(context: Context) -> str | None:
+    """The name by which the function's own object is known; None in a scope that hides it."""
+    name = context.frame.self_name
+    value = context.state.variables.get(name) if name is not None else None
+    return name if isinstance(value, ProjectModule) and value.cls is context.cls else None

@@ -1,0 +1,134 @@
+"""Operations of torch, written as calls or as operators: which of the catalogue it is, and what it returns."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from rewriter.interpreter.context import Context
+from rewriter.interpreter.notes import Notes
+from rewriter.sites.site import SiteNode
+from rewriter.torch_api import catalogue
+from rewriter.torch_api.row import Argument, Row, Spelling, bind
+from rewriter.values.base import UNKNOWN, Call, Value
+from rewriter.values.classes import SomeClass
+from rewriter.values.dictionary import Dictionary
+from rewriter.values.functions import SomeFunction
+from rewriter.values.modules import Module, only_assumed
+from rewriter.values.one_of import join, join_all
+from rewriter.values.plain import NUMBER, STRING, Nothing, Number, Other, String
+from rewriter.values.sequence import Sequence, sequence
+from rewriter.values.tensor import ASSUMED, TENSOR, TENSORS, Tensor
+
+OPERATORS: dict[type[ast.AST], str] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
+    ast.MatMult: "@", ast.USub: "unary -",
+}  # fmt: skip
+
+_NEVER_TENSOR = (String, Sequence, Dictionary, SomeClass, SomeFunction, Module)
+_KINDS: dict[str, tuple[type[Value], ...]] = {
+    "int": (Number,), "bool": (Number,), "ints": (Sequence, Number), "tensor": (Tensor,), "str": (String,),
+    "tensors": (Sequence,), "number": (Number,),
+}  # fmt: skip
+
+Candidates = tuple[tuple[Row, Spelling], ...]
+
+
+@dataclass(frozen=True)
+class Operations:
+    context: Context
+    notes: Notes
+
+    # Calls
+
+    def called(self, name: str, call: Call, receiver: ast.expr | None, operands: list[Value]) -> Value | None:
+        """What the call returns as one of an operation of that name; None where none fits."""
+        candidates = self._fitting(name, call, receiver)
+        if not candidates:
+            return None
+        self.notes.operation(call.node, candidates, tensor=True)
+        returns = {row.returns for row, _ in candidates}
+        assumed = only_assumed(operands)
+        if returns == {"tensor"}:
+            return ASSUMED if assumed else TENSOR
+        return TENSORS if returns == {"tensors"} else join(TENSOR, TENSORS)
+
+    def _fitting(self, name: str, call: Call, receiver: ast.expr | None) -> Candidates:
+        """The overloads that the call may mean; all of them where starred arguments hide which."""
+        found = catalogue.by_spelling(name)
+        if not found:
+            return ()
+        node = call.node
+        positional = [receiver, *node.args] if receiver is not None else list(node.args)
+        bound = [(pair, bind(pair[1], positional, node.keywords)) for pair in found]
+        fitting = [(pair, arguments) for pair, arguments in bound if arguments is not None]
+        for _, bindings in fitting[:1]:
+            self._demand_constants(bindings, found[0][0])
+        exact = tuple(pair for pair, bindings in fitting if _kinds_agree(pair[1], bindings, call))
+        hidden = any(isinstance(a, ast.Starred) for a in node.args) or any(k.arg is None for k in node.keywords)
+        return exact or tuple(pair for pair, _ in fitting) or (found if hidden else ())
+
+    def _demand_constants(self, bindings: tuple[Argument, ...], row: Row) -> None:
+        """Parameters that are no operands take numbers: an assumed argument given there is one."""
+        operands = {name.lstrip("*") for name in row.operands}
+        for argument in bindings:
+            value = self.context.met.values.get(argument.value)
+            if argument.parameter.name not in operands and value is not None:
+                self.context.demand(value, NUMBER)
+
+    # Operators
+
+    def operator(self, node: SiteNode, operator: type[ast.AST], *operands: Value) -> Value:
+        """What an operator returns; a site where a tensor is, or may be, among the operands."""
+        if (others := self._not_arithmetic(operator, operands)) is not None:
+            return others
+        symbol = OPERATORS.get(operator, "") + ("=" if isinstance(node, ast.AugAssign) else "")
+        tensor = any(o.may_be(Tensor) for o in operands)
+        if not tensor and all(o.is_only(Number, Nothing, Other) for o in operands):
+            return NUMBER
+        if candidates := catalogue.by_spelling(symbol):
+            self.notes.operation(node, candidates, tensor)
+        if not tensor:
+            return UNKNOWN
+        if any(o.may_be(Tensor) and not o.assumed for o in operands):
+            return TENSOR
+        return Tensor(assumed=True, sources=frozenset().union(*(o.sources for o in operands)))
+
+    def _not_arithmetic(self, operator: type[ast.AST], operands: tuple[Value, ...]) -> Value | None:
+        """Joining lists, repeating and formatting strings: operators that compute nothing."""
+        if any(o.may_be(Tensor) for o in operands):
+            operands = tuple(o for o in operands if not (o.assumed and o.may_be(Sequence)))
+        if not any(o.may_be(*_NEVER_TENSOR) and not o.may_be(Tensor) for o in operands):
+            return None
+        if any(o.may_be(String) for o in operands):
+            return STRING
+        lists = [o for o in operands if o.may_be(Sequence)]
+        certain = any(o.is_only(Sequence) for o in lists)  # a tuple added to a tensor would raise
+        for other in operands if certain and operator is ast.Add else ():
+            self.context.demand(other, sequence(ASSUMED))
+        if not certain and (not lists or any(o.may_be(Tensor) and not o.assumed for o in operands)):
+            return UNKNOWN if not lists else None
+        items = [o.items for o in operands if isinstance(o, Sequence) and o.items is not None]
+        if operator is ast.Add and len(items) == len(operands):
+            return sequence(items=[member for members in items for member in members])
+        members = [o.member() for o in lists if o.held]
+        return sequence(join_all(members) if members else None)
+
+
+def _kinds_agree(spelling: Spelling, bindings: tuple[Argument, ...], call: Call) -> bool:
+    required = dict(spelling.requires)
+    for argument in bindings:
+        wanted = required.get(argument.parameter.name)
+        value = call.arguments.get(argument.value)
+        if wanted and value is not None and not _agrees(value, argument.value, wanted):
+            return False
+    return True
+
+
+def _agrees(value: Value, node: ast.expr, wanted: str) -> bool:
+    """Whether a value can be what an overload needs; unknown values can be anything."""
+    if not value.known:
+        return True
+    if isinstance(node, ast.Constant) and wanted in ("int", "ints"):
+        return isinstance(node.value, int) and not isinstance(node.value, bool)
+    return value.may_be(*_KINDS[wanted])

@@ -1,0 +1,48 @@
+"""Constructors that run the forward of the object that they set up."""
+
+from __future__ import annotations
+
+import ast
+import sys
+
+from rewriter.facts.code import Class
+from rewriter.interpreter.context import Context
+from rewriter.values.base import Call, Machine, Target, Unknown, Value
+from rewriter.values.classes import TorchClass
+from rewriter.values.library import Named, TorchFunction
+from rewriter.values.modules import ProjectModule
+
+_RUNNING_MODULES = (
+    "torch.jit.", "torch.fx.", "torch.export.", "torch.onnx.", "torch.func.", "torch.utils.flop_counter.",
+)  # fmt: skip
+
+
+def runs_itself(machine: Machine, context: Context, callee: Value, call: Call) -> Value | None:
+    """What `self(x)` returns in an `__init__`, which may also hand the object to somebody who calls it."""
+    entry = context.frames[0]
+    if entry.cls is None or not entry.function.is_constructor:
+        return None
+    forward = context.known.hierarchy.lineage(entry.cls).method("forward")
+    if forward is None:
+        return None
+    if _is_of(callee, entry.cls):
+        return machine.run_function(Target(forward, entry.cls, own=machine.is_own(call.node.func)), call)
+    handed = any(_is_of(argument, entry.cls) for argument in call.arguments.values())
+    if handed and _may_run_modules(callee):
+        without = ast.copy_location(ast.Call(call.node.func, [], []), call.node)
+        machine.run_function(Target(forward, entry.cls, own=False), Call(without, {}))
+    return None
+
+
+def _is_of(value: Value, cls: Class) -> bool:
+    return isinstance(value, ProjectModule) and value.cls is cls
+
+
+def _may_run_modules(callee: Value) -> bool:
+    """Whether a function of a library, or an unknown one, may call the module that it is given."""
+    if not isinstance(callee, Named | TorchFunction | TorchClass):
+        return type(callee) is Unknown
+    library = callee.name.partition(".")[0]
+    if library == "torch":
+        return callee.name.startswith(_RUNNING_MODULES)
+    return library not in sys.stdlib_module_names | {"builtins"}

@@ -1,0 +1,120 @@
+"""What becomes of one site: the rule for its kind decides, and its module has to be made in time."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from rewriter.changes.change import Change
+from rewriter.facts.construction import Construction, NoPlace, ready_for
+from rewriter.facts.knowledge import Knowledge
+from rewriter.results import Refusal
+from rewriter.rules.context import Context
+from rewriter.rules.listing import RULES
+from rewriter.rules.operations import decide
+from rewriter.rules.refusals import refuse
+from rewriter.rules.rule import Decide
+from rewriter.sites.site import (
+    DifferentiatedCall,
+    FileLevelModuleCall,
+    HandedFunction,
+    ModuleCall,
+    Operation,
+    OperationOfAnyKind,
+    Site,
+)
+
+
+@dataclass(frozen=True)
+class Decisions:
+    knowledge: Knowledge
+
+    def about(self, site: Site, context: Context) -> Iterator[Change | Refusal]:
+        """The change at a site, and what has to be said about it; or why there is none."""
+        for decision in self._decisions(site, context):
+            settled = decision if isinstance(decision, Refusal) else self._in_time(decision)
+            yield settled
+            if settled is not decision and isinstance(settled, Refusal):
+                return
+
+    def _in_time(self, change: Change) -> Change | Refusal:
+        """The change, its module made before `__init__` itself comes to the site."""
+        place = change.place
+        ready = ready_for(self.knowledge, place, change.site.function) if isinstance(place, Construction) else place
+        if ready is place:
+            return change
+        if isinstance(ready, NoPlace):
+            return refuse(ready.code, change.site, ready.reason, ready.advice)
+        if change.turns or change.make.needs_another:
+            name = change.site.function.node.name
+            return refuse(
+                "RW904", change.site, f"{change.what} needs a module that __init__ makes after it runs {name}"
+            )
+        return replace(change, place=ready)
+
+    def _decisions(self, site: Site, context: Context) -> Iterator[Change | Refusal]:
+        decision = self._decision(site, context)
+        if decision is None:
+            return
+        if isinstance(decision, Refusal) or isinstance(site, ModuleCall):
+            yield decision
+            return
+        turns = context.loops.around(site) if context.loops else ()
+        yield replace(decision, turns=turns)
+        if not turns and (why := _shared(site, context)):
+            yield refuse("RW908" if site.deferred else "RW902", site, f"{decision.what} {why}")
+
+    def _decision(self, site: Site, context: Context) -> Change | Refusal | None:
+        """What the rule for the kind of site says."""
+        if isinstance(site, Operation | OperationOfAnyKind) and (why := _why_none(site, context)) is not None:
+            return why
+        decide = _DECIDING.get(type(site))
+        return None if decide is None else decide(site, context)
+
+
+def _why_none(site: Operation | OperationOfAnyKind, context: Context) -> Refusal | None:
+    """The reasons that hold for every operation."""
+    if isinstance(site, Operation) and not site.tensor:
+        return refuse("RW901", site, f"it is not known whether {site.written} works on tensors")
+    if not context.receiver_at(site):
+        return refuse("RW903", site, f"{site.written} stands in a function that has no object to hold a module")
+    return None
+
+
+def _handed(site: HandedFunction, context: Context) -> Refusal:
+    assert isinstance(site.node, ast.Call)
+    message = f"{site.written} runs `{ast.unparse(site.node.args[0])}`, which no module can be called in place of there"
+    return refuse("RW903", site, message, "hand over a module, or call the function itself in a loop or comprehension")
+
+
+def _differentiated(site: DifferentiatedCall, context: Context) -> Refusal:
+    message = f"{site.written} computes a gradient of its own: nothing in its forward can become a module"
+    return refuse("RW903", site, message, "make a module whose forward calls it, and quantize that one as a whole")
+
+
+def _at_file_level(site: FileLevelModuleCall, context: Context) -> Refusal:
+    assert isinstance(site.node, ast.Call)
+    called = ast.unparse(site.node.func)
+    message = f"`{called}` is a module that stands at file level, where no object has it for a child"
+    return refuse("RW903", site, message, f"give the object one in __init__, as in `self.act = {called}`")
+
+
+def _shared(site: Site, context: Context) -> str | None:
+    """Why one module stands for several executions."""
+    if site.deferred:
+        return "stands in a lambda or nested function: one module serves however often that is called"
+    again = site.runs > 1 or site.called_in_loop
+    if site.in_loop or (again and not context.receiver):
+        return "runs more than once in a forward: one module serves all of them"
+    return None
+
+
+_DECIDING: dict[type[Site], Decide] = {
+    Operation: decide,
+    HandedFunction: _handed,
+    DifferentiatedCall: _differentiated,
+    FileLevelModuleCall: _at_file_level,
+    **{kind: decide for rule in RULES for kind, decide in rule.decides.items()},
+}
+"""Who decides about a kind of site: a rule, or whoever knows why none can."""

@@ -1,0 +1,36 @@
+"""What is planned for one class or function: its changes with their names, and what has to be said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from dataclasses import dataclass, field
+
+from rewriter.changes.change import Change, NamedChange, Substitution
+from rewriter.facts.code import Class, Function
+from rewriter.results import Refusal
+
+Owner = Class | Function
+Wanted = Callable[[Owner, Change | Substitution], bool]
+"""Whether a change is to be applied; others leave their sites as they are."""
+
+_MOST_OF_A_NAME = 1000
+"""How many attributes of one class may want the same name."""
+
+
+@dataclass
+class Plan:
+    changes: list[NamedChange] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    substitutions: list[Substitution] = field(default_factory=list)
+    unwanted: list[Change | Substitution] = field(default_factory=list)
+    """Possible, but not selected or suppressed."""
+
+
+def free_name(wanted: str, taken: Container[str]) -> str:
+    """`add`, `add2`, `add3` ...; behind a digit `relu1_2`; `op_relu` where a class makes up its names from `relu`."""
+    for name in (wanted, f"op_{wanted}", f"{wanted}_op"):
+        stem = f"{name}_" if name[-1].isdigit() else name
+        candidates = [name, *(f"{stem}{number}" for number in range(2, _MOST_OF_A_NAME))]
+        if (free := next((candidate for candidate in candidates if candidate not in taken), None)) is not None:
+            return free
+    raise ValueError(f"no name like {wanted!r} is free")

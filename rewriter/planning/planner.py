@@ -1,0 +1,237 @@
+"""All decisions about one class or function, in the order in which its code runs, with names."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from rewriter.changes.change import NamedChange, Substitution
+from rewriter.facts.callers import is_kept, is_of_plain, runs_below, runs_of_users, runs_through
+from rewriter.facts.code import Class, Function
+from rewriter.facts.construction import NoPlace, find_construction
+from rewriter.facts.deep_walks import walker_over
+from rewriter.facts.holders import Held, find_holder, holder_of
+from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.numbering import numbered_methods
+from rewriter.facts.taken import TakenNames, taken_names
+from rewriter.facts.trees import walk
+from rewriter.interpreter.run import Run
+from rewriter.planning.decisions import Decisions
+from rewriter.planning.plan import Owner, Plan, Wanted, free_name
+from rewriter.results import Refusal, Safety
+from rewriter.rules.context import Context
+from rewriter.rules.listing import RULES
+from rewriter.rules.loops import Turns
+from rewriter.rules.refusals import advice_for, refuse
+from rewriter.sites.site import (
+    ChosenCall,
+    DifferentiatedCall,
+    FileLevelModuleCall,
+    FunctionCall,
+    HandedFunction,
+    ModuleCall,
+    Operation,
+    OperationOfAnyKind,
+    Site,
+    merged,
+)
+from rewriter.values.base import Value
+from rewriter.values.one_of import join
+
+
+@dataclass(eq=False)
+class Planner:
+    """Plans the classes and functions of a project.
+
+    A class's plan depends on those of its bases and mixins, whose names it must avoid, and on those of the functions
+    that it calls.
+    """
+
+    knowledge: Knowledge
+    wanted: Wanted
+    plans: dict[Owner, Plan] = field(default_factory=dict)
+
+    def plan(self, owner: Owner) -> Plan:
+        if owner not in self.plans:
+            self.plans[owner] = Plan()
+            if isinstance(owner, Class):
+                self._plan_class(owner, self.plans[owner])
+            else:
+                self._plan_function(owner, self.plans[owner])
+        return self.plans[owner]
+
+    def _plan_class(self, cls: Class, plan: Plan) -> None:
+        self._substitute_in_class(cls, plan)
+        run = self.knowledge.run(cls) if self.knowledge.may_be_module(cls) else None
+        own = {method for method in cls.methods.values() if not method.is_static}
+        sites = [s for s in run.met.sites.values() if s.function in own] if run else []
+        sites.sort(key=lambda site: site.order)
+        unseen = own - run.met.entered if run else own
+        unseen = {m for m in unseen if m is not cls.constructor and m.node.name != "forward"}
+        below = runs_below(self.knowledge, cls, unseen) or runs_of_users(self.knowledge, cls, unseen)
+        for method in sorted(unseen, key=lambda m: m.node.lineno):
+            sites += _in_source_order(_met(method, below))
+        sites = [s for s in sites if isinstance(s, ModuleCall) or self._computes(s)]
+        if not sites:
+            return
+        place = find_construction(self.knowledge, cls)
+        if isinstance(place, NoPlace):
+            sites = [s for s in sites if not self._is_given_modules(s.function)]
+            plan.refusals += _all_refused(place, sites)
+            return
+        values = _joined_values([*([run] if run else []), *below])
+        numbered = numbered_methods(self.knowledge, cls, run)
+        loops = Turns(self.knowledge, place, values, numbered)
+        self._decide_all(cls, plan, sites, Context(self.knowledge, place, "", values, self._takes_modules, loops))
+
+    def _place_for(self, function: Function, runs: list[Run]) -> Held | NoPlace:
+        if any(function in run.met.recursive for run in runs) and not function.is_free:
+            return NoPlace("RW903", f"the method {function.node.name} cannot be given modules: it may call itself", "")
+        return find_holder(self.knowledge, function)
+
+    def _is_given_modules(self, method: Function) -> bool:
+        """Whether those who call a method of an object that is no module can give it modules."""
+        may_be = is_of_plain(self.knowledge, method)
+        return may_be and isinstance(self._place_for(method, runs_through(self.knowledge, method)), Held)
+
+    def _plan_function(self, function: Function, plan: Plan) -> None:
+        if not function.is_free and not is_of_plain(self.knowledge, function):
+            return
+        runs = runs_through(self.knowledge, function)
+        sites = _in_source_order(s for s in _met(function, runs) if not isinstance(s, ModuleCall))
+        sites = [s for s in sites if self._computes(s)]
+        if not sites:
+            if function.is_free:
+                self._substitute_in_making(function, function, None, plan)
+            return
+        held = self._place_for(function, runs)
+        if isinstance(held, NoPlace):
+            if function.is_free or not is_kept(self.knowledge, function):
+                plan.refusals += _all_refused(held, sites)
+            return
+        values = _joined_values(runs)
+        context = Context(self.knowledge, held.place, held.parameter, values, self._takes_modules, loops=None)
+        self._decide_all(function, plan, sites, context)
+
+    def _computes(self, site: Site) -> bool:
+        """An operation, or the call of a function that has some."""
+        if isinstance(site, HandedFunction) and isinstance(site.handed, str):
+            return True
+        kinds = Operation | OperationOfAnyKind | DifferentiatedCall | FileLevelModuleCall
+        return isinstance(site, kinds) or self._has_operations(site)
+
+    def _has_operations(self, site: Site) -> bool:
+        """Whether a function that the site calls, or may call, takes modules for its operations."""
+        called: list[Function] = []
+        if isinstance(site, ChosenCall):
+            called = site.choice.functions
+        elif isinstance(site, FunctionCall):
+            called = [site.callee]
+        elif isinstance(site, HandedFunction) and isinstance(site.handed, Function):
+            called = [site.handed]
+        return any(map(self._takes_modules, called))
+
+    def _takes_modules(self, function: Function) -> bool:
+        is_free = function.is_static or function.file.functions.get(function.node.name) is function
+        may_take = is_free or (not function.is_free and is_of_plain(self.knowledge, function))
+        return may_take and (bool(self.plan(function).changes) or holder_of(self.knowledge, function) is not None)
+
+    def _substitute_in_class(self, cls: Class, plan: Plan) -> None:
+        for rule in reversed(RULES):  # what replaces a part comes before what wraps the whole
+            if rule.finds_in_class is not None:
+                self._substitute(cls, plan, rule.finds_in_class(self.knowledge, cls))
+        if self.knowledge.may_be_module(cls):
+            run = self.knowledge.run(cls)
+            computing = run.met.entered if run is not None else set()
+            for method in cls.methods.values():
+                if method.node.name != "forward" and method not in computing:
+                    self._substitute_in_making(cls, method, cls, plan)
+
+    def _substitute_in_making(self, owner: Owner, function: Function, cls: Class | None, plan: Plan) -> None:
+        for rule in RULES:
+            if rule.finds_in_making is not None:
+                found = rule.finds_in_making(self.knowledge, function, cls)
+                self._substitute(owner, plan, found if cls is None else self._where_nobody_counts(list(found), cls))
+
+    def _where_nobody_counts(self, found: list[Substitution | Refusal], cls: Class) -> Iterator[Substitution | Refusal]:
+        """Instances of their own for the places of one, unless code that goes through the modules would meet more."""
+        walker = walker_over(self.knowledge, cls, made_early=True) if found else None
+        for item in found:
+            if isinstance(item, Substitution) and walker is not None:
+                why = f"{walker.node.name} walks its own modules, and would meet more of them"
+                message = f"one instance stays in several places: {why}"
+                yield Refusal("RW904", message, item.finding().span, advice_for("RW904"))
+            else:
+                yield item
+
+    def _substitute(self, owner: Owner, plan: Plan, found: Iterable[Substitution | Refusal]) -> None:
+        nodes = {id(n) for other in plan.substitutions for n in walk(other.node)}
+        for item in found:
+            if isinstance(item, Refusal):
+                plan.refusals.append(item)
+            elif not self.wanted(owner, item):
+                plan.unwanted.append(item)
+            elif id(item.node) not in nodes:
+                plan.substitutions.append(item)
+
+    def _decide_all(self, owner: Owner, plan: Plan, sites: list[Site], context: Context) -> None:
+        taken: set[str] | None = None
+        decisions = Decisions(self.knowledge)
+        for site in sites:
+            for decision in decisions.about(site, context):
+                if isinstance(decision, Refusal):
+                    plan.refusals.append(decision)
+                    continue
+                change = decision
+                if (why := context.doubt) is not None:
+                    change = replace(decision, safety=Safety.UNSAFE, why_unsafe=why)
+                if not self.wanted(owner, change):
+                    plan.unwanted.append(change)
+                    break
+                taken = self._taken(owner, context) if taken is None else taken
+                name = free_name(change.attribute, taken)
+                taken.add(name)
+                plan.changes.append(NamedChange(change, name))
+
+    def _taken(self, owner: Owner, context: Context) -> TakenNames:
+        hierarchy = self.knowledge.hierarchy
+        cls = owner if isinstance(owner, Class) else getattr(context.place, "cls", None)
+        if cls is None:
+            return TakenNames()
+        taken = taken_names(hierarchy, cls)
+        for relative in hierarchy.sharing(cls):
+            if relative is owner:
+                break  # those behind it avoid its names
+            taken |= {named.name for named in self.plan(relative).changes}
+            if relative is cls:
+                break
+        return taken
+
+
+def _all_refused(place: NoPlace, sites: list[Site]) -> Iterator[Refusal]:
+    return (refuse(place.code, s, place.reason, place.advice) for s in sites if _is_said(s))
+
+
+def _is_said(site: Site) -> bool:
+    """Whether it matters that the site is left: it computes, or chooses what does."""
+    return isinstance(site, OperationOfAnyKind | ChosenCall) or (isinstance(site, Operation) and site.tensor)
+
+
+def _met(function: Function, runs: list[Run]) -> list[Site]:
+    return merged(function, [run.met.sites.values() for run in runs])
+
+
+def _in_source_order(sites: Iterable[Site]) -> list[Site]:
+    """By where they end, so that an operand comes before what is computed from it."""
+    return sorted(sites, key=lambda site: (site.node.end_lineno or 0, site.node.end_col_offset or 0))
+
+
+def _joined_values(runs: list[Run]) -> dict[ast.expr, Value]:
+    if len(runs) == 1:
+        return runs[0].met.values
+    joined: dict[ast.expr, Value] = {}
+    for run in runs:
+        for node, value in run.met.values.items():
+            joined[node] = join(joined[node], value) if node in joined else value
+    return joined

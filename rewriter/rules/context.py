@@ -1,0 +1,56 @@
+"""What the decision about the sites of one class or function may draw on."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from rewriter.facts.code import Class, Function
+from rewriter.facts.construction import Construction
+from rewriter.facts.holders import Holder
+from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.picked import picked_classes
+from rewriter.rules.doubts import doubt, follows_training
+from rewriter.rules.loops import Turns
+from rewriter.sites.site import Site
+from rewriter.values.base import Value
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the decision about one class's sites may draw on."""
+
+    knowledge: Knowledge
+    place: Construction | Holder
+    receiver: str
+    """What a function calls the object that holds its modules; empty in a class, whose methods name it themselves."""
+    values: dict[ast.expr, Value]
+    takes_modules: Callable[[Function], bool]
+    """Whether a function can be given modules for operations that it has."""
+    loops: Turns | None
+    """The loops of a class; a function has no object that could hold a module for each turn."""
+
+    @property
+    def cls(self) -> Class | None:
+        """The class whose methods the sites stand in."""
+        return None if self.receiver or not isinstance(self.place, Construction) else self.place.cls
+
+    @cached_property
+    def follows_training(self) -> bool:
+        """`self.training` reaches children by nn.Module's own train() and nothing else."""
+        return self.cls is not None and follows_training(self.knowledge, self.cls)
+
+    @cached_property
+    def doubt(self) -> str | None:
+        """Why a new attribute may be met by code that does not expect it."""
+        return None if self.cls is None else doubt(self.knowledge, self.cls)
+
+    @cached_property
+    def picked_classes(self) -> frozenset[str]:
+        """Classes of torch that the code around the class looks for among modules."""
+        return picked_classes(self.knowledge.hierarchy, self.cls) if self.cls is not None else frozenset()
+
+    def receiver_at(self, site: Site) -> str:
+        return self.receiver or site.self_name or ""

@@ -1,0 +1,153 @@
+"""The places in the source where a run met an operation, or a call of something that may have some."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from rewriter.facts.code import Function
+from rewriter.torch_api.row import Row, Spelling
+from rewriter.values.base import Value
+from rewriter.values.functions import Choice
+from rewriter.values.modules import Made, Module
+
+SiteNode = ast.Call | ast.BinOp | ast.UnaryOp | ast.AugAssign
+
+
+@dataclass(eq=False)
+class Site:
+    """What all kinds have in common: where it is, and how often it runs."""
+
+    node: SiteNode
+    function: Function
+    self_name: str | None
+    """What the function calls its own object there."""
+    order: int
+    runs: int = field(default=1, kw_only=True)
+    """How often it runs in one forward, loops left out: the most over all paths."""
+    in_loop: bool = field(default=False, kw_only=True)
+    """A loop of the same function is around it."""
+    called_in_loop: bool = field(default=False, kw_only=True)
+    """A loop is around a call that led to its function."""
+    deferred: bool = field(default=False, kw_only=True)
+    """It stands in a lambda, nested function or generator, which may run at any time or never."""
+
+    def met_again(self, other: Site) -> None:
+        """The same run has come to it once more."""
+
+    def merged(self, other: Site) -> Site:
+        """What two runs together say of it."""
+        return replace(
+            self,
+            runs=max(self.runs, other.runs),
+            in_loop=self.in_loop or other.in_loop,
+            called_in_loop=self.called_in_loop or other.called_in_loop,
+            deferred=self.deferred or other.deferred,
+        )
+
+    @property
+    def written(self) -> str:
+        """The site as its author would name it."""
+        assert isinstance(self.node, ast.Call)
+        return f"`{ast.unparse(self.node.func)}()`"
+
+
+@dataclass(eq=False)
+class Operation(Site):
+    """An operation of torch."""
+
+    candidates: tuple[tuple[Row, Spelling], ...]
+    """What it may be: several where torch has overloads."""
+    tensor: bool
+    """Some operand is a tensor; False where no operand is known well enough to say."""
+
+    def met_again(self, other: Site) -> None:
+        self.tensor |= isinstance(other, Operation) and other.tensor
+
+    def merged(self, other: Site) -> Site:
+        if isinstance(other, OperationOfAnyKind):
+            return other.merged(self)
+        both = Site.merged(self, other)
+        assert isinstance(both, Operation)
+        if isinstance(other, Operation):
+            both.candidates = tuple(dict.fromkeys([*self.candidates, *other.candidates]))
+            both.tensor = self.tensor or other.tensor
+        return both
+
+    @property
+    def written(self) -> str:
+        """`+=`, `torch.cat()`, `.mean()`"""
+        spelling = self.candidates[0][1].name
+        if not isinstance(self.node, ast.Call):
+            return f"`{spelling.removeprefix('unary ')}`"
+        if spelling.startswith("torch.Tensor."):
+            return f"`.{spelling.removeprefix('torch.Tensor.')}()`"
+        return f"`{ast.unparse(self.node.func)}()`"
+
+
+@dataclass(eq=False)
+class OperationOfAnyKind(Site):
+    """A call of a function of torch that is known only when it runs."""
+
+
+@dataclass(eq=False)
+class ModuleCall(Site):
+    """A call of a module that an attribute of the function's own object holds."""
+
+    attribute: str
+    module: Value
+    instances: frozenset[int]
+    """How many calls of the same attribute came before, over all visits."""
+
+    def met_again(self, other: Site) -> None:
+        if isinstance(other, ModuleCall):
+            self.instances |= other.instances
+
+    @property
+    def made(self) -> Made:
+        """What made the module, as far as it is known."""
+        return self.module.made if isinstance(self.module, Module) else None
+
+
+@dataclass(eq=False)
+class FunctionCall(Site):
+    """A call of a function at module level, or of a method that is given no object."""
+
+    callee: Function
+
+
+@dataclass(eq=False)
+class ChosenCall(Site):
+    """A call of one of several functions, or of a method that the class of its object chooses."""
+
+    choice: Choice
+
+
+@dataclass(eq=False)
+class HandedFunction(Site):
+    """A call of a function that is given another one to run."""
+
+    handed: Function | str
+    """A function of the project, or the name of torch's."""
+
+
+@dataclass(eq=False)
+class DifferentiatedCall(Site):
+    """A call of a torch.autograd.Function, whose forward runs apart from the gradient that it has."""
+
+
+@dataclass(eq=False)
+class FileLevelModuleCall(Site):
+    """A call of a module that stands at file level, so that no object has it for a child."""
+
+
+def merged(function: Function, met: Iterable[Iterable[Site]]) -> list[Site]:
+    """What several runs together say of the sites in a function."""
+    found: dict[SiteNode, Site] = {}
+    for sites in met:
+        for site in sites:
+            if site.function is function:
+                known = found.get(site.node)
+                found[site.node] = site if known is None else known.merged(site)
+    return list(found.values())

@@ -1,0 +1,96 @@
+"""Classes, as values: what calling them makes."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rewriter.facts.code import Class
+from rewriter.facts.helpers import has_plain_form
+from rewriter.values import named_tuple
+from rewriter.values.base import Call, Machine, Value
+from rewriter.values.dictionary import Dictionary
+from rewriter.values.functions import ProjectFunction
+from rewriter.values.modules import MODULE, ProjectModule, TorchModule, WrappedFunction, call_method
+from rewriter.values.objects import PlainObject, objects
+from rewriter.values.one_of import join_all
+from rewriter.values.plain import OTHER
+from rewriter.values.sequence import SHAPE, sequence
+from rewriter.values.tensor import TENSOR
+
+_TENSORS = frozenset({"torch.nn.Parameter", "torch.nn.Buffer", "torch.nn.parameter.Parameter", "torch.Tensor"})
+
+
+@dataclass(frozen=True, slots=True)
+class SomeClass(Value):
+    """A class of which no more is known."""
+
+    rank: ClassVar[int] = 20
+
+    @property
+    def is_class(self) -> bool:
+        return True
+
+    def joined(self, other: Value) -> Value:
+        return SomeClass()
+
+    def beside(self, others: frozenset[type[Value]]) -> Value:
+        return SomeClass()
+
+    def call(self, machine: Machine, call: Call) -> Value | None:
+        machine.run_handed_out(call)
+        return self.made(machine, call)
+
+    def made(self, machine: Machine, call: Call) -> Value:
+        """The object that a call makes."""
+        return OTHER
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectClass(SomeClass):
+    cls: Class
+
+    @property
+    def has_name(self) -> bool:
+        return True
+
+    def made(self, machine: Machine, call: Call) -> Value:
+        if machine.known.hierarchy.lineage(self.cls).is_module:
+            return ProjectModule(self.cls)
+        if named_tuple.fields(self.cls):
+            return named_tuple.made(self.cls, call)
+        return PlainObject(self.cls) if has_plain_form(self.cls) else objects(self.cls.name)
+
+    def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
+        return machine.known.attribute(self.cls, node.attr)
+
+    def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
+        return call_method(self, self.cls, machine, call, func)
+
+
+@dataclass(frozen=True, slots=True)
+class TorchClass(SomeClass):
+    """A class of torch, or of `runtime.modules`."""
+
+    name: str
+
+    @property
+    def has_name(self) -> bool:
+        return True
+
+    def made(self, machine: Machine, call: Call) -> Value:
+        name = self.name
+        if name in _TENSORS or (name.startswith("torch.") and name.endswith("Tensor")):
+            return TENSOR
+        if name == "torch.Size":
+            return SHAPE
+        if name in ("torch.nn.ModuleList", "torch.nn.ModuleDict") or name.endswith(".modules.ModuleList"):
+            values = call.arguments.values()
+            held = join_all([value.member() for value in values]) if values else MODULE
+            return sequence(held) if name.endswith("List") else Dictionary(held)
+        if name.endswith(".modules.Function") and call.arguments:
+            function = next(iter(call.arguments.values()))
+            return WrappedFunction(function.function) if isinstance(function, ProjectFunction) else MODULE
+        is_module = name.startswith(("torch.nn.", "runtime.modules.")) or name.endswith(".modules.Call")
+        return TorchModule(name) if is_module else OTHER

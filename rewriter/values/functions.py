@@ -1,0 +1,208 @@
+"""Functions of the project, methods, lambdas, and one of several of them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+from rewriter.facts.code import Class, Function, FunctionNode
+from rewriter.facts.objects import Method
+from rewriter.facts.tables import Table
+from rewriter.values.base import Call, Machine, Target, Value
+from rewriter.values.one_of import join_all
+from rewriter.values.plain import Nothing
+from rewriter.values.tensor import ASSUMED, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class SomeFunction(Value):
+    """A function of which no more is known."""
+
+    rank: ClassVar[int] = 10
+
+    @property
+    def is_operation(self) -> bool:
+        """A function of torch that is an operation."""
+        return False
+
+    @property
+    def members(self) -> frozenset[Member]:
+        """Those of the project that it may be."""
+        return frozenset()
+
+    def joined(self, other: Value) -> Value:
+        assert isinstance(other, SomeFunction)
+        if self.is_operation and other.is_operation:
+            return ANY_OPERATION
+        members = self.members | other.members
+        return Choice(members) if members else SomeFunction()
+
+    def beside(self, others: frozenset[type[Value]]) -> Value:
+        if self.is_operation and others == {Nothing}:
+            return ANY_OPERATION
+        return Choice(self.members) if self.members else SomeFunction()
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOperation(SomeFunction):
+    """A function of torch that is an operation; which one is known only when the code runs."""
+
+    @property
+    def is_operation(self) -> bool:
+        return True
+
+    def call(self, machine: Machine, call: Call) -> Value | None:
+        machine.run_handed_out(call)
+        if not any(argument.may_be(Tensor) for argument in call.arguments.values()):
+            return None
+        machine.note_any_operation(call.node)
+        return ASSUMED
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFunction(SomeFunction):
+    function: Function
+
+    @property
+    def members(self) -> frozenset[Member]:
+        return frozenset({self.function})
+
+    @property
+    def has_name(self) -> bool:
+        return True
+
+    def call(self, machine: Machine, call: Call) -> Value | None:
+        machine.note_function_call(call.node, self.function)
+        return self.run(machine, call)
+
+    def run(self, machine: Machine, call: Call) -> Value | None:
+        return machine.run_function(Target(self.function), call)
+
+
+@dataclass(frozen=True, slots=True)
+class BoundMethod(SomeFunction):
+    """A method of an object that is a module, or one that is given no object."""
+
+    function: Function
+    cls: Class
+    own: bool
+    """The object is the one whose method reads it."""
+
+    @property
+    def members(self) -> frozenset[Member]:
+        return frozenset({self})
+
+    @property
+    def has_name(self) -> bool:
+        return True
+
+    @property
+    def target(self) -> Target:
+        return Target(self.function, self.cls, self.own)
+
+    def call(self, machine: Machine, call: Call) -> Value | None:
+        if self.function.is_static:
+            machine.note_function_call(call.node, self.function)
+        return machine.run_function(self.target, call)
+
+
+@dataclass(frozen=True, slots=True)
+class NestedFunction(SomeFunction):
+    """A lambda or a function inside the one that is run."""
+
+    node: ast.Lambda | FunctionNode
+    around: Function
+    frame: int
+    """The activation whose variables it sees."""
+
+    @property
+    def members(self) -> frozenset[Member]:
+        return frozenset({self})
+
+    @property
+    def has_name(self) -> bool:
+        return True
+
+    def call(self, machine: Machine, call: Call) -> Value | None:
+        return machine.run_nested(self.node, self.frame, call)
+
+
+Member = Function | Method | Table | BoundMethod | NestedFunction
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(SomeFunction):
+    """One of several functions of the project, by themselves or by the tables that hold them."""
+
+    of: frozenset[Member]
+
+    @property
+    def members(self) -> frozenset[Member]:
+        return self.of
+
+    @property
+    def has_name(self) -> bool:
+        return True
+
+    @property
+    def functions(self) -> list[Function]:
+        """The functions that it may come to, in the order of the source."""
+        found = {m.function if isinstance(m, Method) else m for m in self.functions_and_methods}
+        return sorted(found, key=_place)
+
+    @property
+    def functions_and_methods(self) -> list[Function | Method]:
+        """The same, where methods come with what is known of their objects."""
+        found: dict[Function, Function | Method] = {method.function: method for method in reversed(self.methods)}
+        for member in self.of:
+            functions = member.functions if isinstance(member, Table) else [member]
+            found.update({function: function for function in functions if isinstance(function, Function)})
+        return [found[function] for function in sorted(found, key=_place)]
+
+    @property
+    def methods(self) -> list[Method]:
+        """The methods of objects that it may come to; one that several classes have, once for each."""
+        found = [member for member in self.of if isinstance(member, Method)]
+        return sorted(found, key=lambda m: (*_place(m.function), m.cls.name, m.called_on.name, m.own))
+
+    def call(self, machine: Machine, call: Call) -> Value | None:
+        machine.note_choice(call.node, self)
+        return self.run(machine, call)
+
+    def run(self, machine: Machine, call: Call) -> Value | None:
+        results: list[Value] = []
+
+        def run(target: Target) -> None:
+            results.append(machine.run_function(target, call))
+
+        bound = sorted((m for m in self.of if isinstance(m, BoundMethod)), key=lambda m: m.function.node.lineno)
+        targets = [*map(_target, self.functions_and_methods), *(method.target for method in bound)]
+        ways: Iterable[Callable[[], None]] = (partial(run, target) for target in targets)
+        machine.alternatives(*ways)
+        return join_all(results)
+
+
+ANY_OPERATION = AnyOperation()
+
+
+def _place(function: Function) -> tuple[str, int]:
+    return function.file.module, function.node.lineno
+
+
+def _target(member: Function | Method) -> Target:
+    if isinstance(member, Function):
+        return Target(member)
+    return Target(member.function, member.cls, member.own, is_plain=True)
+
+
+def one_of_methods(methods: Iterable[Method]) -> Choice | None:
+    found = frozenset(methods)
+    return Choice(found) if found else None
+
+
+def is_torch_operation(value: Value) -> bool:
+    """Whether it is one function of torch that is an operation."""
+    return isinstance(value, SomeFunction) and value.is_operation and value != ANY_OPERATION

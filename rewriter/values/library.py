@@ -1,0 +1,185 @@
+"""What is known by its full name alone: functions of torch, of Python itself and of other libraries."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rewriter.facts.code import RUNS_FOR_EACH, RUNS_ITS_ARGUMENT, Class
+from rewriter.facts.tables import find_instance
+from rewriter.torch_api import catalogue, tensors
+from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value
+from rewriter.values.dictionary import DICT
+from rewriter.values.functions import ANY_OPERATION, BoundMethod, NestedFunction, ProjectFunction, SomeFunction
+from rewriter.values.modules import module
+from rewriter.values.one_of import join_all
+from rewriter.values.plain import NONE, NUMBER, OTHER, STRING
+from rewriter.values.sequence import SHAPE, Sequence, sequence
+from rewriter.values.tensor import ASSUMED, Tensor, catalogued, holds_tensor
+
+DIFFERENTIATED = "torch.autograd.Function"
+
+
+@dataclass(frozen=True, slots=True)
+class TorchFunction(SomeFunction):
+    """A function of torch or of `math`."""
+
+    name: str
+
+    @property
+    def is_operation(self) -> bool:
+        return catalogue.is_function(self.name)
+
+    @property
+    def has_name(self) -> bool:
+        return True
+
+    def call(self, machine: Machine, call: Call) -> Value | None:
+        return call_by_name(self.name, machine, call)
+
+
+@dataclass(frozen=True, slots=True)
+class Named(Unknown):
+    """Something outside of the project, or a variable of it: its full name is all that is known."""
+
+    name: str
+
+    rank: ClassVar[int] = 89
+
+    @property
+    def has_name(self) -> bool:
+        return True
+
+    def joined(self, other: Value) -> Value:
+        return UNKNOWN if isinstance(other, Named) or type(other) is Unknown else other.joined(self)
+
+    def beside(self, others: frozenset[type[Value]]) -> Value:
+        return UNKNOWN
+
+    def call(self, machine: Machine, call: Call) -> Value | None:
+        return call_by_name(self.name, machine, call)
+
+
+def call_by_name(name: str, machine: Machine, call: Call) -> Value:
+    if name not in RUNS_ITS_ARGUMENT:
+        machine.run_handed_out(call)
+    if name in RUNS_FOR_EACH or name in RUNS_ITS_ARGUMENT:
+        _note_handed(machine, call)
+    if name.startswith("builtins."):
+        return _builtin(name, machine, call)
+    return _library(name, machine, call)
+
+
+def _note_handed(machine: Machine, call: Call) -> None:
+    """A function that is handed to another one to run: nothing can be put in its place there."""
+    if isinstance(call.first, ProjectFunction):
+        machine.note_handed(call.node, call.first.function)
+    elif isinstance(call.first, TorchFunction) and call.first.is_operation:
+        machine.note_handed(call.node, call.first.name)
+
+
+def _library(name: str, machine: Machine, call: Call) -> Value:
+    first, values = call.first, list(call.arguments.values())
+    if name == "functools.partial" and first is not None:
+        return ANY_OPERATION if isinstance(first, SomeFunction) and first.is_operation else UNKNOWN
+    if name in RUNS_ITS_ARGUMENT and isinstance(first, NestedFunction | BoundMethod):
+        return machine.call_value(first, call.of_first([]))
+    if name.endswith(".apply") and _is_differentiated(machine, name.removesuffix(".apply")):
+        machine.note_differentiated(call.node)
+        return ASSUMED
+    if (made := find_instance(machine.known.hierarchy, name)) is not None:
+        machine.note_at_file_level(call.node)
+        return module(made).result(machine, call)
+    if (found := machine.operation(name, call, None, values)) is not None:
+        return found
+    for value in values if name in tensors.TAKES_NUMBERS else ():
+        machine.demand(value, NUMBER)
+    if name.startswith("math."):
+        return NUMBER
+    kind = tensors.function(name) if name.startswith("torch.") else "unknown"
+    if kind == "unknown" and name.startswith("torch.") and any(value.may_be(Tensor) for value in values):
+        return ASSUMED  # what torch makes of tensors is mostly tensors: checkpoint(), vmap() and the like
+    return catalogued(kind)
+
+
+def _is_differentiated(machine: Machine, name: str) -> bool:
+    found = machine.known.project.find(name)
+    return isinstance(found, Class) and DIFFERENTIATED in machine.known.hierarchy.lineage(found).torch
+
+
+# Python's own functions
+
+_RESULTS: dict[str, Value] = {
+    "len": NUMBER, "int": NUMBER, "float": NUMBER, "bool": NUMBER, "round": NUMBER, "isinstance": NUMBER,
+    "hasattr": NUMBER, "callable": NUMBER, "all": NUMBER, "any": NUMBER, "str": STRING, "repr": STRING,
+    "range": SHAPE, "print": NONE, "type": OTHER, "id": NUMBER, "super": OTHER, "divmod": SHAPE, "dict": DICT,
+}  # fmt: skip
+_TAKES_NUMBERS = frozenset({"range", "int", "float"})
+
+
+def _builtin(full_name: str, machine: Machine, call: Call) -> Value:
+    name = full_name.removeprefix("builtins.")
+    values = list(call.arguments.values())
+    if name == "getattr" and len(call.node.args) == 2:
+        return _attribute_by_name(machine, call.node)
+    for value in values if name in _TAKES_NUMBERS else ():
+        machine.demand(value, NUMBER)
+    if any(map(holds_tensor, values)) and (found := machine.operation(full_name, call, None, values)) is not None:
+        return found
+    if values and (makes := _MAKING.get(name)) is not None:
+        return makes(machine, call, values)
+    return _RESULTS.get(name, UNKNOWN)
+
+
+def _attribute_by_name(machine: Machine, node: ast.Call) -> Value:
+    """`getattr(F, "relu")`, and with a name that is known only when it runs."""
+    holder, name = machine.global_name(node.args[0]), node.args[1]
+    if holder not in ("torch", "torch.nn.functional"):
+        return UNKNOWN
+    fixed = isinstance(name, ast.Constant) and isinstance(name.value, str)
+    return TorchFunction(f"{holder}.{ast.literal_eval(name)}") if fixed else ANY_OPERATION
+
+
+def _passed(machine: Machine, call: Call, values: list[Value]) -> Value:
+    """`list(xs)`: the same members."""
+    items = values[0].items if isinstance(values[0], Sequence) else None
+    return Sequence(values[0].member() if items is None else None, items)
+
+
+def _turned_round(machine: Machine, call: Call, values: list[Value]) -> Value:
+    return sequence(values[0].member())
+
+
+def _mapped(machine: Machine, call: Call, values: list[Value]) -> Value:
+    """`map(function, xs)`"""
+    if len(values) < 2:
+        return UNKNOWN
+    function = call.first
+    if not isinstance(function, ProjectFunction):
+        is_operation = isinstance(function, TorchFunction) and function.is_operation
+        return sequence(ASSUMED if is_operation else UNKNOWN)
+    turn = call.of_first([])
+    turn = Call(turn.node, {argument: value.iterated() for argument, value in call.arguments.items()})
+    return sequence(machine.in_loop(lambda: function.run(machine, turn) or UNKNOWN))
+
+
+def _zipped(machine: Machine, call: Call, values: list[Value]) -> Value:
+    return sequence(sequence(items=[value.iterated() for value in values]))
+
+
+def _counted(machine: Machine, call: Call, values: list[Value]) -> Value:
+    return sequence(sequence(items=[NUMBER, values[0].iterated()]))
+
+
+def _chosen(machine: Machine, call: Call, values: list[Value]) -> Value:
+    """`max(a, b)` and `max(xs)`: one of those given, or of those held."""
+    return join_all([value.member() if value.may_be(Sequence) else value for value in values])
+
+
+_MAKING: dict[str, Callable[[Machine, Call, list[Value]], Value]] = {
+    **dict.fromkeys(["list", "tuple", "sorted", "iter", "set"], _passed),
+    **dict.fromkeys(["min", "max", "sum", "abs", "pow"], _chosen),
+    "reversed": _turned_round, "map": _mapped, "zip": _zipped, "enumerate": _counted,
+}  # fmt: skip

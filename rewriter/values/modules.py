@@ -1,0 +1,215 @@
+"""Modules: of torch, of the project, and those that `runtime.modules` makes of functions."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rewriter.facts.attributes import is_only_called, operations_in
+from rewriter.facts.code import Class, Function
+from rewriter.facts.hierarchy import REGISTERING
+from rewriter.facts.objects import is_plain, methods_below, methods_meant
+from rewriter.torch_api import modules
+from rewriter.values.base import UNKNOWN, Call, Machine, Target, Value
+from rewriter.values.functions import ANY_OPERATION, BoundMethod, Choice, NestedFunction, SomeFunction, one_of_methods
+from rewriter.values.plain import NONE, Nothing
+from rewriter.values.sequence import Sequence
+from rewriter.values.tensor import TENSOR, Tensor, catalogued
+
+
+@dataclass(frozen=True, slots=True)
+class Module(Value):
+    """A module of which no more is known."""
+
+    rank: ClassVar[int] = 25
+
+    @property
+    def made(self) -> Class | Function | str | None:
+        """The class that made it, by its full name if it is none of the project's; or the function that it wraps."""
+        return None
+
+    @property
+    def is_some_module(self) -> bool:
+        return True
+
+    @property
+    def has_name(self) -> bool:
+        return self.made is not None
+
+    def joined(self, other: Value) -> Value:
+        return MODULE
+
+    def beside(self, others: frozenset[type[Value]]) -> Value:
+        return MODULE
+
+    def call(self, machine: Machine, call: Call) -> Value | None:
+        machine.run_handed_out(call)
+        return self.result(machine, call)
+
+    def result(self, machine: Machine, call: Call) -> Value:
+        return machine.taken_for_tensor(call.node)
+
+    def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
+        return UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectModule(Module):
+    cls: Class
+
+    @property
+    def made(self) -> Class:
+        return self.cls
+
+    def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
+        """Reading a property runs it; reading another method returns the method."""
+        method = machine.known.hierarchy.lineage(self.cls).method(node.attr)
+        own = machine.is_stored_on_own(node)
+        if method is not None and method.is_property:
+            return machine.read_property(Target(method, self.cls, own), node)
+        if (stored := machine.stored(node)) is not None:
+            return stored
+        if method is None:
+            value = machine.known.attribute(self.cls, node.attr)
+            to_be_filled = machine.of_plain and value.is_only(Nothing)
+            return UNKNOWN if to_be_filled else value
+        if own and machine.of_plain:
+            return one_of_methods(methods_below(machine.known, self.cls, node.attr, own=True)) or UNKNOWN
+        return BoundMethod(method, self.cls, own)
+
+    def result(self, machine: Machine, call: Call) -> Value:
+        return machine.known.forward_result(self.cls)
+
+    def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
+        return call_method(self, self.cls, machine, call, func)
+
+
+@dataclass(frozen=True, slots=True)
+class TorchModule(Module):
+    """A module of a class of torch, or of `runtime.modules`."""
+
+    name: str
+
+    @property
+    def made(self) -> str:
+        return self.name
+
+    def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
+        return TENSOR if node.attr in ("weight", "bias") else UNKNOWN
+
+    def result(self, machine: Machine, call: Call) -> Value:
+        if self.name.endswith(".modules.Call") and call.node.args:
+            return _passed_on(machine, call)
+        if (kind := modules.result(self.name)) == "unknown":
+            return machine.taken_for_tensor(call.node)
+        is_operation = self.name in modules.PARAMETER_FREE or self.name.startswith("runtime.")
+        return catalogued(kind, is_operation and only_assumed(list(call.arguments.values())))
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedFunction(Module):
+    """`runtime.modules.Function(function)`."""
+
+    function: Function
+
+    @property
+    def made(self) -> Function:
+        return self.function
+
+    def result(self, machine: Machine, call: Call) -> Value:
+        return machine.run_function(Target(self.function), call)
+
+
+MODULE = Module()
+Made = Class | Function | str | None
+"""What made a module, as far as it is known."""
+
+
+def module(made: Made) -> Module:
+    if isinstance(made, Class):
+        return ProjectModule(made)
+    if isinstance(made, Function):
+        return WrappedFunction(made)
+    return MODULE if made is None else TorchModule(made)
+
+
+def _passed_on(machine: Machine, call: Call) -> Value:
+    """`self.call(function, x)`, which is `function(x)` and has been rewritten already."""
+    rest = call.of_first(call.node.keywords)
+    if (base := machine.torch_base(rest.node)) is not None:
+        return TorchModule(base).result(machine, rest)
+    found = call.first.run(machine, rest) if call.first is not None else None
+    return machine.taken_for_tensor(call.node) if found is None else found
+
+
+def only_assumed(operands: list[Value]) -> bool:
+    """Some operand is, or holds, what was taken for a tensor, and none is known to be one."""
+    held = [operand.member() if operand.may_be(Sequence) else operand for operand in operands]
+    found = [value for value in held if value.may_be(Tensor)]
+    return bool(found) and all(value.assumed for value in found)
+
+
+# Methods of objects whose class is one of the project's
+
+_REGISTERING_MODULES = frozenset({"add_module", "add_operation", "register_module"})
+
+
+def call_method(receiver: Value, cls: Class, machine: Machine, call: Call, func: ast.Attribute) -> Value:
+    own = machine.is_own(func.value)
+    method = machine.known.hierarchy.lineage(cls).method(func.attr)
+    if method is not None and not method.is_property:
+        return _call_found(receiver, cls, method, machine, call, own)
+    if own and func.attr in REGISTERING:
+        _register(func.attr, machine, call)
+        return NONE
+    return _call_attribute(receiver, cls, machine, call, func)
+
+
+def _call_found(receiver: Value, cls: Class, method: Function, machine: Machine, call: Call, own: bool) -> Value:
+    known, name = machine.known, method.node.name
+    if method.is_static:
+        machine.note_function_call(call.node, method)
+    elif own and machine.of_plain:
+        choice = one_of_methods(methods_below(known, cls, name, own))
+        return choice.call(machine, call) or UNKNOWN if choice is not None else UNKNOWN
+    elif not receiver.is_class and is_plain(known, cls):
+        # it becomes a module where it can; its methods may be given modules where it cannot
+        machine.note_choice(call.node, Choice(frozenset(methods_below(known, cls, name, own))))
+    return machine.run_function(Target(method, cls, own), call)
+
+
+def _register(method: str, machine: Machine, call: Call) -> None:
+    """`self.register_buffer("name", ...)` and its like store an attribute."""
+    arguments = call.node.args
+    if arguments and isinstance(arguments[0], ast.Constant) and isinstance(arguments[0].value, str):
+        value = call.arguments.get(arguments[1]) if len(arguments) > 1 else None
+        machine.store(arguments[0].value, (value or UNKNOWN) if method in _REGISTERING_MODULES else TENSOR)
+
+
+def _call_attribute(receiver: Value, cls: Class, machine: Machine, call: Call, func: ast.Attribute) -> Value:
+    """`self.act(x)`, where `act` is no method."""
+    known, own = machine.known, machine.is_own(func.value)
+    value = machine.attribute_of(receiver, func)
+    if own and _is_to_be_stored(value):
+        only_called = is_only_called(known.hierarchy, cls, func.attr)
+        # it is stored as a module, or soon will be; else somebody may put another one there
+        value = UNKNOWN if only_called else value if isinstance(value, NestedFunction) else ANY_OPERATION
+    if (choice := one_of_methods(methods_meant(known, value.class_names, "__call__"))) is not None:
+        return choice.call(machine, call) or UNKNOWN
+    if own:
+        machine.note_module_call(call.node, func.attr, value)
+    if value.may_be(SomeFunction) and not isinstance(value, NestedFunction):
+        return machine.call_value(value, call)
+    for part in value.parts:
+        if isinstance(part, Module):
+            return part.result(machine, call)
+    given = any(argument.may_be(Tensor) for argument in call.arguments.values())
+    return machine.taken_for_tensor(call.node) if given else UNKNOWN
+
+
+def _is_to_be_stored(value: Value) -> bool:
+    """Functions of torch, lambdas and nested functions with one operation, which a module can hold."""
+    if isinstance(value, NestedFunction):
+        return operations_in(value.node, value.around) == 1
+    return any(isinstance(part, SomeFunction) and part.is_operation for part in value.parts)

@@ -1,0 +1,61 @@
+"""Tuples whose members have names: objects of classes that derive from `typing.NamedTuple`."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from rewriter.facts.code import Class
+from rewriter.facts.objects import methods_meant
+from rewriter.values.base import UNKNOWN, Call, Machine, Value
+from rewriter.values.functions import one_of_methods
+from rewriter.values.sequence import Sequence
+
+_BASE = "typing.NamedTuple"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTuple(Sequence):
+    """Nothing can be stored on such an object: its members stay what its class was given."""
+
+    cls: Class | None = None
+
+    @property
+    def class_names(self) -> frozenset[str]:
+        return frozenset() if self.cls is None else frozenset({self.cls.name})
+
+    def joined(self, other: Value) -> Value:
+        both = Sequence.joined(self, other)
+        assert isinstance(both, Sequence)
+        same = isinstance(other, NamedTuple) and other.cls is self.cls
+        return NamedTuple(both.element, both.items, both.assumed, self.cls) if same else both
+
+    def beside(self, others: frozenset[type[Value]]) -> Value:
+        return Sequence(self.member() if self.held else None)
+
+    def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
+        names = fields(self.cls) if self.cls is not None else []
+        if self.items is not None and node.attr in names:
+            return self.items[names.index(node.attr)]
+        return one_of_methods(methods_meant(machine.known, self.class_names, node.attr))
+
+    def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
+        choice = one_of_methods(methods_meant(machine.known, self.class_names, func.attr))
+        return Sequence.method(self, machine, call, func) if choice is None else choice.call(machine, call)
+
+
+def fields(cls: Class) -> list[str]:
+    """The names of the members; none for a class that is no tuple."""
+    if _BASE not in cls.base_names:
+        return []
+    stated = (s.target for s in cls.node.body if isinstance(s, ast.AnnAssign))
+    return [target.id for target in stated if isinstance(target, ast.Name)]
+
+
+def made(cls: Class, call: Call) -> NamedTuple:
+    """What calling the class with these arguments makes; a member that has only its default is not known."""
+    names, given = fields(cls), dict[str, Value]()
+    if not any(isinstance(argument, ast.Starred) for argument in call.node.args):
+        given.update(zip(names, (call.arguments[argument] for argument in call.node.args), strict=False))
+    given.update({keyword.arg: call.arguments[keyword.value] for keyword in call.node.keywords if keyword.arg})
+    return NamedTuple(items=tuple(given.get(name, UNKNOWN) for name in names), cls=cls)

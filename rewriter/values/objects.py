@@ -1,0 +1,82 @@
+"""Objects that are no modules, known by their classes."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rewriter.facts.code import Class
+from rewriter.facts.objects import is_plain, methods_meant, properties_meant
+from rewriter.values.base import UNKNOWN, Call, Machine, Target, Unknown, Value
+from rewriter.values.functions import one_of_methods
+from rewriter.values.modules import call_method
+from rewriter.values.one_of import join_all
+from rewriter.values.plain import OTHER, Other
+
+
+@dataclass(frozen=True, slots=True)
+class Instance(Unknown):
+    """An object of one of these classes, or of classes below them: its methods are known, and nothing else."""
+
+    of: frozenset[str]
+    """Full names."""
+
+    rank: ClassVar[int] = 15
+
+    @property
+    def class_names(self) -> frozenset[str]:
+        return self.of
+
+    def joined(self, other: Value) -> Value:
+        return Instance(self.of | other.of) if isinstance(other, Instance) else self
+
+    def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
+        known = machine.known
+        read = list(properties_meant(known, self.of, node.attr))
+        if len(read) == 1:
+            return machine.read_property(Target(read[0].function, read[0].cls, own=False, is_plain=True), node)
+        methods = one_of_methods(methods_meant(known, self.of, node.attr))
+        return self._stated(machine, node.attr) if methods is None else methods
+
+    def _stated(self, machine: Machine, attribute: str) -> Value:
+        """What the classes' bodies say of the attribute."""
+        known = machine.known
+        found = [cls for name in sorted(self.of) if isinstance(cls := known.project.find(name), Class)]
+        return join_all([known.stated(cls, attribute) for cls in found if is_plain(known, cls)])
+
+    def call(self, machine: Machine, call: Call) -> Value | None:
+        choice = one_of_methods(methods_meant(machine.known, self.of, "__call__"))
+        return UNKNOWN if choice is None else choice.call(machine, call)
+
+    def run(self, machine: Machine, call: Call) -> Value | None:
+        choice = one_of_methods(methods_meant(machine.known, self.of, "__call__"))
+        return None if choice is None else choice.run(machine, call)
+
+
+@dataclass(frozen=True, slots=True)
+class PlainObject(Other):
+    """An object of a class that may become a module, if one keeps it."""
+
+    cls: Class
+
+    @property
+    def has_name(self) -> bool:
+        return True
+
+    @property
+    def class_names(self) -> frozenset[str]:
+        return frozenset({self.cls.name})
+
+    def beside(self, others: frozenset[type[Value]]) -> Value:
+        return OTHER
+
+    def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
+        if machine.is_stored_on_own(func.value):
+            return call_method(self, self.cls, machine, call, func)
+        choice = one_of_methods(methods_meant(machine.known, self.class_names, func.attr))
+        return None if choice is None else choice.call(machine, call)
+
+
+def objects(*names: str) -> Instance:
+    return Instance(frozenset(names))

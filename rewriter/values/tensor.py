@@ -1,0 +1,85 @@
+"""Tensors, those that are only taken for one among them, and what torch computes from them."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rewriter.torch_api import tensors
+from rewriter.values.base import UNKNOWN, Call, Machine, Value
+from rewriter.values.plain import NUMBER, OTHER, STRING
+from rewriter.values.sequence import SEQUENCE, SHAPE, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor(Value):
+    """A tensor, or what is taken for one until its use shows that it is something else."""
+
+    rank: ClassVar[int] = 40
+
+    assumed: bool = False
+    sources: frozenset[str] = frozenset()
+
+    @property
+    def is_proven(self) -> bool:
+        return not self.assumed
+
+    @property
+    def holds_itself(self) -> bool:
+        return True
+
+    def joined(self, other: Value) -> Value:
+        return Tensor(self.assumed and other.assumed, self.sources | other.sources)
+
+    def member(self) -> Value:
+        return self
+
+    def item(self, index: ast.expr) -> Value | None:
+        """A part of a tuple is a tuple: whatever an assumed tensor turns out to be, so is a slice of it."""
+        if self.assumed:
+            return self if isinstance(index, ast.Slice) else ASSUMED
+        return TENSOR
+
+    def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
+        kind = tensors.attribute(node.attr)
+        if kind == "unknown":  # an argument taken for a tensor that has what no tensor has
+            machine.demand(self, UNKNOWN)
+        return catalogued(kind, self.assumed)
+
+    def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
+        name = func.attr
+        if tensors.takes_numbers(name):
+            for argument in call.arguments.values():
+                machine.demand(argument, NUMBER)
+        operands = [self, *call.arguments.values()]
+        if (found := machine.operation(f"torch.Tensor.{name}", call, func.value, operands)) is not None:
+            return found
+        kind = tensors.method(name, len(call.node.args))
+        if kind == "unknown":
+            machine.demand(self, UNKNOWN)
+        return catalogued(kind, self.assumed)
+
+
+TENSOR = Tensor()
+ASSUMED = Tensor(assumed=True)
+TENSORS = Sequence(TENSOR)
+
+_RESULTS: dict[str, Value] = {
+    "tensor": TENSOR, "tensors": TENSORS, "number": NUMBER, "shape": SHAPE, "string": STRING,
+    "sequence": SEQUENCE, "other": OTHER,
+}  # fmt: skip
+
+
+def catalogued(kind: str, assumed: bool = False) -> Value:
+    """A result as the catalogue names it; what is computed from an assumed tensor is assumed as well."""
+    return ASSUMED if assumed and kind == "tensor" else _RESULTS.get(kind, UNKNOWN)
+
+
+def taken_for_tensor(source: str) -> Tensor:
+    """What is taken for a tensor under a name by which its use can speak against it."""
+    return Tensor(assumed=True, sources=frozenset({source}))
+
+
+def holds_tensor(value: Value) -> bool:
+    return value.may_be(Tensor) or (value.may_be(Sequence) and value.member().may_be(Tensor))

@@ -1,0 +1,85 @@
+"""How the code is put together: imports run one way, files are short, and fields are typed."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _imported(tree: ast.Module, module: str, modules: set[str]) -> Iterator[str]:
+    """What the file imports of its own distribution, wherever in it."""
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{module} imports relatively"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            found = name if name in modules else name.rpartition(".")[0]
+            if found in modules and found != module:
+                yield found
+
+
+def _graph(package: str) -> dict[str, set[str]]:
+    paths = {_module(path): path for path in sorted((ROOT / package).rglob("*.py"))}
+    return {m: set(_imported(ast.parse(p.read_text()), m, set(paths))) for m, p in paths.items()}
+
+
+def _circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """The strongly connected parts with more than one module, by Tarjan's algorithm."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in sorted(graph[node]):
+            if other not in index:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], index[other])
+        if low[node] == index[node]:
+            part = [stack.pop()]
+            while part[-1] != node:
+                part.append(stack.pop())
+            found.append(sorted(part))
+
+    for node in sorted(graph):
+        if node not in index:
+            visit(node)
+    return [part for part in found if len(part) > 1]
+
+
+@pytest.mark.parametrize("package", ["rewriter", "runtime"])
+def test_imports_run_one_way(package: str) -> None:
+    assert not _circles(_graph(package))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "rewriter").rglob("*.py")), ids=lambda path: _module(path))
+def test_a_file_can_be_read_in_one_go(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 300
+
+
+@pytest.mark.parametrize("folder", ["values", "sites", "changes"])
+def test_fields_say_what_they_hold(folder: str) -> None:
+    """No field of a value, site or change is `Any` or `object`."""
+    for path in sorted((ROOT / "rewriter" / folder).glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            for field in node.body if isinstance(node, ast.ClassDef) else ():
+                if isinstance(field, ast.AnnAssign):
+                    said = {n.id for n in ast.walk(field.annotation) if isinstance(n, ast.Name)}
+                    assert not said & {"Any", "object"}, f"{path.name}:{field.lineno}"
