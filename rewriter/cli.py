@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from rewriter import __version__
-from rewriter.console import INTERRUPTED, OK, OutputError, close_stdout, complain
+from rewriter.console import INTERRUPTED, OK, OutputError, close_stdout, complain, occupy_closed_streams, put_on_stdout
 
 _RUN_OPTIONS_WITH_VALUES = ("--rewrite", "--select", "--ignore", "--config")
 
 _EXIT_CODES = """\
 Exit codes: 0 nothing to do, or all written; 1 check found something that fix would change, or a suppression without
-use; 2 wrong usage, or a file failed (the others are still done)."""
+use, or verify a difference; 2 wrong usage, or a file failed (the others are still done)."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     own, of_program = _apart(list(sys.argv[1:] if argv is None else argv))
-    arguments = _parser().parse_args(own)
+    occupy_closed_streams()
+    arguments = parser().parse_args(own)
     if arguments.command == "run":  # exit codes, signals and pipes are the business of the program that it runs
         from rewriter.importer.script import run
 
@@ -61,16 +62,44 @@ def _apart(argv: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _dispatch(arguments: argparse.Namespace) -> int:
+    if arguments.command == "report":
+        from rewriter.review.command import report
+
+        return report(arguments)
+    if arguments.command == "verify":
+        from rewriter.verify.command import verify
+
+        return verify(arguments)
+    if arguments.command == "lsp":
+        return _serve()
     if arguments.command == "rule":
         from rewriter.explain import explain
 
-        return explain(arguments.code, arguments.format)
+        return explain(arguments.code, arguments.format, arguments.all)
+    if arguments.command == "completion":
+        from rewriter.completion import script
+
+        put_on_stdout(script(parser(), arguments.shell).encode())
+        return OK
+    if arguments.command == "baseline":
+        from rewriter.adopt import note
+
+        return note(arguments)
     from rewriter.commands import process
 
     return process(arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _serve() -> int:
+    try:
+        from rewriter.lsp.server import serve
+    except ImportError as error:
+        return complain(f'lsp needs pygls: pip install "torch-rewriter[lsp]" ({error})')
+    serve().start_io()
+    return OK
+
+
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="rewriter",
         description="Rewrites PyTorch model source so that every operation is a module a quantizer can see.",
@@ -86,22 +115,64 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_check(command("check", "say what would change and what is left; write nothing", epilog=_EXIT_CODES))
     _add_fix(command("fix", "rewrite the files", epilog=_EXIT_CODES))
+    _add_report(command("report", "write one page to review what fix would do, and to pick from it"))
+    _add_baseline(command("baseline", "take note of all that is there now, for check and fix to be silent about"))
+    _add_verify(command("verify", "build and run a model before and after, and compare all that a user sees"))
     usage = "rewriter run [options] --rewrite PACKAGE (SCRIPT | -m MODULE) [arguments of the program]"
     _add_run(command("run", "run a program with libraries rewritten as it imports them", usage=usage))
     _add_rule(command("rule", "explain a rule or a reason, or list all of a family, or all"))
+    command("lsp", "serve an editor over stdin and stdout, by the language server protocol")
+    shells = command("completion", "print a script that completes commands and options in a shell")
+    shells.add_argument("shell", choices=["bash", "zsh", "fish"], help="the shell that it is for")
     return parser
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
     _add_paths_and_report(parser)
     parser.add_argument("--exit-zero", action="store_true", help="exit 0 even when there are findings")
+    parser.add_argument("--add-ignores", action="store_true", help="write a suppression on each line that is reported")
 
 
 def _add_fix(parser: argparse.ArgumentParser) -> None:
     _add_paths_and_report(parser)
+    parser.add_argument("--exit-non-zero-on-fix", action="store_true", help="exit 1 when something was rewritten")
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--diff", action="store_true", help="print a patch that `git apply` takes; write nothing")
     output.add_argument("--out-dir", type=Path, metavar="DIR", help="write the Python files, changed or not, under DIR")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--selection", type=Path, metavar="FILE", help="apply what was ticked in the page of `report`")
+    choice.add_argument("-i", "--interactive", action="store_true", help="ask for each finding, then write")
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    _add_paths(parser)
+    _add_settings(parser)
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("review.html"), metavar="FILE", help="default: review.html"
+    )
+    _add_jobs(parser)
+    parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+
+
+def _add_baseline(parser: argparse.ArgumentParser) -> None:
+    _add_paths(parser)
+    _add_settings(parser)
+    default = Path(".rewriter-baseline.json")
+    parser.add_argument("-o", "--output", type=Path, default=default, metavar="FILE", help="default: %(default)s")
+    _add_jobs(parser)
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("target", metavar="MODULE:EXPRESSION", help="what makes the model: net.model:Net(3) or src/net/model.py:Net(3)")
+    shape = "an argument of the model: a shape such as 2x3x32x32, or whole numbers 2x16:int64:100; again for more"
+    add("--input", action="append", metavar="SHAPE", help=shape)
+    add("--cases", type=Path, metavar="FILE", help="a Python file whose cases() returns tuples of arguments")
+    against = "compare with a revision of git or a folder, instead of with what fix would write"
+    add("--against", metavar="REV|DIR", help=against)
+    add("--seed", type=int, default=0, metavar="N", help="of all random numbers (default: 0)")
+    add("-v", "--verbose", action="store_true", help="list what is equal, too")
+    _add_settings(parser)
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -121,25 +192,35 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 def _add_rule(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("code", nargs="?", metavar="CODE", help="such as RW101, or a prefix such as RW9")
+    parser.add_argument("--all", action="store_true", help="the whole explanation of each, not one line")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
+
+
+def _add_paths(parser: argparse.ArgumentParser, more: str = "") -> None:
+    what = f"files or folders{more} (default: .)"
+    parser.add_argument("paths", nargs="*", type=Path, default=[Path()], metavar="PATH", help=what)
+    parser.add_argument(
+        "--force-exclude", action="store_true", help="leave out what is excluded even where it is named"
+    )
+
+
+def _add_jobs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-j", "--jobs", type=_positive, metavar="N", help="number of processes (default: by the number of files)"
+    )
 
 
 def _add_paths_and_report(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add(
-        "paths",
-        nargs="*",
-        type=Path,
-        default=[Path()],
-        metavar="PATH",
-        help="files, folders, or - for stdin (default: .)",
-    )
+    _add_paths(parser, ", or - for stdin")
     add("--stdin-filename", type=Path, metavar="FILE", help="what to call the file that comes on stdin")
     _add_settings(parser)
-    add("--force-exclude", action="store_true", help="leave out what is excluded even where it is named")
-    add("--format", choices=["text", "json", "github", "sarif"], default="text", help="of the report (default: text)")
+    add("--baseline", type=Path, metavar="FILE", help="be silent about what `rewriter baseline` took note of")
+    add("--show-settings", action="store_true", help="print the settings that hold, and where they come from; no more")
+    formats = ["text", "json", "rdjson", "github", "sarif"]
+    add("--format", choices=formats, default="text", help="of the report (default: text)")
     add("-o", "--output", type=Path, metavar="FILE", help="write the report to a file")
-    add("-j", "--jobs", type=_positive, metavar="N", help="number of processes (default: by the number of files)")
+    _add_jobs(parser)
     add("--statistics", action="store_true", help="count by rule and by reason")
     add("--color", choices=["auto", "always", "never"], default="auto", help="default: auto, which means on a terminal")
     volume = parser.add_mutually_exclusive_group()

@@ -4,10 +4,28 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, metadata
 
 from rewriter.rules.listing import ALL
 
 CODES = tuple(rule.code for rule in ALL)
+
+
+def help_page(code: str) -> str | None:
+    """The address of what is said of a code, where the distribution names the address of its documentation."""
+    known = code in CODES and _documentation()
+    return f"{known}/rules/#{code.lower()}" if known else None
+
+
+@cache
+def _documentation() -> str:
+    try:
+        urls = metadata("torch-rewriter").get_all("Project-URL") or []
+    except PackageNotFoundError:  # used from a folder, without an install
+        return ""
+    named = {name: address for name, _, address in (str(url).partition(", ") for url in urls)}
+    return named.get("Documentation", "").rstrip("/")
 
 
 def unknown(prefixes: Iterable[str]) -> str | None:

@@ -9,15 +9,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rewriter.console import ERROR, FOUND, OK, OutputError, complain, put_on_stdout, warn
-from rewriter.files import FileError, find
-from rewriter.report.form import Form
+from rewriter.baseline import Baseline, BaselineError
+from rewriter.console import ERROR, FOUND, OK, OutputError, complain, put_on_stdout, say_failures, warn
+from rewriter.files import NOTEBOOK, FileError, find
+from rewriter.report.form import WITH_EDITS, Form
 from rewriter.report.render import render
 from rewriter.report.summary import Summary
 from rewriter.report.text import closing
 from rewriter.results import FileResult
 from rewriter.run import Job, run
-from rewriter.settings import Settings, SettingsError, load
+from rewriter.selection import Selection, SelectionError
+from rewriter.settings import Settings, SettingsError, load, shown
 
 STDIN = Path("-")
 
@@ -27,15 +29,30 @@ def process(arguments: argparse.Namespace) -> int:
     try:
         _refuse_senseless(arguments)
         settings = chosen_settings(arguments, arguments.paths)
+        if arguments.show_settings:
+            put_on_stdout(shown(settings).encode())
+            return OK
+        settings = _with_selection(arguments, _with_baseline(arguments, settings))
         results = _of_stdin(arguments, settings) if STDIN in arguments.paths else _of_files(arguments, settings)
         summary = Summary.of(results, settings.unsafe_fixes)
         _report(arguments, results, settings)
-    except (SettingsError, FileError) as error:
+        if arguments.command == "check" and arguments.add_ignores:
+            from rewriter.ignores import add_ignores
+
+            return add_ignores(results)
+    except (SettingsError, FileError, SelectionError, BaselineError) as error:
         return complain(str(error))
+    if arguments.command == "fix" and arguments.selection is not None and settings.selection is not None:
+        for path, code, span in settings.selection.missing(results):
+            why = "it needs a finding that was not selected, or the paths and settings that the review was made with"
+            warn(f"{path}:{span.line}:{span.column + 1}: {code} was selected and not applied: {why}")
+    if settings.baseline is not None and (stale := settings.baseline.stale(results)):
+        warn(f"of what the baseline took note of, {stale} no longer exist; `rewriter baseline` writes it anew")
     if summary.failed:
         return ERROR
-    found = arguments.command == "check" and (summary.changed or summary.unused)
-    return FOUND if found and not arguments.exit_zero else OK
+    if arguments.command == "fix":
+        return FOUND if summary.changed and arguments.exit_non_zero_on_fix else OK
+    return FOUND if (summary.changed or summary.unused) and not arguments.exit_zero else OK
 
 
 def _refuse_senseless(arguments: argparse.Namespace) -> None:
@@ -43,10 +60,19 @@ def _refuse_senseless(arguments: argparse.Namespace) -> None:
         raise SettingsError("- stands for stdin and cannot be mixed with other paths")
     if STDIN not in arguments.paths and arguments.stdin_filename is not None:
         raise SettingsError("--stdin-filename says what the file on stdin is called; give - as the path")
+    if STDIN in arguments.paths and arguments.command == "fix" and (arguments.selection or arguments.interactive):
+        raise SettingsError("--selection and --interactive are for files; - stands for stdin")
     if STDIN in arguments.paths and _out_dir(arguments) is not None:
         raise SettingsError("--out-dir is for files; what comes on stdin goes to stdout")
-    if arguments.output is not None and not arguments.output.parent.is_dir():
-        raise SettingsError(f"--output {arguments.output}: there is no folder {arguments.output.parent}")
+    if STDIN in arguments.paths and arguments.command == "check" and arguments.add_ignores:
+        raise SettingsError("--add-ignores is for files; - stands for stdin")
+    refuse_output_without_folder(arguments.output)
+
+
+def refuse_output_without_folder(output: Path | None) -> None:
+    """Before the work is done."""
+    if output is not None and not output.parent.is_dir():
+        raise SettingsError(f"--output {output}: there is no folder {output.parent}")
 
 
 def _out_dir(arguments: argparse.Namespace) -> Path | None:
@@ -63,6 +89,25 @@ def chosen_settings(arguments: argparse.Namespace, paths: Sequence[Path]) -> Set
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
     _refuse_unknown_codes(settings)
     return settings
+
+
+def _with_baseline(arguments: argparse.Namespace, settings: Settings) -> Settings:
+    return replace(settings, baseline=Baseline.read(arguments.baseline)) if arguments.baseline else settings
+
+
+def _with_selection(arguments: argparse.Namespace, settings: Settings) -> Settings:
+    """What was picked is applied, safe or not, and nothing else."""
+    if arguments.command != "fix":
+        return settings
+    selection = None
+    if arguments.selection is not None:
+        selection = Selection.read(arguments.selection)
+        arguments.paths = list(selection.paths) if arguments.paths == [Path()] else arguments.paths
+    elif arguments.interactive:
+        from rewriter.review.interactive import ask
+
+        selection = ask(found(arguments, settings), arguments.paths, settings, _wants_color(arguments))
+    return settings if selection is None else replace(settings, selection=selection, unsafe_fixes=True)
 
 
 def _refuse_unknown_codes(settings: Settings) -> None:
@@ -83,35 +128,53 @@ def _of_stdin(arguments: argparse.Namespace, settings: Settings) -> list[FileRes
     from rewriter import engine
 
     name = arguments.stdin_filename or Path("stdin.py")
-    result = getattr(engine, _goal(arguments))(sys.stdin.buffer.read(), name, settings)
+    if sys.stdin is None:
+        raise FileError("stdin is closed, and - stands for it")
+    content = sys.stdin.buffer.read()
+    if name.suffix == NOTEBOOK:
+        from rewriter.notebook import judged
+
+        return [judged(content, name, settings)]
+    result = getattr(engine, _goal(arguments))(content, name, settings)
     _refuse_foreign_runtime([result], settings)
     return [result]
 
 
 def _goal(arguments: argparse.Namespace) -> str:
-    """The engine's function that finds out no more than is going to be used: SARIF holds the fixes."""
-    return "rewrite" if arguments.command == "fix" or arguments.format == "sarif" else "judge"
+    """The engine's function that finds out no more than is going to be used: some reports hold the edits."""
+    judged = arguments.command == "baseline" or (arguments.command == "check" and arguments.format not in WITH_EDITS)
+    return "judge" if judged else "rewrite"
+
+
+def found(arguments: argparse.Namespace, settings: Settings) -> list[Path]:
+    files = find(arguments.paths, settings, arguments.force_exclude)
+    if not files:
+        warn("no Python files under the paths given")
+    return files
+
+
+def examined(arguments: argparse.Namespace, files: list[Path], settings: Settings) -> list[FileResult]:
+    """What there is to say of each file; nothing is written."""
+    results = _with_progress(arguments, files, settings)
+    _refuse_foreign_runtime(results, settings)
+    return results
 
 
 def _of_files(arguments: argparse.Namespace, settings: Settings) -> list[FileResult]:
     from rewriter import output
 
     folder = _out_dir(arguments)
-    files = find(arguments.paths, settings, arguments.force_exclude)
+    files = found(arguments, settings)
     places = output.places_under(folder, files, arguments.paths) if folder is not None else {}
-    files = list(places) if folder is not None else files
-    if not files:
-        warn("no Python files under the paths given")
     # Every file is read before the first is written, so that all are judged by what the others were.
-    results = _with_progress(arguments, files, settings)
-    _refuse_foreign_runtime(results, settings)
+    results = examined(arguments, list(places) if folder is not None else files, settings)
     if folder is not None:
         return output.under(places, results)
     return output.in_place(results) if arguments.command == "fix" and not arguments.diff else results
 
 
 def _with_progress(arguments: argparse.Namespace, files: list[Path], settings: Settings) -> list[FileResult]:
-    progress = sys.stderr.isatty() and not arguments.quiet
+    progress = sys.stderr.isatty() and not getattr(arguments, "quiet", False)
     results = []
     job = Job(tuple(arguments.paths), settings, f"rewriter.engine:{_goal(arguments)}")
     for count, result in enumerate(run(files, job, arguments.jobs), 1):
@@ -131,8 +194,8 @@ def _refuse_foreign_runtime(results: Sequence[FileResult], settings: Settings) -
         return
     if (file := linking.foreign_in_project(result.path for result in results if result.changed)) is not None:
         raise SettingsError(
-            f"{file} would be imported in place of the package that rewritten code needs: make that package available "
-            'under another name and set runtime-import = "<its name>" in [tool.rewriter]'
+            f"{file} has the name of the package that rewritten code imports, and Python finds one of the two only: "
+            'make that package available under another name and set runtime-import = "<its name>" in [tool.rewriter]'
         )
 
 
@@ -148,31 +211,31 @@ def _report(arguments: argparse.Namespace, results: list[FileResult], settings: 
     )
     if STDIN in arguments.paths and form.written and form.name != "diff":
         put_on_stdout(results[0].after)
-        _say_failures(results)
+        say_failures(results)
         if arguments.output is None:
             return
     content = render(results, form)
     if form.name == "diff":
-        _say_failures(results)
+        say_failures(results)
         if not form.quiet:
             print(closing(Summary.of(results, form.unsafe_fixes), written=False), file=sys.stderr)
-    if arguments.output is None:
+    put(content, arguments.output)
+
+
+def put(content: bytes, output: Path | None) -> None:
+    """Into the file, or on stdout."""
+    if output is None:
         put_on_stdout(content)
         return
     try:
-        arguments.output.write_bytes(content)
+        output.write_bytes(content)
     except OSError as error:
-        raise OutputError(f"--output {arguments.output}: cannot be written: {error.strerror}") from error
-
-
-def _say_failures(results: Sequence[FileResult]) -> None:
-    """For where stdout is not read by a person."""
-    for result in results:
-        if result.failure is not None:
-            complain(f"{result.path}: {result.failure.kind}: {result.failure.message}")
+        raise OutputError(f"--output {output}: cannot be written: {error.strerror}") from error
 
 
 def _wants_color(arguments: argparse.Namespace) -> bool:
     if arguments.color != "auto":
         return bool(arguments.color == "always")
-    return arguments.output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    if arguments.output is not None or sys.stdout is None:
+        return False
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

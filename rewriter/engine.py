@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rewriter import codes
 from rewriter.changes.change import Change, NamedChange, Substitution
 from rewriter.deep import with_room
 from rewriter.emit.units import by_unit, nesting
-from rewriter.facts.answers import Question
 from rewriter.facts.code import File
-from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Project
 from rewriter.facts.source import Source, SourceError
 from rewriter.planning.plan import Owner, Plan
 from rewriter.planning.planner import Planner
-from rewriter.results import Failure, FileResult, Finding, Refusal, Safety
+from rewriter.results import Edit, Failure, FileResult, Finding, Refusal, Span
 from rewriter.rules.listing import ALL, UNUSED
 from rewriter.rules.refusals import refuse
 from rewriter.settings import Settings
 from rewriter.suppress import Suppressions
+from rewriter.wanted import planner_for, silenced, suppressions_of
+
+if TYPE_CHECKING:  # brings in libcst
+    from rewriter.emit.write import Reasoned
 
 # Python's parser takes 200 brackets inside each other; some stand in the source already.
 MOST_NESTED = 90
@@ -42,6 +45,9 @@ def _guarded(goal: Goal, source: bytes, path: Path, settings: Settings, project:
     if len(source) > settings.max_file_bytes:
         size = f"the file has {len(source)} bytes, more than the {settings.max_file_bytes} of max-file-bytes"
         return FileResult(path, source, source, failure=Failure("too-large", size))
+    if settings.selection is not None and settings.selection.stale(path, source):
+        stale = "the file is not the one that the selection was made from; make the review again"
+        return FileResult(path, source, source, failure=Failure("changed", stale))
     try:
         try:
             return _reached(goal, source, path, settings, project)
@@ -77,17 +83,18 @@ class _Rewrite:
     findings: list[Finding] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     suppressed: list[Finding | Refusal] = field(default_factory=list)
+    splices: list[Reasoned] = field(default_factory=list)
 
     @classmethod
     def of(cls, parsed: Source, path: Path, settings: Settings, project: Project | None) -> _Rewrite:
         own = project.with_file(path, parsed) if project else Project.for_paths([path]).with_file(path, parsed)
         file = own.file(path.absolute())
         assert file is not None
-        return cls(file, path, settings, _planner(own, settings))
+        return cls(file, path, settings, planner_for(own, settings))
 
     @property
     def suppressions(self) -> Suppressions:
-        return _suppressions(self.file)
+        return suppressions_of(self.file)
 
     def _drop_what_is_nested_too_deeply(self) -> None:
         """Calls inside of calls, deeper than Python's parser goes: the operations stay as they are."""
@@ -112,7 +119,7 @@ class _Rewrite:
         new = self.file.source.encode(text)
         if (problem := self._proof(text, new, project)) is not None:
             return FileResult(self.path, source, source, failure=Failure("self-check", problem))
-        return self._report(source, new)
+        return replace(self._report(source, new), edits=tuple(self._edits()))
 
     def _has_changes(self) -> bool:
         """Plans the file, and says whether anything in it is to be changed."""
@@ -132,7 +139,7 @@ class _Rewrite:
         from rewriter.emit.write import write  # brings in libcst, which most files never need
 
         written = write(self.file, self.plans, self.settings.runtime_import)
-        self.imports = written.imports
+        self.imports, self.splices = written.imports, written.splices
         self._drop(written.dropped)
         return written.text
 
@@ -166,9 +173,9 @@ class _Rewrite:
 
     def _put_aside(self, owner: Owner, change: Change | Substitution) -> None:
         finding = change.finding()
-        if not self.settings.selects(change.code, owner.file.path):
+        if self.settings.selection is not None or not self.settings.selects(change.code, owner.file.path):
             return
-        if self.suppressions.covers(finding.code, finding.span):
+        if silenced(self.settings, owner.file, finding.code, finding.span):
             self.suppressed.append(finding)
         else:
             self.findings.append(finding)
@@ -176,7 +183,7 @@ class _Rewrite:
     def _refuse(self, owner: Owner, refusal: Refusal) -> None:
         if not self.settings.selects(refusal.code, owner.file.path):
             return
-        if self.suppressions.covers(refusal.code, refusal.span):
+        if silenced(self.settings, owner.file, refusal.code, refusal.span):
             self.suppressed.append(refusal)
         else:
             self.refusals.append(refusal)
@@ -202,10 +209,26 @@ class _Rewrite:
             self.path,
             before,
             after,
-            findings=tuple(sorted(self.findings, key=lambda f: f.span)),
+            findings=self._in_order(),
             refusals=tuple(sorted([*self.refusals, *self._unused()], key=lambda r: r.span)),
             suppressed=tuple(self.suppressed),
         )
+
+    def _edits(self) -> Iterator[Edit]:
+        """What was written, each with the findings that need it."""
+        source = self.file.source
+        found = [(id(named.change), named.finding()) for _, plan in self.plans for named in plan.changes]
+        found += [(id(change), change.finding()) for _, plan in self.plans for change in plan.substitutions]
+        places: dict[Finding, int] = {finding: place for place, finding in enumerate(self._in_order())}
+        place_of = {key: places[finding] for key, finding in found}
+        for reasoned in sorted(self.splices, key=lambda r: (r.splice.start, r.splice.end)):
+            splice = reasoned.splice
+            span = Span(*source.position(splice.start), *source.position(splice.end))
+            needed_by = {place_of[id(change)] for change in reasoned.changes if id(change) in place_of}
+            yield Edit(span, splice.new, tuple(sorted(needed_by)))
+
+    def _in_order(self) -> tuple[Finding, ...]:
+        return tuple(sorted(self.findings, key=lambda finding: finding.span))
 
     def _proof(self, text: str, new: bytes, project: Project | None) -> str | None:
         """None where the new text holds all promises that can be checked without running it."""
@@ -218,6 +241,8 @@ class _Rewrite:
         problem = undoes(self.file.source.text, text, self.plans, self.imports)
         if problem:
             return problem
+        if self.settings.selection is not None:
+            return None  # what was not selected is still there to be changed
         again = _Rewrite.of(parsed, self.path, self.settings, project)
         if again._write() != text:
             return "a second run would change the result again"
@@ -226,38 +251,3 @@ class _Rewrite:
 
 Goal = Callable[[_Rewrite, bytes, Project | None], FileResult]
 """What is to be found out of a file."""
-
-
-_PLANNER = Question[str, Planner]("what is planned under these settings?")
-
-
-def _planner(project: Project, settings: Settings) -> Planner:
-    """The project's plans by these settings. What was planned for files that have not been replaced stays."""
-
-    def wanted(owner: Owner, change: Change | Substitution) -> bool:
-        if not settings.selects(change.code, owner.file.path):
-            return False
-        if change.safety is Safety.UNSAFE and not settings.unsafe_fixes:
-            return False
-        return not _suppressions(owner.file).covers(change.code, change.finding().span)
-
-    key = repr(settings)  # settings hold a mapping, and so have no hash
-    planners = project.answers.to(_PLANNER)
-    if key not in planners:
-        replaced = project.replaced
-        earlier = replaced.project.answers.to(_PLANNER).get(key) if replaced else None
-        known = earlier.plans.items() if earlier else ()
-        plans = {owner: plan for owner, plan in known if replaced and owner.file is not replaced.file}
-        planners[key] = Planner(Knowledge.of(project), wanted, plans)
-    return planners[key]
-
-
-_SUPPRESSIONS = Question[None, Suppressions]("what do the file's comments say to the rewriter?")
-
-
-def _suppressions(file: File) -> Suppressions:
-    """The file's suppression comments, which remember for the whole run which of them were of use."""
-    answers = file.answers.to(_SUPPRESSIONS)
-    if None not in answers:
-        answers[None] = Suppressions.parse(file.source.text)
-    return answers[None]

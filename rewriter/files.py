@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 
+NOTEBOOK = ".ipynb"
+
+
 class FileError(Exception):
     """A file that cannot be found, read or written; the message says which and why."""
 
@@ -66,12 +69,16 @@ def _walk_folder(folder: Path, settings: Settings, ignores: list[tuple[Path, Git
         yield folder
         return
     for entry in entries:
-        is_folder = entry.is_dir()
+        try:
+            is_folder = entry.is_dir()
+        except OSError:  # the folder may be listed, and nothing in it looked at
+            yield entry
+            continue
         if settings.excludes(entry) or _is_ignored(entry, is_folder, ignores):
             continue
         if is_folder and not entry.is_symlink():  # a link to a folder may lead out of the tree, or round in it
             yield from _walk_folder(entry, settings, ignores)
-        elif entry.suffix == ".py" and entry.is_file():
+        elif entry.suffix in (".py", NOTEBOOK) and entry.is_file():
             yield entry
 
 
@@ -105,11 +112,11 @@ def _is_ignored(entry: Path, is_folder: bool, ignores: list[tuple[Path, GitIgnor
 
 
 def read(path: Path) -> bytes:
-    if path.is_dir():
-        raise FileError(f"{path}: this folder may not be listed")
-    if path.exists() and not path.is_file():
-        raise FileError(f"{path}: cannot be read: it is no regular file")
     try:
+        if path.is_dir():
+            raise FileError(f"{path}: this folder may not be listed")
+        if path.exists() and not path.is_file():
+            raise FileError(f"{path}: cannot be read: it is not a regular file")
         return path.read_bytes()
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror}") from error

@@ -13,18 +13,27 @@ from rewriter.facts.project import import_root
 from rewriter.settings import Settings
 
 NAME = Settings.runtime_import
-_MARK = Path("modules") / "eltwise.py"
+_MARK = Path("modules") / "handles.py"
 _PROJECT_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
 
 
 def foreign_in_project(files: Iterable[Path]) -> Path | None:
-    """A file of the project's own that `import runtime` would run, from where its files are imported."""
+    """A module of the project's own called `runtime`: Python finds one of the two, and the code of the other breaks."""
     folders = {file.absolute().parent for file in files}
     for root in sorted({root for folder in folders for root in _import_roots(folder)}):
+        if (root / NAME / _MARK).is_file():
+            continue
         for candidate in (root / NAME / "__init__.py", root / f"{NAME}.py"):
-            if candidate.is_file() and not (root / NAME / _MARK).is_file():
+            if candidate.is_file():
                 return candidate
+        if _is_package(root / NAME):
+            return root / NAME
     return None
+
+
+def _is_package(folder: Path) -> bool:
+    """Whether a folder without `__init__.py` is imported from: it holds source, and not only logs or sockets."""
+    return any(True for pattern in ("*.py", "*/__init__.py") for _ in folder.glob(pattern))
 
 
 def _import_roots(folder: Path) -> Iterator[Path]:

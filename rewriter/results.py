@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -15,6 +15,8 @@ class Span:
     column: int
     end_line: int
     end_column: int
+    cell: int = 0
+    """In a notebook the number of the cell, in which the lines count then; 0 in files."""
 
 
 class Safety(enum.Enum):
@@ -46,6 +48,16 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """A stretch of the old text and what takes its place."""
+
+    span: Span
+    text: str
+    findings: tuple[int, ...] = ()
+    """Which of the file's findings need it, as indices; none for the imports, which several may share."""
+
+
+@dataclass(frozen=True)
 class Failure:
     """Why a file could not be handled at all; nothing of it was changed."""
 
@@ -68,6 +80,8 @@ class FileResult:
     refusals: tuple[Refusal, ...] = ()
     suppressed: tuple[Finding | Refusal, ...] = ()
     """Silenced by a comment or by per-file-ignores; not applied."""
+    edits: tuple[Edit, ...] = field(default=(), compare=False)
+    """All of them together, in the order of the source, turn `before` into `after`."""
     failure: Failure | None = None
     unwritten: bool = False
     """The new text was not asked for: `after` is `before`, though something would change."""
@@ -76,7 +90,7 @@ class FileResult:
     def items(self) -> list[Finding | Refusal]:
         """Findings and refusals in the order of the source."""
         found: list[Finding | Refusal] = [*self.findings, *self.refusals]
-        return sorted(found, key=lambda item: item.span)
+        return sorted(found, key=lambda item: (item.span.cell, item.span))
 
     @property
     def changed(self) -> bool:

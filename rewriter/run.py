@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 
 from rewriter.facts.project import Project
-from rewriter.files import FileError, read
+from rewriter.files import NOTEBOOK, FileError, read
 from rewriter.results import Failure, FileResult
 from rewriter.settings import Settings
 
@@ -122,6 +122,10 @@ def _one(path: Path) -> FileResult:
     except FileError as error:
         return FileResult(path, failure=Failure("unreadable", str(error)))
     try:
+        if path.suffix == NOTEBOOK:
+            from rewriter.notebook import judged
+
+            return judged(content, path, _settings, _project)
         return _engine(content, path, _settings, _project)
     except Exception as error:
         return FileResult(path, content, content, failure=Failure("internal", f"{type(error).__name__}: {error}"))

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from rewriter.baseline import Baseline
+from rewriter.selection import Selection
+
 DEFAULT_EXCLUDE = (
     ".bzr", ".direnv", ".eggs", ".git", ".hg", ".mypy_cache", ".nox", ".pytest_cache", ".ruff_cache", ".svn", ".tox",
     ".venv", "__pycache__", "_build", "build", "dist", "node_modules", "site-packages", "venv",
 )  # fmt: skip
+
+
+REASONS = "RW9"
+"""What the codes of reasons begin with."""
+
+NO_KEYS = ("root", "origin", "selection", "baseline")
+"""What a file of settings cannot set."""
 
 
 class SettingsError(Exception):
@@ -35,10 +46,22 @@ class Settings:
     respect_gitignore: bool = True
     root: Path = Path()
     """The folder that patterns of files are relative to: that of pyproject.toml, or the current one."""
+    origin: Path | None = field(default=None, compare=False, repr=False)
+    """The file that they come from, if any."""
+    selection: Selection | None = None
+    """The findings that somebody picked, which are applied, and nothing else."""
+    baseline: Baseline | None = None
+    """The findings that were there before, which count as suppressed."""
 
     def selects(self, code: str, path: Path) -> bool:
-        """Whether findings and refusals of this code are wanted in this file."""
-        if self.select and not code.startswith(self.select):
+        """Whether findings and refusals of this code are wanted in this file.
+
+        To select rules hides no reason: reasons are chosen among only by codes of reasons.
+        """
+        chosen = self.select
+        if code.startswith(REASONS):
+            chosen = tuple(selected for selected in self.select if selected.startswith(REASONS))
+        if chosen and not code.startswith(chosen):
             return False
         return not code.startswith(self.ignore) and not self.silenced(code, path)
 
@@ -81,7 +104,7 @@ def load(config: Path | None, isolated: bool, paths: Sequence[Path]) -> Settings
     for folder in [start, *start.parents]:
         candidate = folder / "pyproject.toml"
         if candidate.is_file() and (table := _table(_document(candidate), candidate)) is not None:
-            return replace(from_table(table, str(candidate)), root=folder)
+            return replace(from_table(table, str(candidate)), root=folder, origin=candidate)
     return Settings()
 
 
@@ -91,7 +114,24 @@ def _own_file(config: Path) -> Settings:
     table = _table(document, config)
     if table is None:
         table = {} if config.name == "pyproject.toml" else document
-    return from_table(table, str(config))
+    return replace(from_table(table, str(config)), origin=config)
+
+
+def shown(settings: Settings) -> str:
+    """The settings that hold, as a table of TOML."""
+    lines = [f"# from {settings.origin}" if settings.origin else "# no [tool.rewriter] was found: the defaults"]
+    lines.append("[tool.rewriter]")
+    for field_ in fields(Settings):
+        if field_.name not in NO_KEYS:
+            lines.append(f"{field_.name.replace('_', '-')} = {_toml(getattr(settings, field_.name))}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _toml(value: Any) -> str:
+    """JSON's strings, numbers and lists are TOML's."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_toml(key)} = {_toml(item)}" for key, item in value.items()) + "}"
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
 
 
 def _document(file: Path) -> dict[str, Any]:
@@ -104,6 +144,8 @@ def _document(file: Path) -> dict[str, Any]:
         document: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{file}: {error}") from error
+    except RecursionError as error:
+        raise SettingsError(f"{file}: cannot be read: it is nested too deeply") from error
     return document
 
 
@@ -116,7 +158,7 @@ def _table(document: Mapping[str, Any], file: Path) -> dict[str, Any] | None:
 
 
 def from_table(table: Mapping[str, Any], where: str) -> Settings:
-    known = {f.name.replace("_", "-"): f.name for f in fields(Settings) if f.name != "root"}
+    known = {f.name.replace("_", "-"): f.name for f in fields(Settings) if f.name not in NO_KEYS}
     given: dict[str, Any] = {}
     for key, value in table.items():
         if key not in known:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from rewriter.results import Span
 
-_COMMENT = re.compile(r"#\s*rewriter:\s*(?P<what>ignore-file|ignore)(?![\w-])\s*(?P<brackets>\[[^\]]*\]?)?")
+COMMENT = re.compile(r"#\s*rewriter:\s*(?P<what>ignore-file|ignore)(?![\w-])\s*(?P<brackets>\[[^\]]*\]?)?")
 _CODE = re.compile(r"RW\d*")
 
 
@@ -41,9 +41,7 @@ class Suppressions:
     def parse(cls, text: str) -> Suppressions:
         if "rewriter:" not in text:
             return cls()
-        return cls(
-            [_suppression(token, match) for token in _comments(text) if (match := _COMMENT.search(token.string))]
-        )
+        return cls([_suppression(token, match) for token in _comments(text) if (match := COMMENT.search(token.string))])
 
     def covers(self, code: str, span: Span) -> bool:
         hits = [s for s in self.found if s.covers(code, span)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -18,7 +19,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     from runtime.int8.bench import command
 
     command.add_arguments(bench)
-    return command.run(parser.parse_args(argv))
+    build = commands.add_parser(
+        "build",
+        help="compile the int8 kernels now, and not at their first use",
+        description="Compiles the int8 kernels, if that has not been done yet, and prints where the library is.",
+    )
+    build.add_argument("-o", "--output", type=Path, metavar="FILE", help="put the library here (default: the cache)")
+    arguments = parser.parse_args(argv)
+    return command.run(arguments) if arguments.command == "bench" else _build(arguments.output)
+
+
+def _build(output: Path | None) -> int:
+    from runtime.kernels.build import BuildError, build, built
+
+    try:
+        if output is not None:
+            build(output)
+        print(output or built())
+    except BuildError as error:
+        print(f"build: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from rewriter.changes.change import NamedChange, Substitution
+from rewriter.changes.change import Change, NamedChange, Substitution
 from rewriter.emit.calls import rewrite_unit
 from rewriter.emit.constructors import constructor_splices
 from rewriter.emit.headers import header_splices
@@ -17,6 +17,14 @@ from rewriter.facts.code import File
 from rewriter.planning.plan import Owner, Plan
 
 
+@dataclass(frozen=True)
+class Reasoned:
+    """A splice with the changes that need it; the imports stand for no change of their own."""
+
+    splice: Splice
+    changes: tuple[Change | Substitution, ...] = ()
+
+
 @dataclass
 class Written:
     """The new text, with what went into it."""
@@ -25,11 +33,11 @@ class Written:
     dropped: list[NamedChange] = field(default_factory=list)
     """Changes that could not be written without losing a comment."""
     imports: list[str] = field(default_factory=list)
+    splices: list[Reasoned] = field(default_factory=list)
 
 
 def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str) -> Written:
     importer = Importer(file, runtime)
-    splices: list[Splice] = []
     written = Written(file.source.text)
     plans = list(plans)
     dropped: set[int] = set()
@@ -39,17 +47,23 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str) -> Writ
         if text is None:
             dropped |= {id(named) for named in unit.changes}
         else:
-            splices.append(Splice(file.source.start(unit.unit), file.source.end(unit.unit), text))
+            splice = Splice(file.source.start(unit.unit), file.source.end(unit.unit), text)
+            needed_by = tuple(named.change for named in unit.changes if isinstance(named, NamedChange))
+            written.splices.append(Reasoned(splice, needed_by))
     for _, plan in plans:
-        splices += [splice for found in plan.substitutions for splice in _substituted(file, importer, found)]
+        for found in plan.substitutions:
+            written.splices += [Reasoned(splice, (found,)) for splice in _substituted(file, importer, found)]
         kept = [named for named in plan.changes if id(named) not in dropped]
         written.dropped += [named for named in plan.changes if id(named) in dropped]
         if kept:
-            splices += constructor_splices(file, kept, importer)
+            splices = constructor_splices(file, kept, importer)
             splices += header_splices(file, kept)
             splices += number_splices(file.source, kept)
+            needed_by = tuple(named.change for named in kept)
+            written.splices += [Reasoned(splice, needed_by) for splice in splices]
     written.imports = importer.needed
-    written.text = apply(file.source.text, [*importer.splices(), *splices])
+    written.splices[:0] = [Reasoned(splice) for splice in importer.splices()]
+    written.text = apply(file.source.text, [reasoned.splice for reasoned in written.splices])
     return written
 
 

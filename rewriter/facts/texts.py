@@ -117,10 +117,12 @@ def _python_files(scope: Path) -> Iterator[Path]:
     if not scope.is_dir():  # a single file: its neighbours may import it
         yield from (p for p in scope.parent.glob("*.py") if p.is_file())
         return
-    for entry in sorted(scope.iterdir()):
-        if entry.is_file() and entry.suffix == ".py":
+    try:
+        entries = [(entry, entry.is_dir()) for entry in sorted(scope.iterdir())]
+    except OSError:  # whoever walks the folder to rewrite it says so
+        return
+    for entry, is_folder in entries:
+        if not is_folder and entry.suffix == ".py" and entry.is_file():
             yield entry
-        elif (
-            entry.is_dir() and not entry.is_symlink() and not entry.name.startswith(".") and entry.name not in _SKIPPED
-        ):
+        elif is_folder and not entry.is_symlink() and not entry.name.startswith(".") and entry.name not in _SKIPPED:
             yield from _python_files(entry)

@@ -8,14 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rewriter.files import put
 from rewriter.results import FileResult, Finding, Refusal, Safety, Span
 
-_LISTS = tuple(field.name for field in fields(FileResult) if field.default == ())
+_LISTS = ("findings", "refusals", "suppressed")
 
 
 def cache_folder() -> Path:

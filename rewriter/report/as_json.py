@@ -1,4 +1,7 @@
-"""For programs: every file with its findings, refusals and failure. Lines and columns count from 1."""
+"""For programs: every file with its findings, edits, refusals and failure. Lines and columns count from 1.
+
+The form is that of schema.json. A later version may add keys; `version` grows where one changes or goes.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 
 from rewriter.report.summary import Summary, is_applied
 from rewriter.report.text import shown_path
-from rewriter.results import FileResult, Finding, Refusal, Span
+from rewriter.results import Edit, FileResult, Finding, Refusal, Span
 
 
 def dumps(results: Sequence[FileResult], unsafe_fixes: bool) -> str:
@@ -36,11 +39,17 @@ def _file(result: FileResult, unsafe_fixes: bool) -> dict[str, Any]:
         "path": shown_path(result.path),
         "changed": result.changed,
         "findings": [_finding(finding, unsafe_fixes) for finding in result.findings],
+        "edits": [_edit(edit) for edit in result.edits],
         "refusals": [{**_item(r), "advice": r.advice} for r in result.refusals],
         "suppressed": [_item(s) for s in result.suppressed],
         "failure": failure
         and {"kind": failure.kind, "message": failure.message, "range": failure.span and place(failure.span)},
     }
+
+
+def _edit(edit: Edit) -> dict[str, Any]:
+    """All edits of a file together make the new text; `findings` are places in the file's list of findings."""
+    return {"range": place(edit.span), "text": edit.text, "findings": list(edit.findings)}
 
 
 def _finding(finding: Finding, unsafe_fixes: bool) -> dict[str, Any]:
@@ -55,7 +64,9 @@ def _item(item: Finding | Refusal) -> dict[str, Any]:
 
 
 def place(span: Span) -> dict[str, int]:
+    """`cell` only in notebooks, where lines count in it."""
     return {
+        **({"cell": span.cell} if span.cell else {}),
         "line": span.line,
         "column": span.column + 1,
         "end_line": span.end_line,

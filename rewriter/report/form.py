@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+WITH_EDITS = ("json", "rdjson", "sarif")
+"""The formats that say what the new text is."""
+
 
 @dataclass(frozen=True)
 class Form:
     name: str
-    """text, json, github, sarif or diff."""
+    """text, json, rdjson, github, sarif or diff."""
     written: bool = False
     """Whether the changes have been made, or only would be."""
     unsafe_fixes: bool = False

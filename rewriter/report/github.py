@@ -20,6 +20,9 @@ def lines(results: Sequence[FileResult], unsafe_fixes: bool) -> Iterator[str]:
 
 
 def _line(level: str, path: str, span: Span, title: str, message: str) -> str:
+    if span.cell:  # a notebook's text is not made of the cells' lines
+        message = f"cell {span.cell}, line {span.line}: {message}"
+        return f"::{level} file={_escaped(path, ':,')},title={_escaped(title, ':,')}::{_escaped(message)}"
     where = f"file={_escaped(path, ':,')},line={span.line},col={span.column + 1}"
     where += f",endLine={span.end_line},endColumn={span.end_column + 1},title={_escaped(title, ':,')}"
     return f"::{level} {where}::{_escaped(message)}"

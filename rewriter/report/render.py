@@ -21,6 +21,10 @@ def _lines(results: Sequence[FileResult], form: Form) -> Iterator[str]:
         from rewriter.report import as_json
 
         yield as_json.dumps(results, form.unsafe_fixes)
+    elif form.name == "rdjson":
+        from rewriter.report import rdjson
+
+        yield rdjson.dumps(results, form.unsafe_fixes)
     elif form.name == "sarif":
         from rewriter.report import sarif
 

@@ -11,11 +11,14 @@ from typing import Any
 from urllib.parse import quote
 
 from rewriter import __version__
+from rewriter.codes import help_page
 from rewriter.facts.source import Source
 from rewriter.report.summary import is_applied, plural
 from rewriter.report.text import message, shown_path
 from rewriter.results import FileResult, Refusal, Span
 from rewriter.rules.listing import ALL
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def dumps(results: Sequence[FileResult], unsafe_fixes: bool) -> str:
@@ -23,6 +26,7 @@ def dumps(results: Sequence[FileResult], unsafe_fixes: bool) -> str:
         {
             "id": rule.code,
             "name": rule.name,
+            **({"helpUri": page} if (page := help_page(rule.code)) else {}),
             "shortDescription": {"text": rule.summary},
             "help": {"text": rule.explanation, "markdown": rule.explanation},
         }
@@ -34,7 +38,7 @@ def dumps(results: Sequence[FileResult], unsafe_fixes: bool) -> str:
         "newlineSequences": ["\r\n", "\n", "\r"],
         "results": [found for result in results for found in _results(result, unsafe_fixes)],
     }
-    return json.dumps({"version": "2.1.0", "runs": [run]}, indent=2)
+    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
 def _results(result: FileResult, unsafe_fixes: bool) -> Iterator[dict[str, Any]]:
@@ -57,7 +61,9 @@ def _uri(path: Path) -> str:
 
 def _body(level: str, text: str, uri: str, span: Span | None) -> dict[str, Any]:
     location: dict[str, Any] = {"artifactLocation": {"uri": uri}}
-    if span is not None:
+    if span is not None and span.cell:  # a notebook's text is not made of the cells' lines
+        text = f"cell {span.cell}, line {span.line}: {text}"
+    elif span is not None:
         location["region"] = _region((span.line, span.column), (span.end_line, span.end_column))
     return {"level": level, "message": {"text": text}, "locations": [{"physicalLocation": location}]}
 

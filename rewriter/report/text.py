@@ -60,7 +60,10 @@ def failure_text(result: FileResult) -> str:
 
 def _place(result: FileResult, span: Span | None, style: Style) -> str:
     path = style.bold(shown_path(result.path))
-    return f"{path}:{span.line}:{span.column + 1}:" if span else f"{path}:"
+    if span is None:
+        return f"{path}:"
+    cell = f"cell {span.cell}:" if span.cell else ""
+    return f"{path}:{cell}{span.line}:{span.column + 1}:"
 
 
 def _item(item: Finding | Refusal, form: Form, style: Style) -> str:

@@ -24,4 +24,12 @@ UNUSED = Rule(
     "The code that it spoke of is gone, was never there, or does not exist. Take it out.",
 )
 
-ALL: tuple[Rule, ...] = (*RULES, *REASONS, UNUSED)
+NOTEBOOK = Rule(
+    "RW991",
+    "in-notebook",
+    "A notebook holds what would be rewritten in a file.\n\n"
+    "Cells run in any order, and are edited while they run: nothing is written to them. Move the model into a module "
+    "and import it from the notebook; `rewriter fix` rewrites the module.",
+)
+
+ALL: tuple[Rule, ...] = (*RULES, *REASONS, UNUSED, NOTEBOOK)

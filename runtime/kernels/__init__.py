@@ -23,8 +23,9 @@ Results of image operations lie in memory with their channels side by side (torc
 and slices of their channels, are read in place; others are copied first.
 
 **Implementations.** `available()` names those that run here; the fastest serves. `select(name)`, or RUNTIME_KERNELS in
-the environment, chooses another: reference, portable, avx2, avx512vnni. Where the install found no compiler, there is
-the reference only. Threads follow torch.get_num_threads().
+the environment, chooses another: reference, portable, avx2, avx512vnni. They are compiled at their first use, or by
+`python -m runtime build`; where there is no compiler, a warning says so and the reference serves. Threads follow
+torch.get_num_threads().
 
 **C interface.** source/abi.h, for callers that run many kernels at once: one struct a kernel, no torch, no Python.
 `native.library.load()` gives the ctypes library, `native.abi` the structs, `native.weights.Packed(...).handle` packed

@@ -27,7 +27,7 @@ def selected() -> str:
 def select(name: str) -> None:
     """Lets the implementation of that name serve from now on, in every thread."""
     global _selected
-    native_library = library.load()
+    native_library = library.load() if name != REFERENCE else None  # who wants the reference waits for no compiler
     if name != REFERENCE and not (native_library is not None and native_library.rk_select(name.encode())):
         reason = "this processor does not run it" if native_library is not None else "no native kernels were built"
         raise ValueError(f"there are no kernels {name!r} here ({reason}); {VARIABLE} may be {', '.join(available())}")

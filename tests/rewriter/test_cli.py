@@ -86,7 +86,9 @@ def test_out_dir_and_files_that_fail(project: Path) -> None:
     (project / "broken.py").write_text("def f(:\n")
     os.mkfifo(project / "pipe.py")
     done = run("fix", "broken.py", "pipe.py", "model.py", "--out-dir", "out")
-    assert done.returncode == 2 and b"pipe.py: error unreadable: cannot be read: it is no regular file" in done.stdout
+    assert (
+        done.returncode == 2 and b"pipe.py: error unreadable: cannot be read: it is not a regular file" in done.stdout
+    )
     assert sorted(p.name for p in (project / "out").iterdir()) == ["broken.py", "model.py"]
     assert (project / "out" / "broken.py").read_text() == "def f(:\n"
 
@@ -188,7 +190,10 @@ def test_a_runtime_module_of_the_projects_own(
         Path(name).write_text(text)
     for command in ("check", "fix"):
         assert main([command, given]) == 2
-        assert f"{Path(runtime).absolute()} would be imported in place" in capsys.readouterr().err
+        assert (
+            f"{Path(runtime).absolute()} has the name of the package that rewritten code imports"
+            in capsys.readouterr().err
+        )
     assert Path(model).read_text() == MODEL
     done = run("fix", "-", "--stdin-filename", model, stdin=MODEL.encode())
     assert done.returncode == 2 and done.stdout == b"" and b"runtime-import" in done.stderr

@@ -103,7 +103,7 @@ def test_a_folder_that_may_not_be_listed_is_said_when_read(tmp_path: Path, monke
 
 def test_only_regular_files_are_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.py")
-    with pytest.raises(FileError, match=r"pipe\.py: cannot be read: it is no regular file"):
+    with pytest.raises(FileError, match=r"pipe\.py: cannot be read: it is not a regular file"):
         read(tmp_path / "pipe.py")
     with pytest.raises(FileError, match=r"gone\.py: cannot be read: No such file"):
         read(tmp_path / "gone.py")

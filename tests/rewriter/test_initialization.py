@@ -231,3 +231,20 @@ def test_an_object_that_its_init_hands_to_a_function_that_nobody_knows() -> None
     handing = '        super().__init__()\n        globals().get("watch", id)(self)\n'
     source = BASE.replace("        super().__init__()\n", handing)
     assert "runtime.modules.EltWiseAdd" in check(source + "class Net(Base):\n    pass\n", X)
+
+
+@pytest.mark.parametrize("call", ["note(self)", "note(1, self, kind=2)", "note(*[self])"])
+def test_an_object_that_is_handed_to_code_out_of_sight(call: str) -> None:
+    source = f"""
+from elsewhere import note
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        {call}
+
+    def forward(self, x):
+        return x + 1
+"""
+    assert "return self.add(x, 1)" in rewritten(HEADER + source).after.decode()

@@ -4,21 +4,26 @@ import ctypes
 import functools
 import os
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from runtime.kernels.build import NAME, BuildError, built
 from runtime.kernels.native import abi
 
 PATH_VARIABLE = "RUNTIME_KERNELS_LIBRARY"
-"""Names a library to load in place of the one that was installed, for instance one built with sanitizers."""
+"""Names a library to load in place of the one that was installed or built, for instance one built with sanitizers."""
 
 
 @functools.cache
 def load() -> ctypes.CDLL | None:
-    """The library, or None where the install built none."""
-    path = os.environ.get(PATH_VARIABLE) or next(iter(_installed()), None)
-    if path is None:
+    """The library, or None where it can neither be found nor built, which a warning tells."""
+    try:
+        path = os.environ.get(PATH_VARIABLE) or _installed() or built()
+    except BuildError as error:
+        why = f"the int8 kernels' reference in torch serves, which is many times slower than floating point: {error}"
+        warnings.warn(why, stacklevel=2)
         return None
     library = ctypes.CDLL(str(path))
     try:
@@ -31,8 +36,10 @@ def load() -> ctypes.CDLL | None:
     return library
 
 
-def _installed() -> list[Path]:
-    return sorted(Path(__file__).parent.parent.glob("_kernels*.so"))
+def _installed() -> Path | None:
+    """What a wheel brought."""
+    path = Path(__file__).parent.parent / NAME
+    return path if path.is_file() else None
 
 
 @functools.cache

@@ -1,0 +1,87 @@
+"""Pages that are made from the program, and a navigation that names only what is there."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # the pages speak of this source, whatever is installed
+
+from rewriter.cli import parser  # noqa: E402
+from rewriter.rules.listing import ALL, RULES  # noqa: E402
+from rewriter.rules.rule import Rule  # noqa: E402
+
+
+def pages() -> dict[str, str]:
+    return {
+        "rules.md": _rules(),
+        "commands.md": _commands(),
+        "schema.json": (ROOT / "rewriter" / "report" / "schema.json").read_text(encoding="utf-8"),
+        "contributing.md": _from_root("CONTRIBUTING.md"),
+        "changelog.md": _from_root("CHANGELOG.md"),
+    }
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    made = pages()
+    assert config.nav is not None
+    config.nav = list(_present(config.nav, lambda page: page in made or (Path(config.docs_dir) / page).is_file()))
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    for name, content in pages().items():
+        files.append(File.generated(config, name, content=content))
+    return files
+
+
+def _present(nav: list[Any], is_there: Any) -> Iterator[Any]:
+    for entry in nav:
+        ((title, target),) = entry.items()
+        if isinstance(target, list):
+            if inner := list(_present(target, is_there)):
+                yield {title: inner}
+        elif is_there(target):
+            yield entry
+
+
+def _rules() -> str:
+    head = (
+        "# Rules and reasons\n\nCodes that begin with RW1, RW2 and RW3 are changes that `rewriter fix` makes. Those "
+        "that begin with RW9 are reasons for which something was left as it is. `rewriter rule CODE` prints the same."
+        "\n\n"
+        "| code | name | |\n|---|---|---|\n"
+    )
+    table = "".join(f"| [{r.code}](#{r.code.lower()}) | {r.name} | {r.summary} |\n" for r in ALL)
+    return head + table + "\n" + "\n".join(map(_rule, ALL))
+
+
+def _rule(rule: Rule) -> str:
+    kind = "rule" if rule in RULES else "reason"
+    return f"## {rule.code}: {rule.name} {{ #{rule.code.lower()} .{kind} }}\n\n{rule.explanation}\n"
+
+
+def _commands() -> str:
+    top = parser()
+    (commands,) = (action for action in top._actions if isinstance(action, argparse._SubParsersAction))
+    parts = ["# Commands\n", f"```text\n{_help(top)}```\n"]
+    parts += [f"## {name}\n\n```text\n{_help(command)}```\n" for name, command in commands.choices.items()]
+    return "\n".join(parts)
+
+
+def _help(of: argparse.ArgumentParser) -> str:
+    of.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=100)
+    return of.format_help()
+
+
+def _from_root(name: str) -> str:
+    """Links to files of the repository become plain names: the site does not hold them."""
+    return re.sub(r"\[([^]]+)\]\((?!https?:)[^)]*\)", r"\1", (ROOT / name).read_text(encoding="utf-8"))

@@ -1,0 +1,63 @@
+"""Which of the changes that could be made are wanted: by the settings, the comments, the baseline and the selection."""
+
+from __future__ import annotations
+
+from rewriter.changes.change import Change, Substitution
+from rewriter.facts.answers import Question
+from rewriter.facts.code import File
+from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.project import Project
+from rewriter.planning.plan import Owner, Plan
+from rewriter.planning.planner import Planner
+from rewriter.results import Safety, Span
+from rewriter.settings import Settings
+from rewriter.suppress import Suppressions
+
+_PLANNER = Question[str, Planner]("what is planned under these settings?")
+
+
+def planner_for(project: Project, settings: Settings) -> Planner:
+    """The project's plans by these settings. What was planned for files that have not been replaced stays."""
+    key = repr(settings)  # settings hold a mapping, and so have no hash
+    planners = project.answers.to(_PLANNER)
+    if key not in planners:
+
+        def wanted(owner: Owner, change: Change | Substitution) -> bool:
+            return _is_wanted(settings, owner.file, change)
+
+        planners[key] = Planner(Knowledge.of(project), wanted, _earlier_plans(project, key))
+    return planners[key]
+
+
+def _earlier_plans(project: Project, key: str) -> dict[Owner, Plan]:
+    replaced = project.replaced
+    earlier = replaced.project.answers.to(_PLANNER).get(key) if replaced else None
+    known = earlier.plans.items() if earlier else ()
+    return {owner: plan for owner, plan in known if replaced and owner.file is not replaced.file}
+
+
+def _is_wanted(settings: Settings, file: File, change: Change | Substitution) -> bool:
+    span = change.finding().span
+    if not settings.selects(change.code, file.path) or silenced(settings, file, change.code, span):
+        return False
+    if settings.selection is not None:
+        return settings.selection.holds(file.path, change.code, span)
+    return change.safety is Safety.SAFE or settings.unsafe_fixes
+
+
+_SUPPRESSIONS = Question[None, Suppressions]("what do the file's comments say to the rewriter?")
+
+
+def silenced(settings: Settings, file: File, code: str, span: Span) -> bool:
+    """Whether a comment silences it, or the baseline, in which it was before."""
+    if suppressions_of(file).covers(code, span):
+        return True
+    return settings.baseline is not None and settings.baseline.holds(file.path, file.source, code, span)
+
+
+def suppressions_of(file: File) -> Suppressions:
+    """The file's suppression comments, which remember for the whole run which of them were of use."""
+    answers = file.answers.to(_SUPPRESSIONS)
+    if None not in answers:
+        answers[None] = Suppressions.parse(file.source.text)
+    return answers[None]
