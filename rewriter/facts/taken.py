@@ -37,7 +37,7 @@ def taken_names(hierarchy: Hierarchy, cls: Class) -> TakenNames:
         taken.patterns.add(_SHORT)
     taken |= _given_from_outside(hierarchy, cls)
     for relative in hierarchy.sharing(cls):
-        taken |= _said(relative)
+        taken |= _said(relative) | _compared(relative)
         patterns = {pattern for name in _names_given(relative) for pattern in _patterns(name, relative)}
         taken.patterns |= {pattern for pattern in patterns if _says_something(pattern)}
         if not all(map(_says_something, patterns)):
@@ -80,6 +80,13 @@ def _said(cls: Class) -> set[str]:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in own:
             found.add(node.attr)
     return found
+
+
+def _compared(cls: Class) -> set[str]:
+    """The texts that code of the class compares something with, such as the names of children."""
+    compared = (n for n in walk(cls.node) if isinstance(n, ast.Compare))
+    texts = (_text(part) for node in compared for part in walk(node) if isinstance(part, ast.Constant))
+    return {text for text in texts if text is not None and text.isidentifier()}
 
 
 def _names_given(cls: Class) -> Iterator[ast.expr]:

@@ -35,7 +35,8 @@ def walks(cls: Class, by: frozenset[str]) -> Iterator[tuple[Function, ast.expr]]
         own = own_name(method)
         if own is None or not method.words & (by | {"apply"}):
             continue
-        settled = {id(n.iter.func) for n in walk(method.node) if _is_settled_loop(cls, method, n)}  # type: ignore[attr-defined]
+        loops = (n for n in walk(method.node) if isinstance(n, ast.For) and _is_settled_loop(cls, method, n))
+        settled = {id(node) for loop in loops for node in walk(loop.iter)}  # `self._modules.items()`, too
         for node in walk(method.node):
             if isinstance(node, ast.Call) and _is_own(node.func, own, frozenset({"apply"})) and by == DESCENDANTS:
                 if not (node.args and _leaves_new_ones_alone(cls, method, node.args[0])):
@@ -50,10 +51,8 @@ def _is_own(node: ast.AST, own: str, names: frozenset[str]) -> bool:
     return of_object and isinstance(node, ast.Attribute) and node.attr in names
 
 
-def _is_settled_loop(cls: Class, method: Function, node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.For) and isinstance(node.iter, ast.Call) and _Turn.of_loop(cls, method, node).passes_over()
-    )
+def _is_settled_loop(cls: Class, method: Function, node: ast.For) -> bool:
+    return isinstance(node.iter, ast.Call) and _Turn.of_loop(cls, method, node).passes_over()
 
 
 def _leaves_new_ones_alone(cls: Class, method: Function, given: ast.expr, depth: int = 0) -> bool:
@@ -106,8 +105,14 @@ class _Turn:
         if "" in self.names or not self._is_idle(self.node.body):
             return False
         set_here = {n.id for n in walk(self.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        return not any(map(self._is_read_below, set_here))
+
+    def _is_read_below(self, name: str) -> bool:
+        """Whether a variable keeps what a turn has put there for somebody behind the loop."""
         end = self.node.end_lineno or 0
-        return not any(isinstance(n, ast.Name) and n.id in set_here and n.lineno > end for n in walk(self.method.node))
+        named = (n for n in walk(self.method.node) if isinstance(n, ast.Name) and n.id == name and n.lineno > end)
+        first = min(named, key=lambda n: (n.lineno, n.col_offset), default=None)
+        return first is not None and isinstance(first.ctx, ast.Load)
 
     def _is_idle(self, body: list[ast.stmt]) -> bool:
         for statement in body:
@@ -174,6 +179,8 @@ class _Turn:
             return self._excludes(test.value)
         if types := self._types_compared(test):
             return all(map(self._is_never_made, types))
+        if self._asks_for_names(test):
+            return True
         if text := self._text_in_class_name(test):
             return not any(text in name for name in _NEW_NAMES)
         if not isinstance(test, ast.Call) or not self._asks(test) or len(test.args) < 2:
@@ -202,6 +209,15 @@ class _Turn:
         """A class of the project, or of torch: where code asks for it, another takes its place in new modules."""
         name = self.method.full_name(kind)
         return name is not None and name not in _MADE_HERE
+
+    def _asks_for_names(self, test: ast.AST) -> bool:
+        """`name in ("conv1", "fc")`, `name == "fc"`: no new module is called as the code says anything."""
+        if not isinstance(test, ast.Compare) or len(test.ops) != 1 or not isinstance(test.left, ast.Name):
+            return False
+        wanted = test.comparators[0]
+        texts = wanted.elts if isinstance(wanted, ast.Tuple | ast.List | ast.Set) else [wanted]
+        by_name = test.left.id in self.names - {self.child} and isinstance(test.ops[0], ast.In | ast.Eq)
+        return by_name and all(isinstance(text, ast.Constant) for text in texts)
 
     def _text_in_class_name(self, test: ast.expr) -> str:
         """The text in `name.find("Conv") != -1`, `"Conv" in name` or `name == "Conv2d"`, for the child's class name."""
@@ -246,7 +262,7 @@ class _Turn:
     def _says_nothing_of_others(self, node: ast.AST) -> bool:
         """A comparison of the child's class name, looked at on its own, or an attribute that every child has."""
         if isinstance(node, ast.Compare):
-            return bool(self._text_in_class_name(node))
+            return self._asks_for_names(node) or bool(self._text_in_class_name(node))
         return isinstance(node, ast.Attribute) and self._is_child(node.value) and node.attr in _ANY_CHILD
 
     def _asks(self, node: ast.Call) -> bool:

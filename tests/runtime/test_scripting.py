@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import linecache
 import pickle
 import warnings
 from collections.abc import Iterator
@@ -230,3 +231,19 @@ def test_handles_add_nothing_to_a_scripted_state_dict() -> None:
     missing = scripted.load_state_dict(one, strict=False).missing_keys
     assert missing == [key for key in expected if key not in one]
     assert handled.block.norm.weight[0] == 5
+
+
+class Adds(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.add = m.EltWiseAdd()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.add(x, x)
+
+
+def test_methods_can_be_compiled_after_pythons_cache_of_lines_is_emptied() -> None:
+    torch.jit.script(Adds())
+    linecache.clearcache()
+    torch.jit._state._clear_class_state()
+    assert torch.equal(torch.jit.script(Adds())(torch.ones(2)), torch.full((2,), 2.0))

@@ -20,12 +20,15 @@ NOTHING = 'def forward(self):\n    raise NotImplementedError("TorchScript cannot
 _MOST_CHOICES = 128
 """Of optional arguments, small ones first: each costs the compiler a millisecond, and nobody gives ten of them."""
 _files = count()
+_sources: dict[str, str] = {}
+"""Of all methods that were written, by the file that they seem to stand in."""
 
 
 def defined(source: str, names: Mapping[str, Any]) -> Callable[..., Any]:
     """The function in `source`, which can be read again, as TorchScript does. It knows `names`."""
     file = f"<scripted {next(_files)}>"
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    _sources[file] = source
+    _make_readable(file)
     # Annotations stay text: TorchScript knows names in them that Python does not.
     code = compile(source, file, "exec", flags=__future__.annotations.compiler_flag)
     found: dict[str, Callable[..., Any]] = {}
@@ -47,7 +50,16 @@ def overloaded(functions: Iterable[Callable[..., Any]]) -> Callable[..., Any]:
 
 
 def source_of(function: Callable[..., Any]) -> str:
-    return "".join(linecache.getlines(function.__code__.co_filename))
+    """The source, which TorchScript can read from now on, whoever has emptied Python's cache of lines meanwhile."""
+    file = function.__code__.co_filename
+    if file in _sources:
+        _make_readable(file)
+    return "".join(linecache.getlines(file))
+
+
+def _make_readable(file: str) -> None:
+    source = _sources[file]
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
 
 
 def overloads(
