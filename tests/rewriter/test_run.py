@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from rewriter.run import Job, run
@@ -55,6 +56,7 @@ def test_ctrl_c_ends_every_process_without_a_word_from_the_workers(tmp_path: Pat
         text=True,
         cwd=ROOT,
         start_new_session=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # which nohup ignores
     )
     log = tmp_path / "log"
     while process.poll() is None and not (log.exists() and len(log.read_text().split()) == 3):

@@ -117,7 +117,9 @@ def test_a_package_that_is_never_imported_is_said(folder: Path) -> None:
 
 
 def test_an_interrupted_program_ends_as_without(folder: Path) -> None:
-    (folder / "main.py").write_text("import lib, os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    (folder / "main.py").write_text(
+        "import lib, os, signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\nos.kill(os.getpid(), signal.SIGINT)\n"
+    )
     with_it, without = run(folder, "main.py", "--rewrite", "lib"), python(folder, "main.py")
     assert with_it.returncode == without.returncode != 0
     assert with_it.stderr.splitlines()[-1] == without.stderr.splitlines()[-1] == "KeyboardInterrupt"
