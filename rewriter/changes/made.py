@@ -103,7 +103,7 @@ class MakeAgain(Made):
 
 @dataclass(frozen=True)
 class Tie(Made):
-    """`runtime.modules.again(self.attribute)`: a copy of the module, or a handle on it where it owns parameters."""
+    """`runtime.modules.again(self.attribute)`: a handle that stands for the module."""
 
     attribute: str
     statement: ast.stmt | None

@@ -70,24 +70,37 @@ def handled_from_outside(project: Project, attribute: str) -> bool:
     """Whether code sets, reads or changes `model.act` on objects that it holds, or `model.act.p` on what is there."""
     answers = project.answers.to(_HANDLED)
     if attribute not in answers:
-        files = project.files_mentioning(attribute)
-        answers[attribute] = any(_handled(file, attribute) for file in files if attribute in file.words)
+        answers[attribute] = any(attribute in _handled(file) for file in project.files_mentioning(attribute))
     return answers[attribute]
 
 
-def _handled(file: File, attribute: str) -> bool:
-    """Calls and subscripts of it are what everybody does with a module or a function."""
-    used = {id(n.func) for n in walk(file.source.tree) if isinstance(n, ast.Call)}
-    own = {own_name(method) for cls in file.classes for method in cls.methods.values()}
-    for node in walk(file.source.tree):
-        if not isinstance(node, ast.Attribute) or node.attr != attribute:
-            continue
-        path = dotted(node)
-        on_other = path is None or len(path) > 2 or path[0] not in own
-        is_named = file.names.full_name(node) is not None
-        if on_other and not is_named and (isinstance(node.ctx, ast.Store) or id(node) not in used):
-            return True
-    return False
+_HANDLED_IN = Question[None, frozenset[str]]("which attributes of other objects does the file do more with than call?")
+
+
+def _handled(file: File) -> frozenset[str]:
+    """A call of it is what everybody does with a module or a function."""
+    answers = file.answers.to(_HANDLED_IN)
+    if None not in answers:
+        used = {id(n.func) for n in walk(file.source.tree) if isinstance(n, ast.Call)}
+        own = {own_name(method) for cls in file.classes for method in cls.methods.values()}
+        found: set[str] = set()
+        for node in walk(file.source.tree):
+            if not isinstance(node, ast.Attribute) or node.attr in found:
+                continue
+            path = dotted(node)
+            on_other = path is None or len(path) > 2 or path[0] not in own
+            is_named = file.names.full_name(node) is not None
+            if on_other and not is_named and (isinstance(node.ctx, ast.Store) or id(node) not in used):
+                found.add(node.attr)
+        answers[None] = frozenset(found)
+    return answers[None]
+
+
+def stored_in(init: Function | None, attribute: str) -> Iterator[ast.expr]:
+    """What a constructor stores under the name of an attribute."""
+    for node in _assignments(init) if init is not None and attribute in init.words else ():
+        if any(isinstance(target, ast.Attribute) and target.attr == attribute for target in node.targets):
+            yield node.value
 
 
 def _targets(init: Function | None) -> Iterator[ast.expr]:

@@ -44,24 +44,46 @@ def _asks_base(method: Function) -> bool:
 
 def _made_bare(knowledge: Knowledge, cls: Class, family: list[Class]) -> str | None:
     """`cls.__new__(cls)` outside of a `__new__`, by a function that does not copy the state of another object."""
-    for file in knowledge.project.files_mentioning("__new__"):
-        for function in _functions(file):
-            if "__new__" not in function.words or function.node.name == "__new__" or function.words & _WHOLE_STATE:
-                continue
-            if function.owner in family or _names_one(knowledge, function, family):
-                return f"{function.node.name} makes objects by __new__, which do not run this __init__"
+    for function in _bare_makers(knowledge):
+        if function.owner in family or _names_one(knowledge, function, family):
+            return f"{function.node.name} makes objects by __new__, which do not run this __init__"
     return None
+
+
+_BARE_MAKERS = Question[None, list[Function]]("which functions make objects without an __init__?")
+
+
+def _bare_makers(knowledge: Knowledge) -> list[Function]:
+    answers = knowledge.project.answers.to(_BARE_MAKERS)
+    if None not in answers:
+        functions = (f for file in knowledge.project.files_mentioning("__new__") for f in _functions(file))
+        named = (f for f in functions if "__new__" in f.words and f.node.name != "__new__")
+        answers[None] = [function for function in named if not function.words & _WHOLE_STATE]
+    return answers[None]
 
 
 def _init_replaced(knowledge: Knowledge, family: list[Class]) -> str | None:
     """`Block.__init__ = set_up`, below the class or elsewhere."""
-    for file in knowledge.project.files_matching(_REPLACED_INIT):
-        for node in walk(file.source.tree):
-            if isinstance(node, ast.Attribute) and node.attr == "__init__" and isinstance(node.ctx, ast.Store):
-                name = file.names.full_name(node.value)
-                if name is not None and knowledge.project.find(name) in family:
-                    return f"{file.path.name}:{node.lineno} puts another __init__ in its place"
+    for name, where in _replaced_inits(knowledge):
+        if knowledge.project.find(name) in family:
+            return f"{where} puts another __init__ in its place"
     return None
+
+
+_REPLACED_INITS = Question[None, list[tuple[str, str]]]("whose __init__ is replaced, and where?")
+
+
+def _replaced_inits(knowledge: Knowledge) -> list[tuple[str, str]]:
+    answers = knowledge.project.answers.to(_REPLACED_INITS)
+    if None not in answers:
+        answers[None] = [
+            (name, f"{file.path.name}:{node.lineno}")
+            for file in knowledge.project.files_matching(_REPLACED_INIT)
+            for node in walk(file.source.tree)
+            if isinstance(node, ast.Attribute) and node.attr == "__init__" and isinstance(node.ctx, ast.Store)
+            if (name := file.names.full_name(node.value)) is not None
+        ]
+    return answers[None]
 
 
 def _names_one(knowledge: Knowledge, function: Function, family: list[Class]) -> bool:

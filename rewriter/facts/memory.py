@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rewriter.facts.answers import Question
+from rewriter.facts.attributes import stored_in
 from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
@@ -17,7 +18,7 @@ from rewriter.values.modules import Module
 from rewriter.values.plain import OTHER, Nothing, Number, String
 from rewriter.values.tensor import Tensor
 
-CHANGING = frozenset(
+_CHANGING = frozenset(
     "add append appendleft clear extend insert pop popitem popleft remove reverse rotate setdefault sort update".split()
 )
 _USUAL = frozenset({"forward", "extra_repr", "__init__", "_get_name", "load_state_dict", "_load_from_state_dict"})
@@ -99,7 +100,7 @@ class _Method:
 
     def _method_changes(self, name: str, value: Value) -> bool:
         """Whether a method of something that the object has changes that."""
-        if name in CHANGING and not value.is_only(Module):
+        if name in _CHANGING and not value.is_only(Module):
             return True
         if value.may_be(Tensor):
             return name.endswith("_") and not name.startswith("_")
@@ -126,12 +127,8 @@ class _Method:
 
     def _made(self, attribute: str) -> Iterator[ast.expr]:
         """What the constructors store under the name."""
-        for init in (base.constructor for base in self.knowledge.hierarchy.lineage(self.cls).project):
-            for node in walk(init.node) if init is not None and attribute in init.words else ():
-                if isinstance(node, ast.Assign):
-                    yield from (
-                        node.value for t in node.targets if isinstance(t, ast.Attribute) and t.attr == attribute
-                    )
+        for base in self.knowledge.hierarchy.lineage(self.cls).project:
+            yield from stored_in(base.constructor, attribute)
 
     def _is_object(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Name) and self._root(node) == ""

@@ -38,7 +38,7 @@ import ast
 from collections.abc import Iterator
 
 from rewriter.changes.change import Substitution
-from rewriter.facts.attributes import is_only_called, operations_in
+from rewriter.facts.attributes import is_only_called, operations_in, stored_in
 from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
@@ -105,7 +105,7 @@ def _may_be_stored(knowledge: Knowledge, cls: Class, attribute: str, node: ast.e
         _is_function(knowledge, relative, attribute, stored, relative.constructor)
         for relative in family
         if relative is not cls and relative.constructor is not None
-        for stored in _stored(relative.constructor, attribute)
+        for stored in stored_in(relative.constructor, attribute)
     )
 
 
@@ -114,14 +114,6 @@ def _is_function(knowledge: Knowledge, cls: Class, attribute: str, node: ast.exp
     if kept is not None and operations_in(kept, init) == 1:
         return True
     return knowledge.attribute(cls, attribute).may_be(AnyOperation) or _may_be_function(node, init)
-
-
-def _stored(init: Function, attribute: str) -> Iterator[ast.expr]:
-    for node in walk(init.node) if attribute in init.words else ():
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        if any(isinstance(target, ast.Attribute) and target.attr == attribute for target in targets):
-            assert isinstance(node, ast.Assign)
-            yield node.value
 
 
 def _local_function(node: ast.expr, init: Function) -> ast.Lambda | ast.FunctionDef | None:
