@@ -43,6 +43,8 @@ class Settings:
     runtime_import: str = "runtime"
     """The package that emitted code imports `modules` from."""
     max_file_bytes: int = 2_000_000
+    all_operations: bool = False
+    """Operations on integers, masks and constants, which are no business of a quantizer, become modules as well."""
     respect_gitignore: bool = True
     root: Path = Path()
     """The folder that patterns of files are relative to: that of pyproject.toml, or the current one."""

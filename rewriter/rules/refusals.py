@@ -67,6 +67,13 @@ _TEXTS = {
         "call `runtime.modules.convert(model)` on the finished model, or name the class",
         "self.rnn = getattr(nn, kind)(32, 64)",
     ),
+    ("RW910", "unknown-callable"): (
+        "What is called with tensors is not known.",
+        "It comes from an argument, a table, or a library that the rewriter cannot see. What it computes is neither "
+        "rewritten nor counted; a module of the project is rewritten where its class stands.",
+        "annotate what it is (`act: nn.Module`), or keep it as a module: `self.f = runtime.modules.Function(f)`",
+        "def forward(self, x):\n    return third_party(x)  # it may compute on x",
+    ),
 }
 
 REASONS: tuple[Rule, ...] = tuple(

@@ -11,9 +11,10 @@ from typing import ClassVar
 from rewriter.facts.code import Class, Function, FunctionNode
 from rewriter.facts.objects import Method
 from rewriter.facts.tables import Table
-from rewriter.values.base import Call, Machine, Target, Value
+from rewriter.values.base import Call, Machine, Value
 from rewriter.values.one_of import join_all
 from rewriter.values.plain import Nothing
+from rewriter.values.target import Target
 from rewriter.values.tensor import ASSUMED, Tensor
 
 

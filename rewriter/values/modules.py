@@ -11,10 +11,12 @@ from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.objects import is_plain, methods_below, methods_meant
 from rewriter.torch_api import modules
-from rewriter.values.base import UNKNOWN, Call, Machine, Target, Value
+from rewriter.values.base import UNKNOWN, Call, Machine, Value
 from rewriter.values.functions import ANY_OPERATION, BoundMethod, Choice, NestedFunction, SomeFunction, one_of_methods
-from rewriter.values.plain import NONE, Nothing
-from rewriter.values.sequence import Sequence
+from rewriter.values.plain import NONE, STRING, Nothing
+from rewriter.values.sequence import Sequence, sequence
+from rewriter.values.setting import as_setting
+from rewriter.values.target import Target
 from rewriter.values.tensor import TENSOR, Tensor, catalogued
 
 
@@ -73,6 +75,8 @@ class ProjectModule(Module):
         if method is None:
             value = machine.known.attribute(self.cls, node.attr)
             to_be_filled = machine.of_plain and value.is_only(Nothing)
+            if machine.is_setting(self.cls, node.attr):
+                value = as_setting(value)
             return UNKNOWN if to_be_filled else value
         if own and machine.of_plain:
             return one_of_methods(methods_below(machine.known, self.cls, node.attr, own=True)) or UNKNOWN
@@ -152,6 +156,7 @@ def only_assumed(operands: list[Value]) -> bool:
 
 # Methods of objects whose class is one of the project's
 
+_WALKS = frozenset({"children", "modules", "named_children", "named_modules"})
 _REGISTERING_MODULES = frozenset({"add_module", "add_operation", "register_module"})
 
 
@@ -160,6 +165,8 @@ def call_method(receiver: Value, cls: Class, machine: Machine, call: Call, func:
     method = machine.known.hierarchy.lineage(cls).method(func.attr)
     if method is not None and not method.is_property:
         return _call_found(receiver, cls, method, machine, call, own)
+    if func.attr in _WALKS:
+        return sequence(MODULE if func.attr in ("children", "modules") else sequence(items=[STRING, MODULE]))
     if own and func.attr in REGISTERING:
         _register(func.attr, machine, call)
         return NONE
@@ -204,6 +211,7 @@ def _call_attribute(receiver: Value, cls: Class, machine: Machine, call: Call, f
     for part in value.parts:
         if isinstance(part, Module):
             return part.result(machine, call)
+    machine.note_unknown_call(call.node, call.arguments.values())
     given = any(argument.may_be(Tensor) for argument in call.arguments.values())
     return machine.taken_for_tensor(call.node) if given else UNKNOWN
 

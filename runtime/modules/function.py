@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 import types
@@ -203,6 +204,8 @@ def _below(cls: type) -> Iterator[type]:
 
 def _run_by(function: Any) -> Any:
     """The function behind a method of an object, or behind an object that is called."""
+    while isinstance(function, functools.partial):
+        function = function.func
     if isinstance(function, types.MethodType):
         return function.__func__
     if isinstance(function, types.FunctionType | types.BuiltinFunctionType | nn.Module):
