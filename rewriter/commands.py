@@ -142,7 +142,9 @@ def _of_stdin(arguments: argparse.Namespace, settings: Settings) -> list[FileRes
 
 def _goal(arguments: argparse.Namespace) -> str:
     """The engine's function that finds out no more than is going to be used: some reports hold the edits."""
-    judged = arguments.command == "baseline" or (arguments.command == "check" and arguments.format not in WITH_EDITS)
+    judged = arguments.command in ("baseline", "coverage") or (
+        arguments.command == "check" and arguments.format not in WITH_EDITS
+    )
     return "judge" if judged else "rewrite"
 
 
