@@ -11,6 +11,7 @@ from typing import Any
 
 from rewriter import __version__
 from rewriter.console import INTERRUPTED, OK, OutputError, close_stdout, complain, occupy_closed_streams, put_on_stdout
+from rewriter.settings import TARGETS
 
 _RUN_OPTIONS_WITH_VALUES = ("--rewrite", "--select", "--ignore", "--config")
 
@@ -230,6 +231,8 @@ def _add_paths_and_report(parser: argparse.ArgumentParser) -> None:
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
+    targets = "whose modules to use (default: runtime); plain: back to what stood there before fix"
+    add("--target", choices=TARGETS, help=targets)
     add("--select", type=_codes, metavar="CODES", help="only these codes or prefixes, separated by commas")
     add("--ignore", type=_codes, metavar="CODES", help="not these codes or prefixes")
     add("--unsafe-fixes", action="store_true", default=None, help="apply findings that are marked unsafe, too")

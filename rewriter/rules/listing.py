@@ -24,6 +24,16 @@ UNUSED = Rule(
     "The code that it spoke of is gone, was never there, or does not exist. Take it out.",
 )
 
+TAKEN_BACK = Rule(
+    "RW402",
+    "taken-back",
+    "What `fix` has written becomes what stood there before.\n\n"
+    "`rewriter fix --target plain` does it, for each finding as a whole: the call, the line that makes its module, and "
+    "the import, byte for byte. `fix` keeps a record of what it writes in the user's cache, under `rewriter/written`. "
+    "What somebody has edited since stays with all that belongs to it, and so does what no record knows: the message "
+    "says where. Version control holds the original, too.",
+)
+
 NOTEBOOK = Rule(
     "RW991",
     "in-notebook",
@@ -32,4 +42,4 @@ NOTEBOOK = Rule(
     "and import it from the notebook; `rewriter fix` rewrites the module.",
 )
 
-ALL: tuple[Rule, ...] = (*RULES, *REASONS, UNUSED, NOTEBOOK)
+ALL: tuple[Rule, ...] = (*RULES, *REASONS, TAKEN_BACK, UNUSED, NOTEBOOK)
