@@ -11,7 +11,7 @@ from typing import Any
 
 from rewriter import __version__
 from rewriter.console import INTERRUPTED, OK, OutputError, close_stdout, complain, occupy_closed_streams, put_on_stdout
-from rewriter.settings import TARGETS
+from rewriter.settings import SOURCES, TARGETS
 
 _RUN_OPTIONS_WITH_VALUES = ("--rewrite", "--select", "--ignore", "--config")
 
@@ -232,6 +232,7 @@ def _add_paths_and_report(parser: argparse.ArgumentParser) -> None:
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     targets = "whose modules to use (default: runtime); plain: back to what stood there before fix"
+    add("--from", dest="source", choices=SOURCES, help="turn the modules of this library into ours, too")
     add("--target", choices=TARGETS, help=targets)
     add("--select", type=_codes, metavar="CODES", help="only these codes or prefixes, separated by commas")
     add("--ignore", type=_codes, metavar="CODES", help="not these codes or prefixes")

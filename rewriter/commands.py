@@ -85,7 +85,7 @@ def chosen_settings(arguments: argparse.Namespace, paths: Sequence[Path]) -> Set
     if STDIN in paths:
         paths = [arguments.stdin_filename or Path()]
     settings = load(arguments.config, arguments.isolated, paths)
-    given = {name: getattr(arguments, name, None) for name in ("select", "ignore", "unsafe_fixes", "target")}
+    given = {name: getattr(arguments, name, None) for name in ("select", "ignore", "unsafe_fixes", "target", "source")}
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
     _refuse_unknown_codes(settings)
     return settings

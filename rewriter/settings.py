@@ -22,6 +22,7 @@ DEFAULT_EXCLUDE = (
 
 PLAIN = "plain"
 """The target that is the way back."""
+SOURCES = ("torch-ao",)
 TARGETS = ("runtime", PLAIN)
 
 REASONS = "RW9"
@@ -48,6 +49,8 @@ class Settings:
     """The package that emitted code imports `modules` from."""
     target: str = "runtime"
     """Whose modules take the place of operations; `plain` is the way back to operators and functions."""
+    source: str = ""
+    """The library whose modules are to become ours, as `--from` names it."""
     max_file_bytes: int = 2_000_000
     respect_gitignore: bool = True
     root: Path = Path()
@@ -192,6 +195,8 @@ def _checked(name: str, value: Any, where: str) -> Any:
         raise SettingsError(f"{where} should be at least 1, not {value!r}")
     if name == "runtime_import" and not all(part.isidentifier() for part in str(value).split(".")):
         raise SettingsError(f"{where} should be the dotted name of a package, not {value!r}")
+    if name == "source" and value not in ("", *SOURCES):
+        raise SettingsError(f"{where} should be one of {', '.join(SOURCES)}, not {value!r}")
     if name == "target" and value not in TARGETS:
         raise SettingsError(f"{where} should be one of {', '.join(TARGETS)}, not {value!r}")
     return value

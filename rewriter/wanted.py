@@ -25,7 +25,7 @@ def planner_for(project: Project, settings: Settings) -> Planner:
         def wanted(owner: Owner, change: Change | Substitution) -> bool:
             return _is_wanted(settings, owner.file, change)
 
-        planners[key] = Planner(Knowledge.of(project), wanted, _earlier_plans(project, key))
+        planners[key] = Planner(Knowledge.of(project), wanted, settings.source, _earlier_plans(project, key))
     return planners[key]
 
 

@@ -21,6 +21,7 @@ from rewriter.planning.decisions import Decisions
 from rewriter.planning.plan import Owner, Plan, Wanted, free_name
 from rewriter.results import Refusal, Safety
 from rewriter.rules.context import Context
+from rewriter.rules.foreign import incomplete
 from rewriter.rules.listing import RULES
 from rewriter.rules.loops import Turns
 from rewriter.rules.refusals import advice_for, refuse
@@ -28,6 +29,7 @@ from rewriter.sites.site import (
     ChosenCall,
     DifferentiatedCall,
     FileLevelModuleCall,
+    ForeignOperation,
     FunctionCall,
     HandedFunction,
     ModuleCall,
@@ -50,6 +52,8 @@ class Planner:
 
     knowledge: Knowledge
     wanted: Wanted
+    source: str = ""
+    """The library whose modules are to become ours."""
     plans: dict[Owner, Plan] = field(default_factory=dict)
 
     def plan(self, owner: Owner) -> Plan:
@@ -118,6 +122,8 @@ class Planner:
         """An operation, or the call of a function that has some."""
         if isinstance(site, HandedFunction) and isinstance(site.handed, str):
             return True
+        if isinstance(site, ForeignOperation):
+            return bool(self.source)
         kinds = Operation | OperationOfAnyKind | DifferentiatedCall | FileLevelModuleCall
         return isinstance(site, kinds) or self._has_operations(site)
 
@@ -190,9 +196,13 @@ class Planner:
                     plan.unwanted.append(change)
                     break
                 taken = self._taken(owner, context) if taken is None else taken
-                name = free_name(change.attribute, taken)
+                name = change.attribute if change.instead is not None else free_name(change.attribute, taken)
                 taken.add(name)
                 plan.changes.append(NamedChange(change, name))
+        if isinstance(owner, Class) and self.source:
+            for named, refusal in list(incomplete(plan.changes, owner.node)):
+                plan.changes.remove(named)
+                plan.refusals.append(refusal)
 
     def _taken(self, owner: Owner, context: Context) -> TakenNames:
         hierarchy = self.knowledge.hierarchy

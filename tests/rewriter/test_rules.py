@@ -16,7 +16,7 @@ _IMPORT = "import runtime.modules\n"
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 def test_the_example_is_what_happens(rule: Rule) -> None:
     before, after = re.findall(r"```python\n(.*?)```", rule.explanation, re.DOTALL)
-    result = rewritten(HEADER + "\n\n" + before, unsafe_fixes=True)
+    result = rewritten(HEADER + "\n\n" + before, unsafe_fixes=True, source=rule.source)
     assert result.after.decode().replace(_IMPORT, "") == HEADER + "\n\n" + after
     assert rule.code in {finding.code for finding in result.findings}
 
@@ -25,7 +25,7 @@ def test_the_example_is_what_happens(rule: Rule) -> None:
     ("rule", "source"), [pytest.param(rule, source, id=rule.code) for rule in RULES for source in rule.keeps]
 )
 def test_what_a_rule_keeps_it_does_not_find(rule: Rule, source: str) -> None:
-    result = rewritten(HEADER + "\n\n" + source, unsafe_fixes=True)
+    result = rewritten(HEADER + "\n\n" + source, unsafe_fixes=True, source=rule.source)
     assert rule.code not in {finding.code for finding in result.findings}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rewriter.torch_api.rows.builder import spelled, wrapped
+from rewriter.torch_api.rows.builder import float_functional, spelled, wrapped
 from rewriter.torch_api.traits import Trait
 
 _BINARY = "input, other"
@@ -14,6 +14,7 @@ ROWS = (
         spelled("torch.add", "input, other, *, alpha=1, out=None"),
         spelled("Tensor.add Tensor.add_", "input, other, *, alpha=1"),
         operands="input other", traits=Trait.TABLE | Trait.SUM,
+        elsewhere=float_functional("add add_scalar", _BINARY),
     ),
     wrapped(
         "sub", "RW101", "EltWiseSub",
@@ -32,6 +33,7 @@ ROWS = (
         spelled("torch.mul torch.multiply", "input, other, *, out=None"),
         spelled("Tensor.mul Tensor.mul_ Tensor.multiply Tensor.multiply_", _BINARY),
         operands="input other", traits=Trait.TABLE | Trait.PRODUCT,
+        elsewhere=float_functional("mul mul_scalar", _BINARY),
     ),
     wrapped(
         "div", "RW101", "EltWiseDiv",

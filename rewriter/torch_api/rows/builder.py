@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.torch_api.row import Row, Spelling, TorchModule, parse_signature
+from rewriter.torch_api.row import Foreign, Row, Spelling, TorchModule, parse_signature
 from rewriter.torch_api.traits import Trait
 
 _PREFIXES = (("F.", "torch.nn.functional."), ("Tensor.", "torch.Tensor."))
@@ -13,6 +13,12 @@ _PREFIXES = (("F.", "torch.nn.functional."), ("Tensor.", "torch.Tensor."))
 def spelled(names: str, signature: str, *requires: tuple[str, str]) -> tuple[Spelling, ...]:
     """Spellings that share a signature. `Tensor.x` binds its receiver to the first parameter; `_` ends in-place ones."""
     return tuple(Spelling(_full(n), signature, _is_inplace(n), requires) for n in names.split())
+
+
+def float_functional(methods: str, signature: str) -> tuple[Foreign, ...]:
+    """Methods of torch.ao's FloatFunctional."""
+    prefix = "torch.ao.nn.quantized.FloatFunctional."
+    return tuple(Foreign("torch-ao", Spelling(prefix + method, signature)) for method in methods.split())
 
 
 def _full(name: str) -> str:
@@ -37,6 +43,7 @@ def wrapped(
     traits: Trait = Trait.NONE,
     modules: str = "",
     clamps: str = "",
+    elsewhere: tuple[Foreign, ...] = (),
 ) -> Row:
     """An operation that a class of runtime.modules takes over. Its constructor takes whatever is no operand."""
     found = tuple(s for group in spellings for s in group)
@@ -53,6 +60,7 @@ def wrapped(
         traits=traits,
         modules=_of_torch(modules),
         clamps=tuple(clamps.split()),
+        elsewhere=elsewhere,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rewriter.torch_api.row import Row
-from rewriter.torch_api.rows.builder import spelled, wrapped
+from rewriter.torch_api.rows.builder import float_functional, spelled, wrapped
 from rewriter.torch_api.traits import Trait
 
 
@@ -18,6 +18,7 @@ ROWS = (
         "cat", "RW104", "Concat",
         spelled("torch.cat torch.concat torch.concatenate", "tensors, dim=0, *, out=None"),
         operands="*tensors", attribute="concat", traits=Trait.JOIN,
+        elsewhere=float_functional("cat", "tensors, dim=0"),
     ),
     wrapped(
         "stack", "RW104", "Stack",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rewriter.torch_api.row import Row
-from rewriter.torch_api.rows.builder import spelled, wrapped
+from rewriter.torch_api.rows.builder import float_functional, spelled, wrapped
 from rewriter.torch_api.traits import Trait
 
 _PRODUCT = Trait.MATMUL | Trait.CONTRACTION
@@ -26,7 +26,7 @@ ROWS = (
         spelled("@ @= operator.matmul operator.imatmul", "input, other"),
         spelled("torch.matmul torch.linalg.matmul", "input, other, *, out=None"),
         spelled("Tensor.matmul", "input, other"),
-        operands="input other", traits=_PRODUCT,
+        operands="input other", traits=_PRODUCT, elsewhere=float_functional("matmul", "input, other"),
     ),
     wrapped(
         "bmm", "RW102", "BatchMatmul",
