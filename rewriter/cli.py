@@ -234,6 +234,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     targets = "whose modules to use (default: runtime); plain: back to what stood there before fix"
     add("--from", dest="source", choices=SOURCES, help="turn the modules of this library into ours, too")
     add("--target", choices=TARGETS, help=targets)
+    add("--fallback", choices=["runtime"], help="take from runtime what the target has no module for")
     add("--select", type=_codes, metavar="CODES", help="only these codes or prefixes, separated by commas")
     add("--ignore", type=_codes, metavar="CODES", help="not these codes or prefixes")
     add("--unsafe-fixes", action="store_true", default=None, help="apply findings that are marked unsafe, too")

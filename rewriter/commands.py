@@ -22,6 +22,7 @@ from rewriter.selection import Selection, SelectionError
 from rewriter.settings import PLAIN, Settings, SettingsError, load, shown
 
 STDIN = Path("-")
+_ON_THE_COMMAND_LINE = ("select", "ignore", "unsafe_fixes", "source", "target", "fallback")
 
 
 def process(arguments: argparse.Namespace) -> int:
@@ -85,7 +86,7 @@ def chosen_settings(arguments: argparse.Namespace, paths: Sequence[Path]) -> Set
     if STDIN in paths:
         paths = [arguments.stdin_filename or Path()]
     settings = load(arguments.config, arguments.isolated, paths)
-    given = {name: getattr(arguments, name, None) for name in ("select", "ignore", "unsafe_fixes", "target", "source")}
+    given = {name: getattr(arguments, name, None) for name in _ON_THE_COMMAND_LINE}
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
     _refuse_unknown_codes(settings)
     return settings

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
-from rewriter.changes.change import NamedChange, Substitution
+from rewriter.changes.change import Change, NamedChange, Substitution
 from rewriter.facts.callers import is_kept, is_of_plain, runs_below, runs_of_users, runs_through
 from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import NoPlace, find_construction
@@ -42,6 +43,15 @@ from rewriter.values.base import Value
 from rewriter.values.one_of import join
 
 
+class Target(Protocol):
+    """A library whose modules take the place of ours."""
+
+    def change(self, change: Change, context: Context) -> Change | Refusal | None:
+        """The change as the library has it; None where it needs none."""
+
+    def substitution(self, found: Substitution) -> Substitution | Refusal: ...
+
+
 @dataclass(eq=False)
 class Planner:
     """Plans the classes and functions of a project.
@@ -54,6 +64,8 @@ class Planner:
     wanted: Wanted
     source: str = ""
     """The library whose modules are to become ours."""
+    target: Target | None = None
+    """The library whose modules are to be used; None for runtime."""
     plans: dict[Owner, Plan] = field(default_factory=dict)
 
     def plan(self, owner: Owner) -> Plan:
@@ -176,6 +188,8 @@ class Planner:
         for item in found:
             if isinstance(item, Refusal):
                 plan.refusals.append(item)
+            elif self.target is not None and isinstance(other := self.target.substitution(item), Refusal):
+                plan.refusals.append(other)
             elif not self.wanted(owner, item):
                 plan.unwanted.append(item)
             elif id(item.node) not in nodes:
@@ -189,7 +203,11 @@ class Planner:
                 if isinstance(decision, Refusal):
                     plan.refusals.append(decision)
                     continue
-                change = decision
+                target = decision if self.target is None else self.target.change(decision, context)
+                if not isinstance(target, Change):
+                    plan.refusals += [] if target is None else [target]
+                    break
+                change = decision = target
                 if (why := context.doubt) is not None:
                     change = replace(decision, safety=Safety.UNSAFE, why_unsafe=why)
                 if not self.wanted(owner, change):

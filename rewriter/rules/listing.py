@@ -24,6 +24,14 @@ UNUSED = Rule(
     "The code that it spoke of is gone, was never there, or does not exist. Take it out.",
 )
 
+NOT_IN_TARGET = Rule(
+    "RW910",
+    "not-in-target",
+    "The library that `--target` names has no module for it.\n\n"
+    "The catalogue says what torch.ao, Distiller, AIMET and Brevitas call an operation. What they lack stays as it is; "
+    "`--fallback runtime` takes it from `runtime.modules`.",
+)
+
 TAKEN_BACK = Rule(
     "RW402",
     "taken-back",
@@ -42,4 +50,4 @@ NOTEBOOK = Rule(
     "and import it from the notebook; `rewriter fix` rewrites the module.",
 )
 
-ALL: tuple[Rule, ...] = (*RULES, *REASONS, TAKEN_BACK, UNUSED, NOTEBOOK)
+ALL: tuple[Rule, ...] = (*RULES, *REASONS, NOT_IN_TARGET, TAKEN_BACK, UNUSED, NOTEBOOK)

@@ -72,6 +72,21 @@ class Foreign:
     library: str
     """As `--from` and `--target` name it: `torch-ao`."""
     spelling: Spelling
+    """The full name, with what a call takes; a leading `*` spreads a sequence."""
+    constructor: str = ""
+    """What its constructor takes, by position."""
+    method: str = ""
+    """The method that a call names; empty where the module itself is called."""
+
+    @property
+    def target(self) -> str:
+        """The class."""
+        return self.spelling.name.removesuffix(f".{self.method}") if self.method else self.spelling.name
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """All that it can be told."""
+        return frozenset(p.name for p in (*self.spelling.parameters, *parse_signature(self.constructor)))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,31 @@ def spelled(names: str, signature: str, *requires: tuple[str, str]) -> tuple[Spe
 def float_functional(methods: str, signature: str) -> tuple[Foreign, ...]:
     """Methods of torch.ao's FloatFunctional."""
     prefix = "torch.ao.nn.quantized.FloatFunctional."
-    return tuple(Foreign("torch-ao", Spelling(prefix + method, signature)) for method in methods.split())
+    return tuple(Foreign("torch-ao", Spelling(prefix + method, signature), method=method) for method in methods.split())
+
+
+# Modules of Distiller fix what they can, and are called with operands; AIMET's are called as the function is.
+_DISTILLER = "distiller.modules."
+_AIMET = "aimet_torch.nn.modules.custom."
+_BREVITAS = "brevitas.nn."
+
+
+def _elsewhere(
+    spellings: tuple[Spelling, ...], operands: tuple[str, ...], distiller: str, aimet: str, brevitas: str
+) -> tuple[Foreign, ...]:
+    """What these libraries have: a class each, with what its constructor takes in brackets: `Concat(dim=0)`."""
+    given = ", ".join(operands)
+    found = []
+    for library, home, called in (("distiller", _DISTILLER, distiller), ("brevitas", _BREVITAS, brevitas)):
+        name, _, constructor = called.removesuffix(")").partition("(")
+        if name:
+            found.append(Foreign(library, Spelling(home + name, given), constructor))
+    name, _, constructor = aimet.removesuffix(")").partition("(")
+    if name:
+        function = next(s for s in spellings if s.name.startswith("torch.") and not s.inplace)
+        signature = given if constructor else function.signature.replace(", *, out=None", "").replace(", out=None", "")
+        found.append(Foreign("aimet", Spelling(_AIMET + name, signature), constructor))
+    return tuple(found)
 
 
 def _full(name: str) -> str:
@@ -44,6 +68,9 @@ def wrapped(
     modules: str = "",
     clamps: str = "",
     elsewhere: tuple[Foreign, ...] = (),
+    distiller: str = "",
+    aimet: str = "",
+    brevitas: str = "",
 ) -> Row:
     """An operation that a class of runtime.modules takes over. Its constructor takes whatever is no operand."""
     found = tuple(s for group in spellings for s in group)
@@ -60,7 +87,7 @@ def wrapped(
         traits=traits,
         modules=_of_torch(modules),
         clamps=tuple(clamps.split()),
-        elsewhere=elsewhere,
+        elsewhere=(*elsewhere, *_elsewhere(found, names, distiller, aimet, brevitas)),
     )
 
 

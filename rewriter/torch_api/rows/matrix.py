@@ -27,11 +27,13 @@ ROWS = (
         spelled("torch.matmul torch.linalg.matmul", "input, other, *, out=None"),
         spelled("Tensor.matmul", "input, other"),
         operands="input other", traits=_PRODUCT, elsewhere=float_functional("matmul", "input, other"),
+        distiller="Matmul", aimet="MatMul",
     ),
     wrapped(
         "bmm", "RW102", "BatchMatmul",
         spelled("torch.bmm", "input, mat2, *, out=None"), spelled("Tensor.bmm", "input, mat2"),
         operands="input mat2", traits=_PRODUCT,
+        distiller="BatchMatmul", aimet="Bmm",
     ),
     wrapped(
         "mm", "RW102", "MM",
