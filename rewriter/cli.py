@@ -82,6 +82,10 @@ def _dispatch(arguments: argparse.Namespace) -> int:
 
         put_on_stdout(script(parser(), arguments.shell).encode())
         return OK
+    if arguments.command == "vendor":
+        from rewriter.vendor import vendor
+
+        return vendor(arguments)
     if arguments.command == "baseline":
         from rewriter.adopt import note
 
@@ -121,6 +125,7 @@ def parser() -> argparse.ArgumentParser:
     _add_verify(command("verify", "build and run a model before and after, and compare all that a user sees"))
     usage = "rewriter run [options] --rewrite PACKAGE (SCRIPT | -m MODULE) [arguments of the program]"
     _add_run(command("run", "run a program with libraries rewritten as it imports them", usage=usage))
+    _add_vendor(command("vendor", "copy the modules that rewritten source calls into the project"))
     _add_rule(command("rule", "explain a rule or a reason, or list all of a family, or all"))
     command("lsp", "serve an editor over stdin and stdout, by the language server protocol")
     shells = command("completion", "print a script that completes commands and options in a shell")
@@ -189,6 +194,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     add("-m", dest="module", action="store_true", help="the program is a module, as in python -m")
     add("-v", "--verbose", action="store_true", help="say on stderr what was rewritten and what is left")
     _add_settings(parser)
+
+
+def _add_vendor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the package to make, such as src/net/quant")
+    _add_paths(parser)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="read the settings from this file")
+    parser.add_argument("--isolated", action="store_true", help="ignore all configuration files")
 
 
 def _add_rule(parser: argparse.ArgumentParser) -> None:

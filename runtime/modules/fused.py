@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from runtime.modules.operations import OPERATIONS
+from runtime.modules.operations import EltWiseAdd
 
 
 class AddReLU(nn.Module):
@@ -14,7 +14,7 @@ class AddReLU(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.add = OPERATIONS["EltWiseAdd"]()
+        self.add = EltWiseAdd()
         self.relu = nn.ReLU()
 
     def forward(self, input: Any, other: Any) -> Tensor:
