@@ -6,6 +6,7 @@ Where somebody has edited the file since, what he touched stays, together with a
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from rewriter.emit.splice import Splice, apply
@@ -102,17 +103,15 @@ class _Step:
 
     def text(self) -> str:
         splices = [Splice(*place, written.old) for _, places in self.going for written, place in places]
-        if self.going and self.complete:
+        if self.going:
             splices += self._imports()
         return apply(self.comparison.now, splices)
 
-    def _imports(self) -> list[Splice]:
-        """The imports that were added, unless what was edited since names what they bring."""
+    def _imports(self) -> Iterator[Splice]:
+        """Imports that went come back; those that came go with the last use, unless new lines name what they bring."""
         found = [(w, self.comparison.place(w)) for w in self.entry.written if not w.findings]
         touched = self.comparison.touched_words(place for _, place in found if place is not None)
-        new = self.entry.after
-        return [
-            Splice(*place, w.old)
-            for w, place in found
-            if place is not None and not touched & set(re.findall(r"\w+", new[w.start : w.end])[-1:])
-        ]
+        for written, place in found:
+            brought = set(re.findall(r"\w+", self.entry.after[written.start : written.end])[-1:])
+            if place is not None and (not brought or (self.complete and not touched & brought)):
+                yield Splice(*place, written.old)
