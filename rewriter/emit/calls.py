@@ -178,6 +178,8 @@ class _ToCalls(cst.CSTTransformer):
         func: cst.BaseExpression = cst.Attribute(cst.Name(change.receiver), cst.Name(named.name))
         for turn in change.turns:
             func = cst.Subscript(func, [cst.SubscriptElement(cst.Index(cst.Name(turn.index)))])
+        if change.make.method:
+            func = cst.Attribute(func, cst.Name(change.make.method))
         call = cst.Call(func=func, args=arguments, whitespace_before_args=before)
         self.breaks_a_call |= _LINE.search(_EMPTY.code_for_node(call)) is not None
         return call
