@@ -48,6 +48,8 @@ class Turn:
     """The calls, if it is no loop."""
     may_grow: bool = False
     """How often the loop turns depends on the object, whose parts and numbers somebody may change later."""
+    filled_by: frozenset[str] = frozenset()
+    """The methods by which `__init__` fills what it runs over."""
     unread: bool = False
     """The loop's own variable counts, but nobody reads it, as in `for _ in range(n)`: the counter takes its place."""
 

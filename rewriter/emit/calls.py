@@ -162,7 +162,7 @@ class _ToCalls(cst.CSTTransformer):
         )
         func: cst.BaseExpression = cst.Attribute(cst.Name(change.receiver), cst.Name(named.name))
         for turn in change.turns:
-            func = cst.Subscript(func, [cst.SubscriptElement(cst.Index(cst.Name(turn.index)))])
+            func = cst.Subscript(func, [cst.SubscriptElement(cst.Index(cst.parse_expression(turn.index)))])
         return cst.Call(func=func, args=arguments, whitespace_before_args=before)
 
     def _argument(self, piece: Piece, keyword: str | None, starred: bool, last: bool, old: cst.Call | None) -> cst.Arg:

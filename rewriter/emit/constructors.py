@@ -78,6 +78,7 @@ def _anchor(init: Function, named: NamedChange) -> ast.stmt:
 def _filled(body: list[ast.stmt], anchor: ast.stmt, turns: tuple[Turn, ...]) -> ast.stmt:
     """The last statement that touches what the loops run over: until then it may still be filled."""
     read = {n.attr for t in turns for n in walk(t.over) if isinstance(n, ast.Attribute)}
+    read = read.union(*(t.filled_by for t in turns))
     touching = [s for s in body if any(isinstance(n, ast.Attribute) and n.attr in read for n in walk(s))]
     return max([anchor, *touching], key=lambda s: s.lineno)
 

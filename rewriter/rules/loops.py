@@ -17,8 +17,10 @@ from rewriter.changes.change import Turn
 from rewriter.facts.code import Function
 from rewriter.facts.construction import Construction
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.loops import Counts, Loop, loops_around
+from rewriter.facts.lengths import Lengths
+from rewriter.facts.loops import Loop, loops_around
 from rewriter.facts.numbering import Numbering
+from rewriter.facts.scopes import Scope
 from rewriter.facts.scripted import is_scripted
 from rewriter.facts.trees import walk
 from rewriter.sites.site import Site
@@ -77,20 +79,29 @@ class Turns:
         assert loop.target is not None and loop.iter is not None
         stored = Counter(n.id for n in walk(function.node) if isinstance(n, ast.Name) and _stores(n))
         bound = frozenset(name for t in outer if t.each for name in _names(t.target) if stored[name] == 1)
-        counts = Counts(self.knowledge, self.place, function, own, self.values)
-        over = counts.over(loop.iter, bound)
+        object_ = ast.Name(self.place.self_name)
+        scope = Scope(self.knowledge, function, own, self.place.cls, object_, self.values, bound)
+        lengths = Lengths(self.knowledge, self.place, set())
+        over = lengths.over(loop.iter, scope)
         if over is None:
             return None
-        counter = _own_counter(loop)
+        each = lengths.whole(loop.iter, scope)
         taken = {*function.locals, *(n.id for n in walk(function.node) if isinstance(n, ast.Name))}
         taken |= {t.index for t in outer}
-        index = counter or next((name for name in _NAMES if name not in taken), None)
+        index = loop.counter or next((name for name in _NAMES if name not in taken), None)
         if index is None:
             return None
-        unread = counter is None and _counts_unread(loop, function.file.source.tree)
-        each = counts.whole(loop.iter, bound)
-        may_grow = not _is_short_range(over)
-        return Turn(loop.target, loop.iter, index, counter is None, over, each, may_grow=may_grow, unread=unread)
+        return Turn(
+            loop.target,
+            loop.iter,
+            index,
+            added=loop.counter is None,
+            over=over,
+            each=each,
+            may_grow=loop.is_while or not _is_short_range(loop.iter),
+            unread=loop.counter is None and _counts_unread(loop, function.file.source.tree),
+            filled_by=frozenset(lengths.filled_by),
+        )
 
 
 def _is_short_range(over: ast.expr) -> bool:
@@ -116,21 +127,6 @@ def _bound_where_read(turns: list[Turn]) -> Iterator[Turn]:
 
 def _names(node: ast.expr) -> set[str]:
     return {n.id for n in walk(node) if isinstance(n, ast.Name)}
-
-
-def _own_counter(loop: Loop) -> str | None:
-    """The variable that counts the turns from 0 already: of `enumerate(xs)` or `range(n)`."""
-    call, target = loop.iter, loop.target
-    if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and len(call.args) == 1) or call.keywords:
-        return None
-    if call.func.id == "enumerate" and isinstance(target, ast.Tuple) and len(target.elts) == 2:
-        name: ast.expr | None = target.elts[0]
-    else:
-        name = target if call.func.id == "range" else None
-    if not isinstance(name, ast.Name) or name.id == "_":  # a name that says: not used
-        return None
-    again = [n for inner in loop.inside for n in walk(inner) if _stores(n) and n is not name]
-    return None if any(isinstance(n, ast.Name) and n.id == name.id for n in again) else name.id
 
 
 def _counts_unread(loop: Loop, file: ast.Module) -> bool:

@@ -1,0 +1,54 @@
+"""Expressions for `__init__`, put together from others."""
+
+from __future__ import annotations
+
+import ast
+
+
+def range_to(number: ast.expr) -> ast.expr:
+    return ast.Call(ast.Name("range"), [number], [])
+
+
+def is_range(members: ast.expr) -> bool:
+    return isinstance(members, ast.Call) and ast.unparse(members.func) == "range"
+
+
+def length_of(members: ast.expr) -> ast.expr:
+    if isinstance(members, ast.Call) and is_range(members) and len(members.args) == 1:
+        return members.args[0]
+    return ast.Call(ast.Name("len"), [members], [])
+
+
+def sum_of(parts: list[ast.expr | int | None]) -> ast.expr | None:
+    """As long as all parts together; None where one cannot be told, or there is nothing."""
+    number = sum(part for part in parts if isinstance(part, int))
+    lists = [part for part in parts if isinstance(part, ast.expr)]
+    if None in parts or not (number or lists):
+        return None
+    if len(lists) == 1 and not number:
+        return lists[0]
+    total: ast.expr | None = ast.Constant(number) if number else None
+    for part in lists:
+        total = length_of(part) if total is None else ast.BinOp(total, ast.Add(), length_of(part))
+    return None if total is None else range_to(total)
+
+
+def if_there(node: ast.expr) -> ast.expr:
+    """`getattr(self, "blocks", None) or ()`"""
+    assert isinstance(node, ast.Attribute)
+    asked = ast.Call(ast.Name("getattr"), [node.value, ast.Constant(node.attr), ast.Constant(None)], [])
+    return ast.BoolOp(ast.Or(), [asked, ast.Tuple([], ast.Load())])
+
+
+def parts_of(node: ast.Slice) -> list[ast.expr]:
+    return [p for p in (node.lower, node.upper, node.step) if p is not None]
+
+
+def with_parts(node: ast.Slice, parts: dict[ast.expr, ast.expr | None]) -> ast.Slice:
+    lower, upper, step = (None if p is None else parts[p] for p in (node.lower, node.upper, node.step))
+    return ast.Slice(lower, upper, step)
+
+
+def all_known(parts: list[ast.expr | None]) -> list[ast.expr] | None:
+    known = [part for part in parts if part is not None]
+    return known if len(known) == len(parts) else None
