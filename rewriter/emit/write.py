@@ -12,6 +12,7 @@ from rewriter.emit.headers import header_splices
 from rewriter.emit.naming import Importer
 from rewriter.emit.numbers import number_splices, numbered_calls
 from rewriter.emit.splice import Splice, apply
+from rewriter.emit.style import Style
 from rewriter.emit.units import by_unit
 from rewriter.facts.code import File
 from rewriter.planning.plan import Owner, Plan
@@ -36,14 +37,14 @@ class Written:
     splices: list[Reasoned] = field(default_factory=list)
 
 
-def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str) -> Written:
+def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str, style: Style) -> Written:
     importer = Importer(file, runtime)
     written = Written(file.source.text)
     plans = list(plans)
     dropped: set[int] = set()
     changes = [named for _, plan in plans for named in plan.changes]
     for unit in by_unit(file.source, [*changes, *numbered_calls(changes)]):
-        text = rewrite_unit(file.source, unit)
+        text = rewrite_unit(file.source, unit, style)
         if text is None:
             dropped |= {id(named) for named in unit.changes}
         else:
@@ -56,9 +57,9 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str) -> Writ
         kept = [named for named in plan.changes if id(named) not in dropped]
         written.dropped += [named for named in plan.changes if id(named) in dropped]
         if kept:
-            splices = constructor_splices(file, kept, importer)
+            splices = constructor_splices(file, kept, importer, style)
             splices += header_splices(file, kept)
-            splices += number_splices(file.source, kept)
+            splices += number_splices(file.source, kept, style)
             needed_by = tuple(named.change for named in kept)
             written.splices += [Reasoned(splice, needed_by) for splice in splices]
     written.imports = importer.needed
