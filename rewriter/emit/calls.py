@@ -12,7 +12,8 @@ from typing import Literal
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
-from rewriter.changes.change import NamedChange, NumberedCall, Turn
+from rewriter.changes.change import NamedChange
+from rewriter.changes.turns import NumberedCall, Turn
 from rewriter.emit.lines import Line
 from rewriter.emit.pieces import COMMA, Piece, breaks_line, opening_of, pieces_of
 from rewriter.emit.style import Style
@@ -196,8 +197,12 @@ class _ToCalls(cst.CSTTransformer):
 
 
 def _with_number(call: cst.Call, number: NumberedCall) -> cst.Call:
-    """`self.half(x)` -> `self.half(x, call=1)`."""
-    added = cst.Arg(cst.Integer(str(number.number)), cst.Name(number.parameter), equal=_TIGHT)
+    """`self.half(x)` -> `self.half(x, call=1)`, or `runtime.modules.nth(self.half, 1)(x)`."""
+    value = cst.parse_expression(number.number)
+    if not number.by_keyword:
+        chosen = cst.Call(cst.parse_expression(number.via), [cst.Arg(call.func, comma=COMMA), cst.Arg(value)])
+        return call.with_changes(func=chosen)
+    added = cst.Arg(value, cst.Name(number.parameter), equal=_TIGHT)
     if not call.args:
         return call.with_changes(args=[added])
     last = call.args[-1].comma

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from rewriter.changes.change import Change, NamedChange, Turn
+from rewriter.changes.change import Change, NamedChange
+from rewriter.changes.turns import Turn
 from rewriter.emit.holders import holder_splices
 from rewriter.emit.layout import laid_out
 from rewriter.emit.naming import Importer

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from rewriter.changes.change import NamedChange, NumberedCall
+from rewriter.changes.change import NamedChange
+from rewriter.changes.turns import NumberedCall
 from rewriter.facts.source import Source
 from rewriter.facts.trees import children, walk
 

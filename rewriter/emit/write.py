@@ -43,7 +43,7 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str, style: 
     plans = list(plans)
     dropped: set[int] = set()
     changes = [named for _, plan in plans for named in plan.changes]
-    for unit in by_unit(file.source, [*changes, *numbered_calls(changes)]):
+    for unit in by_unit(file.source, [*changes, *numbered_calls(changes, importer)]):
         text = rewrite_unit(file.source, unit, style)
         if text is None:
             dropped |= {id(named) for named in unit.changes}

@@ -19,6 +19,14 @@ def length_of(members: ast.expr) -> ast.expr:
     return ast.Call(ast.Name("len"), [members], [])
 
 
+def times(number: int | ast.expr) -> ast.expr:
+    """What has that many members: `range(n)`, or `xs` for `len(xs)`."""
+    if isinstance(number, int):
+        return range_to(ast.Constant(number))
+    is_length = isinstance(number, ast.Call) and ast.unparse(number.func) == "len"
+    return number.args[0] if is_length and isinstance(number, ast.Call) else range_to(number)
+
+
 def sum_of(parts: list[ast.expr | int | None]) -> ast.expr | None:
     """As long as all parts together; None where one cannot be told, or there is nothing."""
     number = sum(part for part in parts if isinstance(part, int))

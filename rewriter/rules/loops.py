@@ -12,17 +12,21 @@ import ast
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from rewriter.changes.change import Turn
+from rewriter.changes.turns import Numbering, Turn
 from rewriter.facts.code import Function
 from rewriter.facts.construction import Construction
+from rewriter.facts.expressions import times
+from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.lengths import Lengths
 from rewriter.facts.loops import Loop, loops_around
-from rewriter.facts.numbering import Numbering
 from rewriter.facts.scopes import Scope
 from rewriter.facts.scripted import is_scripted
 from rewriter.facts.trees import walk
+from rewriter.interpreter.run import Run
+from rewriter.rules.ways import Ways
 from rewriter.sites.site import Site
 from rewriter.values.base import Value
 
@@ -39,40 +43,44 @@ class Turns:
     knowledge: Knowledge
     place: Construction
     values: dict[ast.expr, Value]
-    numbered: dict[Function, Numbering] = field(default_factory=dict)
+    run: Run | None = None
+    """The run of the class's forward."""
     _known: dict[ast.expr, Turn | None] = field(default_factory=dict)
+
+    @cached_property
+    def _ways(self) -> Ways:
+        return Ways(self.knowledge, self.place.cls, self.run, self._loops)
 
     def around(self, site: Site) -> tuple[Turn, ...]:
         """The loops around the site, outermost first; none where one of them cannot be counted."""
         init = self.place.init
-        if is_scripted(self.knowledge.hierarchy, self.place.cls):
-            return ()
-        if site.runs > 1 and (numbering := self.numbered.get(site.function)) is not None:
-            return self._by_call(numbering, site)
-        if not site.in_loop or site.self_name is None or site.deferred or site.called_in_loop or site.runs > 1:
+        if is_scripted(self.knowledge.hierarchy, self.place.cls) or site.self_name is None or site.deferred:
             return ()
         if init is not None and any(isinstance(n, ast.Return) for n in walk(init.node)):
             return ()
-        turns: list[Turn] = []
-        for loop in loops_around(site.function.node, site.node):
-            turn = self._turn(loop, site, turns)
-            if turn is None:
-                return ()
-            turns.append(turn)
-        return tuple(_bound_where_read(turns))
-
-    def _by_call(self, numbering: Numbering, site: Site) -> tuple[Turn, ...]:
-        """The calls of a method as if they were turns; the module for the first serves callers that do not count."""
-        if site.in_loop or site.deferred or site.self_name is None:
+        numbering = self._ways.numbering(site.function)
+        if numbering is None and (site.runs > 1 or site.called_in_loop):
             return ()
-        times = ast.parse(f"range({len(numbering.calls)})", mode="eval").body
-        return (Turn(ast.Name("_"), times, numbering.parameter, False, times, numbering=numbering),)
+        loops = self._loops(site.function, site.node) if site.in_loop else []
+        if loops is None:
+            return ()
+        return tuple(_bound_where_read([*([_by_call(numbering)] if numbering is not None else []), *loops]))
 
-    def _turn(self, loop: Loop, site: Site, outer: list[Turn]) -> Turn | None:
-        if loop.target is None or loop.iter is None or _hides_counting(site.function):
+    def _loops(self, function: Function, node: ast.AST) -> list[Turn] | None:
+        """The loops of a method around a node; None where one of them cannot be counted."""
+        turns: list[Turn] = []
+        for loop in loops_around(function.node, node):
+            turn = self._turn(loop, function, turns)
+            if turn is None:
+                return None
+            turns.append(turn)
+        return turns
+
+    def _turn(self, loop: Loop, function: Function, outer: list[Turn]) -> Turn | None:
+        if loop.target is None or loop.iter is None or _hides_counting(function):
             return None
         if loop.target not in self._known:
-            self._known[loop.target] = self._decide(loop, site.function, site.self_name or "", outer)
+            self._known[loop.target] = self._decide(loop, function, own_name(function) or "", outer)
         return self._known[loop.target]
 
     def _decide(self, loop: Loop, function: Function, own: str, outer: list[Turn]) -> Turn | None:
@@ -102,6 +110,14 @@ class Turns:
             unread=loop.counter is None and _counts_unread(loop, function.file.source.tree),
             filled_by=frozenset(lengths.filled_by),
         )
+
+
+def _by_call(numbering: Numbering) -> Turn:
+    """The calls of a method as if they were turns; the module for the first serves callers that do not count."""
+    over = times(numbering.size)
+    grows = numbering.may_grow or not isinstance(numbering.size, int)
+    index, filled_by = numbering.parameter, numbering.filled_by
+    return Turn(ast.Name("_"), over, index, False, over, numbering=numbering, may_grow=grows, filled_by=filled_by)
 
 
 def _is_short_range(over: ast.expr) -> bool:

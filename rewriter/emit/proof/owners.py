@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 
-from rewriter.changes.change import Change, NamedChange, Turn
+from rewriter.changes.change import Change, NamedChange
 from rewriter.changes.made import Call, Make, MakeAgain, Tie, Wrap
+from rewriter.changes.turns import Numbering, Turn
 from rewriter.emit.proof.sites import common_form, new_arguments
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
-from rewriter.facts.numbering import Numbering
 
 
 class Undone(Exception):
@@ -77,18 +78,26 @@ def undo_numbers(scope: ast.AST, numberings: list[Numbering]) -> None:
         if last is None or last.arg != numbering.parameter or default is None or ast.unparse(default) != "0":
             raise Undone(f"{name} does not count its calls in {numbering.parameter}")
         calls = [node for node in ast.walk(scope) if isinstance(node, ast.Call)]
-        numbers = [number for call in calls if (number := _taken_number(call, numbering)) is not None]
-        if len(set(numbers)) != len(numbers) or not set(numbers) <= set(range(1, len(numbering.calls))):
-            raise Undone(f"the calls of {name} are not numbered one by one")
+        numbers = Counter(number for call in calls if (number := _taken_number(call, numbering)) is not None)
+        if numbers - Counter(call.number for call in numbering.calls):
+            raise Undone(f"the calls of {name} are not numbered as declared")
 
 
-def _taken_number(call: ast.Call, numbering: Numbering) -> int | None:
-    named = isinstance(call.func, ast.Attribute) and call.func.attr == numbering.method.node.name
+def _taken_number(call: ast.Call, numbering: Numbering) -> str | None:
+    """The number in `self.half(x, call=1)` or `runtime.modules.nth(self.half, 1)(x)`, which is taken out."""
+    func, name = call.func, numbering.method.node.name
+    if isinstance(func, ast.Call) and ast.unparse(func.func).endswith("modules.nth") and len(func.args) == 2:
+        method, number = func.args
+        if not (isinstance(method, ast.Attribute) and method.attr == name):
+            return None
+        call.func = method
+        return ast.unparse(number)
+    named = isinstance(func, ast.Attribute) and func.attr == name
     last = call.keywords[-1] if call.keywords and named else None
-    if last is None or last.arg != numbering.parameter or not isinstance(last.value, ast.Constant):
+    if last is None or last.arg != numbering.parameter:
         return None
     call.keywords.pop()
-    return int(str(last.value.value))
+    return ast.unparse(last.value)
 
 
 def undo_calls(scope: ast.AST, changes: list[NamedChange], makers: Makers) -> None:
