@@ -139,12 +139,13 @@ class _Rewrite:
     def _write(self) -> str:
         """The new text; what cannot be written becomes a refusal and the rest is written without it."""
         self.imports: list[str] = []
+        self.unused: list[str] = []
         if not self._has_changes():
             return self.file.source.text
         from rewriter.emit.write import write  # brings in libcst, which most files never need
 
-        written = write(self.file, self.plans, self.settings.runtime_import, self.style)
-        self.imports, self.splices = written.imports, written.splices
+        written = write(self.file, self.plans, self.settings.runtime_import, self.style, self.planner.knowledge.project)
+        self.imports, self.unused, self.splices = written.imports, written.unused, written.splices
         self._drop(written.dropped)
         return written.text
 
@@ -243,7 +244,7 @@ class _Rewrite:
             parsed = Source.parse(new)
         except SourceError as error:
             return f"the result does not parse: {error.failure.message}"
-        problem = undoes(self.file.source.text, text, self.plans, self.imports)
+        problem = undoes(self.file.source.text, text, self.plans, self.imports, self.unused)
         if problem:
             return problem
         if self.settings.selection is not None:

@@ -50,7 +50,7 @@ class Settings:
     """The file that they come from, if any."""
     selection: Selection | None = None
     """The findings that somebody picked, which are applied, and nothing else."""
-    isolated: bool = False
+    isolated: bool = field(default=False, compare=False)
     """No file of settings is read, that of a formatter neither."""
     baseline: Baseline | None = None
     """The findings that were there before, which count as suppressed."""

@@ -46,6 +46,8 @@ class _Layout:
     style: Style
 
     def statement(self, nodes: list[Node], indent: str) -> list[str]:
+        if _word(nodes[0]) in ("def", "async"):
+            return self._by_group(nodes, next(i for i, n in enumerate(nodes) if isinstance(n, Group)), indent)
         start = _value_start(nodes)
         value, tail = _without_colon(nodes[start:])
         is_tuple = any(_word(n) == "," for n in value)
@@ -62,25 +64,23 @@ class _Layout:
         """The last brackets that hold something are opened; what stands before and behind them stays on its line."""
         places = [i for i, n in enumerate(nodes) if isinstance(n, Group) and n.inside]
         for place in reversed(places):
-            group = nodes[place]
-            assert isinstance(group, Group)
             head, tail = flat(nodes[:place]), flat(nodes[place + 1 :])
-            if head is None or tail is None:
+            if head is None or tail is None or (len(indent) + len(head) >= self.style.width and place != places[0]):
                 continue
-            opening = f"{indent}{head}{group.space if head else ''}{group.opening}"
-            if len(opening) > self.style.width and place != places[0]:
-                continue
-            first = group.inside[0]
-            if isinstance(first, Comment) and not first.own_line:
-                opening, group = f"{opening}  {first.text}", replace(group, inside=group.inside[1:])
-            return [
-                opening,
-                *self._inside(group, indent + self.style.step),
-                f"{indent}{group.closing}{_spaced(nodes, place)}",
-            ]
+            return self._by_group(nodes, place, indent)
         if (text := flat(nodes)) is not None:
             return [indent + text]
         raise NoLayout
+
+    def _by_group(self, nodes: list[Node], place: int, indent: str) -> list[str]:
+        group, head = nodes[place], flat(nodes[:place])
+        assert isinstance(group, Group)
+        opening = f"{indent}{head or ''}{group.space if head else ''}{group.opening}"
+        first = group.inside[0]
+        if isinstance(first, Comment) and not first.own_line:
+            opening, group = f"{opening}  {first.text}", replace(group, inside=group.inside[1:])
+        inside = self._inside(group, indent + self.style.step)
+        return [opening, *inside, f"{indent}{group.closing}{_spaced(nodes, place)}"]
 
     def _inside(self, group: Group, indent: str) -> list[str]:
         """What stands in brackets. The arguments of a call may share a line; the elements of a list have one each."""

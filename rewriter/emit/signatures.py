@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
-from dataclasses import replace
 
+from rewriter.emit.layout import laid_out
 from rewriter.emit.splice import Splice
 from rewriter.emit.style import Style
 from rewriter.facts.code import FunctionNode
@@ -67,16 +67,10 @@ def _broken(source: Source, node: FunctionNode, parameter: Splice, style: Style)
     one_line = node.body[0].lineno > node.lineno and line.endswith(":") and line.count("(") == line.count(")")
     if not one_line or len(line) + len(parameter.new) <= style.width:
         return [parameter]
-    opening = source.text.index("(", source.start(node)) + 1
-    closing = source.text.index(")", parameter.end)
-    indent = source.lines[node.lineno - 1][: node.col_offset]
-    start = f"{source.newline}{indent}{style.step}"
-    if len(line) - (opening - source.start(node)) + len(parameter.new) > style.width:
-        if node.args.kwarg and parameter.start > opening:
-            parameter = _on_own_line(source, parameter, start)
-        elif not node.args.kwarg:
-            parameter = replace(parameter, new=parameter.new.replace(", ", f",{start}", 1))
-    return [Splice(opening, opening, start), parameter, Splice(closing, closing, source.newline + indent)]
+    start, end = source.start(node), source.line_end(node.lineno - 1) + len(line)
+    header = source.text[start : parameter.start] + parameter.new + source.text[parameter.end : end]
+    broken = laid_out(header, source.lines[node.lineno - 1][: node.col_offset], style)
+    return [Splice(start, end, broken.replace("\n", source.newline))] if broken else [parameter]
 
 
 def _separator(source: Source, start: int) -> str:

@@ -21,13 +21,6 @@ USUAL = (88, 100, 120)
 
 
 @dataclass(frozen=True)
-class Style:
-    width: int = USUAL[0]
-    step: str = "    "
-    """What one level of indentation is."""
-
-
-@dataclass(frozen=True)
 class Formatter:
     """What a project's files of settings say to formatters and sorters of imports."""
 
@@ -37,9 +30,17 @@ class Formatter:
     """`import` and `from` statements are sorted together, by module."""
 
 
+@dataclass(frozen=True)
+class Style:
+    width: int = USUAL[0]
+    step: str = "    "
+    """What one level of indentation is."""
+    formatter: Formatter = Formatter()
+
+
 def style_of(source: Source, path: Path, isolated: bool) -> Style:
-    width = (None if isolated else formatter_of(path).width) or _own_width(source)
-    return Style(width, _step(source))
+    formatter = Formatter() if isolated else formatter_of(path)
+    return Style(formatter.width or _own_width(source), _step(source), formatter)
 
 
 def _own_width(source: Source) -> int:

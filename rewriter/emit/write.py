@@ -14,7 +14,9 @@ from rewriter.emit.numbers import number_splices, numbered_calls
 from rewriter.emit.splice import Splice, apply
 from rewriter.emit.style import Style
 from rewriter.emit.units import by_unit
+from rewriter.emit.unused_imports import removal_splices, unused_imports
 from rewriter.facts.code import File
+from rewriter.facts.project import Project
 from rewriter.planning.plan import Owner, Plan
 
 
@@ -34,11 +36,13 @@ class Written:
     dropped: list[NamedChange] = field(default_factory=list)
     """Changes that could not be written without losing a comment."""
     imports: list[str] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
+    """Names whose imports went, since nothing reads them any more."""
     splices: list[Reasoned] = field(default_factory=list)
 
 
-def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str, style: Style) -> Written:
-    importer = Importer(file, runtime)
+def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str, style: Style, project: Project) -> Written:
+    importer = Importer(file, runtime, style.formatter)
     written = Written(file.source.text)
     plans = list(plans)
     dropped: set[int] = set()
@@ -65,6 +69,10 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str, style: 
     written.imports = importer.needed
     written.splices[:0] = [Reasoned(splice) for splice in importer.splices()]
     written.text = apply(file.source.text, [reasoned.splice for reasoned in written.splices])
+    if written.text != file.source.text and (unused := unused_imports(file, written.text, project)):
+        written.unused = [found.name for found in unused]
+        written.splices += [Reasoned(splice) for splice in removal_splices(file, unused)]
+        written.text = apply(file.source.text, [reasoned.splice for reasoned in written.splices])
     return written
 
 
