@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rewriter.changes.made import Made
-from rewriter.changes.turns import Numbering, Turn
+from rewriter.changes.turns import Numbering, Turn, WalkOverSteps
 from rewriter.facts.code import Function
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
+from rewriter.facts.steps import STEPS
 from rewriter.results import Finding, Safety
 from rewriter.sites.site import Site, SiteNode
 from rewriter.torch_api.row import written_order
@@ -109,3 +110,9 @@ def turns_of(changes: Iterable[NamedChange]) -> list[Turn]:
     changes = list(changes)
     of_calls = [turn for numbering in numberings(changes) for call in numbering.calls for turn in call.turns]
     return [*(turn for named in changes for turn in named.turns), *of_calls]
+
+
+def walks_over_steps(changes: Iterable[NamedChange]) -> list[WalkOverSteps]:
+    """What goes through the children of objects that get new ones by these changes."""
+    places = {n.change.place.cls: n.change.place for n in changes if isinstance(n.change.place, Construction)}
+    return [WalkOverSteps(node, STEPS[node.attr]) for place in places.values() for node in place.walks]

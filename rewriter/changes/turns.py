@@ -71,3 +71,13 @@ class Numbering:
         yield self
         for caller in self.callers:
             yield from caller.all()
+
+
+@dataclass(frozen=True)
+class WalkOverSteps:
+    """Code that goes through its own children, the new ones left out."""
+
+    node: ast.Attribute
+    name: str
+    """What it asks for in place of the children."""
+    turns: tuple[Turn, ...] = ()

@@ -13,7 +13,7 @@ import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from rewriter.changes.change import NamedChange
-from rewriter.changes.turns import NumberedCall, Turn
+from rewriter.changes.turns import NumberedCall, Turn, WalkOverSteps
 from rewriter.emit.lines import Line
 from rewriter.emit.pieces import COMMA, Piece, breaks_line, opening_of, pieces_of
 from rewriter.emit.style import Style
@@ -26,7 +26,7 @@ _LINE = re.compile(r"\r\n|\r|\n")
 _BRACKETED = (cst.NamedExpr, cst.Yield, cst.GeneratorExp, cst.Tuple)
 _TIGHT = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
 
-Site = cst.BinaryOperation | cst.UnaryOperation | cst.Call | cst.AugAssign
+Site = cst.BinaryOperation | cst.UnaryOperation | cst.Call | cst.AugAssign | cst.Attribute
 
 
 def rewrite_unit(source: Source, unit: UnitChanges, style: Style) -> str | None:
@@ -113,6 +113,7 @@ _AST_NAMES = {
     cst.UnaryOperation: "UnaryOp",
     cst.Call: "Call",
     cst.AugAssign: "AugAssign",
+    cst.Attribute: "Attribute",
 }
 
 
@@ -123,7 +124,7 @@ def _glued(text: str, start: int) -> bool:
 
 @dataclass(frozen=True)
 class _Placed:
-    named: NamedChange | NumberedCall
+    named: NamedChange | NumberedCall | WalkOverSteps
     glued: bool
 
 
@@ -144,6 +145,8 @@ class _ToCalls(cst.CSTTransformer):
         if isinstance(placed.named, NumberedCall):
             assert isinstance(updated_node, cst.Call)
             return _with_number(updated_node, placed.named)
+        if isinstance(placed.named, WalkOverSteps):
+            return updated_node.with_changes(attr=cst.Name(placed.named.name))
         node = placed.named.node
         if isinstance(updated_node, cst.AugAssign):
             pieces = {

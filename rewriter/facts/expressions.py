@@ -42,10 +42,22 @@ def sum_of(parts: list[ast.expr | int | None]) -> ast.expr | None:
 
 
 def if_there(node: ast.expr) -> ast.expr:
-    """`getattr(self, "blocks", None) or ()`"""
+    """`getattr(self, "blocks", None) or ()`: some objects have no such list."""
     assert isinstance(node, ast.Attribute)
     asked = ast.Call(ast.Name("getattr"), [node.value, ast.Constant(node.attr), ast.Constant(None)], [])
     return ast.BoolOp(ast.Or(), [asked, ast.Tuple([], ast.Load())])
+
+
+def or_one(node: ast.expr) -> ast.expr:
+    """`self or range(1)`: what somebody else may fill later has one member to copy then."""
+    return ast.BoolOp(ast.Or(), [node, range_to(ast.Constant(1))])
+
+
+def is_bare(node: ast.AST, own: str) -> bool:
+    """Whether the object itself is run over, and no attribute of it."""
+    if isinstance(node, ast.Attribute):
+        return isinstance(node.value, ast.Attribute) and is_bare(node.value, own)
+    return (isinstance(node, ast.Name) and node.id == own) or any(is_bare(c, own) for c in ast.iter_child_nodes(node))
 
 
 def parts_of(node: ast.Slice) -> list[ast.expr]:

@@ -10,11 +10,18 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rewriter.facts.construction import Construction
-from rewriter.facts.expressions import all_known, if_there, is_range, length_of, parts_of, range_to, sum_of, with_parts
-from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.expressions import (
+    all_known,
+    if_there,
+    is_range,
+    or_one,
+    parts_of,
+    range_to,
+    sum_of,
+    with_parts,
+)
 from rewriter.facts.loops import loops_around
-from rewriter.facts.paths import Paths, own_of
+from rewriter.facts.numbers import Numbers, binds
 from rewriter.facts.scopes import Scope, position_of
 from rewriter.facts.trees import walk
 from rewriter.values.modules import ProjectModule
@@ -26,17 +33,8 @@ _ADDING_ONE = frozenset({"append", "insert"})
 
 
 @dataclass(eq=False)
-class Lengths:
+class Lengths(Numbers):
     """Answers for the methods of one class."""
-
-    knowledge: Knowledge
-    place: Construction
-    filled_by: set[str]
-    """The methods that have to have run before the expressions are evaluated: whoever asks gathers them here."""
-
-    @property
-    def _paths(self) -> Paths:
-        return Paths(self.knowledge, lambda node, scope: self._number(node, scope, exact=True))
 
     def over(self, node: ast.expr, scope: Scope) -> ast.expr | None:
         """An expression whose length is how often a loop over `node` turns, or a little more."""
@@ -53,6 +51,9 @@ class Lengths:
         hidden = self.place.init.locals - {self.place.self_name} if self.place.init is not None else set()
         return not any(isinstance(n, ast.Name) and n.id in hidden - scope.bound for n in walk(found))
 
+    def members(self, node: ast.expr, scope: Scope, exact: bool) -> ast.expr | None:
+        return self._same(node, scope) if exact else self._members(node, scope)
+
     # As long as it
 
     def _members(self, node: ast.expr, scope: Scope) -> ast.expr | None:
@@ -60,10 +61,12 @@ class Lengths:
         return None if kind is None else kind(self, node, scope)
 
     def _of_path(self, node: ast.expr, scope: Scope) -> ast.expr | None:
-        path = self._paths.path(node, scope)
-        if path is None or not self._paths.is_container(path):
+        path = self.paths.path(node, scope)
+        if path is None or not self.paths.is_container(path):
             return None
         self.filled_by |= path.filled_by
+        if scope.is_own(node):
+            return or_one(path.node)
         return path.node if path.always else if_there(path.node)
 
     def _of_name(self, node: ast.Name, scope: Scope) -> ast.expr | None:
@@ -119,7 +122,7 @@ class Lengths:
             return sum_of([self._part(node.left, scope), self._part(node.right, scope)])
         lists = [n for n in (node.left, node.right) if isinstance(n, ast.List) and len(n.elts) == 1]
         if isinstance(node.op, ast.Mult) and len(lists) == 1:
-            times = self._number(node.right if lists[0] is node.left else node.left, scope)
+            times = self.number(node.right if lists[0] is node.left else node.left, scope)
             return None if times is None else range_to(times)
         return None
 
@@ -132,10 +135,10 @@ class Lengths:
         if not isinstance(node.slice, ast.Slice):
             return self._of_path(node, scope)
         whole = self._members(node.value, scope)
-        parts = {part: self._number(part, scope, part is not node.slice.upper) for part in parts_of(node.slice)}
-        path = self._paths.path(node.value, scope)
+        parts = {part: self.number(part, scope, part is not node.slice.upper) for part in parts_of(node.slice)}
+        path = self.paths.path(node.value, scope)
         makes_object = path is not None and isinstance(path.value, ProjectModule)
-        if whole is None or makes_object or not all(parts.values()):
+        if whole is None or isinstance(whole, ast.BoolOp) or makes_object or not all(parts.values()):
             return whole  # a part is no longer
         if isinstance(node.value, ast.Call) and not is_range(whole):
             whole = ast.Call(ast.Name("list"), [whole], [])
@@ -153,7 +156,7 @@ class Lengths:
         if scope.is_builtin(func, "range"):
             return self._range(node, scope)
         if (chunks := _chunks(node, scope)) is not None:
-            number = self._number(chunks, scope)
+            number = self.number(chunks, scope)
             return None if number is None else range_to(number)
         found = self._returned(node, scope)
         return self._members(*found) if found is not None else None
@@ -161,19 +164,19 @@ class Lengths:
     def _returned(self, node: ast.Call, scope: Scope) -> tuple[ast.expr, Scope] | None:
         func = node.func
         holder = func.value if isinstance(func, ast.Attribute) else func
-        path = self._paths.path(holder, scope)
+        path = self.paths.path(holder, scope)
         is_method = isinstance(func, ast.Attribute) and path is not None and isinstance(path.value, ProjectModule)
         if is_method and path is not None and isinstance(func, ast.Attribute):
             assert isinstance(path.value, ProjectModule)
             if self.knowledge.hierarchy.lineage(path.value.cls).method(func.attr) is None:
-                path = self._paths.path(func, scope)
+                path = self.paths.path(func, scope)
         return scope.returned(node, (path.node, path.value) if path is not None else None)
 
     def _range(self, node: ast.Call, scope: Scope) -> ast.expr | None:
         """The start may be too small and the end too large, and the other way round where it counts down."""
         down = len(node.args) == 3 and isinstance(node.args[2], ast.UnaryOp)
         loose = [True] if len(node.args) == 1 else [down, not down, False]
-        numbers = [self._number(a, scope, exact=not free) for a, free in zip(node.args, loose, strict=False)]
+        numbers = [self.number(a, scope, exact=not free) for a, free in zip(node.args, loose, strict=False)]
         return ast.Call(ast.Name("range"), known, []) if (known := all_known(numbers)) else None
 
     # The same
@@ -185,79 +188,19 @@ class Lengths:
                 base = self._same(func.value, scope)
                 return None if base is None else ast.Call(ast.Attribute(base, func.attr, ast.Load()), [], [])
             if scope.is_builtin(func, "range", "zip", *_SAME_LENGTH):
-                given = [self._same(a, scope) or self._number(a, scope, exact=True) for a in node.args]
+                given = [self._same(a, scope) or self.number(a, scope, exact=True) for a in node.args]
                 return ast.Call(func, known, []) if (known := all_known(given)) is not None else None
             return None
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
             base = self._same(node.value, scope)
-            parts = {part: self._number(part, scope, exact=True) for part in parts_of(node.slice)}
+            parts = {part: self.number(part, scope, exact=True) for part in parts_of(node.slice)}
             if base is None or not all(parts.values()):
                 return None
             return ast.Subscript(base, with_parts(node.slice, parts), ast.Load())
         if isinstance(node, ast.Name) and (source := scope.gives(node)) is not None:
             return self._same(*source)
-        path = self._paths.path(node, scope)
-        return path.node if path is not None and path.always and self._paths.is_container(path) else None
-
-    # Numbers
-
-    def _number(self, node: ast.expr, scope: Scope, exact: bool = False) -> ast.expr | None:
-        """An expression for the number; unless it is to be exact, it may be larger."""
-        if isinstance(node, ast.Constant):
-            return node if isinstance(node.value, int) else None
-        if isinstance(node, ast.UnaryOp):
-            operand = self._number(node.operand, scope, exact=True)
-            return None if operand is None else ast.UnaryOp(node.op, operand)
-        if isinstance(node, ast.BinOp):
-            falls = isinstance(node.op, ast.Sub | ast.Div | ast.FloorDiv | ast.Mod | ast.Pow)
-            left = self._number(node.left, scope, exact)
-            right = self._number(node.right, scope, exact or falls)
-            return None if left is None or right is None else ast.BinOp(left, node.op, right)
-        if isinstance(node, ast.Call) and not node.keywords:
-            return self._computed(node, scope, exact)
-        if isinstance(node, ast.Name):
-            return self._named_number(node, scope, exact)
-        path = self._paths.path(node, scope)
-        if path is None or not path.always:
-            return None
-        self.filled_by |= path.filled_by
-        return path.node
-
-    def _computed(self, node: ast.Call, scope: Scope, exact: bool) -> ast.expr | None:
-        if scope.is_builtin(node.func, "len") and len(node.args) == 1:
-            found = self._same(node.args[0], scope) if exact else self._members(node.args[0], scope)
-            return None if found is None else length_of(found)
-        if scope.is_builtin(node.func, "getattr") and len(node.args) == 3 and self._is_unset(node, scope):
-            return ast.Call(node.func, [own_of(scope), *node.args[1:]], [])
-        is_math = (scope.function.global_name(node.func) or "").startswith("math.") and self._is_at_hand(scope)
-        if not is_math and not scope.is_builtin(node.func, "min", "max", "int", "abs"):
-            return None
-        numbers = [self._number(a, scope, exact or is_math or scope.is_builtin(node.func, "abs")) for a in node.args]
-        return ast.Call(node.func, known, []) if (known := all_known(numbers)) is not None else None
-
-    def _named_number(self, node: ast.Name, scope: Scope, exact: bool) -> ast.expr | None:
-        if node.id in scope.bound:
-            return node
-        if (given := scope.gives(node)) is not None:
-            return self._number(given[0], given[1], exact)
-        definition = scope.definition(node)
-        if definition is not None and definition[1] is None:
-            return self._number(definition[0], scope, exact)
-        at_file_level = [s for s in scope.function.file.source.tree.body if isinstance(s, ast.Assign)]
-        stated = [s.value for s in at_file_level if _binds(s.targets, node.id)]
-        is_constant = len(stated) == 1 and isinstance(stated[0], ast.Constant) and isinstance(stated[0].value, int)
-        known = is_constant and node.id not in scope.function.locals and self._is_at_hand(scope)
-        return node if known else None
-
-    def _is_at_hand(self, scope: Scope) -> bool:
-        """What the file of the function names, `__init__` can name as well."""
-        return scope.function.file is self.place.cls.file
-
-    def _is_unset(self, node: ast.Call, scope: Scope) -> bool:
-        """`getattr(self, "n", 3)`, a number in any case."""
-        name, default = node.args[1:]
-        named = isinstance(name, ast.Constant) and isinstance(name.value, str)
-        return scope.is_own(node.args[0]) and named and self._number(default, scope) is not None
+        path = self.paths.path(node, scope)
+        return path.node if path is not None and path.always and self.paths.is_container(path) else None
 
 
 _KINDS: dict[type[ast.expr], Callable[..., ast.expr | None]] = {
@@ -268,16 +211,12 @@ _KINDS: dict[type[ast.expr], Callable[..., ast.expr | None]] = {
 }  # fmt: skip
 
 
-def _binds(targets: list[ast.expr], name: str) -> bool:
-    return any(isinstance(t, ast.Name) and t.id == name for t in targets)
-
-
 def _added(node: ast.AST, name: str) -> ast.expr | int | None:
     """What a node puts into a local list: one member, or all of another list."""
-    if isinstance(node, ast.AugAssign) and _binds([node.target], name):
+    if isinstance(node, ast.AugAssign) and binds([node.target], name):
         return node.value
     func = node.func if isinstance(node, ast.Call) else None
-    if not isinstance(node, ast.Call) or not isinstance(func, ast.Attribute) or not _binds([func.value], name):
+    if not isinstance(node, ast.Call) or not isinstance(func, ast.Attribute) or not binds([func.value], name):
         return None
     return 1 if func.attr in _ADDING_ONE else node.args[0] if func.attr == "extend" and node.args else None
 

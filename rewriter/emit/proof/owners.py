@@ -28,8 +28,12 @@ def undo_lines(node: ast.ClassDef, place: Construction, changes: list[NamedChang
     if init is None:
         raise Undone(f"{node.name} has no {wanted}")
     makers = _taken_out(init, place.self_name, changes, node.name)
-    if place.apart and not place.apart_already and not ast.unparse(node.bases.pop()).endswith("modules.WithOperations"):
-        raise Undone(f"{node.name} would run its operations as steps")
+    if place.apart and not place.apart_already:
+        mixed_in = [base for base in node.bases if ast.unparse(base).endswith("modules.WithOperations")]
+        if len(mixed_in) != 1:
+            raise Undone(f"{node.name} would run its operations as steps")
+        node.bases.remove(mixed_in[0])
+    _undo_walks(node, place)
     if place.becomes_module:
         _undo_module(node, init)
     if place.init is None:
@@ -37,6 +41,18 @@ def undo_lines(node: ast.ClassDef, place: Construction, changes: list[NamedChang
             raise Undone("the new __init__ does more than make modules")
         node.body.remove(init)
     return makers
+
+
+_STEPS = {"steps": "children", "named_steps": "named_children", "step_modules": "_modules"}
+
+
+def _undo_walks(node: ast.ClassDef, place: Construction) -> None:
+    """Lets code go through all children again, where it was told to leave out the new ones."""
+    turned = [n for n in ast.walk(node) if isinstance(n, ast.Attribute) and n.attr in _STEPS] if place.walks else []
+    for attribute in turned:
+        attribute.attr = _STEPS[attribute.attr]
+    if len(turned) != len(place.walks):
+        raise Undone(f"{node.name} does not leave its new modules out wherever it goes through its children")
 
 
 def _undo_module(node: ast.ClassDef, init: ast.FunctionDef) -> None:
