@@ -12,7 +12,8 @@ from typing import Literal
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
-from rewriter.changes.change import NamedChange, NumberedCall, Turn
+from rewriter.changes.change import NamedChange
+from rewriter.changes.turns import NumberedCall, Turn, WalkOverSteps
 from rewriter.emit.lines import Line
 from rewriter.emit.pieces import COMMA, Piece, breaks_line, opening_of, pieces_of
 from rewriter.emit.style import Style
@@ -26,7 +27,7 @@ _BRACKETED = (cst.NamedExpr, cst.Yield, cst.GeneratorExp, cst.Tuple)
 _TIGHT = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
 _EMPTY = cst.Module([])
 
-Site = cst.BinaryOperation | cst.UnaryOperation | cst.Call | cst.AugAssign
+Site = cst.BinaryOperation | cst.UnaryOperation | cst.Call | cst.AugAssign | cst.Attribute
 
 
 def rewrite_unit(source: Source, unit: UnitChanges, style: Style) -> str | None:
@@ -115,6 +116,7 @@ _AST_NAMES = {
     cst.UnaryOperation: "UnaryOp",
     cst.Call: "Call",
     cst.AugAssign: "AugAssign",
+    cst.Attribute: "Attribute",
 }
 
 
@@ -125,7 +127,7 @@ def _glued(text: str, start: int) -> bool:
 
 @dataclass(frozen=True)
 class _Placed:
-    named: NamedChange | NumberedCall
+    named: NamedChange | NumberedCall | WalkOverSteps
     glued: bool
 
 
@@ -148,6 +150,8 @@ class _ToCalls(cst.CSTTransformer):
         if isinstance(placed.named, NumberedCall):
             assert isinstance(updated_node, cst.Call)
             return _with_number(updated_node, placed.named)
+        if isinstance(placed.named, WalkOverSteps):
+            return updated_node.with_changes(attr=cst.Name(placed.named.name))
         node = placed.named.node
         if isinstance(updated_node, cst.AugAssign):
             pieces = {
@@ -177,7 +181,7 @@ class _ToCalls(cst.CSTTransformer):
         )
         func: cst.BaseExpression = cst.Attribute(cst.Name(change.receiver), cst.Name(named.name))
         for turn in change.turns:
-            func = cst.Subscript(func, [cst.SubscriptElement(cst.Index(cst.Name(turn.index)))])
+            func = cst.Subscript(func, [cst.SubscriptElement(cst.Index(cst.parse_expression(turn.index)))])
         if change.make.method:
             func = cst.Attribute(func, cst.Name(change.make.method))
         call = cst.Call(func=func, args=arguments, whitespace_before_args=before)
@@ -205,8 +209,12 @@ class _ToCalls(cst.CSTTransformer):
 
 
 def _with_number(call: cst.Call, number: NumberedCall) -> cst.Call:
-    """`self.half(x)` -> `self.half(x, call=1)`."""
-    added = cst.Arg(cst.Integer(str(number.number)), cst.Name(number.parameter), equal=_TIGHT)
+    """`self.half(x)` -> `self.half(x, call=1)`, or `runtime.modules.nth(self.half, 1)(x)`."""
+    value = cst.parse_expression(number.number)
+    if not number.by_keyword:
+        chosen = cst.Call(cst.parse_expression(number.via), [cst.Arg(call.func, comma=COMMA), cst.Arg(value)])
+        return call.with_changes(func=chosen)
+    added = cst.Arg(value, cst.Name(number.parameter), equal=_TIGHT)
     if not call.args:
         return call.with_changes(args=[added])
     last = call.args[-1].comma
