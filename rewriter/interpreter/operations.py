@@ -20,7 +20,7 @@ from rewriter.values.modules import Module, only_assumed
 from rewriter.values.one_of import join_all
 from rewriter.values.plain import NUMBER, STRING, WHOLE, Nothing, Number, Other, String
 from rewriter.values.sequence import Sequence, sequence
-from rewriter.values.tensor import ASSUMED, Tensor, computed
+from rewriter.values.tensor import ASSUMED, TENSOR, Tensor, computed
 
 OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
@@ -45,7 +45,7 @@ class Operations:
 
     def called(self, name: str, call: Call, receiver: ast.expr | None, operands: list[Value]) -> Value | None:
         """What the call returns as one of an operation of that name; None where none fits."""
-        candidates = self._fitting(name, call, receiver)
+        candidates = self._fitting(catalogue.by_spelling(name), call, receiver)
         if not candidates:
             return None
         self.notes.operation(call.node, candidates, tensor=True, idle=is_idle(operands))
@@ -55,9 +55,15 @@ class Operations:
     def _result(self, kind: str, name: str, call: Call, operands: list[Value]) -> Value:
         return computed(kind, self.context, name, call, operands, only_assumed(operands))
 
-    def _fitting(self, name: str, call: Call, receiver: ast.expr | None) -> Candidates:
+    def foreign(self, name: str, call: Call, holder: ast.expr) -> Value | None:
+        """What the call of another library's method returns, where that is an operation."""
+        if not (candidates := self._fitting(catalogue.by_foreign(name), call, None)):
+            return None
+        self.notes.foreign(call.node, candidates, holder)
+        return TENSOR
+
+    def _fitting(self, found: Candidates, call: Call, receiver: ast.expr | None) -> Candidates:
         """The overloads that the call may mean; all of them where starred arguments hide which."""
-        found = catalogue.by_spelling(name)
         if not found:
             return ()
         node = call.node

@@ -14,7 +14,7 @@ from rewriter.rules.refusals import REASONS
 # Their operations become modules; what is said of them is that one module serves several runs.
 _SHARED = frozenset({"RW902", "RW908"})
 # A call of what nobody can see: whether there are operations behind it is not known either.
-_UNKNOWN = "RW910"
+_UNKNOWN = "RW911"
 _LEFT = frozenset(rule.code for rule in REASONS) - _SHARED - {_UNKNOWN}
 
 

@@ -67,7 +67,7 @@ _TEXTS = {
         "call `runtime.modules.convert(model)` on the finished model, or name the class",
         "self.rnn = getattr(nn, kind)(32, 64)",
     ),
-    ("RW910", "unknown-callable"): (
+    ("RW911", "unknown-callable"): (
         "What is called with tensors is not known.",
         "It comes from an argument, a table, or a library that the rewriter cannot see. What it computes is neither "
         "rewritten nor counted; a module of the project is rewritten where its class stands.",

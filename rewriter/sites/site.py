@@ -61,7 +61,7 @@ class Operation(Site):
     """What it may be: several where torch has overloads."""
     tensor: bool
     """Some operand is a tensor; False where no operand is known well enough to say."""
-    idle: bool = False
+    idle: bool = field(default=False, kw_only=True)
     """It computes from sizes, indices, masks and constants alone: a quantizer has no business with it."""
 
     def met_again(self, other: Site) -> None:
@@ -88,6 +88,18 @@ class Operation(Site):
         if spelling.startswith("torch.Tensor."):
             return f"`.{spelling.removeprefix('torch.Tensor.')}()`"
         return f"`{ast.unparse(self.node.func)}()`"
+
+
+@dataclass(eq=False)
+class ForeignOperation(Operation):
+    """A call of a method of another library's module, as in `self.skip_add.add(x, y)`."""
+
+    attribute: str
+    """What the function's own object calls the module; empty where it is another's."""
+
+    @property
+    def written(self) -> str:
+        return Site.written.fget(self)  # type: ignore[attr-defined, no-any-return]
 
 
 @dataclass(eq=False)

@@ -284,9 +284,7 @@ class Machine(Noting["Value"], Protocol):
     def demand(self, value: Value, needed: Value) -> None:
         """`value` is used as only `needed` can be: an argument that was taken for a tensor is none."""
 
-    def made_here(self, node: ast.expr) -> frozenset[str]:
-        """The origin of a tensor that a call makes of nothing given; empty where something is written into it."""
-
+    def made_here(self, node: ast.expr) -> frozenset[str]: ...
     def written(self, value: Value, *sources: Value) -> None: ...
     def store(self, attribute: str, value: Value) -> None:
         """An attribute of the object whose method is being run is set."""
@@ -297,4 +295,5 @@ class Machine(Noting["Value"], Protocol):
     def operation(self, name: str, call: Call, receiver: ast.expr | None, operands: list[Value]) -> Value | None:
         """What the call returns as one of an operation of the catalogue; None where none of that name fits."""
 
+    def foreign_operation(self, name: str, call: Call, holder: ast.expr) -> Value | None: ...
     def method_of_unknown(self, call: Call, func: ast.Attribute, receiver: Value) -> Value | None: ...

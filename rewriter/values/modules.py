@@ -12,12 +12,15 @@ from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.objects import is_plain, methods_below, methods_meant
 from rewriter.torch_api import modules
 from rewriter.values.base import UNKNOWN, Call, Machine, Value
+from rewriter.values.dictionary import Dictionary
 from rewriter.values.functions import ANY_OPERATION, BoundMethod, Choice, NestedFunction, SomeFunction, one_of_methods
 from rewriter.values.plain import NONE, STRING, Nothing
 from rewriter.values.sequence import Sequence, sequence
 from rewriter.values.setting import as_setting
 from rewriter.values.target import Target
 from rewriter.values.tensor import TENSOR, Tensor, catalogued
+
+_RETURN_IT = frozenset("apply bfloat16 cpu cuda double eval float half requires_grad_ share_memory to train".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,9 @@ class Module(Value):
         return machine.taken_for_tensor(call.node)
 
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
+        if func.attr in _RETURN_IT:
+            return self
+        machine.note_unknown_call(call.node, call.arguments.values())
         return UNKNOWN
 
 
@@ -64,6 +70,9 @@ class ProjectModule(Module):
     def made(self) -> Class:
         return self.cls
 
+    def iterated(self) -> Value:
+        return MODULE  # only containers can be run over
+
     def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
         """Reading a property runs it; reading another method returns the method."""
         method = machine.known.hierarchy.lineage(self.cls).method(node.attr)
@@ -72,6 +81,8 @@ class ProjectModule(Module):
             return machine.read_property(Target(method, self.cls, own), node)
         if (stored := machine.stored(node)) is not None:
             return stored
+        if node.attr in _HOLDING_CHILDREN:
+            return Dictionary(MODULE)
         if method is None:
             value = machine.known.attribute(self.cls, node.attr)
             to_be_filled = machine.of_plain and value.is_only(Nothing)
@@ -109,6 +120,11 @@ class TorchModule(Module):
             return machine.taken_for_tensor(call.node)
         is_operation = self.name in modules.PARAMETER_FREE or self.name.startswith("runtime.")
         return catalogued(kind, is_operation and only_assumed(list(call.arguments.values())))
+
+    def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
+        """`self.skip_add.add(x, y)`: a method of another library's module may be an operation."""
+        found = machine.foreign_operation(f"{self.name}.{func.attr}", call, func.value)
+        return Module.method(self, machine, call, func) if found is None else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +172,8 @@ def only_assumed(operands: list[Value]) -> bool:
 
 # Methods of objects whose class is one of the project's
 
-_WALKS = frozenset({"children", "modules", "named_children", "named_modules"})
+_ITS_CHILDREN = frozenset({"children", "named_children", "steps", "named_steps", "modules", "named_modules"})
+_HOLDING_CHILDREN = frozenset({"_modules", "step_modules"})
 _REGISTERING_MODULES = frozenset({"add_module", "add_operation", "register_module"})
 
 
@@ -165,11 +182,12 @@ def call_method(receiver: Value, cls: Class, machine: Machine, call: Call, func:
     method = machine.known.hierarchy.lineage(cls).method(func.attr)
     if method is not None and not method.is_property:
         return _call_found(receiver, cls, method, machine, call, own)
-    if func.attr in _WALKS:
-        return sequence(MODULE if func.attr in ("children", "modules") else sequence(items=[STRING, MODULE]))
     if own and func.attr in REGISTERING:
         _register(func.attr, machine, call)
         return NONE
+    if func.attr in _ITS_CHILDREN:
+        named = func.attr.startswith("named_")
+        return sequence(sequence(items=[STRING, MODULE]) if named else MODULE)
     return _call_attribute(receiver, cls, machine, call, func)
 
 
