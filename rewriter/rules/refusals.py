@@ -74,6 +74,12 @@ _TEXTS = {
         "annotate what it is (`act: nn.Module`), or keep it as a module: `self.f = runtime.modules.Function(f)`",
         "def forward(self, x):\n    return third_party(x)  # it may compute on x",
     ),
+    ("RW912", "unbound-name"): (
+        "A name that is called is bound to nothing.",
+        "The file neither imports nor defines it, and Python has no such name. What it means cannot be known.",
+        "import it, as in `import torch`",
+        "import torch.nn as nn  # and no `import torch`\n\n\ndef forward(self, x):\n    return torch.relu(x)",
+    ),
 }
 
 REASONS: tuple[Rule, ...] = tuple(
