@@ -188,6 +188,8 @@ def matmul(
     checks.codes("b", b)
     if a.dim() < 2 or b.dim() < 2 or a.shape[-1] != b.shape[-2]:
         raise ValueError(f"a and b must be (..., m, k) and (..., k, n), not {tuple(a.shape)} and {tuple(b.shape)}")
+    if a.shape[-1] == 0:
+        raise ValueError(f"a and b must have something to sum, not {tuple(a.shape)} and {tuple(b.shape)}")
     checks.code_range(low, high, a_zero=a_zero, b_zero=b_zero, out_zero=out_zero)
     checks.scale(multiplier=multiplier)
     result: Tensor = implementation().matmul(a, b, multiplier, a_zero, b_zero, out_zero, low, high)

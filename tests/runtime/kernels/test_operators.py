@@ -149,6 +149,8 @@ X, W = codes(2, 4, 5, 6), weights(8, 4, 3, 3)
         (lambda: k.conv(X, W, None, SCALES, 0, 0, *PLAIN, 9, 3), ValueError, "low=9, high=3"),
         (lambda: k.conv(X, W, None, SCALES, 0, 0, [0, 1], *PLAIN[1:]), ValueError, "stride must be 2 numbers"),
         (lambda: k.conv(X, W, None, SCALES, 0, 0, [1, 1], [0, 0], [9, 9], 1), ValueError, "too small"),
+        (lambda: k.conv(X, W[:, :, :0], None, SCALES, 0, 0, *PLAIN), ValueError, "weight must have no size of zero"),
+        (lambda: k.matmul(X[..., :0], X[..., :0, :], 1.0, 0, 0, 0), ValueError, "a and b must have something to sum"),
         (lambda: k.linear(X, W[0, 0], None, SCALES, 0, 0), ValueError, "x and weight must be"),
         (lambda: k.matmul(X, X, 1.0, 0, 0, 0), ValueError, "a and b must be"),
         (lambda: k.add(X, X, 0.0, 1.0, 0, 0, 0), ValueError, "a_multiplier must be finite and not zero"),
@@ -162,6 +164,33 @@ X, W = codes(2, 4, 5, 6), weights(8, 4, 3, 3)
 def test_wrong_arguments_are_named(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def emptied(call: tuple[object, ...], position: int, dim: int) -> tuple[object, ...]:
+    """The same arguments, of which one tensor has a size of zero."""
+    tensor = call[position]
+    assert isinstance(tensor, torch.Tensor)
+    return (*call[:position], tensor.narrow(dim, 0, 0), *call[position + 1 :])
+
+
+EMPTIED = [
+    (name, position, dim)
+    for name, call in CALLS.items()
+    for position, given in enumerate(call)
+    if isinstance(given, torch.Tensor)
+    for dim in range(given.dim())
+]
+
+
+@pytest.mark.parametrize(("name", "position", "dim"), EMPTIED)
+def test_a_size_of_zero_is_refused_or_computed(implementation, name, position, dim):
+    """No kernel divides by it."""
+    call = emptied(CALLS[name], position, dim)
+    try:
+        got = getattr(k, name)(*call)
+    except (ValueError, TypeError, RuntimeError):
+        return
+    torch.testing.assert_close(got, getattr(reference, name)(*call), atol=1, rtol=0)
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
