@@ -199,8 +199,9 @@ def _results(model: nn.Module, arguments: tuple[Any, ...]) -> Any:
 
 
 def _grown(example: tuple[Any, ...]) -> tuple[Any, ...]:
-    """With a batch of two at least: sizes of one mean something else to torch.export."""
-    return _each(example, lambda x: x if not x.dim() or x.shape[0] > 1 else torch.cat([x, x]))
+    """With a batch of two at least: sizes of one mean something else to torch.export. What a tensor is a part of, it
+    would look at as well."""
+    return _each(example, lambda x: x.clone() if not x.dim() or x.shape[0] > 1 else torch.cat([x, x]))
 
 
 def _of_one(model: nn.Module, example: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:

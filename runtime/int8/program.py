@@ -17,7 +17,7 @@ UNSAFE = {"as_strided", "empty", "empty_strided", "rand", "randn", "randperm", "
 """Core operations that read memory which nobody wrote, or give another result each time."""
 
 _MORE = set(
-    "adaptive_avg_pool2d _unsafe_view split chunk unflatten detach alias contiguous unbind linalg_vector_norm".split()
+    "adaptive_avg_pool2d linear _unsafe_view split chunk unflatten detach alias contiguous unbind linalg_vector_norm".split()
 )
 """Operations that are pure but no core ones."""
 _PRIVATE = {"_softmax", "_log_softmax", "_to_copy", "_unsafe_view", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d"}

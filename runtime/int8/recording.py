@@ -18,7 +18,7 @@ from runtime.int8.program import Step as OpStep
 from runtime.kernels import native
 from runtime.kernels.native import abi, library
 
-_WRITTEN = {"out", "out_float", "hidden", "state"}
+_WRITTEN = {"out", "out_float", "state", "codes", "sums"}
 _EMPTY = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided"}
 _COPIES = {"clone", "copy_", "_to_copy"}
 _MOVE = "move"

@@ -16,8 +16,9 @@ trace. Scales appear only as ratios: a `multiplier` takes a sum to the codes of 
 - `linear_float`: the same sum times the multiplier x scale * weight scale, left in float32.
 - `matmul`, `add` (each side has its multiplier; negative subtracts), `mul`, `concat`.
 - `max_pool`, `avg_pool`, `adaptive_max_pool`, `adaptive_avg_pool`, `mean`.
-- `lookup(x, table)`, with `unary_table` for any function of one number and `rescale_table` for another scale.
-- `softmax`, `layer_norm`, `lstm_step`, `gru_step`; `quantize`, `dequantize`.
+- `prelu` with one slope a channel; `lookup(x, table)`, with `unary_table` for any function of one number and `rescale_table` for another scale.
+- `linear_wide`: float32 in and out, on integers of 16 bits in between; `lstm`, `gru` and `rnn` do so with their states.
+- `softmax`, `layer_norm`; `quantize`, `dequantize`.
 
 Results of image operations lie in memory with their channels side by side (torch.channels_last). Inputs in that layout,
 and slices of their channels, are read in place; others are copied first.

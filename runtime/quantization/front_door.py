@@ -19,7 +19,9 @@ from runtime.inspect import Preparation, check_prepared
 from runtime.quantization.calibration import Forward, calibrate, evaluating, rank_of_ranks, run_batch
 from runtime.quantization.improvements import check_names, improve_after, improve_before
 from runtime.quantization.methods import Method, find_method
+from runtime.quantization.overrides import Overrides, QBits
 from runtime.quantization.quantizer import Quantizer
+from runtime.quantization.recurrent import unobserved
 from runtime.quantization.summary import state_bytes, summarize
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
@@ -108,7 +110,9 @@ def _calibrated(
     improve_before(model, improve, seen, example)
     reference = copy.deepcopy(model) if improve else model
     with _progress("calibrating", forward, _number_of(data, batches), verbose) as shown:
-        settings = {"statistics": calibrate(model, data, shown, batches), **settings}
+        overrides = Overrides(settings.get("overrides"), QBits())
+        statistics = calibrate(model, data, shown, batches, unobserved(model, overrides.names))
+        settings = {"statistics": statistics, **settings}
     quantizer = chosen.quantizer(model, **settings)
     _prepare(quantizer, example)
     improve_after(model, reference, improve, seen)

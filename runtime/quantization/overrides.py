@@ -50,6 +50,10 @@ class Overrides:
                 return Override(override.qbits, dict(override.arguments))
         return Override(self.default.qbits, {})
 
+    def names(self, name: str) -> bool:
+        """Whether a pattern holds for the module of this name."""
+        return any(pattern.fullmatch(name) for pattern, _ in self._entries)
+
     def unused(self) -> list[str]:
         """The patterns that no name asked for so far has chosen."""
         return [pattern.pattern for pattern, _ in self._entries if pattern.pattern in self._unused]
