@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 import weakref
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -39,7 +39,7 @@ def calibrate(
 
     Modules that are `unobserved` are left out, for who knows that they get no grid.
 
-    A batch is a tensor, a dict of keyword arguments, or a tuple or list of arguments; what `model.forward` does not
+    A batch is a tensor, a mapping of keyword arguments, or a tuple or list of arguments; what `model.forward` does not
     take at the end of a tuple (labels, say) is left out. For anything else pass `forward(model, batch)`. Of the data no
     more than the first `batches` are looked at.
     """
@@ -57,7 +57,7 @@ def calibrate(
 
 def run_batch(model: nn.Module, batch: Any) -> Any:
     """Calls `model` with what a data loader gave."""
-    if isinstance(batch, dict):
+    if isinstance(batch, Mapping):
         return model(**batch)
     if isinstance(batch, (tuple, list)):
         return model(*batch[: _positional_arguments(model, len(batch))])

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from torch import nn
-from torch.jit import ScriptModule
 
 from runtime.inspect import Preparation, check_prepared
+from runtime.quantization.asked import batches_of, check_model, check_settings
 from runtime.quantization.calibration import Forward, calibrate, evaluating, rank_of_ranks, run_batch
 from runtime.quantization.improvements import check_names, improve_after, improve_before
 from runtime.quantization.methods import Method, find_method
@@ -60,6 +60,9 @@ def quantize(
     method's quantizer: `bits_weights=4`, `overrides=...`, `activation_range="percentile"`, `optimizer=...` and so on.
     """
     chosen = find_method(method)
+    check_model(model)
+    check_settings(chosen, settings)
+    data = None if data is None else batches_of(data)
     if data is None and chosen.needs_data:
         raise ValueError(f"method {method!r} needs data, some batches of what the model is used on")
     check_names(improve)
@@ -71,7 +74,6 @@ def quantize(
         raise ValueError(
             f"method {method!r} needs the optimizer that trains the model: pass optimizer= and inplace=True"
         )
-    _check_unscripted(model)
     example = None if data is None else _example(model, data, forward or run_batch)
     if example is not None:
         _check_prepared(model, example, allow_unprepared)
@@ -123,13 +125,6 @@ def _prepare(quantizer: Quantizer, example: Any) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "nothing was quantized")  # an error here
         quantizer.prepare_model(example)
-
-
-def _check_unscripted(model: nn.Module) -> None:
-    scripted = [name for name, module in model.named_modules() if isinstance(module, ScriptModule)]
-    if scripted:
-        what = f"its part {scripted[0]!r} is" if scripted[0] else "it is"
-        raise ValueError(f"a scripted module cannot be watched, and {what} one: quantize first, script or compile then")
 
 
 def _check_prepared(model: nn.Module, example: dict[str, Any] | tuple[Any, ...], allowed: bool) -> None:

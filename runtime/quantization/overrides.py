@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -31,10 +30,10 @@ class Overrides:
     """The compiled form of an `overrides` argument."""
 
     def __init__(self, given: Mapping[str, Mapping[str, Any]] | None, default: QBits) -> None:
-        if given is not None and not isinstance(given, OrderedDict):
+        if given is not None and not isinstance(given, Mapping):
             raise TypeError(
-                f"overrides must be a collections.OrderedDict or None, not {type(given).__name__}: "
-                "the first pattern that matches wins, so their order has to be explicit"
+                f"overrides must be a dict of patterns, of which the first that matches wins, or None, "
+                f"not {type(given).__name__}"
             )
         self.default = Override(check_bits(default), {})
         self._entries = [

@@ -141,7 +141,10 @@ class Planner:
         return place.slots[0].points if place.slots else []
 
     def gives_integers(self, name: str) -> bool:
-        return not self._may_be_real(name) or (self.result_key(name) in self.known and self.wanted(name))
+        if not self._may_be_real(name):
+            return True
+        wide = self.bits[name] == WideGrid().bits  # whoever needs so many takes real numbers
+        return self.result_key(name) in self.known and self.wanted(name) and not wide
 
     def takes_wide(self, place: Place) -> bool:
         """Whether it is a linear layer between floating point and floating point, which is to be given 16 bits."""

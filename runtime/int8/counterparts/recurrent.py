@@ -84,7 +84,7 @@ class LSTM(Looping, wrappers.LSTM):
     """An LSTM made of int8 modules."""
 
     def _on_kernel(self, gates: Tensor, state: State, product: WideLinear, reverse: bool) -> tuple[Tensor, State]:
-        outputs, cell = kernels.lstm(gates, *state, *_weights(product), reverse)
+        outputs, cell = kernels.lstm(gates, state[0], state[1], *_weights(product), reverse)
         return outputs, (_last(outputs, reverse), cell)
 
 
@@ -92,7 +92,7 @@ class GRU(Looping, wrappers.GRU):
     """A GRU made of int8 modules."""
 
     def _on_kernel(self, gates: Tensor, state: State, product: WideLinear, reverse: bool) -> tuple[Tensor, State]:
-        outputs = kernels.gru(gates, *state, *_weights(product), reverse)
+        outputs = kernels.gru(gates, state[0], *_weights(product), reverse)
         return outputs, (_last(outputs, reverse),)
 
 
@@ -101,7 +101,7 @@ class RNN(Looping, wrappers.RNN):
 
     def _on_kernel(self, gates: Tensor, state: State, product: WideLinear, reverse: bool) -> tuple[Tensor, State]:
         relu = self.nonlinearity == "relu"
-        outputs = kernels.rnn(gates, *state, *_weights(product), relu, reverse)
+        outputs = kernels.rnn(gates, state[0], *_weights(product), relu, reverse)
         return outputs, (_last(outputs, reverse),)
 
 

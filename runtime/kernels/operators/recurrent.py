@@ -30,9 +30,7 @@ def lstm(
 ) -> tuple[Tensor, Tensor]:
     _check(gates, hidden, weight, bias, multiplier, scale, 4)
     checks.floats("cell", cell, hidden.shape)
-    result: tuple[Tensor, Tensor] = implementation().lstm(
-        gates, hidden, cell, weight, bias, multiplier, scale, reverse
-    )
+    result: tuple[Tensor, Tensor] = implementation().lstm(gates, hidden, cell, weight, bias, multiplier, scale, reverse)
     return result
 
 

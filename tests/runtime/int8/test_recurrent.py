@@ -45,7 +45,8 @@ def encoder(kind: type[nn.RNNBase], **settings: Any) -> tuple[nn.Module, Tensor]
 
 
 @pytest.mark.parametrize(
-    ("kind", "settings"), [(wrappers.LSTM, {}), (wrappers.GRU, {}), (wrappers.RNN, {}), (wrappers.LSTM, {"proj_size": 24})]
+    ("kind", "settings"),
+    [(wrappers.LSTM, {}), (wrappers.GRU, {}), (wrappers.RNN, {}), (wrappers.LSTM, {"proj_size": 24})],
 )
 def test_states_hold_over_hundreds_of_steps(kind: type[nn.RNNBase], settings: dict[str, Any]) -> None:
     model, x = encoder(kind, **settings)
