@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rewriter import codes
 from rewriter.changes.change import Change, NamedChange, Substitution
 from rewriter.deep import with_room
+from rewriter.emit.style import Style, style_of
 from rewriter.emit.units import by_unit, nesting
 from rewriter.facts.code import File
 from rewriter.facts.project import Project
@@ -96,6 +97,10 @@ class _Rewrite:
     def suppressions(self) -> Suppressions:
         return suppressions_of(self.file)
 
+    @cached_property
+    def style(self) -> Style:
+        return style_of(self.file.source, self.path, self.settings.isolated)
+
     def _drop_what_is_nested_too_deeply(self) -> None:
         """Calls inside of calls, deeper than Python's parser goes: the operations stay as they are."""
         changes = [named for _, plan in self.plans for named in plan.changes]
@@ -134,12 +139,13 @@ class _Rewrite:
     def _write(self) -> str:
         """The new text; what cannot be written becomes a refusal and the rest is written without it."""
         self.imports: list[str] = []
+        self.unused: list[str] = []
         if not self._has_changes():
             return self.file.source.text
         from rewriter.emit.write import write  # brings in libcst, which most files never need
 
-        written = write(self.file, self.plans, self.settings.runtime_import)
-        self.imports, self.splices = written.imports, written.splices
+        written = write(self.file, self.plans, self.settings.runtime_import, self.style, self.planner.knowledge.project)
+        self.imports, self.unused, self.splices = written.imports, written.unused, written.splices
         self._drop(written.dropped)
         return written.text
 
@@ -151,7 +157,7 @@ class _Rewrite:
             return []
         from rewriter.emit.calls import rewrite_unit
 
-        crowded = [unit for unit in units if rewrite_unit(self.file.source, unit) is None]
+        crowded = [unit for unit in units if rewrite_unit(self.file.source, unit, self.style) is None]
         return [named for unit in crowded for named in unit.changes if isinstance(named, NamedChange)]
 
     def _drop(self, changes: Sequence[NamedChange], why: str = "") -> None:
@@ -238,7 +244,7 @@ class _Rewrite:
             parsed = Source.parse(new)
         except SourceError as error:
             return f"the result does not parse: {error.failure.message}"
-        problem = undoes(self.file.source.text, text, self.plans, self.imports)
+        problem = undoes(self.file.source.text, text, self.plans, self.imports, self.unused)
         if problem:
             return problem
         if self.settings.selection is not None:

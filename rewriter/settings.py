@@ -23,7 +23,7 @@ DEFAULT_EXCLUDE = (
 REASONS = "RW9"
 """What the codes of reasons begin with."""
 
-NO_KEYS = ("root", "origin", "selection", "baseline")
+NO_KEYS = ("root", "origin", "isolated", "selection", "baseline")
 """What a file of settings cannot set."""
 
 
@@ -50,6 +50,8 @@ class Settings:
     """The file that they come from, if any."""
     selection: Selection | None = None
     """The findings that somebody picked, which are applied, and nothing else."""
+    isolated: bool = field(default=False, compare=False)
+    """No file of settings is read, that of a formatter neither."""
     baseline: Baseline | None = None
     """The findings that were there before, which count as suppressed."""
 
@@ -95,7 +97,7 @@ class Settings:
 def load(config: Path | None, isolated: bool, paths: Sequence[Path]) -> Settings:
     """The settings of `config`, or of the nearest pyproject.toml above the first path that has a `[tool.rewriter]`."""
     if isolated:
-        return Settings()
+        return Settings(isolated=True)
     if config is not None:
         if not config.is_file():
             raise SettingsError(f"--config {config}: no such file")

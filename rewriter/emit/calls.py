@@ -13,31 +13,41 @@ import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from rewriter.changes.change import NamedChange, NumberedCall, Turn
+from rewriter.emit.lines import Line
 from rewriter.emit.pieces import COMMA, Piece, breaks_line, opening_of, pieces_of
+from rewriter.emit.style import Style
 from rewriter.emit.units import UnitChanges
 from rewriter.facts.source import Source
 from rewriter.facts.trees import walk
 
-# A call that fits is put on one line; a longer one stays broken as the author broke it.
-LINE_LENGTH = 100
-
 _LINE = re.compile(r"\r\n|\r|\n")
 # Inside a call's brackets these need brackets of their own.
 _BRACKETED = (cst.NamedExpr, cst.Yield, cst.GeneratorExp, cst.Tuple)
+_TIGHT = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
 
 Site = cst.BinaryOperation | cst.UnaryOperation | cst.Call | cst.AugAssign
 
 
-def rewrite_unit(source: Source, unit: UnitChanges) -> str | None:
-    """The unit's new text; None where a comment would be lost."""
+def rewrite_unit(source: Source, unit: UnitChanges, style: Style) -> str | None:
+    """The unit's new text; None where a comment would be lost.
+
+    Where the author wrote the unit as a formatter does, so is the new one. Else only the sites change, as long as
+    they fit on their lines.
+    """
     text = source.segment(unit.unit)
     parsed = _Parsed(source, unit, text)
-    tidy = parsed.render(collapse=True)
-    column = source.span(unit.unit).column
-    fits = all(len(line) + (column if i == 0 else 0) <= LINE_LENGTH for i, line in enumerate(_LINE.split(tidy)))
-    if _comments(tidy) == _comments(text) and (fits or not _LINE.search(text)):
-        return tidy
+    line = Line.around(source, unit.unit, style)
     kept = parsed.render(collapse=False)
+    formatted = line.laid_out(kept)
+    if formatted is not None and _comments(formatted) != _comments(text):
+        formatted = None
+    if formatted is not None and line.laid_out(text) == text:
+        return formatted
+    tidy = parsed.render(collapse=True)
+    if _comments(tidy) == _comments(text) and line.holds(tidy, text):
+        return tidy
+    if formatted is not None:
+        return formatted
     return kept if _comments(kept) == _comments(text) else None
 
 
@@ -171,9 +181,7 @@ class _ToCalls(cst.CSTTransformer):
             value = value.with_changes(lpar=[], rpar=[])
         star: Literal["", "*", "**"] = "**" if keyword == "**" else "*" if starred else ""
         name = cst.Name(keyword) if keyword and keyword != "**" else None
-        equal = (
-            cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace("")) if name else cst.MaybeSentinel.DEFAULT
-        )
+        equal = (piece.equal or _TIGHT) if name else cst.MaybeSentinel.DEFAULT
         return cst.Arg(value, keyword=name, equal=equal, star=star, comma=self._comma(piece, last, old))
 
     def _comma(self, piece: Piece, last: bool, old: cst.Call | None) -> cst.Comma | cst.MaybeSentinel:
@@ -189,8 +197,7 @@ class _ToCalls(cst.CSTTransformer):
 
 def _with_number(call: cst.Call, number: NumberedCall) -> cst.Call:
     """`self.half(x)` -> `self.half(x, call=1)`."""
-    equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
-    added = cst.Arg(cst.Integer(str(number.number)), cst.Name(number.parameter), equal)
+    added = cst.Arg(cst.Integer(str(number.number)), cst.Name(number.parameter), equal=_TIGHT)
     if not call.args:
         return call.with_changes(args=[added])
     last = call.args[-1].comma

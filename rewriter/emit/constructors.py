@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from rewriter.changes.change import Change, NamedChange, Turn
 from rewriter.emit.holders import holder_splices
+from rewriter.emit.layout import laid_out
 from rewriter.emit.naming import Importer
 from rewriter.emit.splice import Splice
+from rewriter.emit.style import Style
 from rewriter.facts.code import File, Function
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
@@ -16,17 +18,19 @@ from rewriter.facts.source import Source
 from rewriter.facts.trees import walk
 
 
-def constructor_splices(file: File, changes: list[NamedChange], importer: Importer) -> list[Splice]:
+def constructor_splices(file: File, changes: list[NamedChange], importer: Importer, style: Style) -> list[Splice]:
     """The lines that make the modules of one class or function, in the order in which the sites run."""
     source, place = file.source, changes[0].change.place
     if isinstance(place, Holder):
-        return holder_splices(source, place, _lines(source, "self", changes, importer, {"self"}), importer)
-    return [*_mixed_in(source, place, importer), *_made(source, place, changes, importer)]
+        return holder_splices(source, place, _lines(source, "self", changes, importer, {"self"}), importer, style)
+    return [*_mixed_in(source, place, importer), *_made(source, place, changes, importer, style)]
 
 
-def _made(source: Source, place: Construction, changes: list[NamedChange], importer: Importer) -> list[Splice]:
+def _made(
+    source: Source, place: Construction, changes: list[NamedChange], importer: Importer, style: Style
+) -> list[Splice]:
     if place.init is None:
-        return [_new_init(source, place, changes, importer)]
+        return [_new_init(source, place, changes, importer, style)]
     locals_ = place.init.locals
     behind: dict[ast.stmt, list[str]] = {}
     for named in changes:
@@ -34,7 +38,7 @@ def _made(source: Source, place: Construction, changes: list[NamedChange], impor
         behind.setdefault(_anchor(place.init, named), []).extend(lines)
     # A branch may end where the constructor does: its lines come before those that stand outside of it.
     inner_first = sorted(behind, key=lambda s: s.lineno, reverse=True)
-    return [_behind(source, statement, behind[statement]) for statement in inner_first]
+    return [_behind(source, statement, behind[statement], style) for statement in inner_first]
 
 
 def _mixed_in(source: Source, place: Construction, importer: Importer) -> list[Splice]:
@@ -131,7 +135,7 @@ def _one_line(source: Source, node: ast.expr) -> str:
     return text if not any(end in text for end in "\r\n") else ast.unparse(node)
 
 
-def _behind(source: Source, statement: ast.stmt, lines: list[str]) -> Splice:
+def _behind(source: Source, statement: ast.stmt, lines: list[str], style: Style) -> Splice:
     """Whole lines after the line on which `statement` ends, at its indentation."""
     assert statement.end_lineno is not None
     start = source.start(statement)
@@ -139,20 +143,27 @@ def _behind(source: Source, statement: ast.stmt, lines: list[str]) -> Splice:
     if indent.strip():  # behind a semicolon: the line's own indentation counts
         indent = indent[: len(indent) - len(indent.lstrip())]
     offset = source.line_end(statement.end_lineno)
-    text = "".join(f"{indent}{line}{source.newline}" for line in lines)
+    text = "".join(_indented(source, line, indent, style) for line in lines)
     if source.text[offset - 1] not in "\r\n":  # the file ends here without a line end
         text = source.newline + text.removesuffix(source.newline)
     return Splice(offset, offset, text)
 
 
-def _new_init(source: Source, place: Construction, changes: list[NamedChange], importer: Importer) -> Splice:
+def _indented(source: Source, line: str, indent: str, style: Style) -> str:
+    """A line of the constructor, or several where it is too long for one."""
+    text = laid_out(line, indent, style) or line
+    return indent + text.replace("\n", source.newline) + source.newline
+
+
+def _new_init(
+    source: Source, place: Construction, changes: list[NamedChange], importer: Importer, style: Style
+) -> Splice:
     """An `__init__` before the first method, for a class that has none."""
     methods = [s for s in place.cls.node.body if isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef)]
     first = methods[0]
     line = min([first.lineno, *(d.lineno for d in first.decorator_list)])
     content = source.lines[line - 1]
     indent = content[: len(content) - len(content.lstrip())]
-    step = "\t" if "\t" in indent else "    "
     signature, passed = ("self, *args, **kwargs", "*args, **kwargs") if place.passes_arguments else ("self", "")
     locals_ = {"self", "args", "kwargs"}
     body = [
@@ -160,6 +171,6 @@ def _new_init(source: Source, place: Construction, changes: list[NamedChange], i
         *_lines(source, "self", changes, importer, locals_),
     ]
     text = f"{indent}def __init__({signature}):{source.newline}"
-    text += "".join(f"{indent}{step}{statement}{source.newline}" for statement in body)
+    text += "".join(_indented(source, statement, indent + style.step, style) for statement in body)
     offset = source.line_end(line - 1) if line > 1 else 0
     return Splice(offset, offset, text + source.newline)

@@ -7,18 +7,19 @@ import ast
 from rewriter.emit.naming import Importer
 from rewriter.emit.signatures import parameter_splices
 from rewriter.emit.splice import Splice
+from rewriter.emit.style import Style
 from rewriter.facts.holders import Holder
 from rewriter.facts.source import Source
 
 
-def holder_splices(source: Source, holder: Holder, lines: list[str], importer: Importer) -> list[Splice]:
+def holder_splices(source: Source, holder: Holder, lines: list[str], importer: Importer, style: Style) -> list[Splice]:
     base = importer.spell("torch.nn.Module", set())
     text = [f"class {holder.name}({base}):", "    def __init__(self):", "        super().__init__()"]
     text += [f"        {line}" for line in lines]
     offset = _above(source, holder.function.node)
     block = source.newline.join([*text, "", "", ""])
     shared = f"{importer.spell('runtime.modules.shared', set())}({holder.name})"
-    parameter = parameter_splices(source, holder.function.node, holder.parameter, holder.name, shared)
+    parameter = parameter_splices(source, holder.function.node, holder.parameter, holder.name, shared, style)
     return [Splice(offset, offset, block), *parameter]
 
 

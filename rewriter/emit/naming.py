@@ -6,7 +6,9 @@ import ast
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from rewriter.emit.import_order import Order
 from rewriter.emit.splice import Splice
+from rewriter.emit.style import Formatter
 from rewriter.facts.code import File
 from rewriter.facts.names import bound_names, dotted
 from rewriter.facts.trees import walk
@@ -19,6 +21,7 @@ class Importer:
     file: File
     runtime: str
     """The package that holds `modules`, `runtime` unless the settings say otherwise."""
+    formatter: Formatter
     needed: list[str] = field(default_factory=list)
 
     def spell(self, target: str, locals_: set[str]) -> str:
@@ -81,15 +84,12 @@ class Importer:
         return name
 
     def splices(self) -> list[Splice]:
-        """The needed imports, behind the last import at the top of the file."""
-        if not self.needed:
-            return []
-        source = self.file.source
-        offset, begins = _import_place(self.file)
-        lines = "".join(statement + source.newline for statement in self.needed)
-        if not begins:  # the last import ends the file without a line end
-            lines = source.newline + lines.removesuffix(source.newline)
-        return [Splice(offset, offset, lines)]
+        order = Order(self.file, self.formatter)
+        return [order.splice(statement) for statement in sorted(self.needed, key=_by_module)]
+
+
+def _by_module(statement: str) -> str:
+    return statement.split()[1]
 
 
 def _asks_for_types(test: ast.expr) -> bool:
@@ -98,27 +98,3 @@ def _asks_for_types(test: ast.expr) -> bool:
 
 def _imports(tree: ast.Module, module: str) -> bool:
     return any(isinstance(s, ast.Import) and any(a.name == module and not a.asname for a in s.names) for s in tree.body)
-
-
-def _import_place(file: File) -> tuple[int, bool]:
-    """Where a new import goes, and whether a new line begins there."""
-    source = file.source
-    last: ast.stmt | None = None
-    for statement in source.tree.body:
-        if isinstance(statement, ast.Import | ast.ImportFrom):
-            last = statement
-        elif isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            break
-    if last is None:  # names come from a star import in a branch, or from nowhere
-        first = source.tree.body[0]
-        is_docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
-        line = first.end_lineno if is_docstring else first.lineno - 1
-    else:
-        line = last.end_lineno
-    assert line is not None
-    following = [s for s in source.tree.body if s.lineno == line and s is not last]
-    if any(s.col_offset > 0 for s in following):  # `import a; x = 1` on one line
-        line = max(s.end_lineno or line for s in following)
-    offset = source.line_end(line) if line else 0
-    begins = offset == 0 or source.text[offset - 1] in "\r\n"
-    return offset, begins

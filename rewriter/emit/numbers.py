@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from rewriter.changes.change import NamedChange, NumberedCall, numberings
 from rewriter.emit.signatures import parameter_splices
 from rewriter.emit.splice import Splice
+from rewriter.emit.style import Style
 from rewriter.facts.source import Source
 
 
@@ -19,9 +20,9 @@ def numbered_calls(changes: Iterable[NamedChange]) -> list[NumberedCall]:
     ]
 
 
-def number_splices(source: Source, changes: Iterable[NamedChange]) -> list[Splice]:
+def number_splices(source: Source, changes: Iterable[NamedChange], style: Style) -> list[Splice]:
     return [
         splice
         for numbering in numberings(changes)
-        for splice in parameter_splices(source, numbering.method.node, numbering.parameter, "int", "0")
+        for splice in parameter_splices(source, numbering.method.node, numbering.parameter, "int", "0", style)
     ]

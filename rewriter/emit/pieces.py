@@ -19,6 +19,8 @@ class Piece:
 
     value: cst.BaseExpression
     comma: cst.Comma | cst.MaybeSentinel = cst.MaybeSentinel.DEFAULT
+    equal: cst.AssignEqual | None = None
+    """The `=` behind its keyword, with the author's white space."""
 
 
 def pieces_of(node: ast.AST, updated: cst.CSTNode) -> dict[int, Piece]:
@@ -38,7 +40,8 @@ def pieces_of(node: ast.AST, updated: cst.CSTNode) -> dict[int, Piece]:
         found[id(node.func.value)] = Piece(updated.func.value)
     for argument, new in zip(written_order(node), updated.args, strict=True):
         value = argument.value if isinstance(argument, ast.keyword) else argument
-        found[id(value)] = Piece(new.value, new.comma)
+        equal = new.equal if isinstance(new.equal, cst.AssignEqual) else None
+        found[id(value)] = Piece(new.value, new.comma, equal)
         if isinstance(value, ast.List | ast.Tuple) and isinstance(new.value, cst.List | cst.Tuple):
             for element, piece in zip(value.elts, new.value.elements, strict=True):
                 found[id(element)] = Piece(piece.value, piece.comma)

@@ -5,21 +5,23 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
-from dataclasses import replace
 
-from rewriter.emit.calls import LINE_LENGTH
+from rewriter.emit.layout import laid_out
 from rewriter.emit.splice import Splice
+from rewriter.emit.style import Style
 from rewriter.facts.code import FunctionNode
 from rewriter.facts.source import Source
 
 _BETWEEN = (tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT)
 
 
-def parameter_splices(source: Source, node: FunctionNode, name: str, annotation: str, default: str) -> list[Splice]:
-    return _broken(source, node, _parameter(source, node, name, annotation, default))
+def parameter_splices(
+    source: Source, node: FunctionNode, name: str, annotation: str, default: str, style: Style
+) -> list[Splice]:
+    return _broken(source, node, _parameter(source, node, name, annotation, default, style), style)
 
 
-def _parameter(source: Source, node: FunctionNode, name: str, annotation: str, default: str) -> Splice:
+def _parameter(source: Source, node: FunctionNode, name: str, annotation: str, default: str, style: Style) -> Splice:
     """The keyword-only parameter, as the last one before `**kwargs`, in the style of the others."""
     spec = node.args
     typed = any(a.annotation for a in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs])
@@ -27,7 +29,7 @@ def _parameter(source: Source, node: FunctionNode, name: str, annotation: str, d
     parts = [new] if spec.vararg or spec.kwonlyargs else ["*", new]
     if spec.kwarg:
         start = source.text.rindex("**", 0, source.start(spec.kwarg))
-        return _before_kwarg(source, start, _separator(source, start).join([*parts, ""]), node.lineno)
+        return _before_kwarg(source, start, _separator(source, start).join([*parts, ""]), node.lineno, style)
     last = _last_end(source, spec)
     if last is None:
         opening = source.text.index("(", source.start(node))
@@ -37,18 +39,18 @@ def _parameter(source: Source, node: FunctionNode, name: str, annotation: str, d
     added = separator + separator.join(parts)
     line = source.lines[source.position(end)[0] - 1].rstrip()
     is_broken = source.position(start)[0] > node.lineno
-    if is_broken and separator == ", " and len(line) + len(added) > LINE_LENGTH:
+    if is_broken and separator == ", " and len(line) + len(added) > style.width:
         indent = line[: len(line) - len(line.lstrip())]
         added = f",{source.newline}{indent}{', '.join(parts)}"
     return Splice(end, end, added)
 
 
-def _before_kwarg(source: Source, start: int, added: str, first: int) -> Splice:
+def _before_kwarg(source: Source, start: int, added: str, first: int, style: Style) -> Splice:
     """Parameters before `**kwargs`, on a line of their own where that of the others would become too long."""
     line, column = source.position(start)
     text = source.lines[line - 1].rstrip()
     indent = text[: len(text) - len(text.lstrip())]
-    if line == first or not text[:column].strip() or len(text) + len(added) <= LINE_LENGTH:
+    if line == first or not text[:column].strip() or len(text) + len(added) <= style.width:
         return Splice(start, start, added)
     return _on_own_line(source, Splice(start, start, added), f"{source.newline}{indent}")
 
@@ -59,22 +61,16 @@ def _on_own_line(source: Source, parameter: Splice, line_start: str) -> Splice:
     return Splice(len(before.rstrip(" ")), parameter.end, f"{line_start}{parameter.new}")
 
 
-def _broken(source: Source, node: FunctionNode, parameter: Splice) -> list[Splice]:
+def _broken(source: Source, node: FunctionNode, parameter: Splice, style: Style) -> list[Splice]:
     """The parameter; it and the others get lines of their own where the line would become too long."""
     line = source.lines[node.lineno - 1].rstrip()
     one_line = node.body[0].lineno > node.lineno and line.endswith(":") and line.count("(") == line.count(")")
-    if not one_line or len(line) + len(parameter.new) <= LINE_LENGTH:
+    if not one_line or len(line) + len(parameter.new) <= style.width:
         return [parameter]
-    opening = source.text.index("(", source.start(node)) + 1
-    closing = source.text.index(")", parameter.end)
-    indent = source.lines[node.lineno - 1][: node.col_offset]
-    start = f"{source.newline}{indent}    "
-    if len(line) - (opening - source.start(node)) + len(parameter.new) > LINE_LENGTH:
-        if node.args.kwarg and parameter.start > opening:
-            parameter = _on_own_line(source, parameter, start)
-        elif not node.args.kwarg:
-            parameter = replace(parameter, new=parameter.new.replace(", ", f",{start}", 1))
-    return [Splice(opening, opening, start), parameter, Splice(closing, closing, source.newline + indent)]
+    start, end = source.start(node), source.line_end(node.lineno - 1) + len(line)
+    header = source.text[start : parameter.start] + parameter.new + source.text[parameter.end : end]
+    broken = laid_out(header, source.lines[node.lineno - 1][: node.col_offset], style)
+    return [Splice(start, end, broken.replace("\n", source.newline))] if broken else [parameter]
 
 
 def _separator(source: Source, start: int) -> str:

@@ -12,8 +12,11 @@ from rewriter.emit.headers import header_splices
 from rewriter.emit.naming import Importer
 from rewriter.emit.numbers import number_splices, numbered_calls
 from rewriter.emit.splice import Splice, apply
+from rewriter.emit.style import Style
 from rewriter.emit.units import by_unit
+from rewriter.emit.unused_imports import removal_splices, unused_imports
 from rewriter.facts.code import File
+from rewriter.facts.project import Project
 from rewriter.planning.plan import Owner, Plan
 
 
@@ -33,17 +36,19 @@ class Written:
     dropped: list[NamedChange] = field(default_factory=list)
     """Changes that could not be written without losing a comment."""
     imports: list[str] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
+    """Names whose imports went, since nothing reads them any more."""
     splices: list[Reasoned] = field(default_factory=list)
 
 
-def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str) -> Written:
-    importer = Importer(file, runtime)
+def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str, style: Style, project: Project) -> Written:
+    importer = Importer(file, runtime, style.formatter)
     written = Written(file.source.text)
     plans = list(plans)
     dropped: set[int] = set()
     changes = [named for _, plan in plans for named in plan.changes]
     for unit in by_unit(file.source, [*changes, *numbered_calls(changes)]):
-        text = rewrite_unit(file.source, unit)
+        text = rewrite_unit(file.source, unit, style)
         if text is None:
             dropped |= {id(named) for named in unit.changes}
         else:
@@ -56,14 +61,18 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str) -> Writ
         kept = [named for named in plan.changes if id(named) not in dropped]
         written.dropped += [named for named in plan.changes if id(named) in dropped]
         if kept:
-            splices = constructor_splices(file, kept, importer)
+            splices = constructor_splices(file, kept, importer, style)
             splices += header_splices(file, kept)
-            splices += number_splices(file.source, kept)
+            splices += number_splices(file.source, kept, style)
             needed_by = tuple(named.change for named in kept)
             written.splices += [Reasoned(splice, needed_by) for splice in splices]
     written.imports = importer.needed
     written.splices[:0] = [Reasoned(splice) for splice in importer.splices()]
     written.text = apply(file.source.text, [reasoned.splice for reasoned in written.splices])
+    if written.text != file.source.text and (unused := unused_imports(file, written.text, project)):
+        written.unused = [found.name for found in unused]
+        written.splices += [Reasoned(splice) for splice in removal_splices(file, unused)]
+        written.text = apply(file.source.text, [reasoned.splice for reasoned in written.splices])
     return written
 
 

@@ -35,7 +35,7 @@ def project() -> Project:
 
 def diff(name: str, project: Project) -> str:
     path = package() / "models" / f"{name}.py"
-    result = rewrite(path.read_bytes(), path, Settings(), project)
+    result = rewrite(path.read_bytes(), path, Settings(isolated=True), project)
     assert result.failure is None, result.failure
     shown = FileResult(Path("torchvision/models") / path.name, result.before, result.after)
     return patch([shown]).decode()

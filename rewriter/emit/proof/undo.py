@@ -18,9 +18,14 @@ from rewriter.planning.plan import Owner, Plan
 Node = TypeVar("Node", ast.ClassDef, ast.FunctionDef)
 
 
-def undoes(old_text: str, new_text: str, plans: Iterable[tuple[Owner, Plan]], imports: list[str]) -> str | None:
+def undoes(
+    old_text: str, new_text: str, plans: Iterable[tuple[Owner, Plan]], imports: list[str], unused: list[str]
+) -> str | None:
     """None where the proof holds, else what does not."""
     old, new = ast.parse(old_text), ast.parse(new_text)
+    if read := [name for name in unused if any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(new))]:
+        return f"`{read[0]}` is still read, and its import is gone"
+    _remove_imports_of(old, set(unused))
     plans = [(owner, plan) for owner, plan in plans if plan.changes or plan.substitutions]
     stored = [s for _, plan in plans for s in plan.substitutions if s.wraps]
     kept, taken = _Unwrap(), _Unwrap()
@@ -192,6 +197,16 @@ def _stop_counting(new: ast.Module, loops: list[Key], counted: dict[Key, Turn]) 
 
 def _reads(tree: ast.Module, name: str) -> bool:
     return any(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load) for n in ast.walk(tree))
+
+
+def _remove_imports_of(tree: ast.Module, names: set[str]) -> None:
+    for statement in [s for s in tree.body if names and isinstance(s, ast.Import | ast.ImportFrom)]:
+        assert isinstance(statement, ast.Import | ast.ImportFrom)
+        kept = [a for a in statement.names if (a.asname or a.name.split(".")[0]) not in names]
+        if kept:
+            statement.names = kept
+        else:
+            tree.body.remove(statement)
 
 
 def _remove_imports(tree: ast.Module, imports: list[str]) -> None:

@@ -1,0 +1,56 @@
+"""The logical line that a unit stands on, and the layout of its new text there."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+
+from rewriter.emit.layout import laid_out
+from rewriter.emit.style import Style
+from rewriter.facts.source import Source
+
+_LINE = re.compile(r"\r\n|\r|\n")
+_END = re.compile(r"(?P<code>[^#\r\n]*?)(?P<comment>\s*(?:#[^\r\n]*)?)(?:\r\n|\r|\n|\Z)")
+
+
+@dataclass(frozen=True)
+class Line:
+    """What stands around a unit: `if ` and `:` around the condition of a branch."""
+
+    indent: str
+    before: str
+    after: str
+    reserved: int
+    """The room that a comment at its end takes."""
+    style: Style
+    newline: str
+
+    @classmethod
+    def around(cls, source: Source, unit: ast.stmt | ast.expr, style: Style) -> Line:
+        start = source.start(unit)
+        number, column = source.position(start)
+        before = source.lines[number - 1][:column]
+        end = _END.match(source.text, source.end(unit))
+        assert end is not None
+        indent = before[: len(before) - len(before.lstrip())]
+        reserved = len(end["comment"]) if end["comment"].strip() else 0
+        return cls(indent, before[len(indent) :], end["code"], reserved, style, source.newline)
+
+    def laid_out(self, text: str) -> str | None:
+        """The unit as a formatter lays it out; None for what the layout does not know."""
+        if bool(self.before) != bool(self.after):
+            return None  # the header of a statement has a word before it and a colon behind it
+        whole = self.before + _LINE.sub("\n", text) + self.after
+        new = laid_out(whole, self.indent, self.style, self.reserved)
+        if new is None or not new.startswith(self.before) or not new.endswith(self.after):
+            return None
+        return self.newline.join(new[len(self.before) : len(new) - len(self.after)].split("\n"))
+
+    def holds(self, text: str, original: str) -> bool:
+        """Whether each line is within the length, or not longer than the longest was before."""
+        return self._longest(text) <= max(self.style.width, self._longest(original))
+
+    def _longest(self, text: str) -> int:
+        first, *others = _LINE.split(text)
+        return max([len(self.indent) + len(self.before) + len(first), *map(len, others)])

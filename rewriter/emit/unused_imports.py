@@ -1,0 +1,137 @@
+"""Imports of torch that nothing in the file reads any more once its operations are modules."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rewriter.emit.splice import Splice
+from rewriter.facts.code import File
+from rewriter.facts.project import Project
+from rewriter.facts.trees import walk
+
+# Whoever calls one of these in the file may read any name of it.
+_READS_ANY_NAME = {"globals", "locals", "vars", "eval", "exec", "__getattr__", "getmembers"}
+
+
+@dataclass(frozen=True)
+class Unused:
+    """An imported name that the file had a use for before, and has none for now."""
+
+    statement: ast.Import | ast.ImportFrom
+    alias: ast.alias
+
+    @property
+    def name(self) -> str:
+        return self.alias.asname or self.alias.name.split(".")[0]
+
+
+def unused_imports(file: File, new_text: str, project: Project) -> list[Unused]:
+    """Those that no other file takes from this one. A package's own file imports for others."""
+    if file.path.name == "__init__.py":
+        return []
+    candidates = [found for found in _of_torch(file) if _is_plain(file, found)]
+    if not candidates:
+        return []
+    new = ast.parse(new_text)
+    before, after = _read(file.source.tree), _read(new)
+    if after & _READS_ANY_NAME:
+        return []
+    gone = [found for found in candidates if found.name in before and found.name not in after]
+    mentioned = _mentioned(new, new_text) if gone else ""
+    return [
+        found
+        for found in gone
+        if not re.search(rf"\b{found.name}\b", mentioned) and not _is_taken_elsewhere(file, found.name, project)
+    ]
+
+
+def _of_torch(file: File) -> Iterator[Unused]:
+    for statement in file.source.tree.body:
+        if isinstance(statement, ast.Import):
+            yield from (Unused(statement, a) for a in statement.names if a.name.split(".")[0] == "torch")
+        elif isinstance(statement, ast.ImportFrom) and (statement.module or "").split(".")[0] == "torch":
+            yield from (Unused(statement, alias) for alias in statement.names if alias.name != "*")
+
+
+def _is_plain(file: File, found: Unused) -> bool:
+    """Whether the import stands on lines of its own, without a comment, and is the only one of its name."""
+    statement, source = found.statement, file.source
+    assert statement.end_lineno is not None
+    lines = "".join(source.lines[statement.lineno - 1 : statement.end_lineno])
+    again = found.alias.asname == found.alias.name  # `import x as x` is said to be for others
+    alone = lines.strip() == source.segment(statement) and "#" not in lines and "\\" not in lines
+    return alone and not again and len(file.names.bindings.get(found.name, ())) == 1
+
+
+def _read(tree: ast.Module) -> set[str]:
+    """The names that the code reads, and those that it binds: a function may hide an import or declare it global."""
+    names = {n.id for n in walk(tree) if isinstance(n, ast.Name)}
+    return names | {name for n in walk(tree) if isinstance(n, ast.Global | ast.Nonlocal) for name in n.names}
+
+
+def _mentioned(tree: ast.Module, text: str) -> str:
+    """The strings that may name something, and the comments that say types; documentation is neither."""
+    documented = {id(s.value) for s in walk(tree) if isinstance(s, ast.Expr)}
+    strings = [
+        n.value for n in walk(tree) if isinstance(n, ast.Constant) and id(n) not in documented and type(n.value) is str
+    ]
+    tokens = tokenize.generate_tokens(io.StringIO(text, newline="").readline) if "type:" in text else ()
+    comments = [t.string for t in tokens if t.type == tokenize.COMMENT and "type:" in t.string]
+    return "\n".join([*map(str, strings), *comments])
+
+
+def _is_taken_elsewhere(file: File, name: str, project: Project) -> bool:
+    """Whether another file imports the name from this one, all names of it, or reads it as an attribute of it."""
+    own = file.module.rpartition(".")[2] or file.path.stem
+    word = re.escape(own)
+    of_torch = r"(?<!torch)(?<!functional)(?<!\bF)(?<!\bnn)"
+    takes = re.compile(rf"{of_torch}\.\s*{name}\b|\bfrom\s[\w. ]*\b{word}\s+import\s*(?:\*|[^#\n]*\b{name}\b|\()")
+    return any(
+        takes.search(other.source.text) for other in project.files_mentioning(own, name) if other is not file
+    ) or any(own in star.split(".") for other in project.files_mentioning(own, "*") for star in other.names.stars)
+
+
+def removal_splices(file: File, unused: list[Unused]) -> list[Splice]:
+    splices: list[Splice] = []
+    for statement in dict.fromkeys(found.statement for found in unused):
+        gone = {id(found.alias) for found in unused if found.statement is statement}
+        if len(gone) == len(statement.names):
+            splices.append(_whole(file, statement))
+        else:
+            splices += _parts(file, statement.names, gone)
+    return splices
+
+
+def _whole(file: File, statement: ast.stmt) -> Splice:
+    """The statement's lines, and a blank line where two would be left."""
+    source = file.source
+    assert statement.end_lineno is not None
+    first, last = statement.lineno, statement.end_lineno
+    alone = first > 1 and not source.lines[first - 2].strip()
+    while alone and last < len(source.lines) and not source.lines[last].strip():
+        last += 1
+    return Splice(source.line_end(first - 1) if first > 1 else 0, source.line_end(last), "")
+
+
+def _parts(file: File, names: list[ast.alias], gone: set[int]) -> Iterator[Splice]:
+    source = file.source
+    for place, alias in enumerate(names):
+        if id(alias) not in gone:
+            continue
+        assert alias.end_lineno is not None and alias.end_col_offset is not None
+        start, end = (
+            source.offset(alias.lineno, alias.col_offset),
+            source.offset(alias.end_lineno, alias.end_col_offset),
+        )
+        if any(id(later) not in gone for later in names[place + 1 :]):
+            following = names[place + 1]
+            yield Splice(start, source.offset(following.lineno, following.col_offset), "")
+        else:
+            before = names[place - 1]
+            assert before.end_lineno is not None and before.end_col_offset is not None
+            yield Splice(source.offset(before.end_lineno, before.end_col_offset), end, "")
