@@ -22,6 +22,7 @@ from runtime.quantization.methods import Method, find_method
 from runtime.quantization.overrides import Overrides, QBits
 from runtime.quantization.quantizer import Quantizer
 from runtime.quantization.recurrent import unobserved
+from runtime.quantization.result import Result, compared, warn_of_loss
 from runtime.quantization.summary import state_bytes, summarize
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
@@ -74,7 +75,7 @@ def quantize(
         raise ValueError(
             f"method {method!r} needs the optimizer that trains the model: pass optimizer= and inplace=True"
         )
-    example = None if data is None else _example(model, data, forward or run_batch)
+    example = None if data is None else first_call(model, data, forward or run_batch)
     if example is not None:
         _check_prepared(model, example, allow_unprepared)
     verbose = verbose and rank_of_ranks()[0] == 0
@@ -85,15 +86,17 @@ def quantize(
     if chosen.calibrates:
         assert data is not None
         run = forward or run_batch
-        quantizer = _calibrated(chosen, model, data, run, batches, improve, example, verbose, settings)
+        quantizer, result = _calibrated(chosen, model, data, run, batches, improve, example, verbose, settings)
     else:
-        quantizer = chosen.quantizer(model, **settings)
+        quantizer, result = chosen.quantizer(model, **settings), None
         _prepare(quantizer, example)
     summary = summarize(quantizer, before)
     if not summary.quantized and not quantizer.params_to_quantize:
         raise ValueError(f"nothing was quantized:\n{summary}")
     if verbose:
-        print(summary)
+        print(summary if result is None else f"{summary}\n\n{result}")
+    if result is not None:
+        warn_of_loss(result)
     return model
 
 
@@ -107,10 +110,10 @@ def _calibrated(
     example: Any,
     verbose: bool,
     settings: dict[str, Any],
-) -> Quantizer:
+) -> tuple[Quantizer, Result]:
     seen = list(islice(data, batches)) if improve else []
     improve_before(model, improve, seen, example)
-    reference = copy.deepcopy(model) if improve else model
+    reference = copy.deepcopy(model)
     with _progress("calibrating", forward, _number_of(data, batches), verbose) as shown:
         overrides = Overrides(settings.get("overrides"), QBits())
         statistics = calibrate(model, data, shown, batches, unobserved(model, overrides.names))
@@ -118,7 +121,7 @@ def _calibrated(
     quantizer = chosen.quantizer(model, **settings)
     _prepare(quantizer, example)
     improve_after(model, reference, improve, seen)
-    return quantizer
+    return quantizer, compared(reference, model, example)
 
 
 def _prepare(quantizer: Quantizer, example: Any) -> None:
@@ -172,7 +175,7 @@ class _CaughtError(Exception):
     """Stops a forward whose arguments are all that is wanted."""
 
 
-def _example(model: nn.Module, data: Iterable[Any], forward: Forward) -> dict[str, Any] | tuple[Any, ...]:
+def first_call(model: nn.Module, data: Iterable[Any], forward: Forward) -> dict[str, Any] | tuple[Any, ...]:
     """The arguments of the model's first call, by name if some are."""
     if iter(data) is data:
         raise ValueError("data can be gone through only once, but has to be seen twice: pass a list or a DataLoader")

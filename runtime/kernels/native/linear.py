@@ -16,6 +16,8 @@ from runtime.kernels.sizes import broadcast, convolved, transposed
 
 __all__ = ["conv", "conv_add", "conv_transpose", "linear", "linear_float", "linear_wide", "matmul"]
 
+_FEW_CHANNELS = 16
+
 
 def conv(
     x: Tensor,
@@ -32,9 +34,15 @@ def conv(
     high: int = 255,
 ) -> Tensor:
     out = _empty_output(x, weight, stride, padding, dilation)
-    packed = _packed(weight, bias, groups, x_zero, stride, dilation, out)
     moved = channels_last(x)
-    arguments = _images(packed, moved, channels_last(out), weight.shape[2:], stride, padding, dilation)
+    along = _line(moved, weight.shape[2:], padding, dilation) if groups == 1 else None
+    if along is None:
+        packed = _packed(weight, bias, groups, x_zero, stride, dilation, out)
+        arguments = _images(packed, moved, channels_last(out), weight.shape[2:], stride, padding, dilation)
+    else:
+        packed = cached(weight, bias, ("line", x_zero), lambda: _packed_line(weight, bias, x_zero, out))
+        windows, places = _windows(moved, along, weight, stride), channels_last(out).flatten(1, -2)
+        arguments = _images(packed, windows, places, [1], [1], [0], [1])
     _run(arguments, multiplier, x_zero, out_zero, low, high)
     return out
 
@@ -223,6 +231,31 @@ def _packed(
     return cached(
         weight, bias, (groups, x_zero, plain), lambda: Packed(weight, bias, groups, x_zero, plain, _rows(out, 1))
     )
+
+
+def _line(x: Tensor, kernel: Sequence[int], padding: Sequence[int], dilation: Sequence[int]) -> int | None:
+    """The axis along which all that an output is made of lies side by side, few channels at each place, if one does.
+
+    `x` has its channels last. Then windows of it are rows of a linear layer, and nothing has to be gathered.
+    """
+    axes_ = [axis for axis, size in enumerate(kernel) if size > 1]
+    if len(axes_) != 1 or any(padding) or x.shape[-1] >= _FEW_CHANNELS:
+        return None
+    (axis,) = axes_
+    others = [size for place, size in enumerate(x.shape[1:-1]) if place != axis]
+    plain = dilation[axis] == 1 and x.stride(axis + 1) == x.shape[-1] and all(size == 1 for size in others)
+    return axis if plain and (x.shape[-1] == 1 or x.stride(-1) == 1) else None
+
+
+def _windows(x: Tensor, axis: int, weight: Tensor, stride: Sequence[int]) -> Tensor:
+    """All that each output along the axis is made of, as a view."""
+    depth, step = weight.shape[1] * weight.shape[axis + 2], x.stride(axis + 1) * stride[axis]
+    count = (x.shape[axis + 1] - weight.shape[axis + 2]) // stride[axis] + 1
+    return x.as_strided((x.shape[0], count, depth), (x.stride(0), step, 1))
+
+
+def _packed_line(weight: Tensor, bias: Tensor | None, x_zero: int, out: Tensor) -> Packed:
+    return Packed(weight.movedim(1, -1).reshape(len(weight), -1, 1), bias, 1, x_zero, rows=_rows(out, 1))
 
 
 def _packed_linear(weight: Tensor, bias: Tensor | None, x_zero: int, out: Tensor) -> Packed:
