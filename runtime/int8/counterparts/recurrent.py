@@ -60,6 +60,16 @@ class Looping(RecurrentTwin):
         joined = _joined(getattr(self, f"join_{suffix}"), outputs.flip(0) if reverse else outputs)
         return joined.reshape(outputs.shape), state
 
+    def on_kernels(self) -> dict[nn.Module, str]:
+        """The parts that have no steps of their own, and the product in whose kernel they are."""
+        suffixes = [name.removeprefix("hh_") for name, part in self._modules.items() if isinstance(part, WideLinear)]
+        return {
+            part: f"hh_{suffix}"
+            for suffix in suffixes
+            if self._plain(suffix)
+            for part in getattr(self, f"gates_{suffix}").modules()
+        }
+
     def _plain(self, suffix: str) -> bool:
         """Whether nothing in a step but the product is other than the layer was made with."""
         parts = list(getattr(self, f"gates_{suffix}").modules())
