@@ -11,7 +11,7 @@ from rewriter.facts.helpers import has_plain_form
 from rewriter.values import named_tuple
 from rewriter.values.base import Call, Machine, Value
 from rewriter.values.dictionary import Dictionary
-from rewriter.values.functions import ProjectFunction
+from rewriter.values.functions import SomeFunction
 from rewriter.values.modules import MODULE, ProjectModule, TorchModule, WrappedFunction, call_method
 from rewriter.values.objects import PlainObject, objects
 from rewriter.values.one_of import join_all
@@ -91,6 +91,6 @@ class TorchClass(SomeClass):
             return sequence(held) if name.endswith("List") else Dictionary(held)
         if name.endswith(".modules.Function") and call.arguments:
             function = next(iter(call.arguments.values()))
-            return WrappedFunction(function.function) if isinstance(function, ProjectFunction) else MODULE
+            return WrappedFunction(function) if isinstance(function, SomeFunction) else MODULE
         is_module = name.startswith(("torch.nn.", "runtime.modules.")) or name.endswith(".modules.Call")
         return TorchModule(name) if is_module else OTHER
