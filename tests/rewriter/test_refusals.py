@@ -147,7 +147,7 @@ class Scale(torch.autograd.Function):
         "RW904",
         in_forward("return x + 1") + "\n\nclass Sub(Net):\n    def __init__(self):\n        self.a = 1\n",
     ),
-    "RW904 children": ("RW904", in_forward("for c in self.children():", "    x = c(x)", "return x + 1")),
+    "RW904 children": ("RW904", in_forward("for c in self.children():", "    x = c.eval()(x)", "return x + 1")),
     "RW906 kwargs": ("RW906", in_forward("options = {}", "return torch.sum(x, **options)")),
     "RW907 target": ("RW907", in_forward("xs = [x]", "xs[xs.index(x)] += x", "return xs")),
     "RW904 made by a subclass": (
@@ -158,8 +158,14 @@ class Scale(torch.autograd.Function):
     "RW904 reassigned": (
         "RW904",
         f"{HEADER}\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
-        "        self.act = nn.ReLU()\n\n    def forward(self, x):\n        return self.act(self.act(x))\n\n\n"
-        "class Sub(Net):\n    def __init__(self):\n        super().__init__()\n        self.act = nn.GELU()\n",
+        "        self.act = nn.ReLU()\n\n    def forward(self, x):\n        return self.act(self.act(x))\n\n"
+        "    def smooth(self):\n        self.act = nn.GELU()\n",
+    ),
+    "RW904 made in some cases": (
+        "RW904",
+        f"{HEADER}\nclass Net(nn.Module):\n    def __init__(self, kind):\n        super().__init__()\n"
+        "        if kind == 1:\n            self.act = nn.ReLU()\n        elif kind == 2:\n            self.act = nn.GELU()\n\n"
+        "    def forward(self, x):\n        return self.act(self.act(x))\n",
     ),
 }  # fmt: skip
 
