@@ -113,6 +113,10 @@ COUNTED = {
     ),
     "a number with a default": (net("", "for _ in range(getattr(self, 'n', 3)):\n    x = x * 2"), "range(getattr(self, 'n', 3)))"),
     "a number of the file": (net("", "for _ in range(TURNS):\n    x = x * 2", before="TURNS = 4\n"), "for _ in range(TURNS))"),
+    "a method that is called in it": (
+        net(LAYERS, "for l in self.m:\n    x = self._mix(x, l(x))\nx = self._mix(x, x)", "\n    def _mix(self, x, y):\n        return x + y\n"),
+        "for i, l in enumerate(self.m):\n            x = self._mix(x, l(x), call=i + 1)\n        x = self._mix(x, x)",
+    ),
     "texts": (net("self.kinds = ['a', 'bb']", "for kind in self.kinds:\n    x = x * len(kind)"), "for _ in self.kinds)"),
     "lists in modules": (net(IN_STAGE, "for s in self.stages:\n    for l in s.layers:\n        x = x + l(x)", before=ENCODER), "for _ in s.layers) for s in self.stages)"),
     "lists by index": (net(STAGES, "for i in range(2):\n    for j in range(len(self.stages[i])):\n        x = x + self.stages[i][j](x)"), "range(len(self.stages[i]))) for i in range(2))"),
