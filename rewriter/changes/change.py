@@ -47,6 +47,8 @@ class Change:
     """The site in a few words, for the message."""
     turns: tuple[Turn, ...] = ()
     """The loops around the site, outermost first, if it has a module for each turn."""
+    instead: ast.Assign | None = None
+    """The assignment of `__init__` in whose place its module is made, under the same name."""
     safety: Safety = Safety.SAFE
     why_unsafe: str = ""
 

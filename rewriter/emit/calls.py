@@ -25,6 +25,7 @@ _LINE = re.compile(r"\r\n|\r|\n")
 # Inside a call's brackets these need brackets of their own.
 _BRACKETED = (cst.NamedExpr, cst.Yield, cst.GeneratorExp, cst.Tuple)
 _TIGHT = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
+_EMPTY = cst.Module([])
 
 Site = cst.BinaryOperation | cst.UnaryOperation | cst.Call | cst.AugAssign | cst.Attribute
 
@@ -45,7 +46,7 @@ def rewrite_unit(source: Source, unit: UnitChanges, style: Style) -> str | None:
     if formatted is not None and line.laid_out(text) == text:
         return formatted
     tidy = parsed.render(collapse=True)
-    if _comments(tidy) == _comments(text) and line.holds(tidy, text):
+    if parsed.keeps_calls_whole and _comments(tidy) == _comments(text) and line.holds(tidy, text):
         return tidy
     if formatted is not None:
         return formatted
@@ -97,7 +98,9 @@ class _Parsed:
                     self.loops[node] = turn
 
     def render(self, collapse: bool) -> str:
-        module = self.wrapper.module.visit(_ToCalls(self.sites, self.loops, collapse))
+        transformer = _ToCalls(self.sites, self.loops, collapse)
+        module = self.wrapper.module.visit(transformer)
+        self.keeps_calls_whole = not transformer.breaks_a_call
         if not self.opening:
             return module.code
         line = module.body[0]
@@ -134,6 +137,8 @@ class _ToCalls(cst.CSTTransformer):
         self.sites = sites
         self.loops = loops
         self.collapse = collapse
+        self.breaks_a_call = False
+        """A new call stands on several lines."""
 
     def on_leave(self, original_node: cst.CSTNode, updated_node: cst.CSTNode) -> cst.CSTNode:  # type: ignore[override]
         if turn := self.loops.get(original_node):
@@ -177,7 +182,11 @@ class _ToCalls(cst.CSTTransformer):
         func: cst.BaseExpression = cst.Attribute(cst.Name(change.receiver), cst.Name(named.name))
         for turn in change.turns:
             func = cst.Subscript(func, [cst.SubscriptElement(cst.Index(cst.parse_expression(turn.index)))])
-        return cst.Call(func=func, args=arguments, whitespace_before_args=before)
+        if change.make.method:
+            func = cst.Attribute(func, cst.Name(change.make.method))
+        call = cst.Call(func=func, args=arguments, whitespace_before_args=before)
+        self.breaks_a_call |= _LINE.search(_EMPTY.code_for_node(call)) is not None
+        return call
 
     def _argument(self, piece: Piece, keyword: str | None, starred: bool, last: bool, old: cst.Call | None) -> cst.Arg:
         value = piece.value

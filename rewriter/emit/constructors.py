@@ -36,11 +36,22 @@ def _made(
     locals_ = place.init.locals
     behind: dict[ast.stmt, list[str]] = {}
     for named in changes:
+        if named.change.instead is not None:
+            continue
         lines = _lines(source, place.self_name, [named], importer, locals_)
         behind.setdefault(_anchor(place.init, named), []).extend(lines)
     # A branch may end where the constructor does: its lines come before those that stand outside of it.
     inner_first = sorted(behind, key=lambda s: s.lineno, reverse=True)
-    return [_behind(source, statement, behind[statement], style) for statement in inner_first]
+    replaced = [_in_place(source, place, n, importer, locals_) for n in changes if n.change.instead is not None]
+    return [*replaced, *(_behind(source, statement, behind[statement], style) for statement in inner_first)]
+
+
+def _in_place(source: Source, place: Construction, named: NamedChange, importer: Importer, locals_: set[str]) -> Splice:
+    """Another value for the attribute."""
+    assert named.change.instead is not None
+    value = named.change.instead.value
+    made = _construction(source, place.self_name, named.change, importer, locals_)
+    return Splice(source.start(value), source.end(value), made)
 
 
 def _mixed_in(source: Source, place: Construction, importer: Importer) -> list[Splice]:

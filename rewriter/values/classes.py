@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from rewriter.facts.code import Class
 from rewriter.facts.helpers import has_plain_form
+from rewriter.torch_api import modules
 from rewriter.values import named_tuple
 from rewriter.values.base import Call, Machine, Value
 from rewriter.values.dictionary import Dictionary
@@ -94,5 +95,4 @@ class TorchClass(SomeClass):
         if name.endswith(".modules.Function") and call.arguments:
             function = next(iter(call.arguments.values()))
             return WrappedFunction(function.function) if isinstance(function, ProjectFunction) else MODULE
-        is_module = name.startswith(("torch.nn.", "runtime.modules.")) or name.endswith(".modules.Call")
-        return TorchModule(name) if is_module else OTHER
+        return TorchModule(name) if modules.is_module_class(name) else OTHER

@@ -112,6 +112,11 @@ class TorchModule(Module):
         is_operation = self.name in modules.PARAMETER_FREE or self.name.startswith("runtime.")
         return catalogued(kind, is_operation and only_assumed(list(call.arguments.values())))
 
+    def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
+        """`self.skip_add.add(x, y)`: a method of another library's module may be an operation."""
+        found = machine.foreign_operation(f"{self.name}.{func.attr}", call, func.value)
+        return UNKNOWN if found is None else found
+
 
 @dataclass(frozen=True, slots=True)
 class WrappedFunction(Module):

@@ -207,9 +207,19 @@ class _TurnBack(ast.NodeTransformer):
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         return node  # a class inside the class has attributes of its own
 
+    def _without_method(self, func: ast.Attribute) -> ast.expr:
+        """`self.add.add` -> `self.add`, where the change calls that method."""
+        holder = func.value
+        while isinstance(holder, ast.Subscript):
+            holder = holder.value
+        named = self.names.get(holder.attr) if isinstance(holder, ast.Attribute) else None
+        return func.value if named is not None and named.change.make.method == func.attr else func
+
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         func, counters = node.func, list[str]()
+        if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Attribute | ast.Subscript):
+            func = self._without_method(func)
         while isinstance(func, ast.Subscript):
             counters.insert(0, ast.unparse(func.slice))
             func = func.value
