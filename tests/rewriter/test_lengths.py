@@ -63,11 +63,11 @@ COUNTED = {
     ),
     "made in one branch": (
         net("if depth > 2:\n    self.m = nn.ModuleList([nn.Linear(4, 4)])", f"if self.depth > 2:\n    {LOOP.replace('    ', '        ')}"),
-        "for _ in getattr(self, 'm', None) or ())",
+        "for _ in getattr(self, 'm', None) or range(1))",
     ),
     "None in some cases": (
         net("self.m = None\nif depth > 2:\n    self.m = nn.ModuleList([nn.Linear(4, 4)])", f"if self.m:\n    {LOOP.replace('    ', '        ')}"),
-        "for _ in getattr(self, 'm', None) or ())",
+        "for _ in getattr(self, 'm', None) or range(1))",
     ),
     "given": (net("self.m = nn.ModuleList(layers or [nn.ReLU()])", LOOP), "for _ in self.m)"),
     "map": (net("self.m = nn.ModuleList(map(lambda i: nn.Linear(4, 4), range(depth)))", LOOP), "for _ in self.m)"),
@@ -139,6 +139,9 @@ def test_an_object_without_the_list_can_be_made(name: str) -> None:
 
 
 SHARED = {
+    "built by a method of a method": net(
+        "self._set_up(depth)", LOOP, f"\n    def _set_up(self, depth):\n        self._build(depth)\n\n    def _build(self, depth):\n        {LAYERS}\n"
+    ),
     "the rows of a tensor": net("", "for row in x:\n    x = x + row"),
     "a list that others fill": net("self.hooks = []", "for hook in self.hooks:\n    x = x + hook(x)"),
     "modules that others fill in": net("self.m = nn.ModuleList()", LOOP),

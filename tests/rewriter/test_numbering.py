@@ -132,6 +132,8 @@ SHARED = {
     "decorated": net("return self._mix(self._mix(x, x), x)", method="@torch.no_grad()\n    def _mix(self, x, y):"),
     "in a lambda": net("f = lambda t: self._mix(t, x)", "return f(self._mix(x, x))"),
     "in a loop that is not counted": net("while x.sum() > 1e9:", "    x = self._mix(x, x)", "return self._mix(x, x)"),
+    "handed on": net("return self._mix(self._mix(x, x), x)", more="\n    def mixer(self):\n        return self._mix\n"),
+    "takes any keyword": net("return self.mix(self.mix(x, x), x)", method="def mix(self, x, y, **kwargs):"),
     "through a decorated one": net(
         "return self._twice(self._twice(x))",
         more="\n    @torch.no_grad()\n    def _twice(self, x):\n        return self._mix(x, x)\n",
