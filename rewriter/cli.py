@@ -90,6 +90,10 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         from rewriter.adopt import note
 
         return note(arguments)
+    if arguments.command == "coverage":
+        from rewriter.coverage import cover
+
+        return cover(arguments)
     from rewriter.commands import process
 
     return process(arguments)
@@ -122,6 +126,7 @@ def parser() -> argparse.ArgumentParser:
     _add_fix(command("fix", "rewrite the files", epilog=_EXIT_CODES))
     _add_report(command("report", "write one page to review what fix would do, and to pick from it"))
     _add_baseline(command("baseline", "take note of all that is there now, for check and fix to be silent about"))
+    _add_coverage(command("coverage", "count operations: those met, those to rewrite, those left by reason"))
     _add_verify(command("verify", "build and run a model before and after, and compare all that a user sees"))
     usage = "rewriter run [options] --rewrite PACKAGE (SCRIPT | -m MODULE) [arguments of the program]"
     _add_run(command("run", "run a program with libraries rewritten as it imports them", usage=usage))
@@ -165,6 +170,14 @@ def _add_baseline(parser: argparse.ArgumentParser) -> None:
     _add_settings(parser)
     default = Path(".rewriter-baseline.json")
     parser.add_argument("-o", "--output", type=Path, default=default, metavar="FILE", help="default: %(default)s")
+    _add_jobs(parser)
+
+
+def _add_coverage(parser: argparse.ArgumentParser) -> None:
+    _add_paths(parser)
+    _add_settings(parser)
+    parser.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the table to a file")
     _add_jobs(parser)
 
 

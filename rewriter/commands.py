@@ -143,7 +143,8 @@ def _goal(arguments: argparse.Namespace, settings: Settings) -> str:
     """The engine that finds out no more than is going to be used: some reports hold the edits."""
     if settings.target == PLAIN:
         return "rewriter.targets.plain:taken_back"
-    judged = arguments.command == "baseline" or (arguments.command == "check" and arguments.format not in WITH_EDITS)
+    counts = arguments.command in ("baseline", "coverage")
+    judged = counts or (arguments.command == "check" and arguments.format not in WITH_EDITS)
     return f"rewriter.engine:{'judge' if judged else 'rewrite'}"
 
 

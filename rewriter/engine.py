@@ -21,6 +21,7 @@ from rewriter.planning.planner import Planner
 from rewriter.results import Edit, Failure, FileResult, Finding, Refusal, Span
 from rewriter.rules.listing import ALL, UNUSED
 from rewriter.rules.refusals import refuse
+from rewriter.rules.unbound import unbound
 from rewriter.settings import Settings
 from rewriter.suppress import Suppressions
 from rewriter.wanted import planner_for, silenced, suppressions_of
@@ -175,7 +176,9 @@ class _Rewrite:
             for change in plan.unwanted:
                 self._put_aside(owner, change)
             for refusal in plan.refusals:
-                self._refuse(owner, refusal)
+                self._refuse(owner.file, refusal)
+        for refusal in unbound(self.file) if self.plans else ():
+            self._refuse(self.file, refusal)
 
     def _put_aside(self, owner: Owner, change: Change | Substitution) -> None:
         finding = change.finding()
@@ -186,10 +189,10 @@ class _Rewrite:
         else:
             self.findings.append(finding)
 
-    def _refuse(self, owner: Owner, refusal: Refusal) -> None:
-        if not self.settings.selects(refusal.code, owner.file.path):
+    def _refuse(self, file: File, refusal: Refusal) -> None:
+        if not self.settings.selects(refusal.code, file.path):
             return
-        if silenced(self.settings, owner.file, refusal.code, refusal.span):
+        if silenced(self.settings, file, refusal.code, refusal.span):
             self.suppressed.append(refusal)
         else:
             self.refusals.append(refusal)

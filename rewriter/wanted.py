@@ -32,8 +32,9 @@ def planner_for(project: Project, settings: Settings) -> Planner:
         def wanted(owner: Owner, change: Change | Substitution) -> bool:
             return _is_wanted(settings, owner.file, change)
 
-        earlier = _earlier_plans(project, key)
-        planners[key] = Planner(Knowledge.of(project), wanted, settings.source, target_of(settings), earlier)
+        earlier, everything = _earlier_plans(project, key), settings.all_operations
+        known = Knowledge.of(project)
+        planners[key] = Planner(known, wanted, settings.source, target_of(settings), everything, earlier)
     return planners[key]
 
 

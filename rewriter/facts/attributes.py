@@ -31,6 +31,31 @@ def first_name(hierarchy: Hierarchy, cls: Class, attribute: str) -> str:
     return attribute
 
 
+_CHANGED = Question[Class, frozenset[str]]("which attributes do methods change once the object is made?")
+_CHANGING = frozenset("add append appendleft clear extend insert pop popitem remove setdefault update".split())
+
+
+def changed_later(hierarchy: Hierarchy, cls: Class) -> frozenset[str]:
+    """The attributes that a method of the family sets, or changes what they hold, besides the constructors."""
+    answers = hierarchy.project.answers.to(_CHANGED)
+    if cls not in answers:
+        family = [*hierarchy.lineage(cls).project, *hierarchy.subclasses(cls)]
+        methods = (m for relative in family for m in relative.methods.values() if m is not relative.constructor)
+        answers[cls] = frozenset(name for method in methods for name in _changed(method.node))
+    return answers[cls]
+
+
+def _changed(method: FunctionNode) -> Iterator[str]:
+    for node in walk(method):
+        held: ast.AST | None = None
+        if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            held = node if isinstance(node, ast.Attribute) else node.value
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGING:
+            held = node.func.value
+        if isinstance(held, ast.Attribute):
+            yield held.attr
+
+
 def operations_in(node: ast.Lambda | FunctionNode, function: Function) -> int:
     """How many operations a lambda or nested function looks like having: what it is given is taken for a tensor."""
 

@@ -21,6 +21,8 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 RUNS_ITS_ARGUMENT = frozenset({"torch.utils.checkpoint.checkpoint"})
 # Functions that run their first argument as often as the rest has members.
 RUNS_FOR_EACH = frozenset({"builtins.map", "functools.reduce", "itertools.starmap", "itertools.accumulate"})
+# Which of their arguments that is.
+_PASSED_ON = {**dict.fromkeys(RUNS_ITS_ARGUMENT | RUNS_FOR_EACH, slice(1)), "itertools.accumulate": slice(1, 2)}
 # Reading an attribute of that name runs the method.
 _PROPERTIES = frozenset({"builtins.property", "property", "functools.cached_property", "abc.abstractproperty"})
 
@@ -68,8 +70,8 @@ class Function:
             elif isinstance(node, ast.Name):
                 read[node.id] += 1
             elif isinstance(node, ast.Call):
-                passed_on = node.args[:1] if self.full_name(node.func) in RUNS_ITS_ARGUMENT else []
-                run += [node.func, *passed_on]
+                name = self.global_name(node.func)
+                run += [node.func, *node.args[_PASSED_ON.get(name or "", slice(0))]]
         called = Counter(n.id for n in run if isinstance(n, ast.Name))
         found: list[ast.AST] = [n for n in run if isinstance(n, ast.Lambda)]
         for name, (node, *others) in made.items():

@@ -15,13 +15,14 @@ from rewriter.interpreter.met import Caller
 from rewriter.interpreter.state import Frame, State
 from rewriter.interpreter.supers import super_method
 from rewriter.values.annotations import from_annotation, objects_annotated
-from rewriter.values.base import UNKNOWN, Call, Target, Value
+from rewriter.values.base import UNKNOWN, Call, Value
 from rewriter.values.classes import ProjectClass, SomeClass
 from rewriter.values.functions import BoundMethod, Partial
 from rewriter.values.modules import ProjectModule
 from rewriter.values.one_of import join_all
 from rewriter.values.plain import NONE
 from rewriter.values.sequence import sequence
+from rewriter.values.target import Target
 
 MAX_DEPTH = 12
 # Most forwards come to fewer than fifty calls; functions that call each other many times over would never end.
@@ -48,6 +49,7 @@ class Activations:
 
     def _of(self, target: Target, node: ast.Call | ast.Attribute, call: Call | None) -> Value:
         if (unseen := self._not_entered(target.function)) is not None:
+            self._may_write(call)
             return unseen
         cls = target.cls or (self.context.cls if super_method(self.context, node) else None)
         own = own_name(target.function) if cls is not None else None
@@ -56,6 +58,11 @@ class Activations:
         variables = self._variables(target, call, cls, own)
         self._run(frame, variables, shares_object=own is not None and target.own)
         return _result(target.function, frame)
+
+    def _may_write(self, call: Call | None) -> None:
+        """Whatever runs there may write anything into what it is given."""
+        for value in call.arguments.values() if call is not None else ():
+            self.context.written(value, UNKNOWN)
 
     def _not_entered(self, function: Function) -> Value | None:
         """What is returned by a function that is not run again, or that lies too deep; None for one that is run."""
@@ -192,8 +199,8 @@ def _result(function: Function, frame: Frame) -> Value:
         return sequence(join_all(frame.yields))
     found = join_all(frame.returns) if frame.returns else NONE
     promised = from_annotation(function.node.returns, function.full_name)
-    if promised is None and found == UNKNOWN:
-        return objects_annotated(function.node.returns, function.full_name)
+    if promised is None and found.says_nothing:
+        return objects_annotated(function.node.returns, function.full_name, found)
     return promised if promised is not None and found.is_in_doubt else found
 
 

@@ -22,7 +22,8 @@ def assign(machine: Machine, target: ast.expr, value: Value) -> None:
             machine.store(target.attr, value)
     elif isinstance(target, ast.Subscript):
         machine.evaluate(target.value)
-        machine.evaluate(target.slice)
+        index = machine.evaluate(target.slice)
+        machine.written(machine.context.met.values[target.value], index, value)
         machine.widen(target.value, value)
 
 

@@ -47,8 +47,8 @@ def of_call(
         if found is None:
             default = function.defaults.get(argument.arg)
             found = annotated or from_default(default) or _made_by(default, project, function)
-        if found == UNKNOWN:
-            found = objects_annotated(argument.annotation, function.full_name)
+        if found.says_nothing:
+            found = objects_annotated(argument.annotation, function.full_name, found)
         if is_torch_operation(found):
             found = ANY_OPERATION  # another caller may give another one
         is_object = any(isinstance(part, Instance) for part in found.parts)

@@ -11,6 +11,9 @@ from rewriter.facts.code import Class, Function
 from rewriter.interpreter.met import Met
 from rewriter.interpreter.state import Frame, State, merge, most
 from rewriter.values.base import UNKNOWN, Known, Value
+from rewriter.values.fixed import all_fixed
+from rewriter.values.sequence import sequence
+from rewriter.values.tensor import OF_MEMBER
 
 Result = TypeVar("Result")
 
@@ -73,6 +76,7 @@ class Context:
         return self.variable(f"self.{node.attr}")
 
     def store(self, attribute: str, value: Value) -> None:
+        self.written(value, UNKNOWN)  # others may, now that they can reach it
         self.state.variables[f"self.{attribute}"] = value
 
     # Values
@@ -92,7 +96,24 @@ class Context:
 
     def demand(self, value: Value, needed: Value) -> None:
         for name in value.sources:
-            self.met.demands.setdefault(name, needed)
+            argument, *levels = name.split(OF_MEMBER)
+            found = needed
+            for _ in levels:
+                found = sequence(found)
+            self.met.demands.setdefault(argument, found)
+
+    def written(self, value: Value, *sources: Value) -> None:
+        """What is written into is computed from its sources from now on, and so is all that shares its memory."""
+        if not all_fixed(sources):
+            for origin in value.origins:
+                self.met.demands.setdefault(origin, value)
+
+    def made_here(self, node: ast.expr) -> frozenset[str]:
+        """Only a forward is asked for what flows: what a constructor makes may change before the forward reads it."""
+        if self.frames[0].function.is_constructor:
+            return frozenset()
+        key = f"made at {self.function.file.module}:{node.lineno}:{node.col_offset}"
+        return frozenset() if key in self.settled else frozenset({key})
 
     # Paths
 

@@ -17,11 +17,12 @@ from rewriter.interpreter.narrowing import narrow
 from rewriter.interpreter.state import most
 from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.dictionary import Dictionary
+from rewriter.values.fixed import all_fixed, origins_of
 from rewriter.values.functions import NestedFunction
 from rewriter.values.one_of import join, join_all
-from rewriter.values.plain import NONE, NUMBER, OTHER, STRING, String
+from rewriter.values.plain import FACT, NONE, NUMBER, OTHER, STRING, WHOLE, String
 from rewriter.values.sequence import sequence
-from rewriter.values.tensor import TENSOR, Tensor
+from rewriter.values.tensor import Tensor
 
 
 def _constant(machine: Machine, node: ast.Constant) -> Value:
@@ -29,7 +30,9 @@ def _constant(machine: Machine, node: ast.Constant) -> Value:
         return NONE
     if isinstance(node.value, str | bytes):
         return String(frozenset({node.value})) if isinstance(node.value, str) else STRING
-    return NUMBER if isinstance(node.value, int | float | complex) else OTHER
+    if isinstance(node.value, int):
+        return WHOLE
+    return NUMBER if isinstance(node.value, float | complex) else OTHER
 
 
 def _formatted(machine: Machine, node: ast.JoinedStr) -> Value:
@@ -75,16 +78,18 @@ def _dict(machine: Machine, node: ast.Dict) -> Value:
 
 def _subscript(machine: Machine, node: ast.Subscript) -> Value:
     receiver = machine.evaluate(node.value)
-    machine.evaluate(node.slice)
+    index = machine.evaluate(node.slice)
     found = receiver.item(node.slice)
-    return UNKNOWN if found is None else found
+    if found is None:
+        return UNKNOWN
+    return found if index.is_fixed else found.as_given
 
 
 def _slice(machine: Machine, node: ast.Slice) -> Value:
-    for part in (node.lower, node.upper, node.step):
-        if part is not None:
-            machine.demand(machine.evaluate(part), NUMBER)
-    return OTHER
+    parts = [machine.evaluate(part) for part in (node.lower, node.upper, node.step) if part is not None]
+    for part in parts:
+        machine.demand(part, NUMBER)
+    return FACT if all_fixed(parts) else OTHER
 
 
 # Branches
@@ -121,7 +126,9 @@ def _comparison(machine: Machine, node: ast.Compare) -> Value:
         for operand in operands:
             machine.demand(operand, STRING)
     identity = all(isinstance(o, ast.Is | ast.IsNot | ast.In | ast.NotIn) for o in node.ops)
-    return NUMBER if identity or not any(o.may_be(Tensor) for o in operands) else TENSOR
+    if identity or not any(o.may_be(Tensor) for o in operands):
+        return WHOLE
+    return Tensor(is_whole=True, origins=origins_of(operands) if all_fixed(operands) else frozenset())
 
 
 # Operators
@@ -136,7 +143,7 @@ def _binary(machine: Machine, node: ast.BinOp) -> Value:
 def _unary(machine: Machine, node: ast.UnaryOp) -> Value:
     operand = machine.evaluate(node.operand)
     if isinstance(node.op, ast.Not):
-        return NUMBER
+        return WHOLE
     return machine.operations.operator(node, type(node.op), operand)
 
 

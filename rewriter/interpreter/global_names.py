@@ -12,7 +12,7 @@ from rewriter.values.classes import ProjectClass, TorchClass
 from rewriter.values.dictionary import Dictionary, FunctionTable
 from rewriter.values.functions import ANY_OPERATION, BoundMethod, ProjectFunction, SomeFunction
 from rewriter.values.library import Named, TorchFunction
-from rewriter.values.plain import NUMBER, OTHER
+from rewriter.values.plain import FACT, NUMBER, OTHER
 
 _NUMBERS = frozenset({"math.pi", "math.e", "math.tau", "math.inf", "math.nan", "numpy.pi"})
 
@@ -49,7 +49,7 @@ def _named(known: Known, name: str) -> Value:
 
 def _of_torch(name: str) -> Value:
     if tensors.is_constant(name):
-        return NUMBER if tensors.is_number(name) else OTHER
+        return NUMBER if tensors.is_number(name) else FACT
     return _class_or_function(name)
 
 

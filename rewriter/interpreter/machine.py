@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from rewriter.facts.code import Function, FunctionNode
+from rewriter.facts.attributes import changed_later
+from rewriter.facts.code import Class, Function, FunctionNode
 from rewriter.facts.helpers import helper_with
 from rewriter.facts.objects import Method, is_plain, methods_below, methods_meant
 from rewriter.interpreter.activations import Activations
@@ -16,9 +17,10 @@ from rewriter.interpreter.operations import Operations
 from rewriter.interpreter.self_call import runs_itself
 from rewriter.interpreter.supers import super_method, torch_base
 from rewriter.torch_api import catalogue
-from rewriter.values.base import UNKNOWN, Call, Known, Target, Value
+from rewriter.values.base import UNKNOWN, Call, Known, Value
 from rewriter.values.functions import Choice, SomeFunction, one_of_methods
-from rewriter.values.tensor import taken_for_tensor
+from rewriter.values.target import Target
+from rewriter.values.tensor import holds_tensor, taken_for_tensor
 
 Expressions = Mapping[type[ast.AST], Callable[["Machine", Any], Value]]
 Statements = Mapping[type[ast.AST], Callable[["Machine", Any], None]]
@@ -75,6 +77,10 @@ class Machine:
     def is_stored_on_own(self, node: ast.expr) -> bool:
         return self.context.is_stored_on_own(node)
 
+    def is_setting(self, cls: Class, attribute: str) -> bool:
+        is_made = not self.context.frames[0].function.is_constructor
+        return is_made and attribute not in changed_later(self.known.hierarchy, cls)
+
     def stored(self, node: ast.Attribute) -> Value | None:
         return self.context.stored(node)
 
@@ -90,6 +96,12 @@ class Machine:
 
     def demand(self, value: Value, needed: Value) -> None:
         self.context.demand(value, needed)
+
+    def made_here(self, node: ast.expr) -> frozenset[str]:
+        return self.context.made_here(node)
+
+    def written(self, value: Value, *sources: Value) -> None:
+        self.context.written(value, *sources)
 
     def store(self, attribute: str, value: Value) -> None:
         self.context.store(attribute, value)
@@ -154,8 +166,10 @@ class Machine:
         if (choice := one_of_methods(methods_meant(known, receiver.class_names, name))) is not None:
             return self.call_value(choice, call)
         candidates = catalogue.by_spelling(f"torch.Tensor.{name}")
-        if candidates and not receiver.has_name:
+        if candidates and not receiver.has_name and not receiver.is_fixed:
             self.notes.operation(call.node, candidates, tensor=False)
+        else:
+            self.note_unknown_call(call.node, call.arguments.values())
         return UNKNOWN
 
     # What they have noted
@@ -172,6 +186,13 @@ class Machine:
 
     def note_function_call(self, node: ast.Call, function: Function) -> None:
         self.notes.function_call(node, function)
+
+    def note_outside_call(self, node: ast.Call, name: str) -> None:
+        self.notes.outside_call(node, name)
+
+    def note_unknown_call(self, node: ast.Call, given: Iterable[Value]) -> None:
+        if any(holds_tensor(value) and not value.is_fixed for value in given):
+            self.notes.unknown_call(node)
 
     def note_choice(self, node: ast.Call, choice: Value) -> None:
         assert isinstance(choice, Choice)

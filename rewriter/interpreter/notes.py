@@ -19,8 +19,10 @@ from rewriter.sites.site import (
     ModuleCall,
     Operation,
     OperationOfAnyKind,
+    OutsideCall,
     Site,
     SiteNode,
+    UnknownCall,
 )
 from rewriter.torch_api.row import Row, Spelling
 from rewriter.values.base import Value
@@ -32,8 +34,10 @@ from rewriter.values.modules import Module, ProjectModule
 class Notes:
     context: Context
 
-    def operation(self, node: SiteNode, candidates: tuple[tuple[Row, Spelling], ...], tensor: bool) -> None:
-        self._note(Operation(node, *self._place(), candidates, tensor))
+    def operation(
+        self, node: SiteNode, candidates: tuple[tuple[Row, Spelling], ...], tensor: bool, idle: bool = False
+    ) -> None:
+        self._note(Operation(node, *self._place(), candidates, tensor, idle=idle))
 
     def foreign(self, node: ast.Call, candidates: tuple[tuple[Row, Spelling], ...], holder: ast.expr) -> None:
         attribute = holder.attr if isinstance(holder, ast.Attribute) and self.context.is_own(holder.value) else ""
@@ -44,6 +48,16 @@ class Notes:
 
     def function_call(self, node: ast.Call, function: Function) -> None:
         self._note(FunctionCall(node, *self._place(), function))
+
+    def outside_call(self, node: ast.Call, name: str) -> None:
+        self._note(OutsideCall(node, *self._place(), name))
+
+    def unknown_call(self, node: ast.Call) -> None:
+        """What a subclass puts into an attribute is known there."""
+        func = node.func
+        if isinstance(func, ast.Attribute) and self.context.is_own(func.value) and self._is_stored_below(func.attr):
+            return
+        self._note(UnknownCall(node, *self._place()))
 
     def choice(self, node: ast.Call, choice: Choice) -> None:
         self._note(ChosenCall(node, *self._place(), choice))

@@ -12,13 +12,15 @@ from rewriter.torch_api import catalogue
 from rewriter.torch_api.row import Argument, Row, Spelling, bind
 from rewriter.values.base import UNKNOWN, Call, Value
 from rewriter.values.classes import SomeClass
+from rewriter.values.computed import has_no_fractions, is_idle
 from rewriter.values.dictionary import Dictionary
+from rewriter.values.fixed import Fixed, all_fixed, origins_of
 from rewriter.values.functions import SomeFunction
 from rewriter.values.modules import Module, only_assumed
-from rewriter.values.one_of import join, join_all
-from rewriter.values.plain import NUMBER, STRING, Nothing, Number, Other, String
+from rewriter.values.one_of import join_all
+from rewriter.values.plain import NUMBER, STRING, WHOLE, Nothing, Number, Other, String
 from rewriter.values.sequence import Sequence, sequence
-from rewriter.values.tensor import ASSUMED, TENSOR, TENSORS, Tensor
+from rewriter.values.tensor import ASSUMED, TENSOR, Tensor, computed
 
 OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
@@ -46,12 +48,12 @@ class Operations:
         candidates = self._fitting(catalogue.by_spelling(name), call, receiver)
         if not candidates:
             return None
-        self.notes.operation(call.node, candidates, tensor=True)
-        returns = {row.returns for row, _ in candidates}
-        assumed = only_assumed(operands)
-        if returns == {"tensor"}:
-            return ASSUMED if assumed else TENSOR
-        return TENSORS if returns == {"tensors"} else join(TENSOR, TENSORS)
+        self.notes.operation(call.node, candidates, tensor=True, idle=is_idle(operands))
+        found = [self._result(kind, name, call, operands) for kind in sorted({row.returns for row, _ in candidates})]
+        return join_all(found)
+
+    def _result(self, kind: str, name: str, call: Call, operands: list[Value]) -> Value:
+        return computed(kind, self.context, name, call, operands, only_assumed(operands))
 
     def foreign(self, name: str, call: Call, holder: ast.expr) -> Value | None:
         """What the call of another library's method returns, where that is an operation."""
@@ -90,15 +92,22 @@ class Operations:
             return others
         symbol = OPERATORS.get(operator, "") + ("=" if isinstance(node, ast.AugAssign) else "")
         tensor = any(o.may_be(Tensor) for o in operands)
+        whole = symbol.rstrip("=") not in ("/", "**") and all(map(has_no_fractions, operands))
         if not tensor and all(o.is_only(Number, Nothing, Other) for o in operands):
-            return NUMBER
+            return WHOLE if whole else NUMBER
+        fixed = all_fixed(operands)
+        if not tensor and fixed:
+            return Fixed(origins_of(operands))
         if candidates := catalogue.by_spelling(symbol):
-            self.notes.operation(node, candidates, tensor)
+            self.notes.operation(node, candidates, tensor, idle=fixed or whole)
+        if isinstance(node, ast.AugAssign):
+            self.context.written(*operands)
         if not tensor:
             return UNKNOWN
+        origins = origins_of(operands) if fixed else frozenset[str]()
         if any(o.may_be(Tensor) and not o.assumed for o in operands):
-            return TENSOR
-        return Tensor(assumed=True, sources=frozenset().union(*(o.sources for o in operands)))
+            return Tensor(is_whole=whole, origins=origins)
+        return Tensor(True, frozenset().union(*(o.sources for o in operands)), whole, origins)
 
     def _not_arithmetic(self, operator: type[ast.AST], operands: tuple[Value, ...]) -> Value | None:
         """Joining lists, repeating and formatting strings: operators that compute nothing."""

@@ -7,10 +7,11 @@ import sys
 
 from rewriter.facts.code import Class
 from rewriter.interpreter.context import Context
-from rewriter.values.base import Call, Machine, Target, Unknown, Value
+from rewriter.values.base import Call, Machine, Value
 from rewriter.values.classes import TorchClass
 from rewriter.values.library import Named, TorchFunction
 from rewriter.values.modules import ProjectModule
+from rewriter.values.target import Target
 
 _RUNNING_MODULES = (
     "torch.jit.", "torch.fx.", "torch.export.", "torch.onnx.", "torch.func.", "torch.utils.flop_counter.",
@@ -41,7 +42,7 @@ def _is_of(value: Value, cls: Class) -> bool:
 def _may_run_modules(callee: Value) -> bool:
     """Whether a function of a library, or an unknown one, may call the module that it is given."""
     if not isinstance(callee, Named | TorchFunction | TorchClass):
-        return type(callee) is Unknown
+        return callee.says_nothing
     library = callee.name.partition(".")[0]
     if library == "torch":
         return callee.name.startswith(_RUNNING_MODULES)

@@ -47,8 +47,8 @@ def _annotated(machine: Machine, node: ast.AnnAssign) -> None:
     of_plain = context.cls is not None and is_plain(context.known, context.cls)
     if value.is_only(Nothing) and isinstance(node.target, ast.Attribute) and of_plain:
         value = UNKNOWN  # an object's state, which its methods fill
-    if annotated is None and value == UNKNOWN:
-        annotated = objects_annotated(node.annotation, context.function.full_name)
+    if annotated is None and value.says_nothing:
+        annotated = objects_annotated(node.annotation, context.function.full_name, value)
     assign(machine, node.target, value if value.known or annotated is None else annotated)
 
 

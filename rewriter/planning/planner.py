@@ -37,7 +37,9 @@ from rewriter.sites.site import (
     ModuleCall,
     Operation,
     OperationOfAnyKind,
+    OutsideCall,
     Site,
+    UnknownCall,
     merged,
 )
 from rewriter.values.base import Value
@@ -67,6 +69,8 @@ class Planner:
     """The library whose modules are to become ours."""
     target: Target | None = None
     """The library whose modules are to be used; None for runtime."""
+    all_operations: bool = False
+    """Those on integers, masks and constants become modules as well."""
     plans: dict[Owner, Plan] = field(default_factory=dict)
 
     def plan(self, owner: Owner) -> Plan:
@@ -89,7 +93,8 @@ class Planner:
         below = runs_below(self.knowledge, cls, unseen) or runs_of_users(self.knowledge, cls, unseen)
         for method in sorted(unseen, key=lambda m: m.node.lineno):
             sites += _in_source_order(_met(method, below))
-        sites = [s for s in self._settled(sites, cls) if isinstance(s, ModuleCall) or self._computes(s)]
+        settled = self._settled(sites, cls)
+        sites = _known(plan, [s for s in settled if isinstance(s, ModuleCall) or self._computes(s)])
         if not sites:
             return
         place = find_construction(self.knowledge, cls)
@@ -116,7 +121,7 @@ class Planner:
             return
         runs = runs_through(self.knowledge, function)
         sites = [s for s in self._settled(_met(function, runs), None) if not isinstance(s, ModuleCall)]
-        sites = [s for s in _in_source_order(sites) if self._computes(s)]
+        sites = _known(plan, [s for s in _in_source_order(sites) if self._computes(s)])
         if not sites:
             if function.is_free:
                 self._substitute_in_making(function, function, None, plan)
@@ -142,9 +147,11 @@ class Planner:
         """An operation, or the call of a function that has some."""
         if isinstance(site, HandedFunction) and isinstance(site.handed, str):
             return True
+        if isinstance(site, Operation) and site.idle and not self.all_operations:
+            return False
         if isinstance(site, ForeignOperation):
             return bool(self.source)
-        kinds = Operation | OperationOfAnyKind | DifferentiatedCall | FileLevelModuleCall
+        kinds = Operation | OperationOfAnyKind | DifferentiatedCall | FileLevelModuleCall | OutsideCall | UnknownCall
         return isinstance(site, kinds) or self._has_operations(site)
 
     def _has_operations(self, site: Site) -> bool:
@@ -245,13 +252,25 @@ class Planner:
         return taken
 
 
+def _known(plan: Plan, sites: list[Site]) -> list[Site]:
+    """The sites about which something can be decided; of the others it is said, once, that they are not known."""
+    of_unknown = [site.node for site in sites if isinstance(site, Operation) and not site.tensor]
+    said = {inner for node in of_unknown for inner in walk(node)}
+    for site in sites:
+        if isinstance(site, UnknownCall) and site.node not in said:
+            plan.refusals.append(refuse("RW911", site, f"it is not known what {site.written} computes"))
+    return [site for site in sites if not isinstance(site, UnknownCall)]
+
+
 def _all_refused(place: NoPlace, sites: list[Site]) -> Iterator[Refusal]:
     return (refuse(place.code, s, place.reason, place.advice) for s in sites if _is_said(s))
 
 
 def _is_said(site: Site) -> bool:
     """Whether it matters that the site is left: it computes, or chooses what does."""
-    return isinstance(site, OperationOfAnyKind | ChosenCall) or (isinstance(site, Operation) and site.tensor)
+    if isinstance(site, Operation):
+        return site.tensor
+    return isinstance(site, OperationOfAnyKind | ChosenCall | OutsideCall)
 
 
 def _met(function: Function, runs: list[Run]) -> list[Site]:

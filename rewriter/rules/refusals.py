@@ -67,6 +67,19 @@ _TEXTS = {
         "call `runtime.modules.convert(model)` on the finished model, or name the class",
         "self.rnn = getattr(nn, kind)(32, 64)",
     ),
+    ("RW911", "unknown-callable"): (
+        "What is called with tensors is not known.",
+        "It comes from an argument, a table, or a library that the rewriter cannot see. What it computes is neither "
+        "rewritten nor counted; a module of the project is rewritten where its class stands.",
+        "annotate what it is (`act: nn.Module`), or keep it as a module: `self.f = runtime.modules.Function(f)`",
+        "def forward(self, x):\n    return third_party(x)  # it may compute on x",
+    ),
+    ("RW912", "unbound-name"): (
+        "A name that is called is bound to nothing.",
+        "The file neither imports nor defines it, and Python has no such name. What it means cannot be known.",
+        "import it, as in `import torch`",
+        "import torch.nn as nn  # and no `import torch`\n\n\ndef forward(self, x):\n    return torch.relu(x)",
+    ),
 }
 
 REASONS: tuple[Rule, ...] = tuple(

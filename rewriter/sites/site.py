@@ -61,9 +61,12 @@ class Operation(Site):
     """What it may be: several where torch has overloads."""
     tensor: bool
     """Some operand is a tensor; False where no operand is known well enough to say."""
+    idle: bool = field(default=False, kw_only=True)
+    """It computes from sizes, indices, masks and constants alone: a quantizer has no business with it."""
 
     def met_again(self, other: Site) -> None:
         self.tensor |= isinstance(other, Operation) and other.tensor
+        self.idle &= isinstance(other, Operation) and other.idle
 
     def merged(self, other: Site) -> Site:
         if isinstance(other, OperationOfAnyKind):
@@ -73,6 +76,7 @@ class Operation(Site):
         if isinstance(other, Operation):
             both.candidates = tuple(dict.fromkeys([*self.candidates, *other.candidates]))
             both.tensor = self.tensor or other.tensor
+            both.idle = self.idle and other.idle
         return both
 
     @property
@@ -156,6 +160,19 @@ class FunctionCall(Site):
     """A call of a function at module level, or of a method that is given no object."""
 
     callee: Function
+
+
+@dataclass(eq=False)
+class OutsideCall(Site):
+    """A call of a function of another library, which computes on tensors."""
+
+    name: str
+    """In full."""
+
+
+@dataclass(eq=False)
+class UnknownCall(Site):
+    """A call with tensors of something that nobody can see."""
 
 
 @dataclass(eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rewriter.torch_api.catalogue import ALONE, ROWS
+from rewriter.torch_api.elsewhere import MODULES_THAT_COMPUTE, MODULES_THAT_MOVE
 from rewriter.torch_api.traits import Trait
 
 _OF_TORCH = {target: row for row in (*ROWS, *ALONE) for target in row.targets if target.startswith("torch.nn.")}
@@ -12,7 +13,7 @@ PARAMETER_FREE = frozenset(
     name
     for name, row in _OF_TORCH.items()
     if "weight" not in row.parameters and (row.spellings or Trait.MOVE in row.traits)
-)
+) | (MODULES_THAT_MOVE | MODULES_THAT_COMPUTE)
 
 _UNKNOWN = frozenset(f"torch.nn.{name}" for name in "Sequential ModuleList ModuleDict Module DataParallel".split())
 _COMPUTE_NOTHING = frozenset({"Identity", "Flatten", "Unflatten", "ChannelShuffle"})

@@ -1,6 +1,7 @@
 """What Tensor's attributes and methods, and torch's functions, give: a tensor unless these tables say otherwise.
 
-Kinds: `tensor`, `tensors` (a tuple or list of them), `number`, `shape`, `string`, `sequence`, `other`.
+Kinds: `tensor`, `tensors` (a tuple or list of them), `number`, `whole` (a whole one), `shape`, `string`, `sequence`,
+`fact` (a dtype, a device), `other`.
 """
 
 from __future__ import annotations
@@ -9,18 +10,22 @@ from rewriter.torch_api.tensor_names import TENSOR_NAMES
 
 _ATTRIBUTES = {
     **dict.fromkeys(["shape", "names"], "shape"),
+    **dict.fromkeys(["grad_fn", "name"], "other"),
     **dict.fromkeys(
-        ["ndim", "nbytes", "itemsize", "requires_grad", "retains_grad", "volatile", "output_nr"], "number",
+        ["ndim", "nbytes", "itemsize", "requires_grad", "retains_grad", "volatile", "output_nr"], "whole",
     ),
-    **dict.fromkeys(["dtype", "device", "layout", "grad_fn", "name"], "other"),
+    **dict.fromkeys(["dtype", "device", "layout"], "fact"),
 }  # fmt: skip
 
 _METHODS = {
     **dict.fromkeys(
-        ["dim", "ndimension", "numel", "nelement", "item", "element_size", "get_device", "storage_offset", "data_ptr",
-         "is_contiguous", "is_floating_point", "is_complex", "is_signed", "is_pinned", "is_shared", "is_nonzero",
-         "is_coalesced", "is_inference", "is_same_size", "is_set_to", "is_conj", "is_neg", "equal", "allclose",
-         "sparse_dim", "dense_dim", "q_scale", "q_zero_point", "__len__"], "number",
+        ["dim", "ndimension", "numel", "nelement", "element_size", "get_device", "storage_offset", "data_ptr",
+         "sparse_dim", "dense_dim", "__len__"], "whole",
+    ),
+    **dict.fromkeys(
+        ["item", "is_contiguous", "is_floating_point", "is_complex", "is_signed", "is_pinned", "is_shared",
+         "is_nonzero", "is_coalesced", "is_inference", "is_same_size", "is_set_to", "is_conj", "is_neg", "equal",
+         "allclose", "q_scale", "q_zero_point"], "number",
     ),
     **dict.fromkeys(
         ["chunk", "split", "split_with_sizes", "tensor_split", "hsplit", "vsplit", "dsplit", "unbind", "unsafe_chunk",
@@ -56,9 +61,12 @@ _FUNCTIONS = {
     ),
     **dict.fromkeys(["broadcast_shapes"], "shape"),
     **dict.fromkeys(
-        ["finfo", "iinfo", "device", "dtype", "no_grad", "enable_grad", "inference_mode", "set_grad_enabled", "save",
-         "autocast", "manual_seed", "Generator", "compile", "get_default_dtype", "set_default_dtype", "result_type",
-         "promote_types", "typename", "set_num_threads", "set_default_device", "load", "vmap"], "other",
+        ["finfo", "iinfo", "device", "dtype", "get_default_dtype", "result_type", "promote_types"], "fact",
+    ),
+    **dict.fromkeys(
+        ["no_grad", "enable_grad", "inference_mode", "set_grad_enabled", "save", "autocast", "manual_seed",
+         "Generator", "compile", "set_default_dtype", "typename", "set_num_threads", "set_default_device", "load",
+         "vmap"], "other",
     ),
 }  # fmt: skip
 
@@ -124,7 +132,7 @@ def attribute(name: str) -> str:
 def method(name: str, arguments: int) -> str:
     """What `x.name(...)` gives; `size` depends on whether a dimension is asked for."""
     if name == "size":
-        return "number" if arguments else "shape"
+        return "whole" if arguments else "shape"
     return _METHODS.get(name, "tensor" if name in TENSOR_NAMES else "unknown")
 
 

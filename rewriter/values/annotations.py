@@ -11,21 +11,26 @@ from rewriter.values.dictionary import DICT, Dictionary
 from rewriter.values.modules import MODULE
 from rewriter.values.objects import objects
 from rewriter.values.one_of import OneOf, join, join_all
-from rewriter.values.plain import NONE, NUMBER, OTHER, STRING, Nothing
+from rewriter.values.plain import FACT, NONE, NUMBER, OTHER, STRING, WHOLE, Nothing
 from rewriter.values.sequence import SEQUENCE, SHAPE, Sequence, sequence
 from rewriter.values.tensor import TENSOR, Tensor
 
 FullName = Callable[[ast.expr], str | None]
 
 _SIMPLE: dict[str, Value] = {
-    **dict.fromkeys(["int", "float", "bool", "complex"], NUMBER),
+    **dict.fromkeys(["float", "complex"], NUMBER),
+    **dict.fromkeys(["int", "bool"], WHOLE),
     **dict.fromkeys(["str", "bytes"], STRING),
-    **dict.fromkeys(["torch.dtype", "torch.device", "torch.Generator"], OTHER),
+    **dict.fromkeys(["torch.dtype", "torch.device"], FACT),
+    "torch.Generator": OTHER,
     **dict.fromkeys(["list", "tuple"], SEQUENCE),
     "dict": DICT,
     "torch.Size": SHAPE,
     "torch.nn.Module": MODULE,
 }
+
+
+_WHOLE = frozenset({"LongTensor", "IntTensor", "ShortTensor", "ByteTensor", "CharTensor", "BoolTensor"})
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class _Annotations:
             return self._subscript(node)
         name = self._name(node)
         if name.startswith("torch.") and name.endswith("Tensor"):
-            return TENSOR
+            return Tensor(is_whole=name.rpartition(".")[2] in _WHOLE)
         if name in ("torch.nn.Parameter", "torch.nn.parameter.Parameter", "torch.nn.Buffer"):
             return TENSOR
         known = _SIMPLE.get(name)
@@ -104,10 +109,10 @@ def _assumed(value: Value) -> Value:
     return replace(value, assumed=True) if isinstance(value, Sequence) else value
 
 
-def objects_annotated(node: ast.expr | None, full_name: FullName) -> Value:
+def objects_annotated(node: ast.expr | None, full_name: FullName, otherwise: Value = UNKNOWN) -> Value:
     """What an annotation says of something that is of no kind known here: at most its class."""
     value = _Annotations(full_name).read(node) if node is not None else UNKNOWN
-    return value if value.is_only(Unknown) else UNKNOWN
+    return value if value.is_only(Unknown) and not value.says_nothing else otherwise
 
 
 def from_default(node: ast.expr | None) -> Value | None:
@@ -119,5 +124,5 @@ def from_default(node: ast.expr | None) -> Value | None:
     if node.value is None:
         return NONE
     if isinstance(node.value, int | float | complex):
-        return NUMBER
+        return WHOLE if isinstance(node.value, int) else NUMBER
     return STRING if isinstance(node.value, str | bytes) else None

@@ -10,6 +10,8 @@ from typing import ClassVar, Protocol
 from rewriter.facts.code import Class, File, Function, FunctionNode
 from rewriter.facts.hierarchy import Hierarchy
 from rewriter.facts.project import Project
+from rewriter.values.noting import Noting
+from rewriter.values.target import Target
 
 Arguments = dict[ast.expr, "Value"]
 
@@ -51,6 +53,26 @@ class Value:
         return frozenset()
 
     @property
+    def is_fixed(self) -> bool:
+        """Nothing that the forward was given flows into it: a size, a setting, or what is computed from these alone."""
+        return False
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Where tensors that nothing given flows into were made, until something is written into them."""
+        return frozenset().union(*(member.origins for member in self.held))
+
+    @property
+    def as_given(self) -> Value:
+        """The same, where something that the forward was given flows in after all."""
+        return self
+
+    @property
+    def is_whole(self) -> bool:
+        """It has no fractions: integers, booleans, and tensors and sequences of these."""
+        return False
+
+    @property
     def is_proven(self) -> bool:
         """A tensor, and not by convention only."""
         return False
@@ -73,6 +95,11 @@ class Value:
     @property
     def known(self) -> bool:
         return True
+
+    @property
+    def says_nothing(self) -> bool:
+        """Nothing is known of what it is, not even a name."""
+        return False
 
     @property
     def is_in_doubt(self) -> bool:
@@ -151,8 +178,17 @@ class Unknown(Value):
     def known(self) -> bool:
         return False
 
+    @property
+    def says_nothing(self) -> bool:
+        return type(self) is Unknown
+
     def joined(self, other: Value) -> Value:
         return other.joined(self) if type(self) is Unknown and type(other) is not Unknown else UNKNOWN
+
+    def call(self, machine: Machine, call: Call) -> Value | None:
+        machine.run_handed_out(call)
+        machine.note_unknown_call(call.node, call.arguments.values())
+        return None
 
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
         return machine.method_of_unknown(call, func, self)
@@ -177,21 +213,6 @@ class Call:
         """The call that `checkpoint(function, x)` comes to: `function(x)`."""
         called = ast.Call(self.node.args[0], self.node.args[1:], keywords)
         return Call(ast.copy_location(called, self.node), self.arguments)
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A function that a call runs, and the object that it runs on."""
-
-    function: Function
-    cls: Class | None = None
-    """The class of the object; None for a function that is given none."""
-    own: bool = True
-    """The object is the one whose method makes the call."""
-    is_plain: bool = False
-    """The object is no module."""
-    is_given: bool = False
-    """The object is among the arguments, as in `Base.name(self, x)`."""
 
 
 class Known(Protocol):
@@ -219,7 +240,7 @@ class Known(Protocol):
         """What calling an object of the class returns."""
 
 
-class Machine(Protocol):
+class Machine(Noting["Value"], Protocol):
     """What a value may ask of the run that has met it."""
 
     @property
@@ -237,6 +258,9 @@ class Machine(Protocol):
 
     def is_stored_on_own(self, node: ast.expr) -> bool:
         """Whether the expression reads an attribute of that object."""
+
+    def is_setting(self, cls: Class, attribute: str) -> bool:
+        """Whether objects of the class have in that attribute what their constructor has put there."""
 
     def stored(self, node: ast.Attribute) -> Value | None:
         """What this run has stored under an attribute of that object."""
@@ -263,6 +287,8 @@ class Machine(Protocol):
     def demand(self, value: Value, needed: Value) -> None:
         """`value` is used as only `needed` can be: an argument that was taken for a tensor is none."""
 
+    def made_here(self, node: ast.expr) -> frozenset[str]: ...
+    def written(self, value: Value, *sources: Value) -> None: ...
     def store(self, attribute: str, value: Value) -> None:
         """An attribute of the object whose method is being run is set."""
 
@@ -272,24 +298,5 @@ class Machine(Protocol):
     def operation(self, name: str, call: Call, receiver: ast.expr | None, operands: list[Value]) -> Value | None:
         """What the call returns as one of an operation of the catalogue; None where none of that name fits."""
 
-    def foreign_operation(self, name: str, call: Call, holder: ast.expr) -> Value | None:
-        """What the method of another library's module returns, if it is an operation; the expression is the module."""
-
+    def foreign_operation(self, name: str, call: Call, holder: ast.expr) -> Value | None: ...
     def method_of_unknown(self, call: Call, func: ast.Attribute, receiver: Value) -> Value | None: ...
-    def note_any_operation(self, node: ast.Call) -> None:
-        """A call of a function of torch that is known only when it runs."""
-
-    def note_module_call(self, node: ast.Call, attribute: str, value: Value) -> None: ...
-    def note_kept_function(self, node: ast.Call, attribute: str, value: Value, function: Value) -> None:
-        """A call of a function that an attribute keeps; `value` is what it is once a module keeps it."""
-
-    def note_function_call(self, node: ast.Call, function: Function) -> None: ...
-    def note_choice(self, node: ast.Call, choice: Value) -> None: ...
-    def note_handed(self, node: ast.Call, function: Function | str) -> None:
-        """A function is given to another one, which runs it."""
-
-    def note_differentiated(self, node: ast.Call) -> None:
-        """The forward of a torch.autograd.Function runs."""
-
-    def note_at_file_level(self, node: ast.Call) -> None:
-        """A module is called that no object has for a child."""

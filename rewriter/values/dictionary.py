@@ -28,6 +28,10 @@ class Dictionary(Value):
     def held(self) -> tuple[Value, ...]:
         return () if self.element is None else (self.element,)
 
+    @property
+    def is_fixed(self) -> bool:
+        return self.element is not None and self.element.is_fixed
+
     def member(self) -> Value:
         return UNKNOWN if self.element is None else self.element
 

@@ -12,8 +12,9 @@ from rewriter.facts.attributes import operations_in
 from rewriter.facts.code import Class, Function, FunctionNode
 from rewriter.facts.objects import Method
 from rewriter.facts.tables import Table
-from rewriter.values.base import UNKNOWN, Call, Machine, Target, Value
+from rewriter.values.base import UNKNOWN, Call, Machine, Value
 from rewriter.values.one_of import join_all
+from rewriter.values.target import Target
 from rewriter.values.tensor import ASSUMED, Tensor
 
 

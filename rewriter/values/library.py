@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,6 +13,8 @@ from rewriter.facts.tables import find_instance
 from rewriter.torch_api import catalogue, tensors
 from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value
 from rewriter.values.dictionary import DICT
+from rewriter.values.elsewhere import call_elsewhere
+from rewriter.values.fixed import Fixed, all_fixed, called_out_of_sight, origins_of
 from rewriter.values.functions import (
     ANY_OPERATION,
     BoundMethod,
@@ -20,11 +23,12 @@ from rewriter.values.functions import (
     ProjectFunction,
     SomeFunction,
 )
+from rewriter.values.handed import RUNNING, mapped
 from rewriter.values.modules import as_module, module
 from rewriter.values.one_of import join_all
-from rewriter.values.plain import NONE, NUMBER, OTHER, STRING, String
+from rewriter.values.plain import NONE, NUMBER, OTHER, STRING, WHOLE, String
 from rewriter.values.sequence import SHAPE, Sequence, sequence
-from rewriter.values.tensor import ASSUMED, Tensor, catalogued, holds_tensor
+from rewriter.values.tensor import ASSUMED, Tensor, computed, holds_tensor
 
 DIFFERENTIATED = "torch.autograd.Function"
 _ONLY_LOOK = frozenset(
@@ -63,6 +67,10 @@ class Named(Unknown):
     def has_name(self) -> bool:
         return True
 
+    @property
+    def is_fixed(self) -> bool:
+        return True
+
     def joined(self, other: Value) -> Value:
         return UNKNOWN if isinstance(other, Named) or type(other) is Unknown else other.joined(self)
 
@@ -95,13 +103,8 @@ def _note_handed(machine: Machine, call: Call) -> None:
 
 def _library(name: str, machine: Machine, call: Call) -> Value:
     first, values = call.first, list(call.arguments.values())
-    if name == "functools.partial" and first is not None:
-        return join_all([_with_arguments(part, call) for part in first.parts])
-    if name == "dataclasses.field":
-        given = (call.arguments[k.value] for k in call.node.keywords if k.arg == "default")
-        return next(given, UNKNOWN)
-    if name.endswith(".modules.as_module") and first is not None:
-        return as_module(first)
+    if (kept := _kept(name, call)) is not None:
+        return kept
     if name in RUNS_ITS_ARGUMENT and isinstance(first, NestedFunction | BoundMethod):
         return machine.call_value(first, call.of_first([]))
     if name.endswith(".apply") and _is_differentiated(machine, name.removesuffix(".apply")):
@@ -112,6 +115,10 @@ def _library(name: str, machine: Machine, call: Call) -> Value:
         return module(made).result(machine, call)
     if (found := machine.operation(name, call, None, values)) is not None:
         return found
+    if (found := call_elsewhere(name, machine, call)) is not None:
+        return found
+    if (runs := RUNNING.get(name)) is not None and len(values) > 1:
+        return runs(machine, call, values)
     for value in values if name in tensors.TAKES_NUMBERS else ():
         machine.demand(value, NUMBER)
     if name.startswith("math."):
@@ -119,7 +126,20 @@ def _library(name: str, machine: Machine, call: Call) -> Value:
     kind = tensors.function(name) if name.startswith("torch.") else "unknown"
     if kind == "unknown" and name.startswith("torch.") and any(value.may_be(Tensor) for value in values):
         return ASSUMED  # what torch makes of tensors is mostly tensors: checkpoint(), vmap() and the like
-    return catalogued(kind)
+    if kind != "unknown":
+        return computed(kind, machine, name, call, values)
+    return UNKNOWN if name.partition(".")[0] in sys.stdlib_module_names else called_out_of_sight(machine, call)
+
+
+def _kept(name: str, call: Call) -> Value | None:
+    """What keeps a function or a value, to be called or taken later."""
+    first = call.first
+    if name == "functools.partial" and first is not None:
+        return join_all([_with_arguments(part, call) for part in first.parts])
+    if name == "dataclasses.field":
+        given = (call.arguments[k.value] for k in call.node.keywords if k.arg == "default")
+        return next(given, UNKNOWN)
+    return as_module(first) if name.endswith(".modules.as_module") and first is not None else None
 
 
 def _with_arguments(function: Value, call: Call) -> Value:
@@ -140,9 +160,9 @@ def _is_differentiated(machine: Machine, name: str) -> bool:
 # Python's own functions
 
 _RESULTS: dict[str, Value] = {
-    "len": NUMBER, "int": NUMBER, "float": NUMBER, "bool": NUMBER, "round": NUMBER, "isinstance": NUMBER,
-    "hasattr": NUMBER, "callable": NUMBER, "all": NUMBER, "any": NUMBER, "str": STRING, "repr": STRING,
-    "range": SHAPE, "print": NONE, "type": OTHER, "id": NUMBER, "super": OTHER, "divmod": SHAPE, "dict": DICT,
+    "len": WHOLE, "int": WHOLE, "float": NUMBER, "bool": WHOLE, "round": NUMBER, "isinstance": WHOLE,
+    "hasattr": WHOLE, "callable": WHOLE, "all": WHOLE, "any": WHOLE, "str": STRING, "repr": STRING,
+    "range": SHAPE, "print": NONE, "type": OTHER, "id": WHOLE, "super": OTHER, "divmod": SHAPE, "dict": DICT,
 }  # fmt: skip
 _TAKES_NUMBERS = frozenset({"range", "int", "float"})
 
@@ -158,7 +178,9 @@ def _builtin(full_name: str, machine: Machine, call: Call) -> Value:
         return found
     if values and (makes := _MAKING.get(name)) is not None:
         return makes(machine, call, values)
-    return _RESULTS.get(name, UNKNOWN)
+    if name in _RESULTS:
+        return _RESULTS[name]
+    return Fixed(origins_of(values)) if all_fixed(values) else UNKNOWN
 
 
 def _attribute_by_name(machine: Machine, call: Call) -> Value:
@@ -188,25 +210,12 @@ def _turned_round(machine: Machine, call: Call, values: list[Value]) -> Value:
     return sequence(values[0].member())
 
 
-def _mapped(machine: Machine, call: Call, values: list[Value]) -> Value:
-    """`map(function, xs)`"""
-    if len(values) < 2:
-        return UNKNOWN
-    function = call.first
-    if not isinstance(function, ProjectFunction):
-        is_operation = isinstance(function, TorchFunction) and function.is_operation
-        return sequence(ASSUMED if is_operation else UNKNOWN)
-    turn = call.of_first([])
-    turn = Call(turn.node, {argument: value.iterated() for argument, value in call.arguments.items()})
-    return sequence(machine.in_loop(lambda: function.run(machine, turn) or UNKNOWN))
-
-
 def _zipped(machine: Machine, call: Call, values: list[Value]) -> Value:
     return sequence(sequence(items=[value.iterated() for value in values]))
 
 
 def _counted(machine: Machine, call: Call, values: list[Value]) -> Value:
-    return sequence(sequence(items=[NUMBER, values[0].iterated()]))
+    return sequence(sequence(items=[WHOLE, values[0].iterated()]))
 
 
 def _chosen(machine: Machine, call: Call, values: list[Value]) -> Value:
@@ -217,5 +226,5 @@ def _chosen(machine: Machine, call: Call, values: list[Value]) -> Value:
 _MAKING: dict[str, Callable[[Machine, Call, list[Value]], Value]] = {
     **dict.fromkeys(["list", "tuple", "sorted", "iter", "set"], _passed),
     **dict.fromkeys(["min", "max", "sum", "abs", "pow"], _chosen),
-    "staticmethod": _itself, "reversed": _turned_round, "map": _mapped, "zip": _zipped, "enumerate": _counted,
+    "staticmethod": _itself, "reversed": _turned_round, "map": mapped, "zip": _zipped, "enumerate": _counted,
 }  # fmt: skip

@@ -10,7 +10,7 @@ from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.objects import is_plain, methods_below, methods_meant
 from rewriter.torch_api import modules
-from rewriter.values.base import UNKNOWN, Call, Machine, Target, Value
+from rewriter.values.base import UNKNOWN, Call, Machine, Value
 from rewriter.values.dictionary import Dictionary
 from rewriter.values.functions import (
     BoundMethod,
@@ -23,7 +23,11 @@ from rewriter.values.functions import (
 from rewriter.values.one_of import join, join_all
 from rewriter.values.plain import NONE, STRING, Nothing
 from rewriter.values.sequence import Sequence, sequence
+from rewriter.values.setting import as_setting
+from rewriter.values.target import Target
 from rewriter.values.tensor import TENSOR, Tensor, catalogued
+
+_RETURN_IT = frozenset("apply bfloat16 cpu cuda double eval float half requires_grad_ share_memory to train".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,9 @@ class Module(Value):
         return machine.taken_for_tensor(call.node)
 
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
+        if func.attr in _RETURN_IT:
+            return self
+        machine.note_unknown_call(call.node, call.arguments.values())
         return UNKNOWN
 
 
@@ -86,6 +93,8 @@ class ProjectModule(Module):
         if method is None:
             value = machine.known.attribute(self.cls, node.attr)
             to_be_filled = machine.of_plain and value.is_only(Nothing)
+            if machine.is_setting(self.cls, node.attr):
+                value = as_setting(value)
             return UNKNOWN if to_be_filled else value
         if own and machine.of_plain:
             return one_of_methods(methods_below(machine.known, self.cls, node.attr, own=True)) or UNKNOWN
@@ -122,7 +131,7 @@ class TorchModule(Module):
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
         """`self.skip_add.add(x, y)`: a method of another library's module may be an operation."""
         found = machine.foreign_operation(f"{self.name}.{func.attr}", call, func.value)
-        return UNKNOWN if found is None else found
+        return Module.method(self, machine, call, func) if found is None else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +205,7 @@ def only_assumed(operands: list[Value]) -> bool:
 
 # Methods of objects whose class is one of the project's
 
-_ITS_CHILDREN = frozenset({"children", "named_children", "steps", "named_steps"})
+_ITS_CHILDREN = frozenset({"children", "named_children", "steps", "named_steps", "modules", "named_modules"})
 _HOLDING_CHILDREN = frozenset({"_modules", "step_modules"})
 _REGISTERING_MODULES = frozenset({"add_module", "add_operation", "register_module"})
 
@@ -258,5 +267,6 @@ def _returned(value: Value, machine: Machine, call: Call) -> Value:
     for part in value.parts:
         if isinstance(part, Module):
             return part.result(machine, call)
+    machine.note_unknown_call(call.node, call.arguments.values())
     given = any(argument.may_be(Tensor) for argument in call.arguments.values())
     return machine.taken_for_tensor(call.node) if given else UNKNOWN

@@ -8,11 +8,12 @@ from typing import ClassVar
 
 from rewriter.facts.code import Class
 from rewriter.facts.objects import is_plain, methods_meant, properties_meant
-from rewriter.values.base import UNKNOWN, Call, Machine, Target, Unknown, Value
+from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value
 from rewriter.values.functions import ANY_OPERATION, Choice, SomeFunction, one_of_methods
 from rewriter.values.modules import call_method
 from rewriter.values.one_of import join_all
 from rewriter.values.plain import OTHER, Other
+from rewriter.values.target import Target
 
 
 @dataclass(frozen=True, slots=True)

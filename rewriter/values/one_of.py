@@ -28,6 +28,22 @@ class OneOf(Value):
         return not self.is_proven and any(part.assumed for part in self.alternatives)
 
     @property
+    def is_fixed(self) -> bool:
+        return all(part.is_fixed for part in self.alternatives)
+
+    @property
+    def origins(self) -> frozenset[str]:
+        return frozenset().union(*(part.origins for part in self.alternatives))
+
+    @property
+    def as_given(self) -> Value:
+        return join_all(part.as_given for part in self.alternatives)
+
+    @property
+    def is_whole(self) -> bool:
+        return all(part.is_whole for part in self.alternatives)
+
+    @property
     def is_proven(self) -> bool:
         return any(part.is_proven for part in self.alternatives)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 
-from rewriter.values.base import Value
+from rewriter.values.base import Machine, Value
+from rewriter.values.fixed import FIXED
 
 MOST_TEXTS = 16
 """A string that may say more than that may as well say anything."""
@@ -14,6 +16,15 @@ MOST_TEXTS = 16
 class Number(Value):
     """An int, float, complex or bool."""
 
+    is_whole: bool = False
+
+    @property
+    def is_fixed(self) -> bool:
+        return True
+
+    def joined(self, other: Value) -> Value:
+        return NUMBER
+
 
 @dataclass(frozen=True, slots=True)
 class String(Value):
@@ -21,6 +32,10 @@ class String(Value):
 
     texts: frozenset[str] = frozenset()
     """What it may say; empty where that is not known."""
+
+    @property
+    def is_fixed(self) -> bool:
+        return True
 
     def joined(self, other: Value) -> Value:
         assert isinstance(other, String)
@@ -31,6 +46,10 @@ class String(Value):
 @dataclass(frozen=True, slots=True)
 class Nothing(Value):
     """None."""
+
+    @property
+    def is_fixed(self) -> bool:
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +63,24 @@ class Other(Value):
         return OTHER
 
 
+@dataclass(frozen=True, slots=True)
+class Fact(Other):
+    """What a tensor or machine is like, without any of its numbers: a dtype, a device, the limits of a type."""
+
+    @property
+    def is_fixed(self) -> bool:
+        return True
+
+    def joined(self, other: Value) -> Value:
+        return FACT if isinstance(other, Fact) else OTHER
+
+    def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
+        return FIXED
+
+
 NUMBER = Number()
+WHOLE = Number(is_whole=True)
 STRING = String()
 NONE = Nothing()
 OTHER = Other()
+FACT = Fact()

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rewriter.values.base import Call, Machine, Value
+from rewriter.values.fixed import all_fixed
 from rewriter.values.one_of import join, join_all
-from rewriter.values.plain import NONE, NUMBER, STRING
+from rewriter.values.plain import NONE, STRING, WHOLE
 
 _ADDING = frozenset({"append", "insert", "add", "setdefault"})
 _EXTENDING = frozenset({"extend", "update"})
@@ -33,6 +34,14 @@ class Sequence(Value):
     @property
     def held(self) -> tuple[Value, ...]:
         return self.items or (() if self.element is None else (self.element,))
+
+    @property
+    def is_fixed(self) -> bool:
+        return (self.items is not None or self.element is not None) and all_fixed(self.held)
+
+    @property
+    def is_whole(self) -> bool:
+        return all(member.is_whole for member in self.held) and bool(self.held)
 
     def member(self) -> Value:
         return join_all(self.held)
@@ -83,7 +92,7 @@ def method_of_container(container: Value, machine: Machine, call: Call, func: as
     elif func.attr == "items":
         return sequence(sequence(items=[STRING, container.member()]))
     elif func.attr in _COUNTING:
-        return NUMBER
+        return WHOLE
     return NONE
 
 
@@ -92,4 +101,4 @@ def sequence(element: Value | None = None, items: Iterable[Value] | None = None)
 
 
 SEQUENCE = Sequence()
-SHAPE = Sequence(NUMBER)
+SHAPE = Sequence(WHOLE)

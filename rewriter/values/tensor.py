@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from collections.abc import Sequence as Values
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rewriter.torch_api import tensors
 from rewriter.values.base import UNKNOWN, Call, Machine, Value
-from rewriter.values.plain import NUMBER, OTHER, STRING
-from rewriter.values.sequence import SEQUENCE, SHAPE, Sequence
+from rewriter.values.computed import Place, nature_of
+from rewriter.values.plain import FACT, NUMBER, OTHER, STRING, WHOLE
+from rewriter.values.sequence import SEQUENCE, SHAPE, Sequence, sequence
+
+OF_MEMBER = "[]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,16 @@ class Tensor(Value):
 
     assumed: bool = False
     sources: frozenset[str] = frozenset()
+    is_whole: bool = False
+    origins: frozenset[str] = frozenset()
+
+    @property
+    def is_fixed(self) -> bool:
+        return bool(self.origins)
+
+    @property
+    def as_given(self) -> Value:
+        return replace(self, origins=frozenset())
 
     @property
     def is_proven(self) -> bool:
@@ -30,22 +44,24 @@ class Tensor(Value):
         return True
 
     def joined(self, other: Value) -> Value:
-        return Tensor(self.assumed and other.assumed, self.sources | other.sources)
+        assert isinstance(other, Tensor)
+        origins = self.origins | other.origins if self.origins and other.origins else frozenset[str]()
+        both = self.assumed and other.assumed
+        return Tensor(both, self.sources | other.sources, self.is_whole and other.is_whole, origins)
 
     def member(self) -> Value:
-        return self
+        """What is not a tensor after all may be a tuple: a demand on its members says of what."""
+        return replace(self, sources=frozenset(f"{source}{OF_MEMBER}" for source in self.sources))
 
     def item(self, index: ast.expr) -> Value | None:
         """A part of a tuple is a tuple: whatever an assumed tensor turns out to be, so is a slice of it."""
-        if self.assumed:
-            return self if isinstance(index, ast.Slice) else ASSUMED
-        return TENSOR
+        return self if isinstance(index, ast.Slice) else self.member()
 
     def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
         kind = tensors.attribute(node.attr)
         if kind == "unknown":  # an argument taken for a tensor that has what no tensor has
             machine.demand(self, UNKNOWN)
-        return catalogued(kind, self.assumed)
+        return replace(self, sources=frozenset()) if kind == "tensor" else catalogued(kind)
 
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
         name = func.attr
@@ -58,7 +74,7 @@ class Tensor(Value):
         kind = tensors.method(name, len(call.node.args))
         if kind == "unknown":
             machine.demand(self, UNKNOWN)
-        return catalogued(kind, self.assumed)
+        return computed(kind, machine, f"torch.Tensor.{name}", call, operands, self.assumed)
 
 
 TENSOR = Tensor()
@@ -67,13 +83,22 @@ TENSORS = Sequence(TENSOR)
 
 _RESULTS: dict[str, Value] = {
     "tensor": TENSOR, "tensors": TENSORS, "number": NUMBER, "shape": SHAPE, "string": STRING,
-    "sequence": SEQUENCE, "other": OTHER,
+    "sequence": SEQUENCE, "other": OTHER, "fact": FACT, "whole": WHOLE,
 }  # fmt: skip
 
 
 def catalogued(kind: str, assumed: bool = False) -> Value:
     """A result as the catalogue names it; what is computed from an assumed tensor is assumed as well."""
     return ASSUMED if assumed and kind == "tensor" else _RESULTS.get(kind, UNKNOWN)
+
+
+def computed(kind: str, place: Place, name: str, call: Call, operands: Values[Value], assumed: bool = False) -> Value:
+    """What the function or method of that full name returns for the operands, its receiver's among them."""
+    if kind not in ("tensor", "tensors"):
+        return catalogued(kind)
+    nature = nature_of(place, name, call, operands)
+    found = Tensor(assumed and kind == "tensor", frozenset(), nature.is_whole, nature.origins)
+    return found if kind == "tensor" else sequence(found)
 
 
 def taken_for_tensor(source: str) -> Tensor:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import itertools
 import re
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils import _pytree as pytree
 
 import runtime.modules
-from rewriter.torch_api import modules, tensors
+from rewriter.torch_api import modules, tensors, whole
 from rewriter.torch_api.catalogue import ROWS, by_spelling
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 from rewriter.torch_api.row import Row
@@ -93,7 +96,7 @@ def test_parameter_free_classes_have_no_state() -> None:
         "ReplicationPad": (1,), "ZeroPad": (1,), "Fold": (4, 2), "Unfold": (2,), "LocalResponseNorm": (2,),
         "PixelShuffle": (2,), "PixelUnshuffle": (2,), "Threshold": (0.1, 0.2), "Unflatten": (1, (2, 2)),
     }  # fmt: skip
-    for full in modules.PARAMETER_FREE:
+    for full in sorted(name for name in modules.PARAMETER_FREE if name.startswith("torch.")):
         name = full.rpartition(".")[2]
         made = getattr(nn, name)(*arguments.get(re.sub(r"[123]d$", "", name), ()))
         assert not list(made.parameters()) and not list(made.buffers()), name
@@ -108,8 +111,39 @@ def test_attributes_of_tensors(name: str) -> None:
         value = getattr(torch.rand(2, 3), name)
     except (RuntimeError, AttributeError):
         return
-    kind = {bool: "number", int: "number", torch.Tensor: "tensor", torch.Size: "shape"}.get(type(value))
-    assert kind is None or tensors.attribute(name) == kind
+    number = ("whole", "number")
+    kinds = {bool: number, int: number, torch.Tensor: ("tensor",), torch.Size: ("shape",)}.get(type(value))
+    assert kinds is None or tensors.attribute(name) in kinds
+
+
+WHOLE = torch.arange(1, 5).reshape(2, 2)
+BITS = WHOLE % 2
+GIVEN = (
+    (), (WHOLE,), (0,), (1, 1), (0, WHOLE), (0, 0, 1), (WHOLE > 2, 1), ((2, 2),), (0, BITS, WHOLE), ((4,), 1), (0, BITS),
+    (BITS,), (BITS[0],), (0, BITS[0]), (WHOLE > 2,), ((1, 0),), ([1, 1],), (0, (2, 1)),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", sorted(n for n in dir(torch.Tensor) if whole.of_whole(n) and n[0] != "_" and n != "cuda")
+)
+def test_what_is_computed_of_integers(name: str) -> None:
+    results = []
+    for receiver, arguments in itertools.product((WHOLE, WHOLE[0]), GIVEN):
+        with contextlib.suppress(RuntimeError, TypeError, IndexError, ValueError):
+            results.append(getattr(receiver.clone(), name)(*arguments))
+    found = [leaf for leaf in pytree.tree_leaves(results) if isinstance(leaf, torch.Tensor)]
+    assert found and not any(leaf.is_floating_point() for leaf in found)
+
+
+@pytest.mark.parametrize("name", sorted(n for n in dir(torch.Tensor) if whole.always(n) and not n.endswith("_")))
+def test_what_has_no_fractions_whatever_it_is_given(name: str) -> None:
+    results = []
+    for arguments in ((), (torch.rand(2, 2),), (WHOLE.bool(),)):
+        with contextlib.suppress(RuntimeError, TypeError, IndexError, ValueError):
+            results.append(getattr(torch.rand(2, 2), name)(*arguments))
+    found = [leaf for leaf in pytree.tree_leaves(results) if isinstance(leaf, torch.Tensor)]
+    assert not any(leaf.is_floating_point() for leaf in found)
 
 
 def test_the_names_of_tensors() -> None:

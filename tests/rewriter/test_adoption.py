@@ -94,7 +94,7 @@ def test_what_is_no_baseline(project: Path, capsys: pytest.CaptureFixture[str], 
 
 def test_ignores_are_added_and_silence_all(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = MODEL.replace("+ 1", "+ 1  # noqa").replace(
-        "* unknown(x)", '* unknown(\n            x,\n        ) + torch.sin("""\n""")  # rewriter: ignore[RW101]'
+        "* unknown(x)", '* unknown(\n            x,\n        ) + torch.clamp(x, """\n""")  # rewriter: ignore[RW101]'
     )
     (project / "src" / "model.py").write_text(text)
     assert main(["check", "-q", "--add-ignores"]) == 0

@@ -64,7 +64,7 @@ KNOWN = {
         "super().__init__()\n        self.add = runtime.modules.EltWiseAdd()\n",
     ),
     "a property of a base": (
-        "\nclass Base(nn.Module):\n    @property\n    def k(self):\n        return torch.ones(1) * 2\n\n\n"
+        "\nclass Base(nn.Module):\n    @property\n    def k(self):\n        return torch.rand(1) * 2\n\n\n"
         "class Net(Base):\n    @property\n    def k(self):\n        return super().k + 1\n\n"
         "    def forward(self, x):\n        return x * self.k\n",
         "return self.add(super().k, 1)",
@@ -100,7 +100,7 @@ SHARED = {
         net("return x * self.k + self.k", more=method("@property\ndef k(self):\n    return self.linear.bias * 2")),
     ),
     "handed out": ("RW908", net("return list(map(self.f, [x, x]))", more=method("def f(self, y: Tensor):\n    return y * 2"))),
-    "given to a stranger": ("RW908", net("def f(y: Tensor):", "    return x * 2", "return list(map(f, [x, x]))")),
+    "given to map": ("RW902", net("def f(y: Tensor):", "    return x * 2", "return list(map(f, [x, x]))")),
 }  # fmt: skip
 
 

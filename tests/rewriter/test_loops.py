@@ -164,10 +164,17 @@ DEFERRED = {
 
 @pytest.mark.parametrize("name", DEFERRED)
 def test_nested_functions_use_a_module_of_the_object(name: str) -> None:
-    source = net(DEFERRED[name], "x = list(map(add, [x]))[0]")
+    source = net(DEFERRED[name], "x = sorted([x], key=add)[0]")
     after = check(source, X)
     assert "self.add(t, self.relu(x))" in after
     assert {r.code for r in rewritten(HEADER + source).refusals} == {"RW908"}
+
+
+@pytest.mark.parametrize("name", DEFERRED)
+def test_what_map_runs_once_has_a_module_of_its_own(name: str) -> None:
+    source = net(DEFERRED[name], "x = list(map(add, [x]))[0]")
+    assert "self.add(t, self.relu(x))" in check(source, X)
+    assert not rewritten(HEADER + source).refusals
 
 
 def test_a_nested_function_that_hides_the_object_is_left_alone() -> None:

@@ -66,7 +66,7 @@ class Net(nn.Module):
 """
     result = rewritten(source)
     assert "return self.mul(scaled(image), 2), height * scale, (height - width) // 2" in result.after.decode()
-    assert not result.refusals
+    assert {r.code for r in result.refusals} == {"RW911"}
 
 
 @pytest.mark.parametrize(
@@ -242,3 +242,27 @@ def test_select_and_ignore() -> None:
     source = in_forward("return F.relu(x) + 1")
     assert [f.code for f in rewritten(source, select=("RW106",)).findings] == ["RW106"]
     assert [f.code for f in rewritten(source, ignore=("RW106",)).findings] == ["RW101"]
+
+
+UNBOUND = {
+    "a module": ("", "return torch.relu(x)", "torch"),
+    "a function": ("import torch\n", "return torch.relu(mix(x))", "mix"),
+    "a nested one": ("import torch\n", "f = lambda y: cat(y)\n        return torch.relu(f(x))", "cat"),
+}
+
+
+@pytest.mark.parametrize("name", UNBOUND)
+def test_a_name_that_nothing_binds_is_said_once(name: str) -> None:
+    imports, body, missing = UNBOUND[name]
+    net = f"\n\nclass Net(nn.Module):\n    def forward(self, x):\n        {body}\n\n    def again(self, x):\n        {body}\n"
+    found = [r for r in rewritten(f"{imports}from torch import nn\n{net}").refusals if r.code == "RW912"]
+    assert [r.message.partition(" ")[0] for r in found] == [f"`{missing}`"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["from there import *", "globals()['mix'] = len", "def mix(x): return x", "try:\n    from a import mix\nexcept ImportError:\n    mix = len"],
+)  # fmt: skip
+def test_a_name_that_something_may_bind_is_not(line: str) -> None:
+    source = f"import torch\nfrom torch import nn\n{line}\n\n\nclass Net(nn.Module):\n    def forward(self, x):\n        return mix(x)\n"
+    assert "RW912" not in {r.code for r in rewritten(source).refusals}

@@ -1,0 +1,74 @@
+"""A function of another library that computes on tensors is called by a module.
+
+What `einops.reduce`, `einops.einsum` and `einops.pack` do inside are operations of torch that no source here shows, so
+that nothing in them can become a module. The call as a whole can: a quantizer finds it, and sees what goes in and what
+comes out.
+
+```python
+import einops
+
+
+class Pool(nn.Module):
+    def forward(self, x):
+        return einops.reduce(x, "b c h w -> b c", "mean")
+```
+
+becomes
+
+```python
+import einops
+
+
+class Pool(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.reduce = runtime.modules.Function(einops.reduce)
+
+    def forward(self, x):
+        return self.reduce(x, "b c h w -> b c", "mean")
+```
+
+**Safety.** `runtime.modules.Function` passes on what it is given. Functions that only move what they are given, such as
+`einops.rearrange`, are left as they are.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from rewriter.changes.change import Change, as_given
+from rewriter.changes.made import Wrap
+from rewriter.facts.trees import walk
+from rewriter.results import Refusal
+from rewriter.rules.context import Context
+from rewriter.rules.refusals import refuse
+from rewriter.rules.rule import described
+from rewriter.sites.site import OutsideCall
+
+CODE = "RW206"
+KEEPS = (
+    """\
+import einops
+
+
+class Net(nn.Module):
+    def forward(self, x):
+        return einops.rearrange(x, "b c h w -> b (c h w)")
+""",
+)
+
+
+def wrap_call(site: OutsideCall, context: Context) -> Change | Refusal:
+    """The call of such a function becomes the call of a module."""
+    node, init = site.node, context.place.init
+    assert isinstance(node, ast.Call)
+    head = next((n.id for n in walk(node.func) if isinstance(n, ast.Name)), "")
+    if init is not None and head in init.locals:
+        message = f"`{head}` is a variable of __init__, where {site.written} would have to be named"
+        return refuse("RW903", site, message, "give the variable another name")
+    name = site.name.rpartition(".")[2]
+    make, receiver = Wrap(node.func), context.receiver_at(site)
+    return Change(CODE, site, context.place, receiver, name, make, as_given(node), site.written)
+
+
+RULE = described(CODE, "function-of-another-library", __doc__, KEEPS, decides={OutsideCall: wrap_call})

@@ -1,0 +1,51 @@
+"""Names that code calls and that nothing binds: whoever runs into one gets a NameError, so that nothing can be said."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import symtable
+from collections.abc import Iterator
+
+from rewriter.facts.code import File
+from rewriter.facts.names import dotted
+from rewriter.facts.trees import walk
+from rewriter.results import Refusal
+from rewriter.rules.refusals import advice_for
+
+CODE = "RW912"
+_OF_EVERY_MODULE = frozenset({"__file__", "__name__", "__doc__", "__spec__", "__path__", "__builtins__"})
+_BINDING_UNSEEN = frozenset({"exec", "globals", "vars"})
+
+
+def unbound(file: File) -> Iterator[Refusal]:
+    """One reason for each such name, where it is called first."""
+    if file.names.stars or file.words & _BINDING_UNSEEN:
+        return
+    missing = _missing(file)
+    for node in walk(file.source.tree) if missing else ():
+        path = dotted(node.func) if isinstance(node, ast.Call) else None
+        if isinstance(node, ast.Call) and path is not None and path[0] in missing:
+            missing.remove(path[0])
+            message = f"`{path[0]}` is bound to nothing here: `{'.'.join(path)}()` raises a NameError"
+            yield Refusal(CODE, message, file.source.span(node.func), advice_for(CODE))
+
+
+def _missing(file: File) -> set[str]:
+    """The names that some scope reads from the module or from Python, and that neither has."""
+    module = symtable.symtable(file.source.text, file.path.name, "exec")
+    read, bound = set[str](), {*dir(builtins), *_OF_EVERY_MODULE}
+    for table in _tables(module):
+        for symbol in table.get_symbols():
+            of_module = table is module or symbol.is_declared_global()
+            if of_module and (symbol.is_assigned() or symbol.is_imported()):
+                bound.add(symbol.get_name())
+            if symbol.is_referenced() and (table is module or symbol.is_global()):
+                read.add(symbol.get_name())
+    return read - bound
+
+
+def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    yield table
+    for child in table.get_children():
+        yield from _tables(child)
