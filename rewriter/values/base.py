@@ -289,9 +289,7 @@ class Machine(Noting["Value"], Protocol):
 
     def made_here(self, node: ast.expr) -> frozenset[str]: ...
     def written(self, value: Value, *sources: Value) -> None: ...
-    def store(self, attribute: str, value: Value) -> None:
-        """An attribute of the object whose method is being run is set."""
-
+    def store(self, attribute: str, value: Value) -> None: ...
     def widen(self, holder: ast.expr, value: Value) -> None:
         """`xs[i] = value` and `xs.append(value)` widen what the variable holds."""
 

@@ -267,6 +267,7 @@ def _returned(value: Value, machine: Machine, call: Call) -> Value:
     for part in value.parts:
         if isinstance(part, Module):
             return part.result(machine, call)
-    machine.note_unknown_call(call.node, call.arguments.values())
+    if not value.may_be(NestedFunction):  # that one is known, and refused where it is stored
+        machine.note_unknown_call(call.node, call.arguments.values())
     given = any(argument.may_be(Tensor) for argument in call.arguments.values())
     return machine.taken_for_tensor(call.node) if given else UNKNOWN
