@@ -14,7 +14,6 @@ from rewriter.facts.construction import NoPlace, find_construction
 from rewriter.facts.deep_walks import walker_over
 from rewriter.facts.holders import Held, find_holder, holder_of
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.numbering import numbered_methods
 from rewriter.facts.taken import TakenNames, taken_names
 from rewriter.facts.trees import walk
 from rewriter.interpreter.run import Run
@@ -97,8 +96,7 @@ class Planner:
             plan.refusals += _all_refused(place, sites)
             return
         values = _joined_values([*([run] if run else []), *below])
-        numbered = numbered_methods(self.knowledge, cls, run)
-        loops = Turns(self.knowledge, place, values, numbered)
+        loops = Turns(self.knowledge, place, values, run)
         self._decide_all(cls, plan, sites, Context(self.knowledge, place, "", values, self._takes_modules, loops))
 
     def _place_for(self, function: Function, runs: list[Run]) -> Held | NoPlace:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import threading
+import time
 import warnings
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import OrderedDict, UserDict
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from torch.utils._pytree import TreeSpec, tree_leaves, tree_structure, tree_unfl
 
 from runtime import kernels
 from runtime.int8.allowance import Allowance
+from runtime.int8.asked import check_converted
 from runtime.int8.capture import CaptureError, capture
 from runtime.int8.fusion import simplify
 from runtime.int8.plan import Plan, Timing
@@ -27,7 +29,7 @@ PLANS = 16
 _REFERENCE = "reference"
 
 
-class CompiledModel:
+class CompiledModel(nn.Module):
     """Runs a program, with a plan for each shape of the inputs; any number of threads may call it at once.
 
     Where the model was no flat program, and for inputs that the program does not take, the converted model runs;
@@ -36,6 +38,9 @@ class CompiledModel:
 
     A large batch runs as small ones, one after another, where no part of it has to do with another: then activations
     stay in the caches, and take no more memory.
+
+    It is a module for whoever evaluates it: always in eval mode, on the CPU, in the types it was made with. What pickle
+    and `copy` make of it is what a file would hold: the program alone.
     """
 
     def __init__(
@@ -46,6 +51,8 @@ class CompiledModel:
         fixed: str = "",
         result_spec: TreeSpec | None = None,
     ) -> None:
+        super().__init__()
+        self.training = False
         self.program = program
         self.result_spec = result_spec
         self.model = model
@@ -53,11 +60,32 @@ class CompiledModel:
         self.fixed = fixed
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
         self._lock = threading.Lock()
+        self._said_slow = False
         self._at_once: dict[str, int | None] = {}
         """How many of a batch run together, with each set of kernels; None is all of them."""
 
-    def __call__(self, *args: Any, **named: Any) -> Any:
+    def forward(self, *args: Any, **named: Any) -> Any:
         return self._run(packed(args, named), None)
+
+    def train(self, mode: bool = True) -> CompiledModel:
+        """A program has one mode."""
+        return self
+
+    def _apply(self, fn: Any, recurse: bool = True) -> CompiledModel:
+        moved = fn(torch.zeros(1))
+        if moved.device.type != "cpu" or moved.dtype != torch.float32:
+            raise TypeError(
+                f"a compiled model runs on the CPU, in the types it was made with; it cannot be moved to "
+                f"{moved.device}, {moved.dtype}"
+            )
+        return self
+
+    def extra_repr(self) -> str:
+        if self.program is None:
+            return f"no program: {self.reason}"
+        steps = sum(1 + (len(op.body.ops) if op.body is not None else 0) for op in self.program.ops)
+        held = sum(tensor.nbytes for tensor in self.program.tensors())
+        return f"{steps} operations, {held / 1e6:.2f} MB, {'one size of batch' if self.fixed else 'any batch'}"
 
     def profile(self, *args: Any, **named: Any) -> list[Timing]:
         """How long each step of one run takes."""
@@ -80,6 +108,7 @@ class CompiledModel:
         if mismatch:
             if self.model is None:
                 raise ValueError(f"the program was compiled for other inputs: {mismatch}")
+            self._say_slow(mismatch)
             return _results(self.model, arguments)
         if kernels.selected() == _REFERENCE:
             return self._in_its_types(self.program.interpret(tensors, self._around))
@@ -88,6 +117,25 @@ class CompiledModel:
             return self._in_its_types(made[0])
         leaves = zip(*(tree_leaves(part) for part in made), strict=True)
         return self._in_its_types(tree_unflatten([joined(parts) for parts in leaves], tree_structure(made[0])))
+
+    def _say_slow(self, mismatch: str) -> None:
+        """Once."""
+        if self._said_slow:
+            return
+        self._said_slow = True
+        assert self.program is not None and self.model is not None
+        model = self.model
+        sizes = [[2 if size is None else size for size in given.sizes] for given in self.program.inputs]
+        zeros = [torch.zeros(size, dtype=given.dtype) for size, given in zip(sizes, self.program.inputs, strict=True)]
+        arguments = self.program.arguments.build(lambda number: zeros[number])
+        args, named = unpacked(arguments)
+        slow, fast = _seconds(lambda: _results(model, arguments)), _seconds(lambda: self(*args, **named))
+        why = f", as {self.fixed}" if self.fixed else ""
+        warnings.warn(
+            f"these inputs do not run as a program but module by module, which takes {slow / fast:.1f} times as long: "
+            f"{mismatch}{why}; compile the model with an example of them as well",
+            stacklevel=2,
+        )
 
     def _in_its_types(self, result: Any) -> Any:
         """A result in the model's own types of tuples and dicts, where these are known; no file holds them."""
@@ -157,15 +205,19 @@ def _apart(leaf: Any) -> Any:
     return leaf.contiguous() if overlapping else leaf
 
 
-def compile(model: nn.Module, /, *args: Any, **named: Any) -> CompiledModel:
+def compile(model: nn.Module, /, *given: Any, **named: Any) -> CompiledModel:
     """A converted model as a flat program: one native call, buffers planned once for each shape of inputs.
 
     The arguments are an example of those that the model is called with. Their first size is a batch of any size, if the
     model allows it. The program is run beside the model once, and must give the same; where it does not, or cannot be
     made, the model itself runs, and a warning says why.
     """
+    if isinstance(model, CompiledModel):
+        raise TypeError("the model is compiled already")
+    check_converted(model)
     model.eval()
-    example = packed(args, named)
+    by_name = given[0] if len(given) == 1 and isinstance(given[0], UserDict) else None
+    example = packed(given, named) if by_name is None else packed((), {**by_name, **named})
     reasons: list[str] = []
     for dynamic in (True, False):
         try:
@@ -192,6 +244,16 @@ def _check(compiled: CompiledModel, expected: Any, example: tuple[Any, ...]) -> 
         raise CaptureError(f"the program does not compute what the model does: {error}") from error
 
 
+def _seconds(run: Callable[[], object]) -> float:
+    """The shorter of two runs."""
+    taken = []
+    for _ in range(2):
+        start = time.perf_counter()
+        run()
+        taken.append(time.perf_counter() - start)
+    return min(taken)
+
+
 def _results(model: nn.Module, arguments: tuple[Any, ...]) -> Any:
     args, named = unpacked(arguments)
     with torch.no_grad():
@@ -199,8 +261,9 @@ def _results(model: nn.Module, arguments: tuple[Any, ...]) -> Any:
 
 
 def _grown(example: tuple[Any, ...]) -> tuple[Any, ...]:
-    """With a batch of two at least: sizes of one mean something else to torch.export."""
-    return _each(example, lambda x: x if not x.dim() or x.shape[0] > 1 else torch.cat([x, x]))
+    """With a batch of two at least: sizes of one mean something else to torch.export. What a tensor is a part of, it
+    would look at as well."""
+    return _each(example, lambda x: x.clone() if not x.dim() or x.shape[0] > 1 else torch.cat([x, x]))
 
 
 def _of_one(model: nn.Module, example: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:

@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_leaves
 from runtime.int8.counterparts.choice import counterpart
 from runtime.int8.counterparts.recurrent import loop_in_programs
 from runtime.int8.unreached import guard_unreached
+from runtime.quantization.asked import check_model
 from runtime.quantization.finish import finish_training
 from runtime.quantization.metadata import quantizer_metadata
 from runtime.quantization.methods import why_no_integers
@@ -32,6 +33,7 @@ def convert(model: AnyModule) -> AnyModule:
     where an element lies in memory, within one of them. What has no int8 form runs in floating point between one
     dequantization and one quantization; `report` says what and why.
     """
+    check_model(model)
     converted = copy.deepcopy(model).eval()
     if any(isinstance(module, (QuantizedOutput, QuantizedWeights)) for module in converted.modules()):
         metadata = quantizer_metadata(converted)

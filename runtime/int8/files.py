@@ -14,6 +14,7 @@ operation is given is checked again by the operation, for each shape of inputs, 
 
 from __future__ import annotations
 
+import copyreg
 import ctypes
 import hashlib
 import json
@@ -55,6 +56,11 @@ class FileError(ValueError):
 
 def save(compiled: CompiledModel, path: str | Path) -> None:
     """Writes the program to one file, in one step: whoever reads meanwhile sees the old file or the new one."""
+    if not isinstance(compiled, CompiledModel):
+        raise TypeError(
+            f"save takes what runtime.int8.compile makes, not {type(compiled).__name__}: "
+            "compile(convert(quantized), example) first, or runtime.quantization.save_checkpoint for what is trained on"
+        )
     if compiled.program is None:
         raise ValueError(f"only a program can be saved, and the model is none: {compiled.reason}")
     data, path = to_bytes(compiled.program), Path(path)
@@ -88,7 +94,7 @@ def load(path: str | Path) -> CompiledModel:
 
 def to_bytes(program: Program) -> bytes:
     tensors, places = bytearray(), dict[int, int]()
-    for tensor in _constants(program):
+    for tensor in program.tensors():
         if id(tensor) not in places:
             tensors += bytes(-len(tensors) % _ALIGNMENT)
             places[id(tensor)] = len(tensors)
@@ -115,13 +121,6 @@ def from_bytes(data: bytes) -> Program:
         raise
     except _MEANINGLESS as error:
         raise FileError(f"it describes no program: {type(error).__name__}: {error}") from error
-
-
-def _constants(program: Program) -> Iterator[Tensor]:
-    yield from program.constants
-    for op in program.ops:
-        if op.body is not None:
-            yield from _constants(op.body)
 
 
 def _raw(tensor: Tensor) -> bytes:
@@ -178,6 +177,20 @@ def _item(item: Any) -> Any:
 
 def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
+
+
+def _reduced(compiled: CompiledModel) -> tuple[Any, tuple[bytes]]:
+    """How pickle and copy make a compiled model: from what a file of it would hold."""
+    if compiled.program is None:
+        raise ValueError(f"only a program can be pickled, and the model is none: {compiled.reason}")
+    return _made, (to_bytes(compiled.program),)
+
+
+def _made(data: bytes) -> CompiledModel:
+    return CompiledModel(from_bytes(data))
+
+
+copyreg.pickle(CompiledModel, _reduced)
 
 
 class _Reader:

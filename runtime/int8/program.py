@@ -16,9 +16,8 @@ NAMESPACE = "runtime_int8"
 UNSAFE = {"as_strided", "empty", "empty_strided", "rand", "randn", "randperm", "native_dropout", "bernoulli", "copy"}
 """Core operations that read memory which nobody wrote, or give another result each time."""
 
-_MORE = set(
-    "adaptive_avg_pool2d _unsafe_view split chunk unflatten detach alias contiguous unbind linalg_vector_norm".split()
-)
+_MORE = set("adaptive_avg_pool2d linear linalg_vector_norm _unsafe_view".split())
+_MORE |= set("split chunk unflatten detach alias contiguous unbind".split())
 """Operations that are pure but no core ones."""
 _PRIVATE = {"_softmax", "_log_softmax", "_to_copy", "_unsafe_view", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d"}
 _SETTINGS = {
@@ -137,6 +136,13 @@ class Program:
         self.functions = [function_of(op.name) for op in self.ops]
         for op, function in zip(self.ops, self.functions, strict=True):
             _check_settings(op, function)
+
+    def tensors(self) -> Iterator[Tensor]:
+        """All that it holds, in its loops as well."""
+        yield from self.constants
+        for op in self.ops:
+            if op.body is not None:
+                yield from op.body.tensors()
 
     def run(self, inputs: Sequence[Tensor], step: Step) -> list[Any]:
         """All values; `step` computes one operation from its arguments."""

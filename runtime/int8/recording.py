@@ -18,9 +18,10 @@ from runtime.int8.program import Step as OpStep
 from runtime.kernels import native
 from runtime.kernels.native import abi, library
 
-_WRITTEN = {"out", "out_float", "hidden", "state"}
+_WRITTEN = {"out", "out_float", "state", "codes", "sums"}
 _EMPTY = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided"}
 _COPIES = {"clone", "copy_", "_to_copy"}
+_PAD = "constant_pad_nd"
 _MOVE = "move"
 _LONGEST = 8
 """Dimensions of a move."""
@@ -198,7 +199,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _torch_steps(
         self, func: Any, args: Any, kwargs: Any, given: list[Tensor], made: list[Tensor], changes: bool
     ) -> Iterator[Step]:
-        moves = self._moves(func._opname, given, made)
+        moves = self._moves(func._opname, args, given, made)
         if moves is not None:
             yield from moves
             return
@@ -209,7 +210,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         results = [] if changes else results
         yield HostStep(self._op.layer, func._opname, reads, writes, func, shown_args, shown_kwargs, results)
 
-    def _moves(self, name: str, given: list[Tensor], made: list[Tensor]) -> list[Step] | None:
+    def _moves(self, name: str, args: Any, given: list[Tensor], made: list[Tensor]) -> list[Step] | None:
         """Copies as kernels, where they are nothing else."""
         if name == "cat":
             out, pairs, done = made[0], [], 0
@@ -223,11 +224,24 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return None
         elif name in _COPIES:
             pairs = [(given[-1], made[0])]
+        elif name == _PAD:
+            pairs = self._framed(given[0], made[0], *args[1:])
         else:
             return None
         if any(a.dtype != b.dtype or b.dim() > _LONGEST or self.buffers.view(b) is None for a, b in pairs):
             return None
         return [self._move(a.expand(b.shape), b) for a, b in pairs]
+
+    def _framed(self, x: Tensor, out: Tensor, widths: Sequence[int], value: float = 0) -> list[tuple[Tensor, Tensor]]:
+        """One number everywhere, then what has a frame around it; where parts are cut off, those are not moved."""
+        number = torch.full([1] * out.dim(), value, dtype=out.dtype)
+        self.buffers.add(number)
+        inside = out
+        for place, (before, after) in enumerate(zip(widths[::2], widths[1::2], strict=True)):
+            dim = out.dim() - 1 - place
+            x = x.narrow(dim, max(-before, 0), x.shape[dim] - max(-before, 0) - max(-after, 0))
+            inside = inside.narrow(dim, max(before, 0), x.shape[dim])
+        return [(number, out), (x, inside)]
 
     def _move(self, x: Tensor, out: Tensor) -> Step:
         self._alive.append((x, out))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from runtime.int8.counterparts.base import InFloat, Int8Module
+from runtime.int8.counterparts.recurrent import Looping
 from runtime.int8.refusal import is_unreached
 from runtime.quantization.fusion import Absorbed
 from runtime.quantization.kinds import Kind, kind_of
@@ -48,9 +49,15 @@ class Report:
 def report(model: nn.Module) -> Report:
     """What `convert` made of a model, and why."""
     inside: set[nn.Module] = set()
+    stepping: dict[nn.Module, str] = {}
     lines = []
     for name, module in model.named_modules():
         if module in inside:
+            continue
+        if isinstance(module, Looping):
+            stepping.update({part: f"{name}.{product}".strip(".") for part, product in module.on_kernels().items()})
+        if module in stepping and not any(module.children()):
+            lines.append(Line(name, type(module).__name__, "part", f"of {stepping[module]}, in floating point"))
             continue
         if isinstance(module, (Int8Module, QuantizedModule)):
             inside.update(module.modules())

@@ -2,7 +2,7 @@
 
 Activations are uint8 codes with one scale and zero point a tensor, weights int8 with one scale an output channel, sums
 int32 and exact for every input. `reference` defines each operation in plain torch; the native kernels equal it bit for
-bit (softmax, layer norm and recurrent gates: within one code).
+bit (softmax and layer norm: within one code; recurrent layers: within some units in the last place).
 
     import runtime.kernels as k
     y = k.conv(x, weight, bias, multiplier, x_zero, out_zero, [1, 1], [1, 1], [1, 1], groups=1, low=out_zero)
@@ -16,8 +16,10 @@ trace. Scales appear only as ratios: a `multiplier` takes a sum to the codes of 
 - `linear_float`: the same sum times the multiplier x scale * weight scale, left in float32.
 - `matmul`, `add` (each side has its multiplier; negative subtracts), `mul`, `concat`.
 - `max_pool`, `avg_pool`, `adaptive_max_pool`, `adaptive_avg_pool`, `mean`.
+- `prelu`, one slope a channel.
 - `lookup(x, table)`, with `unary_table` for any function of one number and `rescale_table` for another scale.
-- `softmax`, `layer_norm`, `lstm_step`, `gru_step`; `quantize`, `dequantize`.
+- `linear_wide`: float32 in and out, on integers of 16 bits in between; so do `lstm`, `gru` and `rnn` with states.
+- `softmax`, `layer_norm`; `quantize`, `dequantize`.
 
 Results of image operations lie in memory with their channels side by side (torch.channels_last). Inputs in that layout,
 and slices of their channels, are read in place; others are copied first.

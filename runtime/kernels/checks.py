@@ -43,6 +43,8 @@ def weights(weight: Tensor, bias: Tensor | None, multiplier: Tensor, columns: in
     """Weights with one multiplier, and perhaps one bias, for each output channel."""
     if weight.dtype != torch.int8:
         raise TypeError(f"weight must be int8, not {weight.dtype}")
+    if weight.numel() == 0:
+        raise ValueError(f"weight must have no size of zero, not shape {tuple(weight.shape)}")
     _on_cpu("weight", weight)
     floats("multiplier", multiplier, [columns])
     if bias is not None and (bias.dtype != torch.int32 or tuple(bias.shape) != (columns,)):

@@ -17,7 +17,7 @@ from runtime.modules.transformer import (
     TransformerEncoder,
     TransformerEncoderLayer,
 )
-from runtime.modules.turns import ModuleList
+from runtime.modules.turns import ModuleList, nth
 
 __all__ = [
     "GRU",
@@ -44,6 +44,7 @@ __all__ = [
     "as_module",
     "convert",
     "convert_model_to_distiller_lstm",
+    "nth",
     "own",
     "revert",
     "shared",

@@ -16,6 +16,7 @@ _HOMES = {
     "LSQQuantizer": "methods.lsq",
     "PACTQuantizer": "methods.pact",
     "WRPNQuantizer": "methods.wrpn",
+    "accuracy_control": "control",
     "calibrate": "calibration",
     "correct_biases": "bias_correction",
     "equalize": "equalization",
@@ -27,6 +28,7 @@ _HOMES = {
     "save_checkpoint": "checkpoint",
     "save_statistics": "observers",
     "search_bits": "bit_search",
+    "sensitivity": "control",
 }
 
 __all__ = list(_HOMES)

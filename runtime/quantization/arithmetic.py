@@ -58,6 +58,23 @@ class Grid:
 
 
 @dataclass(frozen=True)
+class WideGrid(Grid):
+    """Integers of 16 bits that two codes of 8 hold: 256 times one and another, neither below -128 nor above 127."""
+
+    bits: int = 16
+    signed: bool = True
+    restricted: bool = True
+
+    @property
+    def low(self) -> int:
+        return -self.high
+
+    @property
+    def high(self) -> int:
+        return 127 * 257
+
+
+@dataclass(frozen=True)
 class Granularity:
     """Which elements share a scale: all of a tensor, a channel along `axis`, or `group` neighbours within a channel."""
 

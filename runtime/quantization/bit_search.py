@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -15,8 +16,10 @@ from torch.nn.modules.conv import _ConvNd
 from torch.utils._pytree import tree_leaves
 
 from runtime.quantization.arithmetic import fake_quantize
+from runtime.quantization.asked import batches_of
 from runtime.quantization.aware import weight_granularity
 from runtime.quantization.calibration import evaluating, run_batch
+from runtime.quantization.journal import Journal, Progress
 from runtime.quantization.quantized.weights import weight_qparams
 
 
@@ -36,13 +39,19 @@ class ChosenBits:
 
 
 def search_bits(
-    model: nn.Module, data: Iterable[Any], size_budget: int, candidates: Sequence[int] = (8, 6, 5, 4, 3, 2)
+    model: nn.Module,
+    data: Iterable[Any],
+    size_budget: int,
+    candidates: Sequence[int] = (8, 6, 5, 4, 3, 2),
+    *,
+    path: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> ChosenBits:
     """Chooses bits for the weights of linear layers and convolutions, so that the model takes `size_budget` bytes.
 
     Each layer is tried with each number of bits, all else in floating point, on `data`, some batches of inputs. Then,
     from the most bits on, the layer is narrowed next that costs the least error for each byte saved. The model stays as
-    it is.
+    it is. With `path` each error is written to a CSV file at once, and what stands there is not measured again.
     """
     layers: dict[str, nn.Module] = {
         name: module
@@ -52,14 +61,15 @@ def search_bits(
     if not layers:
         raise ValueError("search_bits found no linear layer or convolution whose weight is its own Parameter")
     steps = sorted(set(candidates), reverse=True)
-    errors = _errors(model, layers, list(data), steps)
+    journal = Journal(path, len(layers) * len(steps), progress)
+    errors = _errors(model, layers, list(batches_of(data)), steps, journal)
     elements = {name: cast(Tensor, module.weight).numel() for name, module in layers.items()}
     bits, size = _narrow(errors, elements, _bytes(model), size_budget, steps)
     return ChosenBits(bits, size, errors)
 
 
 def _errors(
-    model: nn.Module, layers: dict[str, nn.Module], data: list[Any], steps: Sequence[int]
+    model: nn.Module, layers: dict[str, nn.Module], data: list[Any], steps: Sequence[int], journal: Journal
 ) -> dict[str, dict[int, float]]:
     errors: dict[str, dict[int, float]] = {}
     with evaluating(model), torch.no_grad():
@@ -70,11 +80,13 @@ def _errors(
         for name, layer in layers.items():
             errors[name] = {}
             for bits in steps:
-                with _rounded(layer, bits):
-                    noise = [
-                        _noise(results, _results(model, batch)) for results, batch in zip(exact, data, strict=True)
-                    ]
-                errors[name][bits] = sum(noise) / power
+
+                def measure(layer: nn.Module = layer, bits: int = bits) -> float:
+                    with _rounded(layer, bits):
+                        pairs = zip(exact, data, strict=True)
+                        return sum(_noise(results, _results(model, batch)) for results, batch in pairs) / power
+
+                errors[name][bits] = journal.measured(f"{name}, {bits} bits", measure)
     return errors
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,16 +29,22 @@ Forward = Callable[[nn.Module, Any], Any]
 
 
 def calibrate(
-    model: nn.Module, data: Iterable[Any], forward: Forward | None = None, batches: int | None = None
+    model: nn.Module,
+    data: Iterable[Any],
+    forward: Forward | None = None,
+    batches: int | None = None,
+    unobserved: Collection[str] = (),
 ) -> dict[str, Statistics]:
     """The statistics of every leaf module of `model` over `data`, in eval mode and without gradients.
 
-    A batch is a tensor, a dict of keyword arguments, or a tuple or list of arguments; what `model.forward` does not
+    Modules that are `unobserved` are left out, for who knows that they get no grid.
+
+    A batch is a tensor, a mapping of keyword arguments, or a tuple or list of arguments; what `model.forward` does not
     take at the end of a tuple (labels, say) is left out. For anything else pass `forward(model, batch)`. Of the data no
     more than the first `batches` are looked at.
     """
     forward = forward or run_batch
-    collector = _Collector()
+    collector = _Collector(unobserved)
     with evaluating(model), collector.attached(model), torch.no_grad():
         for number, batch in _own_batches(data, batches):
             collector.begin(number)
@@ -51,7 +57,7 @@ def calibrate(
 
 def run_batch(model: nn.Module, batch: Any) -> Any:
     """Calls `model` with what a data loader gave."""
-    if isinstance(batch, dict):
+    if isinstance(batch, Mapping):
         return model(**batch)
     if isinstance(batch, (tuple, list)):
         return model(*batch[: _positional_arguments(model, len(batch))])
@@ -83,8 +89,9 @@ def float_tensors(values: Any) -> list[Tensor]:
 class _Collector:
     """Hooks on leaf modules that add to the statistics."""
 
-    def __init__(self) -> None:
+    def __init__(self, unobserved: Collection[str]) -> None:
         self.statistics: dict[str, Statistics] = {}
+        self._unobserved = frozenset(unobserved)
         self._batch = 0
         self._depth = 0
         self._given: dict[int, weakref.ref[Tensor]] = {}
@@ -109,7 +116,7 @@ class _Collector:
     def _entering(self, name: str) -> Callable[..., None]:
         def enter(module: nn.Module, args: Any, kwargs: Any) -> None:
             self._depth += 1
-            if self._depth > 1:  # a module that a handle calls: the handle is observed
+            if self._depth > 1 or name in self._unobserved:  # a module that a handle calls: the handle is observed
                 return
             for position, tensor in enumerate(float_tensors((args, kwargs))):
                 known = self._given.get(id(tensor))
@@ -125,6 +132,8 @@ class _Collector:
                 return
             for position, tensor in enumerate(float_tensors(output)):
                 self._given[id(tensor)] = weakref.ref(tensor)
+                if name in self._unobserved:
+                    continue
                 self._observe(f"{name}:output{position}" if position else name, tensor)
 
         return leave

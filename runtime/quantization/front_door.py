@@ -14,14 +14,17 @@ from typing import Any, TypeVar
 
 import torch
 from torch import nn
-from torch.jit import ScriptModule
 
 from runtime.inspect import Preparation, check_prepared
 from runtime.modules.torch_ao import from_torch_ao, uses_torch_ao
+from runtime.quantization.asked import batches_of, check_model, check_settings
 from runtime.quantization.calibration import Forward, calibrate, evaluating, rank_of_ranks, run_batch
 from runtime.quantization.improvements import check_names, improve_after, improve_before
 from runtime.quantization.methods import Method, find_method
+from runtime.quantization.overrides import Overrides, QBits
 from runtime.quantization.quantizer import Quantizer
+from runtime.quantization.recurrent import unobserved
+from runtime.quantization.result import Result, compared, warn_of_loss
 from runtime.quantization.summary import state_bytes, summarize
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
@@ -60,6 +63,9 @@ def quantize(
     method's quantizer: `bits_weights=4`, `overrides=...`, `activation_range="percentile"`, `optimizer=...` and so on.
     """
     chosen = find_method(method)
+    check_model(model)
+    check_settings(chosen, settings)
+    data = None if data is None else batches_of(data)
     if data is None and chosen.needs_data:
         raise ValueError(f"method {method!r} needs data, some batches of what the model is used on")
     check_names(improve)
@@ -71,8 +77,7 @@ def quantize(
         raise ValueError(
             f"method {method!r} needs the optimizer that trains the model: pass optimizer= and inplace=True"
         )
-    _check_unscripted(model)
-    example = None if data is None else _example(model, data, forward or run_batch)
+    example = None if data is None else first_call(model, data, forward or run_batch)
     model = model if inplace else copy.deepcopy(model)
     if uses_torch_ao(model):
         _read_torch_ao(model, example)
@@ -85,15 +90,17 @@ def quantize(
     if chosen.calibrates:
         assert data is not None
         run = forward or run_batch
-        quantizer = _calibrated(chosen, model, data, run, batches, improve, example, verbose, settings)
+        quantizer, result = _calibrated(chosen, model, data, run, batches, improve, example, verbose, settings)
     else:
-        quantizer = chosen.quantizer(model, **settings)
+        quantizer, result = chosen.quantizer(model, **settings), None
         _prepare(quantizer, example)
     summary = summarize(quantizer, before)
     if not summary.quantized and not quantizer.params_to_quantize:
         raise ValueError(f"nothing was quantized:\n{summary}")
     if verbose:
-        print(summary)
+        print(summary if result is None else f"{summary}\n\n{result}")
+    if result is not None:
+        warn_of_loss(result)
     return model
 
 
@@ -115,29 +122,24 @@ def _calibrated(
     example: Any,
     verbose: bool,
     settings: dict[str, Any],
-) -> Quantizer:
+) -> tuple[Quantizer, Result]:
     seen = list(islice(data, batches)) if improve else []
     improve_before(model, improve, seen, example)
-    reference = copy.deepcopy(model) if improve else model
+    reference = copy.deepcopy(model)
     with _progress("calibrating", forward, _number_of(data, batches), verbose) as shown:
-        settings = {"statistics": calibrate(model, data, shown, batches), **settings}
+        overrides = Overrides(settings.get("overrides"), QBits())
+        statistics = calibrate(model, data, shown, batches, unobserved(model, overrides.names))
+        settings = {"statistics": statistics, **settings}
     quantizer = chosen.quantizer(model, **settings)
     _prepare(quantizer, example)
     improve_after(model, reference, improve, seen)
-    return quantizer
+    return quantizer, compared(reference, model, example)
 
 
 def _prepare(quantizer: Quantizer, example: Any) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "nothing was quantized")  # an error here
         quantizer.prepare_model(example)
-
-
-def _check_unscripted(model: nn.Module) -> None:
-    scripted = [name for name, module in model.named_modules() if isinstance(module, ScriptModule)]
-    if scripted:
-        what = f"its part {scripted[0]!r} is" if scripted[0] else "it is"
-        raise ValueError(f"a scripted module cannot be watched, and {what} one: quantize first, script or compile then")
 
 
 def _check_prepared(model: nn.Module, example: dict[str, Any] | tuple[Any, ...], allowed: bool) -> None:
@@ -185,7 +187,7 @@ class _CaughtError(Exception):
     """Stops a forward whose arguments are all that is wanted."""
 
 
-def _example(model: nn.Module, data: Iterable[Any], forward: Forward) -> dict[str, Any] | tuple[Any, ...]:
+def first_call(model: nn.Module, data: Iterable[Any], forward: Forward) -> dict[str, Any] | tuple[Any, ...]:
     """The arguments of the model's first call, by name if some are."""
     if iter(data) is data:
         raise ValueError("data can be gone through only once, but has to be seen twice: pass a list or a DataLoader")

@@ -54,5 +54,5 @@ def kind_of(module: nn.Module, tensors: int, settled: bool = True) -> Kind:
     for traits, kind in _BY_TRAIT.items():
         if row.traits & traits:
             return kind
-    alike = all(parameter.numel() == 1 for parameter in module.parameters())
+    alike = is_a(module, nn.PReLU) or all(parameter.numel() == 1 for parameter in module.parameters())
     return Kind.INNER if Trait.TABLE in row.traits and tensors == 1 and alike else Kind.FLOAT

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -31,10 +30,10 @@ class Overrides:
     """The compiled form of an `overrides` argument."""
 
     def __init__(self, given: Mapping[str, Mapping[str, Any]] | None, default: QBits) -> None:
-        if given is not None and not isinstance(given, OrderedDict):
+        if given is not None and not isinstance(given, Mapping):
             raise TypeError(
-                f"overrides must be a collections.OrderedDict or None, not {type(given).__name__}: "
-                "the first pattern that matches wins, so their order has to be explicit"
+                f"overrides must be a dict of patterns, of which the first that matches wins, or None, "
+                f"not {type(given).__name__}"
             )
         self.default = Override(check_bits(default), {})
         self._entries = [
@@ -49,6 +48,10 @@ class Overrides:
                 self._unused.discard(pattern.pattern)
                 return Override(override.qbits, dict(override.arguments))
         return Override(self.default.qbits, {})
+
+    def names(self, name: str) -> bool:
+        """Whether a pattern holds for the module of this name."""
+        return any(pattern.fullmatch(name) for pattern, _ in self._entries)
 
     def unused(self) -> list[str]:
         """The patterns that no name asked for so far has chosen."""

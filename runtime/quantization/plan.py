@@ -16,7 +16,7 @@ from runtime.modules.convert import TWINS
 from runtime.modules.places import Tied, module_of
 from runtime.quantization.adjacency import Adjacency
 from runtime.quantization.aligned import Alignment, Range
-from runtime.quantization.arithmetic import Grid, QParams, qparams_from_range
+from runtime.quantization.arithmetic import Grid, QParams, WideGrid, qparams_from_range
 from runtime.quantization.kinds import Kind, kind_of
 
 ALIGN_JOINS_WITHIN = 2.0
@@ -141,7 +141,15 @@ class Planner:
         return place.slots[0].points if place.slots else []
 
     def gives_integers(self, name: str) -> bool:
-        return not self._may_be_real(name) or (self.result_key(name) in self.known and self.wanted(name))
+        if not self._may_be_real(name):
+            return True
+        wide = self.bits[name] == WideGrid().bits  # whoever needs so many takes real numbers
+        return self.result_key(name) in self.known and self.wanted(name) and not wide
+
+    def takes_wide(self, place: Place) -> bool:
+        """Whether it is a linear layer between floating point and floating point, which is to be given 16 bits."""
+        plain = place.kind is Kind.SUM and self._may_be_real(place.name) and not self.gives_integers(place.name)
+        return plain and self.bits[place.name] == WideGrid().bits
 
     def host(self, name: str) -> str:
         while name in self.absorbed:
@@ -222,7 +230,8 @@ def _give_grid(
         key = _slot_key(planner, slot)
         number = bits[slot.points[0]] if slot.points else own_bits
         usable = key in ranges and (slot.points or place.kind is not Kind.INNER)
-        place.inputs.append(_on_grid(alignment.range_of(key), number) if usable else None)
+        wide = not slot.points and planner.takes_wide(place)
+        place.inputs.append(_on_grid(alignment.range_of(key), number, wide) if usable else None)
     if place.kind is Kind.CARRY:
         place.output = place.inputs[0] if place.inputs else None
     elif planner.gives_integers(place.name):
@@ -234,7 +243,7 @@ def _slot_key(planner: Planner, slot: Slot) -> str:
     return planner.result_key(slot.points[0]) if slot.points else slot.own or ""
 
 
-def _on_grid(bounds: Range, bits: int | None) -> QParams:
+def _on_grid(bounds: Range, bits: int | None, wide: bool = False) -> QParams:
     low, high = (torch.tensor(bound, dtype=torch.float64) for bound in bounds)
     assert bits is not None
-    return qparams_from_range(low, high, Grid(bits), symmetric=False)
+    return qparams_from_range(low, high, WideGrid() if wide else Grid(bits), symmetric=wide)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +13,10 @@ from torch import nn
 
 from runtime.modules.handles import TiedHandle
 from runtime.modules.places import module_of
-from runtime.quantization.adjacency import find_adjacency
+from runtime.quantization.adjacency import Adjacency, find_adjacency
 from runtime.quantization.arithmetic import Grid
 from runtime.quantization.carriers import find_carriers
+from runtime.quantization.compensated import compensated
 from runtime.quantization.fusion import (
     Absorbed,
     find_fused_activations,
@@ -27,14 +29,16 @@ from runtime.quantization.kinds import OPERANDS, Kind
 from runtime.quantization.known import has, is_a
 from runtime.quantization.metadata import unwrapped
 from runtime.quantization.observers import RangeRule, Statistics, load_statistics, rule
-from runtime.quantization.overrides import QBits
+from runtime.quantization.overrides import Override, QBits
 from runtime.quantization.plan import Place, Planner, give_grids
 from runtime.quantization.quantized.base import QuantizedModule
 from runtime.quantization.quantized.given import make_given, make_given_dynamic
 from runtime.quantization.quantized.make import make_quantized
 from runtime.quantization.quantized.others import Half, QuantizedEmbedding
 from runtime.quantization.quantized.sums import DynamicSum, QuantizedSum, is_sum
+from runtime.quantization.quantized.wide import WideLinear, is_wide
 from runtime.quantization.quantizer import Quantizer
+from runtime.quantization.recurrent import WIDE_BITS, bits_of_input, directions, given_in_a_run
 
 Ranges = Mapping[str, tuple[float, float]]
 
@@ -85,6 +89,9 @@ class PostTrainLinearQuantizer(Quantizer):
         self.replacement_factory[nn.Module] = self._replace_any
         self._modules: dict[str, nn.Module] = {}
         self._given: dict[str, Given] = {}
+        self._rows: dict[str, torch.Tensor] = {}
+        self._chosen: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        """Overrides that were found to be needed, behind those of the user."""
 
     @property
     def reasons(self) -> dict[str, str]:
@@ -100,6 +107,7 @@ class PostTrainLinearQuantizer(Quantizer):
             raise ValueError("prepare_model needs dummy_input, an input of the model, to see how its modules follow")
         folded = fold_batch_norms(self.model, dummy_input)
         adjacency = find_adjacency(self.model, dummy_input)
+        self._choose_recurrent(adjacency, dummy_input)
         self._given = find_given(self.model, dummy_input)
         without_given(adjacency, self._given)
         layers = {name: given.layer for name, given in self._given.items()}
@@ -114,6 +122,45 @@ class PostTrainLinearQuantizer(Quantizer):
         planner = Planner(self._modules, adjacency, self.absorbed, carriers, bits, known, unbounded)
         self._choose_ranges(planner, bits)
         self.plan = give_grids(planner, self.ranges, bits)
+
+    def _choose_recurrent(self, adjacency: Adjacency, dummy_input: Any) -> None:
+        """Bits for the parts of recurrent layers that nobody has named any for, and the ranges of bounded states."""
+        found = list(directions(self.model))
+        given = given_in_a_run(self.model, found, dummy_input) if found else None
+        self._rows = {} if given is None else given.rows
+        for direction in found:
+            for name in self._modules_inside(direction.gates):
+                self._choose_bits(name, None)
+            for name in direction.weighted[1:]:
+                self._choose_bits(name, WIDE_BITS)
+            if direction.bounded:
+                for key in (f"{direction.of_state}:input0", *_made_by(adjacency, direction.of_state)):
+                    self.ranges.setdefault(key, (-1.0, 1.0))
+            bits, asked = self.module_qbits_map[direction.of_input].wts, not self._named(direction.of_input)
+            from_outside = _made_by(adjacency, direction.of_input) == set()
+            plain = isinstance(self.model.get_submodule(direction.of_input), nn.Linear)
+            if asked and from_outside and plain and bits is not None and direction.of_input in self._rows:
+                assert given is not None
+                self._choose_bits(direction.of_input, bits_of_input(self.model, direction, given, bits))
+
+    def _named(self, name: str) -> bool:
+        """Whether the user's overrides name this module."""
+        skip = len("module.") if unwrapped(self.model) is not self.model else 0
+        return self.overrides.names(name[skip:])
+
+    def _modules_inside(self, name: str) -> list[str]:
+        return [f"{name}.{part}" for part, _ in self.model.get_submodule(name).named_modules() if part]
+
+    def _choose_bits(self, name: str, activations: int | None) -> None:
+        """Unless the user has, or has left the module in floating point with all others."""
+        skip = len("module.") if unwrapped(self.model) is not self.model else 0
+        before = self.module_qbits_map[name]
+        if self._named(name) or before.acts is None or activations == before.acts:
+            return
+        bits = QBits() if activations is None else before._replace(acts=activations)
+        self.module_qbits_map[name] = bits
+        self._module_overrides[name] = Override(bits, self._module_overrides[name].arguments)
+        self._chosen[re.escape(name[skip:])] = {"bits_activations": bits.acts, "bits_weights": bits.wts}
 
     def _can_clamp(self, name: str) -> bool:
         module = module_of(self._modules[name])
@@ -196,9 +243,16 @@ class PostTrainLinearQuantizer(Quantizer):
         given, bits = self._given.get(place.name), self._module_overrides[place.name].qbits.wts
         if given is not None and bits is not None:
             quantized: QuantizedModule = make_given(module, given, place.output, bits, self.per_channel_weights)
+        elif is_wide(place.inputs) and qbits.wts is not None:
+            quantized = WideLinear(module, qbits.wts, self.per_channel_weights)
         else:
             quantized = make_quantized(module, place.kind, place.output, qbits.wts, self.per_channel_weights)
         quantized.configure(place.inputs, place.output, place.float_output)
+        rows = self._rows.get(place.name)
+        if rows is not None and self.per_channel_weights and type(quantized) in (QuantizedSum, WideLinear):
+            assert isinstance(quantized, QuantizedSum) and isinstance(module.weight, torch.Tensor)
+            made = compensated(module.weight.detach(), quantized.weight_params, rows)
+            quantized.integers = made.to(quantized.integers.dtype)
         return quantized
 
     def _whole_handle(self, handle: TiedHandle, name: str) -> nn.Module:
@@ -229,4 +283,13 @@ class PostTrainLinearQuantizer(Quantizer):
         params = {key: value for key, value in super()._metadata_params().items() if key != "statistics"}
         if not self.dynamic:
             params["ranges"] = {key: list(bounds) for key, bounds in self.ranges.items()}
+        if self._chosen:
+            params["overrides"] = OrderedDict({**(params.get("overrides") or {}), **self._chosen})
         return params
+
+
+def _made_by(adjacency: Adjacency, name: str) -> set[str]:
+    """The modules whose results `name` takes."""
+    place = adjacency.places.get(name)
+    calls = [] if place is None else place.sources
+    return {source for call in calls for source in call if source is not None}

@@ -167,9 +167,10 @@ def other_cases(names: list[str]) -> Iterator[Case]:
         for name, (float_run, call) in cases.items():
             yield Case(name, 0, {FLOAT: float_run} | ours(names, lambda call=call: replay(call, x)), {})  # type: ignore[misc]
     gates, hidden, state = torch.randn(1, 2048), torch.randn(1, 512), torch.randn(1, 512)
-    codes_h, weight, scales = codes(1, 512), trained(2048, 512), torch.full((2048,), 1e-4)
+    weight, scales = trained(2048, 512), torch.full((2048,), 1e-4)
     cell = torch.nn.LSTMCell(512, 512)
-    step = ours(names, lambda: lambda: k.lstm_step(gates, codes_h, state, weight, None, scales, 0.01, 128))
+    steps, none = gates.unsqueeze(0), torch.zeros(2048)
+    step = ours(names, lambda: lambda: k.lstm(steps, hidden, state, weight, none, scales, 1 / 32639, False))
     with torch.inference_mode():
         yield Case("lstm step 512, from Python", 0, {FLOAT: lambda: cell(hidden, (hidden, state))} | step, {})
     tiny = codes(1, 8)

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from rewriter.changes.change import Turn, numberings
+from rewriter.changes.change import numberings, turns_of
+from rewriter.changes.turns import Turn
 from rewriter.emit.proof.owners import Undone, undo_calls, undo_holder, undo_lines, undo_numbers
 from rewriter.emit.proof.sites import Key, MarkOld, key_of
 from rewriter.facts.code import Class
@@ -53,7 +54,7 @@ def undoes(
         return "a declared site is missing from the original"
     try:
         _undo_owners(defined, new, plans)
-        _stop_counting(new, loops, {key_of(t.target): t for n in changes for t in n.change.turns if t.added})
+        _stop_counting(new, loops, {key_of(t.target): t for t in turns_of(changes) if t.added})
     except Undone as problem:
         return str(problem)
     _remove_imports(new, imports)

@@ -11,8 +11,10 @@ from runtime import kernels
 from runtime.int8.codes import Codes
 from runtime.int8.counterparts.base import Int8Module
 from runtime.modules.base import Operation
+from runtime.quantization.arithmetic import multiplier
 from runtime.quantization.known import row_of, settings
 from runtime.quantization.quantized.base import QuantizedModule
+from runtime.quantization.quantized.others import QuantizedPReLU
 
 _MOST_TABLES = 64
 
@@ -72,6 +74,26 @@ def table(simulated: QuantizedModule) -> Tables:
 
 def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, (int, float, str))
+
+
+class PReLU(Int8Module):
+    """One slope a channel."""
+
+    negative: Tensor
+
+    def __init__(self, simulated: QuantizedPReLU) -> None:
+        super().__init__(simulated)
+        given, made = simulated.input_params[0], simulated.output_params
+        assert given is not None and made is not None
+        self.multiplier = multiplier([given.scale], made.scale).item()
+        self.register_buffer("negative", simulated.negative)
+
+    def on_codes(self, x: Tensor) -> Tensor | None:
+        if x.dim() < 2:
+            return None
+        codes, of = self.given(0, x)
+        made = self.made()
+        return made.held(kernels.prelu(codes, self.multiplier, self.negative, of.zero, made.zero))
 
 
 class Softmax(Int8Module):

@@ -6,7 +6,7 @@ from torch import nn
 
 from rewriter.torch_api.traits import Trait
 from runtime.int8.codes import Codes
-from runtime.int8.counterparts.alone import OF_ROWS, table
+from runtime.int8.counterparts.alone import OF_ROWS, PReLU, table
 from runtime.int8.counterparts.averages import Average
 from runtime.int8.counterparts.base import InFloat, Int8Module
 from runtime.int8.counterparts.given import given_counterpart
@@ -18,9 +18,10 @@ from runtime.quantization.picking import PICKING
 from runtime.quantization.quantized.averages import QuantizedAverage
 from runtime.quantization.quantized.base import QuantizedModule
 from runtime.quantization.quantized.given import GivenWeight
-from runtime.quantization.quantized.others import Carried, QuantizedEmbedding, QuantizedInner
+from runtime.quantization.quantized.others import Carried, QuantizedEmbedding, QuantizedInner, QuantizedPReLU
 from runtime.quantization.quantized.pointwise import QuantizedAdd, QuantizedJoin, QuantizedMatmul, QuantizedMul
 from runtime.quantization.quantized.sums import QuantizedSum, is_sum
+from runtime.quantization.quantized.wide import WideLinear
 
 _PLAIN = {
     QuantizedAdd: Add,
@@ -36,6 +37,8 @@ def counterpart(simulated: QuantizedModule) -> Int8Module:
     """The int8 module that computes what `simulated` simulates."""
     if isinstance(simulated, Carried):
         return _carried(simulated)
+    if isinstance(simulated, WideLinear) and simulated.weight_grid.bits <= 8:
+        return int8_sum(simulated)
     reason = _obstacle(simulated)
     if reason:
         return InFloat(simulated, reason)
@@ -45,6 +48,8 @@ def counterpart(simulated: QuantizedModule) -> Int8Module:
         return int8_sum(simulated)
     if isinstance(simulated, QuantizedInner):
         return _inner(simulated)
+    if isinstance(simulated, QuantizedPReLU):
+        return PReLU(simulated)
     kind: type[Int8Module] = next(now for was, now in _PLAIN.items() if isinstance(simulated, was))
     return kind(simulated)
 

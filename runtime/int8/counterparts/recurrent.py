@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 import runtime.modules as wrappers
+from runtime import kernels
+from runtime.int8.counterparts.base import Int8Module
 from runtime.int8.counterparts.pairs import Join
+from runtime.int8.counterparts.sums import WideLinear
 from runtime.int8.loops import noting, walked
 from runtime.modules.recurrent.gates import State
 from runtime.modules.recurrent.layers import RecurrentTwin
+from runtime.quantization.quantized.base import QuantizedModule
 
 
 class Step(nn.Module):
@@ -42,12 +47,37 @@ class Looping(RecurrentTwin):
     def _run_direction(
         self, input: Tensor, state: State, suffix: str, reverse: bool, sizes: list[int] | None
     ) -> tuple[Tensor, State]:
+        product = getattr(self, f"hh_{suffix}")
+        if sizes is None and isinstance(product, WideLinear) and self._plain(suffix):
+            outputs, state = self._on_kernel(getattr(self, f"ih_{suffix}")(input), state, product, reverse)
+            join = getattr(self, f"join_{suffix}")
+            plain = isinstance(join, wrappers.Concat)
+            return outputs if plain else _joined(join, outputs).reshape(outputs.shape), state
         if sizes is not None or not noting():
             return super()._run_direction(input, state, suffix, reverse, sizes)
         steps: Tensor = getattr(self, f"ih_{suffix}")(input)
         outputs, state = walked(steps.flip(0) if reverse else steps, state, Step(self, suffix))
         joined = _joined(getattr(self, f"join_{suffix}"), outputs.flip(0) if reverse else outputs)
         return joined.reshape(outputs.shape), state
+
+    def on_kernels(self) -> dict[nn.Module, str]:
+        """The parts that have no steps of their own, and the product in whose kernel they are."""
+        suffixes = [name.removeprefix("hh_") for name, part in self._modules.items() if isinstance(part, WideLinear)]
+        return {
+            part: f"hh_{suffix}"
+            for suffix in suffixes
+            if self._plain(suffix)
+            for part in getattr(self, f"gates_{suffix}").modules()
+        }
+
+    def _plain(self, suffix: str) -> bool:
+        """Whether nothing in a step but the product is other than the layer was made with."""
+        parts = list(getattr(self, f"gates_{suffix}").modules())
+        return self.proj_size == 0 and not any(isinstance(part, (Int8Module, QuantizedModule)) for part in parts)
+
+    def _on_kernel(self, gates: Tensor, state: State, product: WideLinear, reverse: bool) -> tuple[Tensor, State]:
+        """All steps in one: the hidden state after each, and the state at the end."""
+        raise NotImplementedError
 
 
 def _joined(join: nn.Module, outputs: Tensor) -> Tensor:
@@ -63,13 +93,35 @@ def _joined(join: nn.Module, outputs: Tensor) -> Tensor:
 class LSTM(Looping, wrappers.LSTM):
     """An LSTM made of int8 modules."""
 
+    def _on_kernel(self, gates: Tensor, state: State, product: WideLinear, reverse: bool) -> tuple[Tensor, State]:
+        outputs, cell = kernels.lstm(gates, state[0], state[1], *_weights(product), reverse)
+        return outputs, (_last(outputs, reverse), cell)
+
 
 class GRU(Looping, wrappers.GRU):
     """A GRU made of int8 modules."""
 
+    def _on_kernel(self, gates: Tensor, state: State, product: WideLinear, reverse: bool) -> tuple[Tensor, State]:
+        outputs = kernels.gru(gates, state[0], *_weights(product), reverse)
+        return outputs, (_last(outputs, reverse),)
+
 
 class RNN(Looping, wrappers.RNN):
     """An RNN made of int8 modules."""
+
+    def _on_kernel(self, gates: Tensor, state: State, product: WideLinear, reverse: bool) -> tuple[Tensor, State]:
+        relu = self.nonlinearity == "relu"
+        outputs = kernels.rnn(gates, state[0], *_weights(product), relu, reverse)
+        return outputs, (_last(outputs, reverse),)
+
+
+def _weights(product: WideLinear) -> tuple[Tensor, Tensor, Tensor, float]:
+    bias = torch.zeros_like(product.multiplier) if product.bias is None else product.bias
+    return product.integers, bias, product.multiplier, product.scale
+
+
+def _last(outputs: Tensor, reverse: bool) -> Tensor:
+    return outputs[0] if reverse else outputs[-1]
 
 
 _LOOPING: dict[type[Any], type[Looping]] = {wrappers.LSTM: LSTM, wrappers.GRU: GRU, wrappers.RNN: RNN}

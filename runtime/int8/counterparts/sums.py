@@ -15,6 +15,7 @@ from runtime.int8.codes import Codes
 from runtime.int8.counterparts.base import Int8Module, Int8Weights
 from runtime.quantization.arithmetic import multiplier
 from runtime.quantization.quantized.sums import QuantizedSum
+from runtime.quantization.quantized.wide import WideLinear as WideSimulated
 
 
 class Sum(Int8Weights):
@@ -47,6 +48,27 @@ class Linear(Sum):
         codes, of = self.given(0, x)
         of_weight = (self.integers, self.bias, self.multiplier)
         return kernels.linear(codes, *of_weight, of.zero, self.made().zero, self.low, self.high)
+
+
+class WideLinear(Int8Weights):
+    """A linear layer that is given 16 bits, between floating point and floating point. Buffers as those of `Sum`, but
+    that `bias` is float32."""
+
+    bias: Tensor | None
+    multiplier: Tensor
+
+    def __init__(self, simulated: WideSimulated) -> None:
+        super().__init__(simulated)
+        given = simulated.input_params[0]
+        assert given is not None
+        self.integers = simulated.integers.to(torch.int8)
+        self.scale: float = given.scale.item()
+        self.register_buffer("bias", None if simulated.bias is None else simulated.bias.to(torch.float32))
+        factor = multiplier([given.scale, simulated.weight_scale])
+        self.register_buffer("multiplier", factor.expand(_columns(simulated)).contiguous())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return kernels.linear_wide(x, self.integers, self.bias, self.multiplier, self.scale)
 
 
 class Conv(Sum):
@@ -96,6 +118,8 @@ class ConvTranspose(Sum):
 
 def int8_sum(simulated: QuantizedSum) -> Int8Module:
     inner = simulated.inner
+    if isinstance(simulated, WideSimulated):
+        return WideLinear(simulated)
     if isinstance(inner, nn.Linear):
         return Linear(simulated)
     return ConvTranspose(simulated) if isinstance(inner, _ConvTransposeNd) else Conv(simulated)

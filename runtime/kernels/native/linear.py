@@ -10,10 +10,13 @@ from torch import Tensor
 from runtime.kernels.layout import axes, channels_last, empty_channels_last, int64s, strides
 from runtime.kernels.native import abi, library
 from runtime.kernels.native.phases import phases
+from runtime.kernels.native.scales import inverse
 from runtime.kernels.native.weights import Packed, cached
 from runtime.kernels.sizes import broadcast, convolved, transposed
 
-__all__ = ["conv", "conv_add", "conv_transpose", "linear", "linear_float", "matmul"]
+__all__ = ["conv", "conv_add", "conv_transpose", "linear", "linear_float", "linear_wide", "matmul"]
+
+_FEW_CHANNELS = 16
 
 
 def conv(
@@ -31,9 +34,15 @@ def conv(
     high: int = 255,
 ) -> Tensor:
     out = _empty_output(x, weight, stride, padding, dilation)
-    packed = _packed(weight, bias, groups, x_zero, stride, dilation, out)
     moved = channels_last(x)
-    arguments = _images(packed, moved, channels_last(out), weight.shape[2:], stride, padding, dilation)
+    along = _line(moved, weight.shape[2:], padding, dilation) if groups == 1 else None
+    if along is None:
+        packed = _packed(weight, bias, groups, x_zero, stride, dilation, out)
+        arguments = _images(packed, moved, channels_last(out), weight.shape[2:], stride, padding, dilation)
+    else:
+        packed = cached(weight, bias, ("line", x_zero), lambda: _packed_line(weight, bias, x_zero, out))
+        windows, places = _windows(moved, along, weight, stride), channels_last(out).flatten(1, -2)
+        arguments = _images(packed, windows, places, [1], [1], [0], [1])
     _run(arguments, multiplier, x_zero, out_zero, low, high)
     return out
 
@@ -127,6 +136,42 @@ def linear_float(x: Tensor, weight: Tensor, bias: Tensor | None, multiplier: Ten
     return out
 
 
+def linear_wide(x: Tensor, weight: Tensor, bias: Tensor | None, multiplier: Tensor, scale: float) -> Tensor:
+    rows = x.reshape(-1, x.shape[-1]).contiguous()
+    codes = torch.empty(2, *rows.shape, dtype=torch.uint8)
+    sums = torch.empty(2, rows.shape[0], weight.shape[0])
+    out = torch.empty(*x.shape[:-1], weight.shape[0])
+    threads = torch.get_num_threads()
+    widened = abi.arguments("widen")(
+        x=rows.data_ptr(), out=codes.data_ptr(), length=rows.numel(), inverse_scale=inverse(scale), threads=threads
+    )
+    library.call("widen", widened)
+    library.call("conv", wide_product(codes.flatten(0, 1), weight, multiplier.contiguous(), sums.flatten(0, 1)))
+    bias = None if bias is None else bias.contiguous()
+    joined = abi.arguments("joined")(
+        high=sums[0].data_ptr(),
+        low=sums[1].data_ptr(),
+        bias=None if bias is None else bias.data_ptr(),
+        out=out.data_ptr(),
+        rows=rows.shape[0],
+        columns=weight.shape[0],
+        threads=threads,
+    )
+    library.call("joined", joined)
+    return out
+
+
+def wide_product(codes: Tensor, weight: Tensor, multiplier: Tensor, sums: Tensor) -> ctypes.Structure:
+    """The arguments of the product of both codes of numbers of 16 bits, whose zero is 128."""
+    packed = cached(weight, None, (1, 128), lambda: Packed(weight, None, 1, 128, rows=sums.shape[0]))
+    rows, out = codes.unsqueeze(1), sums.unsqueeze(1)
+    arguments = _images(packed, rows, out, [1], [1], [0], [1])
+    arguments.out, arguments.out_float = None, sums.data_ptr()
+    arguments.multiplier, arguments.threads = multiplier.data_ptr(), torch.get_num_threads()
+    arguments.x_zero, arguments.high = 128, 255
+    return arguments
+
+
 def matmul(
     a: Tensor,
     b: Tensor,
@@ -186,6 +231,31 @@ def _packed(
     return cached(
         weight, bias, (groups, x_zero, plain), lambda: Packed(weight, bias, groups, x_zero, plain, _rows(out, 1))
     )
+
+
+def _line(x: Tensor, kernel: Sequence[int], padding: Sequence[int], dilation: Sequence[int]) -> int | None:
+    """The axis along which all that an output is made of lies side by side, few channels at each place, if one does.
+
+    `x` has its channels last. Then windows of it are rows of a linear layer, and nothing has to be gathered.
+    """
+    axes_ = [axis for axis, size in enumerate(kernel) if size > 1]
+    if len(axes_) != 1 or any(padding) or x.shape[-1] >= _FEW_CHANNELS:
+        return None
+    (axis,) = axes_
+    others = [size for place, size in enumerate(x.shape[1:-1]) if place != axis]
+    plain = dilation[axis] == 1 and x.stride(axis + 1) == x.shape[-1] and all(size == 1 for size in others)
+    return axis if plain and (x.shape[-1] == 1 or x.stride(-1) == 1) else None
+
+
+def _windows(x: Tensor, axis: int, weight: Tensor, stride: Sequence[int]) -> Tensor:
+    """All that each output along the axis is made of, as a view."""
+    depth, step = weight.shape[1] * weight.shape[axis + 2], x.stride(axis + 1) * stride[axis]
+    count = (x.shape[axis + 1] - weight.shape[axis + 2]) // stride[axis] + 1
+    return x.as_strided((x.shape[0], count, depth), (x.stride(0), step, 1))
+
+
+def _packed_line(weight: Tensor, bias: Tensor | None, x_zero: int, out: Tensor) -> Packed:
+    return Packed(weight.movedim(1, -1).reshape(len(weight), -1, 1), bias, 1, x_zero, rows=_rows(out, 1))
 
 
 def _packed_linear(weight: Tensor, bias: Tensor | None, x_zero: int, out: Tensor) -> Packed:

@@ -7,11 +7,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from runtime.kernels.layout import channels_last, like_broadcast
+from runtime.kernels.layout import channels_last, empty_channels_last, like_broadcast
 from runtime.kernels.native import abi, library
 from runtime.kernels.reference.scales import rescale_table
 
-__all__ = ["add", "concat", "lookup", "mul"]
+__all__ = ["add", "concat", "lookup", "mul", "prelu"]
+
+_LEAST_PERIOD = 512
+"""Codes that are treated in one go: neighbouring pixels together, where they have few channels."""
 
 
 def add(
@@ -149,3 +152,23 @@ def _walk(a: Tensor, b: Tensor) -> _Walk | None:
         return None
     padded = [(1, 0, 0)] * (3 - len(loops)) + loops
     return _Walk(*(tuple(column) for column in zip(*padded, strict=True)))
+
+
+def prelu(x: Tensor, multiplier: float, negative: Tensor, x_zero: int, out_zero: int) -> Tensor:
+    out = empty_channels_last(x.shape[0], x.shape[1], x.shape[2:])
+    rows, channels = x.movedim(1, -1).contiguous(), max(x.shape[1], 1)
+    pattern = negative.repeat(-(-_LEAST_PERIOD // channels))
+    arguments = abi.arguments("prelu")(
+        x=rows.data_ptr(),
+        out=out.data_ptr(),
+        negative=pattern.data_ptr(),
+        length=rows.numel(),
+        period=max(pattern.numel(), 1),
+        multiplier=multiplier,
+        x_zero=x_zero,
+        zero=out_zero,
+        threads=torch.get_num_threads(),
+    )
+    library.keep(pattern)
+    library.call("prelu", arguments)
+    return out

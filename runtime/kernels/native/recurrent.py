@@ -1,63 +1,81 @@
-"""Steps of recurrent layers, by the native kernels."""
+"""Recurrent layers, by the native kernels."""
 
 import torch
 from torch import Tensor
 
 from runtime.kernels.native import abi, library
-from runtime.kernels.native.linear import linear_float
-from runtime.kernels.native.scales import inverse, quantize
+from runtime.kernels.native.linear import wide_product
+from runtime.kernels.native.scales import inverse
 
-__all__ = ["gru_step", "lstm_step"]
+__all__ = ["gru", "lstm", "rnn"]
 
 
-def lstm_step(
+def lstm(
     gates: Tensor,
     hidden: Tensor,
     cell: Tensor,
     weight: Tensor,
-    bias: Tensor | None,
+    bias: Tensor,
     multiplier: Tensor,
-    hidden_scale: float,
-    hidden_zero: int,
+    scale: float,
+    reverse: bool,
 ) -> tuple[Tensor, Tensor]:
-    from_hidden = linear_float(hidden, weight, bias, multiplier, hidden_zero)
-    return _gates("lstm_gates", gates, from_hidden, cell, hidden_scale, hidden_zero)
+    cell = cell.contiguous().clone()
+    return _walked("lstm", gates, hidden, cell, weight, bias, multiplier, scale, reverse), cell
 
 
-def gru_step(
-    gates: Tensor,
-    state: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    multiplier: Tensor,
-    hidden_scale: float,
-    hidden_zero: int,
+def gru(
+    gates: Tensor, hidden: Tensor, weight: Tensor, bias: Tensor, multiplier: Tensor, scale: float, reverse: bool
 ) -> Tensor:
-    hidden = quantize(state, hidden_scale, hidden_zero)
-    from_hidden = linear_float(hidden, weight, bias, multiplier, hidden_zero)
-    return _gates("gru_gates", gates, from_hidden, state, hidden_scale, hidden_zero)[1]
+    return _walked("gru", gates, hidden, None, weight, bias, multiplier, scale, reverse)
 
 
-def _gates(
-    kernel: str, x_gates: Tensor, h_gates: Tensor, state: Tensor, scale: float, zero: int
-) -> tuple[Tensor, Tensor]:
-    """The new hidden state, and the new cell or state."""
-    size = state.shape[-1]
-    rows = x_gates.contiguous()
-    state = state.contiguous().clone()
-    hidden = torch.empty(state.shape, dtype=torch.uint8)
-    arguments = abi.arguments("lstm_gates")(
-        x_gates=rows.data_ptr(),
-        h_gates=h_gates.data_ptr(),
-        state=state.data_ptr(),
-        hidden=hidden.data_ptr(),
-        rows=state.numel() // max(size, 1),
+def rnn(
+    gates: Tensor,
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    multiplier: Tensor,
+    scale: float,
+    relu: bool,
+    reverse: bool,
+) -> Tensor:
+    return _walked("rnn", gates, hidden, None, weight, bias, multiplier, scale, reverse, relu)
+
+
+def _walked(
+    kernel: str,
+    gates: Tensor,
+    hidden: Tensor,
+    cell: Tensor | None,
+    weight: Tensor,
+    bias: Tensor,
+    multiplier: Tensor,
+    scale: float,
+    reverse: bool,
+    relu: bool = False,
+) -> Tensor:
+    """The hidden state after each step; the cell becomes the last."""
+    gates, hidden, bias, multiplier = (tensor.contiguous() for tensor in (gates, hidden, bias, multiplier))
+    rows, size = hidden.shape
+    out = torch.empty(gates.shape[0], rows, size)
+    codes, sums = torch.empty(2 * rows, size, dtype=torch.uint8), torch.empty(2 * rows, weight.shape[0])
+    arguments = abi.arguments(kernel)(
+        product=wide_product(codes, weight, multiplier, sums),
+        x_gates=gates.data_ptr(),
+        start=hidden.data_ptr(),
+        bias=bias.data_ptr(),
+        state=None if cell is None else cell.data_ptr(),
+        out=out.data_ptr(),
+        codes=codes.data_ptr(),
+        sums=sums.data_ptr(),
+        steps=gates.shape[0],
+        rows=rows,
         size=size,
-        x_stride=rows.shape[-1],
-        hidden_stride=size,
         inverse_scale=inverse(scale),
-        zero=zero,
+        reverse=reverse,
+        relu=relu,
         threads=torch.get_num_threads(),
     )
     library.call(kernel, arguments)
-    return hidden, state
+    return out

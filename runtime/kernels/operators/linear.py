@@ -10,7 +10,7 @@ from runtime.kernels.dispatch import implementation
 from runtime.kernels.layout import empty_channels_last
 from runtime.kernels.operators.register import operator
 
-__all__ = ["conv", "conv_add", "conv_transpose", "linear", "linear_float", "matmul"]
+__all__ = ["conv", "conv_add", "conv_transpose", "linear", "linear_float", "linear_wide", "matmul"]
 
 
 def _fake_conv(
@@ -168,6 +168,21 @@ def linear_float(x: Tensor, weight: Tensor, bias: Tensor | None, multiplier: Ten
     return result
 
 
+def _fake_linear_wide(x: Tensor, weight: Tensor, *rest: object) -> Tensor:
+    return x.new_empty(*x.shape[:-1], weight.shape[0])
+
+
+@operator(_fake_linear_wide)
+def linear_wide(x: Tensor, weight: Tensor, bias: Tensor | None, multiplier: Tensor, scale: float) -> Tensor:
+    checks.floats("x", x, x.shape)
+    _check_linear_shapes(x, weight)
+    checks.weights(weight, None, multiplier, weight.shape[0])
+    checks.floats("bias", bias, weight.shape[:1])
+    checks.scale(scale=scale)
+    result: Tensor = implementation().linear_wide(x, weight, bias, multiplier, scale)
+    return result
+
+
 def _fake_matmul(a: Tensor, b: Tensor, *rest: object) -> Tensor:
     batch = sizes.broadcast(a.shape[:-2], b.shape[:-2])
     return a.new_empty(*batch, a.shape[-2], b.shape[-1])
@@ -188,6 +203,8 @@ def matmul(
     checks.codes("b", b)
     if a.dim() < 2 or b.dim() < 2 or a.shape[-1] != b.shape[-2]:
         raise ValueError(f"a and b must be (..., m, k) and (..., k, n), not {tuple(a.shape)} and {tuple(b.shape)}")
+    if a.shape[-1] == 0:
+        raise ValueError(f"a and b must have something to sum, not {tuple(a.shape)} and {tuple(b.shape)}")
     checks.code_range(low, high, a_zero=a_zero, b_zero=b_zero, out_zero=out_zero)
     checks.scale(multiplier=multiplier)
     result: Tensor = implementation().matmul(a, b, multiplier, a_zero, b_zero, out_zero, low, high)
@@ -213,8 +230,12 @@ def _check_conv(
 
 def _check_linear(x: Tensor, weight: Tensor, bias: Tensor | None, multiplier: Tensor) -> None:
     checks.codes("x", x)
+    _check_linear_shapes(x, weight)
+    checks.weights(weight, bias, multiplier, weight.shape[0])
+
+
+def _check_linear_shapes(x: Tensor, weight: Tensor) -> None:
     if weight.dim() != 2 or x.dim() < 1 or x.shape[-1] != weight.shape[1]:
         raise ValueError(
             f"x and weight must be (..., in) and (out, in), not {tuple(x.shape)} and {tuple(weight.shape)}"
         )
-    checks.weights(weight, bias, multiplier, weight.shape[0])

@@ -10,7 +10,7 @@ from runtime.kernels.dispatch import implementation
 from runtime.kernels.layout import empty_channels_last, like_broadcast
 from runtime.kernels.operators.register import operator
 
-__all__ = ["add", "concat", "lookup", "mul", "quantize"]
+__all__ = ["add", "concat", "lookup", "mul", "prelu", "quantize"]
 
 
 def _fake_binary(a: Tensor, b: Tensor, *rest: object) -> Tensor:
@@ -109,6 +109,22 @@ def lookup(x: Tensor, table: Tensor) -> Tensor:
     if tuple(table.shape) != (256,):
         raise ValueError(f"table must hold 256 codes, not {tuple(table.shape)}")
     result: Tensor = implementation().lookup(x, table)
+    return result
+
+
+def _fake_prelu(x: Tensor, *rest: object) -> Tensor:
+    return empty_channels_last(x.shape[0], x.shape[1], x.shape[2:])
+
+
+@operator(_fake_prelu)
+def prelu(x: Tensor, multiplier: float, negative: Tensor, x_zero: int, out_zero: int) -> Tensor:
+    checks.codes("x", x)
+    if x.dim() < 2:
+        raise ValueError(f"x must have a batch and channels, not shape {tuple(x.shape)}")
+    checks.floats("negative", negative, x.shape[1:2])
+    checks.scale(multiplier=multiplier)
+    checks.code_range(0, 255, x_zero=x_zero, out_zero=out_zero)
+    result: Tensor = implementation().prelu(x, multiplier, negative, x_zero, out_zero)
     return result
 
 

@@ -10,9 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from runtime.kernels.reference.pointwise import add
-from runtime.kernels.reference.scales import requantize, wrap_int32
+from runtime.kernels.reference.scales import float32, requantize, wrap_int32
 
-__all__ = ["conv", "conv_add", "conv_transpose", "linear", "linear_float", "matmul"]
+__all__ = ["conv", "conv_add", "conv_transpose", "linear", "linear_float", "linear_wide", "matmul"]
+
+LARGEST_WIDE = 127 * 257
+"""Of integers of 16 bits: 256 times a number of 8 bits and another one, neither below -128 or above 127."""
 
 _CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
@@ -115,6 +118,18 @@ def linear(
 def linear_float(x: Tensor, weight: Tensor, bias: Tensor | None, multiplier: Tensor, x_zero: int) -> Tensor:
     """A linear layer whose result stays in float32: the sum times the multiplier, unrounded."""
     return _linear_sum(x, weight, bias, x_zero).to(torch.float32) * multiplier
+
+
+def linear_wide(x: Tensor, weight: Tensor, bias: Tensor | None, multiplier: Tensor, scale: float) -> Tensor:
+    """A linear layer on float32 that is put on integers of 16 bits: each is 256 times one of 8 bits and another.
+
+    The sums of the first and those of the second are exact; each is a float32 then.
+    """
+    numbers = torch.round((x * (1 / float32(scale))).clamp(-LARGEST_WIDE, LARGEST_WIDE)).to(torch.int32)
+    high = (numbers + 128) >> 8
+    sums = (_linear_sum(part, weight, None, 0) for part in (high, numbers - 256 * high))
+    first, second = (total.to(torch.float32) * multiplier for total in sums)
+    return first * 256 + second if bias is None else first * 256 + second + bias
 
 
 def matmul(

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from runtime.kernels.reference.scales import centred, float32, requantize, rescale_table, round_to_code
 
-__all__ = ["add", "concat", "lookup", "mul"]
+__all__ = ["add", "concat", "lookup", "mul", "prelu"]
 
 
 def add(
@@ -55,3 +55,9 @@ def concat(
 def lookup(x: Tensor, table: Tensor) -> Tensor:
     """Each code replaced by its entry in a table of 256 codes."""
     return table[x.long()]
+
+
+def prelu(x: Tensor, multiplier: float, negative: Tensor, x_zero: int, out_zero: int) -> Tensor:
+    """Negative numbers times `negative`, which has one number a channel, the others times the multiplier."""
+    number, slopes = centred(x, x_zero), negative.reshape(-1, *[1] * (x.dim() - 2))
+    return round_to_code(number.clamp(min=0) * float32(multiplier) + number.clamp(max=0) * slopes, out_zero)

@@ -1,47 +1,84 @@
-"""One step of an LSTM or a GRU: the hidden product in int8, the gates and the carried state in float32.
+"""A recurrent layer in one direction: the hidden state's product in int8, with 16 bits; gates and states in float32.
 
-The input's share of the gates does not depend on the state: it is one `linear_float` over the whole sequence, before.
+The input's share of the gates does not depend on the state: it is one product over the whole sequence, before.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from runtime.kernels.reference.linear import linear_float
-from runtime.kernels.reference.scales import quantize
+from runtime.kernels.reference.linear import linear_wide
 
-__all__ = ["gru_step", "lstm_step"]
+__all__ = ["gru", "lstm", "rnn"]
 
 
-def lstm_step(
+def lstm(
     gates: Tensor,
     hidden: Tensor,
     cell: Tensor,
     weight: Tensor,
-    bias: Tensor | None,
+    bias: Tensor,
     multiplier: Tensor,
-    hidden_scale: float,
-    hidden_zero: int,
+    scale: float,
+    reverse: bool,
 ) -> tuple[Tensor, Tensor]:
-    """The next hidden state (uint8) and cell (float32); gates lie in torch's order: input, forget, cell, output."""
-    total = gates + linear_float(hidden, weight, bias, multiplier, hidden_zero)
-    admit, forget, candidate, emit = total.chunk(4, -1)
-    cell = torch.sigmoid(forget) * cell + torch.sigmoid(admit) * torch.tanh(candidate)
-    return quantize(torch.sigmoid(emit) * torch.tanh(cell), hidden_scale, hidden_zero), cell
+    """The hidden state after each step, and the last cell; gates lie in torch's order: input, forget, cell, output."""
+
+    def step(given: Tensor, product: Tensor, hidden: Tensor) -> Tensor:
+        nonlocal cell
+        admit, forget, candidate, emit = (given + product).chunk(4, -1)
+        cell = torch.sigmoid(forget) * cell + torch.sigmoid(admit) * torch.tanh(candidate)
+        return torch.sigmoid(emit) * torch.tanh(cell)
+
+    return _walked(gates, hidden, weight, bias, multiplier, scale, reverse, step), cell.clone()
 
 
-def gru_step(
-    gates: Tensor,
-    state: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    multiplier: Tensor,
-    hidden_scale: float,
-    hidden_zero: int,
+def gru(
+    gates: Tensor, hidden: Tensor, weight: Tensor, bias: Tensor, multiplier: Tensor, scale: float, reverse: bool
 ) -> Tensor:
-    """The next state (float32), which enters the product as uint8; gates lie in torch's order: reset, update, new."""
-    hidden = linear_float(quantize(state, hidden_scale, hidden_zero), weight, bias, multiplier, hidden_zero)
-    x_reset, x_update, x_new = gates.chunk(3, -1)
-    h_reset, h_update, h_new = hidden.chunk(3, -1)
-    update = torch.sigmoid(x_update + h_update)
-    candidate = torch.tanh(x_new + torch.sigmoid(x_reset + h_reset) * h_new)
-    return (1 - update) * candidate + update * state
+    """The state after each step; gates lie in torch's order: reset, update, new."""
+
+    def step(given: Tensor, product: Tensor, state: Tensor) -> Tensor:
+        x_reset, x_update, x_new = given.chunk(3, -1)
+        h_reset, h_update, h_new = product.chunk(3, -1)
+        update = torch.sigmoid(x_update + h_update)
+        candidate = torch.tanh(x_new + torch.sigmoid(x_reset + h_reset) * h_new)
+        return (1 - update) * candidate + update * state
+
+    return _walked(gates, hidden, weight, bias, multiplier, scale, reverse, step)
+
+
+def rnn(
+    gates: Tensor,
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    multiplier: Tensor,
+    scale: float,
+    relu: bool,
+    reverse: bool,
+) -> Tensor:
+    """The state after each step."""
+
+    def step(given: Tensor, product: Tensor, state: Tensor) -> Tensor:
+        return torch.relu(given + product) if relu else torch.tanh(given + product)
+
+    return _walked(gates, hidden, weight, bias, multiplier, scale, reverse, step)
+
+
+def _walked(
+    gates: Tensor,
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    multiplier: Tensor,
+    scale: float,
+    reverse: bool,
+    step: Callable[[Tensor, Tensor, Tensor], Tensor],
+) -> Tensor:
+    outputs = []
+    for given in reversed(gates.unbind(0)) if reverse else gates.unbind(0):
+        hidden = step(given, linear_wide(hidden, weight, bias, multiplier, scale), hidden)
+        outputs.append(hidden)
+    return torch.stack(outputs[::-1] if reverse else outputs)

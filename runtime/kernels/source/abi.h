@@ -95,6 +95,18 @@ typedef struct {
     int32_t threads;
 } rk_lookup_args;
 
+// round((x - x_zero) * multiplier) where that is positive, and with negative[i % period] in the multiplier's place where
+// it is not.
+typedef struct {
+    const uint8_t *x;
+    uint8_t *out;
+    const float *negative;
+    int64_t length, period;
+    float multiplier;
+    int32_t x_zero, zero;
+    int32_t threads;
+} rk_prelu_args;
+
 // The inputs that output i of an axis reads: start[i], start[i] + step, ... below end[i].
 typedef struct {
     rk_int32s start, end, count;  // count: the axis' share of the divisor
@@ -154,17 +166,43 @@ typedef struct {
     int32_t threads;
 } rk_layer_norm_args;
 
-// The gates of one recurrent step: sums from the input and from the state, both
-// (rows, gates x size), added and squashed.
+// Numbers of 16 bits as two codes each: v = round(x * inverse_scale), held between -32639 and 32639, is
+// 256 * (high - 128) + (low - 128). `out` has the high codes of all numbers, then the low ones.
 typedef struct {
-    const float *x_gates, *h_gates;
-    float *state;     // LSTM: the cell, GRU: the hidden state; (rows, size), updated in place
-    uint8_t *hidden;  // (rows, size): the new hidden state
-    int64_t rows, size, x_stride, hidden_stride;
+    const float *x;
+    uint8_t *out;
+    int64_t length;
     float inverse_scale;
-    int32_t zero;
     int32_t threads;
-} rk_gates_args;
+} rk_widen_args;
+
+// What a product made of such codes stands for: 256 times the sums of the high codes, and those of the low ones, and the
+// bias. (rows, columns) each.
+typedef struct {
+    const float *high, *low;
+    const float *bias;  // one for each column, or null
+    float *out;
+    int64_t rows, columns;
+    int32_t threads;
+} rk_joined_args;
+
+// All steps of a recurrent layer in one direction. The hidden state enters the product with 16 bits; gates and what is
+// carried from step to step are float32.
+typedef struct {
+    rk_conv_args product;   // a linear layer over 2 x rows of codes, all but x, out_float and threads
+    const float *x_gates;   // (steps, rows, gates x size): the input's share of the gates
+    const float *start;     // (rows, size): the hidden state before the first step
+    const float *bias;      // (gates x size): added to the hidden state's share
+    float *state;           // LSTM: the cell, (rows, size), updated in place
+    float *out;             // (steps, rows, size): the hidden state after each step
+    uint8_t *codes;         // room for (2, rows, size)
+    float *sums;            // room for (2, rows, gates x size)
+    int64_t steps, rows, size;
+    float inverse_scale;
+    int32_t reverse;  // from the last step to the first
+    int32_t relu;     // RNN: in place of tanh
+    int32_t threads;
+} rk_recurrent_args;
 
 // out[i] = x[i] for every index of `dims` dimensions; strides in elements of `width` bytes: 1, 2, 4 or 8.
 typedef struct {
@@ -183,13 +221,17 @@ typedef struct {
     X(matmul, rk_matmul_args)          \
     X(binary, rk_binary_args)          \
     X(lookup, rk_lookup_args)          \
+    X(prelu, rk_prelu_args)            \
     X(pool, rk_pool_args)              \
     X(quantize, rk_quantize_args)      \
     X(dequantize, rk_dequantize_args)  \
     X(softmax, rk_softmax_args)        \
     X(layer_norm, rk_layer_norm_args)  \
-    X(lstm_gates, rk_gates_args)       \
-    X(gru_gates, rk_gates_args)
+    X(widen, rk_widen_args)            \
+    X(joined, rk_joined_args)          \
+    X(lstm, rk_recurrent_args)         \
+    X(gru, rk_recurrent_args)          \
+    X(rnn, rk_recurrent_args)
 
 // And those that are the same for every instruction set.
 #define RK_STEPS(X) RK_KERNELS(X) X(move, rk_move_args)

@@ -148,6 +148,25 @@ void lookup(const rk_lookup_args &a) {
 }
 
 template <class V>
+void prelu(const rk_prelu_args &a) {
+    const ToCodes<V> codes(a.zero, 0, 255);
+    const typename V::Float multiplier = V::set_float(a.multiplier), none = V::set_float(0.0f);
+    const typename V::Int minus_zero = V::set_int(-a.x_zero);
+    const int64_t periods = (a.length + a.period - 1) / a.period, share = 1 + kElementsForThreads / (a.period + 1);
+    parallel_for((periods + share - 1) / share, a.threads, [&](int64_t part) {
+        for (int64_t p = part * share; p < periods && p < (part + 1) * share; ++p) {
+            const int64_t first = p * a.period, rest = a.length - first;
+            codes.fill(a.out + first, 0, rest < a.period ? rest : a.period, [&](int64_t i, int64_t count) {
+                const typename V::Float number = load_centred<V>(a.x + first, i, count, minus_zero);
+                const typename V::Float below =
+                    V::mul(V::min(number, none), V::load_float(a.negative + i, count));
+                return V::add(V::mul(V::max(number, none), multiplier), below);
+            });
+        }
+    });
+}
+
+template <class V>
 void quantize(const rk_quantize_args &a) {
     const ToCodes<V> codes(a.zero, 0, 255);
     const typename V::Float inverse = V::set_float(a.inverse_scale);

@@ -6,12 +6,13 @@
 #include "abi.h"
 #include "convolve.h"
 #include "elementwise.h"
-#include "gates.h"
 #include "interleave.h"
 #include "matmul.h"
 #include "normalize.h"
 #include "pool.h"
+#include "recurrent.h"
 #include "weight.h"
+#include "wide.h"
 
 namespace rk {
 

@@ -13,7 +13,7 @@ from runtime.quantization.kinds import Kind
 from runtime.quantization.known import has
 from runtime.quantization.quantized.averages import QuantizedAverage
 from runtime.quantization.quantized.base import QuantizedModule
-from runtime.quantization.quantized.others import Carried, QuantizedEmbedding, QuantizedInner
+from runtime.quantization.quantized.others import Carried, QuantizedEmbedding, QuantizedInner, QuantizedPReLU
 from runtime.quantization.quantized.pointwise import QuantizedAdd, QuantizedJoin, QuantizedMatmul, QuantizedMul
 from runtime.quantization.quantized.sums import QuantizedSum
 
@@ -41,6 +41,8 @@ def make_quantized(
         if has(module, Trait.SUM | Trait.DIFFERENCE):
             return QuantizedAdd(module)
         return QuantizedMul(module) if has(module, Trait.PRODUCT) else QuantizedMatmul(module)
+    if kind is Kind.INNER and isinstance(module, nn.PReLU) and module.num_parameters > 1:
+        return QuantizedPReLU(module)
     return _OTHERS[kind](module)
 
 

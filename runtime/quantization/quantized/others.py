@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
-from runtime.quantization.arithmetic import QParams, dequantize, quantize
-from runtime.quantization.quantized.base import HoldsIntegers, QuantizedModule
+from runtime.quantization.arithmetic import QParams, dequantize, multiplier, quantize
+from runtime.quantization.quantized.base import HoldsIntegers, QuantizedModule, centred
 
 
 class QuantizedInner(QuantizedModule):
@@ -19,6 +19,26 @@ class QuantizedInner(QuantizedModule):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         result = self.in_float(*args, **kwargs)
         return self.given_back(result, args) if args and isinstance(result, Tensor) else result
+
+
+class QuantizedPReLU(QuantizedModule):
+    """One slope for the negative numbers of each channel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        given, made = self.input_params[0], self.output_params
+        if given is None or made is None or x.dim() < 2:
+            result: Tensor = self.in_float(x)
+            return result
+        numbers, slopes = centred(x, given), self.negative.reshape(-1, *[1] * (x.dim() - 2))
+        total = numbers.clamp(min=0) * multiplier([given.scale], made.scale) + numbers.clamp(max=0) * slopes
+        return self.requantized(total, torch.ones_like(made.scale), made).to(x.dtype)
+
+    @property
+    def negative(self) -> Tensor:
+        """What integers below zero are multiplied with."""
+        given, made = self.input_params[0], self.output_params
+        assert isinstance(self.inner.weight, Tensor) and given is not None and made is not None
+        return multiplier([given.scale, self.inner.weight.detach()], made.scale)
 
 
 class Carried(QuantizedModule):

@@ -142,6 +142,7 @@ def test_parts_of_an_lstm_are_named_as_distiller_names_them() -> None:
         [
             (r"rnn\.cells\.0\.fc_gate_x", {"bits_parameters": 4}),
             (r".*cells\.1\.act_f", {"bits_activations": None, "bits_parameters": None}),
+            (r".*", {"bits_activations": 8}),
         ]
     )
     statistics = calibrate(model, [X])

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+import re
 import threading
+import warnings
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -394,3 +398,52 @@ def test_weights_that_two_places_share() -> None:
     compiled = compile(converted, x)
     for _ in range(3):
         assert same(converted, compiled, x)
+
+
+def test_a_compiled_model_is_a_module_for_whoever_evaluates_it() -> None:
+    model, x = small_net()
+    compiled = compile(convert(model), x)
+    assert isinstance(compiled, nn.Module)
+    assert compiled.train().eval().to("cpu") is compiled and not compiled.training
+    assert sum(buffer.numel() for buffer in compiled.buffers()) > 0
+    assert re.search(r"\d+ operations, \d+\.\d\d MB, any batch", repr(compiled))
+    with pytest.raises(TypeError, match="runs on the CPU"):
+        compiled.half()
+    for copied in (pickle.loads(pickle.dumps(compiled)), copy.deepcopy(compiled)):
+        assert torch.equal(copied(x), compiled(x))
+
+
+def test_batches_that_run_module_by_module_say_so_once() -> None:
+    model, x = small_net()
+    compiled = compile(convert(model), x)
+    smaller = x[..., 1:, 1:]
+    with pytest.warns(UserWarning, match=r"module by module, which takes \d+\.\d times as long: input 0 must be"):
+        compiled(smaller)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compiled(smaller)
+
+
+class Framed(nn.Module):
+    """Frames and windows along one axis, of few channels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pad = wrappers.Pad()
+        self.conv = nn.Conv1d(2, 8, 9, stride=2)
+        self.pad2 = wrappers.Pad()
+        self.conv2 = nn.Conv1d(8, 3, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.conv2(self.pad2(self.conv(self.pad(x, (4, 3))), (2, -1)))
+        return out
+
+
+def test_frames_are_copies_of_the_program() -> None:
+    x = torch.randn(3, 2, 40)
+    converted = convert(quantized(Framed(), x))
+    compiled = compile(converted, x)
+    for batch in (1, 4):
+        x = torch.randn(batch, 2, 40)
+        assert torch.equal(compiled(x), converted(x))
+    assert not any("pad" in timing.op for timing in compiled.profile(x))

@@ -205,6 +205,15 @@ def op_named(described: dict[str, Any], name: str) -> list[Any]:
     return next(op for op in described["ops"] if op[0] == f"runtime_int8.{name}.default")
 
 
+@pytest.mark.parametrize("dim", range(4))
+def test_weights_with_a_size_of_zero(data: bytes, dim: int) -> None:
+    described, tensors = parts(data)
+    weight = described["constants"][op_named(described, "conv")[1][1]["constant"]]
+    weight["sizes"][dim] = 0
+    with pytest.raises(ValueError, match="no size of zero"):
+        CompiledModel(from_bytes(assembled(json.dumps(described).encode(), tensors)))(torch.randn(1, 3, 17, 17))
+
+
 def test_programs_that_ask_for_all_memory(data: bytes) -> None:
     described, tensors = parts(data)
     op_named(described, "conv")[1][7] = [500_000, 500_000]

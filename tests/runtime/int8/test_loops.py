@@ -1,9 +1,10 @@
-"""Recurrent layers are loops in a program: as large for many steps as for few, and exact."""
+"""Recurrent layers whose gates are on integers as well are loops in a program: as large for many steps as for few."""
 
 from __future__ import annotations
 
 import copy
 import json
+from collections import OrderedDict
 from typing import Any
 
 import pytest
@@ -38,7 +39,8 @@ class Tagger(nn.Module):
 def compiled_pair(steps: int, kind: type[nn.RNNBase], **settings: Any) -> tuple[nn.Module, CompiledModel]:
     torch.manual_seed(steps)
     x = torch.randn(3, steps, 6) * 2
-    converted = convert(quantized(Tagger(kind, **settings), x))
+    everything = OrderedDict({".*": {"bits_activations": 8}})
+    converted = convert(quantized(Tagger(kind, **settings), x, overrides=everything))
     compiled = compile(converted, x)
     assert (compiled.reason, compiled.fixed) == ("", "")
     return converted, compiled

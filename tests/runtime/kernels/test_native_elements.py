@@ -129,17 +129,32 @@ def test_softmax_and_layer_norm(length):
         within_a_step(native.layer_norm(*arguments), reference.layer_norm(*arguments))
 
 
-@pytest.mark.parametrize("size", [3, 32])
-def test_recurrent_steps(size):
+@thorough
+@given(seeds, st.sampled_from([(7, 3), (1, 64), (300, 20)]), zeros, zeros, st.integers(2, 4))
+def test_prelu(seed, sizes, x_zero, zero, dims):
+    make = Source(seed)
+    x = make.codes(2, sizes[1], *[sizes[0], 3][: dims - 2])
+    same("prelu", x, 0.7, torch.randn(sizes[1], generator=make.generator), x_zero, zero)
+
+
+@thorough
+@given(seeds, st.sampled_from([(1, 5, 3), (2, 64, 17), (40, 30, 32)]), st.sampled_from([1e-4, 0.03, 1 / 32639]))
+def test_sums_of_numbers_of_16_bits(seed, sizes, scale):
+    make, (rows, depth, columns) = Source(seed), sizes
+    x = (torch.randn(rows, depth, generator=make.generator) * scale * 20000).round() * (1.0 if seed % 2 else 0.5)
+    for bias in (None, torch.randn(columns, generator=make.generator)):
+        same("linear_wide", x, make.weights(columns, depth), bias, make.multiplier(columns), scale)
+
+
+@pytest.mark.parametrize(("rows", "size"), [(20, 3), (1, 32), (3, 300)])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_recurrent_layers(rows, size, reverse):
     make = Source(4)
-    hidden, cell = make.codes(20, size), torch.randn(20, size)
-    for name, gates in (("lstm_step", 4), ("gru_step", 3)):
-        weight, bias = make.weights(gates * size, size), torch.arange(gates * size, dtype=torch.int32)
-        states = (hidden, cell) if name == "lstm_step" else (cell,)
-        multiplier = torch.full((gates * size,), 1e-4)
-        arguments = (torch.randn(20, gates * size) * 3, *states, weight, bias, multiplier, 1 / 128, 128)
-        got, expected = getattr(native, name)(*arguments), getattr(reference, name)(*arguments)
-        if name == "lstm_step":
-            within_a_step(got[0], expected[0])
-            got, expected = got[1], expected[1]
-        torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
+    hidden, cell = torch.randn(rows, size).clamp(-1, 1), torch.randn(rows, size)
+    for name, gates, extra in (("lstm", 4, ()), ("gru", 3, ()), ("rnn", 1, (False,)), ("rnn", 1, (True,))):
+        weight, bias = make.weights(gates * size, size), torch.randn(gates * size)
+        states = (hidden, cell) if name == "lstm" else (hidden,)
+        multiplier = torch.full((gates * size,), 1e-3 / 32639)
+        given = (torch.randn(6, rows, gates * size) * 3, *states, weight, bias, multiplier, 1 / 32639, *extra, reverse)
+        got, expected = getattr(native, name)(*given), getattr(reference, name)(*given)
+        torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4)

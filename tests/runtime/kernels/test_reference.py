@@ -1,5 +1,6 @@
 """The specification against torch's own operations and against integer arithmetic spelt out."""
 
+import functools
 import itertools
 import math
 
@@ -199,25 +200,34 @@ def test_mean_is_the_average_over_dimensions():
     assert (got.double() - exact).abs().max() <= 0.5
 
 
-def test_recurrent_steps_are_those_of_torch():
-    size, inputs = 8, 5
-    scale, zero = 1 / 128, 128
-    x, hidden, cell = torch.randn(3, inputs), codes(3, size), torch.randn(3, size)
-    state = reference.dequantize(hidden, scale, zero)
-    lstm, gru = torch.nn.LSTMCell(inputs, size), torch.nn.GRUCell(inputs, size)
-    for layer in (lstm, gru):
-        layer.weight_hh.data = weights(*layer.weight_hh.shape).float() / 512
-        layer.bias_hh.data = torch.zeros_like(layer.bias_hh)
+@pytest.mark.parametrize(
+    ("name", "make", "extra"),
+    [
+        ("lstm", torch.nn.LSTM, ()),
+        ("gru", torch.nn.GRU, ()),
+        ("rnn", torch.nn.RNN, (False,)),
+        ("rnn", functools.partial(torch.nn.RNN, nonlinearity="relu"), (True,)),
+    ],
+)
+def test_recurrent_layers_are_those_of_torch(name, make, extra):
+    size, inputs, scale = 8, 5, (30 if extra == (True,) else 1) / 32639  # one of them has no bounds
+    x, states = torch.randn(7, 3, inputs), [torch.rand(1, 3, size) for _ in range(2 if name == "lstm" else 1)]
+    layer = make(inputs, size, bidirectional=True)
+    integer = weights(*layer.weight_hh_l0.shape)
+    both = [torch.cat([state, state]) for state in states]
+    for direction in ("", "_reverse"):
+        getattr(layer, f"weight_hh_l0{direction}").data = integer.float() / 512
     with torch.no_grad():
-        integer = [(layer.weight_hh * 512).to(torch.int8) for layer in (lstm, gru)]
-        gates = [F.linear(x, layer.weight_ih, layer.bias_ih) for layer in (lstm, gru)]
-        multiplier = [torch.full((w.shape[0],), scale / 512) for w in integer]
-        got, got_cell = reference.lstm_step(gates[0], hidden, cell, integer[0], None, multiplier[0], scale, zero)
-        expected, expected_cell = lstm(x, (state, cell))
-        torch.testing.assert_close(got_cell, expected_cell)
-        assert (reference.dequantize(got, scale, zero) - expected).abs().max() <= scale * 0.51
-        got = reference.gru_step(gates[1], state, integer[1], None, multiplier[1], scale, zero)
-        torch.testing.assert_close(got, gru(x, state))
+        expected, _ = layer(x, tuple(both) if name == "lstm" else both[0])
+        for number, direction in enumerate(("", "_reverse")):
+            w_ih, b_ih, b_hh = (getattr(layer, f"{part}_l0{direction}") for part in ("weight_ih", "bias_ih", "bias_hh"))
+            gates, multiplier = F.linear(x, w_ih, b_ih), torch.full((len(integer),), scale / 512)
+            given = (gates, *(state[0] for state in states), integer, b_hh, multiplier, scale, *extra, number == 1)
+            got = getattr(reference, name)(*given)
+            got = got[0] if name == "lstm" else got
+            torch.testing.assert_close(
+                got, expected[..., number * size : (number + 1) * size], rtol=0, atol=500 * scale
+            )
 
 
 def test_softmax_and_layer_norm_are_torchs_between_two_scales():

@@ -58,7 +58,7 @@ def test_unused_patterns_are_known() -> None:
 @pytest.mark.parametrize(
     ("given", "error", "says"),
     [
-        ({"a": {}}, TypeError, "OrderedDict"),
+        ([("a", {})], TypeError, "must be a dict of patterns"),
         (OrderedDict({"a": 4}), TypeError, "dict of settings"),
         (OrderedDict({"a(": {}}), ValueError, "no regular expression"),
         (OrderedDict({"a": {"wts": 4}}), ValueError, "'bits_weights'"),
