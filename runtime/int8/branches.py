@@ -54,6 +54,8 @@ def _ways(body: Sequence[ast.stmt], lines: set[int], owner: object) -> Iterator[
             yield _skipped(statement, blocks, lines)
         fixed = isinstance(statement, ast.If) and _holds(statement.test, owner) is not None
         for block in blocks:
+            if _only_in_training(statement, block):
+                continue
             if not (fixed and not _ran(block[0], lines) and _calls_modules(block, owner)):
                 yield from _ways(block, lines, owner)
         for expression in _expressions(statement):
@@ -92,6 +94,23 @@ def _skipped(statement: ast.If | ast.Match, blocks: list[list[ast.stmt]], lines:
     ran = any(_ran(inner, lines) and _takes_tensors(inner, None) for block in blocks for inner in block)
     leaves = isinstance(blocks[0][-1], _LEAVES)
     return statement.lineno if ran and not closed and not leaves and _names(condition) - {"self"} else 0
+
+
+def _only_in_training(statement: ast.stmt, block: list[ast.stmt]) -> bool:
+    """Whether a block cannot be reached in eval mode, in which alone a model computes on integers."""
+    if not isinstance(statement, ast.If):
+        return False
+    test, negated = statement.test, block is statement.orelse
+    if negated and isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        test, negated = test.operand, False
+    return not negated and _asks_for_training(test)
+
+
+def _asks_for_training(test: ast.expr) -> bool:
+    if isinstance(test, ast.BoolOp):
+        asks = [_asks_for_training(value) for value in test.values]
+        return any(asks) if isinstance(test.op, ast.And) else all(asks)
+    return ast.unparse(test) == "self.training"
 
 
 def _conditional(node: ast.AST, owner: object) -> int:
