@@ -11,6 +11,7 @@ from typing import Any
 
 from rewriter import __version__
 from rewriter.console import INTERRUPTED, OK, OutputError, close_stdout, complain, occupy_closed_streams, put_on_stdout
+from rewriter.settings import SOURCES, TARGETS
 
 _RUN_OPTIONS_WITH_VALUES = ("--rewrite", "--select", "--ignore", "--config")
 
@@ -81,6 +82,10 @@ def _dispatch(arguments: argparse.Namespace) -> int:
 
         put_on_stdout(script(parser(), arguments.shell).encode())
         return OK
+    if arguments.command == "vendor":
+        from rewriter.vendor import vendor
+
+        return vendor(arguments)
     if arguments.command == "baseline":
         from rewriter.adopt import note
 
@@ -120,6 +125,7 @@ def parser() -> argparse.ArgumentParser:
     _add_verify(command("verify", "build and run a model before and after, and compare all that a user sees"))
     usage = "rewriter run [options] --rewrite PACKAGE (SCRIPT | -m MODULE) [arguments of the program]"
     _add_run(command("run", "run a program with libraries rewritten as it imports them", usage=usage))
+    _add_vendor(command("vendor", "copy the modules that rewritten source calls into the project"))
     _add_rule(command("rule", "explain a rule or a reason, or list all of a family, or all"))
     command("lsp", "serve an editor over stdin and stdout, by the language server protocol")
     shells = command("completion", "print a script that completes commands and options in a shell")
@@ -190,6 +196,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_settings(parser)
 
 
+def _add_vendor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the package to make, such as src/net/quant")
+    _add_paths(parser)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="read the settings from this file")
+    parser.add_argument("--isolated", action="store_true", help="ignore all configuration files")
+
+
 def _add_rule(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("code", nargs="?", metavar="CODE", help="such as RW101, or a prefix such as RW9")
     parser.add_argument("--all", action="store_true", help="the whole explanation of each, not one line")
@@ -230,6 +243,10 @@ def _add_paths_and_report(parser: argparse.ArgumentParser) -> None:
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
+    targets = "whose modules to use (default: runtime); plain: back to what stood there before fix"
+    add("--from", dest="source", choices=SOURCES, help="turn the modules of this library into ours, too")
+    add("--target", choices=TARGETS, help=targets)
+    add("--fallback", choices=["runtime"], help="take from runtime what the target has no module for")
     add("--select", type=_codes, metavar="CODES", help="only these codes or prefixes, separated by commas")
     add("--ignore", type=_codes, metavar="CODES", help="not these codes or prefixes")
     add("--unsafe-fixes", action="store_true", default=None, help="apply findings that are marked unsafe, too")

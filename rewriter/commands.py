@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,11 +17,12 @@ from rewriter.report.render import render
 from rewriter.report.summary import Summary
 from rewriter.report.text import closing
 from rewriter.results import FileResult
-from rewriter.run import Job, run
+from rewriter.run import Job, engine_of, run
 from rewriter.selection import Selection, SelectionError
-from rewriter.settings import Settings, SettingsError, load, shown
+from rewriter.settings import PLAIN, Settings, SettingsError, load, shown
 
 STDIN = Path("-")
+_ON_THE_COMMAND_LINE = ("select", "ignore", "unsafe_fixes", "source", "target", "fallback")
 
 
 def process(arguments: argparse.Namespace) -> int:
@@ -85,7 +86,7 @@ def chosen_settings(arguments: argparse.Namespace, paths: Sequence[Path]) -> Set
     if STDIN in paths:
         paths = [arguments.stdin_filename or Path()]
     settings = load(arguments.config, arguments.isolated, paths)
-    given = {name: getattr(arguments, name) for name in ("select", "ignore", "unsafe_fixes")}
+    given = {name: getattr(arguments, name, None) for name in _ON_THE_COMMAND_LINE}
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
     _refuse_unknown_codes(settings)
     return settings
@@ -125,8 +126,6 @@ def _refuse_unknown_codes(settings: Settings) -> None:
 
 
 def _of_stdin(arguments: argparse.Namespace, settings: Settings) -> list[FileResult]:
-    from rewriter import engine
-
     name = arguments.stdin_filename or Path("stdin.py")
     if sys.stdin is None:
         raise FileError("stdin is closed, and - stands for it")
@@ -135,15 +134,17 @@ def _of_stdin(arguments: argparse.Namespace, settings: Settings) -> list[FileRes
         from rewriter.notebook import judged
 
         return [judged(content, name, settings)]
-    result = getattr(engine, _goal(arguments))(content, name, settings)
+    result = engine_of(_goal(arguments, settings))(content, name, settings, None)
     _refuse_foreign_runtime([result], settings)
     return [result]
 
 
-def _goal(arguments: argparse.Namespace) -> str:
-    """The engine's function that finds out no more than is going to be used: some reports hold the edits."""
+def _goal(arguments: argparse.Namespace, settings: Settings) -> str:
+    """The engine that finds out no more than is going to be used: some reports hold the edits."""
+    if settings.target == PLAIN:
+        return "rewriter.targets.plain:taken_back"
     judged = arguments.command == "baseline" or (arguments.command == "check" and arguments.format not in WITH_EDITS)
-    return "judge" if judged else "rewrite"
+    return f"rewriter.engine:{'judge' if judged else 'rewrite'}"
 
 
 def found(arguments: argparse.Namespace, settings: Settings) -> list[Path]:
@@ -168,15 +169,28 @@ def _of_files(arguments: argparse.Namespace, settings: Settings) -> list[FileRes
     places = output.places_under(folder, files, arguments.paths) if folder is not None else {}
     # Every file is read before the first is written, so that all are judged by what the others were.
     results = examined(arguments, list(places) if folder is not None else files, settings)
+    if arguments.command != "fix" or arguments.diff:
+        return results
     if folder is not None:
-        return output.under(places, results)
-    return output.in_place(results) if arguments.command == "fix" and not arguments.diff else results
+        return _recorded(output.under(places, results), places, settings)
+    return _recorded(output.in_place(results), {}, settings)
+
+
+def _recorded(results: list[FileResult], places: Mapping[Path, Path], settings: Settings) -> list[FileResult]:
+    """The results, for which there is a way back from now on."""
+    if settings.target != PLAIN:
+        from rewriter.targets.record import keep
+
+        for result in results:
+            if result.failure is None and result.changed:
+                keep(result, places.get(result.path, result.path))
+    return results
 
 
 def _with_progress(arguments: argparse.Namespace, files: list[Path], settings: Settings) -> list[FileResult]:
     progress = sys.stderr.isatty() and not getattr(arguments, "quiet", False)
     results = []
-    job = Job(tuple(arguments.paths), settings, f"rewriter.engine:{_goal(arguments)}")
+    job = Job(tuple(arguments.paths), settings, _goal(arguments, settings))
     for count, result in enumerate(run(files, job, arguments.jobs), 1):
         results.append(result)
         if progress:

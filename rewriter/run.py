@@ -25,7 +25,7 @@ POOL_FROM = 40
 # Syntax trees are millions of objects that live to the end: Python's usual thresholds look through them all the time.
 COLLECT_AFTER = (100_000, 50, 1000)
 
-Engine = Callable[[bytes, Path, Settings, Project], FileResult]
+Engine = Callable[[bytes, Path, Settings, Project | None], FileResult]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,13 @@ class Job:
     roots: tuple[Path, ...]
     settings: Settings
     engine: str = "rewriter.engine:rewrite"
+
+
+def engine_of(name: str) -> Engine:
+    """`package.module:function`"""
+    module, _, function = name.partition(":")
+    engine: Engine = getattr(import_module(module), function)
+    return engine
 
 
 def run(files: Sequence[Path], job: Job, workers: int | None = None) -> Iterator[FileResult]:
@@ -103,8 +110,7 @@ _project: Project
 def _start(job: Job) -> None:
     """Prepares this process: the project's files are read at most once in it."""
     global _engine, _settings, _project
-    module, _, name = job.engine.partition(":")
-    _engine = getattr(import_module(module), name)
+    _engine = engine_of(job.engine)
     _settings = job.settings
     _project = Project.for_paths(job.roots)
 

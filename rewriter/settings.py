@@ -20,6 +20,14 @@ DEFAULT_EXCLUDE = (
 )  # fmt: skip
 
 
+PLAIN = "plain"
+"""The target that is the way back."""
+SOURCES = ("torch-ao",)
+LIBRARIES = ("torch-ao", "distiller", "aimet", "brevitas")
+"""Whose modules the catalogue knows besides our own."""
+TARGETS = ("runtime", *LIBRARIES, PLAIN)
+FALLBACKS = ("", "runtime")
+
 REASONS = "RW9"
 """What the codes of reasons begin with."""
 
@@ -42,6 +50,12 @@ class Settings:
     unsafe_fixes: bool = False
     runtime_import: str = "runtime"
     """The package that emitted code imports `modules` from."""
+    target: str = "runtime"
+    """Whose modules take the place of operations; `plain` is the way back to operators and functions."""
+    fallback: str = ""
+    """`runtime`: what the target has no module for is taken from there."""
+    source: str = ""
+    """The library whose modules are to become ours, as `--from` names it."""
     max_file_bytes: int = 2_000_000
     respect_gitignore: bool = True
     root: Path = Path()
@@ -188,6 +202,12 @@ def _checked(name: str, value: Any, where: str) -> Any:
         raise SettingsError(f"{where} should be at least 1, not {value!r}")
     if name == "runtime_import" and not all(part.isidentifier() for part in str(value).split(".")):
         raise SettingsError(f"{where} should be the dotted name of a package, not {value!r}")
+    if name == "source" and value not in ("", *SOURCES):
+        raise SettingsError(f"{where} should be one of {', '.join(SOURCES)}, not {value!r}")
+    if name == "fallback" and value not in FALLBACKS:
+        raise SettingsError(f"{where} should be 'runtime' or empty, not {value!r}")
+    if name == "target" and value not in TARGETS:
+        raise SettingsError(f"{where} should be one of {', '.join(TARGETS)}, not {value!r}")
     return value
 
 

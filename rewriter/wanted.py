@@ -8,10 +8,17 @@ from rewriter.facts.code import File
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Project
 from rewriter.planning.plan import Owner, Plan
-from rewriter.planning.planner import Planner
+from rewriter.planning.planner import Planner, Target
 from rewriter.results import Safety, Span
-from rewriter.settings import Settings
+from rewriter.settings import LIBRARIES, Settings
 from rewriter.suppress import Suppressions
+from rewriter.targets.elsewhere import Elsewhere
+
+
+def target_of(settings: Settings) -> Target | None:
+    """None where it is runtime."""
+    return Elsewhere(settings.target, settings.fallback == "runtime") if settings.target in LIBRARIES else None
+
 
 _PLANNER = Question[str, Planner]("what is planned under these settings?")
 
@@ -25,7 +32,8 @@ def planner_for(project: Project, settings: Settings) -> Planner:
         def wanted(owner: Owner, change: Change | Substitution) -> bool:
             return _is_wanted(settings, owner.file, change)
 
-        planners[key] = Planner(Knowledge.of(project), wanted, _earlier_plans(project, key))
+        earlier = _earlier_plans(project, key)
+        planners[key] = Planner(Knowledge.of(project), wanted, settings.source, target_of(settings), earlier)
     return planners[key]
 
 

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rewriter.changes.made import Made
+from rewriter.changes.turns import Numbering, Turn, WalkOverSteps
 from rewriter.facts.code import Function
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
-from rewriter.facts.numbering import Numbering
+from rewriter.facts.steps import STEPS
 from rewriter.results import Finding, Safety
 from rewriter.sites.site import Site, SiteNode
 from rewriter.torch_api.row import written_order
@@ -30,29 +31,6 @@ def as_given(call: ast.Call) -> tuple[Given, ...]:
 
 
 @dataclass(frozen=True)
-class Turn:
-    """A loop around a site, each of whose turns has a module of its own; or the calls of the method it stands in."""
-
-    target: ast.expr
-    iter: ast.expr
-    """As the loop is written."""
-    index: str
-    """The variable that counts the turns."""
-    added: bool
-    """The loop does not count them yet."""
-    over: ast.expr
-    """What `__init__` runs over to make as many modules."""
-    each: ast.expr | None = None
-    """The loop's own `iter` as `__init__` can evaluate it, where a loop further in runs over the members."""
-    numbering: Numbering | None = None
-    """The calls, if it is no loop."""
-    may_grow: bool = False
-    """How often the loop turns depends on the object, whose parts and numbers somebody may change later."""
-    unread: bool = False
-    """The loop's own variable counts, but nobody reads it, as in `for _ in range(n)`: the counter takes its place."""
-
-
-@dataclass(frozen=True)
 class Change:
     """The site calls a module of its own, which `__init__` makes."""
 
@@ -69,6 +47,8 @@ class Change:
     """The site in a few words, for the message."""
     turns: tuple[Turn, ...] = ()
     """The loops around the site, outermost first, if it has a module for each turn."""
+    instead: ast.Assign | None = None
+    """The assignment of `__init__` in whose place its module is made, under the same name."""
     safety: Safety = Safety.SAFE
     why_unsafe: str = ""
 
@@ -100,19 +80,6 @@ class NamedChange:
 
 
 @dataclass(frozen=True)
-class NumberedCall:
-    """The call of a method that is to say which of its calls it is."""
-
-    node: ast.Call
-    parameter: str
-    number: int
-
-    @property
-    def turns(self) -> tuple[Turn, ...]:
-        return ()
-
-
-@dataclass(frozen=True)
 class Substitution:
     """An expression that becomes another one, which stands for the same."""
 
@@ -135,6 +102,19 @@ class Substitution:
 
 
 def numberings(changes: Iterable[NamedChange]) -> list[Numbering]:
-    """The methods that the changes want to be told which of their calls is running."""
-    found = {t.numbering.method: t.numbering for named in changes for t in named.turns if t.numbering is not None}
-    return list(found.values())
+    """The methods that have to be told which of their calls is running, for these changes."""
+    wanted = (t.numbering for named in changes for t in named.turns if t.numbering is not None)
+    return list({n.method: n for numbering in wanted for n in numbering.all()}.values())
+
+
+def turns_of(changes: Iterable[NamedChange]) -> list[Turn]:
+    """The loops that the changes want counted."""
+    changes = list(changes)
+    of_calls = [turn for numbering in numberings(changes) for call in numbering.calls for turn in call.turns]
+    return [*(turn for named in changes for turn in named.turns), *of_calls]
+
+
+def walks_over_steps(changes: Iterable[NamedChange]) -> list[WalkOverSteps]:
+    """What goes through the children of objects that get new ones by these changes."""
+    places = {n.change.place.cls: n.change.place for n in changes if isinstance(n.change.place, Construction)}
+    return [WalkOverSteps(node, STEPS[node.attr]) for place in places.values() for node in place.walks]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from rewriter.torch_api.row import Row, Spelling
+from rewriter.torch_api.row import Foreign, Row, Spelling
 
 
 class Writer(Protocol):
@@ -29,6 +29,11 @@ class Made:
     def described(self, what: str, where: str) -> str:
         """What becomes of the site, for the person who reads the finding."""
         raise NotImplementedError
+
+    @property
+    def method(self) -> str:
+        """The method of the module that the site calls; empty where it calls the module itself."""
+        return ""
 
     @property
     def repeats(self) -> ast.stmt | None:
@@ -75,6 +80,19 @@ class Make(Made):
 
     def described(self, what: str, where: str) -> str:
         return f"{what} becomes {where}, {self.target.replace('torch.nn.', 'nn.')}"
+
+
+@dataclass(frozen=True)
+class MakeElsewhere(Make):
+    """A module of another library; what `fixed` says goes to its constructor."""
+
+    foreign: Foreign = field(kw_only=True)
+    swapped: bool = field(default=False, kw_only=True)
+    """The call gives the second operand first: the library wants the tensor before the number."""
+
+    @property
+    def method(self) -> str:
+        return self.foreign.method
 
 
 @dataclass(frozen=True)

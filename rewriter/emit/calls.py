@@ -12,7 +12,8 @@ from typing import Literal
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
-from rewriter.changes.change import NamedChange, NumberedCall, Turn
+from rewriter.changes.change import NamedChange
+from rewriter.changes.turns import NumberedCall, Turn, WalkOverSteps
 from rewriter.emit.lines import Line
 from rewriter.emit.pieces import COMMA, Piece, breaks_line, opening_of, pieces_of
 from rewriter.emit.style import Style
@@ -24,8 +25,9 @@ _LINE = re.compile(r"\r\n|\r|\n")
 # Inside a call's brackets these need brackets of their own.
 _BRACKETED = (cst.NamedExpr, cst.Yield, cst.GeneratorExp, cst.Tuple)
 _TIGHT = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
+_EMPTY = cst.Module([])
 
-Site = cst.BinaryOperation | cst.UnaryOperation | cst.Call | cst.AugAssign
+Site = cst.BinaryOperation | cst.UnaryOperation | cst.Call | cst.AugAssign | cst.Attribute
 
 
 def rewrite_unit(source: Source, unit: UnitChanges, style: Style) -> str | None:
@@ -44,7 +46,7 @@ def rewrite_unit(source: Source, unit: UnitChanges, style: Style) -> str | None:
     if formatted is not None and line.laid_out(text) == text:
         return formatted
     tidy = parsed.render(collapse=True)
-    if _comments(tidy) == _comments(text) and line.holds(tidy, text):
+    if parsed.keeps_calls_whole and _comments(tidy) == _comments(text) and line.holds(tidy, text):
         return tidy
     if formatted is not None:
         return formatted
@@ -96,7 +98,9 @@ class _Parsed:
                     self.loops[node] = turn
 
     def render(self, collapse: bool) -> str:
-        module = self.wrapper.module.visit(_ToCalls(self.sites, self.loops, collapse))
+        transformer = _ToCalls(self.sites, self.loops, collapse)
+        module = self.wrapper.module.visit(transformer)
+        self.keeps_calls_whole = not transformer.breaks_a_call
         if not self.opening:
             return module.code
         line = module.body[0]
@@ -112,6 +116,7 @@ _AST_NAMES = {
     cst.UnaryOperation: "UnaryOp",
     cst.Call: "Call",
     cst.AugAssign: "AugAssign",
+    cst.Attribute: "Attribute",
 }
 
 
@@ -122,7 +127,7 @@ def _glued(text: str, start: int) -> bool:
 
 @dataclass(frozen=True)
 class _Placed:
-    named: NamedChange | NumberedCall
+    named: NamedChange | NumberedCall | WalkOverSteps
     glued: bool
 
 
@@ -132,6 +137,8 @@ class _ToCalls(cst.CSTTransformer):
         self.sites = sites
         self.loops = loops
         self.collapse = collapse
+        self.breaks_a_call = False
+        """A new call stands on several lines."""
 
     def on_leave(self, original_node: cst.CSTNode, updated_node: cst.CSTNode) -> cst.CSTNode:  # type: ignore[override]
         if turn := self.loops.get(original_node):
@@ -143,6 +150,8 @@ class _ToCalls(cst.CSTTransformer):
         if isinstance(placed.named, NumberedCall):
             assert isinstance(updated_node, cst.Call)
             return _with_number(updated_node, placed.named)
+        if isinstance(placed.named, WalkOverSteps):
+            return updated_node.with_changes(attr=cst.Name(placed.named.name))
         node = placed.named.node
         if isinstance(updated_node, cst.AugAssign):
             pieces = {
@@ -172,8 +181,12 @@ class _ToCalls(cst.CSTTransformer):
         )
         func: cst.BaseExpression = cst.Attribute(cst.Name(change.receiver), cst.Name(named.name))
         for turn in change.turns:
-            func = cst.Subscript(func, [cst.SubscriptElement(cst.Index(cst.Name(turn.index)))])
-        return cst.Call(func=func, args=arguments, whitespace_before_args=before)
+            func = cst.Subscript(func, [cst.SubscriptElement(cst.Index(cst.parse_expression(turn.index)))])
+        if change.make.method:
+            func = cst.Attribute(func, cst.Name(change.make.method))
+        call = cst.Call(func=func, args=arguments, whitespace_before_args=before)
+        self.breaks_a_call |= _LINE.search(_EMPTY.code_for_node(call)) is not None
+        return call
 
     def _argument(self, piece: Piece, keyword: str | None, starred: bool, last: bool, old: cst.Call | None) -> cst.Arg:
         value = piece.value
@@ -196,8 +209,12 @@ class _ToCalls(cst.CSTTransformer):
 
 
 def _with_number(call: cst.Call, number: NumberedCall) -> cst.Call:
-    """`self.half(x)` -> `self.half(x, call=1)`."""
-    added = cst.Arg(cst.Integer(str(number.number)), cst.Name(number.parameter), equal=_TIGHT)
+    """`self.half(x)` -> `self.half(x, call=1)`, or `runtime.modules.nth(self.half, 1)(x)`."""
+    value = cst.parse_expression(number.number)
+    if not number.by_keyword:
+        chosen = cst.Call(cst.parse_expression(number.via), [cst.Arg(call.func, comma=COMMA), cst.Arg(value)])
+        return call.with_changes(func=chosen)
+    added = cst.Arg(value, cst.Name(number.parameter), equal=_TIGHT)
     if not call.args:
         return call.with_changes(args=[added])
     last = call.args[-1].comma

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from rewriter.changes.change import Change, NamedChange, Turn
+from rewriter.changes.change import Change, NamedChange
+from rewriter.changes.turns import Turn
 from rewriter.emit.holders import holder_splices
 from rewriter.emit.layout import laid_out
 from rewriter.emit.naming import Importer
@@ -13,6 +14,7 @@ from rewriter.emit.splice import Splice
 from rewriter.emit.style import Style
 from rewriter.facts.code import File, Function
 from rewriter.facts.construction import Construction
+from rewriter.facts.expressions import is_bare
 from rewriter.facts.holders import Holder
 from rewriter.facts.source import Source
 from rewriter.facts.trees import walk
@@ -34,21 +36,36 @@ def _made(
     locals_ = place.init.locals
     behind: dict[ast.stmt, list[str]] = {}
     for named in changes:
+        if named.change.instead is not None:
+            continue
         lines = _lines(source, place.self_name, [named], importer, locals_)
         behind.setdefault(_anchor(place.init, named), []).extend(lines)
     # A branch may end where the constructor does: its lines come before those that stand outside of it.
     inner_first = sorted(behind, key=lambda s: s.lineno, reverse=True)
-    return [_behind(source, statement, behind[statement], style) for statement in inner_first]
+    replaced = [_in_place(source, place, n, importer, locals_) for n in changes if n.change.instead is not None]
+    return [*replaced, *(_behind(source, statement, behind[statement], style) for statement in inner_first)]
+
+
+def _in_place(source: Source, place: Construction, named: NamedChange, importer: Importer, locals_: set[str]) -> Splice:
+    """Another value for the attribute."""
+    assert named.change.instead is not None
+    value = named.change.instead.value
+    made = _construction(source, place.self_name, named.change, importer, locals_)
+    return Splice(source.start(value), source.end(value), made)
 
 
 def _mixed_in(source: Source, place: Construction, importer: Importer) -> list[Splice]:
-    """`runtime.modules.WithOperations` as the last base of a container, nn.Module as that of a plain class."""
+    """`runtime.modules.WithOperations` as a base of what runs its children, nn.Module as that of a plain class."""
     if place.becomes_module:
         return _made_module(source, place, importer)
     if not place.apart or place.apart_already:
         return []
+    name = importer.spell("runtime.modules.WithOperations", set())
+    bases = zip(place.cls.node.bases, place.cls.base_names, strict=True)
+    if (plain := next((node for node, base in bases if base == "torch.nn.Module"), None)) is not None:
+        return [Splice(source.start(plain), source.start(plain), f"{name}, ")]  # it derives from nn.Module itself
     end = source.end(place.cls.node.bases[-1])
-    return [Splice(end, end, f", {importer.spell('runtime.modules.WithOperations', set())}")]
+    return [Splice(end, end, f", {name}")]
 
 
 def _made_module(source: Source, place: Construction, importer: Importer) -> list[Splice]:
@@ -75,15 +92,22 @@ def _anchor(init: Function, named: NamedChange) -> ast.stmt:
     repeated, turns, place = named.change.make.repeats, named.turns, named.change.place
     assert isinstance(place, Construction) and place.anchor is not None
     if turns:
-        return _filled(init.node.body, place.anchor, turns)
+        return _filled(init.node.body, place.anchor, place.self_name, turns)
     return place.anchor if repeated is None or repeated in init.node.body else repeated
 
 
-def _filled(body: list[ast.stmt], anchor: ast.stmt, turns: tuple[Turn, ...]) -> ast.stmt:
+def _filled(body: list[ast.stmt], anchor: ast.stmt, own: str, turns: tuple[Turn, ...]) -> ast.stmt:
     """The last statement that touches what the loops run over: until then it may still be filled."""
     read = {n.attr for t in turns for n in walk(t.over) if isinstance(n, ast.Attribute)}
-    touching = [s for s in body if any(isinstance(n, ast.Attribute) and n.attr in read for n in walk(s))]
+    read = read.union(*(t.filled_by for t in turns))
+    if any(is_bare(t.over, own) for t in turns):
+        read.add(own)
+    touching = [s for s in body if any(_named(n) in read for n in walk(s))]
     return max([anchor, *touching], key=lambda s: s.lineno)
+
+
+def _named(node: ast.AST) -> str | None:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
 
 
 def _lines(source: Source, own: str, changes: list[NamedChange], importer: Importer, locals_: set[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from rewriter.changes.change import NamedChange
+from rewriter.changes.change import NamedChange, turns_of
 from rewriter.emit.splice import Splice
 from rewriter.facts.code import File
 from rewriter.facts.trees import walk
@@ -14,7 +14,7 @@ from rewriter.facts.trees import walk
 def header_splices(file: File, changes: Iterable[NamedChange]) -> list[Splice]:
     """For loops that are statements. One in a comprehension is part of a statement, and written with it."""
     source = file.source
-    turns = {id(turn.target): turn for named in changes for turn in named.change.turns if turn.added}
+    turns = {id(turn.target): turn for turn in turns_of(changes) if turn.added}
     if not turns:
         return []
     statements = {id(n.target) for n in walk(source.tree) if isinstance(n, ast.For)}

@@ -102,7 +102,8 @@ class Order:
             number -= 1
         number = number if number > 1 else after.lineno  # what heads the file stays its head
         offset = source.line_end(number - 1) if number > 1 else 0
-        return Splice(offset, offset, line + newline + (newline if self._kind(after) != kind else ""))
+        parted = self._kind(after) != kind or number < after.lineno
+        return Splice(offset, offset, line + newline + (newline if parted else ""))
 
     def _behind_last(self, line: str) -> Splice:
         source = self.file.source

@@ -32,13 +32,18 @@ def laid_out(line: str, indent: str, style: Style, reserved: int = 0) -> str | N
     `reserved` is the room that a comment behind it takes.
     """
     try:
-        nodes = nested(line)
+        nodes = _without_needless_brackets(nested(line))
         text = flat(nodes)
-        if text is not None and len(indent) + len(text) + reserved <= style.width:
+        if text is not None and len(indent) + len(text) + _counted(reserved, indent, style) <= style.width:
             return text
         return "\n".join(_Layout(style).statement(nodes, indent)).removeprefix(indent)
     except (NoLayout, tokenize.TokenError, SyntaxError):
         return None
+
+
+def _counted(reserved: int, indent: str, style: Style) -> int:
+    """A comment that is too long whatever the layout takes no room."""
+    return reserved if len(indent) + 1 + reserved <= style.width else 0
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,8 @@ class _Layout:
     def _inside(self, group: Group, indent: str) -> list[str]:
         """What stands in brackets. The arguments of a call may share a line; the elements of a list have one each."""
         text = flat(group.inside)
-        shares = group.is_call or group.is_subscript or not any(_word(n) == "," for n in group.inside)
+        several = any(_word(n) == "," for n in group.inside) and not any(map(_starts_comprehension, group.inside))
+        shares = group.is_call or group.is_subscript or not several
         if shares and not group.is_held_open and text is not None and len(indent) + len(text) <= self.style.width:
             return [indent + text]
         return self._bracketed(group.inside, indent)
@@ -100,7 +106,9 @@ class _Layout:
         for element in elements:
             lines += [indent + c.text for c in element.above]
             if element.nodes:
-                lines += self._operands(_stripped(element.nodes), indent, 1 if commas else 0)
+                beside = 2 + len(element.beside.text) if element.beside else 0
+                room = (1 if commas else 0) + _counted(beside, indent, self.style)
+                lines += self._operands(_stripped(element.nodes), indent, room)
                 lines[-1] += "," if commas else ""
             if element.beside:
                 if not lines:
@@ -148,6 +156,20 @@ def _value_start(nodes: list[Node]) -> int:
     if any(isinstance(n, Atom) and n.text == "in" for n in nodes) and _word(nodes[0]) == "for":
         start = 1 + max(i for i, n in enumerate(nodes) if _word(n) == "in")
     return start
+
+
+def _without_needless_brackets(nodes: list[Node]) -> list[Node]:
+    """`x = (a + b)` says no more than `x = a + b`."""
+    start = _value_start(nodes)
+    value, tail = _without_colon(nodes[start:])
+    group = value[0] if len(value) == 1 else None
+    if not isinstance(group, Group) or group.opening != "(" or not start or not group.inside:
+        return nodes
+    kept = {",", "for", "async", "yield", ":=", "*"}
+    if any(isinstance(n, Comment) or _word(n) in kept for n in group.inside):
+        return nodes
+    first = replace(group.inside[0], space=" ")
+    return [*nodes[:start], first, *group.inside[1:], *tail]
 
 
 def _without_colon(nodes: list[Node]) -> tuple[list[Node], list[Node]]:
@@ -221,7 +243,8 @@ def _elements(nodes: list[Node]) -> Iterator[_Element]:
 
 
 def _ends_in_group(nodes: list[Node]) -> bool:
-    return bool(nodes) and isinstance(nodes[-1], Group) and bool(nodes[-1].inside)
+    last = nodes[-1] if nodes else None
+    return isinstance(last, Group) and bool(last.inside) and not last.is_subscript
 
 
 def _stripped(nodes: list[Node]) -> list[Node]:

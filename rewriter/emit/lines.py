@@ -11,7 +11,7 @@ from rewriter.emit.style import Style
 from rewriter.facts.source import Source
 
 _LINE = re.compile(r"\r\n|\r|\n")
-_END = re.compile(r"(?P<code>[^#\r\n]*?)(?P<comment>\s*(?:#[^\r\n]*)?)(?:\r\n|\r|\n|\Z)")
+_END = re.compile(r"(?P<code>[^#\r\n]*?)(?P<comment>[ \t]*(?:#[^\r\n]*)?)(?:\r\n|\r|\n|\Z)")
 
 
 @dataclass(frozen=True)

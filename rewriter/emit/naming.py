@@ -29,7 +29,24 @@ class Importer:
         module, _, name = target.rpartition(".")
         if module == "runtime.modules":
             return f"{self._runtime_prefix(locals_)}.{name}"
-        return f"{self._torch_prefix(locals_)}.{name}"
+        if module == "torch.nn":
+            return f"{self._torch_prefix(locals_)}.{name}"
+        return f"{self._module_prefix(module, locals_)}.{name}"
+
+    def _module_prefix(self, module: str, locals_: set[str]) -> str:
+        """Another library's module by its full name; what torch has is there once torch is."""
+        names, top = self.file.names, module.split(".")[0]
+        bound = next((b for b in names.bindings if names.meaning(b) == module and b not in locals_), None)
+        if bound is not None:
+            return bound
+        if top == "torch" and names.meaning("torch") == "torch" and "torch" not in locals_ | self._for_types:
+            return module
+        if (top in self._bound and names.meaning(top) != top) or top in locals_:
+            return self._add(module, module.rpartition(".")[2], locals_)
+        statement = f"import {module}"
+        if statement not in self.needed and not _imports(self.file.source.tree, module):
+            self.needed.append(statement)
+        return module
 
     def _torch_prefix(self, locals_: set[str]) -> str:
         names = self.file.names

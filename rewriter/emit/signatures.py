@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 
 from rewriter.emit.layout import laid_out
@@ -12,6 +13,7 @@ from rewriter.emit.style import Style
 from rewriter.facts.code import FunctionNode
 from rewriter.facts.source import Source
 
+_LINE = re.compile(r"\r\n|\r|\n")
 _BETWEEN = (tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT)
 
 
@@ -62,15 +64,29 @@ def _on_own_line(source: Source, parameter: Splice, line_start: str) -> Splice:
 
 
 def _broken(source: Source, node: FunctionNode, parameter: Splice, style: Style) -> list[Splice]:
-    """The parameter; it and the others get lines of their own where the line would become too long."""
+    """The parameter; all get lines of their own where the line would become too long, or where they have them."""
     line = source.lines[node.lineno - 1].rstrip()
-    one_line = node.body[0].lineno > node.lineno and line.endswith(":") and line.count("(") == line.count(")")
-    if not one_line or len(line) + len(parameter.new) <= style.width:
+    start = source.start(node)
+    end = start + _header_length(source.text[start:])
+    header, indent = source.text[start:end], source.lines[node.lineno - 1][: node.col_offset]
+    on_one_line = "\n" not in header and "\r" not in header
+    if on_one_line and len(line) + len(parameter.new) <= style.width:
         return [parameter]
-    start, end = source.start(node), source.line_end(node.lineno - 1) + len(line)
-    header = source.text[start : parameter.start] + parameter.new + source.text[parameter.end : end]
-    broken = laid_out(header, source.lines[node.lineno - 1][: node.col_offset], style)
+    if not on_one_line and laid_out(_LINE.sub("\n", header), indent, style) != _LINE.sub("\n", header):
+        return [parameter]
+    new = source.text[start : parameter.start] + parameter.new + source.text[parameter.end : end]
+    broken = laid_out(_LINE.sub("\n", new), indent, style)
     return [Splice(start, end, broken.replace("\n", source.newline))] if broken else [parameter]
+
+
+def _header_length(text: str) -> int:
+    """Up to the colon behind a function's brackets and what it returns."""
+    depth, lines = 0, [0, *(m.end() for m in _LINE.finditer(text))]
+    for token in tokenize.generate_tokens(io.StringIO(text, newline="").readline):
+        depth += (token.string in "([{") - (token.string in ")]}") if token.type == tokenize.OP else 0
+        if depth == 0 and token.string == ":":
+            return lines[token.end[0] - 1] + token.end[1]
+    raise AssertionError("a function without a colon")
 
 
 def _separator(source: Source, start: int) -> str:

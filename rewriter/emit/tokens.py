@@ -166,13 +166,13 @@ def _is_operand(token: tokenize.TokenInfo) -> bool:
 
 
 def _plain(line: str) -> Iterator[tokenize.TokenInfo]:
-    if "\\\n" in line or ";" in line:
+    if "\\\n" in line:
         raise NoLayout
     for token in _with_whole_strings(line):
         if token.type in (tokenize.NEWLINE, tokenize.NL, tokenize.ENDMARKER):
             continue
         is_text = token.type == tokenize.STRING and "\n" in token.string
-        if is_text or tokenize.tok_name[token.type].startswith(("INDENT", "ERROR")):
+        if is_text or token.string == ";" or tokenize.tok_name[token.type].startswith(("INDENT", "ERROR")):
             raise NoLayout
         yield token
 

@@ -6,12 +6,13 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from rewriter.changes.change import NamedChange, NumberedCall
+from rewriter.changes.change import NamedChange
+from rewriter.changes.turns import NumberedCall, WalkOverSteps
 from rewriter.facts.source import Source
 from rewriter.facts.trees import children, walk
 
 Unit = ast.stmt | ast.expr
-Edit = NamedChange | NumberedCall
+Edit = NamedChange | NumberedCall | WalkOverSteps
 
 _SIMPLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.Expr, ast.Assert, ast.Raise, ast.Delete)
 
@@ -28,7 +29,7 @@ def by_unit(source: Source, changes: Iterable[Edit]) -> list[UnitChanges]:
     """Groups changes by the unit that holds them, in source order."""
     pending = {id(named.node): named for named in changes}
     groups: dict[int, tuple[Unit, list[Edit]]] = {}
-    for unit in _units(source.tree.body):
+    for unit in units_in(source.tree.body):
         for node in walk(unit):
             if (named := pending.pop(id(node), None)) is not None:
                 groups.setdefault(id(unit), (unit, []))[1].append(named)
@@ -48,7 +49,7 @@ def nesting(unit: UnitChanges) -> int:
     return deepest
 
 
-def _units(body: list[ast.stmt]) -> Iterator[Unit]:
+def units_in(body: list[ast.stmt]) -> Iterator[Unit]:
     for statement in body:
         if isinstance(statement, _SIMPLE):
             yield statement
@@ -61,7 +62,7 @@ def _inside(child: ast.AST) -> Iterator[Unit]:
     if isinstance(child, ast.expr):
         yield child
     elif isinstance(child, ast.stmt):
-        yield from _units([child])
+        yield from units_in([child])
     elif isinstance(child, ast.ExceptHandler | ast.withitem | ast.match_case | ast.arguments | ast.keyword):
         for part in children(child):
             yield from _inside(part)

@@ -88,12 +88,24 @@ def _mentioned(tree: ast.Module, text: str) -> str:
 def _is_taken_elsewhere(file: File, name: str, project: Project) -> bool:
     """Whether another file imports the name from this one, all names of it, or reads it as an attribute of it."""
     own = file.module.rpartition(".")[2] or file.path.stem
-    word = re.escape(own)
-    of_torch = r"(?<!torch)(?<!functional)(?<!\bF)(?<!\bnn)"
-    takes = re.compile(rf"{of_torch}\.\s*{name}\b|\bfrom\s[\w. ]*\b{word}\s+import\s*(?:\*|[^#\n]*\b{name}\b|\()")
-    return any(
-        takes.search(other.source.text) for other in project.files_mentioning(own, name) if other is not file
-    ) or any(own in star.split(".") for other in project.files_mentioning(own, "*") for star in other.names.stars)
+    others = [*project.files_mentioning(own, name), *project.files_mentioning(own, "*")]
+    return any(_takes(other.source.tree, own, name) for other in dict.fromkeys(others) if other is not file)
+
+
+def _takes(tree: ast.Module, module: str, name: str) -> bool:
+    called = {module}
+    for node in walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            imported = {alias.name for alias in node.names}
+            if (node.module or "").rpartition(".")[2] == module and imported & {name, "*"}:
+                return True
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            called |= {a.asname for a in node.names if a.asname and a.name.rpartition(".")[2] == module}
+    return any(isinstance(n, ast.Attribute) and n.attr == name and _last(n.value) in called for n in walk(tree))
+
+
+def _last(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def removal_splices(file: File, unused: list[Unused]) -> list[Splice]:

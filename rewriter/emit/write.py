@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from rewriter.changes.change import Change, NamedChange, Substitution
+from rewriter.changes.change import Change, NamedChange, Substitution, walks_over_steps
+from rewriter.changes.turns import WalkOverSteps
 from rewriter.emit.calls import rewrite_unit
 from rewriter.emit.constructors import constructor_splices
 from rewriter.emit.headers import header_splices
@@ -13,7 +14,7 @@ from rewriter.emit.naming import Importer
 from rewriter.emit.numbers import number_splices, numbered_calls
 from rewriter.emit.splice import Splice, apply
 from rewriter.emit.style import Style
-from rewriter.emit.units import by_unit
+from rewriter.emit.units import Edit, UnitChanges, by_unit
 from rewriter.emit.unused_imports import removal_splices, unused_imports
 from rewriter.facts.code import File
 from rewriter.facts.project import Project
@@ -47,11 +48,14 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str, style: 
     plans = list(plans)
     dropped: set[int] = set()
     changes = [named for _, plan in plans for named in plan.changes]
-    for unit in by_unit(file.source, [*changes, *numbered_calls(changes)]):
+    edits: list[Edit] = [*changes, *numbered_calls(changes, importer), *walks_over_steps(changes)]
+    for unit in by_unit(file.source, edits):
         text = rewrite_unit(file.source, unit, style)
         if text is None:
             dropped |= {id(named) for named in unit.changes}
-        else:
+            walks = tuple(edit for edit in unit.changes if isinstance(edit, WalkOverSteps))
+            text = rewrite_unit(file.source, UnitChanges(unit.unit, walks), style) if walks else None
+        if text is not None:
             splice = Splice(file.source.start(unit.unit), file.source.end(unit.unit), text)
             needed_by = tuple(named.change for named in unit.changes if isinstance(named, NamedChange))
             written.splices.append(Reasoned(splice, needed_by))

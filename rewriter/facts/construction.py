@@ -13,6 +13,7 @@ from rewriter.facts.helpers import why_no_module
 from rewriter.facts.hierarchy import CONTAINERS, own_name
 from rewriter.facts.initialization import every_way, runs_init_of
 from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.steps import step_walks
 from rewriter.facts.trees import walk
 
 
@@ -31,7 +32,9 @@ class Construction:
     begin: ast.stmt | None = None
     """The statement of `__init__` that has run nn.Module's own."""
     apart: bool = False
-    """The class is a container: new modules must not become its steps."""
+    """The class is a container, or goes through its children: new modules must not become its steps."""
+    walks: tuple[ast.Attribute, ...] = ()
+    """Where it goes through its children: it is to leave out the new ones."""
     apart_already: bool = False
     """It has `runtime.modules.WithOperations` among its bases."""
     becomes_module: bool = False
@@ -50,7 +53,7 @@ class NoPlace:
 def find_construction(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
     found = _find(knowledge, cls)
     lineage = knowledge.hierarchy.lineage(cls)
-    if isinstance(found, NoPlace) or not lineage.torch & CONTAINERS:
+    if isinstance(found, NoPlace) or not (lineage.torch & CONTAINERS or found.walks):
         return found
     return replace(found, apart=True, apart_already=lineage.holds_operations)
 
@@ -67,7 +70,8 @@ def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
             return _cannot(
                 cls, f"{relative.node.name} defines __setattr__, which may treat a new module in its own way"
             )
-    if (walker := walker_over(knowledge, cls)) is not None:
+    walked = () if (walker := walker_over(knowledge, cls)) is None else step_walks(knowledge, cls)
+    if walker is not None and not walked:
         return _cannot(cls, f"{walker.node.name} walks its own modules, and would meet the new one there")
     if (way := bypass_of(knowledge, cls)) is not None:
         return _cannot(cls, way)
@@ -76,11 +80,12 @@ def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
             why = "has nn.Module before it, which runs no other" if is_mixin else "does not run this"
             return _cannot(cls, f"its subclass {below.node.name} {why} __init__")
     if (init := cls.constructor) is not None:
-        return _in_own_init(cls, init)
+        made = _in_own_init(cls, init)
+        return replace(made, walks=walked) if isinstance(made, Construction) else made
     if cls.node.decorator_list and any(map(_has_fields, lineage.project)):
         return _cannot(cls, "it has no __init__ and a decorator that may write one")
     simple = len(lineage.project) == 1 and lineage.torch == {"torch.nn.Module"} and not lineage.unseen
-    return Construction(cls, None, None, "self", passes_arguments=not simple)
+    return Construction(cls, None, None, "self", passes_arguments=not simple, walks=walked)
 
 
 def ready_for(knowledge: Knowledge, place: Construction, function: Function) -> Construction | NoPlace:

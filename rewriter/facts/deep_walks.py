@@ -30,7 +30,7 @@ def walker_over(knowledge: Knowledge, cls: Class, made_early: bool = False) -> C
         for method in _walking(knowledge, relative):
             if method is not relative.constructor or relative not in above:
                 return relative  # an __init__ that has been run when the modules are made meets none of them
-    return _deep_walker_over(knowledge, cls)
+    return deep_walker_over(knowledge, cls)
 
 
 _WALKING = Question[Class, list[Function]]("which methods go through the object's own children?")
@@ -53,7 +53,8 @@ def last_walk(cls: Class, body: list[ast.stmt]) -> int:
 _MET = Question[None, dict[Class, frozenset[Class]]]("whose new modules does each walker meet?")
 
 
-def _deep_walker_over(knowledge: Knowledge, cls: Class) -> Class | None:
+def deep_walker_over(knowledge: Knowledge, cls: Class) -> Class | None:
+    """A class above, or one that holds such objects, which goes through all modules below it."""
     answers = knowledge.project.answers.to(_MET)
     if None not in answers:
         answers[None] = {walker: frozenset(_met(knowledge, walker)) for walker in _deep_walkers(knowledge)}

@@ -20,6 +20,17 @@ _SAME = (
     ("torch.nn.functional.F.", "torch.nn.functional."),
     ("torch.functional.", "torch."),
     ("torch._tensor.Tensor", "torch.Tensor"),
+    ("torch.ao.nn.quantized.modules.functional_modules.", "torch.ao.nn.quantized."),
+    ("torch.ao.nn.quantized.modules.", "torch.ao.nn.quantized."),
+    ("torch.nn.quantized.modules.functional_modules.", "torch.ao.nn.quantized."),
+    ("torch.nn.quantized.modules.", "torch.ao.nn.quantized."),
+    ("torch.nn.quantized.", "torch.ao.nn.quantized."),
+    ("torch.nn.quantizable.", "torch.ao.nn.quantizable."),
+    ("torch.nn.qat.", "torch.ao.nn.qat."),
+    ("torch.nn.intrinsic.", "torch.ao.nn.intrinsic."),
+    ("torch.ao.quantization.stubs.", "torch.ao.quantization."),
+    ("torch.quantization.stubs.", "torch.ao.quantization."),
+    ("torch.quantization.", "torch.ao.quantization."),
 )
 
 

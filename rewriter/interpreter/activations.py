@@ -11,6 +11,7 @@ from rewriter.facts.hierarchy import own_name
 from rewriter.facts.trees import walk
 from rewriter.interpreter import binding
 from rewriter.interpreter.context import Context
+from rewriter.interpreter.met import Caller
 from rewriter.interpreter.state import Frame, State
 from rewriter.interpreter.supers import super_method
 from rewriter.values.annotations import from_annotation, objects_annotated
@@ -73,21 +74,27 @@ class Activations:
         context, function = self.context, target.function
         (context.met.entered_plain if target.is_plain else context.met.entered).add(function)
         if isinstance(node, ast.Call):
-            known = context.met.calls.setdefault(function, {})
-            known[node] = known.get(node, True) and self._is_made_once(target, node)
+            self._note_call(target, node)
         for around in context.frames:
             if around.statement is not None:
                 context.met.entered_at.setdefault((around.function, function), around.statement)
         context.known.consults(function.file)
 
-    def _is_made_once(self, target: Target, node: ast.Call) -> bool:
-        """Whether the entry function itself makes the call, once, and on its own object."""
-        context = self.context
-        once = not (context.frame.loops or context.frame.deferred or context.running) and len(context.frames) == 1
-        func = node.func
-        by_name = isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name)
-        by_own_name = by_name and isinstance(func, ast.Attribute) and func.attr == target.function.node.name
-        return target.own and by_own_name and once and not target.is_given
+    def _note_call(self, target: Target, node: ast.Call) -> None:
+        context, met, function = self.context, self.context.met, target.function
+        known = met.calls.setdefault(function, {})
+        caller = Caller(context.function, self._is_by_name(target, node))
+        known[node] = caller if known.get(node, caller) == caller else Caller(context.function, by_name=False)
+        runs = context.state.runs[function] = context.state.runs.get(function, 0) + 1
+        met.runs[function] = max(met.runs.get(function, 0), runs)
+        if context.frame.loops or context.frame.outer_loops:
+            met.looped.add(function)
+
+    def _is_by_name(self, target: Target, node: ast.Call) -> bool:
+        context, func = self.context, node.func
+        apart = context.frame.deferred or context.running or target.is_given
+        named = isinstance(func, ast.Attribute) and func.attr == target.function.node.name
+        return target.own and named and not apart and isinstance(func, ast.Attribute) and context.is_own(func.value)
 
     def _frame(self, target: Target, node: ast.Call | ast.Attribute, cls: Class | None, own: str | None) -> Frame:
         outer = self.context.frame

@@ -87,6 +87,8 @@ class Context:
         if isinstance(holder, ast.Name):
             current = self.state.variables.get(holder.id) or self.met.values[holder]
             self.state.variables[holder.id] = current.widened(value)
+        elif isinstance(holder, ast.Attribute) and (kept := self.stored(holder)) is not None:
+            self.store(holder.attr, kept.widened(value))
 
     def demand(self, value: Value, needed: Value) -> None:
         for name in value.sources:

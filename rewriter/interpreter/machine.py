@@ -141,6 +141,9 @@ class Machine:
     def operation(self, name: str, call: Call, receiver: ast.expr | None, operands: list[Value]) -> Value | None:
         return self.operations.called(name, call, receiver, operands)
 
+    def foreign_operation(self, name: str, call: Call, holder: ast.expr) -> Value | None:
+        return self.operations.foreign(name, call, holder)
+
     def method_of_unknown(self, call: Call, func: ast.Attribute, receiver: Value) -> Value | None:
         """A method of something unknown is that of the one class that has it, if an attribute keeps such an object."""
         name, known = func.attr, self.known

@@ -11,6 +11,15 @@ from rewriter.values.base import Value
 from rewriter.values.one_of import join
 
 
+@dataclass(frozen=True)
+class Caller:
+    """Who makes a call."""
+
+    function: Function
+    by_name: bool
+    """On its own object, by the method's name, there and then."""
+
+
 @dataclass(eq=False)
 class Met:
     sites: dict[SiteNode, Site] = field(default_factory=dict)
@@ -25,8 +34,12 @@ class Met:
     """The functions among all these that come back to themselves."""
     entered_at: dict[tuple[Function, Function], ast.stmt] = field(default_factory=dict)
     """For a function around another one: the statement of the outer by which the run first came to the inner."""
-    calls: dict[Function, dict[ast.Call, bool]] = field(default_factory=dict)
-    """The calls of each method; whether the entry function itself makes it, once, and on its own object."""
+    calls: dict[Function, dict[ast.Call, Caller]] = field(default_factory=dict)
+    """The calls of each function."""
+    runs: dict[Function, int] = field(default_factory=dict)
+    """How often each runs in one forward, loops left out: the most over all paths."""
+    looped: set[Function] = field(default_factory=set)
+    """Those that a loop is around, in whichever function."""
 
     def value(self, node: ast.expr, value: Value) -> None:
         before = self.values.get(node)

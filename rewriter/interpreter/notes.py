@@ -12,6 +12,7 @@ from rewriter.sites.site import (
     ChosenCall,
     DifferentiatedCall,
     FileLevelModuleCall,
+    ForeignOperation,
     FunctionCall,
     HandedFunction,
     ModuleCall,
@@ -32,6 +33,10 @@ class Notes:
 
     def operation(self, node: SiteNode, candidates: tuple[tuple[Row, Spelling], ...], tensor: bool) -> None:
         self._note(Operation(node, *self._place(), candidates, tensor))
+
+    def foreign(self, node: ast.Call, candidates: tuple[tuple[Row, Spelling], ...], holder: ast.expr) -> None:
+        attribute = holder.attr if isinstance(holder, ast.Attribute) and self.context.is_own(holder.value) else ""
+        self._note(ForeignOperation(node, *self._place(), candidates, True, attribute))
 
     def any_operation(self, node: ast.Call) -> None:
         self._note(OperationOfAnyKind(node, *self._place()))

@@ -43,7 +43,7 @@ class Operations:
 
     def called(self, name: str, call: Call, receiver: ast.expr | None, operands: list[Value]) -> Value | None:
         """What the call returns as one of an operation of that name; None where none fits."""
-        candidates = self._fitting(name, call, receiver)
+        candidates = self._fitting(catalogue.by_spelling(name), call, receiver)
         if not candidates:
             return None
         self.notes.operation(call.node, candidates, tensor=True)
@@ -53,9 +53,15 @@ class Operations:
             return ASSUMED if assumed else TENSOR
         return TENSORS if returns == {"tensors"} else join(TENSOR, TENSORS)
 
-    def _fitting(self, name: str, call: Call, receiver: ast.expr | None) -> Candidates:
+    def foreign(self, name: str, call: Call, holder: ast.expr) -> Value | None:
+        """What the call of another library's method returns, where that is an operation."""
+        if not (candidates := self._fitting(catalogue.by_foreign(name), call, None)):
+            return None
+        self.notes.foreign(call.node, candidates, holder)
+        return TENSOR
+
+    def _fitting(self, found: Candidates, call: Call, receiver: ast.expr | None) -> Candidates:
         """The overloads that the call may mean; all of them where starred arguments hide which."""
-        found = catalogue.by_spelling(name)
         if not found:
             return ()
         node = call.node

@@ -9,7 +9,7 @@ from rewriter.facts.code import Class, Function
 from rewriter.values.base import Value
 from rewriter.values.one_of import join
 
-Runs = dict[ast.AST | str, int]
+Runs = dict[ast.AST | Function | str, int]
 """How often each site, or module, has run."""
 
 

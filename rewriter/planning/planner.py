@@ -5,15 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
-from rewriter.changes.change import NamedChange, Substitution
+from rewriter.changes.change import Change, NamedChange, Substitution
 from rewriter.facts.callers import is_kept, is_of_plain, runs_below, runs_of_users, runs_through
 from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import NoPlace, find_construction
 from rewriter.facts.deep_walks import walker_over
 from rewriter.facts.holders import Held, find_holder, holder_of
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.numbering import numbered_methods
 from rewriter.facts.taken import TakenNames, taken_names
 from rewriter.facts.trees import walk
 from rewriter.interpreter.run import Run
@@ -21,6 +21,7 @@ from rewriter.planning.decisions import Decisions
 from rewriter.planning.plan import Owner, Plan, Wanted, free_name
 from rewriter.results import Refusal, Safety
 from rewriter.rules.context import Context
+from rewriter.rules.foreign import incomplete
 from rewriter.rules.listing import RULES
 from rewriter.rules.loops import Turns
 from rewriter.rules.refusals import advice_for, refuse
@@ -28,6 +29,7 @@ from rewriter.sites.site import (
     ChosenCall,
     DifferentiatedCall,
     FileLevelModuleCall,
+    ForeignOperation,
     FunctionCall,
     HandedFunction,
     ModuleCall,
@@ -40,6 +42,15 @@ from rewriter.values.base import Value
 from rewriter.values.one_of import join
 
 
+class Target(Protocol):
+    """A library whose modules take the place of ours."""
+
+    def change(self, change: Change, context: Context) -> Change | Refusal | None:
+        """The change as the library has it; None where it needs none."""
+
+    def substitution(self, found: Substitution) -> Substitution | Refusal: ...
+
+
 @dataclass(eq=False)
 class Planner:
     """Plans the classes and functions of a project.
@@ -50,6 +61,10 @@ class Planner:
 
     knowledge: Knowledge
     wanted: Wanted
+    source: str = ""
+    """The library whose modules are to become ours."""
+    target: Target | None = None
+    """The library whose modules are to be used; None for runtime."""
     plans: dict[Owner, Plan] = field(default_factory=dict)
 
     def plan(self, owner: Owner) -> Plan:
@@ -81,8 +96,7 @@ class Planner:
             plan.refusals += _all_refused(place, sites)
             return
         values = _joined_values([*([run] if run else []), *below])
-        numbered = numbered_methods(self.knowledge, cls, run)
-        loops = Turns(self.knowledge, place, values, numbered)
+        loops = Turns(self.knowledge, place, values, run)
         self._decide_all(cls, plan, sites, Context(self.knowledge, place, "", values, self._takes_modules, loops))
 
     def _place_for(self, function: Function, runs: list[Run]) -> Held | NoPlace:
@@ -118,6 +132,8 @@ class Planner:
         """An operation, or the call of a function that has some."""
         if isinstance(site, HandedFunction) and isinstance(site.handed, str):
             return True
+        if isinstance(site, ForeignOperation):
+            return bool(self.source)
         kinds = Operation | OperationOfAnyKind | DifferentiatedCall | FileLevelModuleCall
         return isinstance(site, kinds) or self._has_operations(site)
 
@@ -170,6 +186,8 @@ class Planner:
         for item in found:
             if isinstance(item, Refusal):
                 plan.refusals.append(item)
+            elif self.target is not None and isinstance(other := self.target.substitution(item), Refusal):
+                plan.refusals.append(other)
             elif not self.wanted(owner, item):
                 plan.unwanted.append(item)
             elif id(item.node) not in nodes:
@@ -183,16 +201,24 @@ class Planner:
                 if isinstance(decision, Refusal):
                     plan.refusals.append(decision)
                     continue
-                change = decision
+                target = decision if self.target is None else self.target.change(decision, context)
+                if not isinstance(target, Change):
+                    plan.refusals += [] if target is None else [target]
+                    break
+                change = decision = target
                 if (why := context.doubt) is not None:
                     change = replace(decision, safety=Safety.UNSAFE, why_unsafe=why)
                 if not self.wanted(owner, change):
                     plan.unwanted.append(change)
                     break
                 taken = self._taken(owner, context) if taken is None else taken
-                name = free_name(change.attribute, taken)
+                name = change.attribute if change.instead is not None else free_name(change.attribute, taken)
                 taken.add(name)
                 plan.changes.append(NamedChange(change, name))
+        if isinstance(owner, Class) and self.source:
+            for named, refusal in list(incomplete(plan.changes, owner.node)):
+                plan.changes.remove(named)
+                plan.refusals.append(refusal)
 
     def _taken(self, owner: Owner, context: Context) -> TakenNames:
         hierarchy = self.knowledge.hierarchy

@@ -24,6 +24,24 @@ UNUSED = Rule(
     "The code that it spoke of is gone, was never there, or does not exist. Take it out.",
 )
 
+NOT_IN_TARGET = Rule(
+    "RW910",
+    "not-in-target",
+    "The library that `--target` names has no module for it.\n\n"
+    "The catalogue says what torch.ao, Distiller, AIMET and Brevitas call an operation. What they lack stays as it is; "
+    "`--fallback runtime` takes it from `runtime.modules`.",
+)
+
+TAKEN_BACK = Rule(
+    "RW402",
+    "taken-back",
+    "What `fix` has written becomes what stood there before.\n\n"
+    "`rewriter fix --target plain` does it, for each finding as a whole: the call, the line that makes its module, and "
+    "the import, byte for byte. `fix` keeps a record of what it writes in the user's cache, under `rewriter/written`. "
+    "What somebody has edited since stays with all that belongs to it, and so does what no record knows: the message "
+    "says where. Version control holds the original, too.",
+)
+
 NOTEBOOK = Rule(
     "RW991",
     "in-notebook",
@@ -32,4 +50,4 @@ NOTEBOOK = Rule(
     "and import it from the notebook; `rewriter fix` rewrites the module.",
 )
 
-ALL: tuple[Rule, ...] = (*RULES, *REASONS, UNUSED, NOTEBOOK)
+ALL: tuple[Rule, ...] = (*RULES, *REASONS, NOT_IN_TARGET, TAKEN_BACK, UNUSED, NOTEBOOK)

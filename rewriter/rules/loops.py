@@ -12,15 +12,21 @@ import ast
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from rewriter.changes.change import Turn
+from rewriter.changes.turns import Numbering, Turn
 from rewriter.facts.code import Function
 from rewriter.facts.construction import Construction
+from rewriter.facts.expressions import times
+from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.loops import Counts, Loop, loops_around
-from rewriter.facts.numbering import Numbering
+from rewriter.facts.lengths import Lengths
+from rewriter.facts.loops import Loop, loops_around
+from rewriter.facts.scopes import Scope
 from rewriter.facts.scripted import is_scripted
 from rewriter.facts.trees import walk
+from rewriter.interpreter.run import Run
+from rewriter.rules.ways import Ways
 from rewriter.sites.site import Site
 from rewriter.values.base import Value
 
@@ -37,60 +43,81 @@ class Turns:
     knowledge: Knowledge
     place: Construction
     values: dict[ast.expr, Value]
-    numbered: dict[Function, Numbering] = field(default_factory=dict)
+    run: Run | None = None
+    """The run of the class's forward."""
     _known: dict[ast.expr, Turn | None] = field(default_factory=dict)
+
+    @cached_property
+    def _ways(self) -> Ways:
+        return Ways(self.knowledge, self.place.cls, self.run, self._loops)
 
     def around(self, site: Site) -> tuple[Turn, ...]:
         """The loops around the site, outermost first; none where one of them cannot be counted."""
         init = self.place.init
-        if is_scripted(self.knowledge.hierarchy, self.place.cls):
-            return ()
-        if site.runs > 1 and (numbering := self.numbered.get(site.function)) is not None:
-            return self._by_call(numbering, site)
-        if not site.in_loop or site.self_name is None or site.deferred or site.called_in_loop or site.runs > 1:
+        if is_scripted(self.knowledge.hierarchy, self.place.cls) or site.self_name is None or site.deferred:
             return ()
         if init is not None and any(isinstance(n, ast.Return) for n in walk(init.node)):
             return ()
-        turns: list[Turn] = []
-        for loop in loops_around(site.function.node, site.node):
-            turn = self._turn(loop, site, turns)
-            if turn is None:
-                return ()
-            turns.append(turn)
-        return tuple(_bound_where_read(turns))
-
-    def _by_call(self, numbering: Numbering, site: Site) -> tuple[Turn, ...]:
-        """The calls of a method as if they were turns; the module for the first serves callers that do not count."""
-        if site.in_loop or site.deferred or site.self_name is None:
+        numbering = self._ways.numbering(site.function)
+        if numbering is None and (site.runs > 1 or site.called_in_loop):
             return ()
-        times = ast.parse(f"range({len(numbering.calls)})", mode="eval").body
-        return (Turn(ast.Name("_"), times, numbering.parameter, False, times, numbering=numbering),)
+        loops = self._loops(site.function, site.node) if site.in_loop else []
+        if loops is None:
+            return ()
+        return tuple(_bound_where_read([*([_by_call(numbering)] if numbering is not None else []), *loops]))
 
-    def _turn(self, loop: Loop, site: Site, outer: list[Turn]) -> Turn | None:
-        if loop.target is None or loop.iter is None or _hides_counting(site.function):
+    def _loops(self, function: Function, node: ast.AST) -> list[Turn] | None:
+        """The loops of a method around a node; None where one of them cannot be counted."""
+        turns: list[Turn] = []
+        for loop in loops_around(function.node, node):
+            turn = self._turn(loop, function, turns)
+            if turn is None:
+                return None
+            turns.append(turn)
+        return turns
+
+    def _turn(self, loop: Loop, function: Function, outer: list[Turn]) -> Turn | None:
+        if loop.target is None or loop.iter is None or _hides_counting(function):
             return None
         if loop.target not in self._known:
-            self._known[loop.target] = self._decide(loop, site.function, site.self_name or "", outer)
+            self._known[loop.target] = self._decide(loop, function, own_name(function) or "", outer)
         return self._known[loop.target]
 
     def _decide(self, loop: Loop, function: Function, own: str, outer: list[Turn]) -> Turn | None:
         assert loop.target is not None and loop.iter is not None
         stored = Counter(n.id for n in walk(function.node) if isinstance(n, ast.Name) and _stores(n))
         bound = frozenset(name for t in outer if t.each for name in _names(t.target) if stored[name] == 1)
-        counts = Counts(self.knowledge, self.place, function, own, self.values)
-        over = counts.over(loop.iter, bound)
+        object_ = ast.Name(self.place.self_name)
+        scope = Scope(self.knowledge, function, own, self.place.cls, object_, self.values, bound)
+        lengths = Lengths(self.knowledge, self.place, set())
+        over = lengths.over(loop.iter, scope)
         if over is None:
             return None
-        counter = _own_counter(loop)
+        each = lengths.whole(loop.iter, scope)
         taken = {*function.locals, *(n.id for n in walk(function.node) if isinstance(n, ast.Name))}
         taken |= {t.index for t in outer}
-        index = counter or next((name for name in _NAMES if name not in taken), None)
+        index = loop.counter or next((name for name in _NAMES if name not in taken), None)
         if index is None:
             return None
-        unread = counter is None and _counts_unread(loop, function.file.source.tree)
-        each = counts.whole(loop.iter, bound)
-        may_grow = not _is_short_range(over)
-        return Turn(loop.target, loop.iter, index, counter is None, over, each, may_grow=may_grow, unread=unread)
+        return Turn(
+            loop.target,
+            loop.iter,
+            index,
+            added=loop.counter is None,
+            over=over,
+            each=each,
+            may_grow=loop.is_while or not _is_short_range(loop.iter),
+            unread=loop.counter is None and _counts_unread(loop, function.file.source.tree),
+            filled_by=frozenset(lengths.filled_by),
+        )
+
+
+def _by_call(numbering: Numbering) -> Turn:
+    """The calls of a method as if they were turns; the module for the first serves callers that do not count."""
+    over = times(numbering.size)
+    grows = numbering.may_grow or not isinstance(numbering.size, int)
+    index, filled_by = numbering.parameter, numbering.filled_by
+    return Turn(ast.Name("_"), over, index, False, over, numbering=numbering, may_grow=grows, filled_by=filled_by)
 
 
 def _is_short_range(over: ast.expr) -> bool:
@@ -116,21 +143,6 @@ def _bound_where_read(turns: list[Turn]) -> Iterator[Turn]:
 
 def _names(node: ast.expr) -> set[str]:
     return {n.id for n in walk(node) if isinstance(n, ast.Name)}
-
-
-def _own_counter(loop: Loop) -> str | None:
-    """The variable that counts the turns from 0 already: of `enumerate(xs)` or `range(n)`."""
-    call, target = loop.iter, loop.target
-    if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and len(call.args) == 1) or call.keywords:
-        return None
-    if call.func.id == "enumerate" and isinstance(target, ast.Tuple) and len(target.elts) == 2:
-        name: ast.expr | None = target.elts[0]
-    else:
-        name = target if call.func.id == "range" else None
-    if not isinstance(name, ast.Name) or name.id == "_":  # a name that says: not used
-        return None
-    again = [n for inner in loop.inside for n in walk(inner) if _stores(n) and n is not name]
-    return None if any(isinstance(n, ast.Name) and n.id == name.id for n in again) else name.id
 
 
 def _counts_unread(loop: Loop, file: ast.Module) -> bool:

@@ -24,7 +24,7 @@ def decide(site: Operation, context: Context) -> Change | Refusal:
     row, spelling = site.candidates[0]
     if isinstance(site.node, ast.AugAssign) and not _reads_alike(site.node.target):
         return refuse("RW907", site, f"the target of {site.written} would be evaluated twice")
-    arguments = _arguments(site, spelling)
+    arguments = arguments_of(site, spelling)
     if arguments is None:
         return _verbatim(site, row, context)
     if _is_lone_tensor(row, arguments, context):
@@ -44,7 +44,8 @@ def _reads_alike(target: ast.expr) -> bool:
     return all(isinstance(node, plain) for node in walk(target))
 
 
-def _arguments(site: Operation, spelling: Spelling) -> tuple[Argument, ...] | None:
+def arguments_of(site: Site, spelling: Spelling) -> tuple[Argument, ...] | None:
+    """Operands and arguments by the parameters that they bind; None where that is known only when it runs."""
     node = site.node
     if isinstance(node, ast.BinOp):
         operands = [node.left, node.right]

@@ -39,15 +39,17 @@ somebody later puts in the place of `self.norm` is what the handle stands for th
 inside a module of the project, or in an `nn.Sequential`, get handles of their own, too; that is done where all of its
 parts are known and no method of theirs stores anything on the object.
 
-In a loop whose turns `__init__` can count, each turn has an instance. A private method that a forward calls from
-several places gets a parameter that says which call is running, `def _mix(self, x, y, *, call=0)`, and an instance for
-each. A method with a public name may be overridden or replaced elsewhere, by one that takes no such parameter: its
-calls share an instance.
+In a loop whose turns `__init__` can count, each turn has an instance. A method that a forward comes to on several ways
+gets a parameter that says which one is running, and an instance for each: `def _mix(self, x, y, *, call=0)`, called as
+`self._mix(x, y, call=1)`, in a loop as `self._mix(x, y, call=i)`, and by a method that is told its own way as
+`self._mix(x, y, call=call)`. Code elsewhere may override or replace a method with a public name by one that takes no
+such parameter: it is called as `runtime.modules.nth(self.mix, 1)(x, y)`, which passes the number to a method that takes
+it. Where the ways cannot be counted, as in a `while`, one instance serves all, and RW902 says so.
 
 **Safety.** `self.relu = nn.ReLU()` is made again by the expression that made the first; code elsewhere that replaces
 `model.relu` by name has to replace `model.relu2` as well (docs/what-changes.md). Nothing is done where the attribute is
-assigned in more than one place. A method gets a parameter only where its name is private and no class of the project
-overrides it.
+assigned in more than one place. A method gets a parameter only where no class of the project overrides it, and nobody
+hands it on.
 """
 
 from __future__ import annotations

@@ -34,6 +34,8 @@ class Rule:
     """The kinds of sites that the rule decides about."""
     finds_in_class: FindInClass | None = None
     finds_in_making: FindInFunction | None = None
+    source: str = ""
+    """It finds something only where `--from` names this library."""
 
     @property
     def summary(self) -> str:
@@ -48,7 +50,8 @@ def described(
     decides: Mapping[type[Site], Decide] | None = None,
     finds_in_class: FindInClass | None = None,
     finds_in_making: FindInFunction | None = None,
+    source: str = "",
 ) -> Rule:
     """A rule whose documentation is the docstring of the file that decides it."""
     assert docstring, f"{code} has no documentation"
-    return Rule(code, name, inspect.cleandoc(docstring), keeps, decides or {}, finds_in_class, finds_in_making)
+    return Rule(code, name, inspect.cleandoc(docstring), keeps, decides or {}, finds_in_class, finds_in_making, source)

@@ -87,6 +87,18 @@ class Operation(Site):
 
 
 @dataclass(eq=False)
+class ForeignOperation(Operation):
+    """A call of a method of another library's module, as in `self.skip_add.add(x, y)`."""
+
+    attribute: str
+    """What the function's own object calls the module; empty where it is another's."""
+
+    @property
+    def written(self) -> str:
+        return Site.written.fget(self)  # type: ignore[attr-defined, no-any-return]
+
+
+@dataclass(eq=False)
 class OperationOfAnyKind(Site):
     """A call of a function of torch that is known only when it runs."""
 

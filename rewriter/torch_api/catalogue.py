@@ -10,6 +10,7 @@ from rewriter.torch_api.rows import (
     alone,
     arithmetic,
     elementwise,
+    fused,
     grouping,
     images,
     layers,
@@ -24,6 +25,9 @@ ROWS: tuple[Row, ...] = tuple(row for family in FAMILIES for row in family.ROWS)
 ALONE = alone.ROWS
 """Those that only a class of torch.nn is."""
 
+FUSED = fused.ROWS
+"""Those that only other libraries have as one."""
+
 
 def _by_spelling() -> dict[str, tuple[tuple[Row, Spelling], ...]]:
     found: dict[str, list[tuple[Row, Spelling]]] = defaultdict(list)
@@ -34,6 +38,7 @@ def _by_spelling() -> dict[str, tuple[tuple[Row, Spelling], ...]]:
 
 
 _BY_SPELLING = _by_spelling()
+_ELSEWHERE = {f.spelling.name: (row, f.spelling) for row in (*ROWS, *FUSED) for f in row.elsewhere}
 # Of several rows with one target the first is the plain form: `max` without `dim`.
 _BY_TARGET = {target: row for row in reversed((*ROWS, *ALONE)) for target in row.targets}
 
@@ -45,6 +50,12 @@ NAMES = frozenset(name.rpartition(".")[2] for name in _BY_SPELLING)
 def by_spelling(name: str) -> tuple[tuple[Row, Spelling], ...]:
     """The operations that a full name, method or operator may mean: several where torch has overloads."""
     return _BY_SPELLING.get(name, ())
+
+
+def by_foreign(name: str) -> tuple[tuple[Row, Spelling], ...]:
+    """The operation that a class or method of another library is."""
+    found = _ELSEWHERE.get(name)
+    return () if found is None else (found,)
 
 
 def by_target(full_name: str) -> Row | None:

@@ -26,6 +26,15 @@ _RESULTS = {
 }
 
 
+# Classes of modules stand in these; torch has each of torch.ao's under an older name as well (names.canonical).
+_HOMES = ("torch.nn.", "torch.ao.nn.", "runtime.modules.")
+_OF_AO = frozenset(f"torch.ao.quantization.{name}" for name in ("QuantStub", "DeQuantStub", "QuantWrapper"))
+
+
+def is_module_class(full_name: str) -> bool:
+    return full_name.startswith(_HOMES) or full_name.endswith(".modules.Call") or full_name in _OF_AO
+
+
 def result(full_name: str) -> str:
     """What calling an object of the class gives: `tensor`, `tensors` or `unknown`."""
     if full_name in _UNKNOWN:

@@ -63,6 +63,33 @@ class Spelling:
 
 
 @dataclass(frozen=True)
+class Foreign:
+    """What another library has for an operation: a class of modules, or a method of one, with the arguments it takes.
+
+    Its parameters have the names that they have here.
+    """
+
+    library: str
+    """As `--from` and `--target` name it: `torch-ao`."""
+    spelling: Spelling
+    """The full name, with what a call takes; a leading `*` spreads a sequence."""
+    constructor: str = ""
+    """What its constructor takes, by position."""
+    method: str = ""
+    """The method that a call names; empty where the module itself is called."""
+
+    @property
+    def target(self) -> str:
+        """The class."""
+        return self.spelling.name.removesuffix(f".{self.method}") if self.method else self.spelling.name
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """All that it can be told."""
+        return frozenset(p.name for p in (*self.spelling.parameters, *parse_signature(self.constructor)))
+
+
+@dataclass(frozen=True)
 class TorchModule:
     """A class of torch.nn, and the arguments of the operation that it does not call by the function's names."""
 
@@ -103,6 +130,8 @@ class Row:
     traits: Trait = Trait.NONE
     modules: tuple[TorchModule, ...] = ()
     """Other classes of torch.nn that compute it: with parameters of their own, or with some arguments fixed."""
+    elsewhere: tuple[Foreign, ...] = ()
+    """What other libraries have for it, the preferred way of each first."""
     clamps: tuple[str, ...] = ()
     """Where it holds its input between two numbers and does nothing else: them, or the parameters that say them."""
 

@@ -269,6 +269,9 @@ class Machine(Protocol):
     def operation(self, name: str, call: Call, receiver: ast.expr | None, operands: list[Value]) -> Value | None:
         """What the call returns as one of an operation of the catalogue; None where none of that name fits."""
 
+    def foreign_operation(self, name: str, call: Call, holder: ast.expr) -> Value | None:
+        """What the method of another library's module returns, if it is an operation; the expression is the module."""
+
     def method_of_unknown(self, call: Call, func: ast.Attribute, receiver: Value) -> Value | None: ...
     def note_any_operation(self, node: ast.Call) -> None:
         """A call of a function of torch that is known only when it runs."""

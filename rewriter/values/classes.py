@@ -8,15 +8,17 @@ from typing import ClassVar
 
 from rewriter.facts.code import Class
 from rewriter.facts.helpers import has_plain_form
+from rewriter.torch_api import modules
 from rewriter.values import named_tuple
 from rewriter.values.base import Call, Machine, Value
 from rewriter.values.dictionary import Dictionary
 from rewriter.values.functions import ProjectFunction
+from rewriter.values.module_list import module_list
 from rewriter.values.modules import MODULE, ProjectModule, TorchModule, WrappedFunction, call_method
 from rewriter.values.objects import PlainObject, objects
 from rewriter.values.one_of import join_all
 from rewriter.values.plain import OTHER
-from rewriter.values.sequence import SHAPE, sequence
+from rewriter.values.sequence import SHAPE
 from rewriter.values.tensor import TENSOR
 
 _TENSORS = frozenset({"torch.nn.Parameter", "torch.nn.Buffer", "torch.nn.parameter.Parameter", "torch.Tensor"})
@@ -87,10 +89,10 @@ class TorchClass(SomeClass):
             return SHAPE
         if name in ("torch.nn.ModuleList", "torch.nn.ModuleDict") or name.endswith(".modules.ModuleList"):
             values = call.arguments.values()
-            held = join_all([value.member() for value in values]) if values else MODULE
-            return sequence(held) if name.endswith("List") else Dictionary(held)
+            if name.endswith("List"):
+                return module_list(values)
+            return Dictionary(join_all([value.member() for value in values]) if values else MODULE)
         if name.endswith(".modules.Function") and call.arguments:
             function = next(iter(call.arguments.values()))
             return WrappedFunction(function.function) if isinstance(function, ProjectFunction) else MODULE
-        is_module = name.startswith(("torch.nn.", "runtime.modules.")) or name.endswith(".modules.Call")
-        return TorchModule(name) if is_module else OTHER
+        return TorchModule(name) if modules.is_module_class(name) else OTHER

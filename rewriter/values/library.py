@@ -63,6 +63,8 @@ class Named(Unknown):
 
 
 def call_by_name(name: str, machine: Machine, call: Call) -> Value:
+    if name.endswith(".modules.nth") and call.first is not None:
+        return call.first  # the method, told which of its calls it is
     if name not in RUNS_ITS_ARGUMENT:
         machine.run_handed_out(call)
     if name in RUNS_FOR_EACH or name in RUNS_ITS_ARGUMENT:

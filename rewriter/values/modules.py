@@ -12,9 +12,10 @@ from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.objects import is_plain, methods_below, methods_meant
 from rewriter.torch_api import modules
 from rewriter.values.base import UNKNOWN, Call, Machine, Target, Value
+from rewriter.values.dictionary import Dictionary
 from rewriter.values.functions import ANY_OPERATION, BoundMethod, Choice, NestedFunction, SomeFunction, one_of_methods
-from rewriter.values.plain import NONE, Nothing
-from rewriter.values.sequence import Sequence
+from rewriter.values.plain import NONE, STRING, Nothing
+from rewriter.values.sequence import Sequence, sequence
 from rewriter.values.tensor import TENSOR, Tensor, catalogued
 
 
@@ -62,6 +63,9 @@ class ProjectModule(Module):
     def made(self) -> Class:
         return self.cls
 
+    def iterated(self) -> Value:
+        return MODULE  # only containers can be run over
+
     def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
         """Reading a property runs it; reading another method returns the method."""
         method = machine.known.hierarchy.lineage(self.cls).method(node.attr)
@@ -70,6 +74,8 @@ class ProjectModule(Module):
             return machine.read_property(Target(method, self.cls, own), node)
         if (stored := machine.stored(node)) is not None:
             return stored
+        if node.attr in _HOLDING_CHILDREN:
+            return Dictionary(MODULE)
         if method is None:
             value = machine.known.attribute(self.cls, node.attr)
             to_be_filled = machine.of_plain and value.is_only(Nothing)
@@ -105,6 +111,11 @@ class TorchModule(Module):
             return machine.taken_for_tensor(call.node)
         is_operation = self.name in modules.PARAMETER_FREE or self.name.startswith("runtime.")
         return catalogued(kind, is_operation and only_assumed(list(call.arguments.values())))
+
+    def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
+        """`self.skip_add.add(x, y)`: a method of another library's module may be an operation."""
+        found = machine.foreign_operation(f"{self.name}.{func.attr}", call, func.value)
+        return UNKNOWN if found is None else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +163,8 @@ def only_assumed(operands: list[Value]) -> bool:
 
 # Methods of objects whose class is one of the project's
 
+_ITS_CHILDREN = frozenset({"children", "named_children", "steps", "named_steps"})
+_HOLDING_CHILDREN = frozenset({"_modules", "step_modules"})
 _REGISTERING_MODULES = frozenset({"add_module", "add_operation", "register_module"})
 
 
@@ -163,6 +176,9 @@ def call_method(receiver: Value, cls: Class, machine: Machine, call: Call, func:
     if own and func.attr in REGISTERING:
         _register(func.attr, machine, call)
         return NONE
+    if func.attr in _ITS_CHILDREN:
+        named = func.attr.startswith("named_")
+        return sequence(sequence(items=[STRING, MODULE]) if named else MODULE)
     return _call_attribute(receiver, cls, machine, call, func)
 
 

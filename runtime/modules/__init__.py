@@ -6,6 +6,7 @@ from runtime.modules.container import WithOperations
 from runtime.modules.convert import convert, revert
 from runtime.modules.distiller import DistillerLSTM, DistillerLSTMCell, convert_model_to_distiller_lstm
 from runtime.modules.function import Call, Function, as_module, shared
+from runtime.modules.fused import AddReLU
 from runtime.modules.operations import *  # noqa: F403  # one class for each operation of the catalogue
 from runtime.modules.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from runtime.modules.tied import Tied, again, own
@@ -16,12 +17,13 @@ from runtime.modules.transformer import (
     TransformerEncoder,
     TransformerEncoderLayer,
 )
-from runtime.modules.turns import ModuleList
+from runtime.modules.turns import ModuleList, nth
 
 __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "AddReLU",
     "Call",
     "DistillerLSTM",
     "DistillerLSTMCell",
@@ -42,6 +44,7 @@ __all__ = [
     "as_module",
     "convert",
     "convert_model_to_distiller_lstm",
+    "nth",
     "own",
     "revert",
     "shared",

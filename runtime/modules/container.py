@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from torch import nn
@@ -18,7 +18,7 @@ _CONTAINER_METHODS = (
 
 
 class WithOperations(Scriptable):
-    """A base for classes of containers whose forward does more than run their steps.
+    """A base for classes that run their children as steps, and have other modules beside them.
 
     A child of nn.Sequential, nn.ModuleList or nn.ModuleDict is one of its steps, which iteration meets and `len`
     counts. What `add_operation` adds is a child like any other to a quantizer, to `named_modules()` and to `.to()`,
@@ -30,13 +30,25 @@ class WithOperations(Scriptable):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         for name in _CONTAINER_METHODS:
-            if hasattr(cls, name) and name not in vars(cls):
+            if getattr(getattr(cls, name, None), "__module__", None) == nn.Sequential.__module__:
                 setattr(cls, name, _on_steps(cls, name))
 
     def add_operation(self, name: str, module: nn.Module) -> None:
         """Adds a child that is no step."""
         self.add_module(name, module)
         self._operations = self._operations | {name}
+
+    def steps(self) -> Iterator[nn.Module]:
+        """The children that are steps, as `children()` has them in a module without operations."""
+        return nn.Module.children(self._steps_alone())
+
+    def named_steps(self) -> Iterator[tuple[str, nn.Module]]:
+        return nn.Module.named_children(self._steps_alone())
+
+    @property
+    def step_modules(self) -> dict[str, nn.Module | None]:
+        """What `_modules` is in a module without operations."""
+        return {name: module for name, module in self._modules.items() if name not in self._operations}
 
     def scripted(self) -> Mapping[str, Iterable[Callable[..., Any]]]:
         """TorchScript, which takes every child for a step, has methods in place of the operations."""

@@ -1,9 +1,10 @@
-"""Modules for the turns of a loop."""
+"""Modules for the turns of a loop, and for the calls of a method."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -36,3 +37,18 @@ class ModuleList(nn.ModuleList):
     def named_children(self) -> Iterator[tuple[str, nn.Module]]:
         """Without handles of a module that the owner of the list has as a child itself."""
         return (named for named in super().named_children() if not is_second_name(named[1]))
+
+
+_PARAMETERS = ("call", "nth", "call_index", "call_number")
+"""What a method may call the number of its call: the first name that it does not use otherwise."""
+
+
+def nth(method: Callable[..., Any], number: int) -> Callable[..., Any]:
+    """The method, told that this is its call of that number, from 0 on.
+
+    A subclass that has another method of the name, or code that has put another one in its place, need not know of the
+    number: one that has no such parameter is returned as it is.
+    """
+    defaults = getattr(method, "__kwdefaults__", None) or {}
+    parameter = next((name for name in _PARAMETERS if name in defaults), None)
+    return method if parameter is None or defaults[parameter] != 0 else partial(method, **{parameter: number})

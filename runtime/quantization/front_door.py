@@ -12,9 +12,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from torch import nn
 
 from runtime.inspect import Preparation, check_prepared
+from runtime.modules.torch_ao import from_torch_ao, uses_torch_ao
 from runtime.quantization.asked import batches_of, check_model, check_settings
 from runtime.quantization.calibration import Forward, calibrate, evaluating, rank_of_ranks, run_batch
 from runtime.quantization.improvements import check_names, improve_after, improve_before
@@ -76,10 +78,12 @@ def quantize(
             f"method {method!r} needs the optimizer that trains the model: pass optimizer= and inplace=True"
         )
     example = None if data is None else first_call(model, data, forward or run_batch)
+    model = model if inplace else copy.deepcopy(model)
+    if uses_torch_ao(model):
+        _read_torch_ao(model, example)
     if example is not None:
         _check_prepared(model, example, allow_unprepared)
     verbose = verbose and rank_of_ranks()[0] == 0
-    model = model if inplace else copy.deepcopy(model)
     before = state_bytes(model)
     if chosen.no_integers:
         warnings.warn(f"runtime.int8.convert cannot take what {method!r} trains: {chosen.no_integers}", stacklevel=2)
@@ -98,6 +102,14 @@ def quantize(
     if result is not None:
         warn_of_loss(result)
     return model
+
+
+def _read_torch_ao(model: nn.Module, example: dict[str, Any] | tuple[Any, ...] | None) -> None:
+    """Makes modules of what torch.ao's eager mode has in its place; one run shows from where each is called."""
+    from_torch_ao(model)
+    if example is not None:
+        with evaluating(model), torch.no_grad():
+            model(**example) if isinstance(example, dict) else model(*example)
 
 
 def _calibrated(

@@ -22,7 +22,7 @@ from torch import Tensor
 """
 
 
-def rewritten(source: str, **settings: Any) -> FileResult:
+def rewritten(source: str, /, **settings: Any) -> FileResult:
     """The result for a source; a failure of the engine fails the test."""
     result = rewrite(source.encode(), Path("model.py"), Settings(**settings))
     assert result.failure is None, result.failure

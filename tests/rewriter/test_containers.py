@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from runtime.modules import EltWiseAdd, WithOperations
-from tests.rewriter.executed import HEADER, check, load, rewritten
+from tests.rewriter.executed import HEADER, check, load
 
 X = torch.randn(2, 4)
 
@@ -92,11 +92,42 @@ def test_rewritten(name: str) -> None:
     assert "runtime.modules.WithOperations" in after and "add_operation(" in after
 
 
-@pytest.mark.parametrize("walk", ["self.children()", "self._modules.values()", "self.named_children()"])
-def test_a_container_that_walks_its_children_is_refused(walk: str) -> None:
-    source = f"\n\nclass Net(nn.Sequential):\n    def forward(self, x):\n        for m in {walk}:\n            x = m(x)\n        return x + 1\n"
-    result = rewritten(HEADER + source)
-    assert not result.changed and {r.code for r in result.refusals} == {"RW904"}
+WALKS = {
+    "for m in self.children():": "self.steps()",
+    "for _, m in self.named_children():": "self.named_steps()",
+    "for m in self._modules.values():": "self.step_modules.values()",
+    "for i, m in enumerate(list(self.children())):": "enumerate(list(self.steps()))",
+    "for name in self._modules:\n            m = self._modules[name]": "m = self.step_modules[name]",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("walk", WALKS)
+@pytest.mark.parametrize("base", ["nn.Sequential", "nn.Module"])
+def test_what_walks_its_children_leaves_the_operations_out(walk: str, base: str) -> None:
+    source = f"""
+
+class Steps({base}):
+    def __init__(self, *steps):
+        super().__init__()
+        for i, step in enumerate(steps):
+            self.add_module(str(i), step)
+
+    def forward(self, x):
+        xs = []
+        {walk}
+            xs.append(m(x) * 2)
+        return torch.cat(xs, dim=1)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.steps = Steps(nn.Linear(4, 4), nn.ReLU())
+
+    def forward(self, x):
+        return self.steps(x)
+"""
+    assert WALKS[walk] in check(source, X)
 
 
 class Steps(nn.Sequential, WithOperations):

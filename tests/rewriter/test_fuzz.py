@@ -42,15 +42,16 @@ def make():
 
 # A whole model that was pickled before the rewrite lacks what the new class makes in __init__.
 DOCUMENTED = ("older pickle",)
-# A loop that got a module for each turn indexes them by a variable, which TorchScript does not take.
-NOT_SCRIPTED = "indexing is only supported with integer literals"
+# A list of modules for turns or calls is indexed by a variable, and a public method told its call by a function of any
+# arguments: TorchScript takes neither.
+NOT_SCRIPTED = ("indexing is only supported with integer literals", "functions can't take variable number of arguments")
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_generated_programs_stay_the_same(seed: int) -> None:
     program = generated(seed)
     outcome = trial.tried(program, DOCUMENTED)
-    assert not outcome.is_fault or NOT_SCRIPTED in outcome.detail, (
+    assert not outcome.is_fault or any(why in outcome.detail for why in NOT_SCRIPTED), (
         f"{outcome.where}\n{outcome.detail}\n{program.listing()}"
     )
 

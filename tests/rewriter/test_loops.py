@@ -68,7 +68,7 @@ COUNTED = {
     "range from one": (
         ["for n in range(1, len(self.layers)):", "    x = x + self.layers[n](x)"],
         "for _ in range(1, len(self.layers)))",
-        "for i, n in enumerate(range(1, len(self.layers))):\n            x = self.add[i](x,",
+        "for n in range(1, len(self.layers)):\n            x = self.add[n - 1](x,",
     ),
     "zip": (
         ["for layer, y in zip(self.layers, [x, x, x]):", "    x = layer(x) + y"],

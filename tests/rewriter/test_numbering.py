@@ -55,6 +55,47 @@ NUMBERED = {
 }  # fmt: skip
 
 
+THROUGH = {
+    "in a loop": (
+        net("for _ in range(2):", "    x = self._mix(x, x)", "return self._mix(x, x)"),
+        ["for i in range(2):\n            x = self._mix(x, x, call=i + 1)\n        return self._mix(x, x)", "for _ in range(1 + 2))"],
+    ),
+    "in a loop alone": (net("for _ in range(2):", "    x = self._mix(x, x)", "return x"), ["self._mix(x, x, call=i)"]),
+    "in a comprehension": (
+        net("return sum([self._mix(y, y) for y in x.chunk(2)])"), ["[self._mix(y, y, call=i) for i, y in enumerate(self.chunk(x))]"]
+    ),
+    "through another method": (
+        net("return self._twice(self._twice(x))", more="\n    def _twice(self, x):\n        return self._mix(x, x)\n"),
+        ["self._twice(self._twice(x), call=1)", "def _twice(self, x, *, call=0):\n        return self._mix(x, x, call=call)"],
+    ),
+    "twice through another method": (
+        net("return self._twice(self._twice(x))", more="\n    def _twice(self, x):\n        return self._mix(self._mix(x, x), x)\n"),
+        ["return self._mix(self._mix(x, x, call=call), x, call=call + 2)", "for _ in range(4))"],
+    ),
+    "through another method, and itself": (
+        net("return self._mix(self._once(x), x)", more="\n    def _once(self, x):\n        return self._mix(x, x) * 2\n"),
+        ["return self._mix(self._once(x), x, call=1)", "return self.mul(self._mix(x, x), 2)"],
+    ),
+    "in a loop of another method": (
+        net("return self._all(self._all(x))", more="\n    def _all(self, x):\n        for _ in range(3):\n            x = self._mix(x, x)\n        return x\n"),
+        ["x = self._mix(x, x, call=2 * i + call)", "for _ in range(2 * 3))"],
+    ),
+    "with a loop of its own": (
+        net("return self._rep(self._rep(x))", more="\n    def _rep(self, x):\n        for _ in range(3):\n            x = x * 2\n        return x\n"),
+        ["x = self.mul[call][i](x, 2)", "for _ in range(3)) for _ in range(2))"],
+    ),
+    "public, so that others may override it": (
+        net("return self._mix(self._mix(x, x), x)").replace("_mix", "mix"),
+        ["return runtime.modules.nth(self.mix, 1)(self.mix(x, x), x)", "def mix(self, x, y, *, call=0):"],
+    ),
+    "public, in a loop": (
+        net("for _ in range(3):", "    x = self._mix(x, x)", "return x").replace("_mix", "mix"),
+        ["x = runtime.modules.nth(self.mix, i)(x, x)"],
+    ),
+}  # fmt: skip
+NUMBERED |= THROUGH
+
+
 @pytest.mark.parametrize("name", NUMBERED)
 def test_each_call_has_modules_of_its_own(name: str) -> None:
     source, expected = NUMBERED[name]
@@ -81,16 +122,16 @@ def test_other_callers_go_on() -> None:
 
 
 SHARED = {
-    "in a loop": net("for _ in range(2):", "    x = self._mix(x, x)", "return self._mix(x, x)"),
     "overridden": net(
         "return self._mix(self._mix(x, x), x)", more="\n\nclass Sub(Net):\n    def _mix(self, x, y):\n        return x\n"
     ),
     "decorated": net("return self._mix(self._mix(x, x), x)", method="@torch.no_grad()\n    def _mix(self, x, y):"),
-    "through another method": net(
-        "return self.twice(self.twice(x))", more="\n    def twice(self, x):\n        return self._mix(x, x)\n"
-    ),
-    "public, so that others may override it": net("return self._mix(self._mix(x, x), x)").replace("_mix", "mix"),
     "in a lambda": net("f = lambda t: self._mix(t, x)", "return f(self._mix(x, x))"),
+    "in a loop that is not counted": net("while x.sum() > 1e9:", "    x = self._mix(x, x)", "return self._mix(x, x)"),
+    "through a decorated one": net(
+        "return self._twice(self._twice(x))",
+        more="\n    @torch.no_grad()\n    def _twice(self, x):\n        return self._mix(x, x)\n",
+    ),
 }  # fmt: skip
 
 
@@ -100,6 +141,20 @@ def test_one_module_for_all_calls_and_says_so(name: str) -> None:
     result = rewritten(HEADER + source)
     assert_equal_models(load(result.before)["Net"](), load(result.after)["Net"](), X)
     assert b"call=" not in result.after and {r.code for r in result.refusals} == {"RW902"}
+
+
+def test_a_subclass_elsewhere_that_overrides_a_public_method_goes_on() -> None:
+    source = net("return self._mix(self._mix(x, x), x)").replace("_mix", "mix")
+    result = rewritten(HEADER + source)
+    models = []
+    for code in (result.before, result.after):
+        base = load(code)["Net"]
+        other = type("Other", (base,), {"mix": lambda self, x, y, mix=base.mix: mix(self, y, x) * 2})()
+        patched = base()
+        patched.mix = lambda x, y: x - y
+        models.append((other, patched))
+    for before, after in zip(*models, strict=True):
+        assert_equal_models(before, after, X)
 
 
 def test_calls_that_exclude_each_other_need_no_number() -> None:

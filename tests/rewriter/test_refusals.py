@@ -147,7 +147,7 @@ class Scale(torch.autograd.Function):
         "RW904",
         in_forward("return x + 1") + "\n\nclass Sub(Net):\n    def __init__(self):\n        self.a = 1\n",
     ),
-    "RW904 children": ("RW904", in_forward("for c in self.children():", "    x = c(x)", "return x + 1")),
+    "RW904 children": ("RW904", in_forward("for c in self.children():", "    x = c.eval()(x)", "return x + 1")),
     "RW906 kwargs": ("RW906", in_forward("options = {}", "return torch.sum(x, **options)")),
     "RW907 target": ("RW907", in_forward("xs = [x]", "xs[xs.index(x)] += x", "return xs")),
     "RW904 made by a subclass": (

@@ -19,7 +19,7 @@ def without_imports(source: str) -> str:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 def test_the_example_is_what_happens(rule: Rule) -> None:
     before, after = re.findall(r"```python\n(.*?)```", rule.explanation, re.DOTALL)
-    result = rewritten(HEADER + "\n\n" + before, unsafe_fixes=True)
+    result = rewritten(HEADER + "\n\n" + before, unsafe_fixes=True, source=rule.source)
     assert without_imports(result.after.decode()) == without_imports(HEADER + "\n\n" + after)
     assert rule.code in {finding.code for finding in result.findings}
 
@@ -28,7 +28,7 @@ def test_the_example_is_what_happens(rule: Rule) -> None:
     ("rule", "source"), [pytest.param(rule, source, id=rule.code) for rule in RULES for source in rule.keeps]
 )
 def test_what_a_rule_keeps_it_does_not_find(rule: Rule, source: str) -> None:
-    result = rewritten(HEADER + "\n\n" + source, unsafe_fixes=True)
+    result = rewritten(HEADER + "\n\n" + source, unsafe_fixes=True, source=rule.source)
     assert rule.code not in {finding.code for finding in result.findings}
 
 

@@ -60,7 +60,10 @@ def test_every_key(tmp_path: Path) -> None:
     [
         ("selct = []", "unknown key 'selct' in [tool.rewriter]; did you mean 'select'?"),
         ("unsafe_fixes = true", "unknown key 'unsafe_fixes' in [tool.rewriter]; did you mean 'unsafe-fixes'?"),
-        ("root = 'x'", "unknown key 'root' in [tool.rewriter]; known keys are exclude, extend-exclude, ignore, "),
+        (
+            "root = 'x'",
+            "unknown key 'root' in [tool.rewriter]; known keys are exclude, extend-exclude, fallback, ignore, ",
+        ),
         ("select = 'RW1'", "select should be a list of strings, not 'RW1'"),
         ("exclude = [1]", "exclude should be a list of strings, not [1]"),
         ("per-file-ignores = ['a']", "per-file-ignores should be a table of pattern = [codes], not ['a']"),

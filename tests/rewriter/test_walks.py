@@ -78,7 +78,7 @@ TELLING = {
         "        for child in self.children():\n            if isinstance(child, nn.Linear):\n                pass\n"
         "            else:\n                self.count += 1"
     ),
-    "the last one": "        for child in self.children():\n            last = child.training\n        found.append(last)",
+    "the last one": "        for child in self.children():\n            last = child.weight\n        found.append(last)",
     "an attribute of its own": "        for child in self.children():\n            child.reset_parameters()",
 }
 
@@ -89,8 +89,27 @@ def test_rewritten_where_a_new_child_changes_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TELLING)
-def test_refused_where_it_might(name: str) -> None:
-    result = rewritten(HEADER + SOURCE.format(walk=TELLING[name]))
+def test_goes_over_the_steps_alone_where_it_might_tell(name: str) -> None:
+    after = check(SOURCE.format(walk=TELLING[name]), X)
+    assert "(runtime.modules.WithOperations, nn.Module):" in after and "children()" not in after
+
+
+SWITCHING = {
+    "to evaluation": "        for child in self.children():\n            child.eval()\n            self.count += 1",
+    "by a name": "        for child in self.children():\n            child.training = False",
+    "what it changes": "        for name in tuple(self._modules):\n            self._modules.pop(name)",
+    "what another function is given": "        found.append(print(self._modules))",
+    "a base, too": "        for child in self.children():\n            found.append(child)",
+}
+
+
+@pytest.mark.parametrize("name", SWITCHING)
+def test_refused_where_all_have_to_be_met(name: str) -> None:
+    source = SOURCE.format(walk=SWITCHING[name])
+    if name == "a base, too":
+        base = "class Base(nn.Module):\n    def names(self):\n        return [n for n, _ in self.named_children()]\n"
+        source = f"\n{base}\n\n{source.strip()}\n".replace("class Net(nn.Module)", "class Net(Base)")
+    result = rewritten(HEADER + source)
     assert not result.changed and {r.code for r in result.refusals} == {"RW904"}
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 
-from rewriter.changes.change import Change, NamedChange, Turn
+from rewriter.changes.change import Change, NamedChange
 from rewriter.changes.made import Call, Make, MakeAgain, Tie, Wrap
+from rewriter.changes.turns import Numbering, Turn
 from rewriter.emit.proof.sites import common_form, new_arguments
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
-from rewriter.facts.numbering import Numbering
 
 
 class Undone(Exception):
@@ -27,8 +28,12 @@ def undo_lines(node: ast.ClassDef, place: Construction, changes: list[NamedChang
     if init is None:
         raise Undone(f"{node.name} has no {wanted}")
     makers = _taken_out(init, place.self_name, changes, node.name)
-    if place.apart and not place.apart_already and not ast.unparse(node.bases.pop()).endswith("modules.WithOperations"):
-        raise Undone(f"{node.name} would run its operations as steps")
+    if place.apart and not place.apart_already:
+        mixed_in = [base for base in node.bases if ast.unparse(base).endswith("modules.WithOperations")]
+        if len(mixed_in) != 1:
+            raise Undone(f"{node.name} would run its operations as steps")
+        node.bases.remove(mixed_in[0])
+    _undo_walks(node, place)
     if place.becomes_module:
         _undo_module(node, init)
     if place.init is None:
@@ -36,6 +41,18 @@ def undo_lines(node: ast.ClassDef, place: Construction, changes: list[NamedChang
             raise Undone("the new __init__ does more than make modules")
         node.body.remove(init)
     return makers
+
+
+_STEPS = {"steps": "children", "named_steps": "named_children", "step_modules": "_modules"}
+
+
+def _undo_walks(node: ast.ClassDef, place: Construction) -> None:
+    """Lets code go through all children again, where it was told to leave out the new ones."""
+    turned = [n for n in ast.walk(node) if isinstance(n, ast.Attribute) and n.attr in _STEPS] if place.walks else []
+    for attribute in turned:
+        attribute.attr = _STEPS[attribute.attr]
+    if len(turned) != len(place.walks):
+        raise Undone(f"{node.name} does not leave its new modules out wherever it goes through its children")
 
 
 def _undo_module(node: ast.ClassDef, init: ast.FunctionDef) -> None:
@@ -77,18 +94,26 @@ def undo_numbers(scope: ast.AST, numberings: list[Numbering]) -> None:
         if last is None or last.arg != numbering.parameter or default is None or ast.unparse(default) != "0":
             raise Undone(f"{name} does not count its calls in {numbering.parameter}")
         calls = [node for node in ast.walk(scope) if isinstance(node, ast.Call)]
-        numbers = [number for call in calls if (number := _taken_number(call, numbering)) is not None]
-        if len(set(numbers)) != len(numbers) or not set(numbers) <= set(range(1, len(numbering.calls))):
-            raise Undone(f"the calls of {name} are not numbered one by one")
+        numbers = Counter(number for call in calls if (number := _taken_number(call, numbering)) is not None)
+        if numbers - Counter(call.number for call in numbering.calls):
+            raise Undone(f"the calls of {name} are not numbered as declared")
 
 
-def _taken_number(call: ast.Call, numbering: Numbering) -> int | None:
-    named = isinstance(call.func, ast.Attribute) and call.func.attr == numbering.method.node.name
+def _taken_number(call: ast.Call, numbering: Numbering) -> str | None:
+    """The number in `self.half(x, call=1)` or `runtime.modules.nth(self.half, 1)(x)`, which is taken out."""
+    func, name = call.func, numbering.method.node.name
+    if isinstance(func, ast.Call) and ast.unparse(func.func).endswith("modules.nth") and len(func.args) == 2:
+        method, number = func.args
+        if not (isinstance(method, ast.Attribute) and method.attr == name):
+            return None
+        call.func = method
+        return ast.unparse(number)
+    named = isinstance(func, ast.Attribute) and func.attr == name
     last = call.keywords[-1] if call.keywords and named else None
-    if last is None or last.arg != numbering.parameter or not isinstance(last.value, ast.Constant):
+    if last is None or last.arg != numbering.parameter:
         return None
     call.keywords.pop()
-    return int(str(last.value.value))
+    return ast.unparse(last.value)
 
 
 def undo_calls(scope: ast.AST, changes: list[NamedChange], makers: Makers) -> None:
@@ -182,9 +207,19 @@ class _TurnBack(ast.NodeTransformer):
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         return node  # a class inside the class has attributes of its own
 
+    def _without_method(self, func: ast.Attribute) -> ast.expr:
+        """`self.add.add` -> `self.add`, where the change calls that method."""
+        holder = func.value
+        while isinstance(holder, ast.Subscript):
+            holder = holder.value
+        named = self.names.get(holder.attr) if isinstance(holder, ast.Attribute) else None
+        return func.value if named is not None and named.change.make.method == func.attr else func
+
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         func, counters = node.func, list[str]()
+        if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Attribute | ast.Subscript):
+            func = self._without_method(func)
         while isinstance(func, ast.Subscript):
             counters.insert(0, ast.unparse(func.slice))
             func = func.value

@@ -9,8 +9,8 @@ from __future__ import annotations
 import ast
 
 from rewriter.changes.change import Change, NamedChange
-from rewriter.changes.made import Call, Make, Wrap
-from rewriter.torch_api.row import bind
+from rewriter.changes.made import Call, Make, MakeElsewhere, Wrap
+from rewriter.torch_api.row import bind, parse_signature
 
 Key = tuple[str, int, int, int, int]
 
@@ -109,6 +109,8 @@ def new_arguments(change: Change, call: ast.Call, maker: ast.expr) -> dict[str, 
         function = maker.args[0] if isinstance(maker, ast.Call) and isinstance(change.make, Wrap) else None
         return {**_as_written(call), "function": function}
     assert isinstance(maker, ast.Call)
+    if isinstance(change.make, MakeElsewhere):
+        return _elsewhere(change.make, call, maker)
     row, spelling = change.make.row, change.make.spelling
     parameters = [p.name for p in row.constructor_parameters]
     fixed: dict[str, ast.expr | None] = dict(zip(parameters, maker.args, strict=False))
@@ -136,6 +138,25 @@ def new_arguments(change: Change, call: ast.Call, maker: ast.expr) -> dict[str, 
     found.update(fixed)
     if _followed(change, call, maker):
         found["training"] = ast.Attribute(ast.Name(change.site.self_name or "", ast.Load()), "training", ast.Load())
+    return {name: _normal(value) for name, value in found.items()}
+
+
+def _elsewhere(make: MakeElsewhere, call: ast.Call, maker: ast.Call) -> dict[str, ast.expr | None]:
+    """By the signatures that the other library has."""
+    names = [p.name for p in parse_signature(make.foreign.constructor)]
+    found: dict[str, ast.expr | None] = dict(zip(names, maker.args, strict=False))
+    found.update({k.arg or "": k.value for k in maker.keywords})
+    operands = [*reversed(call.args[:2]), *call.args[2:]] if make.swapped else call.args
+    for argument in bind(make.foreign.spelling, operands, call.keywords) or ():
+        name = argument.parameter.name
+        if argument.parameter.variadic:
+            held = found.setdefault(name, ast.List(elts=[], ctx=ast.Load()))
+            assert isinstance(held, ast.List)
+            held.elts.append(argument.value)
+        else:
+            found[name] = argument.value
+    if make.spelling.inplace:
+        found["inplace"] = ast.Constant(True)
     return {name: _normal(value) for name, value in found.items()}
 
 

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from rewriter.changes.change import Turn, numberings
+from rewriter.changes.change import numberings, turns_of
+from rewriter.changes.turns import Turn
 from rewriter.emit.proof.owners import Undone, undo_calls, undo_holder, undo_lines, undo_numbers
 from rewriter.emit.proof.sites import Key, MarkOld, key_of
 from rewriter.facts.code import Class
@@ -43,13 +44,17 @@ def undoes(
     defined = [(c.name, c.lineno) for c in _classes(old)], [(f.name, f.lineno) for f in _functions(old)]
     for node in _classes(old):
         _forget_object(node, {o.node.lineno for o, p in plans if _becomes_module(p)})
+    try:
+        _forget_lines(old, {key_of(n.change.instead) for n in changes if n.change.instead is not None})
+    except Undone as problem:
+        return str(problem)
     marked = MarkOld({key_of(named.change.site.node): named for named in changes})
     marked.visit(old)
     if len(marked.found) != len(changes):
         return "a declared site is missing from the original"
     try:
         _undo_owners(defined, new, plans)
-        _stop_counting(new, loops, {key_of(t.target): t for n in changes for t in n.change.turns if t.added})
+        _stop_counting(new, loops, {key_of(t.target): t for t in turns_of(changes) if t.added})
     except Undone as problem:
         return str(problem)
     _remove_imports(new, imports)
@@ -122,6 +127,18 @@ def _forget_object(node: ast.ClassDef, lines: set[int]) -> None:
     """`class A(object)` says no more than `class A`."""
     if node.lineno in lines:
         node.bases = [base for base in node.bases if ast.unparse(base) != "object"]
+
+
+def _forget_lines(tree: ast.Module, lines: set[Key]) -> None:
+    """Takes out the assignments in whose place others stand now; what they made took no arguments."""
+    for node in ast.walk(tree) if lines else ():
+        body = getattr(node, "body", None)
+        for statement in list(body) if isinstance(body, list) else ():
+            if isinstance(statement, ast.Assign) and key_of(statement) in lines:
+                made = statement.value
+                if not isinstance(made, ast.Call) or made.args or made.keywords:
+                    raise Undone(f"`{ast.unparse(statement)}` does more than make a module")
+                body.remove(statement)  # type: ignore[union-attr]
 
 
 class _Unwrap(ast.NodeTransformer):

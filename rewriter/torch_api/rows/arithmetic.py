@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rewriter.torch_api.rows.builder import spelled, wrapped
+from rewriter.torch_api.rows.builder import float_functional, spelled, wrapped
 from rewriter.torch_api.traits import Trait
 
 _BINARY = "input, other"
@@ -14,6 +14,8 @@ ROWS = (
         spelled("torch.add", "input, other, *, alpha=1, out=None"),
         spelled("Tensor.add Tensor.add_", "input, other, *, alpha=1"),
         operands="input other", traits=Trait.TABLE | Trait.SUM,
+        elsewhere=float_functional("add add_scalar", _BINARY),
+        distiller="EltwiseAdd(inplace=False)", aimet="Add()", brevitas="QuantEltwiseAdd",
     ),
     wrapped(
         "sub", "RW101", "EltWiseSub",
@@ -21,6 +23,7 @@ ROWS = (
         spelled("torch.sub torch.subtract", "input, other, *, alpha=1, out=None"),
         spelled("Tensor.sub Tensor.sub_ Tensor.subtract Tensor.subtract_", "input, other, *, alpha=1"),
         operands="input other", traits=Trait.TABLE | Trait.DIFFERENCE,
+        distiller="EltwiseSub(inplace=False)", aimet="Subtract",
     ),
     wrapped(
         "rsub", "RW101", "ReverseSub", spelled("torch.rsub", "input, other, *, alpha=1"), operands="input other",
@@ -32,6 +35,8 @@ ROWS = (
         spelled("torch.mul torch.multiply", "input, other, *, out=None"),
         spelled("Tensor.mul Tensor.mul_ Tensor.multiply Tensor.multiply_", _BINARY),
         operands="input other", traits=Trait.TABLE | Trait.PRODUCT,
+        elsewhere=float_functional("mul mul_scalar", _BINARY),
+        distiller="EltwiseMult(inplace=False)", aimet="Multiply",
     ),
     wrapped(
         "div", "RW101", "EltWiseDiv",
@@ -41,6 +46,7 @@ ROWS = (
         spelled("Tensor.div Tensor.div_ Tensor.divide Tensor.divide_", "input, other, *, rounding_mode=None"),
         spelled("Tensor.true_divide Tensor.true_divide_", _BINARY),
         operands="input other", traits=Trait.TABLE,
+        distiller="EltwiseDiv(inplace=False)", aimet="Divide",
     ),
     wrapped(
         "floor_divide", "RW101", "FloorDivide",
@@ -48,6 +54,7 @@ ROWS = (
         spelled("torch.floor_divide", "input, other, *, out=None"),
         spelled("Tensor.floor_divide Tensor.floor_divide_", _BINARY),
         operands="input other", traits=Trait.TABLE,
+        aimet="FloorDivide",
     ),
     wrapped(
         "remainder", "RW101", "Remainder",
@@ -55,12 +62,14 @@ ROWS = (
         spelled("torch.remainder", "input, other, *, out=None"),
         spelled("Tensor.remainder Tensor.remainder_", _BINARY),
         operands="input other", traits=Trait.TABLE,
+        aimet="Remainder",
     ),
     wrapped(
         "fmod", "RW101", "Fmod",
         spelled("torch.fmod", "input, other, *, out=None"),
         spelled("Tensor.fmod Tensor.fmod_", _BINARY),
         operands="input other", traits=Trait.TABLE,
+        aimet="Fmod",
     ),
     wrapped(
         "pow", "RW101", "Pow",
@@ -75,6 +84,7 @@ ROWS = (
         spelled("torch.neg torch.negative", "input, *, out=None"),
         spelled("Tensor.neg Tensor.neg_ Tensor.negative Tensor.negative_ torch.neg_ torch.negative_", "input"),
         traits=Trait.TABLE,
+        aimet="Neg",
     ),
     wrapped(
         "addcmul", "RW101", "AddCMul",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.torch_api.row import Row, Spelling, TorchModule, parse_signature
+from rewriter.torch_api.row import Foreign, Row, Spelling, TorchModule, parse_signature
 from rewriter.torch_api.traits import Trait
 
 _PREFIXES = (("F.", "torch.nn.functional."), ("Tensor.", "torch.Tensor."))
@@ -13,6 +13,36 @@ _PREFIXES = (("F.", "torch.nn.functional."), ("Tensor.", "torch.Tensor."))
 def spelled(names: str, signature: str, *requires: tuple[str, str]) -> tuple[Spelling, ...]:
     """Spellings that share a signature. `Tensor.x` binds its receiver to the first parameter; `_` ends in-place ones."""
     return tuple(Spelling(_full(n), signature, _is_inplace(n), requires) for n in names.split())
+
+
+def float_functional(methods: str, signature: str) -> tuple[Foreign, ...]:
+    """Methods of torch.ao's FloatFunctional."""
+    prefix = "torch.ao.nn.quantized.FloatFunctional."
+    return tuple(Foreign("torch-ao", Spelling(prefix + method, signature), method=method) for method in methods.split())
+
+
+# Modules of Distiller fix what they can, and are called with operands; AIMET's are called as the function is.
+_DISTILLER = "distiller.modules."
+_AIMET = "aimet_torch.nn.modules.custom."
+_BREVITAS = "brevitas.nn."
+
+
+def _elsewhere(
+    spellings: tuple[Spelling, ...], operands: tuple[str, ...], distiller: str, aimet: str, brevitas: str
+) -> tuple[Foreign, ...]:
+    """What these libraries have: a class each, with what its constructor takes in brackets: `Concat(dim=0)`."""
+    given = ", ".join(operands)
+    found = []
+    for library, home, called in (("distiller", _DISTILLER, distiller), ("brevitas", _BREVITAS, brevitas)):
+        name, _, constructor = called.removesuffix(")").partition("(")
+        if name:
+            found.append(Foreign(library, Spelling(home + name, given), constructor))
+    name, _, constructor = aimet.removesuffix(")").partition("(")
+    if name:
+        function = next(s for s in spellings if s.name.startswith("torch.") and not s.inplace)
+        signature = given if constructor else function.signature.replace(", *, out=None", "").replace(", out=None", "")
+        found.append(Foreign("aimet", Spelling(_AIMET + name, signature), constructor))
+    return tuple(found)
 
 
 def _full(name: str) -> str:
@@ -37,6 +67,10 @@ def wrapped(
     traits: Trait = Trait.NONE,
     modules: str = "",
     clamps: str = "",
+    elsewhere: tuple[Foreign, ...] = (),
+    distiller: str = "",
+    aimet: str = "",
+    brevitas: str = "",
 ) -> Row:
     """An operation that a class of runtime.modules takes over. Its constructor takes whatever is no operand."""
     found = tuple(s for group in spellings for s in group)
@@ -53,6 +87,7 @@ def wrapped(
         traits=traits,
         modules=_of_torch(modules),
         clamps=tuple(clamps.split()),
+        elsewhere=(*elsewhere, *_elsewhere(found, names, distiller, aimet, brevitas)),
     )
 
 

@@ -14,6 +14,10 @@ _UNARY = {
     "acosh": "Acosh", "atanh": "Atanh", "erf": "Erf", "erfc": "Erfc", "floor": "Floor", "ceil": "Ceil",
     "trunc": "Trunc", "frac": "Frac",
 }  # fmt: skip
+_AIMET = {
+    "exp": "Exponential", "log": "Log", "sqrt": "Sqrt", "rsqrt": "RSqrt", "square": "Square", "sin": "Sin", "cos": "Cos",
+    "erf": "Erf", "floor": "ElementwiseFloor", "ceil": "ElementwiseCeil",
+}  # fmt: skip
 _SPECIAL = frozenset({"exp2", "expm1", "log1p", "erf", "erfc"})
 _NOT_NEGATIVE = frozenset({"exp", "exp2", "sqrt", "rsqrt", "square", "cosh", "erfc", "acos", "acosh"})
 
@@ -27,6 +31,7 @@ def _unary(name: str, target: str) -> Row:
         spelled(f"torch.{name}{special}", "input, *, out=None"),
         spelled(f"Tensor.{name} Tensor.{name}_ torch.{name}_", "input"),
         traits=Trait.TABLE | (Trait.NOT_NEGATIVE if name in _NOT_NEGATIVE else Trait.NONE),
+        aimet=_AIMET.get(name, ""),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rewriter.torch_api.row import Row
-from rewriter.torch_api.rows.builder import spelled, wrapped
+from rewriter.torch_api.rows.builder import float_functional, spelled, wrapped
 from rewriter.torch_api.traits import Trait
 
 _PRODUCT = Trait.MATMUL | Trait.CONTRACTION
@@ -26,12 +26,14 @@ ROWS = (
         spelled("@ @= operator.matmul operator.imatmul", "input, other"),
         spelled("torch.matmul torch.linalg.matmul", "input, other, *, out=None"),
         spelled("Tensor.matmul", "input, other"),
-        operands="input other", traits=_PRODUCT,
+        operands="input other", traits=_PRODUCT, elsewhere=float_functional("matmul", "input, other"),
+        distiller="Matmul", aimet="MatMul",
     ),
     wrapped(
         "bmm", "RW102", "BatchMatmul",
         spelled("torch.bmm", "input, mat2, *, out=None"), spelled("Tensor.bmm", "input, mat2"),
         operands="input mat2", traits=_PRODUCT,
+        distiller="BatchMatmul", aimet="Bmm",
     ),
     wrapped(
         "mm", "RW102", "MM",

@@ -45,11 +45,11 @@ _REDUCED = "input, dim=None, keepdim=False, *, dtype=None"
 ROWS = (
     wrapped(
         "mean", "RW105", "Mean", spelled("torch.mean", f"{_REDUCED}, out=None"), spelled("Tensor.mean", _REDUCED),
-        traits=Trait.AVERAGE | Trait.REDUCTION,
+        traits=Trait.AVERAGE | Trait.REDUCTION, aimet="Mean",
     ),
     wrapped(
         "sum", "RW105", "Sum", spelled("torch.sum", f"{_REDUCED}, out=None"), spelled("Tensor.sum", _REDUCED),
-        traits=Trait.REDUCTION,
+        traits=Trait.REDUCTION, aimet="Sum",
     ),
     wrapped(
         "sum_of", "RW105", "SumOf",

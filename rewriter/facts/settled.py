@@ -1,0 +1,125 @@
+"""Attributes that are what setting an object up has made of them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rewriter.facts.code import Class, Function, FunctionNode
+from rewriter.facts.hierarchy import REGISTERING
+from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.trees import walk
+from rewriter.values.plain import Nothing
+
+_CHANGING = frozenset({"append", "extend", "insert", "pop", "add_module", "register_module", "update", "clear"})
+
+
+@dataclass(frozen=True)
+class Settled:
+    """How an attribute is set."""
+
+    always: bool
+    """Every way through `__init__` sets it, and to something."""
+    stored: tuple[ast.expr, ...]
+    """What is stored there, by plain assignments."""
+    methods: frozenset[str]
+    """The methods by which `__init__` does it, or goes on with what the attribute holds."""
+
+
+def settled(knowledge: Knowledge, cls: Class, attribute: str) -> Settled | None:
+    """How set-up sets the attribute of an object of the class; None where somebody else may set or change it."""
+    hierarchy = knowledge.hierarchy
+    upper = hierarchy.lineage(cls).project
+    family = [*upper, *hierarchy.subclasses(cls)]
+    setters = [m for c in family for m in c.methods.values() if attribute in m.words or _names(m.node, attribute)]
+    setters = [m for m in setters if _changes(m.node, attribute)]
+    constructors = {c.constructor for c in upper if c.constructor is not None}
+    helpers = {m for m in setters if m not in constructors}
+    if not setters or not all(_runs_at_set_up_alone(knowledge, cls, family, m) for m in helpers):
+        return None
+    certain = [m for m in helpers if _always_runs(upper, m, constructors)]
+    sets = any(_sets(m.node.body, attribute) for m in (*(m for m in setters if m in constructors), *certain))
+    may_be_none = knowledge.attribute(cls, attribute).may_be(Nothing)
+    stored = tuple(value for m in setters for value in _stored(m.node, attribute))
+    return Settled(sets and not may_be_none, stored, frozenset(m.node.name for m in helpers))
+
+
+def _runs_at_set_up_alone(knowledge: Knowledge, cls: Class, family: list[Class], method: Function) -> bool:
+    """Whether constructors come to the method, and no other code of the classes that share it."""
+    name, met = method.node.name, knowledge.construction(cls).met.entered
+    if method not in met:
+        return False
+    users = (m for c in family for m in c.methods.values() if name in m.words and m not in met)
+    return all(m is c.constructor for m in users for c in family if m in c.methods.values())
+
+
+def _always_runs(upper: tuple[Class, ...], method: Function, constructors: set[Function]) -> bool:
+    """`self._build()` among the statements of an `__init__`, a name that is nobody else's."""
+    if not method.node.name.startswith("_"):
+        return False
+    statements = (s.value for init in constructors for s in init.node.body if isinstance(s, ast.Expr))
+    calls = (s.func for s in statements if isinstance(s, ast.Call) and isinstance(s.func, ast.Attribute))
+    return any(func.attr == method.node.name for func in calls)
+
+
+def _sets(body: list[ast.stmt], attribute: str) -> bool:
+    """Whether every way through the statements sets the attribute."""
+    for statement in body:
+        if any(_is_it(t, attribute) for t in _targets(statement)) or _registers(statement, attribute):
+            return True
+        if isinstance(statement, ast.With) and _sets(statement.body, attribute):
+            return True
+        if isinstance(statement, ast.If) and all(
+            _sets(way, attribute) or (bool(way) and isinstance(way[-1], ast.Raise))
+            for way in (statement.body, statement.orelse)
+        ):
+            return True
+    return False
+
+
+def _targets(statement: ast.stmt) -> Iterator[ast.expr]:
+    if isinstance(statement, ast.Assign):
+        for target in statement.targets:
+            yield from target.elts if isinstance(target, ast.Tuple | ast.List) else (target,)
+    elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        yield statement.target
+
+
+def _stored(function: FunctionNode, attribute: str) -> Iterator[ast.expr]:
+    for node in walk(function):
+        if isinstance(node, ast.Assign | ast.AnnAssign) and any(_is_it(t, attribute) for t in _targets(node)):
+            assert node.value is not None
+            yield node.value
+
+
+def _registers(node: ast.AST, attribute: str) -> bool:
+    """`self.add_module("blocks", ...)`"""
+    call = node.value if isinstance(node, ast.Expr) else node
+    func = call.func if isinstance(call, ast.Call) else None
+    named = isinstance(func, ast.Attribute) and func.attr in REGISTERING and isinstance(call, ast.Call)
+    name = call.args[0] if named and isinstance(call, ast.Call) and call.args else None
+    return isinstance(name, ast.Constant) and name.value == attribute
+
+
+def _is_it(node: ast.AST, attribute: str) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == attribute
+
+
+def _names(function: FunctionNode, attribute: str) -> bool:
+    return any(isinstance(n, ast.Constant) and n.value == attribute for n in walk(function))
+
+
+def _changes(function: FunctionNode, attribute: str) -> bool:
+    """Whether the function sets the attribute, or changes what it holds."""
+    for node in walk(function):
+        if _is_it(node, attribute) and isinstance(node.ctx, ast.Store | ast.Del):  # type: ignore[attr-defined]
+            return True
+        if isinstance(node, ast.Subscript) and _is_it(node.value, attribute) and not isinstance(node.ctx, ast.Load):
+            return True
+        func = node.func if isinstance(node, ast.Call) else None
+        if isinstance(func, ast.Attribute) and func.attr in _CHANGING and _is_it(func.value, attribute):
+            return True
+        if isinstance(node, ast.Call) and _registers(node, attribute):
+            return True
+    return False

@@ -1,0 +1,54 @@
+"""Code that goes through its own children, and can be told to leave out those that are no steps of its forward."""
+
+from __future__ import annotations
+
+import ast
+
+from rewriter.facts.code import Class, Function
+from rewriter.facts.deep_walks import deep_walker_over
+from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.trees import children, walk
+from rewriter.facts.walks import CHILDREN, DESCENDANTS, walks
+
+STEPS = {"children": "steps", "named_children": "named_steps", "_modules": "step_modules"}
+"""What `runtime.modules.WithOperations` has in the place of what nn.Module has."""
+_READING = frozenset({"values", "items", "keys", "get"})
+_SWITCHING = frozenset({"train", "eval", "training"})
+_READERS = frozenset({"list", "tuple", "enumerate", "len", "reversed", "iter", "sorted", "zip", "set", "any", "all"})
+
+
+def step_walks(knowledge: Knowledge, cls: Class) -> tuple[ast.Attribute, ...]:
+    """The class's walks, where each can become one over the steps, and nobody else goes through such an object."""
+    family = knowledge.hierarchy.sharing(cls)
+    others = [relative for relative in family if relative is not cls]
+    named = (STEPS.keys() - {"_modules"}) | set(STEPS.values())
+    if any(named & relative.methods.keys() for relative in family) or deep_walker_over(knowledge, cls) is not None:
+        return ()
+    if any(True for relative in others for by in (CHILDREN, DESCENDANTS) for _ in walks(relative, by)):
+        return ()
+    attributes = (n for relative in family for n in walk(relative.node) if isinstance(n, ast.Attribute))
+    if any(n.attr in STEPS.values() for n in attributes):
+        return ()
+    found = [(method, node) for method, node in walks(cls, CHILDREN) if method is not cls.constructor]
+    turned = [node for method, node in found if isinstance(node, ast.Attribute) and _only_reads(method, node)]
+    return tuple(turned) if len(turned) == len(found) else ()
+
+
+def _only_reads(method: Function, node: ast.Attribute) -> bool:
+    """`self.children()`, `self._modules.values()`, `for name in self._modules`: what is read changes nothing.
+
+    What switches children to evaluation has to meet all of them.
+    """
+    if method.words & _SWITCHING:
+        return False
+    parents = {child: parent for parent in walk(method.node) for child in children(parent)}
+    parent = parents[node]
+    if node.attr != "_modules":
+        return isinstance(parent, ast.Call) and parent.func is node
+    if isinstance(parent, ast.Attribute):
+        return parent.attr in _READING
+    if isinstance(parent, ast.Subscript):
+        return isinstance(parent.ctx, ast.Load) and parent.value is node
+    if isinstance(parent, ast.Call):
+        return isinstance(parent.func, ast.Name) and parent.func.id in _READERS
+    return isinstance(parent, ast.For | ast.comprehension | ast.Compare)

@@ -1,0 +1,144 @@
+"""On how many ways a forward comes to a method, and which number each of its calls is to pass.
+
+The calls of a method share out the numbers from 0 on. A call that a numbered method makes stands for as many as that
+one has, and a call in a loop for as many as the loop has turns: `self._mix(x, call=call + 1)`, `self._mix(x, call=i)`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rewriter.changes.turns import NumberedCall, Numbering, Turn
+from rewriter.facts.code import Class, Function
+from rewriter.facts.expressions import length_of
+from rewriter.facts.hierarchy import own_name
+from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.numbering import is_private, may_take_number, number_parameter
+from rewriter.facts.trees import walk
+from rewriter.interpreter.run import Run
+
+Size = int | ast.expr
+"""How many numbers a call takes up; an expression for `__init__` where that depends on the object."""
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A call of the method, and what its numbers are made of."""
+
+    node: ast.Call
+    caller: Function
+    size: Size
+    numbering: Numbering | None
+    """That of the caller."""
+    turn: Turn | None
+
+
+@dataclass(eq=False)
+class Ways:
+    """The numbered methods of one class."""
+
+    knowledge: Knowledge
+    cls: Class
+    run: Run | None
+    turns_around: Callable[[Function, ast.AST], list[Turn] | None]
+    """The loops around a node; None where one of them cannot be counted."""
+    _known: dict[Function, Numbering | None] = field(default_factory=dict)
+
+    def numbering(self, method: Function) -> Numbering | None:
+        """How the method is told its ways; None for one that has a single way, or cannot be told."""
+        if method not in self._known:
+            self._known[method] = None  # holds against methods that call each other
+            self._known[method] = self._find(method) if self._has_several(method) else None
+        return self._known[method]
+
+    def _has_several(self, method: Function) -> bool:
+        met = self.run.met if self.run is not None else None
+        return met is not None and (met.runs.get(method, 0) > 1 or method in met.looped)
+
+    def _find(self, method: Function) -> Numbering | None:
+        assert self.run is not None
+        met, own = self.run.met, self.cls.methods.get(method.node.name) is method
+        if not own or method in met.recursive or not may_take_number(self.knowledge, self.cls, method):
+            return None
+        calls = [self._call(node, caller.function) for node, caller in met.calls[method].items() if caller.by_name]
+        known = [call for call in calls if call is not None]
+        if len(known) != len(met.calls[method]):
+            return None
+        known.sort(key=lambda call: not isinstance(call.size, int))  # a loop may turn more often: it comes last
+        return _numbered(method, known)
+
+    def _call(self, node: ast.Call, caller: Function) -> _Call | None:
+        own = self.cls.methods.get(caller.node.name) is caller and own_name(caller) is not None
+        if not own or node not in walk(caller.node):  # others run a method, as checkpoint() does, and pass no number on
+            return None
+        numbering = self.numbering(caller)
+        if numbering is None and self._has_several(caller):
+            return None
+        turns = self.turns_around(caller, node)
+        if turns is None or len(turns) > 1:
+            return None
+        turn = turns[0] if turns else None
+        outer = 1 if numbering is None else numbering.size
+        inner: Size = 1 if turn is None else length_of(turn.over)
+        if not isinstance(inner, int) and not (isinstance(outer, int) or turn is None):
+            return None
+        size = inner if outer == 1 else outer if inner == 1 else None
+        if size is None:
+            assert isinstance(outer, int) and isinstance(inner, ast.expr)
+            size = ast.BinOp(ast.Constant(outer), ast.Mult(), inner)
+        return _Call(node, caller, size, numbering, turn)
+
+
+def _numbered(method: Function, calls: list[_Call]) -> Numbering | None:
+    parameter, keyword = number_parameter(method), is_private(method)
+    offset: Size = 0
+    numbered: list[NumberedCall] = []
+    for call in calls:
+        if not isinstance(offset, int):
+            return None  # two loops in which the method is called
+        text = _text(call, offset)
+        if text != "0":
+            turns = (call.turn,) if call.turn is not None else ()
+            numbered.append(NumberedCall(call.node, call.caller, parameter, text, turns, keyword))
+        offset = _plus(offset, call.size)
+    grows = [call.turn for call in calls if call.turn is not None]
+    callers = tuple({c.numbering.method: c.numbering for c in calls if c.numbering is not None}.values())
+    return Numbering(
+        method,
+        parameter,
+        tuple(numbered),
+        offset,
+        may_grow=any(turn.may_grow for turn in grows) or any(caller.may_grow for caller in callers),
+        filled_by=frozenset().union(*(turn.filled_by for turn in grows), *(caller.filled_by for caller in callers)),
+        callers=callers,
+    )
+
+
+def _plus(offset: int, size: Size) -> Size:
+    if isinstance(size, int):
+        return offset + size
+    return ast.BinOp(ast.Constant(offset), ast.Add(), size) if offset else size
+
+
+def _text(call: _Call, offset: int) -> str:
+    """The number that a call passes, in the words of its caller."""
+    names = []
+    if call.turn is not None:
+        index = call.turn.index
+        times = call.numbering.size if call.numbering is not None else 1
+        names.append(index if times == 1 else f"{times} * {index if index.isidentifier() else f'({index})'}")
+    if call.numbering is not None:
+        names.append(call.numbering.parameter)
+    return _sum(" + ".join(names), offset)
+
+
+def _sum(text: str, number: int) -> str:
+    """`i - 1` and 3 are `i + 2`."""
+    if not text:
+        return str(number)
+    if found := re.fullmatch(r"(\w+) ([+-]) (\d+)", text):
+        text, number = found[1], number + int(f"{found[2]}{found[3]}")
+    return text if number == 0 else f"{text} {'+' if number > 0 else '-'} {abs(number)}"

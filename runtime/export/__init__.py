@@ -1,0 +1,13 @@
+"""Quantized models for other runtimes.
+
+    export.onnx(quantized, "model.onnx", batch)    # QuantizeLinear and DequantizeLinear, weights by channel
+    export.program(quantized, batch)               # an ExportedProgram, as torchao's PT2E makes them
+
+where `export` is this package and `quantized` is what `runtime.quantize` or `runtime.int8.convert` returned.
+"""
+
+from runtime.export.modules import ExportError
+from runtime.export.onnx import OPSET, onnx
+from runtime.export.programs import program
+
+__all__ = ["OPSET", "ExportError", "onnx", "program"]

@@ -1,0 +1,143 @@
+"""What stands for each quantized module in a model that is to be exported: the operation, and operators around it."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
+
+from runtime.export.operators import Constant, OnGrid
+from runtime.int8.counterparts.base import Int8Module
+from runtime.quantization.arithmetic import PER_TENSOR, per_channel
+from runtime.quantization.quantized.base import QuantizedModule
+from runtime.quantization.quantized.given import GivenWeight
+from runtime.quantization.quantized.others import Half, QuantizedEmbedding
+from runtime.quantization.quantized.sums import DynamicSum, QuantizedSum, operate
+from runtime.quantization.trained import QuantizedOutput, QuantizedWeights
+
+
+class ExportError(ValueError):
+    """A model that has no form with fixed scales."""
+
+
+class Exported(nn.Module):
+    """An operation in floating point between tensors that are put on their grids."""
+
+    def __init__(self, simulated: QuantizedModule) -> None:
+        super().__init__()
+        self.inner = simulated.inner
+        self.inputs = [OnGrid.of(params) for params in simulated.input_params]
+        self.output = OnGrid.of(simulated.output_params)
+        self.fused = simulated.fused
+        self._simulated = (simulated,)  # in a tuple: not a child
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        waiting = list(self.inputs)
+
+        def placed(x: Tensor) -> Tensor:
+            if not x.is_floating_point():
+                return x
+            grid = waiting.pop(0) if waiting else None
+            return x if grid is None else grid(x)
+
+        given_args, given_kwargs = tree_map_only(Tensor, placed, (args, kwargs))
+        result = tree_map_only(Tensor, self._finished, self.computed(*given_args, **given_kwargs))
+        return self._simulated[0].given_back(result, args) if args and isinstance(result, Tensor) else result
+
+    def computed(self, *args: Any, **kwargs: Any) -> Any:
+        return self.inner(*args, **kwargs)
+
+    def _finished(self, x: Tensor) -> Tensor:
+        """The activation that was absorbed, and the grid of the result."""
+        if not x.is_floating_point() or self.output is None:
+            return x
+        if self.fused is not None:
+            x = torch.relu(x) if math.isinf(self.fused) else x.clamp(0.0, self.fused)
+        return self.output(x)
+
+
+class ExportedSum(Exported):
+    """A convolution or linear layer."""
+
+    def __init__(self, simulated: QuantizedSum) -> None:
+        super().__init__(simulated)
+        params = simulated.weight_params
+        self.weight = Constant(simulated.integers, params.scale, params.granularity)
+        given = simulated.input_params[0] if simulated.configured else None
+        self.bias: nn.Module | None = None
+        if simulated.bias is not None and given is not None:
+            unit = given.scale * params.scale
+            self.bias = Constant(simulated.bias, unit, per_channel(0) if unit.dim() else PER_TENSOR)
+        elif simulated.bias is not None:
+            self.register_buffer("real_bias", simulated.bias.clone())
+
+    def computed(self, *args: Any, **kwargs: Any) -> Any:
+        bias = self.bias() if self.bias is not None else getattr(self, "real_bias", None)
+        return operate(self.inner, args[0], self.weight(), bias, *args[1:], **kwargs)
+
+
+class ExportedEmbedding(Exported):
+    """Rows of integers."""
+
+    codes: Tensor
+
+    def __init__(self, simulated: QuantizedEmbedding) -> None:
+        super().__init__(simulated)
+        self.register_buffer("codes", simulated.integers.clone())
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        assert self.output is not None
+        return self.output.real(self.codes[tokens])
+
+
+class ExportedGiven(nn.Module):
+    """A layer whose weight each call gives, and that has it already."""
+
+    def __init__(self, simulated: GivenWeight, layer: Exported) -> None:
+        super().__init__()
+        self.layer = layer
+        self._simulated = (simulated,)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        x = self._simulated[0].operand(args, kwargs)
+        return self._simulated[0](*args, **kwargs) if x is None else self.layer(x)
+
+
+def for_export(model: nn.Module) -> nn.Module:
+    """A copy of a quantized or converted model in eval mode, whose quantized modules are made of operators."""
+    made = copy.deepcopy(model).eval()
+    modules = list(made.modules())
+    if any(isinstance(module, (QuantizedOutput, QuantizedWeights)) for module in modules):
+        raise ExportError("the model is in training: call runtime.quantization.finish_training(model, example) first")
+    if not any(isinstance(module, (QuantizedModule, Int8Module)) for module in modules):
+        raise ExportError("the model has no quantized modules: quantize it first, with runtime.quantize(model, data)")
+    stands: dict[nn.Module, nn.Module] = {}
+    for module in modules:
+        if isinstance(module, (QuantizedModule, Int8Module)):
+            stands[module] = _exported(module.simulated if isinstance(module, Int8Module) else module)
+    for parent in modules:
+        if parent not in stands:
+            for name, child in list(parent._modules.items()):
+                if child in stands:
+                    setattr(parent, name, stands[child])
+    return stands.get(made, made)
+
+
+def _exported(module: QuantizedModule) -> nn.Module:
+    if isinstance(module, DynamicSum):
+        raise ExportError("method 'dynamic' takes scales from each tensor as it comes; export needs fixed ones")
+    if isinstance(module, Half) or not module.configured:
+        return module
+    if isinstance(module, GivenWeight):
+        return ExportedGiven(module, _layer(module))
+    return _layer(module)
+
+
+def _layer(module: QuantizedModule) -> Exported:
+    if isinstance(module, QuantizedSum):
+        return ExportedSum(module)
+    return ExportedEmbedding(module) if isinstance(module, QuantizedEmbedding) else Exported(module)

@@ -1,0 +1,50 @@
+"""A quantized model as ONNX: floating-point operators between QuantizeLinear and DequantizeLinear."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from runtime.export.programs import program
+
+OPSET = 20
+"""Has all types that are used here; ONNX Runtime reads it since 1.17."""
+
+
+def onnx(model: nn.Module, path: str | os.PathLike[str], *example: Any, batch: int = 0) -> None:
+    """Writes a quantized or converted model to `path`.
+
+    Weights are int8 with a scale a channel, biases int32, activations uint8; any size of the dimension `batch` may be
+    given. Recurrent layers are unrolled over the steps of `example`, whose number is then fixed.
+    """
+    try:
+        import onnx
+        import onnxscript  # noqa: F401  # torch writes ONNX with it
+    except ImportError as error:
+        raise ImportError('ONNX needs onnx and onnxscript: pip install "torch-rewriter[export]"') from error
+    exported = program(model, *example, batch=batch)
+    written = torch.onnx.export(exported, (), dynamo=True, opset_version=OPSET, verbose=False)
+    assert written is not None
+    proto = written.model_proto
+    _own_zero_points(proto)
+    onnx.save(proto, Path(path))
+
+
+def _own_zero_points(proto: Any) -> None:
+    """A zero point for each weight: ONNX Runtime's exact mode rewrites weights, and fails where two share it."""
+    initializers = {tensor.name: tensor for tensor in proto.graph.initializer}
+    seen: set[str] = set()
+    for node in proto.graph.node:
+        if node.op_type != "DequantizeLinear" or node.input[0] not in initializers or len(node.input) < 3:
+            continue
+        shared = node.input[2]
+        if shared in seen and shared in initializers:
+            own = proto.graph.initializer.add()
+            own.CopyFrom(initializers[shared])
+            own.name = f"{node.output[0]}.zero_point"
+            node.input[2] = own.name
+        seen.add(shared)

@@ -1,0 +1,86 @@
+"""A quantized model as an ExportedProgram, with the quantize and dequantize operators of torchao's PT2E."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, TypeGuard
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+from torch.fx import Node
+from torch.utils._pytree import tree_leaves, tree_map
+
+from runtime.export.modules import for_export
+
+_QUANTIZE = torch.ops.quantized_decomposed.quantize_per_tensor.default
+_DEQUANTIZE = torch.ops.quantized_decomposed.dequantize_per_tensor.default
+_DEQUANTIZING = (
+    _DEQUANTIZE,
+    torch.ops.quantized_decomposed.dequantize_per_tensor.tensor,
+    torch.ops.quantized_decomposed.dequantize_per_channel.default,
+)
+
+
+def program(model: nn.Module, *example: Any, batch: int = 0) -> ExportedProgram:
+    """What a quantized or converted model computes on `example`, and on any other size of its dimension `batch`.
+
+    Python's control flow is what the example takes; recurrent layers are unrolled over its steps. Where the model fixes
+    the batch size, so does the program, with a warning.
+    """
+    module, given = for_export(model), _more_than_one(example, batch)
+    shapes = tree_map(lambda leaf: {batch: Dim.AUTO} if _has(leaf, batch) else None, given)
+    with torch.no_grad():
+        exported = torch.export.export(module, given, dynamic_shapes=tuple(shapes), strict=False)
+    _drop_repeated(exported)
+    _warn_of_fixed_batch(exported, batch)
+    return exported
+
+
+def _has(leaf: Any, dimension: int) -> TypeGuard[Tensor]:
+    return isinstance(leaf, Tensor) and leaf.dim() > dimension
+
+
+def _more_than_one(example: tuple[Any, ...], batch: int) -> tuple[Any, ...]:
+    """A batch of one would be taken for a number that never changes."""
+    tensors = [leaf for leaf in tree_leaves(example) if _has(leaf, batch)]
+    if any(tensor.shape[batch] != 1 for tensor in tensors):
+        return example
+    doubled: tuple[Any, ...] = tree_map(
+        lambda leaf: torch.cat([leaf] * 2, batch) if _has(leaf, batch) else leaf, example
+    )
+    return doubled
+
+
+def _drop_repeated(exported: ExportedProgram) -> None:
+    """What is on a grid already need not be put there again: who gives it and who takes it both do.
+
+    A constant that several steps read is dequantized once.
+    """
+    graph, known = exported.graph_module.graph, dict[tuple[Any, ...], Node]()
+    for node in list(graph.nodes):
+        if node.target not in _DEQUANTIZING:
+            continue
+        first = known.setdefault((node.target, node.args), node)
+        quantized = node.args[0]
+        source = quantized.args[0] if quantized.target is _QUANTIZE else None
+        if first is not node:
+            node.replace_all_uses_with(first)
+        elif isinstance(source, Node) and source.target is _DEQUANTIZE and source.args[1:] == node.args[1:]:
+            node.replace_all_uses_with(source)
+            known[node.target, node.args] = source
+        else:
+            continue
+        graph.erase_node(node)
+        if quantized.target is _QUANTIZE and not quantized.users:
+            graph.erase_node(quantized)
+    exported.graph_module.recompile()
+
+
+def _warn_of_fixed_batch(exported: ExportedProgram, batch: int) -> None:
+    names = exported.graph_signature.user_inputs
+    values = [n.meta.get("val") for n in exported.graph_module.graph.nodes if n.op == "placeholder" and n.name in names]
+    sizes = [value.shape[batch] for value in values if _has(value, batch)]
+    fixed = [size for size in sizes if isinstance(size, int) or size.node.expr.is_number]
+    if fixed:
+        warnings.warn(f"the model fixes the batch size: the program takes {fixed[0]} alone", stacklevel=3)

@@ -1,0 +1,183 @@
+"""How new lines are laid out: as ruff format would, at the project's length; and where imports go, as ruff sorts them."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rewriter.emit.layout import laid_out
+from rewriter.emit.style import Formatter, Style, formatter_of, style_of
+from rewriter.emit.units import units_in
+from rewriter.engine import rewrite
+from rewriter.facts.project import Project
+from rewriter.facts.source import Source
+from rewriter.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+OWN = sorted((ROOT / "rewriter").rglob("*.py")) + sorted((ROOT / "runtime").rglob("*.py"))
+
+
+def test_what_a_formatter_wrote_is_laid_out_as_it_is() -> None:
+    """The project's own statements, which ruff format keeps: those of several lines are what this is about."""
+    style, kept, others = Style(120), 0, []
+    for source in filter(_is_formatted, map(_parsed, OWN)):
+        for statement in units_in(source.tree.body):
+            text, line = source.segment(statement), source.lines[statement.lineno - 1]
+            behind = source.text[source.end(statement) :].split("\n")[0].strip()
+            if isinstance(statement, ast.expr) or "\n" not in text or '"""' in text or behind:
+                continue
+            laid = laid_out(text, line[: statement.col_offset], style)
+            kept += laid == text
+            others += [text] if laid != text else []
+    assert kept > 250
+    assert len(others) < kept * 0.03, others
+
+
+def _parsed(path: Path) -> Source:
+    return Source.parse(path.read_bytes())
+
+
+def _is_formatted(source: Source) -> bool:
+    return "# fmt:" not in source.text
+
+
+LONG = {
+    "call": "result = self.concat(first_of_all_operands, second_of_all_operands, self.mul(x, y), third_operand)",
+    "nested": "return self.add(self.concat(first_operand, second_operand, third_operand_too), self.mul(first_one, b))",
+    "operators": "result = self.first_operand(x) + self.second_operand(y) * self.third_operand(z) - self.fourth(x)",
+    "one operator": "result = first_of_all_operands + self.second_operand(y, another_argument_to_it, keyword=value)",
+    "comparison": "if self.sum(first_of_all_operands, second_of_all_operands) > self.sum(third_operand, fourth_operand): pass",
+    "tuple": "return self.first_operand(x, y, z), self.second_operand(x, y, z), self.third_operand(x, y, z), w",
+    "list": "values = [self.first_operand(x, y, z), self.second_operand(x, y, z), self.third_operand(x, y, z)]",
+    "comprehension": "values = [self.add[i](first_operand, layer(second_operand)) for i, layer in enumerate(self.layers)]",
+    "ternary": "result = self.concat(first_of_all_operands, second_of_all_operands) if self.condition else self.mul(x, y)",
+    "chain": "result = self.softmax(first_of_all_operands).transpose(first_dimension, second).reshape(batch, length)",
+    "keyword": "self.resize = runtime.modules.Interpolate(size=(first_dimension, second), mode='bilinear', align=False)",
+    "brackets that say nothing": "result = (self.concat(first_of_all_operands, second_of_all_operands, third, fourth_one))",
+    "def": "def mix(x: Tensor, y: Tensor, first: int = 1, second: int = 2, third: int = 3, *, ops=None) -> Tensor: ...",
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_long_line_is_broken_as_ruff_breaks_it(name: str) -> None:
+    line = LONG[name]
+    code, colon, suite = line.partition(": ") if name in ("comparison", "def") else (line, "", "")
+    code, suite = (line[: line.rindex(": ") + 1], line[line.rindex(": ") + 2 :]) if colon else (line, suite)
+    laid = laid_out(code, "        ", Style(88))
+    assert laid is not None
+    body = f"        {laid}" + (f"\n            {suite}" if suite else "")
+    function = f"class A:\n    def f():\n{body}\n".replace("'", '"')
+    assert _ruff("format", "--isolated", "--stdin-filename", "a.py", "-", text=function) == function.replace(
+        ":\n            ...", ": ..."
+    )
+
+
+def _ruff(*arguments: str, text: str = "", folder: Path | None = None) -> str:
+    command = [sys.executable, "-m", "ruff", *arguments]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+HEAD = "import os\n\nimport numpy\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
+CLASS = "\n\nclass Net(nn.Module):\n    def forward(self, x):\n        return F.relu(x + os.getpid()) + numpy.pi\n"
+HEADS = {
+    "sorted": HEAD,
+    "only standard modules before": "import os\n\nfrom torch import nn\n",
+    "its own package": "import os\n\nimport numpy\nimport torch\nfrom torch import nn\n\nfrom .other import thing\n",
+    "sections sorted as one": "import os\n\nfrom numpy import pi\nimport torch\nfrom torch import nn\n",
+    "encoding": "# -*- coding: utf-8 -*-\nfrom torch import nn\n",
+    "comment": "from __future__ import annotations\n\n# What this is for.\nimport torch\nfrom torch import nn\n",
+    "not sorted": "from torch import nn\nimport torch\nimport numpy\nimport os\n",
+}
+ADDED = "\n\nclass Net(nn.Module):\n    def forward(self, x):\n        return x + 1\n"
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_imports_stay_sorted(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.py"
+    by_name = name == "sections sorted as one"
+    if by_name:
+        (tmp_path / "ruff.toml").write_text("[lint.isort]\nforce-sort-within-sections = true\n")
+    path.write_text(HEADS[name] + ADDED)
+    result = rewrite(path.read_bytes(), path, Settings())
+    assert result.failure is None and b"import runtime.modules\n" in result.after
+    if name == "not sorted":
+        assert result.after.startswith(HEADS[name].encode() + b"import runtime.modules\n")
+        return
+    path.write_bytes(result.after)
+    settings = ["--config", str(tmp_path / "ruff.toml")] if by_name else ["--isolated"]
+    _ruff("check", *settings, "--select", "I", str(path), folder=tmp_path)
+
+
+def test_imports_of_torch_that_nothing_reads_any_more_go(tmp_path: Path) -> None:
+    after = _rewritten(tmp_path, HEAD + CLASS)
+    assert "functional" not in after and "import torch\n" in after and "import os\n" in after
+
+
+USES = {
+    "in the file": ("model", HEAD + CLASS + "\n\ndef f(x):\n    return F.softmax\n"),
+    "as text": ("model", HEAD + CLASS + "\n\ndef f(x: 'F.Thing'):\n    return x\n"),
+    "marked": ("model", HEAD.replace(" as F\n", " as F  # noqa: F401\n") + CLASS),
+    "by any name": ("model", HEAD + CLASS + "\n\nnames = globals()\n"),
+    "a package's own file": ("__init__", HEAD + CLASS),
+}
+
+
+@pytest.mark.parametrize("name", USES)
+def test_imports_that_somebody_may_read_stay(name: str, tmp_path: Path) -> None:
+    stem, source = USES[name]
+    assert "functional" in _rewritten(tmp_path, source, stem)
+
+
+@pytest.mark.parametrize(
+    "taken",
+    ["from model import F\n", "from model import *\n", "import model\n\nmodel.F\n", "import model as m\n\nm.F\n"],
+)
+def test_imports_that_another_file_takes_stay(taken: str, tmp_path: Path) -> None:
+    (tmp_path / "other.py").write_text(taken)
+    assert "functional" in _rewritten(tmp_path, HEAD + CLASS)
+
+
+def _rewritten(folder: Path, source: str, stem: str = "model") -> str:
+    path = folder / f"{stem}.py"
+    path.write_text(source)
+    result = rewrite(path.read_bytes(), path, Settings(), Project.for_paths([folder]))
+    assert result.failure is None and result.changed
+    return result.after.decode()
+
+
+SETTINGS = {
+    "pyproject.toml": "[tool.ruff]\nline-length = 72\n",
+    "ruff.toml": "line-length = 72\n",
+    "setup.cfg": "[flake8]\nmax-line-length = 72\n",
+    ".flake8": "[flake8]\nmax-line-length = 72\n",
+    "tox.ini": "[pycodestyle]\nmax_line_length = 72\n",
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_length_of_lines_is_that_of_the_projects_formatter(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(SETTINGS[name])
+    assert formatter_of(tmp_path / "package" / "model.py").width == 72
+
+
+def test_settings_that_cannot_be_read_are_none(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.ruff\n")
+    (tmp_path / "setup.cfg").write_bytes(b"\xff\xfe[flake8")
+    assert formatter_of(tmp_path / "model.py").width == Formatter().width
+
+
+@pytest.mark.parametrize(("longest", "width"), [(40, 88), (95, 100), (119, 120), (300, 120)])
+def test_without_a_formatter_the_file_itself_says_it(longest: int, width: int, tmp_path: Path) -> None:
+    source = Source.parse(f"x = '{'a' * (longest - 6)}'\n# {'c' * 500}\n".encode())
+    assert style_of(source, tmp_path / "model.py", isolated=True).width == width
+
+
+def test_a_files_own_indentation_is_kept(tmp_path: Path) -> None:
+    after = _rewritten(tmp_path, (HEAD + CLASS).replace("    ", "  "))
+    assert "\n  def __init__(self):\n    super().__init__()\n    self.add = " in after

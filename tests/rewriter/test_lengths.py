@@ -1,0 +1,157 @@
+"""What loops run over: whatever `__init__` can tell the length of, a turn has a module of its own."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from runtime.inspect import check_prepared
+from tests.rewriter.executed import HEADER, check, load, rewritten
+
+X = torch.randn(2, 4)
+
+
+def net(init: str, forward: str, methods: str = "", before: str = "") -> str:
+    return f"""
+import copy
+{before}
+
+class Net(nn.Module):
+    def __init__(self, depth=3, layers=None):
+        super().__init__()
+        self.depth = depth
+{_indented(init)}
+    def forward(self, x):
+{_indented(forward)}        return x
+{methods}"""
+
+
+def _indented(text: str) -> str:
+    return "".join(f"        {line}\n" for line in text.split("\n"))
+
+
+LAYERS = "self.m = nn.ModuleList([nn.Linear(4, 4) for _ in range(depth)])"
+LOOP = "for l in self.m:\n    x = x + l(x)"
+
+ENCODER = """
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(4, 4) for _ in range(3)])
+
+    def forward(self, x):
+        kept = []
+        for layer in self.layers:
+            x = layer(x)
+            kept.append(x)
+        return kept
+"""
+CLONES = "def clones(module, n):\n    return nn.ModuleList([copy.deepcopy(module) for _ in range(n)])\n"
+DROP = "def drop(layers):\n    kept = [layer for layer in layers if layer is not None]\n    return kept\n"
+STAGES = "self.stages = nn.ModuleList([nn.ModuleList([nn.Linear(4, 4) for _ in range(n + 1)]) for n in range(2)])"
+IN_STAGE = "self.stages = nn.ModuleList([Encoder() for _ in range(2)])"
+
+COUNTED = {
+    "clones by a function": (net("self.m = clones(nn.Linear(4, 4), depth)", LOOP, before=CLONES), "for _ in self.m)"),
+    "appended in some cases": (
+        net("m = [nn.Linear(4, 4)]\nif depth > 2:\n    m.append(nn.Linear(4, 4))\nself.m = nn.ModuleList(m)", LOOP),
+        "for _ in self.m)",
+    ),
+    "made in both branches": (
+        net("if depth > 2:\n    self.m = nn.ModuleList([nn.Linear(4, 4)])\nelse:\n    self.m = nn.ModuleList([nn.ReLU()])", LOOP),
+        "for _ in self.m)",
+    ),
+    "made in one branch": (
+        net("if depth > 2:\n    self.m = nn.ModuleList([nn.Linear(4, 4)])", f"if self.depth > 2:\n    {LOOP.replace('    ', '        ')}"),
+        "for _ in getattr(self, 'm', None) or ())",
+    ),
+    "None in some cases": (
+        net("self.m = None\nif depth > 2:\n    self.m = nn.ModuleList([nn.Linear(4, 4)])", f"if self.m:\n    {LOOP.replace('    ', '        ')}"),
+        "for _ in getattr(self, 'm', None) or ())",
+    ),
+    "given": (net("self.m = nn.ModuleList(layers or [nn.ReLU()])", LOOP), "for _ in self.m)"),
+    "map": (net("self.m = nn.ModuleList(map(lambda i: nn.Linear(4, 4), range(depth)))", LOOP), "for _ in self.m)"),
+    "built by a method": (
+        net("self._build(depth)", LOOP, f"\n    def _build(self, depth):\n        {LAYERS}\n"),
+        "        self._build(depth)\n        self.add = runtime.modules.ModuleList(",
+    ),
+    "children by name": (
+        net("for i in range(depth):\n    self.add_module(f'l{i}', nn.Linear(4, 4))", "for i in range(self.depth):\n    x = x + getattr(self, f'l{i}')(x)"),
+        "for _ in range(self.depth))",
+    ),
+    "counted from one": (net(LAYERS, "for i, l in enumerate(self.m, start=1):\n    x = x + l(x) * i"), "self.add[i - 1](x, self.mul[i - 1](l(x), i))"),
+    "counted down": (net(LAYERS, "for i in range(len(self.m) - 1, 0, -1):\n    x = x + self.m[i](x)"), "self.add[i - 1](x, self.m[i](x))"),
+    "a variable": (net(LAYERS, "ms = self.m\nfor l in ms:\n    x = x + l(x)"), "enumerate(ms)"),
+    "its children": (net(LAYERS, "for l in self.m.children():\n    x = x + l(x)"), "for _ in self.m)"),
+    "its children by name": (net(LAYERS, "for name, l in self.m.named_children():\n    x = x + l(x)"), "for _ in self.m)"),
+    "the rest of an iterator": (net(LAYERS, "it = iter(self.m)\nx = next(it)(x)\nfor l in it:\n    x = x + l(x)"), "for _ in self.m)"),
+    "while": (net(LAYERS, "i = 0\nwhile i < len(self.m):\n    x = x + self.m[i](x)\n    i += 1"), "x = self.add[i](x, self.m[i](x))"),
+    "what a loop has put into a list": (
+        net(LAYERS, "kept = [x]\nfor l in self.m:\n    kept.append(l(kept[-1]))\nx = kept[-1]\nfor y in reversed(kept[:-1]):\n    x = x + y"),
+        "for _ in range(1 + len(self.m))[:-1])",
+    ),
+    "a list that is made anew": (
+        net(LAYERS, "ys = []\nfor l in self.m:\n    ys.append(l(x))\nys = [y for y in ys]\nx = sum([y.relu() for y in ys])"),
+        "[self.relu[i](y) for i, y in enumerate(ys)]",
+    ),
+    "backwards over a list": (
+        net(LAYERS, "ys = [l(x) for l in self.m]\nx = ys[-1]\nfor i in range(len(ys) - 1, 0, -1):\n    x = x + ys[i - 1]"),
+        "x = self.add[i - 1](x, ys[i - 1])",
+    ),
+    "what a method returns": (
+        net(LAYERS, "for l in self._pick():\n    x = x + l(x)", "\n    def _pick(self):\n        return [m for m in self.m]\n"),
+        "for _ in self.m)",
+    ),
+    "what a function returns": (net(LAYERS, "for l in drop(self.m):\n    x = x + l(x)", before=DROP), "for _ in self.m)"),
+    "what another module returns": (
+        net("self.enc = Encoder()", "kept = self.enc(x)\nfor y in kept[1:]:\n    x = x + y", before=ENCODER),
+        "for _ in self.enc.layers[1:])",
+    ),
+    "chunks": (
+        net("self.scale = 2\nself.fc = nn.Linear(2, 2)", "ys = []\nfor y in torch.chunk(x, self.scale, dim=1):\n    ys.append(y * 2)\nx = torch.cat(ys, dim=1)"),
+        "for _ in range(self.scale))",
+    ),
+    "a number with a default": (net("", "for _ in range(getattr(self, 'n', 3)):\n    x = x * 2"), "range(getattr(self, 'n', 3)))"),
+    "a number of the file": (net("", "for _ in range(TURNS):\n    x = x * 2", before="TURNS = 4\n"), "for _ in range(TURNS))"),
+    "texts": (net("self.kinds = ['a', 'bb']", "for kind in self.kinds:\n    x = x * len(kind)"), "for _ in self.kinds)"),
+    "lists in modules": (net(IN_STAGE, "for s in self.stages:\n    for l in s.layers:\n        x = x + l(x)", before=ENCODER), "for _ in s.layers) for s in self.stages)"),
+    "lists by index": (net(STAGES, "for i in range(2):\n    for j in range(len(self.stages[i])):\n        x = x + self.stages[i][j](x)"), "range(len(self.stages[i]))) for i in range(2))"),
+    "fewer turns each time": (net("", "for i in range(self.depth):\n    for j in range(self.depth - i):\n        x = x * 2"), "for _ in range(self.depth - i)) for i in range(self.depth))"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_a_module_for_each_turn(name: str) -> None:
+    source, expected = COUNTED[name]
+    after = check(source, X)
+    assert "".join(expected.split()) in "".join(after.split()), after
+    found = check_prepared(load(rewritten(HEADER + source).after)["Net"](), X)
+    assert not found.repeated and not found.raw and not rewritten(HEADER + source).refusals, found
+
+
+@pytest.mark.parametrize("name", ["made in one branch", "None in some cases", "built by a method"])
+def test_an_object_without_the_list_can_be_made(name: str) -> None:
+    check(COUNTED[name][0], X, arguments=(1,))
+
+
+SHARED = {
+    "the rows of a tensor": net("", "for row in x:\n    x = x + row"),
+    "a list that others fill": net("self.hooks = []", "for hook in self.hooks:\n    x = x + hook(x)"),
+    "modules that others fill in": net("self.m = nn.ModuleList()", LOOP),
+    "a variable that is set in a loop": net(LAYERS, "ys = self.m\nfor _ in range(2):\n    for y in ys:\n        x = x + y(x)\n    ys = [y for y in self.m if y]"),
+    "a method that a subclass replaces": net(
+        LAYERS,
+        "for l in self._pick():\n    x = x + l(x)",
+        "\n    def _pick(self):\n        return [m for m in self.m]\n\n\nclass More(Net):\n    def _pick(self):\n        return [*self.m, *self.m]\n",
+    ),
+    "a name that means something else in __init__": net(
+        "TURNS = depth\nself.fc = nn.Linear(TURNS, 4)", "for _ in range(TURNS):\n    x = x * 2", before="TURNS = 4\n"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_one_module_for_all_turns(name: str) -> None:
+    source = SHARED[name]
+    assert "ModuleList(runtime" not in check(source, X)
+    assert "RW902" in {r.code for r in rewritten(HEADER + source).refusals}
