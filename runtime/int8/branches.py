@@ -61,6 +61,8 @@ def _ways(body: Sequence[ast.stmt], lines: set[int], owner: object) -> Iterator[
         for expression in _expressions(statement):
             yield _conditional(expression, owner)
         left = any(isinstance(block[-1], _LEAVES) and _ran(block[-1], lines) for block in blocks)
+        if left and isinstance(statement, ast.If) and _in_eval(statement.test):
+            return
         if fixed and left and _calls_modules(body[number + 1 :], owner):
             return
 
@@ -100,10 +102,12 @@ def _only_in_training(statement: ast.stmt, block: list[ast.stmt]) -> bool:
     """Whether a block cannot be reached in eval mode, in which alone a model computes on integers."""
     if not isinstance(statement, ast.If):
         return False
-    test, negated = statement.test, block is statement.orelse
-    if negated and isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        test, negated = test.operand, False
-    return not negated and _asks_for_training(test)
+    return _in_eval(statement.test) if block is statement.orelse else _asks_for_training(statement.test)
+
+
+def _in_eval(test: ast.expr) -> bool:
+    """Whether a condition holds in eval mode whatever else holds."""
+    return isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not) and _asks_for_training(test.operand)
 
 
 def _asks_for_training(test: ast.expr) -> bool:

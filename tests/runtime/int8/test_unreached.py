@@ -142,9 +142,7 @@ class Trained(Net):
             x = x * (torch.rand_like(x) > self.rate)
         if not self.training:
             return x
-        else:
-            x = x + torch.randn_like(x)
-        return x
+        return x + torch.randn_like(x)
 
 
 class Residual(Net):
