@@ -40,6 +40,8 @@ def _made(
             continue
         lines = _lines(source, place.self_name, [named], importer, locals_)
         behind.setdefault(_anchor(place.init, named), []).extend(lines)
+    if place.init.node.body[0].lineno == place.init.node.lineno:
+        return _opened(source, place.init, behind, style)
     # A branch may end where the constructor does: its lines come before those that stand outside of it.
     inner_first = sorted(behind, key=lambda s: s.lineno, reverse=True)
     replaced = [_in_place(source, place, n, importer, locals_) for n in changes if n.change.instead is not None]
@@ -52,6 +54,25 @@ def _in_place(source: Source, place: Construction, named: NamedChange, importer:
     value = named.change.instead.value
     made = _construction(source, place.self_name, named.change, importer, locals_)
     return Splice(source.start(value), source.end(value), made)
+
+
+def _opened(source: Source, init: Function, behind: dict[ast.stmt, list[str]], style: Style) -> list[Splice]:
+    """A constructor on one line, `def __init__(self): super().__init__()`, gets a line for each statement."""
+    body, newline = init.node.body, source.newline
+    header = source.lines[init.node.lineno - 1]
+    indent = header[: len(header) - len(header.lstrip())] + style.step
+    colon = source.text.rindex(":", 0, source.start(body[0])) + 1
+    splices, before = [Splice(colon, source.start(body[0]), newline + indent)], body[0]
+    for statement in body[1:]:
+        added = "".join(_indented(source, line, indent, style) for line in behind.get(before, []))
+        splices.append(Splice(source.end(before), source.start(statement), newline + added + indent))
+        before = statement
+    if before in behind:
+        offset = source.line_end(before.end_lineno or before.lineno)
+        added = "".join(_indented(source, line, indent, style) for line in behind[before])
+        ended = source.text[offset - 1] in "\r\n"
+        splices.append(Splice(offset, offset, added if ended else newline + added.removesuffix(newline)))
+    return splices
 
 
 def _mixed_in(source: Source, place: Construction, importer: Importer) -> list[Splice]:

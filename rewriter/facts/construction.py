@@ -140,8 +140,6 @@ def _in_own_init(cls: Class, init: Function) -> Construction | NoPlace:
     begin = next((i for i, s in enumerate(body) if every_way(s, lambda _: True)), None)
     if begin is None:
         return _cannot(cls, "not every way through its __init__ calls super().__init__()")
-    if body[0].lineno == init.node.lineno:
-        return _cannot(cls, "its __init__ stands on one line")
     anchor = _last_store(body, name, begin + 1) or body[begin]
     if (walked := last_walk(cls, body)) > body.index(anchor) + 1:
         anchor = body[walked - 1]

@@ -17,7 +17,7 @@ from rewriter.interpreter.self_call import runs_itself
 from rewriter.interpreter.supers import super_method, torch_base
 from rewriter.torch_api import catalogue
 from rewriter.values.base import UNKNOWN, Call, Known, Target, Value
-from rewriter.values.functions import Choice, one_of_methods
+from rewriter.values.functions import Choice, SomeFunction, one_of_methods
 from rewriter.values.tensor import taken_for_tensor
 
 Expressions = Mapping[type[ast.AST], Callable[["Machine", Any], Value]]
@@ -165,6 +165,10 @@ class Machine:
 
     def note_module_call(self, node: ast.Call, attribute: str, value: Value) -> None:
         self.notes.module_call(node, attribute, value)
+
+    def note_kept_function(self, node: ast.Call, attribute: str, value: Value, function: Value) -> None:
+        assert isinstance(function, SomeFunction)
+        self.notes.kept_function(node, attribute, value, function)
 
     def note_function_call(self, node: ast.Call, function: Function) -> None:
         self.notes.function_call(node, function)

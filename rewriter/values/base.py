@@ -205,6 +205,9 @@ class Known(Protocol):
         """Whatever is being found out hangs on that file."""
 
     def may_be_module(self, cls: Class) -> bool: ...
+    def variable(self, name: str) -> Value:
+        """The value of a variable at module level, by its full name."""
+
     def attribute(self, cls: Class, name: str) -> Value:
         """The value of `self.<name>` as `__init__` leaves it."""
 
@@ -277,6 +280,9 @@ class Machine(Protocol):
         """A call of a function of torch that is known only when it runs."""
 
     def note_module_call(self, node: ast.Call, attribute: str, value: Value) -> None: ...
+    def note_kept_function(self, node: ast.Call, attribute: str, value: Value, function: Value) -> None:
+        """A call of a function that an attribute keeps; `value` is what it is once a module keeps it."""
+
     def note_function_call(self, node: ast.Call, function: Function) -> None: ...
     def note_choice(self, node: ast.Call, choice: Value) -> None: ...
     def note_handed(self, node: ast.Call, function: Function | str) -> None:

@@ -12,14 +12,25 @@ from rewriter.facts.tables import find_instance
 from rewriter.torch_api import catalogue, tensors
 from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value
 from rewriter.values.dictionary import DICT
-from rewriter.values.functions import ANY_OPERATION, BoundMethod, NestedFunction, ProjectFunction, SomeFunction
-from rewriter.values.modules import module
+from rewriter.values.functions import (
+    ANY_OPERATION,
+    BoundMethod,
+    NestedFunction,
+    Partial,
+    ProjectFunction,
+    SomeFunction,
+)
+from rewriter.values.modules import as_module, module
 from rewriter.values.one_of import join_all
-from rewriter.values.plain import NONE, NUMBER, OTHER, STRING
+from rewriter.values.plain import NONE, NUMBER, OTHER, STRING, String
 from rewriter.values.sequence import SHAPE, Sequence, sequence
 from rewriter.values.tensor import ASSUMED, Tensor, catalogued, holds_tensor
 
 DIFFERENTIATED = "torch.autograd.Function"
+_ONLY_LOOK = frozenset(
+    f"builtins.{name}" for name in "callable getattr hasattr hash id isinstance print repr str type".split()
+) | {"functools.partial", "functools.wraps", "functools.update_wrapper"}
+"""Functions that run none of those that they are given; so do all of `inspect`. `partial` only keeps it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +76,7 @@ class Named(Unknown):
 def call_by_name(name: str, machine: Machine, call: Call) -> Value:
     if name.endswith(".modules.nth") and call.first is not None:
         return call.first  # the method, told which of its calls it is
-    if name not in RUNS_ITS_ARGUMENT:
+    if name not in RUNS_ITS_ARGUMENT | _ONLY_LOOK and not name.startswith("inspect."):
         machine.run_handed_out(call)
     if name in RUNS_FOR_EACH or name in RUNS_ITS_ARGUMENT:
         _note_handed(machine, call)
@@ -85,7 +96,12 @@ def _note_handed(machine: Machine, call: Call) -> None:
 def _library(name: str, machine: Machine, call: Call) -> Value:
     first, values = call.first, list(call.arguments.values())
     if name == "functools.partial" and first is not None:
-        return ANY_OPERATION if isinstance(first, SomeFunction) and first.is_operation else UNKNOWN
+        return join_all([_with_arguments(part, call) for part in first.parts])
+    if name == "dataclasses.field":
+        given = (call.arguments[k.value] for k in call.node.keywords if k.arg == "default")
+        return next(given, UNKNOWN)
+    if name.endswith(".modules.as_module") and first is not None:
+        return as_module(first)
     if name in RUNS_ITS_ARGUMENT and isinstance(first, NestedFunction | BoundMethod):
         return machine.call_value(first, call.of_first([]))
     if name.endswith(".apply") and _is_differentiated(machine, name.removesuffix(".apply")):
@@ -106,6 +122,16 @@ def _library(name: str, machine: Machine, call: Call) -> Value:
     return catalogued(kind)
 
 
+def _with_arguments(function: Value, call: Call) -> Value:
+    """What `functools.partial` makes of it."""
+    spread = any(isinstance(a, ast.Starred) for a in call.node.args)
+    if not isinstance(function, SomeFunction) or spread:
+        return UNKNOWN
+    if isinstance(function, SomeFunction) and not function.members and not function.is_operation:
+        return SomeFunction()
+    return Partial(function, call.node, tuple(call.arguments.items()))
+
+
 def _is_differentiated(machine: Machine, name: str) -> bool:
     found = machine.known.project.find(name)
     return isinstance(found, Class) and DIFFERENTIATED in machine.known.hierarchy.lineage(found).torch
@@ -124,8 +150,8 @@ _TAKES_NUMBERS = frozenset({"range", "int", "float"})
 def _builtin(full_name: str, machine: Machine, call: Call) -> Value:
     name = full_name.removeprefix("builtins.")
     values = list(call.arguments.values())
-    if name == "getattr" and len(call.node.args) == 2:
-        return _attribute_by_name(machine, call.node)
+    if name == "getattr" and len(call.node.args) in (2, 3):
+        return _attribute_by_name(machine, call)
     for value in values if name in _TAKES_NUMBERS else ():
         machine.demand(value, NUMBER)
     if any(map(holds_tensor, values)) and (found := machine.operation(full_name, call, None, values)) is not None:
@@ -135,19 +161,27 @@ def _builtin(full_name: str, machine: Machine, call: Call) -> Value:
     return _RESULTS.get(name, UNKNOWN)
 
 
-def _attribute_by_name(machine: Machine, node: ast.Call) -> Value:
-    """`getattr(F, "relu")`, and with a name that is known only when it runs."""
+def _attribute_by_name(machine: Machine, call: Call) -> Value:
+    """`getattr(F, "relu")`, `getattr(self, kind)`, and with a name that is known only when it runs."""
+    node = call.node
     holder, name = machine.global_name(node.args[0]), node.args[1]
-    if holder not in ("torch", "torch.nn.functional"):
-        return UNKNOWN
-    fixed = isinstance(name, ast.Constant) and isinstance(name.value, str)
-    return TorchFunction(f"{holder}.{ast.literal_eval(name)}") if fixed else ANY_OPERATION
+    if holder in ("torch", "torch.nn.functional"):
+        fixed = isinstance(name, ast.Constant) and isinstance(name.value, str)
+        return TorchFunction(f"{holder}.{ast.literal_eval(name)}") if fixed else ANY_OPERATION
+    texts = sorted({text for part in call.arguments[name].parts if isinstance(part, String) for text in part.texts})
+    named = (ast.copy_location(ast.Attribute(node.args[0], text, ast.Load()), node) for text in texts)
+    found = [machine.attribute_of(call.arguments[node.args[0]], attribute) for attribute in named]
+    return join_all([*found, *(call.arguments[default] for default in node.args[2:])]) if found else UNKNOWN
 
 
 def _passed(machine: Machine, call: Call, values: list[Value]) -> Value:
     """`list(xs)`: the same members."""
     items = values[0].items if isinstance(values[0], Sequence) else None
     return Sequence(values[0].member() if items is None else None, items)
+
+
+def _itself(machine: Machine, call: Call, values: list[Value]) -> Value:
+    return values[0]
 
 
 def _turned_round(machine: Machine, call: Call, values: list[Value]) -> Value:
@@ -183,5 +217,5 @@ def _chosen(machine: Machine, call: Call, values: list[Value]) -> Value:
 _MAKING: dict[str, Callable[[Machine, Call, list[Value]], Value]] = {
     **dict.fromkeys(["list", "tuple", "sorted", "iter", "set"], _passed),
     **dict.fromkeys(["min", "max", "sum", "abs", "pow"], _chosen),
-    "reversed": _turned_round, "map": _mapped, "zip": _zipped, "enumerate": _counted,
+    "staticmethod": _itself, "reversed": _turned_round, "map": _mapped, "zip": _zipped, "enumerate": _counted,
 }  # fmt: skip

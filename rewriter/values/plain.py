@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from rewriter.values.base import Value
 
+MOST_TEXTS = 16
+"""A string that may say more than that may as well say anything."""
+
 
 @dataclass(frozen=True, slots=True)
 class Number(Value):
@@ -15,6 +18,14 @@ class Number(Value):
 @dataclass(frozen=True, slots=True)
 class String(Value):
     """A str or bytes."""
+
+    texts: frozenset[str] = frozenset()
+    """What it may say; empty where that is not known."""
+
+    def joined(self, other: Value) -> Value:
+        assert isinstance(other, String)
+        both = self.texts | other.texts
+        return String(both) if self.texts and other.texts and len(both) <= MOST_TEXTS else STRING
 
 
 @dataclass(frozen=True, slots=True)

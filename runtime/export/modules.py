@@ -69,7 +69,7 @@ class ExportedSum(Exported):
         self.weight = Constant(simulated.integers, params.scale, params.granularity)
         given = simulated.input_params[0] if simulated.configured else None
         self.bias: nn.Module | None = None
-        if simulated.bias is not None and given is not None:
+        if simulated.bias is not None and given is not None and not simulated.bias.is_floating_point():
             unit = given.scale * params.scale
             self.bias = Constant(simulated.bias, unit, per_channel(0) if unit.dim() else PER_TENSOR)
         elif simulated.bias is not None:

@@ -11,8 +11,9 @@ from torch import nn
 
 from runtime.export.programs import program
 
-OPSET = 20
-"""Has all types that are used here; ONNX Runtime reads it since 1.17."""
+OPSET = 21
+"""The first that has all types that are used here: int16 for what recurrent layers feed back. ONNX Runtime reads it
+since 1.18."""
 
 
 def onnx(model: nn.Module, path: str | os.PathLike[str], *example: Any, batch: int = 0) -> None:

@@ -181,3 +181,13 @@ def test_without_a_formatter_the_file_itself_says_it(longest: int, width: int, t
 def test_a_files_own_indentation_is_kept(tmp_path: Path) -> None:
     after = _rewritten(tmp_path, (HEAD + CLASS).replace("    ", "  "))
     assert "\n  def __init__(self):\n    super().__init__()\n    self.add = " in after
+
+
+def test_a_constructor_on_one_line_gets_lines(tmp_path: Path) -> None:
+    head = "import torch\nfrom torch import nn\n\n\nclass Net(nn.Module):\n"
+    init = "    def __init__(self, n=3): super().__init__(); self.linear = nn.Linear(n, n)  # all of it\n"
+    after = _rewritten(tmp_path, f"{head}{init}    def forward(self, x): return torch.relu(self.linear(x))\n")
+    assert (
+        "    def __init__(self, n=3):\n        super().__init__()\n        self.linear = nn.Linear(n, n)  # all of it\n"
+        "        self.relu = nn.ReLU()\n    def forward(self, x): return self.relu(self.linear(x))\n"
+    ) in after
