@@ -55,7 +55,7 @@ def _present(nav: list[Any], is_there: Any) -> Iterator[Any]:
 
 def _rules() -> str:
     head = (
-        "# Rules and reasons\n\nCodes that begin with RW1, RW2 and RW3 are changes that `rewriter fix` makes. Those "
+        "# Rules and reasons\n\nCodes that begin with RW1 to RW4 are changes that `rewriter fix` makes. Those "
         "that begin with RW9 are reasons for which something was left as it is. `rewriter rule CODE` prints the same."
         "\n\n"
         "| code | name | |\n|---|---|---|\n"

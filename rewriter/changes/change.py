@@ -23,6 +23,8 @@ class Given:
 
     value: ast.expr
     keyword: str | None = None
+    spread: bool = False
+    """A sequence, whose members are given one by one."""
 
 
 def as_given(call: ast.Call) -> tuple[Given, ...]:

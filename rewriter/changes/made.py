@@ -79,7 +79,8 @@ class Make(Made):
         return f"{writer.spell(self.target)}({', '.join(fixed.written(writer) for fixed in self.fixed)})"
 
     def described(self, what: str, where: str) -> str:
-        return f"{what} becomes {where}, {self.target.replace('torch.nn.', 'nn.')}"
+        target = self.target.removeprefix("torch.") if self.target.startswith("torch.nn.") else self.target
+        return f"{what} becomes {where}, {target}"
 
 
 @dataclass(frozen=True)

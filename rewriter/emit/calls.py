@@ -175,7 +175,9 @@ class _ToCalls(cst.CSTTransformer):
         for index, given in enumerate(change.given):
             piece = pieces[id(given.value)]
             last = index == len(change.given) - 1
-            arguments.append(self._argument(piece, given.keyword, isinstance(given.value, ast.Starred), last, old))
+            arguments.append(
+                self._argument(piece, given.keyword, given.spread or isinstance(given.value, ast.Starred), last, old)
+            )
         before = (
             opening_of(change.site.node, change.given, old) if old and not self.collapse else cst.SimpleWhitespace("")
         )

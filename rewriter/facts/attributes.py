@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, File, Function, FunctionNode
@@ -79,13 +80,42 @@ def is_only_called(hierarchy: Hierarchy, cls: Class, attribute: str) -> bool:
         allowed = {id(n.func) for n in walk(relative.node) if isinstance(n, ast.Call)}
         compared = [n for n in walk(relative.node) if isinstance(n, ast.Compare) and _is_none(n.comparators)]
         allowed |= {id(n.left) for n in compared}
-        set_in_init = {id(t) for t in _targets(relative.constructor)}
+        set_in_init = {id(store.target) for store in stores_of(relative)}
         for node in walk(relative.node):
             if isinstance(node, ast.Attribute) and node.attr == attribute and id(node) not in set_in_init:
                 if id(node) not in allowed:
                     return False
                 called = True
     return called
+
+
+def _named_in(call: ast.Call) -> set[str]:
+    """The name in `setattr(model, "act", F.gelu)`."""
+    by_name = isinstance(call.func, ast.Name) and call.func.id in ("setattr", "delattr") and len(call.args) > 1
+    name = call.args[1] if by_name else None
+    return {name.value} if isinstance(name, ast.Constant) and isinstance(name.value, str) else set()
+
+
+@dataclass(frozen=True)
+class Store:
+    """`self.name = value` in an `__init__`, the one target of its statement."""
+
+    target: ast.Attribute
+    value: ast.expr
+
+
+def stores_of(cls: Class) -> Iterator[Store]:
+    init = cls.constructor
+    own = own_name(init) if init is not None else None
+    for node in walk(init.node) if init is not None else ():
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        for target in targets if len(targets) == 1 else ():
+            if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == own:
+                assert isinstance(node, ast.Assign | ast.AnnAssign)
+                if node.value is not None:
+                    yield Store(target, node.value)
 
 
 _HANDLED = Question[str, bool]("does other code do more with an attribute of that name than call it?")
@@ -110,6 +140,8 @@ def _handled(file: File) -> frozenset[str]:
         own = {own_name(method) for cls in file.classes for method in cls.methods.values()}
         found: set[str] = set()
         for node in walk(file.source.tree):
+            if isinstance(node, ast.Call):
+                found |= _named_in(node)
             if not isinstance(node, ast.Attribute) or node.attr in found:
                 continue
             path = dotted(node)
@@ -121,16 +153,27 @@ def _handled(file: File) -> frozenset[str]:
     return answers[None]
 
 
+def assigns_always(body: list[ast.stmt], attribute: str) -> bool:
+    """Whether every way through the statements that goes on behind them assigns to an attribute of that name."""
+    return any(isinstance(s, ast.Raise | ast.Return) or _assigns_always(s, attribute) for s in body)
+
+
+def _assigns_always(statement: ast.stmt, attribute: str) -> bool:
+    if isinstance(statement, ast.If):
+        return assigns_always(statement.body, attribute) and assigns_always(statement.orelse, attribute)
+    if isinstance(statement, ast.With):
+        return assigns_always(statement.body, attribute)
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    if isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        targets = [statement.target]
+    return any(isinstance(n, ast.Attribute) and n.attr == attribute for t in targets for n in walk(t))
+
+
 def stored_in(init: Function | None, attribute: str) -> Iterator[ast.expr]:
-    """What a constructor stores under the name of an attribute."""
+    """What a constructor stores under the name of an attribute, alone or with others."""
     for node in _assignments(init) if init is not None and attribute in init.words else ():
         if any(isinstance(target, ast.Attribute) and target.attr == attribute for target in node.targets):
             yield node.value
-
-
-def _targets(init: Function | None) -> Iterator[ast.expr]:
-    for node in _assignments(init):
-        yield from node.targets
 
 
 def _assignments(function: Function | None) -> Iterator[ast.Assign]:

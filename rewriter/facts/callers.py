@@ -13,14 +13,18 @@ from rewriter.facts.helpers import helper_with, may_help
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.mentions import Named, files_using, methods_saying, says, word_of
 from rewriter.facts.objects import is_plain
+from rewriter.facts.patched import put_in_place_of_forward
 from rewriter.facts.tables import tables_with
 from rewriter.facts.trees import walk
 from rewriter.interpreter.run import Run
 from rewriter.torch_api import catalogue
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
+from rewriter.values.functions import Choice, SomeFunction
 
 # A run takes every branch, so that a few say what a function's arguments are; a big library may have hundreds.
 ENOUGH = 4
+DEEPEST = 3
+"""How often a function may be handed on from one constructor to another."""
 _RUN = frozenset({"forward", "__init__"})
 _KEPT = Question[Class, bool]("do modules keep objects of the class?")
 _SAID_BY_FORWARD = Question[Class, set[str]]("which names does the forward come to?")
@@ -92,7 +96,7 @@ def _said_by_forward(knowledge: Knowledge, cls: Class) -> set[str]:
     answers = knowledge.project.answers.to(_SAID_BY_FORWARD)
     if cls not in answers:
         lineage = knowledge.hierarchy.lineage(cls)
-        said, done, pending = set[str](), set[str](), {"forward"}
+        said, done, pending = set[str](), set[str](), {"forward", *put_in_place_of_forward(knowledge.project)}
         while pending:
             name = pending.pop()
             done.add(name)
@@ -157,18 +161,46 @@ def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:
                     pending.append(user)
                     continue
                 saying = [name for name in methods_saying(knowledge, user, named) if name not in _RUN]
-                methods += [(name, user) for name in saying]
+                methods += [(name, user) for name in saying if name != "__call__"]
+                if "__call__" in saying or (word in user.stated and not knowledge.may_be_module(user)):
+                    pending += _class_names(knowledge, user)
                 if not _may_mean(knowledge, user, named):
                     continue
                 said.setdefault(user, set()).update({word}, saying)
                 if user not in seen and _may_run(knowledge, user, {word}):
                     seen.add(user)
                     yield user
+    yield from _given_it(knowledge, function, list(said), seen)
     for user, words in said.items():
         below = [cls for cls in knowledge.hierarchy.subclasses(user) if cls not in seen]
         found = [cls for cls in below if _may_run(knowledge, cls, words)]
         seen.update(found)
         yield from found
+
+
+def _given_it(knowledge: Knowledge, function: Function, makers: list[Class], seen: set[Class]) -> Iterator[Class]:
+    """Classes to whose constructors those of others hand the function: they keep it, and may hand it on."""
+    pending = [(maker, 0) for maker in makers]
+    while pending:
+        maker, depth = pending.pop(0)
+        for cls in _made_by(knowledge, maker) if depth < DEEPEST else ():
+            kept = knowledge.construction(cls).met.values.values() if cls not in seen else ()
+            if any(
+                isinstance(p, SomeFunction) and function in Choice(p.members).functions for v in kept for p in v.parts
+            ):
+                seen.add(cls)
+                pending.append((cls, depth + 1))
+                yield cls
+
+
+def _made_by(knowledge: Knowledge, maker: Class) -> Iterator[Class]:
+    """The classes of modules of which a constructor makes objects."""
+    init = maker.constructor
+    for node in walk(init.node) if init is not None else ():
+        name = init.name_inside(node.func) if isinstance(node, ast.Call) and init is not None else None
+        found = knowledge.project.find(name) if name is not None else None
+        if isinstance(found, Class) and knowledge.may_be_module(found):
+            yield found
 
 
 def _names_of(knowledge: Knowledge, function: Function) -> list[Named]:
@@ -178,6 +210,10 @@ def _names_of(knowledge: Knowledge, function: Function) -> list[Named]:
         return [function]
     if function.node.name != "__call__":
         return [(function.node.name, cls)]
+    return _class_names(knowledge, cls)
+
+
+def _class_names(knowledge: Knowledge, cls: Class) -> list[Named]:
     return [c.node.name for c in (*knowledge.hierarchy.lineage(cls).project, *knowledge.hierarchy.subclasses(cls))]
 
 
@@ -185,7 +221,8 @@ def _may_run(knowledge: Knowledge, cls: Class, names: set[str]) -> bool:
     """Whether a forward says one of the names, or an `__init__` that may have put it into a module already."""
     inits = (base.constructor for base in knowledge.hierarchy.lineage(cls).project)
     made = any(init is not None and names & init.words for init in inits)
-    return made or bool(names & _said_by_forward(knowledge, cls))
+    stated = any(names & base.stated for base in knowledge.hierarchy.lineage(cls).project)
+    return made or stated or bool(names & _said_by_forward(knowledge, cls))
 
 
 def _may_mean(knowledge: Knowledge, user: Class, named: Named) -> bool:

@@ -152,6 +152,12 @@ class Class:
         return found
 
     @cached_property
+    def stated(self) -> frozenset[str]:
+        """The names that assignments in the class's body read."""
+        assigned = (s.value for s in self.node.body if isinstance(s, ast.Assign | ast.AnnAssign))
+        return frozenset().union(*(_words(value) for value in assigned if value is not None))
+
+    @cached_property
     def is_dataclass(self) -> bool:
         """Its `__init__` is written by `dataclasses.dataclass`."""
         targets = [d.func if isinstance(d, ast.Call) else d for d in self.node.decorator_list]

@@ -41,16 +41,15 @@ def sum_of(parts: list[ast.expr | int | None]) -> ast.expr | None:
     return None if total is None else range_to(total)
 
 
-def if_there(node: ast.expr) -> ast.expr:
-    """`getattr(self, "blocks", None) or ()`: some objects have no such list."""
-    assert isinstance(node, ast.Attribute)
-    asked = ast.Call(ast.Name("getattr"), [node.value, ast.Constant(node.attr), ast.Constant(None)], [])
-    return ast.BoolOp(ast.Or(), [asked, ast.Tuple([], ast.Load())])
-
-
 def or_one(node: ast.expr) -> ast.expr:
     """`self or range(1)`: what somebody else may fill later has one member to copy then."""
     return ast.BoolOp(ast.Or(), [node, range_to(ast.Constant(1))])
+
+
+def if_there(node: ast.expr) -> ast.expr:
+    """`getattr(self, "blocks", None) or range(1)`: some objects have no such list, or get it later."""
+    assert isinstance(node, ast.Attribute)
+    return or_one(ast.Call(ast.Name("getattr"), [node.value, ast.Constant(node.attr), ast.Constant(None)], []))
 
 
 def is_bare(node: ast.AST, own: str) -> bool:

@@ -11,14 +11,18 @@ from typing import Any, Generic, TypeVar
 from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, File, Function, is_table
 from rewriter.facts.hierarchy import Hierarchy
+from rewriter.facts.patched import put_in_place_of_forward
 from rewriter.facts.project import Project
+from rewriter.facts.received import functions_received
+from rewriter.facts.tables import find_variable
 from rewriter.facts.trees import walk
-from rewriter.interpreter.run import Run, run_constructor, run_forward
+from rewriter.interpreter.run import Run, run_constructor, run_expression, run_forward
 from rewriter.values.annotations import FullName, from_annotation, from_default, objects_annotated
 from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.dictionary import Dictionary
-from rewriter.values.functions import ANY_OPERATION
+from rewriter.values.functions import ANY_OPERATION, SomeFunction
 from rewriter.values.modules import Module, ProjectModule, TorchModule
+from rewriter.values.one_of import join
 from rewriter.values.plain import NUMBER
 from rewriter.values.tensor import ASSUMED
 
@@ -137,12 +141,21 @@ class Knowledge:
         for statement in cls.node.body:
             if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
                 found = from_annotation(statement.annotation, full_name) or from_default(statement.value)
+                found = found or self._function_stated(cls, statement.value)
                 yield statement.target.id, found or objects_annotated(statement.annotation, full_name)
             elif isinstance(statement, ast.Assign):
-                value = from_default(statement.value) or self._module_made(statement.value, full_name) or UNKNOWN
+                value = from_default(statement.value) or self._module_made(statement.value, full_name)
+                value = value or self._function_stated(cls, statement.value) or UNKNOWN
                 if is_table(statement.value, full_name):
                     value = Dictionary(ANY_OPERATION)
                 yield from ((target.id, value) for target in statement.targets if isinstance(target, ast.Name))
+
+    def _function_stated(self, cls: Class, node: ast.expr | None) -> Value | None:
+        """A function that a class's body keeps: as it is in objects of the class, who need not be given it."""
+        if not isinstance(node, ast.Call | ast.Attribute):
+            return None
+        value = run_expression(self, cls.file, node, cls.shadowed)
+        return join(value, UNKNOWN) if value.may_be(SomeFunction) else None
 
     def stated(self, cls: Class, name: str) -> Value:
         """What the body of a class, or of one above it, says of an attribute of its objects."""
@@ -157,13 +170,28 @@ class Knowledge:
         is_module = isinstance(found, Class) and self.hierarchy.lineage(found).is_module
         return ProjectModule(found) if isinstance(found, Class) and is_module else None
 
+    def variable(self, name: str) -> Value:
+        """The value of a variable at module level, by its full name."""
+        answers = self.project.answers.to(_VARIABLES)
+        if name not in answers:
+            answers[name] = None, UNKNOWN  # for whoever asks on the way to the answer
+            if (found := find_variable(self.project, name)) is not None:
+                answers[name] = found[0], run_expression(self, *found)
+        file, value = answers[name]
+        if file is not None:
+            self.consults(file)
+        return value
+
     def construction(self, cls: Class) -> Run:
         """The run of what sets an object of the class up; an empty one where the project knows none."""
         return self._fact(self._constructions, cls)
 
     def _construct(self, cls: Class) -> Run:
         init = self.hierarchy.lineage(cls).constructor
-        return Run(cls) if init is None else run_constructor(self, cls, init, self._stated(cls))
+        if init is None:
+            return Run(cls)
+        given = dict(functions_received(self, init.owner or cls, init))
+        return run_constructor(self, cls, init, self._stated(cls), given)
 
     def forward_result(self, cls: Class) -> Value:
         """What calling an object of the class returns."""
@@ -176,7 +204,11 @@ class Knowledge:
 
     def _run_forward(self, cls: Class) -> Run | None:
         forward = self.hierarchy.lineage(cls).method("forward")
-        return None if forward is None else run_forward(self, cls, forward)
+        if forward is None:
+            return None
+        methods = (self.hierarchy.lineage(cls).method(name) for name in sorted(put_in_place_of_forward(self.project)))
+        others = [m for m in methods if m is not None and m is not forward and not m.is_static and not m.is_property]
+        return run_forward(self, cls, forward, others)
 
     def may_be_module(self, cls: Class) -> bool:
         """A class with an unknown base is taken for a module where it makes torch modules in `__init__`."""
@@ -184,6 +216,7 @@ class Knowledge:
         return lineage.is_module or bool(lineage.unseen and _makes_modules(cls))
 
 
+_VARIABLES = Question[str, tuple[File | None, Value]]("what is the variable of that full name?")
 _KNOWLEDGE = Question[None, Knowledge]("what do runs over the project's classes find?")
 
 

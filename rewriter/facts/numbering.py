@@ -18,7 +18,15 @@ def may_take_number(knowledge: Knowledge, cls: Class, method: Function) -> bool:
     overridden = any(name in other.methods for other in others)
     plain = isinstance(method.node, ast.FunctionDef) and not method.node.decorator_list and own_name(method) is not None
     yields = any(isinstance(n, ast.Yield | ast.YieldFrom | ast.Await) for n in walk(method.node))
-    return plain and name not in MODULE_ATTRIBUTES and not yields and not overridden
+    hidden = not is_private(method) and method.node.args.kwarg is not None  # there it would hide what others pass
+    kept = [name for relative in [cls, *others] for name in _handed_on(relative)]
+    return plain and name not in {*MODULE_ATTRIBUTES, *kept} and not yields and not overridden and not hidden
+
+
+def _handed_on(cls: Class) -> set[str]:
+    """The attributes that a class does more with than call: who is given a method may ask what it takes."""
+    called = {id(n.func) for n in walk(cls.node) if isinstance(n, ast.Call)}
+    return {n.attr for n in walk(cls.node) if isinstance(n, ast.Attribute) and id(n) not in called}
 
 
 def is_private(method: Function) -> bool:

@@ -36,7 +36,10 @@ def settled(knowledge: Knowledge, cls: Class, attribute: str) -> Settled | None:
     setters = [m for m in setters if _changes(m.node, attribute)]
     constructors = {c.constructor for c in upper if c.constructor is not None}
     helpers = {m for m in setters if m not in constructors}
-    if not setters or not all(_runs_at_set_up_alone(knowledge, cls, family, m) for m in helpers):
+    named = {name for init in constructors for name in init.words}
+    if not setters or not all(m.node.name in named for m in helpers):
+        return None
+    if not all(_runs_at_set_up_alone(knowledge, cls, family, m) for m in helpers):
         return None
     certain = [m for m in helpers if _always_runs(upper, m, constructors)]
     sets = any(_sets(m.node.body, attribute) for m in (*(m for m in setters if m in constructors), *certain))

@@ -6,7 +6,9 @@ import ast
 
 from rewriter.facts.code import Class, Function
 from rewriter.facts.deep_walks import deep_walker_over
+from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.names import bound_names
 from rewriter.facts.trees import children, walk
 from rewriter.facts.walks import CHILDREN, DESCENDANTS, walks
 
@@ -21,8 +23,11 @@ def step_walks(knowledge: Knowledge, cls: Class) -> tuple[ast.Attribute, ...]:
     """The class's walks, where each can become one over the steps, and nobody else goes through such an object."""
     family = knowledge.hierarchy.sharing(cls)
     others = [relative for relative in family if relative is not cls]
-    named = (STEPS.keys() - {"_modules"}) | set(STEPS.values())
-    if any(named & relative.methods.keys() for relative in family) or deep_walker_over(knowledge, cls) is not None:
+    named = {*STEPS, *STEPS.values(), *REGISTERING}
+    if (
+        any(named & bound_names(statement) for relative in family for statement in relative.node.body)
+        or deep_walker_over(knowledge, cls) is not None
+    ):
         return ()
     if any(True for relative in others for by in (CHILDREN, DESCENDANTS) for _ in walks(relative, by)):
         return ()

@@ -50,6 +50,21 @@ def find_instance(hierarchy: Hierarchy, name: str) -> str | Class | None:
     return made if made.startswith("torch.nn.") and made.rpartition(".")[2][:1].isupper() else None
 
 
+def find_variable(project: Project, name: str) -> tuple[File, ast.expr] | None:
+    """What the one assignment to a variable at module level makes it, with the file of it; through re-exports."""
+    seen = set[str]()
+    while name not in seen:
+        seen.add(name)
+        module, _, variable = name.rpartition(".")
+        file = project.module(module) if module else None
+        if file is None:
+            return None
+        if (value := _assigned(file).get(variable)) is not None:
+            return file, value
+        name = file.names.meaning(variable) or name
+    return None
+
+
 def tables_with(project: Project, file: File, function: str) -> Iterator[str]:
     """The variables of a file, and of those that name its classes, whose tables hold the function."""
     answers = file.answers.to(_HOLDING)

@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterable, Iterator
 
 from rewriter.facts.answers import Question
+from rewriter.facts.child_names import beginnings
 from rewriter.facts.code import Class, File
 from rewriter.facts.hierarchy import REGISTERING, Hierarchy, own_name
 from rewriter.facts.trees import walk
+from rewriter.facts.walks import CHILDREN
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
 _READING = frozenset({"getattr", "hasattr"})
@@ -38,6 +40,7 @@ def taken_names(hierarchy: Hierarchy, cls: Class) -> TakenNames:
     taken |= _given_from_outside(hierarchy, cls)
     for relative in hierarchy.sharing(cls):
         taken |= _said(relative) | _compared(relative)
+        taken.patterns |= {f"{re.escape(text)}.*" for text in _beginnings(relative)}
         patterns = {pattern for name in _names_given(relative) for pattern in _patterns(name, relative)}
         taken.patterns |= {pattern for pattern in patterns if _says_something(pattern)}
         if not all(map(_says_something, patterns)):
@@ -87,6 +90,15 @@ def _compared(cls: Class) -> set[str]:
     compared = (n for n in walk(cls.node) if isinstance(n, ast.Compare))
     texts = (_text(part) for node in compared for part in walk(node) if isinstance(part, ast.Constant))
     return {text for text in texts if text is not None and text.isidentifier()}
+
+
+def _beginnings(cls: Class) -> Iterator[str]:
+    """What the code of a class asks the names of children to begin with: `name.startswith("aux_")`."""
+    loops = (n for m in cls.methods.values() if m.words & CHILDREN for n in walk(m.node) if isinstance(n, ast.For))
+    for node in (n for loop in loops for n in walk(loop)):
+        func = node.func if isinstance(node, ast.Call) else None
+        if isinstance(node, ast.Call) and isinstance(func, ast.Attribute) and func.attr == "startswith":
+            yield from beginnings(node)
 
 
 def _names_given(cls: Class) -> Iterator[ast.expr]:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from rewriter.facts.child_names import beginnings, runs_over_names
 from rewriter.facts.code import Class, Function, FunctionNode
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.trees import children, walk
@@ -52,7 +53,8 @@ def _is_own(node: ast.AST, own: str, names: frozenset[str]) -> bool:
 
 
 def _is_settled_loop(cls: Class, method: Function, node: ast.For) -> bool:
-    return isinstance(node.iter, ast.Call) and _Turn.of_loop(cls, method, node).passes_over()
+    walked = isinstance(node.iter, ast.Call) or runs_over_names(node.iter)
+    return walked and _Turn.of_loop(cls, method, node).passes_over()
 
 
 def _leaves_new_ones_alone(cls: Class, method: Function, given: ast.expr, depth: int = 0) -> bool:
@@ -96,7 +98,7 @@ class _Turn:
     def of_loop(cls, owner: Class, method: Function, node: ast.For) -> _Turn:
         targets = node.target.elts if isinstance(node.target, ast.Tuple) else [node.target]
         names = [target.id if isinstance(target, ast.Name) else "" for target in targets]
-        return cls(owner, method, node, names[-1], frozenset(names))
+        return cls(owner, method, node, "" if runs_over_names(node.iter) else names[-1], frozenset(names))
 
     def passes_over(self) -> bool:
         """Whether a turn with a child that has neither state nor attributes of its own does nothing."""
@@ -179,7 +181,7 @@ class _Turn:
             return self._excludes(test.value)
         if types := self._types_compared(test):
             return all(map(self._is_never_made, types))
-        if self._asks_for_names(test):
+        if self._asks_for_names(test) or self._asks_for_beginning(test):
             return True
         if text := self._text_in_class_name(test):
             return not any(text in name for name in _NEW_NAMES)
@@ -219,6 +221,14 @@ class _Turn:
         by_name = test.left.id in self.names - {self.child} and isinstance(test.ops[0], ast.In | ast.Eq)
         return by_name and all(isinstance(text, ast.Constant) for text in texts)
 
+    def _asks_for_beginning(self, test: ast.AST) -> bool:
+        """`name.startswith("aux_")`: no new module is called so where code asks for it."""
+        func = test.func if isinstance(test, ast.Call) else None
+        if not isinstance(test, ast.Call) or not isinstance(func, ast.Attribute) or func.attr != "startswith":
+            return False
+        by_name = isinstance(func.value, ast.Name) and func.value.id in self.names - {self.child}
+        return by_name and bool(beginnings(test))
+
     def _text_in_class_name(self, test: ast.expr) -> str:
         """The text in `name.find("Conv") != -1`, `"Conv" in name` or `name == "Conv2d"`, for the child's class name."""
         if not isinstance(test, ast.Compare) or len(test.ops) != 1:
@@ -254,7 +264,7 @@ class _Turn:
             inner = [*node.args[1:], *node.keywords]
         elif types := self._types_compared(node):
             inner = types
-        elif self._says_nothing_of_others(node):
+        elif self._says_nothing_of_others(node) or self._asks_for_beginning(node):
             inner = []
         for part in inner:
             yield from self._met(part)

@@ -17,7 +17,7 @@ from rewriter.interpreter.supers import super_method
 from rewriter.values.annotations import from_annotation, objects_annotated
 from rewriter.values.base import UNKNOWN, Call, Value
 from rewriter.values.classes import ProjectClass, SomeClass
-from rewriter.values.functions import BoundMethod
+from rewriter.values.functions import BoundMethod, Partial
 from rewriter.values.modules import ProjectModule
 from rewriter.values.one_of import join_all
 from rewriter.values.plain import NONE
@@ -180,12 +180,17 @@ class Activations:
     def of_handed_out(self, call: Call) -> None:
         """Runs the methods among the arguments: whoever gets one may call it at any time, or never."""
         for argument in call.arguments.values():
-            if isinstance(argument, BoundMethod) and argument.function not in self.context.met.entered:
-                node = argument.function.node
-                without = ast.copy_location(ast.Call(ast.Name(node.name), [], []), node)
-                self.context.frame.deferred += 1
-                self.of_call(argument.target, Call(without, {}))
-                self.context.frame.deferred -= 1
+            for part in (argument, *argument.held):
+                method = part.function if isinstance(part, Partial) else part
+                if isinstance(method, BoundMethod) and method.function not in self.context.met.entered:
+                    self._run_deferred(method)
+
+    def _run_deferred(self, method: BoundMethod) -> None:
+        node = method.function.node
+        without = ast.copy_location(ast.Call(ast.Name(node.name), [], []), node)
+        self.context.frame.deferred += 1
+        self.of_call(method.target, Call(without, {}))
+        self.context.frame.deferred -= 1
 
 
 def _result(function: Function, frame: Frame) -> Value:

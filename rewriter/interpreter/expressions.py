@@ -7,12 +7,13 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from rewriter.facts.trees import children
+from rewriter.facts.trees import children, walk
 from rewriter.interpreter.assignment import assign
 from rewriter.interpreter.binding import names_of
 from rewriter.interpreter.calls import call
 from rewriter.interpreter.global_names import meaning
 from rewriter.interpreter.machine import Machine
+from rewriter.interpreter.narrowing import narrow
 from rewriter.interpreter.state import most
 from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.dictionary import Dictionary
@@ -28,7 +29,7 @@ def _constant(machine: Machine, node: ast.Constant) -> Value:
     if node.value is None:
         return NONE
     if isinstance(node.value, str | bytes):
-        return STRING
+        return String(frozenset({node.value})) if isinstance(node.value, str) else STRING
     if isinstance(node.value, int):
         return WHOLE
     return NUMBER if isinstance(node.value, float | complex) else OTHER
@@ -104,9 +105,13 @@ def _conditional(machine: Machine, node: ast.IfExp) -> Value:
     context = machine.context
     machine.evaluate(node.test)
     before = context.state.copy()
+    narrowed = {n.id: context.state.variables.get(n.id) for n in walk(node.test) if isinstance(n, ast.Name)}
+    narrow(machine, node.test, holds=True)
     taken = machine.evaluate(node.body)
     after_body, context.state = context.state, before
+    narrow(machine, node.test, holds=False)
     other = machine.evaluate(node.orelse)
+    context.state.variables.update({name: value for name, value in narrowed.items() if value is not None})
     context.state.runs = most(context.state.runs, after_body.runs)
     return join(taken, other)
 

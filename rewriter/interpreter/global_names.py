@@ -10,7 +10,7 @@ from rewriter.torch_api import tensors
 from rewriter.values.base import UNKNOWN, Known, Value
 from rewriter.values.classes import ProjectClass, TorchClass
 from rewriter.values.dictionary import Dictionary, FunctionTable
-from rewriter.values.functions import ANY_OPERATION, BoundMethod, ProjectFunction
+from rewriter.values.functions import ANY_OPERATION, BoundMethod, ProjectFunction, SomeFunction
 from rewriter.values.library import Named, TorchFunction
 from rewriter.values.plain import FACT, NUMBER, OTHER
 
@@ -41,8 +41,10 @@ def _named(known: Known, name: str) -> Value:
         return NUMBER if name in _NUMBERS else OTHER
     if name.startswith("math."):
         return TorchFunction(name)
-    table = find_table(known.hierarchy, name)
-    return Named(name) if table is None else FunctionTable.of(table)
+    if (table := find_table(known.hierarchy, name)) is not None:
+        return FunctionTable.of(table)
+    value = known.variable(name)
+    return value if any(part.may_be(SomeFunction) for part in (value, *value.held)) else Named(name)
 
 
 def _of_torch(name: str) -> Value:

@@ -18,7 +18,7 @@ from rewriter.interpreter.self_call import runs_itself
 from rewriter.interpreter.supers import super_method, torch_base
 from rewriter.torch_api import catalogue
 from rewriter.values.base import UNKNOWN, Call, Known, Value
-from rewriter.values.functions import Choice, one_of_methods
+from rewriter.values.functions import Choice, SomeFunction, one_of_methods
 from rewriter.values.target import Target
 from rewriter.values.tensor import holds_tensor, taken_for_tensor
 
@@ -179,6 +179,10 @@ class Machine:
 
     def note_module_call(self, node: ast.Call, attribute: str, value: Value) -> None:
         self.notes.module_call(node, attribute, value)
+
+    def note_kept_function(self, node: ast.Call, attribute: str, value: Value, function: Value) -> None:
+        assert isinstance(function, SomeFunction)
+        self.notes.kept_function(node, attribute, value, function)
 
     def note_function_call(self, node: ast.Call, function: Function) -> None:
         self.notes.function_call(node, function)

@@ -15,6 +15,7 @@ from rewriter.sites.site import (
     ForeignOperation,
     FunctionCall,
     HandedFunction,
+    KeptFunctionCall,
     ModuleCall,
     Operation,
     OperationOfAnyKind,
@@ -74,16 +75,25 @@ class Notes:
         """A call of what the object has under a name, unless that is known to be a function."""
         if value.may_be(SomeFunction) and not value.may_be(Module):
             return
+        before = self._calls_before(attribute)
+        unknown = not value.known and not value.has_name and not self._is_stored(attribute)
+        if unknown and not (before and self._is_stored_below(attribute)):
+            return  # put there by somebody else, who may put there what he likes
+        self._note(ModuleCall(node, *self._place(), attribute, value, frozenset({before})))
+
+    def kept_function(self, node: ast.Call, attribute: str, value: Value, function: SomeFunction) -> None:
+        before = self._calls_before(attribute)
+        self._note(KeptFunctionCall(node, *self._place(), attribute, value, frozenset({before}), function))
+
+    def _calls_before(self, attribute: str) -> int:
+        """How many calls of what the object has under the name came before this one."""
         context = self.context
         cls, hierarchy = context.cls, context.known.hierarchy
         name = first_name(hierarchy, cls, attribute) if cls is not None else attribute
         key = f"{context.frame.holder}.{name}"
         before = context.state.runs.get(key, 0)
         context.state.runs[key] = before + 1
-        unknown = not value.known and not value.has_name and not self._is_stored(attribute)
-        if unknown and not (before and self._is_stored_below(attribute)):
-            return  # put there by somebody else, who may put there what he likes
-        self._note(ModuleCall(node, *self._place(), attribute, value, frozenset({before})))
+        return before
 
     def _is_stored(self, attribute: str) -> bool:
         known, cls = self.context.known, self.context.cls

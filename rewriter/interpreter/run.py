@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ast
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
-from rewriter.facts.code import Class, Function
+from rewriter.facts.code import Class, File, Function
 from rewriter.facts.hierarchy import own_name
 from rewriter.interpreter import binding
 from rewriter.interpreter.expressions import EXPRESSIONS
@@ -15,7 +17,7 @@ from rewriter.interpreter.state import Frame
 from rewriter.interpreter.statements import STATEMENTS
 from rewriter.values.base import UNKNOWN, Known, Value
 from rewriter.values.modules import ProjectModule
-from rewriter.values.one_of import join_all
+from rewriter.values.one_of import join, join_all
 from rewriter.values.plain import NONE
 
 # An argument found to be no tensor changes what others may be; more rounds have not been seen to add anything.
@@ -33,34 +35,62 @@ class Run:
     attributes: dict[str, Value] = field(default_factory=dict)
 
 
-def run_forward(known: Known, cls: Class, forward: Function) -> Run:
-    """Untyped arguments are taken for tensors; it runs again while a run shows that some is none after all."""
+def run_forward(known: Known, cls: Class, forward: Function, others: Sequence[Function]) -> Run:
+    """Runs the forward, and the methods that somebody puts in its place, each from the same start.
+
+    Untyped arguments are taken for tensors; all runs again while a run shows that some is none after all.
+    """
     settled: dict[str, Value] = {}
     for _ in range(MAX_ROUNDS):
-        run = _run(known, cls, forward, dict(binding.of_entry(forward, own_name(forward), assume=True)), settled)
+        described = [(f, dict(binding.of_entry(f, own_name(f), assume=True))) for f in (forward, *others)]
+        run = _run(known, cls, described, settled)
         if not run.met.demands.keys() - settled.keys():
             break
         settled |= run.met.demands
     return run
 
 
-def run_constructor(known: Known, cls: Class, init: Function, stated: Mapping[str, Value]) -> Run:
-    """`stated` is what the bodies of the classes say of the object's attributes."""
+def run_constructor(
+    known: Known, cls: Class, init: Function, stated: Mapping[str, Value], given: Mapping[str, Value]
+) -> Run:
+    """`stated` is what the bodies of the classes say of the object's attributes; `given`, what parameters may get."""
     variables = dict(binding.of_entry(init, own_name(init), assume=False))
+    variables.update((name, join(variables[name], value)) for name, value in given.items() if name in variables)
     variables.update((f"self.{attribute}", value) for attribute, value in stated.items())
-    return _run(known, cls, init, variables, {})
+    return _run(known, cls, [(init, variables)], {})
 
 
-def _run(known: Known, cls: Class, function: Function, variables: dict[str, Value], settled: dict[str, Value]) -> Run:
+def run_expression(known: Known, file: File, node: ast.expr, shadowed: frozenset[str] = frozenset()) -> Value:
+    """What an expression at module level, or in a class's body, may be."""
+    machine = Machine(known, {}, EXPRESSIONS, STATEMENTS)
+    around = ast.FunctionDef("<module>", ast.arguments([], [], None, [], [], None, []), [], [])
+    machine.context.frames.append(Frame(Function(around, file, shadowed), None, None, machine.context.number()))
+    return machine.evaluate(node)
+
+
+def _run(
+    known: Known, cls: Class, entries: Sequence[tuple[Function, dict[str, Value]]], settled: dict[str, Value]
+) -> Run:
     machine = Machine(known, dict(settled), EXPRESSIONS, STATEMENTS)
     context = machine.context
-    name = own_name(function)
-    variables.update((key, value) for key, value in settled.items() if key in variables)
-    if name is not None:
-        variables[name] = ProjectModule(cls)
-    frame = Frame(function, name, cls, context.number())
-    context.frames.append(frame)
-    context.state.variables.update(variables)
-    machine.run_body(function.node.body)
+    results: list[Value] = []
+
+    def enter(function: Function, variables: dict[str, Value]) -> None:
+        name = own_name(function)
+        variables.update((key, value) for key, value in settled.items() if key in variables)
+        if name is not None:
+            variables[name] = ProjectModule(cls)
+        frame = Frame(function, name, cls, context.number())
+        context.frames.append(frame)
+        context.state.variables.update(variables)
+        machine.run_body(function.node.body)
+        context.frames.pop()
+        results.append(join_all(frame.returns) if frame.returns else NONE)
+
+    if len(entries) == 1:
+        enter(*entries[0])
+    else:
+        context.met.entered.update(function for function, _ in entries)
+        context.alternatives(*(partial(enter, *entry) for entry in entries))
     stored = {n.removeprefix("self."): v for n, v in context.state.variables.items() if n.startswith("self.")}
-    return Run(cls, function, context.met, join_all(frame.returns) if frame.returns else NONE, stored)
+    return Run(cls, entries[0][0], context.met, join_all(results), stored)

@@ -57,8 +57,15 @@ class Decisions:
         decision = self._decision(site, context)
         if decision is None:
             return
-        if isinstance(decision, Refusal) or isinstance(site, ModuleCall):
+        if isinstance(decision, Refusal):
             yield decision
+            return
+        if isinstance(site, ModuleCall):
+            yield decision
+            if (site.called_in_loop or len(site.instances) > 1) and not decision.turns:
+                yield refuse(
+                    "RW902", site, f"{decision.what} runs more than once in a forward: one instance serves all"
+                )
             return
         turns = context.loops.around(site) if context.loops else ()
         yield replace(decision, turns=turns)

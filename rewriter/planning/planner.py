@@ -13,6 +13,7 @@ from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import NoPlace, find_construction
 from rewriter.facts.deep_walks import walker_over
 from rewriter.facts.holders import Held, find_holder, holder_of
+from rewriter.facts.kept import is_kept_in_module
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.taken import TakenNames, taken_names
 from rewriter.facts.trees import walk
@@ -32,6 +33,7 @@ from rewriter.sites.site import (
     ForeignOperation,
     FunctionCall,
     HandedFunction,
+    KeptFunctionCall,
     ModuleCall,
     Operation,
     OperationOfAnyKind,
@@ -91,7 +93,8 @@ class Planner:
         below = runs_below(self.knowledge, cls, unseen) or runs_of_users(self.knowledge, cls, unseen)
         for method in sorted(unseen, key=lambda m: m.node.lineno):
             sites += _in_source_order(_met(method, below))
-        sites = _known(plan, [s for s in sites if isinstance(s, ModuleCall) or self._computes(s)])
+        settled = self._settled(sites, cls)
+        sites = _known(plan, [s for s in settled if isinstance(s, ModuleCall) or self._computes(s)])
         if not sites:
             return
         place = find_construction(self.knowledge, cls)
@@ -117,8 +120,8 @@ class Planner:
         if not function.is_free and not is_of_plain(self.knowledge, function):
             return
         runs = runs_through(self.knowledge, function)
-        sites = _in_source_order(s for s in _met(function, runs) if not isinstance(s, ModuleCall))
-        sites = _known(plan, [s for s in sites if self._computes(s)])
+        sites = [s for s in self._settled(_met(function, runs), None) if not isinstance(s, ModuleCall)]
+        sites = _known(plan, [s for s in _in_source_order(sites) if self._computes(s)])
         if not sites:
             if function.is_free:
                 self._substitute_in_making(function, function, None, plan)
@@ -131,6 +134,14 @@ class Planner:
         values = _joined_values(runs)
         context = Context(self.knowledge, held.place, held.parameter, values, self._takes_modules, loops=None)
         self._decide_all(function, plan, sites, context)
+
+    def _settled(self, sites: Iterable[Site], cls: Class | None) -> Iterator[Site]:
+        """The sites, where functions that cannot become modules where they are stored are chosen at the call."""
+        for site in sites:
+            is_kept = (
+                isinstance(site, KeptFunctionCall) and cls and is_kept_in_module(self.knowledge, cls, site.attribute)
+            )
+            yield site.otherwise() if isinstance(site, KeptFunctionCall) and not is_kept else site
 
     def _computes(self, site: Site) -> bool:
         """An operation, or the call of a function that has some."""
@@ -162,7 +173,7 @@ class Planner:
     def _substitute_in_class(self, cls: Class, plan: Plan) -> None:
         for rule in reversed(RULES):  # what replaces a part comes before what wraps the whole
             if rule.finds_in_class is not None:
-                self._substitute(cls, plan, rule.finds_in_class(self.knowledge, cls))
+                self._substitute(cls, plan, rule.finds_in_class(self.knowledge, cls, self._takes_modules))
         if self.knowledge.may_be_module(cls):
             run = self.knowledge.run(cls)
             computing = run.met.entered if run is not None else set()

@@ -1,8 +1,9 @@
 """A function that is chosen when the code runs is called by a module.
 
-`getattr(F, self.act)(x)`, a table of functions, `act=F.relu` as an argument of a method or function: which operation it
-is may differ from object to object and from call to call, so that no module of torch.nn can stand for it. Where the
-choice is among functions of the project, `Call` is told of them, or of the table that holds them, as in
+`getattr(F, self.act)(x)`, a table of functions, `act=F.relu` as an argument of a method or function, a function in the
+body of a class (`ACT = staticmethod(F.relu)`) or of a configuration (`config.act`): which operation it is may differ
+from object to object and from call to call, so that no module of torch.nn can stand for it. Where the choice is among
+functions of the project, `Call` is told of them, or of the table that holds them, as in
 `runtime.modules.Call(ATTENTION, eager_attention)`, and holds modules for the operations of each.
 
 ```python
@@ -96,14 +97,19 @@ def call_chosen(site: ChosenCall | OperationOfAnyKind, context: Context) -> Chan
 
 
 def _named(site: Site, context: Context, choice: Choice) -> Iterator[ast.expr]:
-    """Where the function around the site names one of the functions, or a table of them, as `__init__` could."""
-    init = context.place.init
-    nodes = (n for n in walk(site.function.node) if isinstance(n, ast.Name | ast.Attribute))
-    for node in sorted(nodes, key=lambda n: (n.lineno, n.col_offset)):
-        name = site.function.global_name(node)
-        head = next(n.id for n in walk(node) if isinstance(n, ast.Name)) if name else ""
-        if name and not (init is not None and head in init.locals) and _meant(name, context) in choice.of:
-            yield node
+    """Where the function around the site, or `__init__`, names one of the functions, or a table of them."""
+    init, told = context.place.init, choice.named
+    trees: list[ast.AST] = [site.function.node, *([init.node] if init is not None else [])]
+    if site.function.owner is not None:
+        trees += [s for s in site.function.owner.node.body if isinstance(s, ast.Assign | ast.AnnAssign)]
+    for tree in trees:
+        function = init if init is not None and tree is init.node else site.function
+        nodes = (n for n in walk(tree) if isinstance(n, ast.Name | ast.Attribute))
+        for node in sorted(nodes, key=lambda n: (n.lineno, n.col_offset)):
+            name = function.global_name(node)
+            head = next(n.id for n in walk(node) if isinstance(n, ast.Name)) if name else ""
+            if name and not (init is not None and head in init.locals) and _meant(name, context) in told:
+                yield node
 
 
 def _methods(site: Site, context: Context, methods: list[Method]) -> Iterator[ast.expr]:

@@ -35,7 +35,7 @@ from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal, Safety
 from rewriter.rules.refusals import advice_for
-from rewriter.rules.rule import described
+from rewriter.rules.rule import TakesModules, described
 
 CODE = "RW301"
 KEEPS = (
@@ -61,7 +61,7 @@ COMPOUND = frozenset(
 WHY = "the twin's results agree with torch's to float rounding, not bit for bit"
 
 
-def find_compounds(knowledge: Knowledge, cls: Class) -> Iterator[Substitution | Refusal]:
+def find_compounds(knowledge: Knowledge, cls: Class, _: TakesModules) -> Iterator[Substitution | Refusal]:
     """The compound modules that the class makes, in source order."""
     lineage = knowledge.hierarchy.lineage(cls)
     if not lineage.is_module:

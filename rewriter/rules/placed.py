@@ -33,6 +33,9 @@ class Block(nn.Module):
         return self.act(self.stem(x))
 ```
 
+`act = act or nn.ReLU()` and `if act is None: act = nn.ReLU()` are treated alike: behind the first place, each gets an
+instance of its own.
+
 `own` copies a module that has neither parameters nor buffers, and gives back anything else as it is, so that a class
 or caller may go on choosing another module.
 
@@ -44,7 +47,7 @@ place; RW905 says so. Names of children stay what they were.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TypeGuard
@@ -54,6 +57,15 @@ from rewriter.facts.code import Class, Function
 from rewriter.facts.handing import reader_of
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.makings import (
+    alternatives,
+    attributes_made,
+    calls_among,
+    is_stored,
+    member_of_product,
+    parameters_set,
+    variables_made,
+)
 from rewriter.facts.memoryless import made_class
 from rewriter.facts.placements import Placements, Reader, Reads
 from rewriter.facts.stateless import is_stateless
@@ -89,6 +101,7 @@ def find_placed(knowledge: Knowledge, function: Function, cls: Class | None) -> 
     finder = _Finder(knowledge, function, cls)
     yield from finder.multiplied()
     yield from finder.variables()
+    yield from finder.stood_in_for()
     yield from finder.shared_by_objects()
     yield from finder.attributes()
 
@@ -112,7 +125,11 @@ class _Finder:
     def multiplied(self) -> Found:
         """`[nn.ReLU()] * 3`."""
         for node in walk(self.function.node):
-            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and (member := _member(node)) is not None:
+            if (
+                isinstance(node, ast.BinOp)
+                and isinstance(node.op, ast.Mult)
+                and (member := member_of_product(node)) is not None
+            ):
                 made = made_class(self.knowledge, member, self._name)
                 if is_stateless(self.knowledge, made) and is_repeatable(member, self.function.node):
                     yield self._repeated(node, member)
@@ -121,10 +138,10 @@ class _Finder:
 
     def variables(self) -> Found:
         """`act = nn.ReLU()`, placed again."""
-        for name, statement in _variables(walk(self.function.node)):
+        for name, statement in variables_made(walk(self.function.node)):
             if not self._bound_once(name):
                 continue
-            made = [self._made(value) for value in _alternatives(statement.value)]
+            made = [self._made(value) for value in alternatives(statement.value)]
             if all(m is None for m in made):
                 continue
             placements = self.reader.placements(Reads(name))
@@ -133,6 +150,17 @@ class _Finder:
             elif made[0] is not None:
                 held = self._later([node for node in placements.placed if self._is_held(node)], statement)
                 yield from (self._refusal(node, made[0]) for node, _ in held[:1])
+
+    def stood_in_for(self) -> Found:
+        """`act = act or nn.ReLU()`: a parameter, or what stands in for it, placed again."""
+        for name, statement in parameters_set(self.function):
+            made = [self._made(value) for value in calls_among(statement.value)]
+            if not made or not all(is_stateless(self.knowledge, m) for m in made):
+                continue
+            placements, inside = self.reader.placements(Reads(name)), set(walk(statement))
+            placed = [node for node in placements.placed if node not in inside]
+            if placements.clear:
+                yield from (self._own(node) for node, _ in self._later(placed, statement))
 
     def shared_by_objects(self) -> Found:
         """Defaults of parameters, what stands in a class's body, and module-level variables."""
@@ -147,7 +175,7 @@ class _Finder:
         own = own_name(init)
         if cls is None or own is None or init is not cls.constructor:
             return
-        for attribute, statement in _own_attributes(init.node.body, own):
+        for attribute, statement in attributes_made(init.node.body, own):
             made = self._made(statement.value)
             if made is None or not is_stateless(self.knowledge, made):
                 continue
@@ -160,17 +188,17 @@ class _Finder:
     # What is shared
 
     def _shared(self) -> Iterator[tuple[Reads, str | Class | None]]:
-        stored = {n.id for n in walk(self.function.node) if isinstance(n, ast.Name) and _is_stored(n)}
+        stored = {n.id for n in walk(self.function.node) if isinstance(n, ast.Name) and is_stored(n)}
         for name, default in self.function.defaults.items():
             if isinstance(default, ast.Call) and name not in stored:
                 yield Reads(name), made_class(self.knowledge, default, self.function.full_name)
         file, own = self.function.file, own_name(self.function)
-        for name, statement in _variables(file.source.tree.body):
+        for name, statement in variables_made(file.source.tree.body):
             if name in self.function.words and name not in self.function.locals:
                 yield Reads(name), made_class(self.knowledge, statement.value, file.names.full_name)
         for base in self.knowledge.hierarchy.lineage(self.cls).project if self.cls and own else ():
             full_name = partial(base.file.names.full_name, shadowed=base.shadowed)
-            for name, statement in _variables(base.node.body):
+            for name, statement in variables_made(base.node.body):
                 if name in self.function.words:
                     yield Reads(name, own or ""), made_class(self.knowledge, statement.value, full_name)
 
@@ -182,7 +210,7 @@ class _Finder:
         return name if name in modules.PARAMETER_FREE else made_class(self.knowledge, value, self._name)
 
     def _bound_once(self, name: str) -> bool:
-        stored = [n for n in walk(self.function.node) if isinstance(n, ast.Name) and n.id == name and _is_stored(n)]
+        stored = [n for n in walk(self.function.node) if isinstance(n, ast.Name) and n.id == name and is_stored(n)]
         spec = self.function.node.args
         given = {a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)}
         return len(stored) == 1 and name not in given and name in self.function.locals
@@ -257,43 +285,6 @@ class _Finder:
 
 def _is_attribute(node: ast.AST, attribute: str) -> TypeGuard[ast.Attribute]:
     return isinstance(node, ast.Attribute) and node.attr == attribute
-
-
-def _is_stored(node: ast.Name) -> bool:
-    return not isinstance(node.ctx, ast.Load)
-
-
-def _variables(statements: Iterable[ast.AST]) -> Iterator[tuple[str, ast.Assign]]:
-    """Every `name = Made(...)`, or a choice between such calls."""
-    for statement in statements:
-        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-            target = statement.targets[0]
-            makes = all(isinstance(value, ast.Call) for value in _alternatives(statement.value))
-            if isinstance(target, ast.Name) and makes:
-                yield target.id, statement
-
-
-def _own_attributes(statements: Iterable[ast.stmt], own: str) -> Iterator[tuple[str, ast.Assign]]:
-    """Every `self.name = Made(...)`."""
-    for statement in statements:
-        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call) and len(statement.targets) == 1:
-            target = statement.targets[0]
-            if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == own:
-                yield target.attr, statement
-
-
-def _alternatives(value: ast.expr) -> list[ast.expr]:
-    if isinstance(value, ast.IfExp):
-        return [*_alternatives(value.body), *_alternatives(value.orelse)]
-    return [value]
-
-
-def _member(product: ast.BinOp) -> ast.Call | None:
-    """The call in `[call] * n`, on one line."""
-    display = product.left if isinstance(product.left, ast.List) else product.right
-    members = display.elts if isinstance(display, ast.List) else []
-    is_call = len(members) == 1 and isinstance(members[0], ast.Call) and product.lineno == product.end_lineno
-    return members[0] if is_call and isinstance(members[0], ast.Call) else None
 
 
 RULE = described(CODE, "shared-instance", __doc__, KEEPS, finds_in_making=find_placed)

@@ -47,9 +47,9 @@ such parameter: it is called as `runtime.modules.nth(self.mix, 1)(x, y)`, which 
 it. Where the ways cannot be counted, as in a `while`, one instance serves all, and RW902 says so.
 
 **Safety.** `self.relu = nn.ReLU()` is made again by the expression that made the first; code elsewhere that replaces
-`model.relu` by name has to replace `model.relu2` as well (docs/what-changes.md). Nothing is done where the attribute is
-assigned in more than one place. A method gets a parameter only where no class of the project overrides it, and nobody
-hands it on.
+`model.relu` by name has to replace `model.relu2` as well (docs/what-changes.md). Where several branches of `__init__`
+make the module, or a subclass puts another one in its place, the second call gets a handle, which stands for whichever
+the object has. A method gets a parameter only where no class of the project overrides it, and nobody hands it on.
 """
 
 from __future__ import annotations
@@ -60,10 +60,11 @@ from dataclasses import replace
 
 from rewriter.changes.change import Change, as_given
 from rewriter.changes.made import MakeAgain, Tie
-from rewriter.facts.attributes import handled_from_outside
+from rewriter.facts.attributes import assigns_always, handled_from_outside
 from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import Construction
 from rewriter.facts.handing import handled_otherwise
+from rewriter.facts.kept import stored_in_family
 from rewriter.facts.memory import acts_as_module, stores_later
 from rewriter.facts.memoryless import keeps_nothing, made_class, makes_memoryless
 from rewriter.facts.stateless import has_state, is_stateless
@@ -73,9 +74,9 @@ from rewriter.rules.constants import is_repeatable
 from rewriter.rules.context import Context
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
-from rewriter.sites.site import ModuleCall
+from rewriter.sites.site import KeptFunctionCall, ModuleCall
 from rewriter.torch_api import modules
-from rewriter.values.modules import Made
+from rewriter.values.modules import Made, Module
 
 CODE = "RW201"
 KEEPS = (
@@ -99,7 +100,7 @@ def decide_call(site: ModuleCall, context: Context) -> Change | Refusal | None:
     if max(site.instances) == 0 and not often and not _belongs_to_class(site, context):
         return None
     turns = context.loops.around(site) if context.loops is not None else ()
-    if often and not turns:
+    if often and not turns and (min(site.instances) == 0 or site.in_loop):
         return refuse("RW902", site, f"`self.{site.attribute}` is called more than once from this place")
     again = _again(site, context, in_list=bool(turns))
     if isinstance(again, Refusal):
@@ -143,12 +144,9 @@ def _maker(site: ModuleCall, context: Context, in_list: bool) -> MakeAgain | Tie
     if below and not own and not above:
         return "it is made by subclasses, of which there may be others"
     if len(own) + len(above) != 1 or below:
-        return "it is not assigned in exactly one place"
-    if isinstance(ref, Class) and not has_state(context.knowledge, ref):
-        if stores_later(context.knowledge, ref):
-            return f"{ref.node.name} keeps something between calls"
-        if (name := acts_as_module(context.knowledge, ref)) is not None:
-            return f"{ref.node.name} has its own {name}, which would run for the second instance as well"
+        return _made_in_several_places(site, context)
+    if isinstance(ref, Class) and (why := _acts_otherwise(ref, context)) is not None:
+        return why
     if above:
         inits = [base.constructor for base in hierarchy.lineage(cls).project[1:]]
         maker = next((init for init in inits if init is not None and above[0] in init.node.body), None)
@@ -165,6 +163,40 @@ def _maker(site: ModuleCall, context: Context, in_list: bool) -> MakeAgain | Tie
     if plain and not in_list and alone and _says_it_all(site.attribute, statement.value):
         return MakeAgain(site.attribute, statement.value, statement)
     return Tie(site.attribute, statement, _can_be_taken_apart(ref, statement, context.place.init, context))
+
+
+def _acts_otherwise(cls: Class, context: Context) -> str | None:
+    """Why a second instance of the class would be no stand-in for the first."""
+    if has_state(context.knowledge, cls):
+        return None
+    if stores_later(context.knowledge, cls):
+        return f"{cls.node.name} keeps something between calls"
+    if (name := acts_as_module(context.knowledge, cls)) is not None:
+        return f"{cls.node.name} has its own {name}, which would run for the second instance as well"
+    return None
+
+
+def _made_in_several_places(site: ModuleCall, context: Context) -> Tie | str:
+    """A handle, made behind all of them: it stands for whichever module the object has."""
+    assert isinstance(context.place, Construction)
+    cls, hierarchy, init = context.place.cls, context.knowledge.hierarchy, context.place.init
+    upper = hierarchy.lineage(cls).project
+    inits = [base.constructor for base in upper if base.constructor is not None]
+    inside = {id(node) for maker in inits for node in walk(maker.node)}
+    stores = [s for base in upper for s in _assignments(base, site.attribute)]
+    if not all(id(store) in inside for store in stores):
+        return "it is assigned outside of __init__ as well"
+    if not any(assigns_always(maker.node.body, site.attribute) for maker in inits):
+        return "__init__ makes it in some cases only"
+    own = _assignments(cls, site.attribute) if init is not None else []
+    if any(context.place.anchor is None or s.lineno > (context.place.anchor.end_lineno or 0) for s in own):
+        return "it is assigned behind the place where new modules can be made"
+    values = [value for _, _, value in stored_in_family(context.knowledge, cls, site.attribute)]
+    classes = {v.made for value in values for v in value.parts if isinstance(v, Module) and isinstance(v.made, Class)}
+    reasons = (_acts_otherwise(made, context) for made in sorted(classes, key=lambda made: made.name))
+    if (why := next(filter(None, reasons), None)) is not None:
+        return why
+    return Tie(site.attribute, None, isinstance(site.made, Class) and keeps_nothing(context.knowledge, site.made))
 
 
 def _says_it_all(attribute: str, made: ast.expr) -> bool:
@@ -221,4 +253,6 @@ def _assignments(cls: Class, attribute: str) -> Iterator[ast.Assign | ast.AnnAss
             yield node
 
 
-RULE = described(CODE, "reused-module", __doc__, KEEPS, decides={ModuleCall: decide_call})
+RULE = described(
+    CODE, "reused-module", __doc__, KEEPS, decides={ModuleCall: decide_call, KeptFunctionCall: decide_call}
+)

@@ -16,7 +16,9 @@ from rewriter.sites.site import Site
 
 Decide = Callable[[Any, Context], Change | Refusal | None]
 """What becomes of a site of one kind."""
-FindInClass = Callable[[Knowledge, Class], Iterator[Substitution | Refusal]]
+TakesModules = Callable[[Function], bool]
+"""Whether a function can be given modules for operations that it has."""
+FindInClass = Callable[[Knowledge, Class, TakesModules], Iterator[Substitution | Refusal]]
 FindInFunction = Callable[[Knowledge, Function, "Class | None"], Iterator[Substitution | Refusal]]
 """What is to be substituted in a function that runs when objects are made."""
 

@@ -33,7 +33,10 @@ def unbound(file: File) -> Iterator[Refusal]:
 
 def _missing(file: File) -> set[str]:
     """The names that some scope reads from the module or from Python, and that neither has."""
-    module = symtable.symtable(file.source.text, file.path.name, "exec")
+    try:
+        module = symtable.symtable(file.source.text, file.path.name, "exec")
+    except SyntaxError:  # it parses, and Python does not run it: nothing is said of it
+        return set()
     read, bound = set[str](), {*dir(builtins), *_OF_EVERY_MODULE}
     for table in _tables(module):
         for symbol in table.get_symbols():

@@ -82,13 +82,10 @@ class Ways:
             return None
         turn = turns[0] if turns else None
         outer = 1 if numbering is None else numbering.size
-        inner: Size = 1 if turn is None else length_of(turn.over)
-        if not isinstance(inner, int) and not (isinstance(outer, int) or turn is None):
-            return None
-        size = inner if outer == 1 else outer if inner == 1 else None
-        if size is None:
-            assert isinstance(outer, int) and isinstance(inner, ast.expr)
-            size = ast.BinOp(ast.Constant(outer), ast.Mult(), inner)
+        inner: Size = 1 if turn is None else _number(length_of(turn.over))
+        if not isinstance(outer, int) and turn is not None:
+            return None  # as many as one list of the object is long, for each member of another
+        size = outer if inner == 1 else inner if outer == 1 else _product(outer, inner)
         return _Call(node, caller, size, numbering, turn)
 
 
@@ -97,9 +94,9 @@ def _numbered(method: Function, calls: list[_Call]) -> Numbering | None:
     offset: Size = 0
     numbered: list[NumberedCall] = []
     for call in calls:
-        if not isinstance(offset, int):
-            return None  # two loops in which the method is called
         text = _text(call, offset)
+        if text is None:
+            return None
         if text != "0":
             turns = (call.turn,) if call.turn is not None else ()
             numbered.append(NumberedCall(call.node, call.caller, parameter, text, turns, keyword))
@@ -117,13 +114,26 @@ def _numbered(method: Function, calls: list[_Call]) -> Numbering | None:
     )
 
 
-def _plus(offset: int, size: Size) -> Size:
-    if isinstance(size, int):
+def _number(size: ast.expr) -> Size:
+    value = size.value if isinstance(size, ast.Constant) else None
+    return value if isinstance(value, int) else size
+
+
+def _product(number: Size, size: Size) -> Size:
+    assert isinstance(number, int)
+    return number * size if isinstance(size, int) else ast.BinOp(ast.Constant(number), ast.Mult(), size)
+
+
+def _plus(offset: Size, size: Size) -> Size:
+    if isinstance(offset, int) and isinstance(size, int):
         return offset + size
-    return ast.BinOp(ast.Constant(offset), ast.Add(), size) if offset else size
+    if offset == 0:
+        return size
+    one, other = (ast.Constant(part) if isinstance(part, int) else part for part in (offset, size))
+    return ast.BinOp(one, ast.Add(), other)
 
 
-def _text(call: _Call, offset: int) -> str:
+def _text(call: _Call, offset: Size) -> str | None:
     """The number that a call passes, in the words of its caller."""
     names = []
     if call.turn is not None:
@@ -132,7 +142,12 @@ def _text(call: _Call, offset: int) -> str:
         names.append(index if times == 1 else f"{times} * {index if index.isidentifier() else f'({index})'}")
     if call.numbering is not None:
         names.append(call.numbering.parameter)
-    return _sum(" + ".join(names), offset)
+    if isinstance(offset, int):
+        return _sum(" + ".join(names), offset)
+    # behind a loop as long as a list of the object, which the caller has to name as __init__ does
+    said = {n.id for n in ast.walk(offset) if isinstance(n, ast.Name)} - {"len", "range"}
+    is_plain = not any(isinstance(n, ast.BoolOp) for n in ast.walk(offset))
+    return " + ".join([*names, ast.unparse(offset)]) if said <= {own_name(call.caller)} and is_plain else None
 
 
 def _sum(text: str, number: int) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from rewriter.facts.code import Function
 from rewriter.torch_api.row import Row, Spelling
 from rewriter.values.base import Value
-from rewriter.values.functions import Choice
+from rewriter.values.functions import Choice, SomeFunction
 from rewriter.values.modules import Made, Module
 
 SiteNode = ast.Call | ast.BinOp | ast.UnaryOp | ast.AugAssign
@@ -120,10 +120,39 @@ class ModuleCall(Site):
         if isinstance(other, ModuleCall):
             self.instances |= other.instances
 
+    def merged(self, other: Site) -> Site:
+        keeps = isinstance(other, KeptFunctionCall) and not isinstance(self, KeptFunctionCall)
+        return other.merged(self) if keeps else Site.merged(self, other)
+
     @property
     def made(self) -> Made:
         """What made the module, as far as it is known."""
         return self.module.made if isinstance(self.module, Module) else None
+
+
+@dataclass(eq=False)
+class KeptFunctionCall(ModuleCall):
+    """A call of a function that such an attribute keeps, which becomes a module where it is stored."""
+
+    function_kept: SomeFunction
+
+    def otherwise(self) -> Site:
+        """The same call where the function cannot become a module there: it is chosen when the code runs.
+
+        Where it is not known to be a function and nothing nearby names one, the call is taken for that of a module.
+        """
+        common = {f.name: getattr(self, f.name) for f in fields(Site)}
+        members = self.function_kept.members
+        if not members:
+            return OperationOfAnyKind(**common)
+        choice = Choice(members)
+        return ChosenCall(**common, choice=choice) if self.module.known or self._is_named(choice) else self
+
+    def _is_named(self, choice: Choice) -> bool:
+        owner = self.function.owner
+        near = [self.function, *([owner.constructor] if owner is not None and owner.constructor is not None else [])]
+        said = frozenset().union(*(function.words for function in near), owner.stated if owner is not None else ())
+        return any(function.node.name in said for function in choice.functions)
 
 
 @dataclass(eq=False)

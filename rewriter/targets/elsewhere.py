@@ -123,7 +123,7 @@ def _given(foreign: Foreign, arguments: list[Argument], operands: set[str]) -> l
         if spread and isinstance(value, ast.List | ast.Tuple):
             found += [Given(member) for member in value.elts]
         elif spread:
-            found.append(Given(ast.copy_location(ast.Starred(value, ast.Load()), value)))
+            found.append(Given(value, spread=True))
         else:
             is_operand = argument.parameter.name in operands
             fits = is_operand or (index < len(names) and names[index] == argument.parameter.name and not argument.named)

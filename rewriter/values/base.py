@@ -226,6 +226,9 @@ class Known(Protocol):
         """Whatever is being found out hangs on that file."""
 
     def may_be_module(self, cls: Class) -> bool: ...
+    def variable(self, name: str) -> Value:
+        """The value of a variable at module level, by its full name."""
+
     def attribute(self, cls: Class, name: str) -> Value:
         """The value of `self.<name>` as `__init__` leaves it."""
 
@@ -286,9 +289,7 @@ class Machine(Noting["Value"], Protocol):
 
     def made_here(self, node: ast.expr) -> frozenset[str]: ...
     def written(self, value: Value, *sources: Value) -> None: ...
-    def store(self, attribute: str, value: Value) -> None:
-        """An attribute of the object whose method is being run is set."""
-
+    def store(self, attribute: str, value: Value) -> None: ...
     def widen(self, holder: ast.expr, value: Value) -> None:
         """`xs[i] = value` and `xs.append(value)` widen what the variable holds."""
 

@@ -12,7 +12,7 @@ from rewriter.torch_api import modules
 from rewriter.values import named_tuple
 from rewriter.values.base import Call, Machine, Value
 from rewriter.values.dictionary import Dictionary
-from rewriter.values.functions import ProjectFunction
+from rewriter.values.functions import SomeFunction
 from rewriter.values.module_list import module_list
 from rewriter.values.modules import MODULE, ProjectModule, TorchModule, WrappedFunction, call_method
 from rewriter.values.objects import PlainObject, objects
@@ -94,5 +94,5 @@ class TorchClass(SomeClass):
             return Dictionary(join_all([value.member() for value in values]) if values else MODULE)
         if name.endswith(".modules.Function") and call.arguments:
             function = next(iter(call.arguments.values()))
-            return WrappedFunction(function.function) if isinstance(function, ProjectFunction) else MODULE
+            return WrappedFunction(function) if isinstance(function, SomeFunction) else MODULE
         return TorchModule(name) if modules.is_module_class(name) else OTHER

@@ -1,4 +1,4 @@
-"""Functions of the project, methods, lambdas, and one of several of them."""
+"""Functions of the project, methods, lambdas, what `functools.partial` makes of them, and one of several of them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
+from rewriter.facts.attributes import operations_in
 from rewriter.facts.code import Class, Function, FunctionNode
 from rewriter.facts.objects import Method
 from rewriter.facts.tables import Table
-from rewriter.values.base import Call, Machine, Value
+from rewriter.values.base import UNKNOWN, Call, Machine, Value
 from rewriter.values.one_of import join_all
-from rewriter.values.plain import Nothing
 from rewriter.values.target import Target
 from rewriter.values.tensor import ASSUMED, Tensor
 
@@ -34,6 +34,11 @@ class SomeFunction(Value):
         """Those of the project that it may be."""
         return frozenset()
 
+    @property
+    def may_be_stored(self) -> bool:
+        """Whether a module could keep it, and compute what it computes."""
+        return self.is_operation
+
     def joined(self, other: Value) -> Value:
         assert isinstance(other, SomeFunction)
         if self.is_operation and other.is_operation:
@@ -42,7 +47,7 @@ class SomeFunction(Value):
         return Choice(members) if members else SomeFunction()
 
     def beside(self, others: frozenset[type[Value]]) -> Value:
-        if self.is_operation and others == {Nothing}:
+        if self.is_operation:
             return ANY_OPERATION
         return Choice(self.members) if self.members else SomeFunction()
 
@@ -70,6 +75,10 @@ class ProjectFunction(SomeFunction):
     @property
     def members(self) -> frozenset[Member]:
         return frozenset({self.function})
+
+    @property
+    def may_be_stored(self) -> bool:
+        return True
 
     @property
     def has_name(self) -> bool:
@@ -101,12 +110,19 @@ class BoundMethod(SomeFunction):
         return True
 
     @property
+    def may_be_stored(self) -> bool:
+        return self.function.is_static
+
+    @property
     def target(self) -> Target:
         return Target(self.function, self.cls, self.own)
 
     def call(self, machine: Machine, call: Call) -> Value | None:
         if self.function.is_static:
             machine.note_function_call(call.node, self.function)
+        return self.run(machine, call)
+
+    def run(self, machine: Machine, call: Call) -> Value | None:
         return machine.run_function(self.target, call)
 
 
@@ -124,6 +140,10 @@ class NestedFunction(SomeFunction):
         return frozenset({self})
 
     @property
+    def may_be_stored(self) -> bool:
+        return operations_in(self.node, self.around) == 1
+
+    @property
     def has_name(self) -> bool:
         return True
 
@@ -131,7 +151,45 @@ class NestedFunction(SomeFunction):
         return machine.run_nested(self.node, self.frame, call)
 
 
-Member = Function | Method | Table | BoundMethod | NestedFunction
+@dataclass(frozen=True, slots=True)
+class Partial(SomeFunction):
+    """`functools.partial(function, ...)`"""
+
+    function: SomeFunction
+    made: ast.Call
+    given: tuple[tuple[ast.expr, Value], ...]
+    """The arguments of that call, with their values."""
+
+    @property
+    def is_operation(self) -> bool:
+        return self.function.is_operation
+
+    @property
+    def members(self) -> frozenset[Member]:
+        return frozenset({self}) if self.function.members else frozenset()
+
+    @property
+    def may_be_stored(self) -> bool:
+        return self.function.may_be_stored
+
+    @property
+    def has_name(self) -> bool:
+        return self.function.has_name
+
+    def call(self, machine: Machine, call: Call) -> Value | None:
+        if self.is_operation:
+            return ANY_OPERATION.call(machine, call)
+        return Choice(self.members).call(machine, call) if self.members else None
+
+    def run(self, machine: Machine, call: Call) -> Value | None:
+        """The call that it stands for: a later keyword takes the place of an earlier one."""
+        named = {keyword.arg for keyword in call.node.keywords}
+        keywords = [k for k in self.made.keywords if k.arg not in named] + call.node.keywords
+        whole = ast.Call(self.made.args[0], [*self.made.args[1:], *call.node.args], keywords)
+        return self.function.run(machine, Call(ast.copy_location(whole, call.node), dict(self.given) | call.arguments))
+
+
+Member = Function | Method | Table | BoundMethod | NestedFunction | Partial
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +203,10 @@ class Choice(SomeFunction):
         return self.of
 
     @property
+    def may_be_stored(self) -> bool:
+        return any(not isinstance(m, SomeFunction) or m.may_be_stored for m in self.of if not isinstance(m, Method))
+
+    @property
     def has_name(self) -> bool:
         return True
 
@@ -155,13 +217,28 @@ class Choice(SomeFunction):
         return sorted(found, key=_place)
 
     @property
+    def named(self) -> frozenset[Member]:
+        """What code can name to say which they are: behind `partial`, the function."""
+        behind = (Choice(m.function.members).named for m in self.of if isinstance(m, Partial))
+        return self.of.union(*behind)
+
+    @property
     def functions_and_methods(self) -> list[Function | Method]:
         """The same, where methods come with what is known of their objects."""
+        found = self._to_be_run
+        for member in self.of:
+            behind = Choice(member.function.members).functions_and_methods if isinstance(member, Partial) else []
+            found.update({other.function if isinstance(other, Method) else other: other for other in behind})
+        return [found[function] for function in sorted(found, key=_place)]
+
+    @property
+    def _to_be_run(self) -> dict[Function, Function | Method]:
+        """Those that are called with the arguments of the call, and no others."""
         found: dict[Function, Function | Method] = {method.function: method for method in reversed(self.methods)}
         for member in self.of:
             functions = member.functions if isinstance(member, Table) else [member]
             found.update({function: function for function in functions if isinstance(function, Function)})
-        return [found[function] for function in sorted(found, key=_place)]
+        return found
 
     @property
     def methods(self) -> list[Method]:
@@ -179,9 +256,19 @@ class Choice(SomeFunction):
         def run(target: Target) -> None:
             results.append(machine.run_function(target, call))
 
+        def run_partial(function: Partial) -> None:
+            results.append(function.run(machine, call) or UNKNOWN)
+
         bound = sorted((m for m in self.of if isinstance(m, BoundMethod)), key=lambda m: m.function.node.lineno)
-        targets = [*map(_target, self.functions_and_methods), *(method.target for method in bound)]
-        ways: Iterable[Callable[[], None]] = (partial(run, target) for target in targets)
+        plain = [self._to_be_run[function] for function in sorted(self._to_be_run, key=_place)]
+        targets = [*map(_target, plain), *(method.target for method in bound)]
+        partials = sorted(
+            (m for m in self.of if isinstance(m, Partial)), key=lambda m: (m.made.lineno, m.made.col_offset)
+        )
+        ways: list[Callable[[], None]] = [partial(run, target) for target in targets]
+        ways += [partial(run_partial, function) for function in partials]
+        if not ways:
+            return None
         machine.alternatives(*ways)
         return join_all(results)
 

@@ -15,16 +15,26 @@ from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value
 from rewriter.values.dictionary import DICT
 from rewriter.values.elsewhere import call_elsewhere
 from rewriter.values.fixed import Fixed, all_fixed, called_out_of_sight, origins_of
-from rewriter.values.functions import ANY_OPERATION, BoundMethod, NestedFunction, ProjectFunction, SomeFunction
+from rewriter.values.functions import (
+    ANY_OPERATION,
+    BoundMethod,
+    NestedFunction,
+    Partial,
+    ProjectFunction,
+    SomeFunction,
+)
 from rewriter.values.handed import RUNNING, mapped
-from rewriter.values.modules import module
+from rewriter.values.modules import as_module, module
 from rewriter.values.one_of import join_all
-from rewriter.values.partials import partial_of
-from rewriter.values.plain import NONE, NUMBER, OTHER, STRING, WHOLE
+from rewriter.values.plain import NONE, NUMBER, OTHER, STRING, WHOLE, String
 from rewriter.values.sequence import SHAPE, Sequence, sequence
 from rewriter.values.tensor import ASSUMED, Tensor, computed, holds_tensor
 
 DIFFERENTIATED = "torch.autograd.Function"
+_ONLY_LOOK = frozenset(
+    f"builtins.{name}" for name in "callable getattr hasattr hash id isinstance print repr str type".split()
+) | {"functools.partial", "functools.wraps", "functools.update_wrapper"}
+"""Functions that run none of those that they are given; so do all of `inspect`. `partial` only keeps it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +84,7 @@ class Named(Unknown):
 def call_by_name(name: str, machine: Machine, call: Call) -> Value:
     if name.endswith(".modules.nth") and call.first is not None:
         return call.first  # the method, told which of its calls it is
-    if name not in RUNS_ITS_ARGUMENT:
+    if name not in RUNS_ITS_ARGUMENT | _ONLY_LOOK and not name.startswith("inspect."):
         machine.run_handed_out(call)
     if name in RUNS_FOR_EACH or name in RUNS_ITS_ARGUMENT:
         _note_handed(machine, call)
@@ -93,8 +103,8 @@ def _note_handed(machine: Machine, call: Call) -> None:
 
 def _library(name: str, machine: Machine, call: Call) -> Value:
     first, values = call.first, list(call.arguments.values())
-    if name == "functools.partial":
-        return partial_of(call)
+    if (kept := _kept(name, call)) is not None:
+        return kept
     if name in RUNS_ITS_ARGUMENT and isinstance(first, NestedFunction | BoundMethod):
         return machine.call_value(first, call.of_first([]))
     if name.endswith(".apply") and _is_differentiated(machine, name.removesuffix(".apply")):
@@ -121,6 +131,27 @@ def _library(name: str, machine: Machine, call: Call) -> Value:
     return UNKNOWN if name.partition(".")[0] in sys.stdlib_module_names else called_out_of_sight(machine, call)
 
 
+def _kept(name: str, call: Call) -> Value | None:
+    """What keeps a function or a value, to be called or taken later."""
+    first = call.first
+    if name == "functools.partial" and first is not None:
+        return join_all([_with_arguments(part, call) for part in first.parts])
+    if name == "dataclasses.field":
+        given = (call.arguments[k.value] for k in call.node.keywords if k.arg == "default")
+        return next(given, UNKNOWN)
+    return as_module(first) if name.endswith(".modules.as_module") and first is not None else None
+
+
+def _with_arguments(function: Value, call: Call) -> Value:
+    """What `functools.partial` makes of it."""
+    spread = any(isinstance(a, ast.Starred) for a in call.node.args)
+    if not isinstance(function, SomeFunction) or spread:
+        return UNKNOWN
+    if isinstance(function, SomeFunction) and not function.members and not function.is_operation:
+        return SomeFunction()
+    return Partial(function, call.node, tuple(call.arguments.items()))
+
+
 def _is_differentiated(machine: Machine, name: str) -> bool:
     found = machine.known.project.find(name)
     return isinstance(found, Class) and DIFFERENTIATED in machine.known.hierarchy.lineage(found).torch
@@ -139,8 +170,8 @@ _TAKES_NUMBERS = frozenset({"range", "int", "float"})
 def _builtin(full_name: str, machine: Machine, call: Call) -> Value:
     name = full_name.removeprefix("builtins.")
     values = list(call.arguments.values())
-    if name == "getattr" and len(call.node.args) == 2:
-        return _attribute_by_name(machine, call.node)
+    if name == "getattr" and len(call.node.args) in (2, 3):
+        return _attribute_by_name(machine, call)
     for value in values if name in _TAKES_NUMBERS else ():
         machine.demand(value, NUMBER)
     if any(map(holds_tensor, values)) and (found := machine.operation(full_name, call, None, values)) is not None:
@@ -152,19 +183,27 @@ def _builtin(full_name: str, machine: Machine, call: Call) -> Value:
     return Fixed(origins_of(values)) if all_fixed(values) else UNKNOWN
 
 
-def _attribute_by_name(machine: Machine, node: ast.Call) -> Value:
-    """`getattr(F, "relu")`, and with a name that is known only when it runs."""
+def _attribute_by_name(machine: Machine, call: Call) -> Value:
+    """`getattr(F, "relu")`, `getattr(self, kind)`, and with a name that is known only when it runs."""
+    node = call.node
     holder, name = machine.global_name(node.args[0]), node.args[1]
-    if holder not in ("torch", "torch.nn.functional"):
-        return UNKNOWN
-    fixed = isinstance(name, ast.Constant) and isinstance(name.value, str)
-    return TorchFunction(f"{holder}.{ast.literal_eval(name)}") if fixed else ANY_OPERATION
+    if holder in ("torch", "torch.nn.functional"):
+        fixed = isinstance(name, ast.Constant) and isinstance(name.value, str)
+        return TorchFunction(f"{holder}.{ast.literal_eval(name)}") if fixed else ANY_OPERATION
+    texts = sorted({text for part in call.arguments[name].parts if isinstance(part, String) for text in part.texts})
+    named = (ast.copy_location(ast.Attribute(node.args[0], text, ast.Load()), node) for text in texts)
+    found = [machine.attribute_of(call.arguments[node.args[0]], attribute) for attribute in named]
+    return join_all([*found, *(call.arguments[default] for default in node.args[2:])]) if found else UNKNOWN
 
 
 def _passed(machine: Machine, call: Call, values: list[Value]) -> Value:
     """`list(xs)`: the same members."""
     items = values[0].items if isinstance(values[0], Sequence) else None
     return Sequence(values[0].member() if items is None else None, items)
+
+
+def _itself(machine: Machine, call: Call, values: list[Value]) -> Value:
+    return values[0]
 
 
 def _turned_round(machine: Machine, call: Call, values: list[Value]) -> Value:
@@ -187,5 +226,5 @@ def _chosen(machine: Machine, call: Call, values: list[Value]) -> Value:
 _MAKING: dict[str, Callable[[Machine, Call, list[Value]], Value]] = {
     **dict.fromkeys(["list", "tuple", "sorted", "iter", "set"], _passed),
     **dict.fromkeys(["min", "max", "sum", "abs", "pow"], _chosen),
-    "reversed": _turned_round, "map": mapped, "zip": _zipped, "enumerate": _counted,
+    "staticmethod": _itself, "reversed": _turned_round, "map": mapped, "zip": _zipped, "enumerate": _counted,
 }  # fmt: skip

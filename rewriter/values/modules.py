@@ -6,14 +6,21 @@ import ast
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rewriter.facts.attributes import is_only_called, operations_in
 from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.objects import is_plain, methods_below, methods_meant
 from rewriter.torch_api import modules
 from rewriter.values.base import UNKNOWN, Call, Machine, Value
 from rewriter.values.dictionary import Dictionary
-from rewriter.values.functions import ANY_OPERATION, BoundMethod, Choice, NestedFunction, SomeFunction, one_of_methods
+from rewriter.values.functions import (
+    BoundMethod,
+    Choice,
+    NestedFunction,
+    ProjectFunction,
+    SomeFunction,
+    one_of_methods,
+)
+from rewriter.values.one_of import join, join_all
 from rewriter.values.plain import NONE, STRING, Nothing
 from rewriter.values.sequence import Sequence, sequence
 from rewriter.values.setting import as_setting
@@ -43,7 +50,7 @@ class Module(Value):
         return self.made is not None
 
     def joined(self, other: Value) -> Value:
-        return MODULE
+        return other.joined(self) if isinstance(other, WrappedFunction) else MODULE
 
     def beside(self, others: frozenset[type[Value]]) -> Value:
         return MODULE
@@ -129,16 +136,37 @@ class TorchModule(Module):
 
 @dataclass(frozen=True, slots=True)
 class WrappedFunction(Module):
-    """`runtime.modules.Function(function)`."""
+    """`runtime.modules.Function(function)`, and what `runtime.modules.as_module` makes of a function."""
 
-    function: Function
+    function: SomeFunction
+    other: Module | None = None
+    """What it may be instead."""
 
     @property
-    def made(self) -> Function:
-        return self.function
+    def made(self) -> Function | None:
+        return self.function.function if isinstance(self.function, ProjectFunction) and self.other is None else None
+
+    def joined(self, other: Value) -> Value:
+        """Both functions are still run by a call."""
+        others = [part for part in (self.other, other) if isinstance(part, Module)]
+        function: Value = self.function
+        if isinstance(other, WrappedFunction):
+            function = join(self.function, other.function)
+            others = [part for part in (self.other, other.other) if part is not None]
+        alternative = join_all(others) if others else None
+        assert isinstance(function, SomeFunction) and (alternative is None or isinstance(alternative, Module))
+        return WrappedFunction(function, alternative)
+
+    def beside(self, others: frozenset[type[Value]]) -> Value:
+        return self
 
     def result(self, machine: Machine, call: Call) -> Value:
-        return machine.run_function(Target(self.function), call)
+        found = self.function.run(machine, call)
+        results = [self.other.result(machine, call)] if self.other is not None else []
+        if found is not None:
+            return join_all([found, *results])
+        given = any(argument.may_be(Tensor) for argument in call.arguments.values())
+        return machine.taken_for_tensor(call.node) if given else UNKNOWN
 
 
 MODULE = Module()
@@ -150,8 +178,13 @@ def module(made: Made) -> Module:
     if isinstance(made, Class):
         return ProjectModule(made)
     if isinstance(made, Function):
-        return WrappedFunction(made)
+        return WrappedFunction(ProjectFunction(made))
     return MODULE if made is None else TorchModule(made)
+
+
+def as_module(value: Value) -> Value:
+    """`runtime.modules.as_module(value)`"""
+    return join_all([WrappedFunction(part) if isinstance(part, SomeFunction) else part for part in value.parts])
 
 
 def _passed_on(machine: Machine, call: Call) -> Value:
@@ -216,26 +249,25 @@ def _call_attribute(receiver: Value, cls: Class, machine: Machine, call: Call, f
     """`self.act(x)`, where `act` is no method."""
     known, own = machine.known, machine.is_own(func.value)
     value = machine.attribute_of(receiver, func)
-    if own and _is_to_be_stored(value):
-        only_called = is_only_called(known.hierarchy, cls, func.attr)
-        # it is stored as a module, or soon will be; else somebody may put another one there
-        value = UNKNOWN if only_called else value if isinstance(value, NestedFunction) else ANY_OPERATION
+    kept = next((part for part in value.parts if isinstance(part, SomeFunction) and part.may_be_stored), None)
+    if own and kept is not None:
+        machine.note_kept_function(call.node, func.attr, as_module(value), kept)
+        return _returned(as_module(value), machine, call)
     if (choice := one_of_methods(methods_meant(known, value.class_names, "__call__"))) is not None:
         return choice.call(machine, call) or UNKNOWN
     if own:
         machine.note_module_call(call.node, func.attr, value)
     if value.may_be(SomeFunction) and not isinstance(value, NestedFunction):
         return machine.call_value(value, call)
+    return _returned(value, machine, call)
+
+
+def _returned(value: Value, machine: Machine, call: Call) -> Value:
+    """What a module, or something unknown, returns."""
     for part in value.parts:
         if isinstance(part, Module):
             return part.result(machine, call)
-    machine.note_unknown_call(call.node, call.arguments.values())
+    if not value.may_be(NestedFunction):  # that one is known, and refused where it is stored
+        machine.note_unknown_call(call.node, call.arguments.values())
     given = any(argument.may_be(Tensor) for argument in call.arguments.values())
     return machine.taken_for_tensor(call.node) if given else UNKNOWN
-
-
-def _is_to_be_stored(value: Value) -> bool:
-    """Functions of torch, lambdas and nested functions with one operation, which a module can hold."""
-    if isinstance(value, NestedFunction):
-        return operations_in(value.node, value.around) == 1
-    return any(isinstance(part, SomeFunction) and part.is_operation for part in value.parts)

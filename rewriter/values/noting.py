@@ -16,6 +16,9 @@ class Noting(Protocol[Thing]):
         """A call of a function of torch that is known only when it runs."""
 
     def note_module_call(self, node: ast.Call, attribute: str, value: Thing) -> None: ...
+    def note_kept_function(self, node: ast.Call, attribute: str, value: Thing, function: Thing) -> None:
+        """A call of a function that an attribute keeps; `value` is what it is once a module keeps it."""
+
     def note_function_call(self, node: ast.Call, function: Function) -> None: ...
     def note_outside_call(self, node: ast.Call, name: str) -> None:
         """A function of another library computes."""

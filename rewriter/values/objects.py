@@ -9,7 +9,7 @@ from typing import ClassVar
 from rewriter.facts.code import Class
 from rewriter.facts.objects import is_plain, methods_meant, properties_meant
 from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value
-from rewriter.values.functions import one_of_methods
+from rewriter.values.functions import ANY_OPERATION, Choice, SomeFunction, one_of_methods
 from rewriter.values.modules import call_method
 from rewriter.values.one_of import join_all
 from rewriter.values.plain import OTHER, Other
@@ -39,6 +39,13 @@ class Instance(Unknown):
             return machine.read_property(Target(read[0].function, read[0].cls, own=False, is_plain=True), node)
         methods = one_of_methods(methods_meant(known, self.of, node.attr))
         return self._stated(machine, node.attr) if methods is None else methods
+
+    def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
+        """What the class's body says of a function is what most objects have, and others another one."""
+        for part in self._stated(machine, func.attr).parts:
+            if isinstance(part, SomeFunction) and part.may_be_stored:
+                return machine.call_value(Choice(part.members) if part.members else ANY_OPERATION, call)
+        return Unknown.method(self, machine, call, func)
 
     def _stated(self, machine: Machine, attribute: str) -> Value:
         """What the classes' bodies say of the attribute."""

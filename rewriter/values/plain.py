@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from rewriter.values.base import Machine, Value
 from rewriter.values.fixed import FIXED
 
+MOST_TEXTS = 16
+"""A string that may say more than that may as well say anything."""
+
 
 @dataclass(frozen=True, slots=True)
 class Number(Value):
@@ -27,9 +30,17 @@ class Number(Value):
 class String(Value):
     """A str or bytes."""
 
+    texts: frozenset[str] = frozenset()
+    """What it may say; empty where that is not known."""
+
     @property
     def is_fixed(self) -> bool:
         return True
+
+    def joined(self, other: Value) -> Value:
+        assert isinstance(other, String)
+        both = self.texts | other.texts
+        return String(both) if self.texts and other.texts and len(both) <= MOST_TEXTS else STRING
 
 
 @dataclass(frozen=True, slots=True)

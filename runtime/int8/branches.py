@@ -54,11 +54,15 @@ def _ways(body: Sequence[ast.stmt], lines: set[int], owner: object) -> Iterator[
             yield _skipped(statement, blocks, lines)
         fixed = isinstance(statement, ast.If) and _holds(statement.test, owner) is not None
         for block in blocks:
+            if _only_in_training(statement, block):
+                continue
             if not (fixed and not _ran(block[0], lines) and _calls_modules(block, owner)):
                 yield from _ways(block, lines, owner)
         for expression in _expressions(statement):
             yield _conditional(expression, owner)
         left = any(isinstance(block[-1], _LEAVES) and _ran(block[-1], lines) for block in blocks)
+        if left and isinstance(statement, ast.If) and _in_eval(statement.test):
+            return
         if fixed and left and _calls_modules(body[number + 1 :], owner):
             return
 
@@ -92,6 +96,25 @@ def _skipped(statement: ast.If | ast.Match, blocks: list[list[ast.stmt]], lines:
     ran = any(_ran(inner, lines) and _takes_tensors(inner, None) for block in blocks for inner in block)
     leaves = isinstance(blocks[0][-1], _LEAVES)
     return statement.lineno if ran and not closed and not leaves and _names(condition) - {"self"} else 0
+
+
+def _only_in_training(statement: ast.stmt, block: list[ast.stmt]) -> bool:
+    """Whether a block cannot be reached in eval mode, in which alone a model computes on integers."""
+    if not isinstance(statement, ast.If):
+        return False
+    return _in_eval(statement.test) if block is statement.orelse else _asks_for_training(statement.test)
+
+
+def _in_eval(test: ast.expr) -> bool:
+    """Whether a condition holds in eval mode whatever else holds."""
+    return isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not) and _asks_for_training(test.operand)
+
+
+def _asks_for_training(test: ast.expr) -> bool:
+    if isinstance(test, ast.BoolOp):
+        asks = [_asks_for_training(value) for value in test.values]
+        return any(asks) if isinstance(test.op, ast.And) else all(asks)
+    return ast.unparse(test) == "self.training"
 
 
 def _conditional(node: ast.AST, owner: object) -> int:

@@ -239,7 +239,9 @@ def _check(compiled: CompiledModel, expected: Any, example: tuple[Any, ...]) -> 
     try:
         args, named = unpacked(copy.deepcopy(example))
         given = compiled(*args, **named)
-        torch.testing.assert_close(given, expected, rtol=1e-4, atol=1e-4)
+        if tree_structure(given) != tree_structure(expected):
+            raise TypeError(f"it gives {tree_structure(given)}, not {tree_structure(expected)}")
+        torch.testing.assert_close(tree_leaves(given), tree_leaves(expected), rtol=1e-4, atol=1e-4)
     except Exception as error:
         raise CaptureError(f"the program does not compute what the model does: {error}") from error
 

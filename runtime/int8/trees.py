@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 
@@ -78,6 +78,8 @@ def unpacked(arguments: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any
 
 def plain(value: Any) -> Any:
     """With tuples, lists and dicts in place of named tuples and of classes made from these."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
         kind = OrderedDict if type(value) is OrderedDict else dict
         return kind((key, plain(part)) for key, part in value.items())

@@ -189,7 +189,11 @@ def _stay_codes(args: Any, output: Any) -> bool:
 
 def _codes(values: Any) -> list[Tensor]:
     with torch._C.DisableTorchFunction():  # the watch itself may ask for types and addresses
-        return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor) and leaf.dtype == torch.uint8]
+        try:
+            leaves = tree_leaves(values)
+        except AttributeError:  # an object of the model's own that is just being made
+            return []
+        return [leaf for leaf in leaves if isinstance(leaf, Tensor) and leaf.dtype == torch.uint8]
 
 
 def _address(tensor: Tensor) -> int:

@@ -1,6 +1,7 @@
 """Which implementation serves: the fastest that runs here, or the one that RUNTIME_KERNELS names."""
 
 import os
+import warnings
 from types import ModuleType
 
 from runtime.kernels import native, reference
@@ -20,7 +21,14 @@ def available() -> tuple[str, ...]:
 def selected() -> str:
     """The name of the implementation that serves; decided at the first call."""
     if not _selected:
-        select(os.environ.get(VARIABLE) or _default())
+        asked = os.environ.get(VARIABLE)
+        select(asked or _default())
+        if asked == REFERENCE:
+            warnings.warn(
+                f"{VARIABLE} chooses the int8 kernels' reference in torch, which is many times slower than floating "
+                "point: for anything but comparisons, unset it",
+                stacklevel=2,
+            )
     return _selected
 
 

@@ -76,13 +76,19 @@ def _object_of(number: int) -> nn.Module:
 
 
 def _reached(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function behind decorators that say what they wrap, and pass every keyword on."""
+    """The function behind `partial`, and behind decorators that say what they wrap and pass every keyword on."""
+    function = _without_arguments(function)
     while wrapped := getattr(function, "__wrapped__", None):
         code = getattr(function, "__code__", None)
         if code is None or not code.co_flags & inspect.CO_VARKEYWORDS:
             break
         function = wrapped
     return function
+
+
+def _without_arguments(function: Any) -> Any:
+    """The function that `functools.partial` fixes arguments of."""
+    return function.func if isinstance(function, functools.partial) else function
 
 
 class _Takes(NamedTuple):
@@ -125,7 +131,9 @@ class Function(Scriptable):
         return {"forward": overloads(signatures(self.function, {}), {})}
 
     def extra_repr(self) -> str:
-        return getattr(self.function, "__qualname__", repr(self.function))
+        fixed = self.function.keywords if isinstance(self.function, functools.partial) else {}
+        name = getattr(_without_arguments(self.function), "__qualname__", repr(self.function))
+        return ", ".join([name, *(f"{key}={value!r}" for key, value in fixed.items())])
 
 
 class Call(nn.Module):
@@ -204,8 +212,7 @@ def _below(cls: type) -> Iterator[type]:
 
 def _run_by(function: Any) -> Any:
     """The function behind a method of an object, or behind an object that is called."""
-    while isinstance(function, functools.partial):
-        function = function.func
+    function = _without_arguments(function)
     if isinstance(function, types.MethodType):
         return function.__func__
     if isinstance(function, types.FunctionType | types.BuiltinFunctionType | nn.Module):

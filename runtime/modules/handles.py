@@ -227,8 +227,9 @@ def has_state(module: nn.Module) -> bool:
 
 
 def _can_be_apart(module: nn.Module) -> bool:
-    """Torch's own modules stay whole, but for those that run or hold others."""
-    is_torchs = type(module).forward.__module__.startswith("torch.nn.")
+    """Torch's own modules stay whole, but for those that run or hold others; what has no forward only holds them."""
+    forward = type(module).forward
+    is_torchs = forward is not nn.Module.forward and forward.__module__.startswith("torch.nn.")
     return not is_torchs or isinstance(module, CONTAINERS)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -47,6 +49,20 @@ class Place(Observed, Tied):
 
     _parameters = _buffers = _modules = property(lambda self: {})
 
+    # A hook is told of the module that it was put on.
+
+    def register_forward_hook(self, hook: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        return super().register_forward_hook(partial(_with_place, self, hook), *args, **options)
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        return super().register_forward_pre_hook(partial(_with_place, self, hook), *args, **options)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        return super().register_full_backward_hook(partial(_with_place, self, hook), *args, **options)
+
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        return super().register_full_backward_pre_hook(partial(_with_place, self, hook), *args, **options)
+
     @property
     def training(self) -> bool:
         return self._stands.now().training
@@ -66,6 +82,13 @@ class Place(Observed, Tied):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Place:
         return place_of(copy.deepcopy(self._stands.handle, memo))
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[nn.Module]]:
+        return place_of, (self._stands.handle,)
+
+
+def _with_place(place: nn.Module, hook: Callable[..., Any], _: nn.Module, *given: Any) -> Any:
+    return hook(place, *given)
 
 
 def place_of(handle: nn.Module) -> Place:

@@ -13,12 +13,14 @@ import inspect
 import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from typing import Any
 
 import torch
 import torch.distributed as distributed
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+from torch.export import register_dataclass
+from torch.utils._pytree import SUPPORTED_NODES, tree_leaves
 from torch.utils.data import DistributedSampler
 
 from runtime.modules.places import is_leaf
@@ -86,6 +88,13 @@ def float_tensors(values: Any) -> list[Tensor]:
     return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
 
 
+def _open_dataclass(module: nn.Module, args: Any, output: Any) -> None:
+    """Lets torch's trees look into a result of a class of the model's own, from now on."""
+    kind = type(output)
+    if is_dataclass(output) and kind not in SUPPORTED_NODES:
+        register_dataclass(kind)
+
+
 class _Collector:
     """Hooks on leaf modules that add to the statistics."""
 
@@ -103,7 +112,7 @@ class _Collector:
 
     @contextmanager
     def attached(self, model: nn.Module) -> Iterator[None]:
-        hooks = []
+        hooks = [module.register_forward_hook(_open_dataclass) for module in model.modules()]
         for name, module in leaf_modules(model).items():
             hooks.append(module.register_forward_pre_hook(self._entering(name), with_kwargs=True))
             hooks.append(module.register_forward_hook(self._leaving(name), always_call=True))

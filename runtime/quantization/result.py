@@ -10,9 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from runtime.quantization.adjacency import call
-from runtime.quantization.calibration import evaluating, float_tensors
-from runtime.quantization.summary import noise_by_layer
+from runtime.quantization.summary import noise_and_results
 
 GOOD_ENOUGH = 20.0
 """Decibels: a hundredth of the results' power is noise."""
@@ -53,8 +51,8 @@ def _range(before: float, after: float) -> str:
 def compared(exact: nn.Module, quantized: nn.Module, example: Any) -> Result:
     """Runs both once."""
     args, kwargs = ((), example) if isinstance(example, dict) else (example, {})
-    layers = noise_by_layer(exact, quantized, *args, **kwargs)
-    wanted, given = _results(exact, example), _results(quantized, example)
+    layers, *both = noise_and_results(exact, quantized, args, kwargs)
+    wanted, given = ([tensor.double() for tensor in tensors] for tensors in both)
     signal = sum(x.square().sum() for x in wanted)
     error = sum((x - y).square().sum() for x, y in zip(wanted, given, strict=True))
     ratio = torch.as_tensor(signal) / torch.as_tensor(error)
@@ -74,11 +72,6 @@ def warn_of_loss(result: Result) -> None:
         "runtime.quantization.sensitivity and accuracy_control measure which layers need it",
         stacklevel=3,
     )
-
-
-def _results(model: nn.Module, example: Any) -> list[Tensor]:
-    with evaluating(model), torch.no_grad():
-        return [tensor.double() for tensor in float_tensors(call(model, example))]
 
 
 def _least_cosine(exact: Tensor, given: Tensor) -> float:

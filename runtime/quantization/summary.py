@@ -93,6 +93,13 @@ def noise_by_layer(exact: nn.Module, quantized: nn.Module, *args: Any, **kwargs:
     `exact` is the floating-point model that `quantized` was made of; both are run once. The noise is all that came
     together up to that module.
     """
+    return noise_and_results(exact, quantized, args, kwargs)[0]
+
+
+def noise_and_results(
+    exact: nn.Module, quantized: nn.Module, args: Any, kwargs: Any
+) -> tuple[dict[str, float], list[Tensor], list[Tensor]]:
+    """The same, and what both models gave."""
     last = {}
     for name, module in quantized.named_modules():
         if isinstance(module, Absorbed) and (module.into not in last or "BatchNorm" not in module.kind):
@@ -102,13 +109,14 @@ def noise_by_layer(exact: nn.Module, quantized: nn.Module, *args: Any, **kwargs:
         for name, module in quantized.named_modules()
         if isinstance(module, QuantizedModule) and not isinstance(module, Carried)
     }
-    exact_results = _results(exact, set(wanted.values()), args, kwargs)
-    results = _results(quantized, set(wanted), args, kwargs)
-    return {
+    exact_results, exact_whole = _results(exact, set(wanted.values()), args, kwargs)
+    results, whole = _results(quantized, set(wanted), args, kwargs)
+    layers = {
         name: noise(exact_results[key], results[name])
         for name, key in wanted.items()
         if name in results and key in exact_results
     }
+    return layers, exact_whole, whole
 
 
 def noise(exact: Tensor, quantized: Tensor) -> float:
@@ -120,8 +128,8 @@ def noise(exact: Tensor, quantized: Tensor) -> float:
     return float(10 * torch.log10(signal / error))
 
 
-def _results(model: nn.Module, names: set[str], args: Any, kwargs: Any) -> dict[str, Tensor]:
-    """The first tensor that each of these modules gave, in its first call."""
+def _results(model: nn.Module, names: set[str], args: Any, kwargs: Any) -> tuple[dict[str, Tensor], list[Tensor]]:
+    """The first tensor that each of these modules gave, in its first call, and all that the model gave."""
     found: dict[str, Tensor] = {}
     hooks = []
     for name, module in model.named_modules():
@@ -134,11 +142,11 @@ def _results(model: nn.Module, names: set[str], args: Any, kwargs: Any) -> dict[
             hooks.append(module.register_forward_hook(keep))
     try:
         with evaluating(model), torch.no_grad():
-            model(*args, **kwargs)
+            whole = float_tensors(model(*args, **kwargs))
     finally:
         for hook in hooks:
             hook.remove()
-    return found
+    return found, whole
 
 
 def _became(module: nn.Module) -> str:

@@ -1,16 +1,22 @@
 """Trained networks that packages bring with their weights, with real input for each: speech and photographs.
 
-`site` is a folder with the packages' files as `rewriter fix --unsafe-fixes` has left them; `sounds` one with .wav files of speech at
-48 kHz, such as Debian's alsa-utils brings. Photographs are scikit-image's.
+    python -m tests.bench.pretrained --site REWRITTEN --plain ORIGINAL --sounds SOUNDS [--batch 1 16] [--threads 1]
+
+REWRITTEN has the packages' files as `rewriter fix --unsafe-fixes` has left them, ORIGINAL as they came; SOUNDS has .wav
+files of speech at 48 kHz, such as Debian's alsa-utils brings. Photographs are scikit-image's. What is said of accuracy
+holds for input that calibration has not seen; sides are timed in turns in one process.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import itertools
 import sys
+import time
 import types
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +25,100 @@ import torch
 from scipy.io import wavfile
 from torch import Tensor, nn
 
+import runtime.modules as wrappers
+from runtime import int8
+from runtime.int8.bench.rounds import measure
+from runtime.int8.bench.sides import COMPILED, EAGER, OURS, Run, Task, Unavailable, prepare
+from runtime.quantization.front_door import quantize
+
 RATE = 16_000
+PEERS = ("torch.ao int8", "ONNX Runtime int8", "OpenVINO int8")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--site", type=Path, required=True)
+    parser.add_argument("--plain", type=Path, required=True)
+    parser.add_argument("--sounds", type=Path, required=True)
+    parser.add_argument("--batch", type=int, nargs="+", default=[1, 16])
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", nargs="+", default=[])
+    options = parser.parse_args(argv)
+    torch.set_num_threads(options.threads)
+    plain = {case.name: case.model for case in cases(options.plain, options.sounds)}
+    for case in cases(options.site, options.sounds):
+        if not options.only or case.name in options.only:
+            show(case, plain[case.name], options.batch, options.threads, options.rounds)
+    return 0
+
+
+def show(case: Case, plain: nn.Module, batches: Sequence[int], threads: int, rounds: int) -> None:
+    """Lines of a table."""
+    warnings.filterwarnings("ignore")
+    start = time.process_time()
+    quantized = quantize(case.model, case.batches, allow_unprepared=True, verbose=False)
+    calibrated = time.process_time()
+    converted = int8.convert(quantized)
+    compiled = int8.compile(converted, case.unseen)
+    ready = time.process_time()
+    print(f"\n{case.name}: {100 * share(case, converted):.1f}% of the multiplications in int8; ", end="")
+    print(f"CPU seconds: calibration {calibrated - start:.1f}, conversion and compile {ready - calibrated:.1f}")
+    with torch.no_grad():
+        exact, given = results(plain(case.unseen)), results(compiled(case.unseen))
+    for number, (wanted, got) in enumerate(zip(exact, given, strict=True)):
+        print(f"  result {number}: {decibels(wanted, got):.1f} dB, least cosine {cosine(wanted, got):.5f}")
+    for batch in batches:
+        print(f"  batch {batch}: " + ", ".join(timed(case, plain, compiled, batch, threads, rounds)))
+
+
+def timed(
+    case: Case, plain: nn.Module, compiled: int8.CompiledModel, batch: int, threads: int, rounds: int
+) -> Iterator[str]:
+    """How many times faster than floating point each side is."""
+    x = case.unseen[:batch].clone()
+    sides: dict[str, Run] = {OURS: lambda: compiled(x)}
+    for name in (EAGER, COMPILED, *PEERS):
+        try:
+            sides[name] = prepare(name, Task(case.model, x, threads, plain))
+        except Unavailable as error:
+            yield f"{name}: {error}"
+    for name, result in measure(sides, (EAGER, COMPILED), rounds).items():
+        yield f"{name} {result.ratio:.2f}"
+
+
+def share(case: Case, converted: nn.Module) -> float:
+    """Of all multiplications of products with weights and of two activations, those in int8."""
+    counts: dict[str, int] = {}
+
+    def count(name: str, terms: int) -> Any:
+        return lambda module, args, output: counts.update({name: counts.get(name, 0) + output.numel() * terms})
+
+    hooks = []
+    for name, module in case.model.named_modules():
+        weight = getattr(module, "weight", None)
+        if isinstance(module, (nn.Linear, nn.modules.conv._ConvNd)) and isinstance(weight, Tensor):
+            hooks.append(module.register_forward_hook(count(name, weight[0].numel())))
+        elif isinstance(module, wrappers.Matmul):
+            hooks.append(module.register_forward_hook(lambda m, a, y, n=name: count(n, a[0].shape[-1])(m, a, y)))
+    with torch.no_grad():
+        case.model(case.unseen[:1])
+    for hook in hooks:
+        hook.remove()
+    runs = {line.name: line.runs for line in int8.report(converted).lines}
+    return sum(number for name, number in counts.items() if runs.get(name) == "int8") / sum(counts.values())
+
+
+def results(given: Any) -> list[Tensor]:
+    return list(given) if isinstance(given, (tuple, list)) else [given]
+
+
+def decibels(exact: Tensor, given: Tensor) -> float:
+    return float(10 * torch.log10(exact.double().square().sum() / (exact - given).double().square().sum()))
+
+
+def cosine(exact: Tensor, given: Tensor) -> float:
+    return float(torch.cosine_similarity(exact.flatten(1).double(), given.flatten(1).double(), dim=1).min())
 
 
 class Case(NamedTuple):
@@ -148,3 +247,7 @@ def photographs(width: int) -> Tensor:
                 squares.append(square)
     mixed = torch.randperm(len(squares), generator=torch.Generator().manual_seed(0))[:96]
     return (torch.stack([squares[i] for i in mixed]) - 127.5) / 128
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

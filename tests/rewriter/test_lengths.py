@@ -63,11 +63,11 @@ COUNTED = {
     ),
     "made in one branch": (
         net("if depth > 2:\n    self.m = nn.ModuleList([nn.Linear(4, 4)])", f"if self.depth > 2:\n    {LOOP.replace('    ', '        ')}"),
-        "for _ in getattr(self, 'm', None) or ())",
+        "for _ in getattr(self, 'm', None) or range(1))",
     ),
     "None in some cases": (
         net("self.m = None\nif depth > 2:\n    self.m = nn.ModuleList([nn.Linear(4, 4)])", f"if self.m:\n    {LOOP.replace('    ', '        ')}"),
-        "for _ in getattr(self, 'm', None) or ())",
+        "for _ in getattr(self, 'm', None) or range(1))",
     ),
     "given": (net("self.m = nn.ModuleList(layers or [nn.ReLU()])", LOOP), "for _ in self.m)"),
     "map": (net("self.m = nn.ModuleList(map(lambda i: nn.Linear(4, 4), range(depth)))", LOOP), "for _ in self.m)"),
@@ -113,6 +113,10 @@ COUNTED = {
     ),
     "a number with a default": (net("", "for _ in range(getattr(self, 'n', 3)):\n    x = x * 2"), "range(getattr(self, 'n', 3)))"),
     "a number of the file": (net("", "for _ in range(TURNS):\n    x = x * 2", before="TURNS = 4\n"), "for _ in range(TURNS))"),
+    "a method that is called in it": (
+        net(LAYERS, "for l in self.m:\n    x = self._mix(x, l(x))\nx = self._mix(x, x)", "\n    def _mix(self, x, y):\n        return x + y\n"),
+        "for i, l in enumerate(self.m):\n            x = self._mix(x, l(x), call=i + 1)\n        x = self._mix(x, x)",
+    ),
     "texts": (net("self.kinds = ['a', 'bb']", "for kind in self.kinds:\n    x = x * len(kind)"), "for _ in self.kinds)"),
     "lists in modules": (net(IN_STAGE, "for s in self.stages:\n    for l in s.layers:\n        x = x + l(x)", before=ENCODER), "for _ in s.layers) for s in self.stages)"),
     "lists by index": (net(STAGES, "for i in range(2):\n    for j in range(len(self.stages[i])):\n        x = x + self.stages[i][j](x)"), "range(len(self.stages[i]))) for i in range(2))"),
@@ -135,6 +139,9 @@ def test_an_object_without_the_list_can_be_made(name: str) -> None:
 
 
 SHARED = {
+    "built by a method of a method": net(
+        "self._set_up(depth)", LOOP, f"\n    def _set_up(self, depth):\n        self._build(depth)\n\n    def _build(self, depth):\n        {LAYERS}\n"
+    ),
     "the rows of a tensor": net("", "for row in x:\n    x = x + row"),
     "a list that others fill": net("self.hooks = []", "for hook in self.hooks:\n    x = x + hook(x)"),
     "modules that others fill in": net("self.m = nn.ModuleList()", LOOP),

@@ -58,9 +58,13 @@ NUMBERED = {
 THROUGH = {
     "in a loop": (
         net("for _ in range(2):", "    x = self._mix(x, x)", "return self._mix(x, x)"),
-        ["for i in range(2):\n            x = self._mix(x, x, call=i + 1)\n        return self._mix(x, x)", "for _ in range(1 + 2))"],
+        ["for i in range(2):\n            x = self._mix(x, x, call=i)\n        return self._mix(x, x, call=2)", "for _ in range(3))"],
     ),
     "in a loop alone": (net("for _ in range(2):", "    x = self._mix(x, x)", "return x"), ["self._mix(x, x, call=i)"]),
+    "in two loops": (
+        net("for _ in range(2):", "    x = self._mix(x, x)", "for _ in range(3):", "    x = self._mix(x, x)", "return x"),
+        ["self._mix(x, x, call=i)", "self._mix(x, x, call=i + 2)", "for _ in range(5))"],
+    ),
     "in a comprehension": (
         net("return sum([self._mix(y, y) for y in x.chunk(2)])"), ["[self._mix(y, y, call=i) for i, y in enumerate(self.chunk(x))]"]
     ),
@@ -78,7 +82,7 @@ THROUGH = {
     ),
     "in a loop of another method": (
         net("return self._all(self._all(x))", more="\n    def _all(self, x):\n        for _ in range(3):\n            x = self._mix(x, x)\n        return x\n"),
-        ["x = self._mix(x, x, call=2 * i + call)", "for _ in range(2 * 3))"],
+        ["x = self._mix(x, x, call=2 * i + call)", "for _ in range(6))"],
     ),
     "with a loop of its own": (
         net("return self._rep(self._rep(x))", more="\n    def _rep(self, x):\n        for _ in range(3):\n            x = x * 2\n        return x\n"),
@@ -128,6 +132,8 @@ SHARED = {
     "decorated": net("return self._mix(self._mix(x, x), x)", method="@torch.no_grad()\n    def _mix(self, x, y):"),
     "in a lambda": net("f = lambda t: self._mix(t, x)", "return f(self._mix(x, x))"),
     "in a loop that is not counted": net("while x.sum() > 1e9:", "    x = self._mix(x, x)", "return self._mix(x, x)"),
+    "handed on": net("return self._mix(self._mix(x, x), x)", more="\n    def mixer(self):\n        return self._mix\n"),
+    "takes any keyword": net("return self.mix(self.mix(x, x), x)", method="def mix(self, x, y, **kwargs):"),
     "through a decorated one": net(
         "return self._twice(self._twice(x))",
         more="\n    @torch.no_grad()\n    def _twice(self, x):\n        return self._mix(x, x)\n",

@@ -56,6 +56,15 @@ STORED = {
         "        self.act", "        def f(t):\n            return F.relu(t)\n\n        self.act", 1
     ),
     "a lambda called twice": block("", "lambda t: t * 2", body="return self.act(self.act(x))"),
+    "partial of partial": block("", "partial(partial(F.softmax, dim=1), dtype=torch.float32)", before="from functools import partial\n"),
+    "a function of the project": block("", "soft", before="\ndef soft(x):\n    return x * x.sigmoid()\n"),
+    "partial of one": block(
+        "", "partial(soft, k=2)", before="\nfrom functools import partial\ndef soft(x, k):\n    return (x * k).sigmoid()\n"
+    ),
+    "one or what is given": block(", act=None", "act if act is not None else torch.tanh"),
+    "given by a subclass": block(", act", "act", more="\n\nclass Base(Net):\n    pass\n\n\n").replace("class Net(", "class Root(").replace(
+        "class Base(Net):\n    pass", "class Net(Root):\n    def __init__(self):\n        super().__init__(F.gelu)"
+    ),
     "compared to None": block(", act=F.relu", "act", body="return x if self.act is None else self.act(x)"),
 }  # fmt: skip
 
@@ -67,6 +76,24 @@ def test_stored_as_a_module(name: str) -> None:
     model = load(rewritten(HEADER + STORED[name]).after)["Net"]()
     found = check_prepared(model, X)
     assert not found.raw and any(n == "act" for n, _ in model.named_modules())
+
+
+def test_a_parameter_that_says_that_it_may_be_any_callable() -> None:
+    before = "from typing import Callable, Optional\n"
+    source = block(", act: Optional[Callable] = None", "act", before=before)
+    assert "self.act = runtime.modules.as_module(act)" in check(source, X, arguments=(torch.tanh,))
+    factory = block(", make: Callable = nn.ReLU", "make", before=before, body="return self.relu(x)")
+    factory = factory.replace("self.act = make", "self.make = make\n        self.relu = self.make()")
+    assert not rewritten(HEADER + factory).changed
+
+
+@pytest.mark.parametrize("kept", ["soft", "partial(soft, k=3)"])
+def test_each_call_of_a_function_has_modules_of_its_own(kept: str) -> None:
+    before = "\nfrom functools import partial\ndef soft(x, k=2):\n    return x * torch.sigmoid(x * k)\n"
+    source = block("", kept, before=before, body="return self.act(self.act(x))")
+    check(source, X)
+    found = check_prepared(load(rewritten(HEADER + source).after)["Net"](), X)
+    assert not found.raw and not found.repeated, found
 
 
 CALLED = {
@@ -88,6 +115,13 @@ CALLED = {
     "a default of a function": (
         block("", "1", before="\ndef run(x, f=F.relu):\n    return f(x)\n", body="return run(x) * run(x, F.gelu)"),
         "return ops.call(f, x)",
+    ),
+    "in the class's body": (
+        block("", "1").replace("    def __init__", "    act = staticmethod(F.gelu)\n\n    def __init__", 1).replace("        self.act = 1\n", "        self.done = 1\n"),
+        "return self.call(self.act, x)",
+    ),
+    "set by another method too": (
+        block("", "F.relu", more="\n    def fast(self):\n        self.act = F.gelu\n"), "return self.call(self.act, x)"
     ),
     "keywords": (
         block("", '{"negative_slope": 0.5}', body='return getattr(F, "leaky_" + "relu")(x, **self.act)'),

@@ -62,7 +62,24 @@ HARMLESS = {
         "        for child in self.children():\n            if type(child) in (nn.Linear, nn.ReLU):\n                self.count += 1"
     ),
 }
+HARMLESS |= {
+    "asks for a beginning": """
+        for name in tuple(self._modules):
+            if name.startswith("aux_"):
+                delattr(self, name)
+""",
+    "leaves out what begins otherwise": """
+        for name, child in self.named_children():
+            if not name.startswith(("aux_", "head")):
+                continue
+            found.append(child)
+""",
+}
 TELLING = {
+    "asks for another beginning": (
+        "        for name in list(self._modules):\n            if name.startswith('f') or len(name) > 2:\n"
+        "                found.append(name)"
+    ),
     "counts": "        for child in self.children():\n            self.count += 1",
     "collects": "        for child in self.children():\n            found.append(child)",
     "names": "        for name, child in self.named_children():\n            found.append(name)",
@@ -85,7 +102,13 @@ TELLING = {
 
 @pytest.mark.parametrize("name", HARMLESS)
 def test_rewritten_where_a_new_child_changes_nothing(name: str) -> None:
-    assert "runtime.modules.EltWiseAdd" in check(SOURCE.format(walk=HARMLESS[name].strip("\n")), X)
+    after = check(SOURCE.format(walk=HARMLESS[name].strip("\n")), X)
+    assert "runtime.modules.EltWiseAdd" in after and "WithOperations" not in after
+
+
+def test_no_new_module_is_called_as_a_walk_asks() -> None:
+    walk = '        for name in tuple(self._modules):\n            if name.startswith("ad"):\n                delattr(self, name)'
+    assert "self.op_add = runtime.modules.EltWiseAdd()" in check(SOURCE.format(walk=walk), X)
 
 
 @pytest.mark.parametrize("name", TELLING)

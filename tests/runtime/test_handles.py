@@ -444,3 +444,25 @@ def test_what_a_class_says_of_an_attribute_does_not_hide_what_the_module_has(par
     assert torch.equal(handle(x), module(x))
     handle.scale = 5.0
     assert module.scale == 5.0 and torch.equal(handle(x), module(x))
+
+
+def test_a_hook_is_told_of_the_module_that_it_was_put_on() -> None:
+    """Code that goes through `named_modules()` knows each module by its identity, and so do its hooks."""
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(2, 2)
+            self.linear2 = again(self.linear)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.linear2(self.linear(x))
+
+    net = Net()
+    names = {id(module): name for name, module in net.named_modules()}
+    met: list[str] = []
+    for module in net.modules():
+        module.register_forward_hook(lambda module, *_: met.append(names[id(module)]))
+        module.register_forward_pre_hook(lambda module, *_: met.append(names[id(module)]), with_kwargs=True)
+    net(torch.ones(1, 2))
+    assert met == ["", "linear", "linear", "linear2", "linear2", ""]

@@ -17,6 +17,8 @@ from runtime.kernels.sizes import broadcast, convolved, transposed
 __all__ = ["conv", "conv_add", "conv_transpose", "linear", "linear_float", "linear_wide", "matmul"]
 
 _FEW_CHANNELS = 16
+_FEW_ROWS = 8
+"""For which an instruction set may lay weights out in another way."""
 
 
 def conv(
@@ -163,7 +165,8 @@ def linear_wide(x: Tensor, weight: Tensor, bias: Tensor | None, multiplier: Tens
 
 def wide_product(codes: Tensor, weight: Tensor, multiplier: Tensor, sums: Tensor) -> ctypes.Structure:
     """The arguments of the product of both codes of numbers of 16 bits, whose zero is 128."""
-    packed = cached(weight, None, (1, 128), lambda: Packed(weight, None, 1, 128, rows=sums.shape[0]))
+    few = sums.shape[0] <= _FEW_ROWS  # many calls have so many, and what is packed for few suits few alone
+    packed = cached(weight, None, (1, 128, few), lambda: Packed(weight, None, 1, 128, rows=sums.shape[0]))
     rows, out = codes.unsqueeze(1), sums.unsqueeze(1)
     arguments = _images(packed, rows, out, [1], [1], [0], [1])
     arguments.out, arguments.out_float = None, sums.data_ptr()

@@ -31,6 +31,8 @@ class Net(nn.Module):
         out = self.relu(out)
         y = 0.5 * F.relu(torch.add(out, other=x)) + x * 2
         z = torch.cat((y, x), 1)
+        parts = [z, z]
+        z = torch.cat(parts, 1)
         z = z.matmul(z.transpose(2, 3)) + z.mean(dim=(2, 3), keepdim=True)
         return self.relu(z)
 """
@@ -57,7 +59,7 @@ def test_the_result_computes_the_same_and_a_second_run_changes_nothing(target: s
 
 def test_torch_ao_has_one_float_functional_for_each_site_and_scalars_go_last() -> None:
     text = rewritten(MODEL, target="torch-ao").after.decode()
-    assert text.count("torch.ao.nn.quantized.FloatFunctional()") == 8
+    assert text.count("torch.ao.nn.quantized.FloatFunctional()") == 9
     assert "self.mul.mul_scalar(self.relu2(self.add2.add(out, x)), 0.5)" in text
     assert "self.concat.cat((y, x), 1)" in text
     assert "z.mean(dim=(2, 3), keepdim=True)" in text, "torch.ao computes it on quantized tensors"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,24 @@ def test_recurrent_layers_are_unrolled(layer: Any, tmp_path: Path) -> None:
     runtime.export.onnx(model, path, data[0], batch=1)
     for batch in (data[1], torch.cat(data, 1)):
         assert steps_apart(in_onnxruntime(path, batch), model(batch)) <= 1
+
+
+def test_safetensors_hold_the_state_dict(net: tuple[nn.Module, list[Tensor]], tmp_path: Path) -> None:
+    model, _ = net
+    runtime.export.safetensors(model, tmp_path / "net.safetensors")
+    content = (tmp_path / "net.safetensors").read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header, data = json.loads(content[8 : 8 + length]), content[8 + length :]
+    assert header.pop("__metadata__")["format"] == "pt" and len(content) % 8 == length % 8 == 0
+    types = {"I8": torch.int8, "I32": torch.int32, "F32": torch.float32, "U8": torch.uint8}
+    read = {}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        values = torch.frombuffer(bytearray(data[begin:end]), dtype=types[entry["dtype"]])
+        read[name] = values.reshape(entry["shape"])
+    state = model.state_dict()
+    assert read.keys() == state.keys() and all(torch.equal(read[name], state[name]) for name in state)
+    assert read["conv.weight"].dtype is torch.int8
 
 
 def test_the_model_itself_stays_as_it_was(net: tuple[nn.Module, list[Tensor]]) -> None:

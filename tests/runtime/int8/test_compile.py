@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import pickle
 import re
 import threading
@@ -447,3 +448,36 @@ def test_frames_are_copies_of_the_program() -> None:
         x = torch.randn(batch, 2, 40)
         assert torch.equal(compiled(x), converted(x))
     assert not any("pad" in timing.op for timing in compiled.profile(x))
+
+
+@dataclasses.dataclass
+class Found:
+    boxes: Tensor
+    scores: tuple[Tensor, Tensor]
+
+
+class Detector(nn.Module):
+    """Its result is of a class of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.relu = nn.Conv2d(3, 8, 3), nn.ReLU()
+        self.boxes, self.scores = nn.Conv2d(8, 4, 1), nn.Conv2d(8, 2, 1)
+
+    def forward(self, x: Tensor) -> Found:
+        x = self.relu(self.stem(x))
+        scores = self.scores(x)
+        return Found(self.boxes(x), (scores, scores.flatten(1)))
+
+
+def test_results_of_a_class_of_the_models_own(tmp_path: Path) -> None:
+    x = torch.randn(2, 3, 8, 8)
+    model = quantized(Detector(), x)
+    converted = convert(model)
+    compiled = compile(converted, x)
+    assert compiled.reason == ""
+    for given in (converted(x), compiled(x)):
+        assert isinstance(given, Found) and torch.equal(given.boxes, model(x).boxes)
+        assert torch.equal(given.scores[1], model(x).scores[1])
+    save(compiled, tmp_path / "model.int8")
+    assert torch.equal(load(tmp_path / "model.int8")(x)["boxes"], model(x).boxes)

@@ -210,7 +210,7 @@ def test_weights_with_a_size_of_zero(data: bytes, dim: int) -> None:
     described, tensors = parts(data)
     weight = described["constants"][op_named(described, "conv")[1][1]["constant"]]
     weight["sizes"][dim] = 0
-    with pytest.raises(ValueError, match="no size of zero"):
+    with pytest.raises(ValueError, match=r"no size of zero|take 0 channels"):
         CompiledModel(from_bytes(assembled(json.dumps(described).encode(), tensors)))(torch.randn(1, 3, 17, 17))
 
 

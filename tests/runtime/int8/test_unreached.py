@@ -132,6 +132,19 @@ class Repeated(Net):
         return x
 
 
+class Trained(Net):
+    """What is done in training alone, in several words."""
+
+    rate = 0.1
+
+    def between(self, x: Tensor) -> Tensor:
+        if self.training and x.shape[-1] > 2:
+            x = x * (torch.rand_like(x) > self.rate)
+        if not self.training:
+            return x
+        return x + torch.randn_like(x)
+
+
 class Residual(Net):
     def between(self, x: Tensor) -> Tensor:
         x = self.relu(x)
@@ -167,7 +180,7 @@ def test_flags_may_be_set_later() -> None:
         torch.testing.assert_close(converted(x), model(x), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", [Absent, Present, Repeated, Residual])
+@pytest.mark.parametrize("kind", [Absent, Present, Repeated, Residual, Trained])
 def test_ways_that_are_fixed_cost_nothing(kind: type[Net]) -> None:
     x = torch.randn(2, 3, 6, 6)
     converted = convert(quantized(kind(), x))

@@ -44,6 +44,26 @@ def test_conv(
 @thorough
 @given(
     seed=seeds,
+    channels=st.sampled_from([1, 2, 15, 16]),
+    columns=st.sampled_from([1, 17, 40]),
+    kernel=st.sampled_from([2, 9, 70]),
+    stride=st.integers(1, 4),
+    more=st.integers(0, 30),
+    dims=st.integers(1, 2),
+    cut=st.booleans(),
+)
+def test_conv_along_one_axis(seed, channels, columns, kernel, stride, more, dims, cut):
+    """What each output is made of lies side by side, or nearly so."""
+    make, rest = Source(seed), [1] * (dims - 1)
+    x = make.codes(3, channels, kernel + more, *rest)
+    x = x[:, :, more:] if cut else x
+    conv = (x, make.weights(columns, channels, kernel, *rest), make.bias(columns), make.multiplier(columns), 9, 100)
+    same("conv", *conv, [stride, *rest], [0] * dims, [1] * dims, 1, 0, 255)
+
+
+@thorough
+@given(
+    seed=seeds,
     channels=st.sampled_from([2, 15, 16, 17, 40]),
     kernel=st.integers(1, 5),
     stride=st.tuples(st.integers(1, 3), st.integers(1, 3)),
