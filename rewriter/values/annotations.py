@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from rewriter.values.base import UNKNOWN, Unknown, Value
 from rewriter.values.dictionary import DICT, Dictionary
-from rewriter.values.modules import MODULE
+from rewriter.values.modules import MODULE, TorchModule
 from rewriter.values.objects import objects
 from rewriter.values.one_of import OneOf, join, join_all
 from rewriter.values.plain import FACT, NONE, NUMBER, OTHER, STRING, WHOLE, Nothing
@@ -27,6 +27,9 @@ _SIMPLE: dict[str, Value] = {
     "dict": DICT,
     "torch.Size": SHAPE,
     "torch.nn.Module": MODULE,
+    "torch.nn.Sequential": TorchModule("torch.nn.Sequential"),
+    "torch.nn.ModuleList": sequence(MODULE),
+    "torch.nn.ModuleDict": Dictionary(MODULE),
 }
 
 
