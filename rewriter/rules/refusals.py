@@ -69,8 +69,8 @@ _TEXTS = {
     ),
     ("RW911", "unknown-callable"): (
         "What is called with tensors is not known.",
-        "It comes from an argument or a table, or makes an object that the rewriter cannot see. What it computes is neither "
-        "rewritten nor counted; a module of the project is rewritten where its class stands.",
+        "It comes from an argument or a table, or makes an object that the rewriter cannot see. What it computes is "
+        "neither rewritten nor counted; a module of the project is rewritten where its class stands.",
         "annotate what it is (`act: nn.Module`), or keep it as a module: `self.f = runtime.modules.Function(f)`",
         "def forward(self, x, fn):\n    return fn(x)  # it may compute on x",
     ),
