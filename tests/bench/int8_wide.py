@@ -82,6 +82,8 @@ def _torchvision(name: str) -> Callable[[], nn.Module]:
                 assert module.running_mean is not None and module.running_var is not None
                 module.running_mean.normal_(std=0.1)
                 module.running_var.uniform_(0.5, 2.0)
+            elif isinstance(module, nn.Linear) and not module.weight.any():  # a head that is to be trained first
+                nn.init.normal_(module.weight, std=0.02)
         return model
 
     return make
