@@ -9,7 +9,7 @@ from rewriter.facts.code import Class, Function, FunctionNode
 from rewriter.facts.project import Project
 from rewriter.facts.type_comments import annotation_of
 from rewriter.torch_api import catalogue
-from rewriter.values.annotations import from_annotation, from_default, objects_annotated
+from rewriter.values.annotations import from_annotation, from_default, objects_annotated, or_nothing
 from rewriter.values.base import UNKNOWN, Call, Value
 from rewriter.values.dictionary import DICT
 from rewriter.values.functions import ANY_OPERATION, is_torch_operation
@@ -82,9 +82,9 @@ def of_entry(function: Function, own: str | None, assume: bool) -> Iterator[tupl
 
 def _described(argument: ast.arg, function: Function, assume: bool) -> Value:
     annotated = from_annotation(annotation_of(function, argument), function.full_name)
-    if annotated is not None:
-        return annotated
     default = function.defaults.get(argument.arg)
+    if annotated is not None:
+        return or_nothing(annotated, default)
     if default is not None and catalogue.is_function(function.full_name(default)):
         return ANY_OPERATION
     said = from_default(default)

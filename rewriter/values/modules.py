@@ -88,7 +88,7 @@ class ProjectModule(Module):
             return machine.read_property(Target(method, self.cls, own), node)
         if (stored := machine.stored(node)) is not None:
             return stored
-        if node.attr in _HOLDING_CHILDREN:
+        if node.attr in HOLDING_CHILDREN:
             return Dictionary(MODULE)
         if method is None:
             value = machine.known.attribute(self.cls, node.attr)
@@ -121,11 +121,19 @@ class TorchModule(Module):
     def made(self) -> str:
         return self.name
 
+    def iterated(self) -> Value:
+        return MODULE  # only containers can be run over
+
+    def item(self, index: ast.expr) -> Value | None:
+        return self if isinstance(index, ast.Slice) else MODULE
+
     def joined(self, other: Value) -> Value:
         is_alike = isinstance(other, TorchModule) and other.name == self.name
         return TorchModule(self.name) if is_alike else Module.joined(self, other)
 
     def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
+        if node.attr in HOLDING_CHILDREN:
+            return Dictionary(MODULE)
         return TENSOR if node.attr in ("weight", "bias") else UNKNOWN
 
     def result(self, machine: Machine, call: Call) -> Value:
@@ -216,7 +224,7 @@ def only_assumed(operands: list[Value]) -> bool:
 # Methods of objects whose class is one of the project's
 
 _ITS_CHILDREN = frozenset({"children", "named_children", "steps", "named_steps", "modules", "named_modules"})
-_HOLDING_CHILDREN = frozenset({"_modules", "step_modules"})
+HOLDING_CHILDREN = frozenset({"_modules", "step_modules"})
 _REGISTERING_MODULES = frozenset({"add_module", "add_operation", "register_module"})
 
 
