@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import stat
@@ -12,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rewriter.atomic import replacing
 from rewriter.settings import Settings
 
 if TYPE_CHECKING:
@@ -147,18 +147,11 @@ def _refuse_changed(target: Path, before: bytes) -> None:
 
 
 def _replace(target: Path, before: bytes, after: bytes, status: os.stat_result) -> None:
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    with _removed_on_failure(Path(name)):
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(after)
-            file.flush()
-            os.fsync(file.fileno())
-        if hasattr(os, "chown"):
-            with contextlib.suppress(PermissionError):  # only root may leave a file to its owner
-                os.chown(name, status.st_uid, status.st_gid)
-        Path(name).chmod(stat.S_IMODE(status.st_mode))
+    with replacing(target, stat.S_IMODE(status.st_mode), (status.st_uid, status.st_gid)) as file:
+        file.write(after)
+        file.flush()
+        os.fsync(file.fileno())
         _refuse_changed(target, before)  # syncing takes long enough for an editor to save
-        Path(name).replace(target)
 
 
 def _write_in_place(target: Path, before: bytes, after: bytes) -> None:
@@ -184,13 +177,9 @@ def put(path: Path, content: bytes, mode_of: Path | None = None) -> None:
     """Makes or replaces a file, and the folders above it: whole or not at all."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with _removed_on_failure(Path(name)):
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-            if mode_of is not None:
-                shutil.copymode(mode_of, name)
-            Path(name).replace(path)
+        mode = None if mode_of is None else stat.S_IMODE(mode_of.stat().st_mode)
+        with replacing(path, mode) as file:
+            file.write(content)
     except OSError as error:
         raise FileError(f"{path}: cannot be written: {error.strerror}") from error
 
@@ -205,13 +194,3 @@ def temporary_folder(owner: object) -> Path:
 def _remove_tree(folder: Path, process: int) -> None:
     if os.getpid() == process:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _removed_on_failure(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(OSError):
-            path.unlink()
-        raise
