@@ -7,7 +7,8 @@ import shutil
 import stat
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,51 +36,62 @@ def find(paths: Sequence[Path], settings: Settings, force_exclude: bool = False)
     for path in paths:
         if force_exclude and settings.excludes_named(path):
             continue
-        for candidate in _meant_by(path, settings):
-            real = candidate.resolve()
+        for candidate, real in _meant_by(path, settings):
             if real not in found or found[real].is_symlink():
                 found[real] = candidate
-    return sorted(found.values())
+    return sorted(found.values(), key=lambda path: path.parts)
 
 
-def _meant_by(path: Path, settings: Settings) -> Iterable[Path]:
+def _meant_by(path: Path, settings: Settings) -> Iterable[tuple[Path, Path]]:
+    """Each file as it was given, and its real place."""
     try:
         if path.is_dir():
             return _walk(path, settings)
         if path.exists():
-            return [path]
+            return [(path, path.resolve())]
     except OSError as error:  # no permission above it, or a name that is too long
         raise FileError(f"{path}: cannot be found: {error.strerror}") from error
     raise FileError(f"{path}: no such file or folder")
 
 
-def _walk(root: Path, settings: Settings) -> Iterator[Path]:
+def _walk(root: Path, settings: Settings) -> Iterator[tuple[Path, Path]]:
     # Patterns and .gitignore files speak of real places; the caller is shown the path as it was given.
     real = root.resolve()
     ignores = list(_gitignores_above(real)) if settings.respect_gitignore else []
-    yield from (root / file.relative_to(real) for file in _walk_folder(real, settings, ignores))
+    walk = _Walk(settings.respect_gitignore, settings.excluding())
+    yield from walk.below(root, real, ignores)
 
 
-def _walk_folder(folder: Path, settings: Settings, ignores: list[tuple[Path, GitIgnoreSpec]]) -> Iterator[Path]:
-    try:
-        if settings.respect_gitignore and (own := _gitignore(folder)):
-            ignores = [*ignores, own]
-        entries = sorted(folder.iterdir())
-    except OSError:
-        yield folder
-        return
-    for entry in entries:
+@dataclass(frozen=True)
+class _Walk:
+    respect_gitignore: bool
+    excludes: Callable[[Path], bool]
+
+    def below(
+        self, shown: Path, folder: Path, ignores: list[tuple[Path, GitIgnoreSpec]]
+    ) -> Iterator[tuple[Path, Path]]:
         try:
-            is_folder = entry.is_dir()
-        except OSError:  # the folder may be listed, and nothing in it looked at
-            yield entry
-            continue
-        if settings.excludes(entry) or _is_ignored(entry, is_folder, ignores):
-            continue
-        if is_folder and not entry.is_symlink():  # a link to a folder may lead out of the tree, or round in it
-            yield from _walk_folder(entry, settings, ignores)
-        elif entry.suffix in (".py", NOTEBOOK) and entry.is_file():
-            yield entry
+            if self.respect_gitignore and (own := _gitignore(folder)):
+                ignores = [*ignores, own]
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError:
+            yield shown, folder
+            return
+        for entry in entries:
+            real = folder / entry.name
+            try:
+                is_folder = entry.is_dir()
+                is_link = entry.is_symlink()
+            except OSError:  # the folder may be listed, and nothing in it looked at
+                yield shown / entry.name, real
+                continue
+            if self.excludes(real) or _is_ignored(real, is_folder, ignores):
+                continue
+            if is_folder and not is_link:  # a link to a folder may lead out of the tree, or round in it
+                yield from self.below(shown / entry.name, real, ignores)
+            elif real.suffix in (".py", NOTEBOOK) and entry.is_file():
+                yield shown / entry.name, real.resolve() if is_link else real
 
 
 def _gitignores_above(root: Path) -> Iterator[tuple[Path, GitIgnoreSpec]]:

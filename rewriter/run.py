@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -129,14 +129,17 @@ def _alone(path: Path, job: Job) -> FileResult:
 _engine: Engine
 _settings: Settings
 _project: Project
+_told: set[Path]
+"""What the project has asked for, as far as results have said so."""
 
 
 def _start(job: Job) -> None:
     """Prepares this process: the project's files are read at most once in it."""
-    global _engine, _settings, _project
+    global _engine, _settings, _project, _told
     _engine = engine_of(job.engine)
     _settings = job.settings
     _project = Project.for_paths(job.roots)
+    _told = set()
 
 
 def _start_worker(job: Job) -> None:
@@ -169,6 +172,9 @@ def _one(path: Path) -> FileResult:
             from rewriter.notebook import judged
 
             return judged(content, path, _settings, _project)
-        return _engine(content, path, _settings, _project)
+        result = _engine(content, path, _settings, _project)
+        asked = tuple(sorted(_project.asked - _told))
+        _told.update(asked)
+        return replace(result, asked=asked) if asked else result
     except Exception as error:
         return FileResult(path, content, content, failure=Failure("internal", f"{type(error).__name__}: {error}"))
