@@ -143,7 +143,7 @@ def _forget_oldest() -> None:
 
 
 def clean() -> None:
-    """Removes what was found, and what the import hook has rewritten; what is no cache, or takes long to make, stays."""
+    """Removes what was found, and what the import hook has rewritten; what `fix` noted, and kernels, stay."""
     folders = [_folder(), *cache_folder().glob("[0-9a-f]" * 32)]
     for folder in folders:
         if folder.is_dir():

@@ -11,11 +11,13 @@ from rewriter.facts.child_names import beginnings
 from rewriter.facts.code import Class, File
 from rewriter.facts.hierarchy import REGISTERING, Hierarchy, own_name
 from rewriter.facts.trees import walk
-from rewriter.facts.walks import CHILDREN
+from rewriter.facts.walks import CHILDREN, DESCENDANTS
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
 _READING = frozenset({"getattr", "hasattr"})
 _BY_NAME = _READING | {"setattr", "delattr"}
+_GIVEN_NAMES = frozenset({"__getattr__", "__getattribute__", "__setattr__", "__delattr__"})
+_NAMES_OF_ITS_OWN = CHILDREN | DESCENDANTS | _BY_NAME | {"vars", "dir", "__dict__", "state_dict", "load_state_dict"}
 _ANY = ".*"
 _SHORT = "[a-z]+[0-9]*"
 """What a base class out of sight may well have: `log`, `add`, `sum`."""
@@ -86,8 +88,9 @@ def _said(cls: Class) -> set[str]:
 
 
 def _compared(cls: Class) -> set[str]:
-    """The texts that code of the class compares something with, such as the names of children."""
-    compared = (n for n in walk(cls.node) if isinstance(n, ast.Compare))
+    """The texts that methods compare something with that may be the name of a child or attribute."""
+    methods = (m for name, m in cls.methods.items() if name in _GIVEN_NAMES or m.words & _NAMES_OF_ITS_OWN)
+    compared = (n for method in methods for n in walk(method.node) if isinstance(n, ast.Compare))
     texts = (_text(part) for node in compared for part in walk(node) if isinstance(part, ast.Constant))
     return {text for text in texts if text is not None and text.isidentifier()}
 
