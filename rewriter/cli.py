@@ -82,6 +82,11 @@ def _dispatch(arguments: argparse.Namespace) -> int:
 
         put_on_stdout(script(parser(), arguments.shell).encode())
         return OK
+    if arguments.command == "clean":
+        from rewriter.cache.results import clean
+
+        clean()
+        return OK
     if arguments.command == "vendor":
         from rewriter.vendor import vendor
 
@@ -132,6 +137,7 @@ def parser() -> argparse.ArgumentParser:
     _add_run(command("run", "run a program with libraries rewritten as it imports them", usage=usage))
     _add_vendor(command("vendor", "copy the modules that rewritten source calls into the project"))
     _add_rule(command("rule", "explain a rule or a reason, or list all of a family, or all"))
+    command("clean", "delete what was remembered of earlier runs; the way back to what fix replaced stays")
     command("lsp", "serve an editor over stdin and stdout, by the language server protocol")
     shells = command("completion", "print a script that completes commands and options in a shell")
     shells.add_argument("shell", choices=["bash", "zsh", "fish"], help="the shell that it is for")
@@ -234,6 +240,7 @@ def _add_jobs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-j", "--jobs", type=_positive, metavar="N", help="number of processes (default: by the number of files)"
     )
+    parser.add_argument("--no-cache", action="store_true", help="find everything out again, and remember nothing")
 
 
 def _add_paths_and_report(parser: argparse.ArgumentParser) -> None:
@@ -247,6 +254,8 @@ def _add_paths_and_report(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=formats, default="text", help="of the report (default: text)")
     add("-o", "--output", type=Path, metavar="FILE", help="write the report to a file")
     _add_jobs(parser)
+    shard = "only the I-th of N parts of the files, the same each time, judged by all of them; for a matrix of CI"
+    add("--shard", type=_shard, metavar="I/N", help=shard)
     add("--statistics", action="store_true", help="count by rule and by reason")
     add("--color", choices=["auto", "always", "never"], default="auto", help="default: auto, which means on a terminal")
     volume = parser.add_mutually_exclusive_group()
@@ -272,6 +281,13 @@ def _codes(text: str) -> tuple[str, ...]:
     if not codes:
         raise argparse.ArgumentTypeError("expected codes like RW101, or prefixes like RW1, separated by commas")
     return codes
+
+
+def _shard(text: str) -> tuple[int, int]:
+    number, _, count = text.partition("/")
+    if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
+        raise argparse.ArgumentTypeError(f"expected I/N with I from 1 to N, such as 2/4, not {text!r}")
+    return int(number), int(count)
 
 
 def _positive(text: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,6 +67,11 @@ def _refuse_senseless(arguments: argparse.Namespace) -> None:
         raise SettingsError("--out-dir is for files; what comes on stdin goes to stdout")
     if STDIN in arguments.paths and arguments.command == "check" and arguments.add_ignores:
         raise SettingsError("--add-ignores is for files; - stands for stdin")
+    if arguments.shard is not None and (
+        STDIN in arguments.paths
+        or (arguments.command == "fix" and (arguments.selection is not None or arguments.interactive))
+    ):
+        raise SettingsError("--shard divides all files; -, --selection and --interactive name what they are about")
     refuse_output_without_folder(arguments.output)
 
 
@@ -152,7 +157,8 @@ def found(arguments: argparse.Namespace, settings: Settings) -> list[Path]:
     files = find(arguments.paths, settings, arguments.force_exclude)
     if not files:
         warn("no Python files under the paths given")
-    return files
+    number, count = getattr(arguments, "shard", None) or (1, 1)
+    return files[number - 1 :: count]
 
 
 def examined(arguments: argparse.Namespace, files: list[Path], settings: Settings) -> list[FileResult]:
@@ -192,13 +198,21 @@ def _with_progress(arguments: argparse.Namespace, files: list[Path], settings: S
     progress = sys.stderr.isatty() and not getattr(arguments, "quiet", False)
     results = []
     job = Job(tuple(arguments.paths), settings, _goal(arguments, settings))
-    for count, result in enumerate(run(files, job, arguments.jobs), 1):
+    for count, result in enumerate(_run(arguments)(files, job, arguments.jobs), 1):
         results.append(result)
         if progress:
             print(f"\r{count}/{len(files)} files", end="\033[K\r", file=sys.stderr, flush=True)
     if progress:
         print(end="\033[K", file=sys.stderr)
     return results
+
+
+def _run(arguments: argparse.Namespace) -> Callable[[Sequence[Path], Job, int | None], Iterator[FileResult]]:
+    if arguments.no_cache:
+        return run
+    from rewriter.cache.results import run_remembering
+
+    return run_remembering
 
 
 def _refuse_foreign_runtime(results: Sequence[FileResult], settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -31,6 +32,8 @@ if TYPE_CHECKING:  # brings in libcst
 
 # Python's parser takes 200 brackets inside each other; some stand in the source already.
 MOST_NESTED = 90
+# What neither uses torch nor speaks to the rewriter has nothing in it for a project without torch.
+_MARKS = re.compile(rb"torch|rewriter:")
 
 
 def rewrite(source: bytes, path: Path, settings: Settings, project: Project | None = None) -> FileResult:
@@ -65,6 +68,8 @@ def _guarded(goal: Goal, source: bytes, path: Path, settings: Settings, project:
 
 def _reached(goal: Goal, source: bytes, path: Path, settings: Settings, project: Project | None) -> FileResult:
     parsed = Source.parse(source)
+    if project is not None and not project.may_use("torch") and not _MARKS.search(source):
+        return FileResult(path, source, source)
     try:
         return goal(_Rewrite.of(parsed, path, settings, project), source, project)
     except Exception:

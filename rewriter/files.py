@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import stat
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rewriter.atomic import replacing
 from rewriter.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,51 +36,62 @@ def find(paths: Sequence[Path], settings: Settings, force_exclude: bool = False)
     for path in paths:
         if force_exclude and settings.excludes_named(path):
             continue
-        for candidate in _meant_by(path, settings):
-            real = candidate.resolve()
+        for candidate, real in _meant_by(path, settings):
             if real not in found or found[real].is_symlink():
                 found[real] = candidate
-    return sorted(found.values())
+    return sorted(found.values(), key=lambda path: path.parts)
 
 
-def _meant_by(path: Path, settings: Settings) -> Iterable[Path]:
+def _meant_by(path: Path, settings: Settings) -> Iterable[tuple[Path, Path]]:
+    """Each file as it was given, and its real place."""
     try:
         if path.is_dir():
             return _walk(path, settings)
         if path.exists():
-            return [path]
+            return [(path, path.resolve())]
     except OSError as error:  # no permission above it, or a name that is too long
         raise FileError(f"{path}: cannot be found: {error.strerror}") from error
     raise FileError(f"{path}: no such file or folder")
 
 
-def _walk(root: Path, settings: Settings) -> Iterator[Path]:
+def _walk(root: Path, settings: Settings) -> Iterator[tuple[Path, Path]]:
     # Patterns and .gitignore files speak of real places; the caller is shown the path as it was given.
     real = root.resolve()
     ignores = list(_gitignores_above(real)) if settings.respect_gitignore else []
-    yield from (root / file.relative_to(real) for file in _walk_folder(real, settings, ignores))
+    walk = _Walk(settings.respect_gitignore, settings.excluding())
+    yield from walk.below(root, real, ignores)
 
 
-def _walk_folder(folder: Path, settings: Settings, ignores: list[tuple[Path, GitIgnoreSpec]]) -> Iterator[Path]:
-    try:
-        if settings.respect_gitignore and (own := _gitignore(folder)):
-            ignores = [*ignores, own]
-        entries = sorted(folder.iterdir())
-    except OSError:
-        yield folder
-        return
-    for entry in entries:
+@dataclass(frozen=True)
+class _Walk:
+    respect_gitignore: bool
+    excludes: Callable[[Path], bool]
+
+    def below(
+        self, shown: Path, folder: Path, ignores: list[tuple[Path, GitIgnoreSpec]]
+    ) -> Iterator[tuple[Path, Path]]:
         try:
-            is_folder = entry.is_dir()
-        except OSError:  # the folder may be listed, and nothing in it looked at
-            yield entry
-            continue
-        if settings.excludes(entry) or _is_ignored(entry, is_folder, ignores):
-            continue
-        if is_folder and not entry.is_symlink():  # a link to a folder may lead out of the tree, or round in it
-            yield from _walk_folder(entry, settings, ignores)
-        elif entry.suffix in (".py", NOTEBOOK) and entry.is_file():
-            yield entry
+            if self.respect_gitignore and (own := _gitignore(folder)):
+                ignores = [*ignores, own]
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError:
+            yield shown, folder
+            return
+        for entry in entries:
+            real = folder / entry.name
+            try:
+                is_folder = entry.is_dir()
+                is_link = entry.is_symlink()
+            except OSError:  # the folder may be listed, and nothing in it looked at
+                yield shown / entry.name, real
+                continue
+            if self.excludes(real) or _is_ignored(real, is_folder, ignores):
+                continue
+            if is_folder and not is_link:  # a link to a folder may lead out of the tree, or round in it
+                yield from self.below(shown / entry.name, real, ignores)
+            elif real.suffix in (".py", NOTEBOOK) and entry.is_file():
+                yield shown / entry.name, real.resolve() if is_link else real
 
 
 def _gitignores_above(root: Path) -> Iterator[tuple[Path, GitIgnoreSpec]]:
@@ -147,18 +159,11 @@ def _refuse_changed(target: Path, before: bytes) -> None:
 
 
 def _replace(target: Path, before: bytes, after: bytes, status: os.stat_result) -> None:
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    with _removed_on_failure(Path(name)):
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(after)
-            file.flush()
-            os.fsync(file.fileno())
-        if hasattr(os, "chown"):
-            with contextlib.suppress(PermissionError):  # only root may leave a file to its owner
-                os.chown(name, status.st_uid, status.st_gid)
-        Path(name).chmod(stat.S_IMODE(status.st_mode))
+    with replacing(target, stat.S_IMODE(status.st_mode), (status.st_uid, status.st_gid)) as file:
+        file.write(after)
+        file.flush()
+        os.fsync(file.fileno())
         _refuse_changed(target, before)  # syncing takes long enough for an editor to save
-        Path(name).replace(target)
 
 
 def _write_in_place(target: Path, before: bytes, after: bytes) -> None:
@@ -184,13 +189,9 @@ def put(path: Path, content: bytes, mode_of: Path | None = None) -> None:
     """Makes or replaces a file, and the folders above it: whole or not at all."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with _removed_on_failure(Path(name)):
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-            if mode_of is not None:
-                shutil.copymode(mode_of, name)
-            Path(name).replace(path)
+        mode = None if mode_of is None else stat.S_IMODE(mode_of.stat().st_mode)
+        with replacing(path, mode) as file:
+            file.write(content)
     except OSError as error:
         raise FileError(f"{path}: cannot be written: {error.strerror}") from error
 
@@ -205,13 +206,3 @@ def temporary_folder(owner: object) -> Path:
 def _remove_tree(folder: Path, process: int) -> None:
     if os.getpid() == process:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _removed_on_failure(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(OSError):
-            path.unlink()
-        raise

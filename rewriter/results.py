@@ -83,6 +83,8 @@ class FileResult:
     edits: tuple[Edit, ...] = field(default=(), compare=False)
     """All of them together, in the order of the source, turn `before` into `after`."""
     failure: Failure | None = None
+    asked: tuple[Path, ...] = field(default=(), compare=False)
+    """Files beyond the project's folders that this process has looked for since its last result."""
     unwritten: bool = False
     """The new text was not asked for: `after` is `before`, though something would change."""
 

@@ -7,12 +7,14 @@ import gc
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
+from multiprocessing.connection import wait
 from pathlib import Path
 
 from rewriter.facts.project import Project
@@ -74,23 +76,45 @@ def _pooled(files: Sequence[Path], job: Job, workers: int) -> Iterator[FileResul
         with _pool(workers, job) as pool:
             futures: dict[Path, Future[FileResult]] = {}
             try:
-                futures.update((path, pool.submit(_one, path)) for path in waiting if path not in finished)
+                with _ctrl_c_later():  # all workers are started here
+                    futures.update((path, pool.submit(_one, path)) for path in waiting if path not in finished)
                 while waiting:
                     path = waiting[0]
                     yield finished.pop(path) if path in finished else futures.pop(path).result()
                     waiting.popleft()
             except BrokenProcessPool:
                 finished |= {path: future.result() for path, future in futures.items() if not future.exception()}
-            except KeyboardInterrupt:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
         lost = [path for path in waiting if path not in finished]
         finished |= {path: _alone(path, job) for path in lost[:workers]}
 
 
-def _pool(workers: int, job: Job) -> ProcessPoolExecutor:
+@contextlib.contextmanager
+def _pool(workers: int, job: Job) -> Iterator[ProcessPoolExecutor]:
+    """Workers that end with the block: whoever breaks it off waits for none of what they are doing."""
+    others = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(job,))
+    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(job,))
+    try:
+        yield pool
+    except BaseException:
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Keeps Ctrl-C back, from processes started here as well until they are ready to end by it in silence."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _alone(path: Path, job: Job) -> FileResult:
@@ -105,21 +129,37 @@ def _alone(path: Path, job: Job) -> FileResult:
 _engine: Engine
 _settings: Settings
 _project: Project
+_told: set[Path]
+"""What the project has asked for, as far as results have said so."""
 
 
 def _start(job: Job) -> None:
     """Prepares this process: the project's files are read at most once in it."""
-    global _engine, _settings, _project
+    global _engine, _settings, _project, _told
     _engine = engine_of(job.engine)
     _settings = job.settings
     _project = Project.for_paths(job.roots)
+    _told = set()
 
 
 def _start_worker(job: Job) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # Ctrl-C reaches every process of the terminal: the workers end at once and in silence, the first process says so.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Where that one ignores it, as behind nohup, they do as well.
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     gc.set_threshold(*COLLECT_AFTER)
     _start(job)
+
+
+def _end_with_parent() -> None:
+    """A process that was killed tells its workers nothing: their queue would stay open, and they would wait on it."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
 
 
 def _one(path: Path) -> FileResult:
@@ -132,6 +172,9 @@ def _one(path: Path) -> FileResult:
             from rewriter.notebook import judged
 
             return judged(content, path, _settings, _project)
-        return _engine(content, path, _settings, _project)
+        result = _engine(content, path, _settings, _project)
+        asked = tuple(sorted(_project.asked - _told))
+        _told.update(asked)
+        return replace(result, asked=asked) if asked else result
     except Exception as error:
         return FileResult(path, content, content, failure=Failure("internal", f"{type(error).__name__}: {error}"))

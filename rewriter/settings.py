@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import json
+import os
+import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -98,10 +100,20 @@ class Settings:
 
     def excludes(self, entry: Path) -> bool:
         """Whether a walk leaves out this file or folder. What the folders above it are called does not matter."""
-        root = self.root.resolve()
-        places = [entry.name, entry.relative_to(root).as_posix()] if entry.is_relative_to(root) else [entry.name]
-        patterns = (*self.exclude, *self.extend_exclude)
-        return any(fnmatch.fnmatch(place, pattern) for pattern in patterns for place in places)
+        return self.excluding()(entry)
+
+    def excluding(self) -> Callable[[Path], bool]:
+        """What `excludes` says, for whoever asks of many."""
+        root = f"{str(self.root.resolve()).rstrip(os.sep)}{os.sep}"
+        patterns = [fnmatch.translate(os.path.normcase(pattern)) for pattern in (*self.exclude, *self.extend_exclude)]
+        matches = re.compile("|".join(patterns) or r"(?!)").match
+
+        def excludes(entry: Path) -> bool:
+            below = str(entry).removeprefix(root)
+            names = {entry.name} if below == str(entry) else {entry.name, below.replace(os.sep, "/")}
+            return any(matches(os.path.normcase(name)) for name in names)
+
+        return excludes
 
     def excludes_named(self, path: Path) -> bool:
         """Whether a walk from the settings' folder would have left out this path, or a folder above it."""

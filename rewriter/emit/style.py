@@ -66,10 +66,9 @@ def formatter_of(path: Path) -> Formatter:
 
 @lru_cache(maxsize=4096)
 def _formatter_in(folder: Path) -> Formatter:
-    for above in (folder, *folder.parents):
-        for table in _tables(above):
-            return table
-    return Formatter()
+    for table in _tables(folder):
+        return table
+    return Formatter() if folder.parent == folder else _formatter_in(folder.parent)
 
 
 def _tables(folder: Path) -> Iterator[Formatter]:
@@ -131,6 +130,8 @@ _INI_WIDTHS = (
 
 
 def _from_ini(file: Path) -> Formatter | None:
+    if not file.is_file():
+        return None
     parser = configparser.RawConfigParser(strict=False)
     with contextlib.suppress(OSError, UnicodeDecodeError, configparser.Error):
         parser.read_string(file.read_text(encoding="utf-8"))

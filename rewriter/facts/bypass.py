@@ -158,7 +158,9 @@ def _taken_from_classes(node: ast.AST) -> Iterator[ast.Attribute]:
 
 def _own_nodes(tree: ast.AST) -> Iterator[ast.AST]:
     """The nodes of a class or file, without those of classes inside it."""
-    for child in children(tree):
-        if not isinstance(child, ast.ClassDef):
-            yield child
-            yield from _own_nodes(child)
+    waiting = children(tree)[::-1]
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, ast.ClassDef):
+            yield node
+            waiting += children(node)[::-1]

@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 import ast
+import operator
+from collections.abc import Callable
+
+_COMPUTES: dict[type[ast.operator], Callable[[int, int], int]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv,
+    ast.Pow: operator.pow,
+}
+_FAR = 10**18
+"""Numbers beyond it are as good as it, and no power of them is computed."""
 
 
 def range_to(number: ast.expr) -> ast.expr:
@@ -71,3 +83,31 @@ def with_parts(node: ast.Slice, parts: dict[ast.expr, ast.expr | None]) -> ast.S
 def all_known(parts: list[ast.expr | None]) -> list[ast.expr] | None:
     known = [part for part in parts if part is not None]
     return known if len(known) == len(parts) else None
+
+
+def count_of(members: ast.expr) -> int | None:
+    """How many members a range of numbers that are written out has: `range(1, 10**9)`."""
+    if not isinstance(members, ast.Call) or not is_range(members) or members.keywords:
+        return None
+    numbers = [_number(node) for node in members.args]
+    known = [number for number in numbers if number is not None]
+    if len(known) != len(numbers) or not 1 <= len(known) <= 3 or (len(known) == 3 and known[2] == 0):
+        return None
+    turns = range(*known)
+    return max(0, -(-(turns.stop - turns.start) // turns.step))  # len() takes no more than a machine's word
+
+
+def _number(node: ast.expr) -> int | None:
+    if isinstance(node, ast.Constant):
+        return min(node.value, _FAR) if isinstance(node.value, int) else None
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        operand = _number(node.operand)
+        return None if operand is None else -operand
+    if not isinstance(node, ast.BinOp) or type(node.op) not in _COMPUTES:
+        return None
+    left, right = _number(node.left), _number(node.right)
+    if left is None or right is None or (isinstance(node.op, ast.FloorDiv) and right == 0):
+        return None
+    if isinstance(node.op, ast.Pow) and not 0 <= right <= 64:
+        return _FAR if right > 64 and left > 1 else None
+    return max(-_FAR, min(_COMPUTES[type(node.op)](left, right), _FAR))

@@ -10,6 +10,7 @@ import ast
 import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from rewriter.facts.trees import children, walk
 from rewriter.torch_api.catalogue import by_spelling
@@ -34,8 +35,11 @@ _SAME = (
 )
 
 
+@lru_cache(maxsize=2**14)
 def canonical(name: str) -> str:
     """One spelling for objects that torch offers under several names."""
+    if not name.startswith("torch."):
+        return name
     for alias, proper in _SAME:
         if name.startswith(alias):
             return proper + name[len(alias) :]

@@ -32,6 +32,8 @@ class Project:
     """Which file of which other project this one sees with other content."""
     answers: Answers = field(default_factory=Answers)
     """What has been found out of the project."""
+    asked: set[Path] = field(default_factory=set)
+    """Files that are not among the texts, and that were looked for: what was found hangs on whether they are there."""
 
     @classmethod
     def for_paths(cls, paths: Sequence[Path]) -> Project:
@@ -62,7 +64,7 @@ class Project:
         }
         modules = {full: file for full, file in self._modules.items() if full != name and file is not old}
         files, outside, named = dict(self._files), dict(self._outside), dict(self._named)
-        other = Project(self.roots, self.texts, files, outside, named, modules, kept)
+        other = Project(self.roots, self.texts, files, outside, named, modules, kept, asked=self.asked)
         other.replaced = None if old is None else Replaced(self, old)
         other.add(path, source)
         return other
@@ -101,7 +103,12 @@ class Project:
     def _path(self, module: str) -> Path | None:
         stems = (root.joinpath(*module.split(".")) for root in (self.roots if module else ()))
         paths = (path for stem in stems for path in (stem.with_suffix(".py"), stem / "__init__.py"))
-        return next((path for path in paths if path.is_file()), None)
+        for path in paths:
+            if path not in self.texts:
+                self.asked.add(path)
+            if path.is_file():
+                return path
+        return None
 
     def find(self, full_name: str) -> Class | Function | None:
         """The class or function of that full name, through re-exports."""
@@ -181,6 +188,10 @@ class Project:
         wanted = set(self.texts.holding(other)) if other else set()
         yield from self._parsed([path for path in self.texts.holding(word) if not other or path in wanted])
         yield from [file for file in self._outside.values() if word in file.source.text and other in file.source.text]
+
+    def may_use(self, word: str) -> bool:
+        """Whether any file has the word in its text; none is parsed."""
+        return bool(self.texts.holding(word)) or any(word in file.source.text for file in self._outside.values())
 
     def files_matching(self, pattern: re.Pattern[bytes]) -> Iterator[File]:
         """Every file in whose text the pattern is found."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +31,8 @@ class Texts:
 
     @cached_property
     def paths(self) -> list[Path]:
-        return sorted({path for scope in self.scopes for path in _python_files(scope)})
+        found = {path for scope in self.scopes for path in _python_files(scope)}
+        return sorted(found, key=lambda path: path.parts)
 
     def __contains__(self, path: Path) -> bool:
         return path in self._known
@@ -96,7 +98,8 @@ class Texts:
         """The text without lines that are nothing but a comment: names in those mean nothing."""
         if path not in self._texts:
             try:
-                self._texts[path] = _COMMENT_LINE.sub(b"", path.read_bytes())
+                text = path.read_bytes()
+                self._texts[path] = _COMMENT_LINE.sub(b"", text) if b"#" in text else text
             except OSError:
                 self._texts[path] = b""
         return self._texts[path]
@@ -118,11 +121,12 @@ def _python_files(scope: Path) -> Iterator[Path]:
         yield from (p for p in scope.parent.glob("*.py") if p.is_file())
         return
     try:
-        entries = [(entry, entry.is_dir()) for entry in sorted(scope.iterdir())]
+        with os.scandir(scope) as found:
+            entries = [(entry, entry.is_dir()) for entry in sorted(found, key=lambda entry: entry.name)]
     except OSError:  # whoever walks the folder to rewrite it says so
         return
     for entry, is_folder in entries:
-        if not is_folder and entry.suffix == ".py" and entry.is_file():
-            yield entry
+        if not is_folder and entry.name.endswith(".py") and entry.name != ".py" and entry.is_file():
+            yield scope / entry.name
         elif is_folder and not entry.is_symlink() and not entry.name.startswith(".") and entry.name not in _SKIPPED:
-            yield from _python_files(entry)
+            yield from _python_files(scope / entry.name)

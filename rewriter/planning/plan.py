@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
+from itertools import chain
 
 from rewriter.changes.change import Change, NamedChange, Substitution
 from rewriter.facts.code import Class, Function
@@ -30,7 +31,7 @@ def free_name(wanted: str, taken: Container[str]) -> str:
     """`add`, `add2`, `add3` ...; behind a digit `relu1_2`; `op_relu` where a class makes up its names from `relu`."""
     for name in (wanted, f"op_{wanted}", f"{wanted}_op"):
         stem = f"{name}_" if name[-1].isdigit() else name
-        candidates = [name, *(f"{stem}{number}" for number in range(2, _MOST_OF_A_NAME))]
+        candidates = chain([name], (f"{stem}{number}" for number in range(2, _MOST_OF_A_NAME)))
         if (free := next((candidate for candidate in candidates if candidate not in taken), None)) is not None:
             return free
     raise ValueError(f"no name like {wanted!r} is free")

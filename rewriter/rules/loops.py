@@ -3,7 +3,8 @@
 The loop counts its turns: `for block in self.blocks` becomes `for i, block in enumerate(self.blocks)`, `for _ in
 range(n)` becomes `for i in range(n)`, unless it has a counter already, and the site calls `self.add[i]`. Where the
 turns depend on the object, the list is a `runtime.modules.ModuleList`: it makes further modules once the loop turns
-more often, as after `self.blocks.append(block)`, and lets all turns behind the 256th share one.
+more often, as after `self.blocks.append(block)`, and lets all turns behind the 256th share one. Where the numbers in
+the source say that loops inside each other turn more than 4096 times together, one module serves all turns.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import prod
 
 from rewriter.changes.turns import Numbering, Turn
 from rewriter.facts.code import Function
 from rewriter.facts.construction import Construction
-from rewriter.facts.expressions import times
+from rewriter.facts.expressions import count_of, times
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.lengths import Lengths
@@ -32,6 +34,8 @@ from rewriter.values.base import Value
 
 _MOST_OF_A_LIST = 256
 """Modules that `runtime.modules.ModuleList` holds for one loop."""
+_MOST_TURNS = 4096
+"""Of all loops around a site together; lists in lists would hold as many modules."""
 
 _NAMES = ("i", "j", "k", "index", "index2", "index3", "index4")
 
@@ -67,14 +71,14 @@ class Turns:
         return tuple(_bound_where_read([*([_by_call(numbering)] if numbering is not None else []), *loops]))
 
     def _loops(self, function: Function, node: ast.AST) -> list[Turn] | None:
-        """The loops of a method around a node; None where one of them cannot be counted."""
+        """The loops of a method around a node; None where one of them cannot be counted, or they turn too often."""
         turns: list[Turn] = []
         for loop in loops_around(function.node, node):
             turn = self._turn(loop, function, turns)
             if turn is None:
                 return None
             turns.append(turn)
-        return turns
+        return turns if prod(count_of(turn.over) or 1 for turn in turns) <= _MOST_TURNS else None
 
     def _turn(self, loop: Loop, function: Function, outer: list[Turn]) -> Turn | None:
         if loop.target is None or loop.iter is None or _hides_counting(function):

@@ -88,14 +88,14 @@ def test_a_file_is_known_by_its_own_name_before_its_links(tmp_path: Path) -> Non
 
 def test_a_folder_that_may_not_be_listed_is_said_when_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tree(tmp_path, "a.py", "closed/b.py", "z.py")
-    real = Path.iterdir
+    real = os.scandir
 
-    def iterdir(self: Path) -> object:
-        if self.name == "closed":
+    def scandir(folder: Path) -> object:
+        if folder.name == "closed":
             raise PermissionError(13, "Permission denied")
-        return real(self)
+        return real(folder)
 
-    monkeypatch.setattr(Path, "iterdir", iterdir)
+    monkeypatch.setattr(os, "scandir", scandir)
     assert found(tmp_path) == ["a.py", "closed", "z.py"]
     with pytest.raises(FileError, match="closed: this folder may not be listed"):
         read(tmp_path / "closed")

@@ -212,6 +212,26 @@ def test_loops_of_very_many_turns_share_the_last_of_256_modules(turns: str) -> N
     assert len(load(result.after)["Net"](1000).mul) == 256
 
 
+NOT_COUNTED = {
+    "one loop": "for i in range(10**9):\n            x = x * 2",
+    "two loops": "for i in range(10**9):\n            for j in range(10**9):\n                x = x * 2",
+    "their product": "for i in range(100):\n            for j in range(1, 100):\n                x = x * 2",
+    "beyond a machine's word": "for i in range(10**10**10):\n            x = x * 2",
+    "a list": "for a in [1] * 10**9:\n            x = x * a",
+    "steps": "for i in range(10**9, -5, -3):\n            x = x * 2",
+    "a module": "for i in range(10**6):\n            x = self.relu(x)",
+}
+
+
+@pytest.mark.parametrize("name", NOT_COUNTED)
+def test_loops_that_turn_beyond_reason_share_one_module_and_that_is_said(name: str) -> None:
+    source = HEADER + net(NOT_COUNTED[name])
+    result = rewritten(source)
+    assert [refusal.code for refusal in result.refusals] == ["RW902"]
+    added = set(result.after.decode().splitlines()) - set(source.splitlines())
+    assert not any("ModuleList" in line or "[i]" in line for line in added)
+
+
 def test_loops_of_a_fixed_number_of_turns_have_a_list_of_torch() -> None:
     after = check(net("for _ in range(3):", "    x = x * 2"), X)
     assert "self.mul = nn.ModuleList(runtime.modules.EltWiseMult() for _ in range(3))" in after

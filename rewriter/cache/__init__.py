@@ -1,0 +1,1 @@
+"""What earlier runs have found, on disk, for as long as nothing that it hangs on has changed."""

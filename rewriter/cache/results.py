@@ -1,0 +1,150 @@
+"""Runs that know what earlier ones have found.
+
+An entry is one file: the results for one state of a project, and the state of the files beyond it that were looked for.
+It counts only when its digest is right and those files are as they were; anything else is as good as absent. It is put
+in its place whole, so that several processes may use the cache at once, and all of it may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rewriter.cache import plain
+from rewriter.cache.state import State, digest, digest_of, names_in
+from rewriter.emit.style import formatter_of
+from rewriter.facts.project import import_root
+from rewriter.files import FileError, put, read
+from rewriter.importer.store import cache_folder, close_to_others
+from rewriter.results import FileResult
+from rewriter.run import Job, run
+from rewriter.settings import PLAIN, Settings
+
+_MOST_BYTES = 200_000_000
+"""Of all entries together; the oldest go first."""
+
+
+def run_remembering(files: Sequence[Path], job: Job, workers: int | None) -> Iterator[FileResult]:
+    """What `run` yields; what is known already is not found out again."""
+    entry = Entry.of(job)
+    if entry is None:
+        yield from run(files, job, workers)
+        return
+    known = {path: result for path in files if (result := entry.result(path)) is not None}
+    new: list[FileResult] = []
+    found = run([path for path in files if path not in known], job, workers)
+    for path in files:
+        if path not in known:
+            new.append(next(found))
+        yield known[path] if path in known else new[-1]
+    entry.add(new)
+
+
+@dataclass
+class Entry:
+    """What is known of one state of a project, under one command and its settings."""
+
+    file: Path
+    state: State
+    settings: Settings
+    asked: dict[str, str | None] = field(default_factory=dict)
+    """Files beyond the project, with their digests."""
+    files: dict[str, list[Any]] = field(default_factory=dict)
+    _importable: dict[Path, tuple[str, ...]] = field(default_factory=dict)
+    """By the folder that imports start from."""
+
+    @classmethod
+    def of(cls, job: Job) -> Entry | None:
+        """None where nothing may be remembered: the way back and selections hang on more than the sources."""
+        if job.settings.target == PLAIN or job.settings.selection is not None:
+            return None
+        try:
+            if close_to_others(cache_folder()) is not None:
+                return None
+        except OSError:
+            return None
+        state = State.take(job, time.time_ns())
+        entry = cls(_folder() / f"{state.key}.json", state, job.settings)
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            entry._load()
+        return entry
+
+    def _load(self) -> None:
+        right, _, body = self.file.read_bytes().partition(b"\n")
+        if digest(body).encode() != right:
+            return
+        document = json.loads(body)
+        if _states(document["asked"]) == document["asked"]:
+            self.asked, self.files = document["asked"], document["files"]
+
+    def result(self, path: Path) -> FileResult | None:
+        known = self.files.get(str(path))
+        if known is None:
+            return None
+        try:
+            before = read(path)
+            return plain.read(path, before, known[1]) if known[0] == self._hangs_on(path, before) else None
+        except (FileError, ValueError, KeyError, TypeError):
+            return None
+
+    def _hangs_on(self, path: Path, content: bytes) -> str:
+        """Besides what holds for all files: its text, how it is laid out, its imports, the patterns it falls under."""
+        layout = "" if self.settings.isolated else repr(formatter_of(path))
+        named = self.settings.per_file_ignores or self.settings.baseline
+        real = str(path.resolve()) if named else ""
+        root = import_root(path.absolute())
+        if root not in self._importable:
+            self._importable[root] = names_in(root)
+        around = repr((layout, real, self._importable[root]))
+        return digest(around.encode("utf-8", "surrogateescape") + content)
+
+    def add(self, results: Sequence[FileResult]) -> None:
+        """Keeps what was found, unless something has changed meanwhile; where there is no room, it is found again."""
+        kept = [result for result in results if plain.may_be_kept(result)]
+        beyond = sorted({path for result in results for path in result.asked})
+        if not kept or not self.state.still_holds() or any(map(self._is_new, beyond)):
+            return
+        self.asked |= {str(path): digest_of(path) for path in beyond}
+        self.files |= {str(r.path): [self._hangs_on(r.path, r.before), plain.plain(r)] for r in kept}
+        body = json.dumps({"asked": self.asked, "files": self.files}).encode()
+        with contextlib.suppress(FileError, OSError):
+            put(self.file, digest(body).encode() + b"\n" + body)
+            _forget_oldest()
+
+    def _is_new(self, path: Path) -> bool:
+        with contextlib.suppress(OSError):
+            return path.stat().st_mtime_ns >= self.state.since
+        return False
+
+
+def _folder() -> Path:
+    return cache_folder() / "results"
+
+
+def _states(asked: Mapping[str, str | None]) -> dict[str, str | None]:
+    return {name: digest_of(Path(name)) for name in asked}
+
+
+def _forget_oldest() -> None:
+    with os.scandir(_folder()) as found:
+        entries = sorted(((e.stat().st_mtime_ns, e.stat().st_size, e.path) for e in found), reverse=True)
+    total = 0
+    for _, size, name in entries:
+        total += size
+        if total > _MOST_BYTES:
+            Path(name).unlink(missing_ok=True)
+
+
+def clean() -> None:
+    """Removes what was found, and what the import hook has rewritten; what `fix` noted, and kernels, stay."""
+    folders = [_folder(), *cache_folder().glob("[0-9a-f]" * 32)]
+    for folder in folders:
+        if folder.is_dir():
+            shutil.rmtree(folder)
