@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
@@ -27,12 +28,15 @@ class ExportError(ValueError):
 class Exported(nn.Module):
     """An operation in floating point between tensors that are put on their grids."""
 
+    slope: Tensor | None
+
     def __init__(self, simulated: QuantizedModule) -> None:
         super().__init__()
         self.inner = simulated.inner
         self.inputs = [OnGrid.of(params) for params in simulated.input_params]
         self.output = OnGrid.of(simulated.output_params)
         self.fused = simulated.fused
+        self.register_buffer("slope", simulated.slope)
         self._simulated = (simulated,)  # in a tuple: not a child
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -55,7 +59,9 @@ class Exported(nn.Module):
         """The activation that was absorbed, and the grid of the result."""
         if not x.is_floating_point() or self.output is None:
             return x
-        if self.fused is not None:
+        if self.slope is not None:
+            x = F.prelu(x, self.slope)
+        elif self.fused is not None:
             x = torch.relu(x) if math.isinf(self.fused) else x.clamp(0.0, self.fused)
         return self.output(x)
 

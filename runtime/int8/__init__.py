@@ -11,7 +11,8 @@ where `int8` is this package.
 
 from runtime.int8.compiled import CompiledModel, compile
 from runtime.int8.conversion import convert
-from runtime.int8.files import FileError, load, save
+from runtime.int8.files import load, save
+from runtime.int8.reading import FileError
 from runtime.int8.reporting import Line, Report, report
 
 __all__ = ["CompiledModel", "FileError", "Line", "Report", "compile", "convert", "load", "report", "save"]

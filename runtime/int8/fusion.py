@@ -13,6 +13,9 @@ from runtime.int8.roundtrips import WithoutRoundTrips
 
 _ADD, _CONV, _CONV_ADD = (f"runtime_int8.{name}.default" for name in ("add", "conv", "conv_add"))
 
+_OF_CONV = 12
+"""Arguments of a convolution that one with an addition takes as well, before the others."""
+
 
 def simplify(program: Program) -> Program:
     """Equal operations once, no way there and back, no copy for nothing, an addition with the convolution before it."""
@@ -72,5 +75,7 @@ class _AddAfterConv:
         conv, beside = ops[side.number - first], ops[other.number - first]
         if conv.name != _CONV or conv.shape != beside.shape or conv.args[5] != side.zero:
             return op
+        if any(arg is not None for arg in conv.args[_OF_CONV:]):
+            return op  # sums below zero have a multiplier of their own
         added = (other.value, side.multiplier, other.multiplier, other.zero, *rest)
-        return replace(op, name=_CONV_ADD, args=(*conv.args, *added))
+        return replace(op, name=_CONV_ADD, args=(*conv.args[:_OF_CONV], *added))

@@ -50,6 +50,12 @@ class Adjacency:
         consumer = place.consumers[0]
         return consumer if consumer is not None and self.places[consumer].calls == 1 else None
 
+    def makers(self, name: str) -> set[str]:
+        """The modules whose results `name` takes."""
+        place = self.places.get(name)
+        calls = [] if place is None else place.sources
+        return {source for call in calls for source in call if source is not None}
+
     def raw_inputs(self, name: str) -> tuple[int, ...]:
         """Which of the tensors given to the module come from no module, in none of its calls."""
         place = self.places.get(name)

@@ -1,8 +1,9 @@
 """What need not be quantized by itself, because the module before it computes it as well.
 
 A batch normalization behind a convolution or linear layer becomes part of its weight and bias. A ReLU becomes the end
-of the grid: integers that start at zero hold no negative number. Both are found by running the model on an example and
-following the tensors from module to module, so control flow is no obstacle.
+of the grid: integers that start at zero hold no negative number. A PReLU or leaky ReLU becomes another multiplier of
+sums below zero. All are found by running the model on an example and following the tensors from module to module, so
+control flow is no obstacle.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from torch.nn.utils import parametrize
 
 from runtime.modules.places import Tied, module_of
 from runtime.quantization.adjacency import Adjacency, find_adjacency
-from runtime.quantization.known import is_a, row_of, settings
+from runtime.quantization.kinds import OPERANDS
+from runtime.quantization.known import has, is_a, row_of, settings
+from runtime.quantization.quantized.sums import is_sum
 from runtime.quantization.standing import StandsFor
 
 
@@ -70,21 +73,18 @@ def fold_batch_norms(model: nn.Module, example: Any) -> dict[str, str]:
 
 
 def find_fused_activations(
-    model: nn.Module, adjacency: Adjacency, is_host: Callable[[str], bool], folded: Collection[str] = ()
+    model: nn.Module, adjacency: Adjacency, can_absorb: Callable[[str, str], bool], folded: Collection[str] = ()
 ) -> dict[str, str]:
-    """The activations that clamp at zero, and the modules that alone feed them and can clamp in their place.
+    """The activations that modules compute which alone feed them, and those modules.
 
-    `is_host` tells which modules can. What is in `folded` is looked through.
+    `can_absorb(name, activation)` tells whether the module of that name can. What is in `folded` is looked through.
     """
-    modules = dict(model.named_modules())
     fused: dict[str, str] = {}
     for name in adjacency.places:
         after = adjacency.only_consumer(name)
         if after in folded:
             after = adjacency.only_consumer(after) if after else None
-        if name in folded or after is None or not is_host(name):
-            continue
-        if adjacency.places[after].settled and upper_clamp(modules[after]) is not None:
+        if name not in folded and after is not None and adjacency.places[after].settled and can_absorb(name, after):
             fused[after] = name
     return fused
 
@@ -93,6 +93,35 @@ def upper_clamp(module: nn.Module) -> float | None:
     """Where a module clamps that leaves numbers from zero to there as they are, and makes zero of negative ones."""
     low, high = _clamped_between(module)
     return high if low == 0 else None
+
+
+def negative_slope(module: nn.Module) -> Tensor | None:
+    """What a module multiplies negative numbers with that leaves others as they are: one number, or one a channel."""
+    if is_a(module, nn.PReLU):
+        return module.weight.detach()
+    row = row_of(module)
+    slope = settings(module).get("negative_slope") if row is not None and row.op == "leaky_relu" else None
+    return torch.tensor([float(slope)]) if isinstance(slope, (int, float)) else None
+
+
+def absorbs(layer: nn.Module, activation: nn.Module, dimensions: int) -> bool:
+    """Whether the results of `layer`, of so many dimensions, can go through `activation` before they get a grid."""
+    weighted = is_sum(layer) or is_a(layer, _BatchNorm)
+    if upper_clamp(activation) is not None:
+        return weighted or has(layer, OPERANDS)
+    slope = negative_slope(activation)
+    if slope is None or not weighted:
+        return False
+    return slope.numel() == 1 or slope.numel() == _channels(layer, dimensions)
+
+
+def _channels(layer: nn.Module, dimensions: int) -> int | None:
+    """Of a result of so many dimensions, where they lie along the second of them."""
+    if isinstance(layer, _BatchNorm):
+        return layer.num_features
+    if isinstance(layer, _ConvNd):
+        return layer.out_channels if dimensions == len(layer.kernel_size) + 2 else None
+    return layer.weight.shape[0] if dimensions == 2 else None  # type: ignore[index, return-value]
 
 
 def saturation(module: nn.Module, bits: int) -> tuple[float, float]:

@@ -18,11 +18,10 @@ from torch.nn.modules.loss import _Loss
 from rewriter.torch_api.traits import Trait
 from runtime.modules.places import Tied, module_of
 from runtime.quantization.adjacency import Adjacency, find_adjacency
-from runtime.quantization.fusion import upper_clamp
+from runtime.quantization.fusion import absorbs, upper_clamp
 from runtime.quantization.kinds import OPERANDS
 from runtime.quantization.known import has, is_a
 from runtime.quantization.parameters import LOOKING_UP, WEIGHTED
-from runtime.quantization.quantized.sums import is_sum
 
 COMPUTING = OPERANDS | Trait.CONTRACTION | Trait.JOIN
 """Operations on integers take integers, so what they are given has to be on a grid as well."""
@@ -67,11 +66,12 @@ class Placement:
         following = None if self.adjacency is None else self.adjacency.only_consumer(name)
         if following is None:
             return None
-        one, other = self._kind(name), self._kind(following)
+        assert self.adjacency is not None
+        other, dimensions = self._kind(following), self.adjacency.places[name].dimensions
         if is_a(other, _BatchNorm):
             return following if self.folds(name, following) else None
-        clamps = is_sum(one) or is_a(one, _BatchNorm) or has(one, OPERANDS)
-        return following if clamps and upper_clamp(other) is not None and self._is_settled(following) else None
+        absorbed = self._is_settled(following) and absorbs(self._kind(name), other, dimensions)
+        return following if absorbed else None
 
     def _is_settled(self, name: str) -> bool:
         return self.adjacency is not None and self.adjacency.places[name].settled

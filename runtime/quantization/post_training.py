@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,16 @@ from runtime.quantization.carriers import find_carriers
 from runtime.quantization.compensated import compensated
 from runtime.quantization.fusion import (
     Absorbed,
+    absorbs,
     find_fused_activations,
     fold_batch_norms,
+    negative_slope,
     saturation,
     upper_clamp,
 )
 from runtime.quantization.given_weights import Given, find_given, without_given
-from runtime.quantization.kinds import OPERANDS, Kind
-from runtime.quantization.known import has, is_a
+from runtime.quantization.kinds import Kind
+from runtime.quantization.known import is_a
 from runtime.quantization.metadata import unwrapped
 from runtime.quantization.observers import RangeRule, Statistics, load_statistics, rule
 from runtime.quantization.overrides import Override, QBits
@@ -112,8 +115,7 @@ class PostTrainLinearQuantizer(Quantizer):
         without_given(adjacency, self._given)
         layers = {name: given.layer for name, given in self._given.items()}
         self._modules = {**dict(self.model.named_modules()), **layers}
-        hosts = {name for name in adjacency.places if self._can_clamp(name)}
-        activations = find_fused_activations(self.model, adjacency, hosts.__contains__, folded)
+        activations = find_fused_activations(self.model, adjacency, partial(self._absorbs, adjacency), folded)
         self.absorbed = {**folded, **activations}
         bits = {name: self._activation_bits(name) for name in self._modules}
         unbounded = {key for key, seen in self.statistics.items() if seen.infinite}
@@ -134,10 +136,10 @@ class PostTrainLinearQuantizer(Quantizer):
             for name in direction.weighted[1:]:
                 self._choose_bits(name, WIDE_BITS)
             if direction.bounded:
-                for key in (f"{direction.of_state}:input0", *_made_by(adjacency, direction.of_state)):
+                for key in (f"{direction.of_state}:input0", *adjacency.makers(direction.of_state)):
                     self.ranges.setdefault(key, (-1.0, 1.0))
             bits, asked = self.module_qbits_map[direction.of_input].wts, not self._named(direction.of_input)
-            from_outside = _made_by(adjacency, direction.of_input) == set()
+            from_outside = adjacency.makers(direction.of_input) == set()
             plain = isinstance(self.model.get_submodule(direction.of_input), nn.Linear)
             if asked and from_outside and plain and bits is not None and direction.of_input in self._rows:
                 assert given is not None
@@ -162,9 +164,13 @@ class PostTrainLinearQuantizer(Quantizer):
         self._module_overrides[name] = Override(bits, self._module_overrides[name].arguments)
         self._chosen[re.escape(name[skip:])] = {"bits_activations": bits.acts, "bits_weights": bits.wts}
 
-    def _can_clamp(self, name: str) -> bool:
-        module = module_of(self._modules[name])
-        return is_sum(module) or has(module, OPERANDS) or is_a(module, (nn.BatchNorm2d, nn.BatchNorm3d))
+    def _absorbs(self, adjacency: Adjacency, name: str, after: str) -> bool:
+        module, activation = module_of(self._modules[name]), self._modules[after]
+        if is_a(module, nn.BatchNorm1d):
+            return False
+        alike = name not in self._given and self._activation_bits(name) == self._activation_bits(after)
+        bound = upper_clamp(activation) is not None
+        return (alike or bound) and absorbs(module, activation, adjacency.places[name].dimensions)
 
     def _activation_bits(self, name: str) -> int | None:
         override = self._module_overrides.get(name)
@@ -274,9 +280,11 @@ class PostTrainLinearQuantizer(Quantizer):
             place = self.plan.get(name)
             if not isinstance(module, QuantizedModule) or place is None or place.output is None:
                 continue
-            for activation, host in self.absorbed.items():
-                if host == name and (bound := upper_clamp(self._modules[activation])) is not None:
+            for activation in (self._modules[key] for key, host in self.absorbed.items() if host == name):
+                if (bound := upper_clamp(activation)) is not None:
                     module.fused = bound
+                elif (slope := negative_slope(activation)) is not None:
+                    module.slope = slope.clone()
 
     def _metadata_params(self) -> dict[str, Any]:
         """A model is prepared again from the ranges that were chosen; the statistics are many times larger."""
@@ -286,10 +294,3 @@ class PostTrainLinearQuantizer(Quantizer):
         if self._chosen:
             params["overrides"] = OrderedDict({**(params.get("overrides") or {}), **self._chosen})
         return params
-
-
-def _made_by(adjacency: Adjacency, name: str) -> set[str]:
-    """The modules whose results `name` takes."""
-    place = adjacency.places.get(name)
-    calls = [] if place is None else place.sources
-    return {source for call in calls for source in call if source is not None}

@@ -25,11 +25,11 @@ import torch
 from scipy.io import wavfile
 from torch import Tensor, nn
 
-import runtime.modules as wrappers
 from runtime import int8
 from runtime.int8.bench.rounds import measure
 from runtime.int8.bench.sides import COMPILED, EAGER, OURS, Run, Task, Unavailable, prepare
 from runtime.quantization.front_door import quantize
+from tests.bench.shares import cosine, decibels, results, share
 
 RATE = 16_000
 PEERS = ("torch.ao int8", "ONNX Runtime int8", "OpenVINO int8")
@@ -62,7 +62,10 @@ def show(case: Case, plain: nn.Module, batches: Sequence[int], threads: int, rou
     converted = int8.convert(quantized)
     compiled = int8.compile(converted, case.unseen)
     ready = time.process_time()
-    print(f"\n{case.name}: {100 * share(case, converted):.1f}% of the multiplications in int8; ", end="")
+    print(
+        f"\n{case.name}: {100 * share(case.model, converted, case.unseen[:1]):.1f}% of the multiplications in int8; ",
+        end="",
+    )
     print(f"CPU seconds: calibration {calibrated - start:.1f}, conversion and compile {ready - calibrated:.1f}")
     with torch.no_grad():
         exact, given = results(plain(case.unseen)), results(compiled(case.unseen))
@@ -85,40 +88,6 @@ def timed(
             yield f"{name}: {error}"
     for name, result in measure(sides, (EAGER, COMPILED), rounds).items():
         yield f"{name} {result.ratio:.2f}"
-
-
-def share(case: Case, converted: nn.Module) -> float:
-    """Of all multiplications of products with weights and of two activations, those in int8."""
-    counts: dict[str, int] = {}
-
-    def count(name: str, terms: int) -> Any:
-        return lambda module, args, output: counts.update({name: counts.get(name, 0) + output.numel() * terms})
-
-    hooks = []
-    for name, module in case.model.named_modules():
-        weight = getattr(module, "weight", None)
-        if isinstance(module, (nn.Linear, nn.modules.conv._ConvNd)) and isinstance(weight, Tensor):
-            hooks.append(module.register_forward_hook(count(name, weight[0].numel())))
-        elif isinstance(module, wrappers.Matmul):
-            hooks.append(module.register_forward_hook(lambda m, a, y, n=name: count(n, a[0].shape[-1])(m, a, y)))
-    with torch.no_grad():
-        case.model(case.unseen[:1])
-    for hook in hooks:
-        hook.remove()
-    runs = {line.name: line.runs for line in int8.report(converted).lines}
-    return sum(number for name, number in counts.items() if runs.get(name) == "int8") / sum(counts.values())
-
-
-def results(given: Any) -> list[Tensor]:
-    return list(given) if isinstance(given, (tuple, list)) else [given]
-
-
-def decibels(exact: Tensor, given: Tensor) -> float:
-    return float(10 * torch.log10(exact.double().square().sum() / (exact - given).double().square().sum()))
-
-
-def cosine(exact: Tensor, given: Tensor) -> float:
-    return float(torch.cosine_similarity(exact.flatten(1).double(), given.flatten(1).double(), dim=1).min())
 
 
 class Case(NamedTuple):

@@ -19,10 +19,12 @@ from runtime.quantization.quantized.wide import WideLinear as WideSimulated
 
 
 class Sum(Int8Weights):
-    """Buffers: `weight` int8, `bias` int32, `multiplier` float32, one number an output channel."""
+    """Buffers: `weight` int8, `bias` int32, `multiplier` float32, one number an output channel, and `negative` likewise
+    where sums below zero have another one."""
 
     bias: Tensor | None
     multiplier: Tensor
+    negative: Tensor | None
 
     def __init__(self, simulated: QuantizedSum) -> None:
         super().__init__(simulated)
@@ -32,6 +34,9 @@ class Sum(Int8Weights):
         self.integers = simulated.integers.to(torch.int8)
         self.register_buffer("bias", simulated.bias)
         self.register_buffer("multiplier", factor.expand(_columns(simulated)).contiguous())
+        bent = simulated.slope is not None and made is not None
+        negative = simulated.negative.expand(_columns(simulated)).contiguous() if bent else None
+        self.register_buffer("negative", negative)
         self.low, self.high = (0, 255) if made is None else simulated.code_bounds
 
 
@@ -47,7 +52,7 @@ class Linear(Sum):
     def on_codes(self, x: Tensor) -> Tensor:
         codes, of = self.given(0, x)
         of_weight = (self.integers, self.bias, self.multiplier)
-        return kernels.linear(codes, *of_weight, of.zero, self.made().zero, self.low, self.high)
+        return kernels.linear(codes, *of_weight, of.zero, self.made().zero, self.low, self.high, self.negative)
 
 
 class WideLinear(Int8Weights):
@@ -91,7 +96,7 @@ class Conv(Sum):
             images = self._padded(images, self.pad_before, of)
         weights, zeros = (self.integers, self.bias, self.multiplier), (of.zero, self.made().zero)
         geometry = (self.stride, self.padding, self.dilation)
-        out = kernels.conv(images, *weights, *zeros, *geometry, self.groups, self.low, self.high)
+        out = kernels.conv(images, *weights, *zeros, *geometry, self.groups, self.low, self.high, self.negative)
         return out if images.dim() == codes.dim() else out.squeeze(0)
 
     def _padded(self, images: Tensor, padding: list[int], of: Codes) -> Tensor:
@@ -112,7 +117,9 @@ class ConvTranspose(Sum):
         )
         weights, zeros = (self.integers, self.bias, self.multiplier), (of.zero, self.made().zero)
         geometry = (stride, padding, list(more), dilation)
-        out = kernels.conv_transpose(images, *weights, *zeros, *geometry, inner.groups, self.low, self.high)
+        out = kernels.conv_transpose(
+            images, *weights, *zeros, *geometry, inner.groups, self.low, self.high, self.negative
+        )
         return out if images.dim() == codes.dim() else out.squeeze(0)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from runtime.kernels import reference
+from runtime.kernels.native.convolution import *  # noqa: F403
 from runtime.kernels.native.linear import *  # noqa: F403
 from runtime.kernels.native.normalization import *  # noqa: F403
 from runtime.kernels.native.plain import plain

@@ -43,11 +43,13 @@ def conv(
     groups: int,
     low: int = 0,
     high: int = 255,
+    negative: Tensor | None = None,
 ) -> Tensor:
     _check_conv(x, weight, bias, multiplier, stride, padding, dilation, groups)
+    checks.floats("negative", negative, [weight.shape[0]])
     checks.code_range(low, high, x_zero=x_zero, out_zero=out_zero)
     result: Tensor = implementation().conv(
-        x, weight, bias, multiplier, x_zero, out_zero, stride, padding, dilation, groups, low, high
+        x, weight, bias, multiplier, x_zero, out_zero, stride, padding, dilation, groups, low, high, negative
     )
     return result
 
@@ -121,16 +123,18 @@ def conv_transpose(
     groups: int,
     low: int = 0,
     high: int = 255,
+    negative: Tensor | None = None,
 ) -> Tensor:
     checks.codes("x", x)
     checks.images(x, weight, groups, weight.shape[0])
     checks.geometry(x.dim() - 2, stride=stride, padding=padding, output_padding=output_padding, dilation=dilation)
     checks.weights(weight, bias, multiplier, weight.shape[1] * groups)
     checks.sizes(sizes.transposed(x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation), x)
+    checks.floats("negative", negative, [weight.shape[1] * groups])
     checks.code_range(low, high, x_zero=x_zero, out_zero=out_zero)
     geometry = (stride, padding, output_padding, dilation, groups)
     result: Tensor = implementation().conv_transpose(
-        x, weight, bias, multiplier, x_zero, out_zero, *geometry, low, high
+        x, weight, bias, multiplier, x_zero, out_zero, *geometry, low, high, negative
     )
     return result
 
@@ -149,10 +153,12 @@ def linear(
     out_zero: int,
     low: int = 0,
     high: int = 255,
+    negative: Tensor | None = None,
 ) -> Tensor:
     _check_linear(x, weight, bias, multiplier)
+    checks.floats("negative", negative, [weight.shape[0]])
     checks.code_range(low, high, x_zero=x_zero, out_zero=out_zero)
-    result: Tensor = implementation().linear(x, weight, bias, multiplier, x_zero, out_zero, low, high)
+    result: Tensor = implementation().linear(x, weight, bias, multiplier, x_zero, out_zero, low, high, negative)
     return result
 
 

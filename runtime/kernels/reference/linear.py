@@ -34,13 +34,14 @@ def conv(
     groups: int,
     low: int = 0,
     high: int = 255,
+    negative: Tensor | None = None,
 ) -> Tensor:
     """Convolution over 1, 2 or 3 spatial dimensions; padding stands for the real number zero."""
     convolution = _CONVOLUTIONS[len(stride)]
     total = convolution(
         x.double() - x_zero, weight.double(), None, tuple(stride), tuple(padding), tuple(dilation), groups
     )
-    return _finish(total, bias, multiplier, out_zero, low, high)
+    return _finish(total, bias, multiplier, out_zero, low, high, negative)
 
 
 def conv_add(
@@ -85,6 +86,7 @@ def conv_transpose(
     groups: int,
     low: int = 0,
     high: int = 255,
+    negative: Tensor | None = None,
 ) -> Tensor:
     """Transposed convolution; `weight` is (in, out / groups, ...) as torch has it."""
     transposed = _TRANSPOSED[len(stride)]
@@ -98,7 +100,7 @@ def conv_transpose(
         groups,
         tuple(dilation),
     )
-    return _finish(total, bias, multiplier, out_zero, low, high)
+    return _finish(total, bias, multiplier, out_zero, low, high, negative)
 
 
 def linear(
@@ -110,9 +112,10 @@ def linear(
     out_zero: int,
     low: int = 0,
     high: int = 255,
+    negative: Tensor | None = None,
 ) -> Tensor:
     """`x` (..., in) by `weight` (out, in)."""
-    return requantize(_linear_sum(x, weight, bias, x_zero), multiplier, out_zero, low, high)
+    return requantize(_linear_sum(x, weight, bias, x_zero), multiplier, out_zero, low, high, negative)
 
 
 def linear_float(x: Tensor, weight: Tensor, bias: Tensor | None, multiplier: Tensor, x_zero: int) -> Tensor:
@@ -152,10 +155,19 @@ def _linear_sum(x: Tensor, weight: Tensor, bias: Tensor | None, x_zero: int) -> 
     return wrap_int32(total if bias is None else total + bias)
 
 
-def _finish(total: Tensor, bias: Tensor | None, multiplier: Tensor, out_zero: int, low: int, high: int) -> Tensor:
+def _finish(
+    total: Tensor,
+    bias: Tensor | None,
+    multiplier: Tensor,
+    out_zero: int,
+    low: int,
+    high: int,
+    negative: Tensor | None,
+) -> Tensor:
     """Add the bias and requantize, channel by channel along dimension 1."""
     per_channel = (-1, *[1] * (total.dim() - 2))
     exact = total.to(torch.int64)
     if bias is not None:
         exact = exact + bias.view(per_channel)
-    return requantize(wrap_int32(exact), multiplier.view(per_channel), out_zero, low, high)
+    below = None if negative is None else negative.view(per_channel)
+    return requantize(wrap_int32(exact), multiplier.view(per_channel), out_zero, low, high, below)

@@ -29,12 +29,17 @@ def round_to_code(value: Tensor, zero: int, low: int = 0, high: int = 255) -> Te
     return (torch.round(number.clamp(low - zero, high - zero)) + zero).to(torch.uint8)
 
 
-def requantize(total: Tensor, multiplier: Tensor, zero: int, low: int = 0, high: int = 255) -> Tensor:
+def requantize(
+    total: Tensor, multiplier: Tensor, zero: int, low: int = 0, high: int = 255, negative: Tensor | None = None
+) -> Tensor:
     """An int32 sum to uint8: to float32 (half to even), one float32 multiplication, `round_to_code`.
 
-    A fused ReLU is `low=zero`; a fused ReLU6 also sets `high` to the code of 6.
+    A fused ReLU is `low=zero`; a fused ReLU6 also sets `high` to the code of 6. A fused PReLU has another multiplier,
+    `negative`, for sums below zero.
     """
-    return round_to_code(total.to(torch.int32).to(torch.float32) * multiplier, zero, low, high)
+    number = total.to(torch.int32).to(torch.float32)
+    factor = multiplier if negative is None else torch.where(number < 0, negative, multiplier)
+    return round_to_code(number * factor, zero, low, high)
 
 
 def quantize(x: Tensor, scale: float, zero: int) -> Tensor:

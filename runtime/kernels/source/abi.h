@@ -49,6 +49,7 @@ typedef struct {
     int32_t x_size[3], out_size[3], kernel[3], stride[3], padding[3], dilation[3];  // depth, height, width
     int64_t x_stride[4], out_stride[4];
     const float *multiplier;    // one for each column of every group
+    const float *negative;      // likewise, of sums below zero, or null; not with `other`, and only for codes
     const int32_t *row_offset;  // added to every sum of a row, or null
     int32_t x_zero, zero, low, high;
     // With `other`, the code just made is added to it: round((code - zero) * self + (other - other_zero) * other).

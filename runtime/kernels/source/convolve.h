@@ -143,6 +143,7 @@ class Convolution {
     Finish finish_of_group(int64_t group) const {
         Finish finish = finish_;
         finish.multiplier += group * w_.columns;
+        if (finish.negative) finish.negative += group * w_.columns;
         return finish;
     }
 

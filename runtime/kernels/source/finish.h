@@ -11,6 +11,7 @@ namespace {
 // How sums become codes.
 struct Finish {
     const float *multiplier;  // of the first column
+    const float *negative;    // likewise, of sums below zero, or null
     int32_t zero, low, high;
     bool adds;
     float self_multiplier, other_multiplier;
@@ -18,8 +19,8 @@ struct Finish {
 };
 
 inline Finish finish_of(const rk_conv_args &a) {
-    return {a.multiplier,       a.zero,       a.low,      a.high,    a.other != nullptr, a.self_multiplier,
-            a.other_multiplier, a.other_zero, a.sum_zero, a.sum_low, a.sum_high};
+    return {a.multiplier,      a.negative,         a.zero,       a.low,      a.high,    a.other != nullptr,
+            a.self_multiplier, a.other_multiplier, a.other_zero, a.sum_zero, a.sum_low, a.sum_high};
 }
 
 // Where rows come from and go to: [tap][row] pointers to inputs, and pointers to each row's first output.
@@ -32,8 +33,10 @@ struct Rows {
     const int32_t *offset;        // or null
 };
 
-// Whether what comes out are codes, of sums that nothing is added to.
-inline bool sums_alone(const Finish &finish, const Rows &rows) { return rows.out && !finish.adds && !rows.offset; }
+// Whether what comes out are codes, of sums that nothing is added to, with one multiplier a column.
+inline bool sums_alone(const Finish &finish, const Rows &rows) {
+    return rows.out && !finish.adds && !finish.negative && !rows.offset;
+}
 
 template <class V>
 inline int64_t lanes_left(int64_t columns, int vector) {
@@ -122,6 +125,29 @@ __attribute__((noinline)) void store_sums(const Finish &f, const Rows &rows, int
         });
 }
 
+// A sum times one multiplier, or another one if it is below zero; the other product is zero.
+template <class V>
+typename V::Float bent(typename V::Float sum, typename V::Float multiplier, typename V::Float negative) {
+    const typename V::Float none = V::set_float(0.0f);
+    return V::add(V::mul(V::max(sum, none), multiplier), V::mul(V::min(sum, none), negative));
+}
+
+// The codes of sums with two multipliers. Not inlined, likewise.
+template <class V, int kRows, int kVectors>
+__attribute__((noinline)) void store_bent(const Finish &f, const Rows &rows, int64_t row, int64_t column,
+                                          int64_t columns, const typename V::Float (&multiplier)[kVectors],
+                                          const typename V::Int (&sums)[kRows][kVectors]) {
+    typename V::Float negative[kVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) {
+        negative[v] = V::load_float(f.negative + column + v * V::kLanes, lanes_left<V>(columns, v));
+    }
+    const typename V::Range range(f.zero, f.low, f.high);
+    store_tile<V, kRows, kVectors>(rows, row, column, columns, range, [&](int r, int v) {
+        return bent<V>(V::to_float(sums[r][v]), multiplier[v], negative[v]);
+    });
+}
+
 // Sums of kRows rows from `row` on by kVectors vectors from `column` on, of which `columns` columns are real.
 // Always inlined: only sums of which nobody has the address stay in registers.
 template <class V, int kRows, int kVectors>
@@ -150,14 +176,16 @@ __attribute__((always_inline)) inline void finish_tile(const Finish &f, const Ro
         }
         return;
     }
-    if (f.adds) {
+    if (f.adds || f.negative) {
         typename V::Int copy[kRows][kVectors];
 #pragma GCC unroll 8
         for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
             for (int v = 0; v < kVectors; ++v) copy[r][v] = sums[r][v];
         }
-        if (columns >= kVectors * V::kLanes) {
+        if (f.negative) {
+            store_bent<V, kRows, kVectors>(f, rows, row, column, columns, multiplier, copy);
+        } else if (columns >= kVectors * V::kLanes) {
             store_sums<V, kRows, kVectors, true>(f, rows, row, column, columns, multiplier, copy);
         } else {
             store_sums<V, kRows, kVectors, false>(f, rows, row, column, columns, multiplier, copy);

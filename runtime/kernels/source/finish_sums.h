@@ -44,6 +44,13 @@ class TileFinish {
             codes.fill(rows_.out[row] + column_, 0, columns_, [&](int64_t i, int64_t count) {
                 return addition(value(i, count), V::load_codes(other + i, count));
             });
+        } else if (f_.negative) {
+            const ToCodes<V> codes(f_.zero, f_.low, f_.high);
+            codes.fill(rows_.out[row] + column_, 0, columns_, [&](int64_t i, int64_t count) {
+                const typename V::Int sum = V::add(V::load_int(sums + i), V::load_int(offset_ + i));
+                return bent<V>(V::to_float(sum), V::load_float(f_.multiplier + column_ + i, count),
+                               V::load_float(f_.negative + column_ + i, count));
+            });
         } else {
             ToCodes<V>(f_.zero, f_.low, f_.high).fill(rows_.out[row] + column_, 0, columns_, value);
         }
@@ -61,10 +68,11 @@ class TileFinish {
             multiplier[v] = V::load_float(f_.multiplier + column_ + at, lanes_left<V>(columns, v));
             offset[v] = V::load_int(offset_ + at);
         }
-        const auto value = [&](int64_t r, int v) {
-            const typename V::Int sum = V::load_int(sums + r * step + first + v * V::kLanes);
-            return V::mul(V::to_float(V::add(sum, offset[v])), multiplier[v]);
+        const auto number = [&](int64_t r, int v) {
+            return V::to_float(V::add(V::load_int(sums + r * step + first + v * V::kLanes), offset[v]));
         };
+        const auto value = [&](int64_t r, int v) { return V::mul(number(r, v), multiplier[v]); };
+        const typename V::Range whole(f_.zero, f_.low, f_.high);
         if (f_.adds) {
             const Addition<V> addition(f_);
             const typename V::Range range(f_.sum_zero, f_.sum_low, f_.sum_high);
@@ -72,8 +80,17 @@ class TileFinish {
                 const uint8_t *other = rows_.other[row + r] + column_ + first + v * V::kLanes;
                 return addition(value(r, v), V::load_codes(other, lanes_left<V>(columns, v)));
             });
+        } else if (f_.negative) {
+            typename V::Float negative[kVectors];
+#pragma GCC unroll 4
+            for (int v = 0; v < kVectors; ++v) {
+                negative[v] =
+                    V::load_float(f_.negative + column_ + first + v * V::kLanes, lanes_left<V>(columns, v));
+            }
+            store<kVectors>(row, count, first, whole,
+                            [&](int64_t r, int v) { return bent<V>(number(r, v), multiplier[v], negative[v]); });
         } else {
-            store<kVectors>(row, count, first, typename V::Range(f_.zero, f_.low, f_.high), value);
+            store<kVectors>(row, count, first, whole, value);
         }
     }
 

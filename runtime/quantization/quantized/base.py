@@ -15,7 +15,8 @@ A conversion to real integers may rely on:
   floating point, a tensor operation outside of all modules), so it must be given back in floating point. Whoever else
   takes it quantizes it with the same parameters, which gives the same integers;
 - `fused`, where an activation was absorbed that makes zero of negative numbers: its upper bound, infinite for a ReLU.
-  `code_bounds` are the integers that the result is held between, which is the whole grid where nothing is fused.
+  `code_bounds` are the integers that the result is held between, which is the whole grid where nothing is fused;
+- the buffer `slope`, where an activation was absorbed that multiplies negative numbers: one number, or one a channel.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from runtime.modules.base import works_in_place
@@ -37,12 +39,14 @@ class QuantizedModule(StandsFor):
     """Base of the modules that stand in a model after post-training quantization."""
 
     inner: nn.Module
+    slope: Tensor | None
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
         self.inner = inner
         self.float_output = False
         self.fused: float | None = None
+        self.register_buffer("slope", None)
         self.configured = False
         """Whether scales are known; without them a module computes in floating point, on quantized weights."""
         self._grids: dict[str, Grid] = {}
@@ -111,7 +115,13 @@ class QuantizedModule(StandsFor):
         result, params = self.inner(*args, **kwargs), self.output_params
         if params is None or not isinstance(result, Tensor) or not result.is_floating_point():
             return result
-        return fake_quantized(result if self.fused is None else result.clamp(0, self.fused), params)
+        return fake_quantized(self.activated(result), params)
+
+    def activated(self, result: Tensor) -> Tensor:
+        """In floating point, through the activation that was absorbed."""
+        if self.slope is not None:
+            return F.prelu(result, self.slope.to(result.dtype))
+        return result if self.fused is None else result.clamp(0, self.fused)
 
     def given_back(self, result: Tensor, args: Sequence[Any]) -> Tensor:
         """`result`, in the first operand's place if the operation was to change that for all who hold it."""

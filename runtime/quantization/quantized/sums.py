@@ -97,13 +97,22 @@ class QuantizedSum(HoldsIntegers, QuantizedModule):
         given = self.input_params[0] if self.configured else None
         if given is None:
             bias = None if self.bias is None else self.bias.to(x.dtype)
-            return self._operate(x, self.weight.to(x.dtype), bias, *args, **kwargs)
+            return self.activated(self._operate(x, self.weight.to(x.dtype), bias, *args, **kwargs))
         integers = centred(x, given)
         total = self._total(integers, given, self.bias, *args, **kwargs)
         factor = self._by_channel(multiplier([given.scale, self.weight_scale], self._output_scale()))
         if self.output_params is None:
             return (total.to(torch.float32) * factor).to(x.dtype)
+        if self.slope is not None:
+            factor = torch.where(total < 0, self._by_channel(self.negative), factor)
         return self.requantized(total, factor, self.output_params).to(x.dtype)
+
+    @property
+    def negative(self) -> Tensor:
+        """What sums below zero are multiplied with, where an activation was absorbed that has a slope for them."""
+        given, made = self.input_params[0], self.output_params
+        assert given is not None and made is not None and self.slope is not None
+        return multiplier([given.scale, self.weight_scale, self.slope], made.scale)
 
     def _total(self, integers: Tensor, given: QParams, bias: Tensor | None, *args: Any, **kwargs: Any) -> Tensor:
         """The int32 sums, in a floating-point format that holds every partial one exactly."""

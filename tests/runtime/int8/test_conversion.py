@@ -96,7 +96,7 @@ BETWEEN: dict[str, tuple[nn.Module, int]] = {
     "mean over one": (wrappers.Mean(dim=-1, keepdim=True), 8),
     "gelu": (nn.GELU(), 8),
     "hardswish": (nn.Hardswish(), 8),
-    "leaky": (nn.LeakyReLU(0.2, inplace=True), 8),
+    "leaky": (nn.Sequential(nn.MaxPool2d(2), nn.LeakyReLU(0.2, inplace=True)), 8),
     "tanh": (nn.Tanh(), 8),
     "negated": (wrappers.Neg(), 8),
     "rectifier by itself": (nn.Sequential(nn.MaxPool2d(2), nn.ReLU()), 8),
@@ -113,7 +113,8 @@ BETWEEN: dict[str, tuple[nn.Module, int]] = {
     "padding by a number that is zero": (nn.ConstantPad2d(1, 0.0), 8),
     "padding as a function": (wrappers.Pad([1, 2, 0, -1]), 8),
     "mirroring as a function": (wrappers.Pad([1, 2, 0, 1], mode="replicate"), 8),
-    "slope": (nn.PReLU(), 8),
+    "slope": (nn.Sequential(nn.MaxPool2d(2), nn.PReLU()), 8),
+    "slopes": (nn.Sequential(nn.MaxPool2d(2), nn.PReLU(8)), 8),
     "dropout": (nn.Dropout2d(0.5), 8),
     "identity": (nn.Identity(), 8),
 }

@@ -54,9 +54,16 @@ class Source:
         return torch.rand(size, generator=self.generator) * 10.0 ** -min(self.kind + 1, 3)
 
 
-def same(name: str, *arguments: object) -> None:
+def same(name: str, *arguments: object, **more: object) -> None:
     """The native kernel equals the reference, bit for bit."""
-    expected, got = getattr(reference, name)(*arguments), getattr(native, name)(*arguments)
+    expected, got = getattr(reference, name)(*arguments, **more), getattr(native, name)(*arguments, **more)
     assert got.dtype == expected.dtype
     assert got.shape == expected.shape
     assert torch.equal(got, expected), f"{int((got != expected).sum())} of {got.numel()} differ"
+
+
+def same_sums(name: str, x: Tensor, weight: Tensor, bias: Tensor | None, multiplier: Tensor, *rest: object) -> None:
+    """The same, and with other multipliers for sums below zero."""
+    same(name, x, weight, bias, multiplier, *rest)
+    negative = multiplier * torch.linspace(-0.7, 1.5, len(multiplier))
+    same(name, x, weight, bias, multiplier, *rest, negative=negative)

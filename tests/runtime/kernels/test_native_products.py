@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.kernels import native, reference
-from tests.runtime.kernels.against_reference import Source, bounds, multipliers, same, seeds, thorough, zeros
+from tests.runtime.kernels.against_reference import Source, bounds, multipliers, same, same_sums, seeds, thorough, zeros
 
 pytestmark = pytest.mark.usefixtures("instructions")
 
@@ -38,7 +38,7 @@ def test_conv(
     x, weight = make.codes(batch, groups * channels, *size), make.weights(groups * columns, channels, *kernel)
     bias = make.bias(groups * columns) if with_bias else None
     multiplier = make.multiplier(groups * columns)
-    same("conv", x, weight, bias, multiplier, x_zero, out_zero, stride, padding, dilation, groups, *bound)
+    same_sums("conv", x, weight, bias, multiplier, x_zero, out_zero, stride, padding, dilation, groups, *bound)
 
 
 @thorough
@@ -58,7 +58,7 @@ def test_conv_along_one_axis(seed, channels, columns, kernel, stride, more, dims
     x = make.codes(3, channels, kernel + more, *rest)
     x = x[:, :, more:] if cut else x
     conv = (x, make.weights(columns, channels, kernel, *rest), make.bias(columns), make.multiplier(columns), 9, 100)
-    same("conv", *conv, [stride, *rest], [0] * dims, [1] * dims, 1, 0, 255)
+    same_sums("conv", *conv, [stride, *rest], [0] * dims, [1] * dims, 1, 0, 255)
 
 
 @thorough
@@ -81,7 +81,7 @@ def test_depthwise(seed, channels, kernel, stride, padding, dilation, size, adds
         other = make.codes(*reference.conv(*conv).shape)
         same("conv_add", *conv, 5, 250, other, 0.7, 1.3, 9, 30, 30, 200)
     else:
-        same("conv", *conv)
+        same_sums("conv", *conv)
 
 
 @thorough
@@ -114,7 +114,9 @@ def test_conv_transpose(seed, dims, kernel, stride, padding, dilation, groups, c
         return
     x, weight = make.codes(2, groups * channels, *[3] * dims), make.weights(groups * channels, 5, *[kernel] * dims)
     geometry = [[value] * dims for value in (stride, padding, output_padding, dilation)]
-    same("conv_transpose", x, weight, make.bias(5 * groups), make.multiplier(5 * groups), 9, 100, *geometry, groups)
+    same_sums(
+        "conv_transpose", x, weight, make.bias(5 * groups), make.multiplier(5 * groups), 9, 100, *geometry, groups
+    )
 
 
 @thorough
@@ -123,7 +125,7 @@ def test_linear(seed, rows, depth, columns, zero):
     make = Source(seed)
     x, weight = make.codes(2, rows, depth), make.weights(columns, depth)
     bias, multiplier = make.bias(columns), make.multiplier(columns)
-    same("linear", x, weight, bias, multiplier, zero, 128)
+    same_sums("linear", x, weight, bias, multiplier, zero, 128)
     same("linear_float", x, weight, bias, multiplier, zero)
 
 
@@ -143,7 +145,7 @@ def test_deep_linear(seed, rows, depth, columns, zero):
     make = Source(seed)
     x, weight = make.codes(rows, depth), make.weights(columns, depth)
     bias, multiplier = make.bias(columns), make.multiplier(columns)
-    same("linear", x, weight, bias, multiplier, zero, 128)
+    same_sums("linear", x, weight, bias, multiplier, zero, 128)
     same("linear_float", x, weight, bias, multiplier, zero)
 
 
@@ -161,7 +163,7 @@ def test_steps_of_a_recurrent_layer(seed, rows, depth, columns, zero):
     weight, bias, multiplier = make.weights(columns, depth), make.bias(columns), make.multiplier(columns)
     for count in (rows, rows, rows, 9, 32, 40):
         same("linear_float", make.codes(count, depth), weight, bias, multiplier, zero)
-        same("linear", make.codes(count, depth), weight, bias, multiplier, zero, 100)
+        same_sums("linear", make.codes(count, depth), weight, bias, multiplier, zero, 100)
 
 
 @few
@@ -180,7 +182,7 @@ def test_deep_conv(seed, channels, columns, zero, adds):
     if adds:
         same("conv_add", *conv, make.codes(2, columns, 4, 5), 0.7, 1.3, zero, 30, 30, 200)
     else:
-        same("conv", *conv)
+        same_sums("conv", *conv)
 
 
 @thorough
@@ -189,7 +191,7 @@ def test_deep_conv_of_single_pixels(seed, channels, size, zero):
     """Pixels of which some are padding."""
     make = Source(seed)
     x, weight = make.codes(2, channels, size, 7), make.weights(48, channels, 1, 1)
-    same("conv", x, weight, make.bias(48), make.multiplier(48), zero, 128, [1, 1], [1, 0], [1, 1], 1, 0, 255)
+    same_sums("conv", x, weight, make.bias(48), make.multiplier(48), zero, 128, [1, 1], [1, 0], [1, 1], 1, 0, 255)
 
 
 @thorough
@@ -212,7 +214,7 @@ def test_plain_3x3(seed, channels, columns, size, padding, batch, zero, adds):
         out = [n + 2 * p - 2 for n, p in zip(size, padding, strict=True)]
         same("conv_add", *conv, make.codes(batch, columns, *out), 0.7, 1.3, zero, 30, 30, 200)
     else:
-        same("conv", *conv)
+        same_sums("conv", *conv)
 
 
 @pytest.mark.parametrize("weight", [127, -128])
@@ -223,13 +225,13 @@ def test_no_sum_of_a_plain_3x3_overflows(channels, weight):
     weights = torch.full((16, channels, 3, 3), weight, dtype=torch.int8)
     total = 9 * channels * 255 * weight
     multiplier = torch.full((16,), 100 / abs(total))
-    same("conv", x, weights, None, multiplier, 0, 128, [1, 1], [1, 1], [1, 1], 1)
+    same_sums("conv", x, weights, None, multiplier, 0, 128, [1, 1], [1, 1], [1, 1], 1)
 
 
 @pytest.mark.parametrize("rows", [191, 193, 383, 575, 767])
 def test_rows_that_are_cut_into_parts(rows):
     make = Source(4)
-    same("linear", make.codes(rows, 32), make.weights(24, 32), make.bias(24), make.multiplier(24), 3, 128)
+    same_sums("linear", make.codes(rows, 32), make.weights(24, 32), make.bias(24), make.multiplier(24), 3, 128)
 
 
 @pytest.mark.parametrize("depth", [4, 63, 1024, 65536])
@@ -248,9 +250,9 @@ def test_columns_of_zeros_and_changed_weights():
     weight[:, 8:24] = 0
     weight[16:] = 0
     multiplier = make.multiplier(48)
-    same("linear", x, weight, None, multiplier, 3, 128)
+    same_sums("linear", x, weight, None, multiplier, 3, 128)
     weight.fill_(1)
-    same("linear", x, weight, None, multiplier, 3, 128)
+    same_sums("linear", x, weight, None, multiplier, 3, 128)
 
 
 @thorough
@@ -304,4 +306,4 @@ def test_any_number_of_threads_gives_the_same_convolution(threads, size, channel
     make = Source(4)
     x, weight = make.codes(2, channels, *size), make.weights(columns * groups, channels // groups, kernel, kernel)
     geometry = ([1, 1], [kernel // 2] * 2, [1, 1], groups)
-    same("conv", x, weight, None, make.multiplier(columns * groups), 3, 9, *geometry)
+    same_sums("conv", x, weight, None, make.multiplier(columns * groups), 3, 9, *geometry)

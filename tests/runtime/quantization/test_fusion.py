@@ -138,10 +138,15 @@ def test_activations_behind_their_only_source_are_fused() -> None:
     folded = fold_batch_norms(model, x)
     assert folded == {"norm2": "conv2"}
     adjacency = find_adjacency(model, x)
-    fused = find_fused_activations(model, adjacency, lambda name: name != "conv1", folded)
+    modules = dict(model.named_modules())
+
+    def clamps(name: str, after: str) -> bool:
+        return upper_clamp(modules[after]) is not None
+
+    fused = find_fused_activations(model, adjacency, lambda n, after: n != "conv1" and clamps(n, after), folded)
     assert fused == {"relu2": "conv2", "relu3": "add", "relu4": "conv3"}
     shallow = find_adjacency(model, {"x": x, "deep": False})
-    assert find_fused_activations(model, shallow, lambda name: True, folded) == {"relu1": "conv1"}
+    assert find_fused_activations(model, shallow, clamps, folded) == {"relu1": "conv1"}
 
 
 @pytest.mark.parametrize(
