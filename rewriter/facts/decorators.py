@@ -12,9 +12,9 @@ from rewriter.facts.trees import children, walk
 # They give back the function itself, or one that passes everything on and says what it wraps.
 _TRANSPARENT = frozenset(
     {
-        "torch.fx.wrap", "torch.fx._symbolic_trace.wrap", "torch.jit.unused", "torch.jit.ignore", "torch.no_grad",
-        "torch.enable_grad", "torch.inference_mode", "torch.autocast", "torch.amp.autocast", "staticmethod",
-        "classmethod",
+        "torch.fx.wrap", "torch.fx._symbolic_trace.wrap", "torch.jit.unused", "torch.jit.ignore",
+        "torch.jit.script_if_tracing", "torch.jit._script_if_tracing", "torch.no_grad", "torch.enable_grad",
+        "torch.inference_mode", "torch.autocast", "torch.amp.autocast", "staticmethod", "classmethod",
     }
 )  # fmt: skip
 _LOOK_AT_PARAMETERS = frozenset(

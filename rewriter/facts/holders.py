@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rewriter.facts.asking import only_asked
 from rewriter.facts.code import Class, File, Function
 from rewriter.facts.construction import Construction, NoPlace, find_construction
 from rewriter.facts.decorators import keeps_parameters
@@ -100,7 +101,8 @@ def _rigid(knowledge: Knowledge, function: Function) -> str | None:
         return "it stands in a branch of the file"
     if isinstance(node, ast.AsyncFunctionDef) or any(isinstance(n, ast.Yield | ast.YieldFrom) for n in walk(node)):
         return "it is a generator or a coroutine"
-    if any(_names_it(n, function) for statement in node.body for n in walk(statement)):
+    asked = set(map(id, only_asked(knowledge.project, function)))
+    if any(_names_it(n, function) and id(n) not in asked for statement in node.body for n in walk(statement)):
         return "it refers to itself"
     if any(function.full_name(call.func) == "torch.jit.script" for call in _calls_with(function)):
         return "it is compiled by torch.jit.script, where a function cannot take modules"

@@ -24,7 +24,7 @@ from rewriter.facts.loops import loops_around
 from rewriter.facts.numbers import Numbers, binds
 from rewriter.facts.scopes import Scope, position_of
 from rewriter.facts.trees import walk
-from rewriter.values.modules import ProjectModule
+from rewriter.values.modules import HOLDING_CHILDREN, ProjectModule
 
 _SAME_LENGTH = ("enumerate", "reversed", "list", "tuple", "iter", "sorted", "set", "filter")
 _VIEWS = frozenset({"items", "values", "keys", "children", "named_children"})
@@ -61,6 +61,8 @@ class Lengths(Numbers):
         return None if kind is None else kind(self, node, scope)
 
     def _of_path(self, node: ast.expr, scope: Scope) -> ast.expr | None:
+        if isinstance(node, ast.Attribute) and node.attr in HOLDING_CHILDREN:
+            return self._members(node.value, scope)
         path = self.paths.path(node, scope)
         if path is None or not self.paths.is_container(path):
             return None

@@ -9,7 +9,7 @@ from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, File
 from rewriter.facts.deep_walks import walkers_holding
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.trees import walk
+from rewriter.facts.trees import children, walk
 from rewriter.facts.walks import CHILDREN, DESCENDANTS
 
 _WALKS = CHILDREN | DESCENDANTS | {"apply"}
@@ -40,13 +40,25 @@ def _files_around(knowledge: Knowledge, cls: Class) -> set[File]:
 
 
 def _texts_compared(file: File) -> Iterator[str]:
-    if "__name__" not in file.words:
+    if "__name__" not in file.words or not _reads_class_name(file.source.tree):
         return
     for node in walk(file.source.tree):
         named = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "find"
         if named or isinstance(node, ast.Compare):
             constants = (n.value for n in walk(node) if isinstance(n, ast.Constant))
             yield from (text for text in constants if isinstance(text, str) and text)
+
+
+def _reads_class_name(tree: ast.AST) -> bool:
+    """`type(m).__name__`; not the file's own `__name__`, and not what an error message says."""
+    for node in children(tree):
+        if isinstance(node, ast.Raise):
+            continue
+        is_read = isinstance(node, ast.Attribute) and node.attr == "__name__"
+        is_said = isinstance(node, ast.Constant) and node.value == "__name__"
+        if is_read or is_said or _reads_class_name(node):
+            return True
+    return False
 
 
 def _asked_for(file: File) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from rewriter.facts.code import Class, Function, FunctionNode
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.trees import walk
+from rewriter.facts.type_comments import returns_of
 from rewriter.interpreter import binding
 from rewriter.interpreter.context import Context
 from rewriter.interpreter.met import Caller
@@ -198,9 +199,9 @@ def _result(function: Function, frame: Frame) -> Value:
     if frame.yields:
         return sequence(join_all(frame.yields))
     found = join_all(frame.returns) if frame.returns else NONE
-    promised = from_annotation(function.node.returns, function.full_name)
+    promised = from_annotation(returns_of(function), function.full_name)
     if promised is None and found.says_nothing:
-        return objects_annotated(function.node.returns, function.full_name, found)
+        return objects_annotated(returns_of(function), function.full_name, found)
     return promised if promised is not None and found.is_in_doubt else found
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 
 from rewriter.facts.code import Class, Function, FunctionNode
 from rewriter.facts.project import Project
+from rewriter.facts.type_comments import annotation_of
 from rewriter.torch_api import catalogue
-from rewriter.values.annotations import from_annotation, from_default, objects_annotated
+from rewriter.values.annotations import from_annotation, from_default, objects_annotated, or_nothing
 from rewriter.values.base import UNKNOWN, Call, Value
 from rewriter.values.dictionary import DICT
 from rewriter.values.functions import ANY_OPERATION, is_torch_operation
@@ -42,13 +43,13 @@ def of_call(
     for argument in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]:
         if argument.arg == own:
             continue
-        annotated = from_annotation(argument.annotation, function.full_name)
+        annotated = from_annotation(annotation_of(function, argument), function.full_name)
         found = given.get(argument.arg)
         if found is None:
             default = function.defaults.get(argument.arg)
             found = annotated or from_default(default) or _made_by(default, project, function)
         if found.says_nothing:
-            found = objects_annotated(argument.annotation, function.full_name, found)
+            found = objects_annotated(annotation_of(function, argument), function.full_name, found)
         if is_torch_operation(found):
             found = ANY_OPERATION  # another caller may give another one
         is_object = any(isinstance(part, Instance) for part in found.parts)
@@ -80,18 +81,19 @@ def of_entry(function: Function, own: str | None, assume: bool) -> Iterator[tupl
 
 
 def _described(argument: ast.arg, function: Function, assume: bool) -> Value:
-    annotated = from_annotation(argument.annotation, function.full_name)
-    if annotated is not None:
-        return annotated
+    annotated = from_annotation(annotation_of(function, argument), function.full_name)
     default = function.defaults.get(argument.arg)
+    if annotated is not None:
+        return or_nothing(annotated, default)
     if default is not None and catalogue.is_function(function.full_name(default)):
         return ANY_OPERATION
     said = from_default(default)
     if said is not None and said != NONE:
         return said
-    untyped = argument.annotation is None or ast.unparse(argument.annotation).endswith("Any")
+    annotation = annotation_of(function, argument)
+    untyped = annotation is None or ast.unparse(annotation).endswith("Any")
     if not assume or not untyped:
-        return objects_annotated(argument.annotation, function.full_name)
+        return objects_annotated(annotation_of(function, argument), function.full_name)
     assumed = taken_for_tensor(argument.arg)
     return join(assumed, NONE) if said == NONE else assumed
 
@@ -100,7 +102,7 @@ def given_to(function: Function, call: Call, skip_first: bool) -> dict[str, Valu
     """What a call gives a function of the project."""
 
     def promised(parameter: ast.arg) -> bool:
-        return from_annotation(parameter.annotation, function.full_name) is not None
+        return from_annotation(annotation_of(function, parameter), function.full_name) is not None
 
     return dict(bound(function.node, call, skip_first, promised))
 

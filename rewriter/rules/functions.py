@@ -42,7 +42,8 @@ Static methods and class methods belong to no object either, and are treated ali
 
 **Safety.** The function has to stand at module level, or in a class there, and be called by a forward of the project.
 Functions that a decorator may change, generators, recursive functions and arguments of `torch.jit.script` are left
-alone, since TorchScript cannot give modules to a function. The order in which files are rewritten does not matter:
+alone, since TorchScript cannot give modules to a function; those behind `torch.jit.script_if_tracing` bring none into
+a trace. The order in which files are rewritten does not matter:
 `runtime.modules.Function` calls a function that takes no modules as it is.
 """
 

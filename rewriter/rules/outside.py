@@ -1,8 +1,8 @@
 """A function of another library that computes on tensors is called by a module.
 
-What `einops.reduce`, `einops.einsum` and `einops.pack` do inside are operations of torch that no source here shows, so
-that nothing in them can become a module. The call as a whole can: a quantizer finds it, and sees what goes in and what
-comes out.
+What `einops.reduce` does inside are operations of torch that no source here shows, and so it is with any function of
+a library that is not rewritten: nothing in them can become a module. The call as a whole can: a quantizer finds it, and
+sees what goes in and what comes out.
 
 ```python
 import einops
@@ -28,8 +28,13 @@ class Pool(nn.Module):
         return self.reduce(x, "b c h w -> b c", "mean")
 ```
 
+A function of which nothing is known is taken for one that computes where it is given a tensor, and its result is used
+as one. To rewrite what it does inside, rewrite its library as well.
+
 **Safety.** `runtime.modules.Function` passes on what it is given. Functions that only move what they are given, such as
-`einops.rearrange`, are left as they are.
+`einops.rearrange`, are left as they are. What `__init__` might not find (a name that is imported in a branch or in a
+function, an attribute that the file asks its library for by `hasattr(lib, "f")`) is called by a module that is given it
+then: `self.call(f, x)` (RW205).
 """
 
 from __future__ import annotations

@@ -69,10 +69,10 @@ _TEXTS = {
     ),
     ("RW911", "unknown-callable"): (
         "What is called with tensors is not known.",
-        "It comes from an argument, a table, or a library that the rewriter cannot see. What it computes is neither "
-        "rewritten nor counted; a module of the project is rewritten where its class stands.",
+        "It comes from an argument or a table, or makes an object that the rewriter cannot see. What it computes is "
+        "neither rewritten nor counted; a module of the project is rewritten where its class stands.",
         "annotate what it is (`act: nn.Module`), or keep it as a module: `self.f = runtime.modules.Function(f)`",
-        "def forward(self, x):\n    return third_party(x)  # it may compute on x",
+        "def forward(self, x, fn):\n    return fn(x)  # it may compute on x",
     ),
     ("RW912", "unbound-name"): (
         "A name that is called is bound to nothing.",

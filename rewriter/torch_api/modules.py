@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from rewriter.torch_api.catalogue import ALONE, ROWS
 from rewriter.torch_api.elsewhere import MODULES_THAT_COMPUTE, MODULES_THAT_MOVE
+from rewriter.torch_api.row import Row
 from rewriter.torch_api.traits import Trait
 
 _OF_TORCH = {target: row for row in (*ROWS, *ALONE) for target in row.targets if target.startswith("torch.nn.")}
@@ -19,12 +22,10 @@ _UNKNOWN = frozenset(f"torch.nn.{name}" for name in "Sequential ModuleList Modul
 _COMPUTE_NOTHING = frozenset({"Identity", "Flatten", "Unflatten", "ChannelShuffle"})
 _OF_SEVERAL = Trait.COMPOUND | Trait.RECURRENT
 
-# A wrapper of overloads, some of which give a tuple, counts as giving a tensor: its members are tensors either way.
-_RESULTS = {
-    target: row.returns
-    for row in sorted((*ROWS, *ALONE), key=lambda row: row.returns, reverse=True)
-    for target in row.targets
-}
+_ROWS = defaultdict[str, list[Row]](list)
+for _row in (*ROWS, *ALONE):
+    for _target in _row.targets:
+        _ROWS[_target].append(_row)
 
 
 # Classes of modules stand in these; torch has each of torch.ao's under an older name as well (names.canonical).
@@ -36,11 +37,17 @@ def is_module_class(full_name: str) -> bool:
     return full_name.startswith(_HOMES) or full_name.endswith(".modules.Call") or full_name in _OF_AO
 
 
-def result(full_name: str) -> str:
-    """What calling an object of the class gives: `tensor`, `tensors` or `unknown`."""
+def result(full_name: str, given: frozenset[str] = frozenset()) -> str:
+    """What calling an object of the class gives: `tensor`, `tensors` or `unknown`.
+
+    `given` names arguments that its constructor fixes or the call has. Where several overloads have them, and some
+    give a tuple, it counts as a tensor: its members are tensors either way.
+    """
     if full_name in _UNKNOWN:
         return "unknown"
-    return _RESULTS.get(full_name, "tensor")
+    rows = _ROWS.get(full_name, [])
+    having = [row for row in rows if given <= {*row.parameters, "inplace"}]
+    return min((row.returns for row in having or rows), default="tensor")
 
 
 def is_one_operation(full_name: str) -> bool:

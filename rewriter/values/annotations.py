@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from rewriter.values.base import UNKNOWN, Unknown, Value
 from rewriter.values.dictionary import DICT, Dictionary
-from rewriter.values.modules import MODULE
+from rewriter.values.modules import MODULE, TorchModule
 from rewriter.values.objects import objects
 from rewriter.values.one_of import OneOf, join, join_all
 from rewriter.values.plain import FACT, NONE, NUMBER, OTHER, STRING, WHOLE, Nothing
@@ -17,6 +17,11 @@ from rewriter.values.tensor import TENSOR, Tensor
 
 FullName = Callable[[ast.expr], str | None]
 
+_CONTAINERS: dict[str, Value] = {
+    "torch.nn.Sequential": TorchModule("torch.nn.Sequential"),
+    "torch.nn.ModuleList": sequence(MODULE),
+    "torch.nn.ModuleDict": Dictionary(MODULE),
+}
 _SIMPLE: dict[str, Value] = {
     **dict.fromkeys(["float", "complex"], NUMBER),
     **dict.fromkeys(["int", "bool"], WHOLE),
@@ -27,6 +32,7 @@ _SIMPLE: dict[str, Value] = {
     "dict": DICT,
     "torch.Size": SHAPE,
     "torch.nn.Module": MODULE,
+    **_CONTAINERS,
 }
 
 
@@ -101,6 +107,12 @@ def from_annotation(node: ast.expr | None, full_name: FullName) -> Value | None:
     if value.is_only(Sequence, Nothing) and value.member().may_be(Tensor):
         return _assumed(value)
     return None if value.is_only(Unknown) else value
+
+
+def or_nothing(annotated: Value, default: ast.expr | None) -> Value:
+    """`layers: nn.Sequential = None`: who goes through the layers has to know that there may be none."""
+    is_container = annotated in _CONTAINERS.values()
+    return join(annotated, NONE) if is_container and from_default(default) == NONE else annotated
 
 
 def _assumed(value: Value) -> Value:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from rewriter.facts.code import Class
 from rewriter.facts.helpers import has_plain_form
-from rewriter.torch_api import modules
+from rewriter.torch_api import modules, whole
 from rewriter.values import named_tuple
 from rewriter.values.base import Call, Machine, Value
 from rewriter.values.dictionary import Dictionary
@@ -95,4 +95,12 @@ class TorchClass(SomeClass):
         if name.endswith(".modules.Function") and call.arguments:
             function = next(iter(call.arguments.values()))
             return WrappedFunction(function) if isinstance(function, SomeFunction) else MODULE
-        return TorchModule(name) if modules.is_module_class(name) else OTHER
+        return _module_of(name, machine, call) if modules.is_module_class(name) else OTHER
+
+
+def _module_of(name: str, machine: Machine, call: Call) -> TorchModule:
+    if not name.startswith("runtime."):
+        return TorchModule(name)
+    types = [keyword.value for keyword in call.node.keywords if keyword.arg == "dtype"]
+    gives_whole = any(whole.is_type(machine.global_name(node)) for node in types)
+    return TorchModule(name, frozenset(k.arg for k in call.node.keywords if k.arg is not None), gives_whole)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rewriter.facts.imported import is_at_hand
 from rewriter.torch_api import elsewhere
 from rewriter.values.base import Call, Machine, Value
 from rewriter.values.computed import is_idle
+from rewriter.values.fixed import called_out_of_sight, note_written
 from rewriter.values.modules import TorchModule
 from rewriter.values.one_of import join_all
 from rewriter.values.sequence import SEQUENCE, Sequence, sequence
-from rewriter.values.tensor import ASSUMED, Tensor
+from rewriter.values.tensor import ASSUMED, Tensor, holds_tensor
 
 
 def call_elsewhere(name: str, machine: Machine, call: Call) -> Value | None:
@@ -18,7 +20,7 @@ def call_elsewhere(name: str, machine: Machine, call: Call) -> Value | None:
     values = list(call.arguments.values())
     if name in elsewhere.COMPUTING:
         if not is_idle(values):
-            machine.note_outside_call(call.node, name)
+            _note(name, machine, call)
     elif name in elsewhere.MODULES_THAT_MOVE | elsewhere.MODULES_THAT_COMPUTE:
         return TorchModule(name)
     elif name not in elsewhere.MOVING:
@@ -28,6 +30,35 @@ def call_elsewhere(name: str, machine: Machine, call: Call) -> Value | None:
     if kind == "packed":
         return sequence(items=[found, SEQUENCE])
     return found if kind == "tensor" else sequence(found)
+
+
+def call_unseen(name: str, machine: Machine, call: Call) -> Value:
+    """What a function of a library that nobody can see returns: for tensors, a tensor, until its use says otherwise."""
+    values = list(call.arguments.values())
+    if is_idle(values) or not any(holds_tensor(value) and not value.is_fixed for value in values):
+        return called_out_of_sight(machine, call)
+    found = machine.taken_for_tensor(call.node)
+    if not found.may_be(Tensor) or not _is_function_of_library(name, machine):
+        return called_out_of_sight(machine, call)
+    note_written(machine, values)
+    _note(name, machine, call)
+    return found
+
+
+def _is_function_of_library(name: str, machine: Machine) -> bool:
+    """As far as the name tells, whose first letter is that of a function's."""
+    library, _, _ = name.partition(".")
+    is_function = not name.rpartition(".")[2][:1].isupper()
+    return is_function and library != "torch" and machine.known.project.module(library) is None
+
+
+def _note(name: str, machine: Machine, call: Call) -> None:
+    """It becomes a module where `__init__` can name it, and is called by one elsewhere."""
+    func = call.node.func
+    if machine.global_name(func) == name and is_at_hand(machine.function, func):
+        machine.note_outside_call(call.node, name)
+    else:
+        machine.note_any_operation(call.node)
 
 
 def _as_tensor(value: Value) -> Value:

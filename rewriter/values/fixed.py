@@ -72,7 +72,12 @@ def called_out_of_sight(machine: Machine, call: Call, *more: Value) -> Value:
     values = [*more, *call.arguments.values()]
     if all_fixed(values):
         return Fixed(origins_of(values))
-    for value in values:
-        machine.written(value, *values)
+    note_written(machine, values)
     machine.note_unknown_call(call.node, call.arguments.values())
     return UNKNOWN
+
+
+def note_written(machine: Machine, values: list[Value]) -> None:
+    """Each of them may hold anything of the others now."""
+    for value in values:
+        machine.written(value, *values)

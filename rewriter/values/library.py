@@ -13,8 +13,8 @@ from rewriter.facts.tables import find_instance
 from rewriter.torch_api import catalogue, tensors
 from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value
 from rewriter.values.dictionary import DICT
-from rewriter.values.elsewhere import call_elsewhere
-from rewriter.values.fixed import Fixed, all_fixed, called_out_of_sight, origins_of
+from rewriter.values.elsewhere import call_elsewhere, call_unseen
+from rewriter.values.fixed import Fixed, all_fixed, origins_of
 from rewriter.values.functions import (
     ANY_OPERATION,
     BoundMethod,
@@ -75,7 +75,7 @@ class Named(Unknown):
         return UNKNOWN if isinstance(other, Named) or type(other) is Unknown else other.joined(self)
 
     def beside(self, others: frozenset[type[Value]]) -> Value:
-        return UNKNOWN
+        return self if others <= {SomeFunction} else UNKNOWN
 
     def call(self, machine: Machine, call: Call) -> Value | None:
         return call_by_name(self.name, machine, call)
@@ -128,7 +128,7 @@ def _library(name: str, machine: Machine, call: Call) -> Value:
         return ASSUMED  # what torch makes of tensors is mostly tensors: checkpoint(), vmap() and the like
     if kind != "unknown":
         return computed(kind, machine, name, call, values)
-    return UNKNOWN if name.partition(".")[0] in sys.stdlib_module_names else called_out_of_sight(machine, call)
+    return UNKNOWN if name.partition(".")[0] in sys.stdlib_module_names else call_unseen(name, machine, call)
 
 
 def _kept(name: str, call: Call) -> Value | None:

@@ -88,7 +88,7 @@ class ProjectModule(Module):
             return machine.read_property(Target(method, self.cls, own), node)
         if (stored := machine.stored(node)) is not None:
             return stored
-        if node.attr in _HOLDING_CHILDREN:
+        if node.attr in HOLDING_CHILDREN:
             return Dictionary(MODULE)
         if method is None:
             value = machine.known.attribute(self.cls, node.attr)
@@ -112,21 +112,39 @@ class TorchModule(Module):
     """A module of a class of torch, or of `runtime.modules`."""
 
     name: str
+    fixed: frozenset[str] = frozenset()
+    """The names of the arguments that its constructor was given."""
+    gives_whole: bool = False
+    """One of them says that it computes integers or booleans."""
 
     @property
     def made(self) -> str:
         return self.name
 
+    def iterated(self) -> Value:
+        return MODULE  # only containers can be run over
+
+    def item(self, index: ast.expr) -> Value | None:
+        return self if isinstance(index, ast.Slice) else MODULE
+
+    def joined(self, other: Value) -> Value:
+        is_alike = isinstance(other, TorchModule) and other.name == self.name
+        return TorchModule(self.name) if is_alike else Module.joined(self, other)
+
     def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
+        if node.attr in HOLDING_CHILDREN:
+            return Dictionary(MODULE)
         return TENSOR if node.attr in ("weight", "bias") else UNKNOWN
 
     def result(self, machine: Machine, call: Call) -> Value:
         if self.name.endswith(".modules.Call") and call.node.args:
             return _passed_on(machine, call)
-        if (kind := modules.result(self.name)) == "unknown":
+        given = self.fixed | {keyword.arg for keyword in call.node.keywords if keyword.arg is not None}
+        if (kind := modules.result(self.name, given)) == "unknown":
             return machine.taken_for_tensor(call.node)
         is_operation = self.name in modules.PARAMETER_FREE or self.name.startswith("runtime.")
-        return catalogued(kind, is_operation and only_assumed(list(call.arguments.values())))
+        assumed = is_operation and only_assumed(list(call.arguments.values()))
+        return Tensor(assumed, is_whole=self.gives_whole) if kind == "tensor" else catalogued(kind, assumed)
 
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
         """`self.skip_add.add(x, y)`: a method of another library's module may be an operation."""
@@ -206,7 +224,7 @@ def only_assumed(operands: list[Value]) -> bool:
 # Methods of objects whose class is one of the project's
 
 _ITS_CHILDREN = frozenset({"children", "named_children", "steps", "named_steps", "modules", "named_modules"})
-_HOLDING_CHILDREN = frozenset({"_modules", "step_modules"})
+HOLDING_CHILDREN = frozenset({"_modules", "step_modules"})
 _REGISTERING_MODULES = frozenset({"add_module", "add_operation", "register_module"})
 
 

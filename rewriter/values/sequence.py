@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import collections
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -16,6 +17,7 @@ _ADDING = frozenset({"append", "insert", "add", "setdefault"})
 _EXTENDING = frozenset({"extend", "update"})
 _TAKING = frozenset({"pop", "get", "popitem"})
 _COUNTING = frozenset({"index", "count", "numel"})
+_CONTAINERS = (list, tuple, set, dict, collections.deque)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,10 @@ class Sequence(Value):
         return method_of_container(self, machine, call, func)
 
 
-def method_of_container(container: Value, machine: Machine, call: Call, func: ast.Attribute) -> Value:
+def method_of_container(container: Value, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
     """What the methods of lists, sets and dicts do and return, by their names alone."""
+    if not any(hasattr(kind, func.attr) for kind in _CONTAINERS) and func.attr not in _COUNTING:
+        return None
     values = list(call.arguments.values())
     if func.attr in _ADDING and values:
         machine.widen(func.value, values[-1])

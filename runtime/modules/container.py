@@ -26,6 +26,7 @@ class WithOperations(Scriptable):
     """
 
     _operations: frozenset[str] = frozenset()
+    __jit_unused_properties__ = ("step_modules",)
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -9,12 +9,13 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar, cast
 
+import torch
 from torch import nn
 
 from runtime.modules.base import Operation
 from runtime.modules.scripting import Scriptable
 from runtime.modules.scripting.borrowed import in_place_of, with_names, with_part
-from runtime.modules.scripting.functions import announce
+from runtime.modules.scripting.functions import announce, find_announced
 from runtime.modules.scripting.methods import overloaded, overloads, without_self
 from runtime.modules.scripting.signatures import signatures
 
@@ -91,6 +92,11 @@ def _without_arguments(function: Any) -> Any:
     return function.func if isinstance(function, functools.partial) else function
 
 
+def _is_compiled_now(function: Callable[..., Any]) -> bool:
+    """Whether `torch.jit.script_if_tracing` compiles what is called: TorchScript's functions take no modules."""
+    return hasattr(_without_arguments(function), "__script_if_tracing_wrapper") and bool(torch._C._is_tracing())
+
+
 class _Takes(NamedTuple):
     """What a function wants to be given: a keyword, and an object of a class for it."""
 
@@ -118,10 +124,11 @@ class Function(Scriptable):
         takes = _Takes.of(function)
         self.keyword = takes.keyword if takes is not None else None
         if takes is not None:
+            find_announced()  # before a trace, which may compile the function
             self.ops = takes.ops()
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        if self.keyword is not None:
+        if self.keyword is not None and not _is_compiled_now(self.function):
             kwargs.setdefault(self.keyword, self.ops)
         return self.function(*args, **kwargs)
 
@@ -175,7 +182,7 @@ class Call(nn.Module):
     def forward(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         run = _run_by(function)
         for name, known in self.known.items():  # torch.compile does not find the function of a method in a dict
-            if known is run:
+            if known is run and not _is_compiled_now(known):
                 kwargs.setdefault(self.keywords[name], getattr(self, name))
         return function(*args, **kwargs)
 

@@ -13,7 +13,7 @@ SOURCE = """\
 import torch
 from torch import nn
 
-from elsewhere import unknown
+from elsewhere import Unknown
 
 
 class Net(nn.Module):
@@ -21,7 +21,7 @@ class Net(nn.Module):
         x = torch.relu(x) + 1
         while x.sum() > 1:
             x = x / 2
-        return x - unknown(x), torch.arange(3) * 2
+        return x - Unknown(x), torch.arange(3) * 2
 """
 
 

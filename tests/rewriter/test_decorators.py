@@ -43,6 +43,7 @@ PASSING = {
         '@kernel("twice")',
     ),
     "torch's own": ("", "@torch.no_grad()"),
+    "compiles it in traces alone": ("", "@torch.jit.script_if_tracing"),
 }
 CHANGING = {
     "out of sight": ("from functools import cache", "@cache"),

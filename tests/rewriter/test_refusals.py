@@ -65,7 +65,7 @@ class Net(nn.Module):
         return scaled(image) * 2, height * scale, (height - width) // 2
 """
     result = rewritten(source)
-    assert "return self.mul(scaled(image), 2), height * scale, (height - width) // 2" in result.after.decode()
+    assert "return self.mul(self.scaled(image), 2), height * scale, (height - width) // 2" in result.after.decode()
     assert {r.code for r in result.refusals} == {"RW911"}
 
 
@@ -100,7 +100,7 @@ def function(body: str, decorator: str = "") -> str:
 
 
 REFUSED = {
-    "RW901 unknown value": ("RW901", in_forward("return third_party(x) + 1", before="from elsewhere import third_party\n")),
+    "RW901 unknown value": ("RW901", in_forward("return self.third_party[x.dtype](x) + 1")),
     "RW903 decorator": ("RW903", in_forward("return double(x)", before=function("return x * 2", decorator="@cache\n"))),
     "RW903 generator": ("RW903", in_forward("return list(double(x))", before=function("yield x * 2"))),
     "RW903 recursion": ("RW903", in_forward("return double(x)", before=function("return x * 2 if x else double(x)"))),

@@ -41,6 +41,11 @@ def plain(x: Tensor, count: int) -> Tensor:
     return x.repeat(count, 1)
 
 
+@torch.jit.script_if_tracing
+def branching(x: Tensor, *, ops: ScaledOps = m.shared(ScaledOps)) -> Tensor:  # noqa: B008
+    return ops.mul(x, 2.0) if bool(x.sum() > 0) else ops.softmax(x)
+
+
 class MixedOps(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -71,6 +76,15 @@ class CallerOfBoth(Caller):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.plain(self.mixed(x, [1, 2]), count=2) + mixed(scaled(x), [4])
+
+
+class Branching(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.branching = m.Function(branching)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.branching(x) + branching(x + 1)
 
 
 class Steps(nn.ModuleDict, m.WithOperations):
@@ -111,7 +125,7 @@ class Wide(Chain):
         return self.pool(x, stride=1)
 
 
-@pytest.mark.parametrize("kind", [Caller, CallerOfBoth, Steps, Chain, Wide])
+@pytest.mark.parametrize("kind", [Caller, CallerOfBoth, Branching, Steps, Chain, Wide])
 @pytest.mark.parametrize("training", [True, False])
 def test_compiles_to_the_same_values(kind: type[nn.Module], training: bool) -> None:
     model = kind().train(training)
@@ -124,6 +138,14 @@ def test_compiles_to_the_same_values(kind: type[nn.Module], training: bool) -> N
     assert all(torch.equal(result, results[0]) for result in results)
     assert [name for name, _ in model.named_modules()] == before
     assert list(scripted.state_dict()) == list(model.state_dict())
+
+
+def test_what_is_compiled_in_a_trace_keeps_its_branches() -> None:
+    calls = [Branching(), m.Call(branching)]
+    for call, before in zip(calls, ((), (branching,)), strict=True):
+        traced = torch.jit.trace(lambda x, call=call, before=before: call(*before, x), X.abs())
+        for x in (X.abs(), -X.abs()):
+            assert torch.equal(traced(x), call(*before, x))
 
 
 class Untouched(nn.Module):

@@ -12,6 +12,7 @@ from torch import nn
 from torch._jit_internal import _get_overloaded_methods
 from torch.jit.annotations import get_type_line
 
+from runtime.modules.scripting.functions import undecorated
 from runtime.modules.scripting.methods import defined
 from runtime.modules.scripting.signatures import literal
 
@@ -20,7 +21,7 @@ class _Borrowed:
     """A function's source, to be changed and defined again."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
+        self.function = function = undecorated(function)
         source = textwrap.dedent(inspect.getsource(function))
         (definition,) = ast.parse(source).body
         assert isinstance(definition, ast.FunctionDef)

@@ -37,11 +37,18 @@ def find_announced() -> None:
     """Lets TorchScript know the functions that have been defined meanwhile."""
     for announced in _announced:
         for function in functions_of(announced.module):
-            for keyword, default in (function.__kwdefaults__ or {}).items():
+            original = undecorated(function)
+            for keyword, default in (original.__kwdefaults__ or {}).items():
                 if default is announced.default:
-                    prepare = cache(partial(announced.replacement, function, keyword))
+                    prepare = cache(partial(announced.replacement, original, keyword))
                     function.__prepare_scriptable__ = prepare  # type: ignore[attr-defined]
+                    original.__prepare_scriptable__ = prepare
     _announced.clear()
+
+
+def undecorated(function: Any) -> Any:
+    """What TorchScript compiles of a function: `torch.jit.script_if_tracing` puts another around it."""
+    return getattr(function, "__original_fn", function)
 
 
 def functions_of(module: str) -> list[types.FunctionType]:
