@@ -134,7 +134,7 @@ class Net(nn.Module):
         self.linear = nn.Linear(4, 4)
 
     def extend(self, length):
-        positions = torch.arange(length) * self.length{inside}
+        positions = torch.rand(length) * self.length{inside}
         self.register_buffer("table", torch.outer(positions, torch.ones(4)), persistent=False)
 
     def forward(self, x):
