@@ -122,9 +122,11 @@ class TorchModule(Module):
         return self.name
 
     def iterated(self) -> Value:
-        return MODULE  # only containers can be run over
+        return MODULE if self.name == "torch.nn.Sequential" else UNKNOWN
 
     def item(self, index: ast.expr) -> Value | None:
+        if self.name != "torch.nn.Sequential":
+            return None
         return self if isinstance(index, ast.Slice) else MODULE
 
     def joined(self, other: Value) -> Value:
