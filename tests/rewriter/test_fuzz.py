@@ -51,7 +51,7 @@ NOT_SCRIPTED = ("indexing is only supported with integer literals", "functions c
 def test_generated_programs_stay_the_same(seed: int) -> None:
     program = generated(seed)
     outcome = trial.tried(program, DOCUMENTED)
-    assert not outcome.is_fault or any(why in outcome.detail for why in NOT_SCRIPTED), (
+    assert not outcome.is_fault or any(why in f"{outcome.where}{outcome.detail}" for why in NOT_SCRIPTED), (
         f"{outcome.where}\n{outcome.detail}\n{program.listing()}"
     )
 
