@@ -206,6 +206,11 @@ def _itself(machine: Machine, call: Call, values: list[Value]) -> Value:
     return values[0]
 
 
+def _next(machine: Machine, call: Call, values: list[Value]) -> Value:
+    """`next(it, default)`: one of the members."""
+    return join_all([values[0].member(), *values[1:]])
+
+
 def _turned_round(machine: Machine, call: Call, values: list[Value]) -> Value:
     return sequence(values[0].member())
 
@@ -226,5 +231,6 @@ def _chosen(machine: Machine, call: Call, values: list[Value]) -> Value:
 _MAKING: dict[str, Callable[[Machine, Call, list[Value]], Value]] = {
     **dict.fromkeys(["list", "tuple", "sorted", "iter", "set"], _passed),
     **dict.fromkeys(["min", "max", "sum", "abs", "pow"], _chosen),
-    "staticmethod": _itself, "reversed": _turned_round, "map": mapped, "zip": _zipped, "enumerate": _counted,
+    "staticmethod": _itself, "next": _next, "reversed": _turned_round, "map": mapped, "zip": _zipped,
+    "enumerate": _counted,
 }  # fmt: skip

@@ -17,6 +17,7 @@ _ADDING = frozenset({"append", "insert", "add", "setdefault"})
 _EXTENDING = frozenset({"extend", "update"})
 _TAKING = frozenset({"pop", "get", "popitem"})
 _COUNTING = frozenset({"index", "count", "numel"})
+_CHILDREN = frozenset({"children", "named_children"})
 _CONTAINERS = (list, tuple, set, dict, collections.deque)
 
 
@@ -80,6 +81,9 @@ class Sequence(Value):
 
 def method_of_container(container: Value, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
     """What the methods of lists, sets and dicts do and return, by their names alone."""
+    if func.attr in _CHILDREN:
+        member = container.member()
+        return sequence(sequence(items=[STRING, member]) if func.attr == "named_children" else member)
     if not any(hasattr(kind, func.attr) for kind in _CONTAINERS) and func.attr not in _COUNTING:
         return None
     values = list(call.arguments.values())

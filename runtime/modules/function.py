@@ -97,6 +97,16 @@ def _is_compiled_now(function: Callable[..., Any]) -> bool:
     return hasattr(_without_arguments(function), "__script_if_tracing_wrapper") and bool(torch._C._is_tracing())
 
 
+def _wrapped_now(function: Callable[..., Any]) -> Callable[..., Any] | None:
+    """What stands for a function under `torch.fx.wrap` while torch.fx traces: a graph has one call of it."""
+    if torch.compiler.is_dynamo_compiling() or not isinstance(function, types.FunctionType):
+        return None
+    found = function.__globals__.get(function.__name__)
+    if not isinstance(found, types.FunctionType) or not hasattr(found, "_Patcher__fx_already_patched"):
+        return None
+    return found if inspect.unwrap(found) is function else None
+
+
 class _Takes(NamedTuple):
     """What a function wants to be given: a keyword, and an object of a class for it."""
 
@@ -128,8 +138,11 @@ class Function(Scriptable):
             self.ops = takes.ops()
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        if self.keyword is not None and not _is_compiled_now(self.function):
-            kwargs.setdefault(self.keyword, self.ops)
+        if self.keyword is None or _is_compiled_now(self.function):
+            return self.function(*args, **kwargs)
+        if (wrapped := _wrapped_now(self.function)) is not None:
+            return wrapped(*args, **kwargs)
+        kwargs.setdefault(self.keyword, self.ops)
         return self.function(*args, **kwargs)
 
     def scripted(self) -> Mapping[str, Iterable[Callable[..., Any]]]:

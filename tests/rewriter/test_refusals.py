@@ -100,7 +100,7 @@ def function(body: str, decorator: str = "") -> str:
 
 
 REFUSED = {
-    "RW901 unknown value": ("RW901", in_forward("return self.third_party[x.dtype](x) + 1")),
+    "RW901 unknown value": ("RW901", in_forward("return __import__('elsewhere').third_party(x) + 1")),
     "RW903 decorator": ("RW903", in_forward("return double(x)", before=function("return x * 2", decorator="@cache\n"))),
     "RW903 generator": ("RW903", in_forward("return list(double(x))", before=function("yield x * 2"))),
     "RW903 recursion": ("RW903", in_forward("return double(x)", before=function("return x * 2 if x else double(x)"))),

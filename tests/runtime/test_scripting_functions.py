@@ -148,6 +148,41 @@ def test_what_is_compiled_in_a_trace_keeps_its_branches() -> None:
             assert torch.equal(traced(x), call(*before, x))
 
 
+class DroppingOps(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.div, self.mul = m.EltWiseDiv(inplace=True), m.EltWiseMult()
+
+
+def dropping(x: Tensor, rate: float, *, ops: DroppingOps = m.shared(DroppingOps)) -> Tensor:  # noqa: B008
+    noise = torch.empty([x.shape[0], 1]).bernoulli_(rate)
+    ops.div(noise, rate)
+    return ops.mul(x, noise)
+
+
+torch.fx.wrap("dropping")
+
+
+class Dropping(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.dropping = m.Function(dropping)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dropping(x, 0.5)
+
+
+def test_what_fx_wraps_is_one_node_of_its_graph() -> None:
+    model = Dropping()
+    graph = torch.fx.symbolic_trace(model)
+    assert [node.target for node in graph.graph.nodes if node.op == "call_function"] == [dropping]
+    results = []
+    for run in (model, graph):
+        torch.manual_seed(1)
+        results.append(run(X))
+    assert torch.equal(*results)
+
+
 class Untouched(nn.Module):
     """Its function is none that TorchScript could compile, and need not be."""
 
