@@ -231,9 +231,9 @@ def test_folders_that_cannot_be_looked_into(
     for name in ("closed", "blind"):
         (project / name).mkdir()
         (project / name / "model.py").write_text(MODEL)
-    listed, looked = Path.iterdir, Path.stat
+    listed, looked = os.scandir, Path.stat
 
-    def iterdir(path: Path) -> object:
+    def scandir(path: Path) -> object:
         if path.name == "closed":
             raise PermissionError(13, "Permission denied", str(path))
         return listed(path)
@@ -243,7 +243,7 @@ def test_folders_that_cannot_be_looked_into(
             raise PermissionError(13, "Permission denied", str(path))
         return looked(path, **more)
 
-    monkeypatch.setattr(Path, "iterdir", iterdir)
+    monkeypatch.setattr(os, "scandir", scandir)
     monkeypatch.setattr(Path, "stat", stat)
     assert main(["check"]) == 2
     said = capsys.readouterr().out
