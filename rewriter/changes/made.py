@@ -155,12 +155,14 @@ class Wrap(Made):
     """`runtime.modules.Function(function)`: a module that runs a function whose operations are modules."""
 
     function: ast.expr
+    is_seen: bool = True
+    """It is of the project, so that its operations can be modules."""
 
     def written(self, writer: Writer, own: str) -> str:
         return f"{writer.spell('runtime.modules.Function')}({writer.text(self.function)})"
 
     def described(self, what: str, where: str) -> str:
-        return f"{what} becomes {where}, which has modules for its operations"
+        return f"{what} becomes {where}, {'which has modules for its operations' if self.is_seen else 'a module'}"
 
 
 @dataclass(frozen=True)

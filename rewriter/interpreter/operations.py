@@ -32,6 +32,8 @@ _KINDS: dict[str, tuple[type[Value], ...]] = {
     "int": (Number,), "bool": (Number,), "ints": (Sequence, Number), "tensor": (Tensor,), "str": (String,),
     "tensors": (Sequence,), "number": (Number,),
 }  # fmt: skip
+_PARAMETERS_OF_LAYERS = frozenset({"weight", "bias", "running_mean", "running_var"})
+"""What torch's functions call the tensors that a layer would hold."""
 
 Candidates = tuple[tuple[Row, Spelling], ...]
 
@@ -78,7 +80,7 @@ class Operations:
 
     def _demand_constants(self, bindings: tuple[Argument, ...], row: Row) -> None:
         """Parameters that are no operands take numbers: an assumed argument given there is one."""
-        operands = {name.lstrip("*") for name in row.operands}
+        operands = {name.lstrip("*") for name in row.operands} | _PARAMETERS_OF_LAYERS
         for argument in bindings:
             value = self.context.met.values.get(argument.value)
             if argument.parameter.name not in operands and value is not None:

@@ -72,7 +72,7 @@ def wrap_call(site: OutsideCall, context: Context) -> Change | Refusal:
         message = f"`{head}` is a variable of __init__, where {site.written} would have to be named"
         return refuse("RW903", site, message, "give the variable another name")
     name = site.name.rpartition(".")[2]
-    make, receiver = Wrap(node.func), context.receiver_at(site)
+    make, receiver = Wrap(node.func, is_seen=False), context.receiver_at(site)
     return Change(CODE, site, context.place, receiver, name, make, as_given(node), site.written)
 
 

@@ -130,7 +130,8 @@ class Function(Scriptable):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
-        self.function = function
+        # A module that a library calls by a name of its own is no child of whoever calls it: keys stay what they were.
+        object.__setattr__(self, "function", function)
         takes = _Takes.of(function)
         self.keyword = takes.keyword if takes is not None else None
         if takes is not None:

@@ -19,13 +19,13 @@ MODEL = """\
 import torch
 from torch import nn
 
-from there import unknown
+from there import table
 
 
 class Net(nn.Module):
     def forward(self, x):
         x = torch.exp(x) + 1
-        return unknown(x) * unknown(x)
+        return table["wave"](x) * table["wave"](x)
 """
 
 
@@ -48,7 +48,7 @@ def test_only_what_is_new_is_reported(project: Path, capsys: pytest.CaptureFixtu
     assert main(["baseline", "-o", "known.json"]) == 0
     assert codes(capsys, "check", "--baseline", "known.json") == (0, [])
     moved = MODEL.replace("\n\nclass", "\n\n# moved\n\nclass").replace(
-        "return unknown", "x = x - 2\n        return unknown"
+        "return table", "x = x - 2\n        return table"
     )
     (project / "src" / "model.py").write_text(moved)
     assert codes(capsys, "check", "--baseline", "known.json") == (1, ["RW101"])
@@ -94,7 +94,7 @@ def test_what_is_no_baseline(project: Path, capsys: pytest.CaptureFixture[str], 
 
 def test_ignores_are_added_and_silence_all(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = MODEL.replace("+ 1", "+ 1  # noqa").replace(
-        "* unknown(x)", '* unknown(\n            x,\n        ) + torch.clamp(x, """\n""")  # rewriter: ignore[RW101]'
+        '* table["wave"](x)', '* table["wave"](\n            x,\n        ) + torch.clamp(x, """\n""")  # rewriter: ignore[RW101]'
     )
     (project / "src" / "model.py").write_text(text)
     assert main(["check", "-q", "--add-ignores"]) == 0
