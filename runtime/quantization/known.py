@@ -33,9 +33,7 @@ def is_a(module: nn.Module | None, kinds: type[Kind] | tuple[type[Kind], ...]) -
 def computes_in_its_own_way(module: nn.Module) -> bool:
     """Whether a step is neither torch's nor of this package's modules, in the class or for this one object."""
     steps = [getattr(type(module), step, None) for step in _STEPS]
-    return "forward" in vars(module) or any(
-        step and not str(step.__module__).startswith(_LIBRARIES) for step in steps
-    )
+    return "forward" in vars(module) or any(step and not str(step.__module__).startswith(_LIBRARIES) for step in steps)
 
 
 def row_of(module: nn.Module | None) -> Row | None:

@@ -94,7 +94,8 @@ def test_what_is_no_baseline(project: Path, capsys: pytest.CaptureFixture[str], 
 
 def test_ignores_are_added_and_silence_all(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = MODEL.replace("+ 1", "+ 1  # noqa").replace(
-        '* table["wave"](x)', '* table["wave"](\n            x,\n        ) + torch.clamp(x, """\n""")  # rewriter: ignore[RW101]'
+        '* table["wave"](x)',
+        '* table["wave"](\n            x,\n        ) + torch.clamp(x, """\n""")  # rewriter: ignore[RW101]',
     )
     (project / "src" / "model.py").write_text(text)
     assert main(["check", "-q", "--add-ignores"]) == 0
