@@ -128,6 +128,8 @@ class Function(Scriptable):
     modules is called as it is.
     """
 
+    function: Callable[..., Any]
+
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
         # A module that a library calls by a name of its own is no child of whoever calls it: keys stay what they were.
