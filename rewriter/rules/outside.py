@@ -28,7 +28,7 @@ class Pool(nn.Module):
         return self.reduce(x, "b c h w -> b c", "mean")
 ```
 
-A function of which nothing is known is taken for one that computes where it is given a tensor, and its result is used
+A function of which nothing is known, of a library that is not known for arrays or images of its own, is taken for one that computes where it is given a tensor, and its result is used
 as one. To rewrite what it does inside, rewrite its library as well.
 
 **Safety.** `runtime.modules.Function` passes on what it is given. Functions that only move what they are given, such as

@@ -14,6 +14,9 @@ MODULES_THAT_MOVE = frozenset({"einops.layers.torch.Rearrange"})
 MODULES_THAT_COMPUTE = frozenset({"einops.layers.torch.Reduce"})
 """Modules without parameters that do."""
 
+OF_THEIR_OWN = frozenset({"numpy", "scipy", "pandas", "PIL", "cv2", "skimage", "sklearn", "matplotlib"})
+"""Libraries that compute on arrays, images and tables of their own, which no quantizer has to do with."""
+
 _RETURNS = {"einops.unpack": "tensors", "einops.pack": "packed"}
 
 

@@ -49,7 +49,8 @@ def _is_function_of_library(name: str, machine: Machine) -> bool:
     """As far as the name tells, whose first letter is that of a function's."""
     library, _, _ = name.partition(".")
     is_function = not name.rpartition(".")[2][:1].isupper()
-    return is_function and library != "torch" and machine.known.project.module(library) is None
+    of_tensors = library != "torch" and library not in elsewhere.OF_THEIR_OWN
+    return is_function and of_tensors and machine.known.project.module(library) is None
 
 
 def _note(name: str, machine: Machine, call: Call) -> None:
