@@ -28,8 +28,9 @@ class Pool(nn.Module):
         return self.reduce(x, "b c h w -> b c", "mean")
 ```
 
-A function of which nothing is known, of a library that is not known for arrays or images of its own, is taken for one that computes where it is given a tensor, and its result is used
-as one. To rewrite what it does inside, rewrite its library as well.
+A function of which nothing is known is taken for one that computes where it is given a tensor, and its result is used
+as one, unless its library is known for arrays or images of its own (NumPy, PIL). To rewrite what it does inside,
+rewrite its library as well.
 
 **Safety.** `runtime.modules.Function` passes on what it is given. Functions that only move what they are given, such as
 `einops.rearrange`, are left as they are. What `__init__` might not find (a name that is imported in a branch or in a
