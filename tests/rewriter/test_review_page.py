@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from there import unknown
+from there import table
 
 
 class Net(nn.Module):
@@ -34,7 +34,7 @@ class Net(nn.Module):
         note = "</script><img src=x onerror='window.harmed = 1'>"
         x = self.relu(x) + 1
         x = F.gelu(self.relu(x))
-        return torch.cat([x, x], 1), unknown(x) * unknown(x)
+        return torch.cat([x, x], 1), table[0](x) * table[0](x)
 """
 
 
@@ -96,7 +96,7 @@ def test_what_it_shows(page: Chrome) -> None:
     assert sorted(rows(page)) == sorted(ONE * 2)
     assert any("self.relu2(x)" in added.text for added in visible(page, "td.d2h-ins"))
     by_hand = page.find_element(By.ID, "by-hand").text
-    assert "src/model.py:18:38" in by_hand and "return torch.cat([x, x], 1), unknown(x) * unknown(x)" in by_hand
+    assert "src/model.py:18:38" in by_hand and "return torch.cat([x, x], 1), table[0](x) * table[0](x)" in by_hand
     assert "annotate the argument or variable" in by_hand
     assert "src/bad.py" in page.find_element(By.CSS_SELECTOR, ".failures").text
 
