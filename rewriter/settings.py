@@ -7,7 +7,6 @@ import fnmatch
 import json
 import os
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -165,18 +164,14 @@ def _toml(value: Any) -> str:
 
 
 def _document(file: Path) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
+    from rewriter import toml  # most commands find no such file
 
     try:
-        document: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return toml.read(file)
+    except toml.ERRORS as error:
         raise SettingsError(f"{file}: {error}") from error
     except RecursionError as error:
         raise SettingsError(f"{file}: cannot be read: it is nested too deeply") from error
-    return document
 
 
 def _table(document: Mapping[str, Any], file: Path) -> dict[str, Any] | None:

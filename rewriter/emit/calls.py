@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import io
-import re
 import tokenize
 from dataclasses import dataclass
 from typing import Literal
@@ -18,10 +17,9 @@ from rewriter.emit.lines import Line
 from rewriter.emit.pieces import COMMA, Piece, breaks_line, opening_of, pieces_of
 from rewriter.emit.style import Style
 from rewriter.emit.units import UnitChanges
-from rewriter.facts.source import Source
+from rewriter.facts.source import LINE_BREAK, Source
 from rewriter.facts.trees import walk
 
-_LINE = re.compile(r"\r\n|\r|\n")
 # Inside a call's brackets these need brackets of their own.
 _BRACKETED = (cst.NamedExpr, cst.Yield, cst.GeneratorExp, cst.Tuple)
 _TIGHT = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
@@ -70,7 +68,7 @@ class _Parsed:
         closing = ")" if self.opening else ""
         self.wrapper = MetadataWrapper(cst.parse_module(self.opening + text + closing), unsafe_skip_copy=True)
         spans = self.wrapper.resolve(PositionProvider)
-        starts = [0, *(m.end() for m in _LINE.finditer(text))]
+        starts = [0, *(m.end() for m in LINE_BREAK.finditer(text))]
         wanted = {}
         for named in unit.changes:
             site = named.node
@@ -187,7 +185,7 @@ class _ToCalls(cst.CSTTransformer):
         if change.make.method:
             func = cst.Attribute(func, cst.Name(change.make.method))
         call = cst.Call(func=func, args=arguments, whitespace_before_args=before)
-        self.breaks_a_call |= _LINE.search(_EMPTY.code_for_node(call)) is not None
+        self.breaks_a_call |= LINE_BREAK.search(_EMPTY.code_for_node(call)) is not None
         return call
 
     def _argument(self, piece: Piece, keyword: str | None, starred: bool, last: bool, old: cst.Call | None) -> cst.Arg:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from rewriter.emit.layout import laid_out
 from rewriter.emit.style import Style
-from rewriter.facts.source import Source
+from rewriter.facts.source import LINE_BREAK, Source
 
-_LINE = re.compile(r"\r\n|\r|\n")
 _END = re.compile(r"(?P<code>[^#\r\n]*?)(?P<comment>[ \t]*(?:#[^\r\n]*)?)(?:\r\n|\r|\n|\Z)")
 
 
@@ -41,7 +40,7 @@ class Line:
         """The unit as a formatter lays it out; None for what the layout does not know."""
         if bool(self.before) != bool(self.after):
             return None  # the header of a statement has a word before it and a colon behind it
-        whole = self.before + _LINE.sub("\n", text) + self.after
+        whole = self.before + LINE_BREAK.sub("\n", text) + self.after
         new = laid_out(whole, self.indent, self.style, self.reserved)
         if new is None or not new.startswith(self.before) or not new.endswith(self.after):
             return None
@@ -52,5 +51,5 @@ class Line:
         return self._longest(text) <= max(self.style.width, self._longest(original))
 
     def _longest(self, text: str) -> int:
-        first, *others = _LINE.split(text)
+        first, *others = LINE_BREAK.split(text)
         return max([len(self.indent) + len(self.before) + len(first), *map(len, others)])

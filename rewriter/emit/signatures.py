@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import ast
 import io
-import re
 import tokenize
 
 from rewriter.emit.layout import laid_out
 from rewriter.emit.splice import Splice
 from rewriter.emit.style import Style
 from rewriter.facts.code import FunctionNode
-from rewriter.facts.source import Source
+from rewriter.facts.source import LINE_BREAK, Source
 
-_LINE = re.compile(r"\r\n|\r|\n")
 _BETWEEN = (tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT)
 
 
@@ -68,20 +66,20 @@ def _broken(source: Source, node: FunctionNode, parameter: Splice, style: Style)
     line = source.lines[node.lineno - 1].rstrip()
     start = source.start(node)
     end = start + _header_length(source.text[start:])
-    header, indent = source.text[start:end], source.lines[node.lineno - 1][: node.col_offset]
-    on_one_line = "\n" not in header and "\r" not in header
+    header, indent = LINE_BREAK.sub("\n", source.text[start:end]), source.lines[node.lineno - 1][: node.col_offset]
+    on_one_line = "\n" not in header
     if on_one_line and len(line) + len(parameter.new) <= style.width:
         return [parameter]
-    if not on_one_line and laid_out(_LINE.sub("\n", header), indent, style) != _LINE.sub("\n", header):
+    if not on_one_line and laid_out(header, indent, style) != header:
         return [parameter]
     new = source.text[start : parameter.start] + parameter.new + source.text[parameter.end : end]
-    broken = laid_out(_LINE.sub("\n", new), indent, style)
+    broken = laid_out(LINE_BREAK.sub("\n", new), indent, style)
     return [Splice(start, end, broken.replace("\n", source.newline))] if broken else [parameter]
 
 
 def _header_length(text: str) -> int:
     """Up to the colon behind a function's brackets and what it returns."""
-    depth, lines = 0, [0, *(m.end() for m in _LINE.finditer(text))]
+    depth, lines = 0, [0, *(m.end() for m in LINE_BREAK.finditer(text))]
     for token in tokenize.generate_tokens(io.StringIO(text, newline="").readline):
         depth += (token.string in "([{") - (token.string in ")]}") if token.type == tokenize.OP else 0
         if depth == 0 and token.string == ":":

@@ -6,7 +6,6 @@ import ast
 import configparser
 import contextlib
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -84,15 +83,12 @@ def _tables(folder: Path) -> Iterator[Formatter]:
 
 
 def _toml(file: Path) -> Mapping[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
+    from rewriter import toml  # an isolated run reads none
 
-    document: dict[str, Any] = {}
-    with contextlib.suppress(OSError, UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError):
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
-    return document
+    try:
+        return toml.read(file)
+    except (*toml.ERRORS, RecursionError):
+        return {}
 
 
 def _from_toml(tool: Mapping[str, Any]) -> Formatter:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from rewriter.emit.splice import Splice
 from rewriter.facts.code import File
+from rewriter.facts.names import last_name
 from rewriter.facts.project import Project
 from rewriter.facts.trees import walk
 
@@ -101,11 +102,7 @@ def _takes(tree: ast.Module, module: str, name: str) -> bool:
                 return True
         if isinstance(node, ast.Import | ast.ImportFrom):
             called |= {a.asname for a in node.names if a.asname and a.name.rpartition(".")[2] == module}
-    return any(isinstance(n, ast.Attribute) and n.attr == name and _last(n.value) in called for n in walk(tree))
-
-
-def _last(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    return any(isinstance(n, ast.Attribute) and n.attr == name and last_name(n.value) in called for n in walk(tree))
 
 
 def removal_splices(file: File, unused: list[Unused]) -> list[Splice]:

@@ -153,6 +153,11 @@ def dotted(expression: ast.expr) -> list[str] | None:
     return [expression.id, *reversed(parts)]
 
 
+def last_name(node: ast.expr) -> str:
+    """`c` of `a.b.c` and of `c`; nothing for anything else."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
 def bound_names(node: ast.AST) -> set[str]:
     """Every name that running `node` may bind, not looking into the scopes of functions and classes."""
     found: set[str] = set()

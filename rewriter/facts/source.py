@@ -15,6 +15,7 @@ from itertools import accumulate
 from rewriter.results import Failure, Span
 
 # The line ends of Python's own tokenizer; str.splitlines knows more (form feed, U+2028).
+LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 
 

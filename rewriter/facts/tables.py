@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, File, Function
 from rewriter.facts.hierarchy import Hierarchy
+from rewriter.facts.names import last_name
 from rewriter.facts.project import Project
 
 _MAPPINGS = ("dict", "Dict", "Mapping")
@@ -78,7 +79,7 @@ def tables_with(project: Project, file: File, function: str) -> Iterator[str]:
         for other in project.files_mentioning(made):
             assigned = _assigned(other).items()
             calls = ((variable, value) for variable, value in assigned if isinstance(value, ast.Call))
-            yield from (variable for variable, value in calls if _last(value.func) == made)
+            yield from (variable for variable, value in calls if last_name(value.func) == made)
 
 
 def _holding(file: File) -> Iterator[tuple[str, set[str]]]:
@@ -88,12 +89,8 @@ def _holding(file: File) -> Iterator[tuple[str, set[str]]]:
     dicts += [(f"class {cls.node.name}", held) for cls in file.classes for held in _dicts(cls)]
     for name, held in dicts:
         for value in held.values:
-            found.setdefault(_last(value), set()).add(name)
+            found.setdefault(last_name(value), set()).add(name)
     yield from found.items()
-
-
-def _last(node: ast.expr) -> str:
-    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
 def _find(hierarchy: Hierarchy, name: str) -> Table | None:

@@ -39,35 +39,6 @@ class ClippedActivation(nn.Module):
         return f"bits={self.grid.bits}, clip={self.clip}"
 
 
-@method(
-    "dorefa",
-    "trains weights squeezed through tanh, and activations between 0 and 1",
-    needs_optimizer=True,
-    no_integers=ONLY_RECTIFIED,
-    defaults=EIGHT_BITS,
-)
-class DorefaQuantizer(Quantizer):
-    """Trains weights of few bits from copies in floating point; the optimizer has to train them already.
-
-    Weights come out with 1 as their largest magnitude, so each layer should be followed by a normalization.
-    """
-
-    def __init__(
-        self,
-        model: nn.Module,
-        optimizer: Optimizer,
-        bits_activations: int | None = None,
-        bits_weights: int | None = None,
-        bits_bias: int | None = None,
-        overrides: OrderedDict[str, dict[str, Any]] | None = None,
-    ) -> None:
-        super().__init__(
-            model, optimizer, bits_activations, bits_weights, bits_bias, overrides, train_with_fp_copy=True
-        )
-        self.param_quantization_fn = dorefa_weight
-        self.replacement_factory.update(dict.fromkeys(classes_with(Trait.RECTIFIER), clip_at_one))
-
-
 def clip_at_one(module: nn.Module, name: str, qbits_map: Mapping[str, QBits]) -> nn.Module:
     bits = qbits_map[name].acts
     return module if bits is None else ClippedActivation(bits)
@@ -82,3 +53,44 @@ def dorefa_weight(weight: Tensor, bits: int) -> Tensor:
     largest = squeezed.detach().abs().max().clamp(min=torch.finfo(torch.float32).tiny)
     unit = qparams_from_range(weight.new_zeros(()), weight.new_ones(()), Grid(bits), symmetric=False)
     return 2 * fake_quantize(squeezed / (2 * largest) + 0.5, unit) - 1
+
+
+class ClippingQuantizer(Quantizer):
+    """Trains weights of few bits from copies in floating point; the optimizer has to train them already.
+
+    What comes out of a rectifier is held between 0 and 1.
+    """
+
+    put_on_grid: staticmethod[[Tensor, int], Tensor]
+    """What a method makes of a weight."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Optimizer,
+        bits_activations: int | None = None,
+        bits_weights: int | None = None,
+        bits_bias: int | None = None,
+        overrides: OrderedDict[str, dict[str, Any]] | None = None,
+    ) -> None:
+        super().__init__(
+            model, optimizer, bits_activations, bits_weights, bits_bias, overrides, train_with_fp_copy=True
+        )
+        self.param_quantization_fn = self.put_on_grid
+        self.replacement_factory.update(dict.fromkeys(classes_with(Trait.RECTIFIER), clip_at_one))
+
+
+@method(
+    "dorefa",
+    "trains weights squeezed through tanh, and activations between 0 and 1",
+    needs_optimizer=True,
+    no_integers=ONLY_RECTIFIED,
+    defaults=EIGHT_BITS,
+)
+class DorefaQuantizer(ClippingQuantizer):
+    """Trains weights of few bits from copies in floating point; the optimizer has to train them already.
+
+    Weights come out with 1 as their largest magnitude, so each layer should be followed by a normalization.
+    """
+
+    put_on_grid = staticmethod(dorefa_weight)

@@ -5,20 +5,19 @@ The method's other half, layers that are wider than those of the original networ
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import Any
+from torch import Tensor
 
-from torch import Tensor, nn
-from torch.optim import Optimizer
-
-from rewriter.torch_api.traits import Trait
 from runtime.quantization.arithmetic import Grid, qparams_from_range
 from runtime.quantization.fake_quantizers import fake_quantize
-from runtime.quantization.known import classes_with
 from runtime.quantization.methods import method
-from runtime.quantization.methods.dorefa import ONLY_RECTIFIED, clip_at_one
+from runtime.quantization.methods.dorefa import ONLY_RECTIFIED, ClippingQuantizer
 from runtime.quantization.methods.qat import EIGHT_BITS
-from runtime.quantization.quantizer import Quantizer
+
+
+def wrpn_weight(weight: Tensor, bits: int) -> Tensor:
+    """Clipped to [-1, 1] and put on the 2**bits - 1 values of that range that lie evenly about zero."""
+    grid = Grid(bits, signed=True, restricted=True)
+    return fake_quantize(weight, qparams_from_range(-weight.new_ones(()), weight.new_ones(()), grid, symmetric=True))
 
 
 @method(
@@ -28,26 +27,7 @@ from runtime.quantization.quantizer import Quantizer
     no_integers=ONLY_RECTIFIED,
     defaults=EIGHT_BITS,
 )
-class WRPNQuantizer(Quantizer):
+class WRPNQuantizer(ClippingQuantizer):
     """Trains weights of few bits from copies in floating point; the optimizer has to train them already."""
 
-    def __init__(
-        self,
-        model: nn.Module,
-        optimizer: Optimizer,
-        bits_activations: int | None = None,
-        bits_weights: int | None = None,
-        bits_bias: int | None = None,
-        overrides: OrderedDict[str, dict[str, Any]] | None = None,
-    ) -> None:
-        super().__init__(
-            model, optimizer, bits_activations, bits_weights, bits_bias, overrides, train_with_fp_copy=True
-        )
-        self.param_quantization_fn = wrpn_weight
-        self.replacement_factory.update(dict.fromkeys(classes_with(Trait.RECTIFIER), clip_at_one))
-
-
-def wrpn_weight(weight: Tensor, bits: int) -> Tensor:
-    """Clipped to [-1, 1] and put on the 2**bits - 1 values of that range that lie evenly about zero."""
-    grid = Grid(bits, signed=True, restricted=True)
-    return fake_quantize(weight, qparams_from_range(-weight.new_ones(()), weight.new_ones(()), grid, symmetric=True))
+    put_on_grid = staticmethod(wrpn_weight)
