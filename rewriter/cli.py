@@ -11,7 +11,7 @@ from typing import Any
 
 from rewriter import __version__
 from rewriter.console import INTERRUPTED, OK, OutputError, close_stdout, complain, occupy_closed_streams, put_on_stdout
-from rewriter.settings import SOURCES, TARGETS
+from rewriter.settings import LIBRARIES, TARGETS
 
 _RUN_OPTIONS_WITH_VALUES = ("--rewrite", "--select", "--ignore", "--config")
 
@@ -266,7 +266,7 @@ def _add_paths_and_report(parser: argparse.ArgumentParser) -> None:
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     targets = "whose modules to use (default: runtime); plain: back to what stood there before fix"
-    add("--from", dest="source", choices=SOURCES, help="turn the modules of this library into ours, too")
+    add("--from", dest="source", choices=LIBRARIES, help="turn the modules of this library into ours, too")
     add("--target", choices=TARGETS, help=targets)
     add("--fallback", choices=["runtime"], help="take from runtime what the target has no module for")
     entry = "for torch-ao: the class that gets stubs where tensors come in and leave, and a fuse_model()"
