@@ -149,11 +149,12 @@ def _loans(file: File) -> dict[str, list[_Loan]]:
         answers[None] = found = dict[str, list[_Loan]]()
         users: list[tuple[Class | None, ast.AST]] = [(cls, cls.node) for cls in file.classes]
         for user, tree in [*users, (None, file.source.tree)]:
-            for given, node in ((given, node) for node in _own_nodes(tree) for given in _taken_from_classes(node)):
-                owner = file.names.full_name(given.value)
-                call = node if isinstance(node, ast.Call) and node.func is given else None
-                if owner is not None:
-                    found.setdefault(owner.rpartition(".")[2], []).append(_Loan(owner, given.attr, user, call))
+            for node in _own_nodes(tree):
+                for given in _taken_from_classes(node):
+                    owner = file.names.full_name(given.value)
+                    call = node if isinstance(node, ast.Call) and node.func is given else None
+                    if owner is not None:
+                        found.setdefault(owner.rpartition(".")[2], []).append(_Loan(owner, given.attr, user, call))
     return answers[None]
 
 

@@ -246,7 +246,7 @@ class _Finder:
         return found
 
     def _is_held(self, node: ast.expr) -> bool:
-        """Whether a module takes the object in: it is given to a class of modules, alone or in a list, or put into one."""
+        """Whether a module takes the object in: one that is made is given it, alone or in a list, or it is put in."""
         parent = self.reader.parents[node]
         while isinstance(parent, ast.List | ast.Tuple | ast.Starred | ast.keyword | ast.IfExp):
             parent = self.reader.parents[parent]
