@@ -137,12 +137,12 @@ def _kinds_agree(spelling: Spelling, bindings: tuple[Argument, ...], call: Call)
     for argument in bindings:
         wanted = required.get(argument.parameter.name)
         value = call.arguments.get(argument.value)
-        if wanted and value is not None and not _agrees(value, argument.value, wanted):
+        if wanted and value is not None and not agrees(value, argument.value, wanted):
             return False
     return True
 
 
-def _agrees(value: Value, node: ast.expr, wanted: str) -> bool:
+def agrees(value: Value, node: ast.expr, wanted: str) -> bool:
     """Whether a value can be what an overload needs; unknown values can be anything."""
     if not value.known:
         return True
