@@ -706,6 +706,10 @@ class Sin(InplaceOperation):
     """`torch.sin(input)`."""
     def __init__(self, inplace: Any = ...) -> None: ...
 
+class Sinc(InplaceOperation):
+    """`torch.sinc(input)`."""
+    def __init__(self, inplace: Any = ...) -> None: ...
+
 class Sinh(InplaceOperation):
     """`torch.sinh(input)`."""
     def __init__(self, inplace: Any = ...) -> None: ...
@@ -946,6 +950,7 @@ __all__ = [
     "Rsqrt",
     "ScaledDotProductAttention",
     "Sin",
+    "Sinc",
     "Sinh",
     "Split",
     "Sqrt",
