@@ -582,6 +582,10 @@ class LogAddExp(Operation):
     """`torch.logaddexp(input, other)`."""
     def __init__(self) -> None: ...
 
+class LogAddExp2(Operation):
+    """`torch.logaddexp2(input, other)`."""
+    def __init__(self) -> None: ...
+
 class LogSumExp(Operation):
     """`torch.logsumexp(input)`."""
     def __init__(self, dim: Any = ..., keepdim: Any = ...) -> None: ...
@@ -919,6 +923,7 @@ __all__ = [
     "Log1p",
     "Log2",
     "LogAddExp",
+    "LogAddExp2",
     "LogSumExp",
     "MM",
     "MV",

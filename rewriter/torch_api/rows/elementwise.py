@@ -65,6 +65,7 @@ ROWS = (
     _binary("atan2", "Atan2"),
     _binary("hypot", "Hypot"),
     _binary("logaddexp", "LogAddExp"),
+    _binary("logaddexp2", "LogAddExp2"),
     wrapped(
         "clamp", "RW103", "Clamp",
         spelled("torch.clamp torch.clip", "input, min=None, max=None, *, out=None"),
