@@ -18,7 +18,7 @@ from rewriter.interpreter.self_call import runs_itself
 from rewriter.interpreter.supers import super_method, torch_base
 from rewriter.torch_api import catalogue
 from rewriter.values.base import UNKNOWN, Call, Known, Value
-from rewriter.values.functions import Choice, SomeFunction, one_of_methods
+from rewriter.values.functions import BoundMethod, Choice, SomeFunction, one_of_methods
 from rewriter.values.target import Target
 from rewriter.values.tensor import holds_tensor, taken_for_tensor
 
@@ -117,6 +117,8 @@ class Machine:
                 return self.activations.of_property(Target(upper, self.context.cls), node)
             if self.of_plain:
                 return self.upper_of_plain(upper)
+            if self.context.cls is not None and not upper.is_static:
+                return BoundMethod(upper, self.context.cls, own=True)
         found = receiver.attribute(self, node)
         return UNKNOWN if found is None else found
 

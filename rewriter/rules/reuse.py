@@ -44,12 +44,13 @@ gets a parameter that says which one is running, and an instance for each: `def 
 `self._mix(x, y, call=1)`, in a loop as `self._mix(x, y, call=i)`, and by a method that is told its own way as
 `self._mix(x, y, call=call)`. Code elsewhere may override or replace a method with a public name by one that takes no
 such parameter: it is called as `runtime.modules.nth(self.mix, 1)(x, y)`, which passes the number to a method that takes
-it. Where the ways cannot be counted, as in a `while`, one instance serves all, and RW902 says so.
+it. Overrides in the project are told the same numbers, and pass their own on: `nth(super().mix, call)(x, y)`. Where the
+ways cannot be counted, as in a `while`, one instance serves all, and RW902 says so.
 
 **Safety.** `self.relu = nn.ReLU()` is made again by the expression that made the first; code elsewhere that replaces
 `model.relu` by name has to replace `model.relu2` as well (docs/what-changes.md). Where several branches of `__init__`
 make the module, or a subclass puts another one in its place, the second call gets a handle, which stands for whichever
-the object has. A method gets a parameter only where no class of the project overrides it, and nobody hands it on.
+the object has. A method gets a parameter only where nobody hands it on.
 """
 
 from __future__ import annotations
