@@ -14,7 +14,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 from rewriter.changes.change import NamedChange
 from rewriter.changes.turns import NumberedCall, Turn, WalkOverSteps
 from rewriter.emit.lines import Line
-from rewriter.emit.pieces import COMMA, Piece, breaks_line, opening_of, pieces_of
+from rewriter.emit.pieces import COMMA, NOTHING, Piece, breaks_line, opening_of, pieces_of
 from rewriter.emit.style import Style
 from rewriter.emit.units import UnitChanges
 from rewriter.facts.source import LINE_BREAK, Source
@@ -46,9 +46,10 @@ def rewrite_unit(source: Source, unit: UnitChanges, style: Style) -> str | None:
     tidy = parsed.render(collapse=True)
     if parsed.keeps_calls_whole and _comments(tidy) == _comments(text) and line.holds(tidy, text):
         return tidy
-    if formatted is not None:
+    is_whole = _comments(kept) == _comments(text)
+    if formatted is not None and not (is_whole and _comments(text) and line.holds(kept, text)):
         return formatted
-    return kept if _comments(kept) == _comments(text) else None
+    return kept if is_whole else None
 
 
 def _comments(text: str) -> list[str]:
@@ -195,7 +196,9 @@ class _ToCalls(cst.CSTTransformer):
         star: Literal["", "*", "**"] = "**" if keyword == "**" else "*" if starred else ""
         name = cst.Name(keyword) if keyword and keyword != "**" else None
         equal = (piece.equal or _TIGHT) if name else cst.MaybeSentinel.DEFAULT
-        return cst.Arg(value, keyword=name, equal=equal, star=star, comma=self._comma(piece, last, old))
+        comma = self._comma(piece, last, old)
+        after = piece.after if last and not self.collapse and not isinstance(comma, cst.Comma) else NOTHING
+        return cst.Arg(value, keyword=name, equal=equal, star=star, comma=comma, whitespace_after_arg=after)
 
     def _comma(self, piece: Piece, last: bool, old: cst.Call | None) -> cst.Comma | cst.MaybeSentinel:
         trailing = old.args[-1].comma if old is not None and old.args else cst.MaybeSentinel.DEFAULT

@@ -66,7 +66,7 @@ def runs_below(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list
     if not names:
         return []
     below = (c for c in knowledge.hierarchy.below(cls) if knowledge.may_be_module(c))
-    runs = (knowledge.run(c) for c in below if names & _said_by_forward(knowledge, c))
+    runs = (knowledge.run(c) for c in below if names & {"forward", *_said_by_forward(knowledge, c)})
     return _first_through(runs, methods)
 
 
@@ -81,9 +81,13 @@ def runs_of_users(knowledge: Knowledge, cls: Class, methods: set[Function]) -> l
 
 
 def _computing(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list[Function]:
-    """Those of a class's methods that may have operations and hide none of nn.Module's own, in source order."""
+    """Those of a class's methods that may have operations and hide none of nn.Module's own, in source order.
+
+    The forward that a class without nn.Module among its bases has is for those below it.
+    """
     found = methods if "torch" in cls.file.source.text else set()
-    found = {m for m in found if m.node.name not in MODULE_ATTRIBUTES and _may_compute(knowledge, m)}
+    hidden = MODULE_ATTRIBUTES - (frozenset() if knowledge.may_be_module(cls) else {"forward"})
+    found = {m for m in found if m.node.name not in hidden and _may_compute(knowledge, m)}
     return sorted(found, key=lambda method: method.node.lineno)
 
 

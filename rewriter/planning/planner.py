@@ -89,7 +89,7 @@ class Planner:
         sites = [s for s in run.met.sites.values() if s.function in own] if run else []
         sites.sort(key=lambda site: site.order)
         unseen = own - run.met.entered if run else own
-        unseen = {m for m in unseen if m is not cls.constructor and m.node.name != "forward"}
+        unseen = {m for m in unseen if m is not cls.constructor and (run is None or m.node.name != "forward")}
         below = runs_below(self.knowledge, cls, unseen) or runs_of_users(self.knowledge, cls, unseen)
         for method in sorted(unseen, key=lambda m: m.node.lineno):
             sites += _in_source_order(_met(method, below))

@@ -9,6 +9,7 @@ from rewriter.changes.change import Change, Given, as_given
 from rewriter.changes.made import Fixed, Make
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
+from rewriter.rules.comments import spoken_of
 from rewriter.rules.constants import is_constant
 from rewriter.rules.context import Context
 from rewriter.rules.refusals import refuse
@@ -107,11 +108,13 @@ def _split(
 ) -> tuple[Make, list[Argument]]:
     """What the constructor fixes, and what is left to the call."""
     operands = {name.lstrip("*") for name in row.operands}
+    kept = spoken_of(site.function.file.source, site.node)
     fixable = [
         a
         for a in arguments
         if a.parameter.name not in operands | {"out"}
         and not a.parameter.variadic
+        and a.value not in kept
         and is_constant(a.value, site.function)
     ]
     left = [a for a in arguments if a not in fixable]

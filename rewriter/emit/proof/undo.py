@@ -142,13 +142,13 @@ def _forget_lines(tree: ast.Module, lines: set[Key]) -> None:
 
 
 class _Unwrap(ast.NodeTransformer):
-    """`runtime.modules.as_module(x)` -> `x`, and so for `own`."""
+    """`runtime.modules.as_module(x)` -> `x`, and so for `own` and `Whole`."""
 
     found = 0
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        wraps = isinstance(node.func, ast.Attribute) and node.func.attr in ("as_module", "own")
+        wraps = isinstance(node.func, ast.Attribute) and node.func.attr in ("as_module", "own", "Whole")
         if wraps and len(node.args) == 1 and not node.keywords:
             self.found += 1
             return node.args[0]
