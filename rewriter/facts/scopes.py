@@ -109,7 +109,7 @@ class Scope:
         return {id(n): s for s, target in targets for n in walk(target)}
 
     def returned(self, call: ast.Call, receiver: tuple[ast.expr, Value] | None) -> tuple[ast.expr, Scope] | None:
-        """What a call of a function of the project returns, and where that is to be read, if it returns in one place."""
+        """What a call of the project's functions returns, and where that is to be read, if it returns in one place."""
         found = self.results(call, receiver)
         return found[0] if len(found) == 1 else None
 
