@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rewriter.baseline import Baseline, BaselineError
 from rewriter.console import ERROR, FOUND, OK, OutputError, complain, put_on_stdout, say_failures, warn
+from rewriter.evidence import Evidence, EvidenceError
 from rewriter.files import NOTEBOOK, FileError, find
 from rewriter.report.form import WITH_EDITS, Form
 from rewriter.report.render import render
@@ -33,7 +34,7 @@ def process(arguments: argparse.Namespace) -> int:
         if arguments.show_settings:
             put_on_stdout(shown(settings).encode())
             return OK
-        settings = _with_selection(arguments, _with_baseline(arguments, settings))
+        settings = _with_selection(arguments, _with_evidence(arguments, _with_baseline(arguments, settings)))
         results = _of_stdin(arguments, settings) if STDIN in arguments.paths else _of_files(arguments, settings)
         summary = Summary.of(results, settings.unsafe_fixes)
         _report(arguments, results, settings)
@@ -41,8 +42,10 @@ def process(arguments: argparse.Namespace) -> int:
             from rewriter.ignores import add_ignores
 
             return add_ignores(results)
-    except (SettingsError, FileError, SelectionError, BaselineError) as error:
+    except (SettingsError, FileError, SelectionError, BaselineError, EvidenceError) as error:
         return complain(str(error))
+    for path in settings.evidence.stale(results) if settings.evidence is not None else ():
+        warn(f"{path}: its evidence is not used: the file has changed since; `rewriter observe` takes it anew")
     if arguments.command == "fix" and arguments.selection is not None and settings.selection is not None:
         for path, code, span in settings.selection.missing(results):
             why = "it needs a finding that was not selected, or the paths and settings that the review was made with"
@@ -99,6 +102,10 @@ def chosen_settings(arguments: argparse.Namespace, paths: Sequence[Path]) -> Set
 
 def _with_baseline(arguments: argparse.Namespace, settings: Settings) -> Settings:
     return replace(settings, baseline=Baseline.read(arguments.baseline)) if arguments.baseline else settings
+
+
+def _with_evidence(arguments: argparse.Namespace, settings: Settings) -> Settings:
+    return replace(settings, evidence=Evidence.read(arguments.evidence)) if arguments.evidence else settings
 
 
 def _with_selection(arguments: argparse.Namespace, settings: Settings) -> Settings:

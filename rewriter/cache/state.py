@@ -48,9 +48,10 @@ class State:
 
 
 def _circumstances(job: Job) -> Iterator[bytes]:
-    yield f"{job.engine} {replace(job.settings, baseline=None)!r} {job.settings.isolated} {Path.cwd()}".encode()
-    if job.settings.baseline is not None:
-        yield (digest_of(job.settings.baseline.file) or "").encode()
+    settings = replace(job.settings, baseline=None, evidence=None)
+    yield f"{job.engine} {settings!r} {settings.isolated} {Path.cwd()}".encode()
+    for beside in (job.settings.baseline, job.settings.evidence):
+        yield (digest_of(beside.file) or "").encode() if beside is not None else b""
 
 
 def names_in(folder: Path) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from rewriter.changes.change import Change, NamedChange, Substitution
+from rewriter.evidence import Evidence
 from rewriter.facts.callers import is_kept, is_of_plain, runs_below, runs_of_users, runs_through
 from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import NoPlace, find_construction
@@ -19,6 +20,7 @@ from rewriter.facts.taken import TakenNames, taken_names
 from rewriter.facts.trees import walk
 from rewriter.interpreter.run import Run
 from rewriter.planning.decisions import Decisions
+from rewriter.planning.observed import informed, left_open
 from rewriter.planning.plan import Owner, Plan, Wanted, free_name
 from rewriter.results import Refusal, Safety
 from rewriter.rules.context import Context
@@ -72,6 +74,8 @@ class Planner:
     all_operations: bool = False
     """Those on integers, masks and constants become modules as well."""
     plans: dict[Owner, Plan] = field(default_factory=dict)
+    evidence: Evidence | None = None
+    """What observed executions have shown."""
 
     def plan(self, owner: Owner) -> Plan:
         if owner not in self.plans:
@@ -94,7 +98,8 @@ class Planner:
         for method in sorted(unseen, key=lambda m: m.node.lineno):
             sites += _in_source_order(_met(method, below))
         settled = self._settled(sites, cls)
-        sites = _known(plan, [s for s in settled if isinstance(s, ModuleCall) or self._computes(s)])
+        computing = [s for s in settled if isinstance(s, ModuleCall) or self._computes(s)]
+        sites = _known(plan, informed(plan, computing, self.evidence))
         if not sites:
             return
         place = find_construction(self.knowledge, cls)
@@ -121,7 +126,8 @@ class Planner:
             return
         runs = runs_through(self.knowledge, function)
         sites = [s for s in self._settled(_met(function, runs), None) if not isinstance(s, ModuleCall)]
-        sites = _known(plan, [s for s in _in_source_order(sites) if self._computes(s)])
+        computing = [s for s in _in_source_order(sites) if self._computes(s)]
+        sites = _known(plan, informed(plan, computing, self.evidence))
         if not sites:
             if function.is_free:
                 self._substitute_in_making(function, function, None, plan)
@@ -223,7 +229,7 @@ class Planner:
                     plan.refusals += [] if target is None else [target]
                     break
                 change = decision = target
-                if (why := context.doubt) is not None:
+                if why := site.observed or context.doubt:
                     change = replace(decision, safety=Safety.UNSAFE, why_unsafe=why)
                 if not self.wanted(owner, change):
                     plan.unwanted.append(change)
@@ -258,7 +264,7 @@ def _known(plan: Plan, sites: list[Site]) -> list[Site]:
     said = {inner for node in of_unknown for inner in walk(node)}
     for site in sites:
         if isinstance(site, UnknownCall) and site.node not in said:
-            plan.refusals.append(refuse("RW911", site, f"it is not known what {site.written} computes"))
+            plan.refusals.append(left_open(site))
     return [site for site in sites if not isinstance(site, UnknownCall)]
 
 

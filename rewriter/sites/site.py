@@ -32,6 +32,8 @@ class Site:
     """A loop is around a call that led to its function."""
     deferred: bool = field(default=False, kw_only=True)
     """It stands in a lambda, nested function or generator, which may run at any time or never."""
+    observed: str = field(default="", kw_only=True)
+    """What an observed execution has shown of it that the source does not say; a change that rests on it is unsafe."""
 
     def met_again(self, other: Site) -> None:
         """The same run has come to it once more."""
