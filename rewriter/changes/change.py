@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rewriter.changes.made import Made
-from rewriter.changes.turns import Numbering, Turn, WalkOverSteps
+from rewriter.changes.turns import NumberedMap, Numbering, Turn, WalkOverSteps
 from rewriter.facts.code import Function
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
@@ -107,6 +107,11 @@ def numberings(changes: Iterable[NamedChange]) -> list[Numbering]:
     """The methods that have to be told which of their calls is running, for these changes."""
     wanted = (t.numbering for named in changes for t in named.turns if t.numbering is not None)
     return list({n.method: n for numbering in wanted for n in numbering.all()}.values())
+
+
+def numbered_maps(changes: Iterable[NamedChange]) -> list[NumberedMap]:
+    """The calls of `map` that have to tell their functions which turn it is."""
+    return list({id(t.mapped.node): t.mapped for named in changes for t in named.turns if t.mapped}.values())
 
 
 def turns_of(changes: Iterable[NamedChange]) -> list[Turn]:

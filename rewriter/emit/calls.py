@@ -12,11 +12,11 @@ import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from rewriter.changes.change import NamedChange
-from rewriter.changes.turns import NumberedCall, Turn, WalkOverSteps
+from rewriter.changes.turns import NumberedCall, NumberedMap, Turn, WalkOverSteps
 from rewriter.emit.lines import Line
 from rewriter.emit.pieces import COMMA, NOTHING, Piece, breaks_line, opening_of, pieces_of
 from rewriter.emit.style import Style
-from rewriter.emit.units import UnitChanges
+from rewriter.emit.units import Edit, UnitChanges
 from rewriter.facts.source import LINE_BREAK, Source
 from rewriter.facts.trees import walk
 
@@ -126,7 +126,7 @@ def _glued(text: str, start: int) -> bool:
 
 @dataclass(frozen=True)
 class _Placed:
-    named: NamedChange | NumberedCall | WalkOverSteps
+    named: Edit
     glued: bool
 
 
@@ -149,6 +149,9 @@ class _ToCalls(cst.CSTTransformer):
         if isinstance(placed.named, NumberedCall):
             assert isinstance(updated_node, cst.Call)
             return _with_number(updated_node, placed.named)
+        if isinstance(placed.named, NumberedMap):
+            assert isinstance(updated_node, cst.Call)
+            return _telling_turns(updated_node, placed.named)
         if isinstance(placed.named, WalkOverSteps):
             return updated_node.with_changes(attr=cst.Name(placed.named.name))
         node = placed.named.node
@@ -230,6 +233,18 @@ def _with_number(call: cst.Call, number: NumberedCall) -> cst.Call:
         closing = cst.Comma(whitespace_after=end.with_changes(first_line=opening.first_line.with_changes(comment=None)))
     before = [*call.args[:-1], call.args[-1].with_changes(comma=between)]
     return call.with_changes(args=[*before, added.with_changes(comma=closing)])
+
+
+def _telling_turns(call: cst.Call, numbered: NumberedMap) -> cst.Call:
+    """`map(lambda x: ..., xs)` -> `map(lambda x, i: ..., xs, range(2))`."""
+    function, last = call.args[0], call.args[-1]
+    assert isinstance(function.value, cst.Lambda)
+    spec = function.value.params
+    taken = [*spec.params[:-1], spec.params[-1].with_changes(comma=COMMA), cst.Param(cst.Name(numbered.parameter))]
+    inner = function.value.with_changes(params=spec.with_changes(params=taken))
+    turns = cst.Arg(cst.parse_expression(f"range({numbered.number})"), comma=last.comma)
+    between = [function.with_changes(value=inner), *call.args[1:-1], last.with_changes(comma=COMMA)]
+    return call.with_changes(args=[*between, turns])
 
 
 def _counting(loop: cst.CompFor, turn: Turn) -> cst.CompFor:

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from rewriter.changes.change import numberings, turns_of
+from rewriter.changes.change import numbered_maps, numberings, turns_of
 from rewriter.changes.turns import Turn
-from rewriter.emit.proof.owners import Undone, undo_calls, undo_holder, undo_lines, undo_numbers
+from rewriter.emit.proof.owners import Undone, undo_calls, undo_holder, undo_lines, undo_maps, undo_numbers
 from rewriter.emit.proof.sites import Key, MarkOld, key_of
 from rewriter.facts.code import Class
 from rewriter.facts.construction import Construction
@@ -87,6 +87,7 @@ def _undo_owners(
         else:
             makers = undo_lines(classes[place.cls.node.lineno], place, plan.changes)
         undo_numbers(scope, numberings(plan.changes))
+        undo_maps(scope, numbered_maps(plan.changes))
         undo_calls(scope, plan.changes, makers)
 
 
