@@ -33,11 +33,7 @@ class InnerRuns:
         """What tells the runs of the code around the site apart; None where nothing can."""
         around = inner_around(function, site)
         inner = around[0] if len(around) == 1 else None
-        if (
-            inner is None
-            or inner not in function.called_only
-            or repeats_around(Function(_body(inner), function.file), site)
-        ):
+        if inner is None or inner not in function.called_only or repeats_around(_as_function(inner, function), site):
             return None
         if inner not in self._known:
             self._known[inner] = self._of_map(function, inner) or self._of_calls(function, inner)
