@@ -184,10 +184,10 @@ class _ToCalls(cst.CSTTransformer):
             opening_of(change.site.node, change.given, old) if old and not self.collapse else cst.SimpleWhitespace("")
         )
         func: cst.BaseExpression = cst.Attribute(cst.Name(change.receiver), cst.Name(named.name))
-        for turn in change.turns:
-            func = cst.Subscript(func, [cst.SubscriptElement(cst.Index(cst.parse_expression(turn.index)))])
-        if change.make.method:
-            func = cst.Attribute(func, cst.Name(change.make.method))
+        for counter in change.indices:
+            func = cst.Subscript(func, [cst.SubscriptElement(cst.Index(cst.parse_expression(counter)))])
+        if change.method:
+            func = cst.Attribute(func, cst.Name(change.method))
         call = cst.Call(func=func, args=arguments, whitespace_before_args=before)
         self.breaks_a_call |= LINE_BREAK.search(_EMPTY.code_for_node(call)) is not None
         return call

@@ -201,6 +201,9 @@ class Machine:
     def note_handed(self, node: ast.Call, function: Function | str) -> None:
         self.notes.handed(node, function)
 
+    def note_mapped(self, node: ast.Call, attribute: str, value: Value) -> None:
+        self.notes.mapped(node, attribute, value)
+
     def note_differentiated(self, node: ast.Call) -> None:
         self.notes.differentiated(node)
 

@@ -79,11 +79,28 @@ class Turns:
             return ()
         return tuple(_bound_where_read([*([_by_call(numbering)] if numbering is not None else []), *loops]))
 
+    def of_map(self, site: Site) -> Turn | None:
+        """The turns of a call of `map`, which its module list counts itself."""
+        node, function = site.node, site.function
+        assert isinstance(node, ast.Call)
+        if is_scripted(self.knowledge.hierarchy, self.place.cls) or site.self_name is None or site.deferred:
+            return None
+        if function.global_name(node.func) != "builtins.map" or inner_around(function, node):
+            return None
+        lengths = Lengths(self.knowledge, self.place, set())
+        counted = (lengths.over(over, self._scope(function)) for over in node.args[1:])
+        over = next((found for found in counted if found is not None), None)
+        if over is None or site.in_loop or site.called_in_loop or site.runs > 1 or self._ways.numbering(function):
+            return None
+        return Turn(ast.Name("_"), over, "", False, over, may_grow=True, filled_by=frozenset(lengths.filled_by))
+
+    def _scope(self, function: Function) -> Scope:
+        own = own_name(function) or ""
+        return Scope(self.knowledge, function, own, self.place.cls, ast.Name(self.place.self_name), self.values)
+
     def _count(self, over: ast.expr, function: Function) -> int | None:
         """How many members there are at most, where the source says it."""
-        own = own_name(function) or ""
-        scope = Scope(self.knowledge, function, own, self.place.cls, ast.Name(self.place.self_name), self.values)
-        found = Lengths(self.knowledge, self.place, set()).over(over, scope)
+        found = Lengths(self.knowledge, self.place, set()).over(over, self._scope(function))
         return None if found is None else count_of(found)
 
     def _loops(self, function: Function, node: ast.AST) -> list[Turn] | None:

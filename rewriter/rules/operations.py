@@ -14,6 +14,7 @@ from rewriter.rules.constants import is_constant
 from rewriter.rules.context import Context
 from rewriter.rules.refusals import refuse
 from rewriter.sites.site import Operation, Site
+from rewriter.torch_api import catalogue
 from rewriter.torch_api.row import Argument, Row, Spelling, bind
 from rewriter.values.tensor import Tensor
 
@@ -37,6 +38,19 @@ def decide(site: Operation, context: Context) -> Change | Refusal:
         return refuse("RW904", site, f"{site.written} is left: {why}")
     given = tuple(_given(row, spelling, make.target == row.flexible_target, left))
     return Change(row.code, site, context.place, context.receiver_at(site), row.attribute, make, given, site.written)
+
+
+def module_for(name: str, operands: int) -> Make | None:
+    """The module for a function that is called with so many operands and nothing else; None where it needs more."""
+    found = catalogue.by_spelling(name)
+    if len(found) != 1:
+        return None
+    (row, spelling), spreads = found[0], any(operand.startswith("*") for operand in found[0][0].operands)
+    if spreads or len(row.operands) != operands or any(p.required for p in spelling.parameters[operands:]):
+        return None
+    rigid = not row.follows_training and not any(p.required for p in row.constructor_parameters)
+    fixed = (Fixed("inplace", True, True),) if spelling.inplace else ()
+    return Make(row, spelling, row.target if rigid and not fixed else row.flexible_target, fixed)
 
 
 def _reads_alike(target: ast.expr) -> bool:

@@ -228,7 +228,7 @@ class _TurnBack(ast.NodeTransformer):
         while isinstance(holder, ast.Subscript):
             holder = holder.value
         named = self.names.get(holder.attr) if isinstance(holder, ast.Attribute) else None
-        return func.value if named is not None and named.change.make.method == func.attr else func
+        return func.value if named is not None and named.change.method == func.attr else func
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
@@ -241,7 +241,7 @@ class _TurnBack(ast.NodeTransformer):
         if not (isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) and func.attr in self.names):
             return node
         named = self.names[func.attr]
-        expected = [turn.index for turn in named.change.turns]
+        expected = named.change.indices
         if func.value.id != named.change.receiver or counters != expected or func.attr in self.used:
             return node
         self.used.add(func.attr)
