@@ -582,6 +582,10 @@ class LogAddExp(Operation):
     """`torch.logaddexp(input, other)`."""
     def __init__(self) -> None: ...
 
+class LogAddExp2(Operation):
+    """`torch.logaddexp2(input, other)`."""
+    def __init__(self) -> None: ...
+
 class LogSumExp(Operation):
     """`torch.logsumexp(input)`."""
     def __init__(self, dim: Any = ..., keepdim: Any = ...) -> None: ...
@@ -704,6 +708,10 @@ class ScaledDotProductAttention(Operation):
 
 class Sin(InplaceOperation):
     """`torch.sin(input)`."""
+    def __init__(self, inplace: Any = ...) -> None: ...
+
+class Sinc(InplaceOperation):
+    """`torch.sinc(input)`."""
     def __init__(self, inplace: Any = ...) -> None: ...
 
 class Sinh(InplaceOperation):
@@ -915,6 +923,7 @@ __all__ = [
     "Log1p",
     "Log2",
     "LogAddExp",
+    "LogAddExp2",
     "LogSumExp",
     "MM",
     "MV",
@@ -946,6 +955,7 @@ __all__ = [
     "Rsqrt",
     "ScaledDotProductAttention",
     "Sin",
+    "Sinc",
     "Sinh",
     "Split",
     "Sqrt",

@@ -12,13 +12,13 @@ _UNARY = {
     "sqrt": "Sqrt", "rsqrt": "Rsqrt", "reciprocal": "Reciprocal", "square": "Square", "sin": "Sin", "cos": "Cos",
     "tan": "Tan", "asin": "Asin", "acos": "Acos", "atan": "Atan", "sinh": "Sinh", "cosh": "Cosh", "asinh": "Asinh",
     "acosh": "Acosh", "atanh": "Atanh", "erf": "Erf", "erfc": "Erfc", "floor": "Floor", "ceil": "Ceil",
-    "trunc": "Trunc", "frac": "Frac",
+    "trunc": "Trunc", "frac": "Frac", "sinc": "Sinc",
 }  # fmt: skip
 _AIMET = {
     "exp": "Exponential", "log": "Log", "sqrt": "Sqrt", "rsqrt": "RSqrt", "square": "Square", "sin": "Sin", "cos": "Cos",
     "erf": "Erf", "floor": "ElementwiseFloor", "ceil": "ElementwiseCeil",
 }  # fmt: skip
-_SPECIAL = frozenset({"exp2", "expm1", "log1p", "erf", "erfc"})
+_SPECIAL = frozenset({"exp2", "expm1", "log1p", "erf", "erfc", "sinc"})
 _NOT_NEGATIVE = frozenset({"exp", "exp2", "sqrt", "rsqrt", "square", "cosh", "erfc", "acos", "acosh"})
 
 
@@ -65,6 +65,7 @@ ROWS = (
     _binary("atan2", "Atan2"),
     _binary("hypot", "Hypot"),
     _binary("logaddexp", "LogAddExp"),
+    _binary("logaddexp2", "LogAddExp2"),
     wrapped(
         "clamp", "RW103", "Clamp",
         spelled("torch.clamp torch.clip", "input, min=None, max=None, *, out=None"),
