@@ -27,6 +27,7 @@ DEEPEST = 3
 """How often a function may be handed on from one constructor to another."""
 _RUN = frozenset({"forward", "__init__"})
 _KEPT = Question[Class, bool]("do modules keep objects of the class?")
+_CALLED_ON_UNKNOWN = Question[str, bool]("does a forward call a method of that name on what it does not know?")
 _SAID_BY_FORWARD = Question[Class, set[str]]("which names does the forward come to?")
 
 
@@ -78,6 +79,24 @@ def runs_of_users(knowledge: Knowledge, cls: Class, methods: set[Function]) -> l
     users = (user for name in names for user in _users(knowledge, cls, name))
     runs = (knowledge.run(user) for user in dict.fromkeys(users) if knowledge.may_be_module(user))
     return _first_through(runs, methods)
+
+
+def runs_alone(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list[Run]:
+    """A run of each method that some forward calls on an object of which it knows no more than that it has it."""
+    if not knowledge.may_be_module(cls):
+        return []
+    called = (m for m in _computing(knowledge, cls, methods) if not m.node.name.startswith("__") and not m.is_property)
+    return [knowledge.run_method(cls, m) for m in called if _is_called_on_unknown(knowledge, m.node.name)]
+
+
+def _is_called_on_unknown(knowledge: Knowledge, name: str) -> bool:
+    answers = knowledge.project.answers.to(_CALLED_ON_UNKNOWN)
+    if name not in answers:
+        files = knowledge.project.files_mentioning(name)
+        users = (user for file in files for user in file.users.get(name, ()) if isinstance(user, Class))
+        runs = (knowledge.run(user) for user in users if name in _said_by_forward(knowledge, user))
+        answers[name] = any(run is not None and name in run.met.unknown_methods for run in islice(runs, ENOUGH))
+    return answers[name]
 
 
 def _computing(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list[Function]:

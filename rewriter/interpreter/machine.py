@@ -193,6 +193,8 @@ class Machine:
     def note_unknown_call(self, node: ast.Call, given: Iterable[Value]) -> None:
         if any(holds_tensor(value) and not value.is_fixed for value in given):
             self.notes.unknown_call(node)
+            if isinstance(node.func, ast.Attribute):
+                self.context.met.unknown_methods.add(node.func.attr)
 
     def note_choice(self, node: ast.Call, choice: Value) -> None:
         assert isinstance(choice, Choice)
