@@ -75,7 +75,8 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str, style: 
     written.text = apply(file.source.text, [reasoned.splice for reasoned in written.splices])
     if written.text != file.source.text and (unused := unused_imports(file, written.text, project)):
         written.unused = [found.name for found in unused]
-        written.splices += [Reasoned(splice) for splice in removal_splices(file, unused)]
+        others = [reasoned.splice for reasoned in written.splices]
+        written.splices += [Reasoned(splice) for splice in removal_splices(file, unused, others)]
         written.text = apply(file.source.text, [reasoned.splice for reasoned in written.splices])
     return written
 

@@ -13,7 +13,7 @@ from rewriter.facts.helpers import helper_with, may_help
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.mentions import Named, files_using, methods_saying, says, word_of
 from rewriter.facts.objects import is_plain
-from rewriter.facts.patched import put_in_place_of_forward
+from rewriter.facts.patched import ENTRIES, put_in_place_of_forward
 from rewriter.facts.tables import tables_with
 from rewriter.facts.trees import walk
 from rewriter.interpreter.run import Run
@@ -96,7 +96,7 @@ def _said_by_forward(knowledge: Knowledge, cls: Class) -> set[str]:
     answers = knowledge.project.answers.to(_SAID_BY_FORWARD)
     if cls not in answers:
         lineage = knowledge.hierarchy.lineage(cls)
-        said, done, pending = set[str](), set[str](), {"forward", *put_in_place_of_forward(knowledge.project)}
+        said, done, pending = set[str](), set[str](), {*ENTRIES, *put_in_place_of_forward(knowledge.project)}
         while pending:
             name = pending.pop()
             done.add(name)

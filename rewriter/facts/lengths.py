@@ -199,6 +199,9 @@ class Lengths(Numbers):
             if base is None or not all(parts.values()):
                 return None
             return ast.Subscript(base, with_parts(node.slice, parts), ast.Load())
+        if isinstance(node, ast.Attribute) and node.attr in HOLDING_CHILDREN:
+            base = self._same(node.value, scope)
+            return None if base is None else ast.Attribute(base, node.attr, ast.Load())
         if isinstance(node, ast.Name) and (source := scope.gives(node)) is not None:
             return self._same(*source)
         path = self.paths.path(node, scope)

@@ -85,18 +85,30 @@ class _Method:
 
     def _call_changes(self, node: ast.Call) -> bool:
         func = node.func
+        hands_object_on = any(map(self._is_object, [*node.args, *(keyword.value for keyword in node.keywords)]))
         if isinstance(func, ast.Name):
             if func.id in _CHANGED_BY_READING:
                 return func.id != "next" or any(self._root(argument) is not None for argument in node.args)
-            return func.id not in _ASKING and any(map(self._is_object, node.args))
+            return func.id not in _ASKING and hands_object_on
         if not isinstance(func, ast.Attribute):
             return False
+        if hands_object_on and not self._is_known_method(func):
+            return True
         if self._root(func.value) is None:
             return False
         if isinstance(func.value, ast.Name) and func.value.id == self.own:
             # a method, read by itself, or a part that is called
             return bool(node.args) and self._is_changeable(node.args[0]) and self._works_in_place(func.attr)
         return self._method_changes(func.attr, self._value(func.value))
+
+    def _is_known_method(self, func: ast.Attribute) -> bool:
+        """`self.mix(self)`, `Base.forward(self, x)`: read by itself, or torch's own, which changes nothing."""
+        if self._root(func.value) == "":
+            return self.knowledge.hierarchy.lineage(self.cls).method(func.attr) is not None
+        name = self.function.name_inside(func) or ""
+        found = self.knowledge.project.find(name)
+        is_of_family = isinstance(found, Function) and found.owner in self.knowledge.hierarchy.lineage(self.cls).project
+        return is_of_family or name.startswith("torch.")
 
     def _method_changes(self, name: str, value: Value) -> bool:
         """Whether a method of something that the object has changes that."""

@@ -12,7 +12,8 @@ from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.trees import walk
 from rewriter.values.plain import Nothing
 
-_CHANGING = frozenset({"append", "extend", "insert", "pop", "add_module", "register_module", "update", "clear"})
+_EMPTYING = frozenset({"pop", "clear"})
+_CHANGING = frozenset({"append", "extend", "insert", "add_module", "register_module", "update"}) | _EMPTYING
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Settled:
     """What is stored there, by plain assignments."""
     methods: frozenset[str]
     """The methods by which `__init__` does it, or goes on with what the attribute holds."""
+    filled: bool
+    """Some of it puts something into what is stored there."""
 
 
 def settled(knowledge: Knowledge, cls: Class, attribute: str) -> Settled | None:
@@ -45,7 +48,8 @@ def settled(knowledge: Knowledge, cls: Class, attribute: str) -> Settled | None:
     sets = any(_sets(m.node.body, attribute) for m in (*(m for m in setters if m in constructors), *certain))
     may_be_none = knowledge.attribute(cls, attribute).may_be(Nothing)
     stored = tuple(value for m in setters for value in _stored(m.node, attribute))
-    return Settled(sets and not may_be_none, stored, frozenset(m.node.name for m in helpers))
+    filled = any(_fills(node, attribute) for m in setters for node in walk(m.node))
+    return Settled(sets and not may_be_none, stored, frozenset(m.node.name for m in helpers), filled)
 
 
 def _runs_at_set_up_alone(knowledge: Knowledge, cls: Class, family: list[Class], method: Function) -> bool:
@@ -120,9 +124,22 @@ def _changes(function: FunctionNode, attribute: str) -> bool:
             return True
         if isinstance(node, ast.Subscript) and _is_it(node.value, attribute) and not isinstance(node.ctx, ast.Load):
             return True
-        func = node.func if isinstance(node, ast.Call) else None
-        if isinstance(func, ast.Attribute) and func.attr in _CHANGING and _is_it(func.value, attribute):
+        if _calls_on(node, attribute, _CHANGING):
             return True
         if isinstance(node, ast.Call) and _registers(node, attribute):
             return True
     return False
+
+
+def _fills(node: ast.AST, attribute: str) -> bool:
+    """`self.blocks.add_module(...)`, `self.blocks["a"] = ...`, `self.blocks += [...]`"""
+    if isinstance(node, ast.AugAssign) and _is_it(node.target, attribute):
+        return True
+    if isinstance(node, ast.Subscript) and _is_it(node.value, attribute):
+        return isinstance(node.ctx, ast.Store)
+    return _calls_on(node, attribute, _CHANGING - _EMPTYING)
+
+
+def _calls_on(node: ast.AST, attribute: str, methods: frozenset[str]) -> bool:
+    func = node.func if isinstance(node, ast.Call) else None
+    return isinstance(func, ast.Attribute) and func.attr in methods and _is_it(func.value, attribute)

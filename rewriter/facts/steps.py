@@ -31,12 +31,16 @@ def step_walks(knowledge: Knowledge, cls: Class) -> tuple[ast.Attribute, ...]:
         return ()
     if any(True for relative in others for by in (CHILDREN, DESCENDANTS) for _ in walks(relative, by)):
         return ()
-    attributes = (n for relative in family for n in walk(relative.node) if isinstance(n, ast.Attribute))
-    if any(n.attr in STEPS.values() for n in attributes):
+    if any(map(goes_over_steps, family)):
         return ()
     found = [(method, node) for method, node in walks(cls, CHILDREN) if method is not cls.constructor]
     turned = [node for method, node in found if isinstance(node, ast.Attribute) and _only_reads(method, node)]
     return tuple(turned) if len(turned) == len(found) else ()
+
+
+def goes_over_steps(cls: Class) -> bool:
+    """Whether it is written so already."""
+    return any(isinstance(n, ast.Attribute) and n.attr in STEPS.values() for n in walk(cls.node))
 
 
 def _only_reads(method: Function, node: ast.Attribute) -> bool:

@@ -42,14 +42,17 @@ class Texts:
         return frozenset(self.paths)
 
     def holding(self, word: str) -> list[Path]:
-        """The files in whose text the identifier stands."""
+        """The files in whose text the identifier, or the sign, stands by itself."""
         if word not in self._holding:
-            if len(self._holding) < MANY_WORDS:
-                needle = word.encode()
-                self._holding[word] = [path for path in self.paths if needle in self._text(path)]
+            if len(self._holding) < MANY_WORDS or not word.isidentifier():
+                self._holding[word] = [path for path in self.paths if self._holds(path, word)]
             else:
                 self._holding[word] = self._all_words.get(word, [])
         return self._holding[word]
+
+    def _holds(self, path: Path, word: str) -> bool:
+        needle, text = word.encode(), self._text(path)
+        return needle in text and re.search(rb"(?<!\w)%b(?!\w)" % re.escape(needle), text) is not None
 
     @cached_property
     def _all_words(self) -> dict[str, list[Path]]:

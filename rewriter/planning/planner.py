@@ -16,6 +16,7 @@ from rewriter.facts.deep_walks import walker_over
 from rewriter.facts.holders import Held, find_holder, holder_of
 from rewriter.facts.kept import is_kept_in_module
 from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.steps import goes_over_steps
 from rewriter.facts.taken import TakenNames, taken_names
 from rewriter.facts.trees import walk
 from rewriter.interpreter.run import Run
@@ -196,6 +197,7 @@ class Planner:
     def _where_nobody_counts(self, found: list[Substitution | Refusal], cls: Class) -> Iterator[Substitution | Refusal]:
         """Instances of their own for the places of one, unless code that goes through the modules would meet more."""
         walker = walker_over(self.knowledge, cls, made_early=True) if found else None
+        walker = cls if walker is None and found and goes_over_steps(cls) else walker
         for item in found:
             if isinstance(item, Substitution) and walker is not None:
                 why = f"{walker.node.name} walks its own modules, and would meet more of them"

@@ -10,7 +10,6 @@ the source say that loops inside each other turn more than 4096 times together, 
 from __future__ import annotations
 
 import ast
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -89,8 +88,7 @@ class Turns:
 
     def _decide(self, loop: Loop, function: Function, own: str, outer: list[Turn]) -> Turn | None:
         assert loop.target is not None and loop.iter is not None
-        stored = Counter(n.id for n in walk(function.node) if isinstance(n, ast.Name) and _stores(n))
-        bound = frozenset(name for t in outer if t.each for name in _names(t.target) if stored[name] == 1)
+        bound = frozenset(name for t in outer if t.each for name in _names(t.target) if _is_bound_by(t, name, function))
         object_ = ast.Name(self.place.self_name)
         scope = Scope(self.knowledge, function, own, self.place.cls, object_, self.values, bound)
         lengths = Lengths(self.knowledge, self.place, set())
@@ -114,6 +112,12 @@ class Turns:
             unread=loop.counter is None and _counts_unread(loop, function.file.source.tree),
             filled_by=frozenset(lengths.filled_by),
         )
+
+
+def _is_bound_by(turn: Turn, name: str, function: Function) -> bool:
+    """Whether a loop's own variable is, throughout its turns, what the loop makes it."""
+    around = next((n for n in walk(function.node) if isinstance(n, ast.For) and n.target is turn.target), function.node)
+    return sum(isinstance(n, ast.Name) and n.id == name and _stores(n) for n in walk(around)) == 1
 
 
 def _by_call(numbering: Numbering) -> Turn:

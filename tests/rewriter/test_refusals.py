@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from rewriter.engine import rewrite
+from rewriter.facts.project import Project
+from rewriter.settings import Settings
 from tests.rewriter.executed import HEADER, rewritten
 
 NUMBERS = """
@@ -194,6 +199,27 @@ def test_children_picked_by_position_make_a_change_unsafe() -> None:
     source = in_forward("return x + 1") + "\n\nhead = nn.Sequential(*list(Net().children())[:-1])\n"
     result = rewritten(source)
     assert not result.changed and "picks children by position" in result.findings[0].why_unsafe
+
+
+_PICKS = "\n\ndef last(model):\n    name, module = list(model.named_children())[-1]\n    return name\n\n"
+
+
+@pytest.mark.parametrize(
+    "rest, is_safe",
+    [
+        ("KINDS = {Net, nn.Linear}\n", True),
+        ("def is_net(module):\n    return isinstance(module, (Net, nn.Linear))\n", True),
+        ("def is_head(model):\n    return last(Net())\n", False),
+        ("def is_head(model: Net):\n    return last(model)\n", False),
+        ("def is_head(model):\n    return isinstance(model, Net) and last(model)\n", False),
+    ],
+)
+def test_children_are_picked_of_what_the_file_deals_with(tmp_path: Path, rest: str, is_safe: bool) -> None:
+    (tmp_path / "net.py").write_text(in_forward("return x + 1"))
+    (tmp_path / "tools.py").write_text(f"from net import Net\nfrom torch import nn\n{_PICKS}{rest}")
+    path = tmp_path / "net.py"
+    result = rewrite(path.read_bytes(), path, Settings(), Project.for_paths([tmp_path]))
+    assert result.changed is is_safe
 
 
 def test_a_lost_comment_is_a_reason_not_to_write() -> None:

@@ -167,7 +167,11 @@ def function_argument(draw: Draw) -> Piece:
     extra = draw.pick(
         [],
         [f"$m.{keep}.act = torch.sigmoid", "seen.append(call(m))"],
-        [f"seen.append(getattr($m.{keep}.act, '__name__', '?'))"],
+        draw.hazard(
+            "What was a function is a module",
+            [f"seen.append(getattr($m.{keep}.act, '__name__', '?'))"],
+            ["seen.append(1)"],
+        ),
     )
     return Piece(
         above=above, init=[f"self.{keep} = {name}({given})"], body=[f"x = self.{keep}(x)"] * draw.count(), extra=extra
