@@ -198,7 +198,7 @@ class Planner:
     def _where_nobody_counts(self, found: list[Substitution | Refusal], cls: Class) -> Iterator[Substitution | Refusal]:
         """Instances of their own for the places of one, unless code that goes through the modules would meet more."""
         walker = walker_over(self.knowledge, cls, made_early=True) if found else None
-        walker = cls if walker is None and found and goes_over_steps(cls) else walker
+        walker = cls if walker is None and found and goes_over_steps(self.knowledge.hierarchy, cls) else walker
         for item in found:
             if isinstance(item, Substitution) and walker is not None:
                 why = f"{walker.node.name} walks its own modules, and would meet more of them"
