@@ -163,6 +163,8 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
 def _add_fix(parser: argparse.ArgumentParser) -> None:
     _add_paths_and_report(parser)
     parser.add_argument("--exit-non-zero-on-fix", action="store_true", help="exit 1 when something was rewritten")
+    verify = "write nothing unless the models that this Python file names compute the same; again for more"
+    parser.add_argument("--verify", type=Path, action="append", metavar="CASES", help=verify)
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--diff", action="store_true", help="print a patch that `git apply` takes; write nothing")
     output.add_argument("--out-dir", type=Path, metavar="DIR", help="write the Python files, changed or not, under DIR")

@@ -62,6 +62,9 @@ class Evidence:
             return {}
         return observed.places.get(source.span(node), {})
 
+    def knows(self, path: Path) -> bool:
+        return path.resolve() in self.files
+
     def stale(self, results: Iterable[FileResult]) -> list[Path]:
         """The files among the results that are not what they were when they were observed."""
         return [result.path for result in results if self._is_stale(result)]

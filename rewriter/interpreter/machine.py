@@ -195,6 +195,8 @@ class Machine:
     def note_unknown_call(self, node: ast.Call, given: Iterable[Value]) -> None:
         if any(holds_tensor(value) and not value.is_fixed for value in given):
             self.notes.unknown_call(node)
+            if isinstance(node.func, ast.Attribute):
+                self.context.met.unknown_methods.add(node.func.attr)
 
     def note_choice(self, node: ast.Call, choice: Value) -> None:
         assert isinstance(choice, Choice)
@@ -202,6 +204,9 @@ class Machine:
 
     def note_handed(self, node: ast.Call, function: Function | str) -> None:
         self.notes.handed(node, function)
+
+    def note_mapped(self, node: ast.Call, attribute: str, value: Value) -> None:
+        self.notes.mapped(node, attribute, value)
 
     def note_differentiated(self, node: ast.Call) -> None:
         self.notes.differentiated(node)

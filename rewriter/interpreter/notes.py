@@ -16,6 +16,7 @@ from rewriter.sites.site import (
     FunctionCall,
     HandedFunction,
     KeptFunctionCall,
+    MappedModule,
     ModuleCall,
     Operation,
     OperationOfAnyKind,
@@ -75,6 +76,9 @@ class Notes:
 
     def handed(self, node: ast.Call, function: Function | str) -> None:
         self._note(HandedFunction(node, *self._place(), function))
+
+    def mapped(self, node: ast.Call, attribute: str, value: Value) -> None:
+        self._note(MappedModule(node, *self._place(), attribute, value, frozenset({self._calls_before(attribute)})))
 
     def differentiated(self, node: ast.Call) -> None:
         self._note(DifferentiatedCall(node, *self._place()))

@@ -26,7 +26,7 @@ from rewriter.values.sequence import sequence
 from rewriter.values.tensor import Tensor
 
 _PLAIN = {"int": WHOLE, "bool": WHOLE, "float": NUMBER, "complex": NUMBER, "str": STRING, "bytes": STRING, "None": NONE}
-_WITH_FRACTIONS = ("float", "bfloat", "complex")
+_WHOLE = ("int", "uint", "bool")
 
 
 def informed(plan: Plan, sites: Iterable[Site], evidence: Evidence | None) -> list[Site]:
@@ -129,7 +129,7 @@ def _value_of(kind: str) -> Value:
     """The value that a recorded kind stands for."""
     name, _, rest = kind.partition(" ")
     if name == "tensor":
-        return Tensor(is_whole=bool(rest) and not rest.startswith(_WITH_FRACTIONS))
+        return Tensor(is_whole=rest.startswith(_WHOLE))
     name, bracket, members = kind.partition("[")
     if name in ("list", "tuple"):
         return sequence(join_all(map(_value_of, members[:-1].split(" | ")))) if bracket else sequence()

@@ -75,7 +75,7 @@ from rewriter.rules.constants import is_repeatable
 from rewriter.rules.context import Context
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
-from rewriter.sites.site import KeptFunctionCall, ModuleCall
+from rewriter.sites.site import KeptFunctionCall, MappedModule, ModuleCall
 from rewriter.torch_api import modules
 from rewriter.values.modules import Made, Module
 
@@ -110,6 +110,17 @@ def decide_call(site: ModuleCall, context: Context) -> Change | Refusal | None:
         why = "which __init__ makes in some cases only: one instance serves all turns of the loop"
         return refuse("RW902", site, f"`self.{site.attribute}` is called in a loop, {why}")
     return replace(again, turns=turns)
+
+
+def decide_map(site: MappedModule, context: Context) -> Change | Refusal:
+    """`map(self.norm, (q, k))` becomes `self.norm2.each((q, k))`, which has a module for each turn."""
+    turn = context.loops.of_map(site) if context.loops is not None else None
+    if turn is None:
+        return refuse("RW902", site, f"`self.{site.attribute}` is called for each of several by `map`")
+    again = _again(site, context, in_list=True)
+    if isinstance(again, Refusal):
+        return again
+    return replace(again, turns=(turn,), each=True, given=again.given[1:])
 
 
 def _always_made(again: Change, context: Context) -> bool:
@@ -255,5 +266,9 @@ def _assignments(cls: Class, attribute: str) -> Iterator[ast.Assign | ast.AnnAss
 
 
 RULE = described(
-    CODE, "reused-module", __doc__, KEEPS, decides={ModuleCall: decide_call, KeptFunctionCall: decide_call}
+    CODE,
+    "reused-module",
+    __doc__,
+    KEEPS,
+    decides={ModuleCall: decide_call, KeptFunctionCall: decide_call, MappedModule: decide_map},
 )

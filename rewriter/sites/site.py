@@ -193,6 +193,11 @@ class HandedFunction(Site):
 
 
 @dataclass(eq=False)
+class MappedModule(ModuleCall):
+    """A call of `map` that runs such a module for each of several."""
+
+
+@dataclass(eq=False)
 class DifferentiatedCall(Site):
     """A call of a torch.autograd.Function, whose forward runs apart from the gradient that it has."""
 

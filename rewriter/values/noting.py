@@ -30,6 +30,9 @@ class Noting(Protocol[Thing]):
     def note_handed(self, node: ast.Call, function: Function | str) -> None:
         """A function is given to another one, which runs it."""
 
+    def note_mapped(self, node: ast.Call, attribute: str, value: Thing) -> None:
+        """`map` runs a module for each of several."""
+
     def note_differentiated(self, node: ast.Call) -> None:
         """The forward of a torch.autograd.Function runs."""
 

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from rewriter.changes.change import numberings, turns_of
+from rewriter.changes.change import numbered_maps, numberings, turns_of
 from rewriter.changes.turns import Turn
-from rewriter.emit.proof.owners import Undone, undo_calls, undo_holder, undo_lines, undo_numbers
+from rewriter.emit.proof.owners import Undone, undo_calls, undo_holder, undo_lines, undo_maps, undo_numbers
 from rewriter.emit.proof.sites import Key, MarkOld, key_of
 from rewriter.facts.code import Class
 from rewriter.facts.construction import Construction
@@ -87,6 +87,7 @@ def _undo_owners(
         else:
             makers = undo_lines(classes[place.cls.node.lineno], place, plan.changes)
         undo_numbers(scope, numberings(plan.changes))
+        undo_maps(scope, numbered_maps(plan.changes))
         undo_calls(scope, plan.changes, makers)
 
 
@@ -142,13 +143,13 @@ def _forget_lines(tree: ast.Module, lines: set[Key]) -> None:
 
 
 class _Unwrap(ast.NodeTransformer):
-    """`runtime.modules.as_module(x)` -> `x`, and so for `own`."""
+    """`runtime.modules.as_module(x)` -> `x`, and so for `own` and `Whole`."""
 
     found = 0
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        wraps = isinstance(node.func, ast.Attribute) and node.func.attr in ("as_module", "own")
+        wraps = isinstance(node.func, ast.Attribute) and node.func.attr in ("as_module", "own", "Whole")
         if wraps and len(node.args) == 1 and not node.keywords:
             self.found += 1
             return node.args[0]
