@@ -230,7 +230,7 @@ def _target_names(target: ast.expr) -> set[str]:
 
 
 def part_of(node: ast.expr, is_own: Callable[[ast.expr], bool]) -> str | None:
-    """The path in `self.acts["a"]` and `self.inner.act`: what a part of the object holds under a name that is written."""
+    """The path in `self.acts["a"]` and `self.inner.act`: what a part of the object holds under a name."""
     steps: list[str] = []
     while not is_own(node):
         if isinstance(node, ast.Attribute):

@@ -129,12 +129,9 @@ def decide_part(site: PartCall, context: Context) -> Refusal | None:
         return None
     assert isinstance(site.node, ast.Call)
     called = ast.unparse(site.node.func)
-    advice = (
-        f"give the object a second one in __init__, as in `self.again = runtime.modules.again({called})`, and call it"
-    )
-    return refuse(
-        "RW902", site, f"{site.written} is called again: one module of a part serves several executions", advice
-    )
+    advice = f"make a second one in __init__, as in `self.again = runtime.modules.again({called})`, and call that"
+    why = "one module of a part serves several executions"
+    return refuse("RW902", site, f"{site.written} is called again: {why}", advice)
 
 
 def _always_made(again: Change, context: Context) -> bool:
