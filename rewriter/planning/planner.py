@@ -41,6 +41,7 @@ from rewriter.sites.site import (
     Operation,
     OperationOfAnyKind,
     OutsideCall,
+    PartCall,
     Site,
     UnknownCall,
     merged,
@@ -100,7 +101,7 @@ class Planner:
         for method in sorted(unseen, key=lambda m: m.node.lineno):
             sites += _in_source_order(_met(method, below))
         settled = self._settled(sites, cls)
-        computing = [s for s in settled if isinstance(s, ModuleCall) or self._computes(s)]
+        computing = [s for s in settled if isinstance(s, ModuleCall | PartCall) or self._computes(s)]
         sites = _known(plan, informed(plan, computing, self.evidence))
         if not sites:
             return

@@ -129,6 +129,8 @@ class Turns:
         scope = Scope(self.knowledge, function, own, self.place.cls, object_, self.values, bound)
         lengths = Lengths(self.knowledge, self.place, set())
         over = lengths.over(loop.iter, scope)
+        if over is None and loop.counter is not None:
+            over = lengths.indexed(loop.counter, loop.inside, scope)
         if over is None:
             return None
         each = lengths.whole(loop.iter, scope)

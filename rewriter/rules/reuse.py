@@ -75,7 +75,7 @@ from rewriter.rules.constants import is_repeatable
 from rewriter.rules.context import Context
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
-from rewriter.sites.site import KeptFunctionCall, MappedModule, ModuleCall
+from rewriter.sites.site import KeptFunctionCall, MappedModule, ModuleCall, PartCall
 from rewriter.torch_api import modules
 from rewriter.values.modules import Made, Module
 
@@ -121,6 +121,17 @@ def decide_map(site: MappedModule, context: Context) -> Change | Refusal:
     if isinstance(again, Refusal):
         return again
     return replace(again, turns=(turn,), each=True, given=again.given[1:])
+
+
+def decide_part(site: PartCall, context: Context) -> Refusal | None:
+    """What is said of a call of what a part of the object holds; nothing where it is the first."""
+    if max(site.instances) == 0 or site.in_loop:
+        return None
+    assert isinstance(site.node, ast.Call)
+    called = ast.unparse(site.node.func)
+    advice = f"make a second one in __init__, as in `self.again = runtime.modules.again({called})`, and call that"
+    why = "one module of a part serves several executions"
+    return refuse("RW902", site, f"{site.written} is called again: {why}", advice)
 
 
 def _always_made(again: Change, context: Context) -> bool:
@@ -270,5 +281,10 @@ RULE = described(
     "reused-module",
     __doc__,
     KEEPS,
-    decides={ModuleCall: decide_call, KeptFunctionCall: decide_call, MappedModule: decide_map},
+    decides={
+        ModuleCall: decide_call,
+        KeptFunctionCall: decide_call,
+        MappedModule: decide_map,
+        PartCall: decide_part,
+    },
 )
