@@ -21,7 +21,7 @@ from rewriter.facts.taken import TakenNames, taken_names
 from rewriter.facts.trees import walk
 from rewriter.interpreter.run import Run
 from rewriter.planning.decisions import Decisions
-from rewriter.planning.observed import informed, left_open
+from rewriter.planning.observed import known
 from rewriter.planning.plan import Owner, Plan, Wanted, free_name
 from rewriter.results import Refusal, Safety
 from rewriter.rules.context import Context
@@ -102,7 +102,7 @@ class Planner:
             sites += _in_source_order(_met(method, below))
         settled = self._settled(sites, cls)
         computing = [s for s in settled if isinstance(s, ModuleCall | PartCall) or self._computes(s)]
-        sites = _known(plan, informed(plan, computing, self.evidence))
+        sites = known(plan, computing, self.evidence)
         if not sites:
             return
         place = find_construction(self.knowledge, cls)
@@ -130,7 +130,7 @@ class Planner:
         runs = runs_through(self.knowledge, function)
         sites = [s for s in self._settled(_met(function, runs), None) if not isinstance(s, ModuleCall)]
         computing = [s for s in _in_source_order(sites) if self._computes(s)]
-        sites = _known(plan, informed(plan, computing, self.evidence))
+        sites = known(plan, computing, self.evidence)
         if not sites:
             if function.is_free:
                 self._substitute_in_making(function, function, None, plan)
@@ -260,16 +260,6 @@ class Planner:
             if relative is cls:
                 break
         return taken
-
-
-def _known(plan: Plan, sites: list[Site]) -> list[Site]:
-    """The sites about which something can be decided; of the others it is said, once, that they are not known."""
-    of_unknown = [site.node for site in sites if isinstance(site, Operation) and not site.tensor]
-    said = {inner for node in of_unknown for inner in walk(node)}
-    for site in sites:
-        if isinstance(site, UnknownCall) and site.node not in said:
-            plan.refusals.append(left_open(site))
-    return [site for site in sites if not isinstance(site, UnknownCall)]
 
 
 def _all_refused(place: NoPlace, sites: list[Site]) -> Iterator[Refusal]:
