@@ -269,6 +269,8 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     add("--from", dest="source", choices=SOURCES, help="turn the modules of this library into ours, too")
     add("--target", choices=TARGETS, help=targets)
     add("--fallback", choices=["runtime"], help="take from runtime what the target has no module for")
+    entry = "for torch-ao: the class that gets stubs where tensors come in and leave, and a fuse_model()"
+    add("--entry", type=codes, metavar="CLASS", help=entry)
     add("--select", type=codes, metavar="CODES", help="only these codes or prefixes, separated by commas")
     add("--ignore", type=codes, metavar="CODES", help="not these codes or prefixes")
     add("--unsafe-fixes", action="store_true", default=None, help="apply findings that are marked unsafe, too")

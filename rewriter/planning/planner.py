@@ -56,6 +56,9 @@ class Target(Protocol):
     def change(self, change: Change, context: Context) -> Change | Refusal | None:
         """The change as the library has it; None where it needs none."""
 
+    def needs(self, site: Site) -> bool:
+        """Whether a module has to stand for it."""
+
     def substitution(self, found: Substitution) -> Substitution | Refusal: ...
 
 
@@ -107,7 +110,7 @@ class Planner:
             return
         place = find_construction(self.knowledge, cls)
         if isinstance(place, NoPlace):
-            sites = [s for s in sites if not self._is_given_modules(s.function)]
+            sites = [s for s in sites if not self._is_given_modules(s.function) and self._needs(s)]
             plan.refusals += _all_refused(place, sites)
             return
         values = _joined_values([*([run] if run else []), *below])
@@ -143,6 +146,9 @@ class Planner:
         values = _joined_values(runs)
         context = Context(self.knowledge, held.place, held.parameter, values, self._takes_modules, loops=None)
         self._decide_all(function, plan, sites, context)
+
+    def _needs(self, site: Site) -> bool:
+        return self.target is None or self.target.needs(site)
 
     def _settled(self, sites: Iterable[Site], cls: Class | None) -> Iterator[Site]:
         """The sites, where functions that cannot become modules where they are stored are chosen at the call."""
