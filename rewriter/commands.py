@@ -18,9 +18,10 @@ from rewriter.report.render import render
 from rewriter.report.summary import Summary
 from rewriter.report.text import closing
 from rewriter.results import FileResult
-from rewriter.run import Job, engine_of, run
+from rewriter.run import run
 from rewriter.selection import Selection, SelectionError
 from rewriter.settings import PLAIN, Settings, SettingsError, load, shown
+from rewriter.work import Job, engine_of
 
 STDIN = Path("-")
 _ON_THE_COMMAND_LINE = ("select", "ignore", "unsafe_fixes", "source", "target", "fallback")
