@@ -18,10 +18,11 @@ from rewriter.report.render import render
 from rewriter.report.summary import Summary
 from rewriter.report.text import closing
 from rewriter.results import FileResult
-from rewriter.run import Job, engine_of, run
+from rewriter.run import run
 from rewriter.selection import Selection, SelectionError
 from rewriter.settings import PLAIN, TORCH_AO, Settings, SettingsError, load, shown
 from rewriter.verify.errors import Differs, VerifyError
+from rewriter.work import Job, engine_of
 
 STDIN = Path("-")
 _ON_THE_COMMAND_LINE = ("select", "ignore", "unsafe_fixes", "source", "target", "fallback", "entry")
