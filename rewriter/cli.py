@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from rewriter import __version__
+from rewriter.arguments import apart, codes, positive, shard
 from rewriter.console import INTERRUPTED, OK, OutputError, close_stdout, complain, occupy_closed_streams, put_on_stdout
 from rewriter.settings import LIBRARIES, TARGETS
-
-_RUN_OPTIONS_WITH_VALUES = ("--rewrite", "--select", "--ignore", "--config")
 
 _EXIT_CODES = """\
 Exit codes: 0 nothing to do, or all written; 1 check found something that fix would change, or a suppression without
@@ -21,7 +20,7 @@ use, or verify a difference; 2 wrong usage, or a file failed (the others are sti
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    own, of_program = _apart(list(sys.argv[1:] if argv is None else argv))
+    own, of_program = apart(list(sys.argv[1:] if argv is None else argv))
     occupy_closed_streams()
     arguments = parser().parse_args(own)
     if arguments.command == "run":  # exit codes, signals and pipes are the business of the program that it runs
@@ -29,6 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return run(arguments, of_program)
     try:
+        if arguments.command == "observe":
+            from rewriter.observe.command import observe
+
+            return observe(arguments, of_program)
         return _dispatch(arguments)
     except KeyboardInterrupt as interruption:
         print(f"rewriter: interrupted; {str(interruption) or 'nothing was written'}", file=sys.stderr)
@@ -41,25 +44,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception:  # else Python would exit with 1, which means that something was found
         traceback.print_exc()
         return complain("this is a fault of rewriter; please report it with the lines above")
-
-
-def _apart(argv: list[str]) -> tuple[list[str], list[str]]:
-    """What `run` is given for itself, and what for the program, which argparse must not see: it may look alike."""
-    if argv[:1] != ["run"]:
-        return argv, []
-    own, rest = argv[:1], argv[1:]
-    while rest and rest[0].startswith("-"):
-        own.append(rest.pop(0))
-        if own[-1] in _RUN_OPTIONS_WITH_VALUES and rest:
-            own.append(rest.pop(0))
-    own += rest[:1]
-    del rest[:1]
-    is_given = any(argument.partition("=")[0] == "--rewrite" for argument in own)
-    while rest and rest[0].partition("=")[0] == "--rewrite" and not is_given:
-        taken = 1 if "=" in rest[0] else 2
-        own += rest[:taken]
-        del rest[:taken]
-    return own, rest
 
 
 def _dispatch(arguments: argparse.Namespace) -> int:
@@ -133,6 +117,8 @@ def parser() -> argparse.ArgumentParser:
     _add_baseline(command("baseline", "take note of all that is there now, for check and fix to be silent about"))
     _add_coverage(command("coverage", "count operations: those met, those to rewrite, those left by reason"))
     _add_verify(command("verify", "build and run a model before and after, and compare all that a user sees"))
+    usage = "rewriter observe [options] [PATH ...] -- PROGRAM [arguments of the program]"
+    _add_observe(command("observe", "run a program, and note what its source leaves open: evidence", usage=usage))
     usage = "rewriter run [options] --rewrite PACKAGE (SCRIPT | -m MODULE) [arguments of the program]"
     _add_run(command("run", "run a program with libraries rewritten as it imports them", usage=usage))
     _add_vendor(command("vendor", "copy the modules that rewritten source calls into the project"))
@@ -153,6 +139,8 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
 def _add_fix(parser: argparse.ArgumentParser) -> None:
     _add_paths_and_report(parser)
     parser.add_argument("--exit-non-zero-on-fix", action="store_true", help="exit 1 when something was rewritten")
+    verify = "write nothing unless the models that this Python file names compute the same; again for more"
+    parser.add_argument("--verify", type=Path, action="append", metavar="CASES", help=verify)
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--diff", action="store_true", help="print a patch that `git apply` takes; write nothing")
     output.add_argument("--out-dir", type=Path, metavar="DIR", help="write the Python files, changed or not, under DIR")
@@ -200,6 +188,17 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     _add_settings(parser)
 
 
+def _add_observe(parser: argparse.ArgumentParser) -> None:
+    _add_paths(parser)
+    _add_settings(parser)
+    default = Path("evidence.json")
+    note = "where the evidence goes, and is added to what is there (default: %(default)s)"
+    parser.add_argument("-o", "--output", type=Path, default=default, metavar="FILE", help=note)
+    jobs = "number of processes that look for what is open (default: by the number of files)"
+    parser.add_argument("-j", "--jobs", type=positive, metavar="N", help=jobs)
+    parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+
+
 def _add_run(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("target", metavar="SCRIPT", help="the program; what follows it, the program is given")
@@ -238,7 +237,7 @@ def _add_paths(parser: argparse.ArgumentParser, more: str = "") -> None:
 
 def _add_jobs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-j", "--jobs", type=_positive, metavar="N", help="number of processes (default: by the number of files)"
+        "-j", "--jobs", type=positive, metavar="N", help="number of processes (default: by the number of files)"
     )
     parser.add_argument("--no-cache", action="store_true", help="find everything out again, and remember nothing")
 
@@ -249,13 +248,14 @@ def _add_paths_and_report(parser: argparse.ArgumentParser) -> None:
     add("--stdin-filename", type=Path, metavar="FILE", help="what to call the file that comes on stdin")
     _add_settings(parser)
     add("--baseline", type=Path, metavar="FILE", help="be silent about what `rewriter baseline` took note of")
+    add("--evidence", type=Path, metavar="FILE", help="use what `rewriter observe` saw, where the source says nothing")
     add("--show-settings", action="store_true", help="print the settings that hold, and where they come from; no more")
     formats = ["text", "json", "rdjson", "github", "sarif"]
     add("--format", choices=formats, default="text", help="of the report (default: text)")
     add("-o", "--output", type=Path, metavar="FILE", help="write the report to a file")
     _add_jobs(parser)
-    shard = "only the I-th of N parts of the files, the same each time, judged by all of them; for a matrix of CI"
-    add("--shard", type=_shard, metavar="I/N", help=shard)
+    part = "only the I-th of N parts of the files, the same each time, judged by all of them; for a matrix of CI"
+    add("--shard", type=shard, metavar="I/N", help=part)
     add("--statistics", action="store_true", help="count by rule and by reason")
     add("--color", choices=["auto", "always", "never"], default="auto", help="default: auto, which means on a terminal")
     volume = parser.add_mutually_exclusive_group()
@@ -270,29 +270,9 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     add("--target", choices=TARGETS, help=targets)
     add("--fallback", choices=["runtime"], help="take from runtime what the target has no module for")
     entry = "for torch-ao: the class that gets stubs where tensors come in and leave, and a fuse_model()"
-    add("--entry", type=_codes, metavar="CLASS", help=entry)
-    add("--select", type=_codes, metavar="CODES", help="only these codes or prefixes, separated by commas")
-    add("--ignore", type=_codes, metavar="CODES", help="not these codes or prefixes")
+    add("--entry", type=codes, metavar="CLASS", help=entry)
+    add("--select", type=codes, metavar="CODES", help="only these codes or prefixes, separated by commas")
+    add("--ignore", type=codes, metavar="CODES", help="not these codes or prefixes")
     add("--unsafe-fixes", action="store_true", default=None, help="apply findings that are marked unsafe, too")
     add("--config", type=Path, metavar="FILE", help="read the settings from this file")
     add("--isolated", action="store_true", help="ignore all configuration files")
-
-
-def _codes(text: str) -> tuple[str, ...]:
-    codes = tuple(code.strip() for code in text.split(",") if code.strip())
-    if not codes:
-        raise argparse.ArgumentTypeError("expected codes like RW101, or prefixes like RW1, separated by commas")
-    return codes
-
-
-def _shard(text: str) -> tuple[int, int]:
-    number, _, count = text.partition("/")
-    if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
-        raise argparse.ArgumentTypeError(f"expected I/N with I from 1 to N, such as 2/4, not {text!r}")
-    return int(number), int(count)
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of processes, at least 1, not {text!r}")
-    return int(text)

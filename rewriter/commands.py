@@ -11,15 +11,18 @@ from pathlib import Path
 
 from rewriter.baseline import Baseline, BaselineError
 from rewriter.console import ERROR, FOUND, OK, OutputError, complain, put_on_stdout, say_failures, warn
+from rewriter.evidence import Evidence, EvidenceError
 from rewriter.files import NOTEBOOK, FileError, find
 from rewriter.report.form import WITH_EDITS, Form
 from rewriter.report.render import render
 from rewriter.report.summary import Summary
 from rewriter.report.text import closing
 from rewriter.results import FileResult
-from rewriter.run import Job, engine_of, run
+from rewriter.run import run
 from rewriter.selection import Selection, SelectionError
 from rewriter.settings import PLAIN, TORCH_AO, Settings, SettingsError, load, shown
+from rewriter.verify.errors import Differs, VerifyError
+from rewriter.work import Job, engine_of
 
 STDIN = Path("-")
 _ON_THE_COMMAND_LINE = ("select", "ignore", "unsafe_fixes", "source", "target", "fallback", "entry")
@@ -33,7 +36,7 @@ def process(arguments: argparse.Namespace) -> int:
         if arguments.show_settings:
             put_on_stdout(shown(settings).encode())
             return OK
-        settings = _with_selection(arguments, _with_baseline(arguments, settings))
+        settings = _with_selection(arguments, _with_evidence(arguments, _with_baseline(arguments, settings)))
         results = _of_stdin(arguments, settings) if STDIN in arguments.paths else _of_files(arguments, settings)
         summary = Summary.of(results, settings.unsafe_fixes)
         _report(arguments, results, settings)
@@ -41,8 +44,13 @@ def process(arguments: argparse.Namespace) -> int:
             from rewriter.ignores import add_ignores
 
             return add_ignores(results)
-    except (SettingsError, FileError, SelectionError, BaselineError) as error:
+    except (SettingsError, FileError, SelectionError, BaselineError, EvidenceError, VerifyError) as error:
         return complain(str(error))
+    except Differs as error:
+        warn(str(error))
+        return FOUND
+    for path in settings.evidence.stale(results) if settings.evidence is not None else ():
+        warn(f"{path}: its evidence is not used: the file has changed since; `rewriter observe` takes it anew")
     if arguments.command == "fix" and arguments.selection is not None and settings.selection is not None:
         for path, code, span in settings.selection.missing(results):
             why = "it needs a finding that was not selected, or the paths and settings that the review was made with"
@@ -63,6 +71,8 @@ def _refuse_senseless(arguments: argparse.Namespace) -> None:
         raise SettingsError("--stdin-filename says what the file on stdin is called; give - as the path")
     if STDIN in arguments.paths and arguments.command == "fix" and (arguments.selection or arguments.interactive):
         raise SettingsError("--selection and --interactive are for files; - stands for stdin")
+    if STDIN in arguments.paths and arguments.command == "fix" and arguments.verify:
+        raise SettingsError("--verify is for files; what comes on stdin cannot be imported")
     if STDIN in arguments.paths and _out_dir(arguments) is not None:
         raise SettingsError("--out-dir is for files; what comes on stdin goes to stdout")
     if STDIN in arguments.paths and arguments.command == "check" and arguments.add_ignores:
@@ -101,6 +111,10 @@ def chosen_settings(arguments: argparse.Namespace, paths: Sequence[Path]) -> Set
 
 def _with_baseline(arguments: argparse.Namespace, settings: Settings) -> Settings:
     return replace(settings, baseline=Baseline.read(arguments.baseline)) if arguments.baseline else settings
+
+
+def _with_evidence(arguments: argparse.Namespace, settings: Settings) -> Settings:
+    return replace(settings, evidence=Evidence.read(arguments.evidence)) if arguments.evidence else settings
 
 
 def _with_selection(arguments: argparse.Namespace, settings: Settings) -> Settings:
@@ -180,6 +194,10 @@ def _of_files(arguments: argparse.Namespace, settings: Settings) -> list[FileRes
     places = output.places_under(folder, files, arguments.paths) if folder is not None else {}
     # Every file is read before the first is written, so that all are judged by what the others were.
     results = examined(arguments, list(places) if folder is not None else files, settings)
+    if arguments.command == "fix" and arguments.verify:
+        from rewriter.verify.writing import verify_before_writing
+
+        verify_before_writing(arguments.verify, results)
     if arguments.command != "fix" or arguments.diff:
         return results
     if folder is not None:

@@ -90,6 +90,7 @@ class _Rewrite:
     findings: list[Finding] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     suppressed: list[Finding | Refusal] = field(default_factory=list)
+    open: list[Span] = field(default_factory=list)
     splices: list[Reasoned] = field(default_factory=list)
 
     @classmethod
@@ -182,6 +183,8 @@ class _Rewrite:
                 self._put_aside(owner, change)
             for refusal in plan.refusals:
                 self._refuse(owner.file, refusal)
+            self.suppressed += plan.answered
+            self.open += map(self.file.source.span, plan.open)
         for refusal in unbound(self.file) if self.plans else ():
             self._refuse(self.file, refusal)
 
@@ -226,6 +229,7 @@ class _Rewrite:
             findings=self._in_order(),
             refusals=tuple(sorted([*self.refusals, *self._unused()], key=lambda r: r.span)),
             suppressed=tuple(self.suppressed),
+            open=tuple(self.open),
         )
 
     def _edits(self) -> Iterator[Edit]:
@@ -257,6 +261,8 @@ class _Rewrite:
             return problem
         if self.settings.selection is not None:
             return None  # what was not selected is still there to be changed
+        if self.settings.evidence is not None and self.settings.evidence.knows(self.path):
+            return None  # a module that a call was given by evidence says by itself what it returns: more is proven now
         again = _Rewrite.of(parsed, self.path, self.settings, project)
         if again._write() != text:
             return "a second run would change the result again"

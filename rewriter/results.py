@@ -85,6 +85,8 @@ class FileResult:
     failure: Failure | None = None
     asked: tuple[Path, ...] = field(default=(), compare=False)
     """Files beyond the project's folders that this process has looked for since its last result."""
+    open: tuple[Span, ...] = field(default=(), compare=False)
+    """Expressions whose values would decide what the source leaves open; not kept between runs."""
     unwritten: bool = False
     """The new text was not asked for: `after` is `before`, though something would change."""
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rewriter.baseline import Baseline
+from rewriter.evidence import Evidence
 from rewriter.selection import Selection
 
 DEFAULT_EXCLUDE = (
@@ -32,7 +33,7 @@ FALLBACKS = ("", "runtime")
 REASONS = "RW9"
 """What the codes of reasons begin with."""
 
-NO_KEYS = ("root", "origin", "isolated", "selection", "baseline")
+NO_KEYS = ("root", "origin", "isolated", "selection", "baseline", "evidence")
 """What a file of settings cannot set."""
 
 
@@ -73,6 +74,8 @@ class Settings:
     """No file of settings is read, that of a formatter neither."""
     baseline: Baseline | None = None
     """The findings that were there before, which count as suppressed."""
+    evidence: Evidence | None = None
+    """What observed executions have shown of what the source leaves open."""
 
     def selects(self, code: str, path: Path) -> bool:
         """Whether findings and refusals of this code are wanted in this file.

@@ -34,7 +34,9 @@ def planner_for(project: Project, settings: Settings) -> Planner:
 
         earlier, everything = _earlier_plans(project, key), settings.all_operations
         known = Knowledge.of(project)
-        planners[key] = Planner(known, wanted, settings.source, target_of(settings), everything, earlier)
+        planners[key] = Planner(
+            known, wanted, settings.source, target_of(settings), everything, earlier, settings.evidence
+        )
     return planners[key]
 
 

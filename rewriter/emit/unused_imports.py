@@ -6,8 +6,9 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 from rewriter.emit.splice import Splice
 from rewriter.facts.code import File
@@ -110,26 +111,33 @@ def _takes(tree: ast.Module, module: str, name: str) -> bool:
     return any(isinstance(n, ast.Attribute) and n.attr == name and last_name(n.value) in called for n in walk(tree))
 
 
-def removal_splices(file: File, unused: list[Unused]) -> list[Splice]:
+def removal_splices(file: File, unused: list[Unused], others: Iterable[Splice]) -> list[Splice]:
+    """`others` is what else is written: an import may be put in the place of one that goes."""
     splices: list[Splice] = []
+    written_at = {splice.start for splice in others}
     for statement in dict.fromkeys(found.statement for found in unused):
         gone = {id(found.alias) for found in unused if found.statement is statement}
         if len(gone) == len(statement.names):
-            splices.append(_whole(file, statement))
+            splices.append(_whole(file, statement, written_at))
         else:
             splices += _parts(file, statement.names, gone)
     return splices
 
 
-def _whole(file: File, statement: ast.stmt) -> Splice:
-    """The statement's lines, and a blank line where two would be left."""
+def _whole(file: File, statement: ast.stmt, written_at: set[int]) -> Splice:
+    """The statement's lines; of the blank ones before and behind it, where it stands between such, the fewer."""
     source = file.source
     assert statement.end_lineno is not None
     first, last = statement.lineno, statement.end_lineno
-    alone = first > 1 and not source.lines[first - 2].strip()
-    while alone and last < len(source.lines) and not source.lines[last].strip():
-        last += 1
+    if source.line_end(last) not in written_at:
+        before, behind = _blank(reversed(source.lines[: first - 1])), _blank(source.lines[last:])
+        first, last = (first - before, last) if before < behind else (first, last + min(before, behind))
     return Splice(source.line_end(first - 1) if first > 1 else 0, source.line_end(last), "")
+
+
+def _blank(lines: Iterable[str]) -> int:
+    """How many blank lines come first."""
+    return sum(1 for _ in takewhile(lambda line: not line.strip(), lines))
 
 
 def _parts(file: File, names: list[ast.alias], gone: set[int]) -> Iterator[Splice]:

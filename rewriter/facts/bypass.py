@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, File, Function
+from rewriter.facts.guarded import binds_guarded, is_guarded
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.trees import children, walk
 
@@ -108,10 +109,22 @@ def _borrowed(knowledge: Knowledge, cls: Class) -> str | None:
             if loan.method not in cls.methods or cls.methods[loan.method].is_static:
                 continue
             is_kin = loan.user is not None and cls in knowledge.hierarchy.lineage(loan.user).project
+            is_kin = is_kin or (loan.call is not None and _is_for_kin(knowledge, file, loan.call, cls))
             if not is_kin and knowledge.project.find(loan.owner) is cls:
                 who = loan.user.node.name if loan.user is not None else file.path.name
                 return f"{who} uses {cls.node.name}.{loan.method} for objects that did not run this __init__"
     return None
+
+
+def _is_for_kin(knowledge: Knowledge, file: File, call: ast.Call, cls: Class) -> bool:
+    """`Block.f(x)`, where x is known to be an object of the class, or the function is only made a method of such."""
+    given = call.args[0]
+    if is_guarded(knowledge, file, call, given, cls):
+        return True
+    around = next((f for f in file.functions.values() if any(n is call for n in walk(f.node))), None)
+    first = around.node.args.args[:1] if around is not None else []
+    is_first = any(isinstance(given, ast.Name) and given.id == a.arg for a in first)
+    return around is not None and is_first and binds_guarded(knowledge, file, around.node.name, cls)
 
 
 @dataclass(frozen=True)
@@ -122,6 +135,8 @@ class _Loan:
     method: str
     user: Class | None
     """The class whose code takes it."""
+    call: ast.Call | None
+    """Where it is called as `Block.f(x)`."""
 
 
 _LOANS = Question[None, dict[str, list[_Loan]]]("which methods does the file take from classes?")
@@ -134,10 +149,12 @@ def _loans(file: File) -> dict[str, list[_Loan]]:
         answers[None] = found = dict[str, list[_Loan]]()
         users: list[tuple[Class | None, ast.AST]] = [(cls, cls.node) for cls in file.classes]
         for user, tree in [*users, (None, file.source.tree)]:
-            for given in (given for node in _own_nodes(tree) for given in _taken_from_classes(node)):
-                owner = file.names.full_name(given.value)
-                if owner is not None:
-                    found.setdefault(owner.rpartition(".")[2], []).append(_Loan(owner, given.attr, user))
+            for node in _own_nodes(tree):
+                for given in _taken_from_classes(node):
+                    owner = file.names.full_name(given.value)
+                    call = node if isinstance(node, ast.Call) and node.func is given else None
+                    if owner is not None:
+                        found.setdefault(owner.rpartition(".")[2], []).append(_Loan(owner, given.attr, user, call))
     return answers[None]
 
 

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, File, Function, is_table
 from rewriter.facts.hierarchy import Hierarchy
-from rewriter.facts.patched import put_in_place_of_forward
+from rewriter.facts.patched import ENTRIES, put_in_place_of_forward
 from rewriter.facts.project import Project
 from rewriter.facts.received import functions_received
 from rewriter.facts.tables import find_variable
@@ -199,16 +199,18 @@ class Knowledge:
         return run.result if run is not None and run.result.known else ASSUMED
 
     def run(self, cls: Class) -> Run | None:
-        """The run of the class's forward; None where it has none that the project knows."""
+        """The run of the class's forward, or of what is run instead; None where the project knows nothing of either."""
         return self._fact(self._forwards, cls)
 
     def _run_forward(self, cls: Class) -> Run | None:
-        forward = self.hierarchy.lineage(cls).method("forward")
-        if forward is None:
-            return None
-        methods = (self.hierarchy.lineage(cls).method(name) for name in sorted(put_in_place_of_forward(self.project)))
-        others = [m for m in methods if m is not None and m is not forward and not m.is_static and not m.is_property]
-        return run_forward(self, cls, forward, others)
+        names = (*ENTRIES, *sorted(put_in_place_of_forward(self.project)))
+        methods = dict.fromkeys(self.hierarchy.lineage(cls).method(name) for name in names)
+        found = [m for m in methods if m is not None and not m.is_static and not m.is_property]
+        return run_forward(self, cls, found[0], found[1:]) if found else None
+
+    def run_method(self, cls: Class, method: Function) -> Run:
+        """The run of a method by itself, as if it were the forward."""
+        return run_forward(self, cls, method, [])
 
     def may_be_module(self, cls: Class) -> bool:
         """A class with an unknown base is taken for a module where it makes torch modules in `__init__`."""

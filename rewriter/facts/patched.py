@@ -11,6 +11,8 @@ from rewriter.facts.code import File
 from rewriter.facts.project import Project
 from rewriter.facts.trees import walk
 
+ENTRIES = ("forward", "__call__")
+"""The methods by which a module is run."""
 _PATCHED = Question[None, frozenset[str]]("which methods are put in the place of a forward?")
 _PUTS = re.compile(rb"\.forward[ \t]*=[^=]")
 

@@ -14,7 +14,8 @@ from rewriter.facts.scopes import Scope
 from rewriter.facts.settled import settled
 from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.dictionary import Dictionary
-from rewriter.values.modules import Module, ProjectModule
+from rewriter.values.module_list import ModuleList
+from rewriter.values.modules import MODULE, Module, ProjectModule
 from rewriter.values.sequence import Sequence
 
 
@@ -31,6 +32,8 @@ class Path:
     """The methods by which `__init__` puts it there."""
     stored: tuple[ast.expr, ...] = ()
     """What is put there, as far as that is written down."""
+    filled: bool = False
+    """More is put into that."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Paths:
         if how is None:
             return None
         value = self.knowledge.attribute(base.value.cls, name)
-        return Path(node, value, how.always, base.filled_by | how.methods, how.stored)
+        return Path(node, value, how.always, base.filled_by | how.methods, how.stored, how.filled)
 
     def is_container(self, path: Path) -> bool:
         """Whether it can be run over any number of times, and does not wait for somebody else to fill it."""
@@ -80,16 +83,18 @@ class Paths:
         if not parts:
             return False
         if all(map(self._is_of_modules, parts)):
-            return bool(path.value.held) or not path.stored or not all(map(_is_empty, path.stored))
+            return path.filled or bool(path.value.held) or not path.stored or not all(map(_is_empty, path.stored))
         return bool(path.stored) and all(map(_makes_container, path.stored))
 
     def _is_of_modules(self, value: Value) -> bool:
+        if isinstance(value, ModuleList):
+            return True  # of modules, of lists of these, and of None
         if isinstance(value, Sequence | Dictionary):
             return value.member().is_only(Module) or self._is_of_modules(value.member())
         made = value.made if isinstance(value, Module) else None
         if isinstance(made, Class):
             return bool(self.knowledge.hierarchy.lineage(made).torch & CONTAINERS)
-        return made == "torch.nn.Sequential"
+        return made == "torch.nn.Sequential" or value == MODULE  # only containers can be run over
 
 
 def own_of(scope: Scope) -> ast.expr:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from rewriter.facts.answers import Question
-from rewriter.facts.code import Class, File
+from rewriter.facts.code import Class, File, Function
+from rewriter.facts.consists import named_from
 from rewriter.facts.hierarchy import Hierarchy
+from rewriter.facts.project import Project
 from rewriter.facts.trees import walk
 
 _COMPILES = frozenset({"torch.jit.script"})
@@ -14,27 +17,63 @@ _COMPILED = frozenset({"torch.jit.export", "torch.jit.script_method"})
 
 
 _SCRIPTED = Question[Class, bool]("does TorchScript compile an object of the family?")
+_COMPILED_WITH = Question[None, frozenset[Class | Function]]("what makes the modules that TorchScript compiles?")
 
 
 def is_scripted(hierarchy: Hierarchy, cls: Class) -> bool:
-    """Whether a method of the family is marked for TorchScript, or code beside it compiles an object of the class."""
+    """Whether a method of the family is marked for TorchScript, or code of the project compiles an object of it.
+
+    What an object consists of is compiled with it.
+    """
     answers = hierarchy.project.answers.to(_SCRIPTED)
     if cls not in answers:
         family = hierarchy.sharing(cls)
         marked = any(method.decorators & _COMPILED for relative in family for method in relative.methods.values())
-        answers[cls] = marked or any(_compiles_one(file, family, hierarchy) for file in {c.file for c in family})
+        beside = any(_compiles_something(file, hierarchy.project) for file in {c.file for c in family})
+        answers[cls] = marked or beside or not _compiled(hierarchy).isdisjoint(family)
     return answers[cls]
 
 
-def _compiles_one(file: File, family: tuple[Class, ...], hierarchy: Hierarchy) -> bool:
-    """`torch.jit.script(Block())`, or of what is not known."""
-    if "jit" not in file.words and "script" not in file.words:
-        return False
+def _compiles_something(file: File, project: Project) -> bool:
+    """`torch.jit.script(build())`, where nobody can say of what class that is."""
+    return any(
+        not isinstance(given, ast.Name | ast.Attribute) and _maker(file, project, given) is None
+        for given in _given_to_compiler(file)
+    )
+
+
+def _compiled(hierarchy: Hierarchy) -> frozenset[Class | Function]:
+    """What is compiled by its name, and all classes and functions that are named inside of it."""
+    answers = hierarchy.project.answers.to(_COMPILED_WITH)
+    if None not in answers:
+        files = hierarchy.project.files_mentioning("script")
+        given = ((file, node) for file in files for node in _given_to_compiler(file))
+        makers = [_maker(file, hierarchy.project, node) for file, node in given]
+        answers[None] = named_from(hierarchy, (maker for maker in makers if maker is not None))
+    return answers[None]
+
+
+def _given_to_compiler(file: File) -> Iterator[ast.expr]:
+    """What `torch.jit.script` is given in the file; for a variable, what it was assigned."""
+    if not file.words & {"jit", "script"}:
+        return
+    assigned: dict[str, list[ast.expr]] = {}
+    for node in walk(file.source.tree):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            assigned.setdefault(node.targets[0].id, []).append(node.value)
     for node in walk(file.source.tree):
         if isinstance(node, ast.Call) and node.args and file.names.full_name(node.func) in _COMPILES:
             given = node.args[0]
-            name = file.names.full_name(given.func) if isinstance(given, ast.Call) else None
-            found = hierarchy.project.find(name) if name else None
-            if found in family or (found is None and not isinstance(given, ast.Name | ast.Attribute)):
-                return True
-    return False
+            yield given
+            if isinstance(given, ast.Name):
+                yield from (value for value in assigned.get(given.id, ()) if isinstance(value, ast.Call))
+
+
+def _maker(file: File, project: Project, given: ast.expr) -> Class | Function | None:
+    """`Block` in `Block(4)` and in `Block(4).eval()`."""
+    while isinstance(given, ast.Call):
+        name = file.names.full_name(given.func)
+        if name is not None and isinstance(found := project.find(name), Class | Function):
+            return found
+        given = given.func.value if isinstance(given.func, ast.Attribute) else given.func
+    return None

@@ -12,7 +12,8 @@ from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.trees import walk
 from rewriter.values.plain import Nothing
 
-_CHANGING = frozenset({"append", "extend", "insert", "pop", "add_module", "register_module", "update", "clear"})
+_EMPTYING = frozenset({"pop", "clear"})
+_CHANGING = frozenset({"append", "extend", "insert", "add_module", "register_module", "update"}) | _EMPTYING
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Settled:
     """What is stored there, by plain assignments."""
     methods: frozenset[str]
     """The methods by which `__init__` does it, or goes on with what the attribute holds."""
+    filled: bool
+    """Some of it puts something into what is stored there."""
 
 
 def settled(knowledge: Knowledge, cls: Class, attribute: str) -> Settled | None:
@@ -35,9 +38,8 @@ def settled(knowledge: Knowledge, cls: Class, attribute: str) -> Settled | None:
     setters = [m for c in family for m in c.methods.values() if attribute in m.words or _names(m.node, attribute)]
     setters = [m for m in setters if _changes(m.node, attribute)]
     constructors = {c.constructor for c in upper if c.constructor is not None}
-    helpers = {m for m in setters if m not in constructors}
-    named = {name for init in constructors for name in init.words}
-    if not setters or not all(m.node.name in named for m in helpers):
+    helpers = _with_callers(knowledge, cls, {m for m in setters if m not in constructors}, constructors)
+    if not setters or helpers is None:
         return None
     if not all(_runs_at_set_up_alone(knowledge, cls, family, m) for m in helpers):
         return None
@@ -45,7 +47,26 @@ def settled(knowledge: Knowledge, cls: Class, attribute: str) -> Settled | None:
     sets = any(_sets(m.node.body, attribute) for m in (*(m for m in setters if m in constructors), *certain))
     may_be_none = knowledge.attribute(cls, attribute).may_be(Nothing)
     stored = tuple(value for m in setters for value in _stored(m.node, attribute))
-    return Settled(sets and not may_be_none, stored, frozenset(m.node.name for m in helpers))
+    filled = any(_fills(node, attribute) for m in setters for node in walk(m.node))
+    return Settled(sets and not may_be_none, stored, frozenset(m.node.name for m in helpers), filled)
+
+
+def _with_callers(
+    knowledge: Knowledge, cls: Class, helpers: set[Function], constructors: set[Function]
+) -> set[Function] | None:
+    """The methods, and those by which constructors come to them; None where they come to one in no such way."""
+    upper, met = knowledge.hierarchy.lineage(cls).project, knowledge.construction(cls).met.entered
+    methods = {m for c in upper for m in c.methods.values() if m in met} - constructors
+    named = {name for init in constructors for name in init.words}
+    found, pending = set(helpers), list(helpers)
+    while pending:
+        name = pending.pop().node.name
+        callers = {m for m in methods if name in m.words}
+        if not callers and name not in named:
+            return None
+        pending += callers - found
+        found |= callers
+    return found
 
 
 def _runs_at_set_up_alone(knowledge: Knowledge, cls: Class, family: list[Class], method: Function) -> bool:
@@ -120,9 +141,22 @@ def _changes(function: FunctionNode, attribute: str) -> bool:
             return True
         if isinstance(node, ast.Subscript) and _is_it(node.value, attribute) and not isinstance(node.ctx, ast.Load):
             return True
-        func = node.func if isinstance(node, ast.Call) else None
-        if isinstance(func, ast.Attribute) and func.attr in _CHANGING and _is_it(func.value, attribute):
+        if _calls_on(node, attribute, _CHANGING):
             return True
         if isinstance(node, ast.Call) and _registers(node, attribute):
             return True
     return False
+
+
+def _fills(node: ast.AST, attribute: str) -> bool:
+    """`self.blocks.add_module(...)`, `self.blocks["a"] = ...`, `self.blocks += [...]`"""
+    if isinstance(node, ast.AugAssign) and _is_it(node.target, attribute):
+        return True
+    if isinstance(node, ast.Subscript) and _is_it(node.value, attribute):
+        return isinstance(node.ctx, ast.Store)
+    return _calls_on(node, attribute, _CHANGING - _EMPTYING)
+
+
+def _calls_on(node: ast.AST, attribute: str, methods: frozenset[str]) -> bool:
+    func = node.func if isinstance(node, ast.Call) else None
+    return isinstance(func, ast.Attribute) and func.attr in methods and _is_it(func.value, attribute)

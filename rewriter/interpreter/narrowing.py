@@ -10,7 +10,7 @@ from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.functions import SomeFunction
 from rewriter.values.one_of import join_all
 from rewriter.values.plain import NONE, Nothing, Number, String
-from rewriter.values.tensor import ASSUMED
+from rewriter.values.tensor import ASSUMED, TENSOR
 
 
 def narrow(machine: Machine, test: ast.expr, holds: bool) -> None:
@@ -25,6 +25,9 @@ def narrow(machine: Machine, test: ast.expr, holds: bool) -> None:
     elif isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and test.func.id == "isinstance":
         if len(test.args) == 2 and isinstance(test.args[0], ast.Name):
             _narrow_type(machine, test.args[0].id, test.args[1], holds)
+    elif isinstance(test, ast.Call) and machine.global_name(test.func) == "torch.is_tensor":
+        if len(test.args) == 1 and isinstance(test.args[0], ast.Name):
+            _narrow_to(machine, test.args[0].id, [TENSOR], holds)
     elif isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.left, ast.Name):
         is_none = isinstance(test.comparators[0], ast.Constant) and test.comparators[0].value is None
         if is_none and isinstance(test.ops[0], ast.Is | ast.IsNot):
@@ -53,14 +56,16 @@ def _narrow_to_others(machine: Machine, name: str) -> None:
 
 
 def _narrow_type(machine: Machine, name: str, types: ast.expr, holds: bool) -> None:
-    current = machine.context.state.variables.get(name)
-    if current is None:
-        return
     classes = types.elts if isinstance(types, ast.Tuple) else [types]
     found = [from_annotation(c, machine.function.full_name) for c in classes]
     known = [f for f in found if f is not None]
     if len(known) == len(found):
-        machine.context.state.variables[name] = _of_types(current, known) if holds else _of_none(current, known)
+        _narrow_to(machine, name, known, holds)
+
+
+def _narrow_to(machine: Machine, name: str, types: list[Value], holds: bool) -> None:
+    if (current := machine.context.state.variables.get(name)) is not None:
+        machine.context.state.variables[name] = _of_types(current, types) if holds else _of_none(current, types)
 
 
 def _of_types(current: Value, types: list[Value]) -> Value:

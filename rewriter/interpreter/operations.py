@@ -123,7 +123,7 @@ class Operations:
         certain = any(o.is_only(Sequence) for o in lists)  # a tuple added to a tensor would raise
         for other in operands if certain and operator is ast.Add else ():
             self.context.demand(other, sequence(ASSUMED))
-        if not certain and (not lists or any(o.may_be(Tensor) and not o.assumed for o in operands)):
+        if not certain and (not lists or any(o.may_be(Tensor) for o in operands)):
             return UNKNOWN if not lists else None
         items = [o.items for o in operands if isinstance(o, Sequence) and o.items is not None]
         if operator is ast.Add and len(items) == len(operands):
@@ -137,12 +137,12 @@ def _kinds_agree(spelling: Spelling, bindings: tuple[Argument, ...], call: Call)
     for argument in bindings:
         wanted = required.get(argument.parameter.name)
         value = call.arguments.get(argument.value)
-        if wanted and value is not None and not _agrees(value, argument.value, wanted):
+        if wanted and value is not None and not agrees(value, argument.value, wanted):
             return False
     return True
 
 
-def _agrees(value: Value, node: ast.expr, wanted: str) -> bool:
+def agrees(value: Value, node: ast.expr, wanted: str) -> bool:
     """Whether a value can be what an overload needs; unknown values can be anything."""
     if not value.known:
         return True

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from rewriter.changes.change import Change
 from rewriter.facts.construction import Construction, NoPlace, ready_for
 from rewriter.facts.knowledge import Knowledge
+from rewriter.planning.observed import left_open
 from rewriter.results import Refusal
 from rewriter.rules.context import Context
 from rewriter.rules.listing import RULES
@@ -18,7 +19,6 @@ from rewriter.rules.rule import Decide
 from rewriter.sites.site import (
     DifferentiatedCall,
     FileLevelModuleCall,
-    HandedFunction,
     ModuleCall,
     Operation,
     OperationOfAnyKind,
@@ -60,6 +60,9 @@ class Decisions:
         if isinstance(decision, Refusal):
             yield decision
             return
+        if decision.each:
+            yield decision
+            return
         if isinstance(site, ModuleCall):
             yield decision
             if (site.called_in_loop or len(site.instances) > 1) and not decision.turns:
@@ -83,16 +86,10 @@ class Decisions:
 def _why_none(site: Operation | OperationOfAnyKind, context: Context) -> Refusal | None:
     """The reasons that hold for every operation."""
     if isinstance(site, Operation) and not site.tensor:
-        return refuse("RW901", site, f"it is not known whether {site.written} works on tensors")
+        return left_open(site)
     if not context.receiver_at(site):
         return refuse("RW903", site, f"{site.written} stands in a function that has no object to hold a module")
     return None
-
-
-def _handed(site: HandedFunction, context: Context) -> Refusal:
-    assert isinstance(site.node, ast.Call)
-    message = f"{site.written} runs `{ast.unparse(site.node.args[0])}`, which no module can be called in place of there"
-    return refuse("RW903", site, message, "hand over a module, or call the function itself in a loop or comprehension")
 
 
 def _differentiated(site: DifferentiatedCall, context: Context) -> Refusal:
@@ -119,7 +116,6 @@ def _shared(site: Site, context: Context) -> str | None:
 
 _DECIDING: dict[type[Site], Decide] = {
     Operation: decide,
-    HandedFunction: _handed,
     DifferentiatedCall: _differentiated,
     FileLevelModuleCall: _at_file_level,
     **{kind: decide for rule in RULES for kind, decide in rule.decides.items()},

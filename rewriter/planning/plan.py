@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from itertools import chain
@@ -25,6 +26,10 @@ class Plan:
     substitutions: list[Substitution] = field(default_factory=list)
     unwanted: list[Change | Substitution] = field(default_factory=list)
     """Possible, but not selected or suppressed."""
+    open: list[ast.expr] = field(default_factory=list)
+    """The expressions whose values would decide what the source leaves open."""
+    answered: list[Refusal] = field(default_factory=list)
+    """What would be left with a reason, had an observed execution not shown that it does not matter."""
 
 
 def free_name(wanted: str, taken: Container[str]) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import TypeGuard
 
 from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, File, Function
+from rewriter.facts.dealings import deals_with
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.names import dotted
@@ -17,13 +19,14 @@ from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.modules import ProjectModule
 
 _WALKS = frozenset({"children", "named_children"})
+_GOES_OVER = re.compile(rb"\.(?:named_)?children\(")
 _TAKING_ALL = frozenset({"Sequential", "ModuleList", "ModuleDict", "len"})
 
 
 def doubt(knowledge: Knowledge, cls: Class) -> str | None:
     if unseen := knowledge.hierarchy.lineage(cls).unseen:
         return f"the base class {sorted(unseen)[0]} is out of sight and may use the attribute's name"
-    for file in knowledge.project.files_mentioning(cls.node.name, "children"):
+    for file in knowledge.project.files_matching(_GOES_OVER):
         named = cls.file is file or cls.node.name in file.words or cls.node.name in file.names.bindings
         if named and (line := _picks_children(knowledge, file, cls)):
             return f"{file.path.name}:{line} picks children by position, and may count the new module"
@@ -46,7 +49,10 @@ def _picks_children(knowledge: Knowledge, file: File, cls: Class) -> int | None:
     methods = [method for other in file.classes for method in other.methods.values()]
     for node in _picked(file.source.tree):
         inside = (m for m in methods if m.node.lineno <= node.lineno <= (m.node.end_lineno or 0))
-        if _may_be_of(knowledge, node.value, next(inside, None), cls, file):
+        has_such = cls.file is file or deals_with(
+            file, cls.node.name, {n.id for n in walk(node) if isinstance(n, ast.Name)}
+        )
+        if has_such and _may_be_of(knowledge, node.value, next(inside, None), cls, file):
             return node.lineno
     return None
 

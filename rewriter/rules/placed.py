@@ -91,6 +91,8 @@ class Net(nn.Module):
 )
 
 _OWN = "runtime.modules.own"
+_PUTTING = frozenset({"add_module", "register_module", "append", "insert"})
+"""Methods of modules that hold others."""
 
 
 Found = Iterator[Substitution | Refusal]
@@ -244,11 +246,14 @@ class _Finder:
         return found
 
     def _is_held(self, node: ast.expr) -> bool:
-        """Whether a module takes the object in: it is given to a class of modules, alone or in a list."""
+        """Whether a module takes the object in: one that is made is given it, alone or in a list, or it is put in."""
         parent = self.reader.parents[node]
         while isinstance(parent, ast.List | ast.Tuple | ast.Starred | ast.keyword | ast.IfExp):
             parent = self.reader.parents[parent]
-        return isinstance(parent, ast.Call) and made_class(self.knowledge, parent, self._name) is not None
+        if not isinstance(parent, ast.Call):
+            return False
+        puts = isinstance(parent.func, ast.Attribute) and parent.func.attr in _PUTTING
+        return puts or made_class(self.knowledge, parent, self._name) is not None
 
     def _separated(
         self, later: list[tuple[ast.expr, bool]], placements: Placements, statement: ast.Assign

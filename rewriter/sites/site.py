@@ -32,6 +32,8 @@ class Site:
     """A loop is around a call that led to its function."""
     deferred: bool = field(default=False, kw_only=True)
     """It stands in a lambda, nested function or generator, which may run at any time or never."""
+    observed: str = field(default="", kw_only=True)
+    """What an observed execution has shown of it that the source does not say; a change that rests on it is unsafe."""
 
     def met_again(self, other: Site) -> None:
         """The same run has come to it once more."""
@@ -131,6 +133,18 @@ class ModuleCall(Site):
 
 
 @dataclass(eq=False)
+class PartCall(Site):
+    """A call of a module that a part of the function's own object holds: `self.acts["a"](x)`, `self.inner.act(x)`."""
+
+    instances: frozenset[int]
+    """How many calls of the same part came before, over all visits."""
+
+    def met_again(self, other: Site) -> None:
+        if isinstance(other, PartCall):
+            self.instances |= other.instances
+
+
+@dataclass(eq=False)
 class KeptFunctionCall(ModuleCall):
     """A call of a function that such an attribute keeps, which becomes a module where it is stored."""
 
@@ -188,6 +202,11 @@ class HandedFunction(Site):
 
     handed: Function | str
     """A function of the project, or the name of torch's."""
+
+
+@dataclass(eq=False)
+class MappedModule(ModuleCall):
+    """A call of `map` that runs such a module for each of several."""
 
 
 @dataclass(eq=False)

@@ -39,6 +39,12 @@ _METHODS = {
     ),
 }  # fmt: skip
 
+_OPERATORS = frozenset(
+    f"__{kind}{name}__"
+    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
+    for kind in ("", "r", "i")
+) | {"__neg__", "__pos__", "__abs__", "__getitem__"}
+
 _TAKES_NUMBERS = frozenset(
     {
         "view", "reshape", "expand", "repeat", "permute", "transpose", "unsqueeze", "squeeze", "flatten", "unflatten",
@@ -63,6 +69,7 @@ _FUNCTIONS = {
     **dict.fromkeys(
         ["finfo", "iinfo", "device", "dtype", "get_default_dtype", "result_type", "promote_types"], "fact",
     ),
+    **dict.fromkeys(["_make_subclass", "_make_wrapper_subclass"], "unknown"),
     **dict.fromkeys(
         ["no_grad", "enable_grad", "inference_mode", "set_grad_enabled", "save", "autocast", "manual_seed",
          "Generator", "compile", "set_default_dtype", "typename", "set_num_threads", "set_default_device", "load",
@@ -124,6 +131,8 @@ TAKES_NUMBERS = frozenset(
 
 
 def attribute(name: str) -> str:
+    if name.startswith("__"):
+        return "other"
     if name not in TENSOR_NAMES:
         return "unknown"
     return "number" if name.startswith("is_") else _ATTRIBUTES.get(name, "tensor")
@@ -133,6 +142,8 @@ def method(name: str, arguments: int) -> str:
     """What `x.name(...)` gives; `size` depends on whether a dimension is asked for."""
     if name == "size":
         return "whole" if arguments else "shape"
+    if name.startswith("__") and name not in _METHODS:
+        return "tensor" if name in _OPERATORS else "other"
     return _METHODS.get(name, "tensor" if name in TENSOR_NAMES else "unknown")
 
 

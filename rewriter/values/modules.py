@@ -62,9 +62,20 @@ class Module(Value):
     def result(self, machine: Machine, call: Call) -> Value:
         return machine.taken_for_tensor(call.node)
 
+    def iterated(self) -> Value:
+        return join(MODULE, STRING)  # what can be run over holds modules, some by their names
+
+    def item(self, index: ast.expr) -> Value | None:
+        return MODULE
+
+    def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
+        return Dictionary(MODULE) if node.attr in HOLDING_CHILDREN else None
+
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
         if func.attr in _RETURN_IT:
             return self
+        if func.attr in _ITS_CHILDREN:
+            return _children(func.attr)
         machine.note_unknown_call(call.node, call.arguments.values())
         return UNKNOWN
 
@@ -80,6 +91,9 @@ class ProjectModule(Module):
     def iterated(self) -> Value:
         return MODULE  # only containers can be run over
 
+    def item(self, index: ast.expr) -> Value | None:
+        return None
+
     def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
         """Reading a property runs it; reading another method returns the method."""
         method = machine.known.hierarchy.lineage(self.cls).method(node.attr)
@@ -93,8 +107,7 @@ class ProjectModule(Module):
         if method is None:
             value = machine.known.attribute(self.cls, node.attr)
             to_be_filled = machine.of_plain and value.is_only(Nothing)
-            if machine.is_setting(self.cls, node.attr):
-                value = as_setting(value)
+            value = as_setting(value) if machine.is_setting(self.cls, node.attr) else value.as_given
             return UNKNOWN if to_be_filled else value
         if own and machine.of_plain:
             return one_of_methods(methods_below(machine.known, self.cls, node.attr, own=True)) or UNKNOWN
@@ -239,9 +252,12 @@ def call_method(receiver: Value, cls: Class, machine: Machine, call: Call, func:
         _register(func.attr, machine, call)
         return NONE
     if func.attr in _ITS_CHILDREN:
-        named = func.attr.startswith("named_")
-        return sequence(sequence(items=[STRING, MODULE]) if named else MODULE)
+        return _children(func.attr)
     return _call_attribute(receiver, cls, machine, call, func)
+
+
+def _children(method: str) -> Value:
+    return sequence(sequence(items=[STRING, MODULE]) if method.startswith("named_") else MODULE)
 
 
 def _call_found(receiver: Value, cls: Class, method: Function, machine: Machine, call: Call, own: bool) -> Value:
@@ -277,6 +293,8 @@ def _call_attribute(receiver: Value, cls: Class, machine: Machine, call: Call, f
         return choice.call(machine, call) or UNKNOWN
     if own:
         machine.note_module_call(call.node, func.attr, value)
+    else:
+        machine.note_part_call(call.node, value)
     if value.may_be(SomeFunction) and not isinstance(value, NestedFunction):
         return machine.call_value(value, call)
     return _returned(value, machine, call)

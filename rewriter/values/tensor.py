@@ -72,6 +72,8 @@ class Tensor(Value):
         if (found := machine.operation(f"torch.Tensor.{name}", call, func.value, operands)) is not None:
             return found
         kind = tensors.method(name, len(call.node.args))
+        if name == "as_subclass" and [machine.global_name(node) for node in call.node.args] != ["torch.Tensor"]:
+            return UNKNOWN  # a class of somebody's own may compute otherwise
         if kind == "unknown":
             machine.demand(self, UNKNOWN)
         return computed(kind, machine, f"torch.Tensor.{name}", call, operands, self.assumed)

@@ -12,11 +12,11 @@ from runtime.modules.scripting import Scriptable
 from runtime.modules.scripting.methods import overloads
 from runtime.modules.scripting.signatures import Signature, signatures
 
-_PLAIN = (Tensor, Parameter)
+PLAIN = (Tensor, Parameter)
 _NUMPY_NAMES = {"dim": "axis", "keepdim": "keepdims"}
 
 
-def _has_own_method(operand: Any, name: str) -> bool:
+def has_own_method(operand: Any, name: str) -> bool:
     """Whether the operand's class has its own idea of the operation, which a call of its method would have run."""
     kind = type(operand)
     if isinstance(operand, Tensor):
@@ -65,7 +65,7 @@ class Operation(Scriptable):
         return self.function
 
     def forward(self, *args: Any, **given: Any) -> Any:
-        if args and type(args[0]) not in _PLAIN and _has_own_method(args[0], self.chosen().__name__):
+        if args and type(args[0]) not in PLAIN and has_own_method(args[0], self.chosen().__name__):
             return self._own_method(*args, **{**self.fixed, **given})
         return self.chosen()(*args, **{**self.fixed, **given})
 

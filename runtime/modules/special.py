@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from runtime.modules.base import InplaceOperation, Operation
+from runtime.modules.base import PLAIN, InplaceOperation, Operation, has_own_method
 from runtime.modules.scripting.signatures import Parameter, Signature
 
 _NUMBERS = ("int", "float", "complex")
@@ -33,7 +33,14 @@ class Eltwise(InplaceOperation):
             return super().forward(*operands, **given)
         if len(operands) < 2:
             raise TypeError(f"{type(self).__name__} expects two operands or more, got {len(operands)}")
+        if type(operands[0]) not in PLAIN and self._is_method_of(operands[0]):
+            return self._own_method(*operands)
         return reduce(type(self).symbol_ if self.in_place else type(self).symbol, operands)
+
+    def _is_method_of(self, operand: Any) -> bool:
+        """Whether only `x.add(y)` can have been written for it, as of an object that has no operators."""
+        operator = f"__{type(self).symbol.__name__}__"
+        return not hasattr(type(operand), operator) and has_own_method(operand, self.chosen().__name__)
 
     def signatures(self) -> Iterable[Signature]:
         yield from super().signatures()

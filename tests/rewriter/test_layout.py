@@ -191,3 +191,18 @@ def test_a_constructor_on_one_line_gets_lines(tmp_path: Path) -> None:
         "    def __init__(self, n=3):\n        super().__init__()\n        self.linear = nn.Linear(n, n)  # all of it\n"
         "        self.relu = nn.ReLU()\n    def forward(self, x): return self.relu(self.linear(x))\n"
     ) in after
+
+
+@pytest.mark.parametrize(
+    ("first", "after"),
+    [
+        ("import torch\nfrom torch import nn\n", "import runtime.modules\nimport torch\nfrom torch import nn\n\n\n"),
+        ("from torch import nn\nimport torch\n", "from torch import nn\nimport torch\n\nimport runtime.modules\n\n\n"),
+    ],
+    ids=["sorted", "unsorted"],
+)
+def test_an_import_that_goes_leaves_as_many_blank_lines(first: str, after: str, tmp_path: Path) -> None:
+    """Also where the new import takes its place."""
+    body = "class Net(nn.Module):\n    def forward(self, x: torch.Tensor):\n        return F.relu(x) + 1\n"
+    found = _rewritten(tmp_path, f"{first}\nimport torch.nn.functional as F\n\n\n{body}")
+    assert found.startswith(f"{after}class Net(nn.Module):\n")

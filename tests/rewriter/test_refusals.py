@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from rewriter.engine import rewrite
+from rewriter.facts.project import Project
+from rewriter.settings import Settings
 from tests.rewriter.executed import HEADER, rewritten
 
 NUMBERS = """
@@ -196,6 +201,27 @@ def test_children_picked_by_position_make_a_change_unsafe() -> None:
     assert not result.changed and "picks children by position" in result.findings[0].why_unsafe
 
 
+_PICKS = "\n\ndef last(model):\n    name, module = list(model.named_children())[-1]\n    return name\n\n"
+
+
+@pytest.mark.parametrize(
+    "rest, is_safe",
+    [
+        ("KINDS = {Net, nn.Linear}\n", True),
+        ("def is_net(module):\n    return isinstance(module, (Net, nn.Linear))\n", True),
+        ("def is_head(model):\n    return last(Net())\n", False),
+        ("def is_head(model: Net):\n    return last(model)\n", False),
+        ("def is_head(model):\n    return isinstance(model, Net) and last(model)\n", False),
+    ],
+)
+def test_children_are_picked_of_what_the_file_deals_with(tmp_path: Path, rest: str, is_safe: bool) -> None:
+    (tmp_path / "net.py").write_text(in_forward("return x + 1"))
+    (tmp_path / "tools.py").write_text(f"from net import Net\nfrom torch import nn\n{_PICKS}{rest}")
+    path = tmp_path / "net.py"
+    result = rewrite(path.read_bytes(), path, Settings(), Project.for_paths([tmp_path]))
+    assert result.changed is is_safe
+
+
 def test_a_lost_comment_is_a_reason_not_to_write() -> None:
     result = rewritten(in_forward("return (  # why", "    x", "    + 1)"))
     assert not result.changed and [r.code for r in result.refusals] == ["RW907"]
@@ -266,3 +292,29 @@ def test_a_name_that_nothing_binds_is_said_once(name: str) -> None:
 def test_a_name_that_something_may_bind_is_not(line: str) -> None:
     source = f"import torch\nfrom torch import nn\n{line}\n\n\nclass Net(nn.Module):\n    def forward(self, x):\n        return mix(x)\n"
     assert "RW912" not in {r.code for r in rewritten(source).refusals}
+
+
+PARTS = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.acts = nn.ModuleDict({"a": nn.ReLU(), "b": nn.Tanh()})
+        self.steps = nn.ModuleList([nn.ReLU(), nn.Tanh()])
+
+    def forward(self, x):
+        x = self.acts["a"](x)
+        x = self.acts["b"](x)
+        x = self.acts["a"](x)
+        if x.dim() > 2:
+            return self.steps[0](x)
+        for step in self.steps:
+            x = step(x)
+        return self.steps[0](x)
+"""
+
+
+def test_what_a_part_holds_is_said_where_it_is_called_again() -> None:
+    result = rewritten(HEADER + PARTS)
+    assert not result.changed and [r.code for r in result.refusals] == ["RW902"]
+    assert "`self.acts['a']()` is called again" in result.refusals[0].message
+    assert "runtime.modules.again(self.acts['a'])" in result.refusals[0].advice

@@ -15,22 +15,34 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from tests.bench.fuzz.campaign import keep, report, tried_all
+from tests.bench.fuzz.campaign import judged, keep, report, tried_all
 from tests.bench.fuzz.layouts import generated
 from tests.bench.fuzz.minimize import SECONDS
-from tests.bench.fuzz.trial import Outcome, tried
+from tests.bench.fuzz.trial import Outcome
 
 STRETCH = 25
 # Programs leave classes in torch's caches: a worker is replaced after so many stretches.
 STRETCHES_A_WORKER = 40
-COUNTED = ("made", "same", "unchanged", "differs", "failed", "unstable", "discarded", "raising", "findings", "refusals")
+COUNTED = (
+    "made",
+    "same",
+    "unchanged",
+    "documented",
+    "differs",
+    "failed",
+    "unstable",
+    "discarded",
+    "raising",
+    "findings",
+    "refusals",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     options = _options().parse_args(argv)
     if options.show is not None:
         program = generated(options.show, options.without)
-        outcome = tried(program, options.ignore)
+        outcome = judged(options.show, options.without, options.ignore)
         print(report(program, outcome))
         return int(outcome.is_fault)
     counts, faults, started = Counter[str](), Counter[str](), time.monotonic()
@@ -96,7 +108,8 @@ def _pool(jobs: int) -> ProcessPoolExecutor:
 
 def _count(counts: Counter[str], outcome: Outcome) -> None:
     counts["made"] += 1
-    counts[outcome.kind] += 1
+    counts["documented" if outcome.hazards else outcome.kind] += 1
+    counts.update(f"documented: {heading}" for heading in dict.fromkeys(outcome.hazards))
     counts["findings"] += outcome.findings
     counts["refusals"] += outcome.refusals
     counts["raising"] += outcome.raises
@@ -106,7 +119,7 @@ def _count(counts: Counter[str], outcome: Outcome) -> None:
 
 def _summary(counts: Counter[str], faults: Counter[str], seconds: float) -> str:
     lines = [", ".join(f"{counts[name]} {name}" for name in COUNTED) + f", in {seconds:.0f} s"]
-    lines += [f"  {count} {name}" for name, count in counts.items() if name.startswith("discarded: ")]
+    lines += [f"  {count} {name}" for name, count in counts.items() if name.startswith(("discarded: ", "documented: "))]
     lines += [f"  {count} {name}" for name, count in faults.most_common()]
     return "\n".join(lines)
 

@@ -129,8 +129,18 @@ FUNCTIONS = ("F.relu", "torch.tanh", "torch.sigmoid", "F.gelu", "F.silu", "torch
 class Draw:
     """One program's chance. The same seed draws the same program."""
 
-    def __init__(self, seed: int, without: Sequence[str] = (), scriptable: bool = False, depth: int = 2) -> None:
+    def __init__(
+        self,
+        seed: int,
+        without: Sequence[str] = (),
+        scriptable: bool = False,
+        depth: int = 2,
+        spared: bool = False,
+    ) -> None:
         self.random = random.Random(seed)
+        self.spared = spared
+        self.hazards: list[str] = []
+        """The headings in docs/what-changes.md of what the program does."""
         self.depth = depth
         self.scriptable = scriptable
         self.names: set[str] = set()
@@ -147,6 +157,11 @@ class Draw:
 
     def pick(self, *options: T) -> T:
         return self.random.choice(options)
+
+    def hazard(self, heading: str, does: T, instead: T) -> T:
+        """What `docs/what-changes.md` says to give something else, or the same program without it."""
+        self.hazards.append(heading)
+        return instead if self.spared else does
 
     def number(self) -> str:
         return self.pick("2", "3", "0.5", "1", "-1", "1.5")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from tests.bench.fuzz import grammar  # noqa: F401  lists the constructs
 from tests.bench.fuzz.draft import Draft, X
@@ -151,18 +152,25 @@ def subclass_outside(draw: Draw) -> Draft:
             "def forward(self, x):",
             "    return self.head(super().forward(x))",
         ],
-        ["def __init__(self):", "    nn.Module.__init__(self)"],
-        [
-            "def __init__(self):",
-            "    super().__init__()",
-            f"    self.{draw.pick('relu', 'add', 'softmax', 'mul')} = nn.Tanh()",
-        ],
-        ["def __init__(self):", "    super().__init__()", f"    self.{draw.pick('relu', 'add', 'sum', 'mul')} = 3"],
-        [f"def {draw.pick('relu', 'add', 'softmax', 'mul')}(self, x):", "    return x * 3"],
+        _bypassing(draw),
+        ["def __init__(self):", "    super().__init__()", f"    self.{_taken(draw)} = nn.Tanh()"],
+        ["def __init__(self):", "    super().__init__()", f"    self.{_taken(draw)} = 3"],
+        [f"def {_taken(draw)}(self, x):", "    return x * 3"],
         ["def extra_method(self, x):", f"    return self.{name}(x)"],
     )
     draft.outside = ["class Net(Library):", *indented(body)]
     return draft
+
+
+def _bypassing(draw: Draw) -> list[str]:
+    made = draw.hazard("Names that a subclass elsewhere has", "nn.Module.__init__(self)", "super().__init__()")
+    return ["def __init__(self):", f"    {made}"]
+
+
+def _taken(draw: Draw) -> str:
+    """A name that the rewritten class may have."""
+    taken = draw.pick("relu", "add", "softmax", "mul", "sum")
+    return draw.hazard("Names that a subclass elsewhere has", taken, "of_the_user")
 
 
 def used_outside(draw: Draw) -> Draft:
@@ -314,13 +322,17 @@ LAYOUTS: Sequence[Callable[[Draw], Draft]] = (
 SCRIPTED: Sequence[Callable[[Draw], Draft]] = (plain, inner)
 
 
-def generated(seed: int, without: Sequence[str] = ()) -> Program:
-    """The program of that number."""
+def generated(seed: int, without: Sequence[str] = (), spared: bool = False) -> Program:
+    """The program of that number; spared, it does nothing that is documented to differ."""
     scripted = seed % 10 == 9
-    draw = Draw(seed, without, scripted)
+    draw = Draw(seed, without, scripted, spared=spared)
     layouts = SCRIPTED if scripted else LAYOUTS
     layout = draw.pick(*(found for found in layouts if f"layouts.{found.__name__}" not in without))
-    return dressed(layout(draw).program(scripted, draw.used), draw)
+    draft = layout(draw)
+    if scripted:
+        draft.below += draw.hazard("TorchScript", [], ["", "", "def compiled():", "    return torch.jit.script(Net())"])
+    program = draft.program(scripted, draw.used)
+    return replace(dressed(program, draw), hazards=tuple(draw.hazards))
 
 
 def alone(name: str, seed: int) -> Program:

@@ -22,6 +22,8 @@ class Program:
     constructs: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
     """The files that the rewriter is run over; none means all of `files`. It may read the others."""
+    hazards: tuple[str, ...] = ()
+    """The headings in docs/what-changes.md under which something that it does is said to differ."""
 
     def put(self, folder: Path) -> Places:
         places = Places(folder / "run", folder / "outside")

@@ -139,6 +139,7 @@ def in_place_module(draw: Draw) -> Piece:
         [f"y = x * 1; self.{name}(y[:, :2]); x = y"],
         [f"y = x * 2; x = self.{name}(y) + self.{name}(y)"],
     )
+    opposite = draw.hazard("How a second call is written", "not c.inplace", "True")
     return Piece(
         init=[f"self.{name} = {made}"],
         body=body,
@@ -147,7 +148,7 @@ def in_place_module(draw: Draw) -> Piece:
             [f"$m.{name}.inplace = False", "seen.append(call(m))"],
             [
                 "for c in m.modules():",
-                "    if hasattr(c, 'inplace'): c.inplace = not c.inplace",
+                f"    if hasattr(c, 'inplace'): c.inplace = {opposite}",
                 "seen.append(call(m))",
             ],
         ),

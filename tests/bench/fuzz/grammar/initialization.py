@@ -166,8 +166,14 @@ def function_argument(draw: Draw) -> Piece:
     given = draw.pick("", "torch.tanh", "act=F.gelu", "lambda t: t * 2", "nn.Sigmoid()", "nn.Linear(4, 4)")
     extra = draw.pick(
         [],
-        [f"$m.{keep}.act = torch.sigmoid", "seen.append(call(m))"],
-        [f"seen.append(getattr($m.{keep}.act, '__name__', '?'))"],
+        draw.hazard(
+            "A function in the place of a module", [f"$m.{keep}.act = torch.sigmoid", "seen.append(call(m))"], []
+        ),
+        draw.hazard(
+            "What was a function is a module",
+            [f"seen.append(getattr($m.{keep}.act, '__name__', '?'))"],
+            ["seen.append(1)"],
+        ),
     )
     return Piece(
         above=above, init=[f"self.{keep} = {name}({given})"], body=[f"x = self.{keep}(x)"] * draw.count(), extra=extra

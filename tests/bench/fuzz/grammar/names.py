@@ -239,7 +239,8 @@ def taken_later(draw: Draw) -> Piece:
     body = ["x = F.relu(x)", "x = x + 1", "x = F.softmax(x, 1)"]
     how = draw.pick("made", "extra", "forward", "setattr", "dict")
     if how == "made":
-        return Piece(body=body, made=[f"$m.{name} = 3"], extra=[f"seen.append($m.{name})"])
+        set_by_user = draw.hazard("Names that a subclass elsewhere has", name, "of_the_user")
+        return Piece(body=body, made=[f"$m.{set_by_user} = 3"], extra=[f"seen.append($m.{set_by_user})"])
     if how == "extra":
         return Piece(
             body=body, extra=[f"$m.{name} = {draw.pick('3', 'nn.Tanh()', 'torch.ones(4)')}", "seen.append(call(m))"]

@@ -188,7 +188,11 @@ def subclassed_outside(draw: Draw) -> Piece:
         [f"def {name}(self, x):", f"    return super().{name}(x) + 1"],
         ["def forward(self, x):", "    return super().forward(x) * 2"],
         ["def __init__(self):", "    super().__init__()", "    self.later = nn.Linear(4, 4)"],
-        ["def __init__(self):", "    nn.Module.__init__(self)"],
+        [
+            "def __init__(self):",
+            "    "
+            + draw.hazard("Names that a subclass elsewhere has", "nn.Module.__init__(self)", "super().__init__()"),
+        ],
     )
     return Piece(
         methods=[f"def {name}(self, x):", f"    return {draw.tensor()}", ""],
@@ -205,12 +209,12 @@ def children_taken(draw: Draw) -> Piece:
         "nn.Sequential(*list($m.children())[:-1])",
         "nn.Sequential(*[c for c in $m.children() if isinstance(c, nn.Linear)])",
     )
+    chosen = f"nn.Sequential($m.{a}, $m.{b})"
+    take = draw.hazard("The children of a model are no chain", take, chosen)
     return Piece(
         init=[f"self.{a} = nn.Linear(4, 4)", f"self.{b} = nn.Linear(4, 4)"],
         body=[f"x = self.{b}(F.relu(self.{a}(x))) + x"],
-        extra=[f"seen.append({take}(torch.ones(2, 4)))"]
-        if draw.chance(0.3)
-        else [f"seen.append(nn.Sequential($m.{a}, $m.{b})(torch.ones(2, 4)))"],
+        extra=[f"seen.append({take if draw.chance(0.3) else chosen}(torch.ones(2, 4)))"],
     )
 
 
