@@ -18,13 +18,14 @@ from rewriter.report.render import render
 from rewriter.report.summary import Summary
 from rewriter.report.text import closing
 from rewriter.results import FileResult
-from rewriter.run import Job, engine_of, run
+from rewriter.run import run
 from rewriter.selection import Selection, SelectionError
-from rewriter.settings import PLAIN, Settings, SettingsError, load, shown
+from rewriter.settings import PLAIN, TORCH_AO, Settings, SettingsError, load, shown
 from rewriter.verify.errors import Differs, VerifyError
+from rewriter.work import Job, engine_of
 
 STDIN = Path("-")
-_ON_THE_COMMAND_LINE = ("select", "ignore", "unsafe_fixes", "source", "target", "fallback")
+_ON_THE_COMMAND_LINE = ("select", "ignore", "unsafe_fixes", "source", "target", "fallback", "entry")
 
 
 def process(arguments: argparse.Namespace) -> int:
@@ -103,6 +104,8 @@ def chosen_settings(arguments: argparse.Namespace, paths: Sequence[Path]) -> Set
     given = {name: getattr(arguments, name, None) for name in _ON_THE_COMMAND_LINE}
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
     _refuse_unknown_codes(settings)
+    if settings.entry and settings.target != TORCH_AO:
+        raise SettingsError(f"--entry names a class that gets torch.ao's stubs: it needs --target {TORCH_AO}")
     return settings
 
 
@@ -162,6 +165,8 @@ def _goal(arguments: argparse.Namespace, settings: Settings) -> str:
     if settings.target == PLAIN:
         return "rewriter.targets.plain:taken_back"
     counts = arguments.command in ("baseline", "coverage")
+    if settings.target == TORCH_AO:
+        return "rewriter.targets.torch_ao.written:written"
     judged = counts or (arguments.command == "check" and arguments.format not in WITH_EDITS)
     return f"rewriter.engine:{'judge' if judged else 'rewrite'}"
 

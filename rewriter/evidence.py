@@ -85,7 +85,7 @@ class Evidence:
             raise EvidenceError(f"{file}: {why}") from error
 
 
-def described(kinds: Kinds) -> str:
+def in_words(kinds: Kinds) -> str:
     """`tensor float32 (12 times), int (once)`, the most frequent first."""
     counts = Counter({kind: seen.count for kind, seen in kinds.items()})
     return ", ".join(f"{kind} ({_times(count)})" for kind, count in counts.most_common())
