@@ -88,7 +88,8 @@ class Lengths(Numbers):
         if node.id in scope.bound or scope.is_own(node):
             return self._of_path(node, scope)
         if (definition := scope.definition(node)) is None:
-            return None
+            received = scope.received(node)
+            return self._members(*received) if received is not None else None
         value, position = definition
         if position is None:
             return self._of_filled(node, value, scope)
