@@ -155,7 +155,7 @@ LATER = """
 class Longer(Net):
     def __init__(self):
         super().__init__()
-        self.layers = nn.ModuleList([nn.Linear(4, 4)] * 9)
+        self.layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(9))
 """
 
 
