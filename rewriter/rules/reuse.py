@@ -125,13 +125,14 @@ def decide_map(site: MappedModule, context: Context) -> Change | Refusal:
 
 def decide_part(site: PartCall, context: Context) -> Refusal | None:
     """What is said of a call of what a part of the object holds; nothing where it is the first."""
-    if max(site.instances) == 0 or site.in_loop:
+    if max(site.instances) == 0 and not site.in_loop:
         return None
     assert isinstance(site.node, ast.Call)
     called = ast.unparse(site.node.func)
     advice = f"make a second one in __init__, as in `self.again = runtime.modules.again({called})`, and call that"
     why = "one module of a part serves several executions"
-    return refuse("RW902", site, f"{site.written} is called again: {why}", advice)
+    how = "in a loop" if site.in_loop else "again"
+    return refuse("RW902", site, f"{site.written} is called {how}: {why}", advice)
 
 
 def _always_made(again: Change, context: Context) -> bool:
