@@ -78,12 +78,16 @@ def _said(knowledge: Knowledge, code: Class | Function) -> _Said:
 
 
 def says(knowledge: Knowledge, user: Class | Function, named: Named) -> bool:
-    """Whether the code may mean what is named; a function knows an object of no class that its file does not name."""
+    """Whether the code may mean what is named; a function knows an object of no class that its file does not name.
+
+    A method of a class above calls what its subclasses have.
+    """
     if not isinstance(named, tuple):
         return word_of(named) in _said(knowledge, user).anywhere
     name, cls = named
     if isinstance(user, Function) and cls.node.name not in user.file.words:
-        return False
+        if user.owner is None or user.owner not in knowledge.hierarchy.lineage(cls).project:
+            return False
     return name in _said(knowledge, user).of_objects
 
 
