@@ -21,7 +21,7 @@ from rewriter.facts.expressions import (
     sum_of,
     with_parts,
 )
-from rewriter.facts.loops import loops_around
+from rewriter.facts.loops import loops_around, turns_before
 from rewriter.facts.numbers import Numbers, binds
 from rewriter.facts.scopes import Scope, position_of
 from rewriter.facts.trees import walk
@@ -42,6 +42,15 @@ class Lengths(Numbers):
         """An expression whose length is how often a loop over `node` turns, or a little more."""
         found = self._members(node, scope)
         return found if found is not None and self._can_be_read(found, scope) else None
+
+    def indexed(self, counter: str, inside: tuple[ast.AST, ...], scope: Scope) -> ast.expr | None:
+        """As long as a list of the object from which each turn takes another member: `self.convs[i](x)`."""
+        for node in (n for part in inside for n in walk(part) if isinstance(n, ast.Subscript)):
+            late = turns_before(node.slice, counter) if isinstance(node.value, ast.Attribute) else None
+            members = self.over(node.value, scope) if late is not None else None
+            if members is not None and late is not None:
+                return sum_of([late, members])
+        return None
 
     def whole(self, node: ast.expr, scope: Scope) -> ast.expr | None:
         """`node` itself for `__init__`."""

@@ -79,16 +79,16 @@ def _said(knowledge: Knowledge, code: Class | Function) -> _Said:
 
 
 def says(knowledge: Knowledge, user: Class | Function, named: Named) -> bool:
-    """Whether the code may mean what is named; a function knows an object of no class that its file does not name.
+    """Whether the code may mean what is named; a function knows objects of classes that its file has or names alone.
 
     A method of a class above calls what its subclasses have.
     """
     if not isinstance(named, tuple):
         return word_of(named) in _said(knowledge, user).anywhere
     name, cls = named
-    is_named = not isinstance(user, Function) or cls.node.name in user.file.words
+    is_near = not isinstance(user, Function) or user.file is cls.file or cls.node.name in user.file.words
     above = knowledge.hierarchy.lineage(cls).project
-    if isinstance(user, Function) and not is_named and user.owner not in above:
+    if isinstance(user, Function) and not is_near and user.owner not in above:
         return False
     return name in _said(knowledge, user).of_objects
 

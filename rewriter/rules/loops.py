@@ -10,13 +10,13 @@ the source say that loops inside each other turn more than 4096 times together, 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 
 from rewriter.changes.turns import Numbering, Turn
-from rewriter.facts.code import Function
+from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import Construction
 from rewriter.facts.expressions import count_of, times
 from rewriter.facts.hierarchy import own_name
@@ -50,11 +50,13 @@ class Turns:
     values: dict[ast.expr, Value]
     run: Run | None = None
     """The run of the class's forward."""
+    numbered_in: Callable[[Class], list[Numbering]] = lambda _: []
+    """The methods of a class that are told which of their calls is running."""
     _known: dict[ast.expr, Turn | None] = field(default_factory=dict)
 
     @cached_property
     def _ways(self) -> Ways:
-        return Ways(self.knowledge, self.place.cls, self.run, self._loops)
+        return Ways(self.knowledge, self.place.cls, self.run, self._loops, self.numbered_in)
 
     @cached_property
     def _inner(self) -> InnerRuns:
@@ -127,6 +129,8 @@ class Turns:
         scope = Scope(self.knowledge, function, own, self.place.cls, object_, self.values, bound)
         lengths = Lengths(self.knowledge, self.place, set())
         over = lengths.over(loop.iter, scope)
+        if over is None and loop.counter is not None:
+            over = lengths.indexed(loop.counter, loop.inside, scope)
         if over is None:
             return None
         each = lengths.whole(loop.iter, scope)

@@ -293,6 +293,8 @@ def _call_attribute(receiver: Value, cls: Class, machine: Machine, call: Call, f
         return choice.call(machine, call) or UNKNOWN
     if own:
         machine.note_module_call(call.node, func.attr, value)
+    else:
+        machine.note_part_call(call.node, value)
     if value.may_be(SomeFunction) and not isinstance(value, NestedFunction):
         return machine.call_value(value, call)
     return _returned(value, machine, call)

@@ -16,6 +16,9 @@ class Noting(Protocol[Thing]):
         """A call of a function of torch that is known only when it runs."""
 
     def note_module_call(self, node: ast.Call, attribute: str, value: Thing) -> None: ...
+    def note_part_call(self, node: ast.Call, value: Thing) -> None:
+        """A module may be called that a part of the object holds."""
+
     def note_kept_function(self, node: ast.Call, attribute: str, value: Thing, function: Thing) -> None:
         """A call of a function that an attribute keeps; `value` is what it is once a module keeps it."""
 

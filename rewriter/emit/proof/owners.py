@@ -11,6 +11,7 @@ from rewriter.changes.turns import NumberedMap, Numbering, Turn
 from rewriter.emit.proof.sites import common_form, new_arguments
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
+from rewriter.facts.trees import Transformer, walk_anew
 
 
 class Undone(Exception):
@@ -48,7 +49,7 @@ _STEPS = {"steps": "children", "named_steps": "named_children", "step_modules": 
 
 def _undo_walks(node: ast.ClassDef, place: Construction) -> None:
     """Lets code go through all children again, where it was told to leave out the new ones."""
-    turned = [n for n in ast.walk(node) if isinstance(n, ast.Attribute) and n.attr in _STEPS] if place.walks else []
+    turned = [n for n in walk_anew(node) if isinstance(n, ast.Attribute) and n.attr in _STEPS] if place.walks else []
     for attribute in turned:
         attribute.attr = _STEPS[attribute.attr]
     if len(turned) != len(place.walks):
@@ -88,12 +89,12 @@ def undo_numbers(scope: ast.AST, numberings: list[Numbering]) -> None:
     """Takes the parameter, and the number of each call, from methods that count their calls."""
     for numbering in numberings:
         name = numbering.method.node.name
-        node = next(n for n in ast.walk(scope) if isinstance(n, ast.FunctionDef) and n.name == name)
+        node = next(n for n in walk_anew(scope) if isinstance(n, ast.FunctionDef) and n.name == name)
         last = node.args.kwonlyargs.pop() if node.args.kwonlyargs else None
         default = node.args.kw_defaults.pop() if last is not None else None
         if last is None or last.arg != numbering.parameter or default is None or ast.unparse(default) != "0":
             raise Undone(f"{name} does not count its calls in {numbering.parameter}")
-        calls = [node for node in ast.walk(scope) if isinstance(node, ast.Call)]
+        calls = [node for node in walk_anew(scope) if isinstance(node, ast.Call)]
         numbers = Counter(number for call in calls if (number := _taken_number(call, numbering)) is not None)
         if numbers - Counter(call.number for call in numbering.calls):
             raise Undone(f"the calls of {name} are not numbered as declared")
@@ -213,7 +214,7 @@ def _wrong_maker(change: Change, maker: ast.expr, own: str) -> str | None:
     return None
 
 
-class _TurnBack(ast.NodeTransformer):
+class _TurnBack(Transformer):
     def __init__(self, names: dict[str, NamedChange], makers: Makers) -> None:
         self.names = names
         self.makers = makers
