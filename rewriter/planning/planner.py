@@ -9,7 +9,15 @@ from typing import Protocol
 
 from rewriter.changes.change import Change, NamedChange, Substitution, numberings
 from rewriter.evidence import Evidence
-from rewriter.facts.callers import is_kept, is_of_plain, runs_alone, runs_below, runs_of_users, runs_through
+from rewriter.facts.callers import (
+    is_kept,
+    is_of_plain,
+    runs_alone,
+    runs_below,
+    runs_handing_out,
+    runs_of_users,
+    runs_through,
+)
 from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import NoPlace, find_construction
 from rewriter.facts.deep_walks import walker_over
@@ -102,6 +110,7 @@ class Planner:
         unseen = {m for m in unseen if m is not cls.constructor and (run is None or m.node.name != "forward")}
         below = runs_below(self.knowledge, cls, unseen) or runs_of_users(self.knowledge, cls, unseen)
         below += runs_alone(self.knowledge, cls, unseen.difference(*(run.met.entered for run in below)))
+        below += runs_handing_out(self.knowledge, cls, unseen.difference(*(run.met.entered for run in below)))
         for method in sorted(unseen, key=lambda m: m.node.lineno):
             sites += _in_source_order(_met(method, below))
         settled = list(self._settled(sites, cls))
