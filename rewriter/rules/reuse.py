@@ -43,9 +43,13 @@ In a loop whose turns `__init__` can count, each turn has an instance. A method 
 gets a parameter that says which one is running, and an instance for each: `def _mix(self, x, y, *, call=0)`, called as
 `self._mix(x, y, call=1)`, in a loop as `self._mix(x, y, call=i)`, and by a method that is told its own way as
 `self._mix(x, y, call=call)`. Code elsewhere may override or replace a method with a public name by one that takes no
-such parameter: it is called as `runtime.modules.nth(self.mix, 1)(x, y)`, which passes the number to a method that takes
-it. Overrides in the project are told the same numbers, and pass their own on: `nth(super().mix, call)(x, y)`. Where the
-ways cannot be counted, as in a `while`, one instance serves all, and RW902 says so.
+such parameter: it is called as `runtime.modules.nth(self.mix, 1)(x, y)`, which passes the number to a method that
+takes it. Overrides in the project are told the same numbers, and pass their own on: `nth(super().mix, call)(x, y)`.
+
+A nested function that is called again is told so as well: `def stats(y, *, call=0)`, called as `stats(y, call=1)`.
+So is a lambda that `map` runs for each of several: `map(lambda t, i: self.mul[i](t, cos), (q, k), range(2))`. A module
+that `map` runs, `map(self.norm, (q, k))`, becomes `self.norm2.each((q, k))`, where `self.norm2` is a list with a handle
+for each turn. Where the ways cannot be counted, as in a `while`, one instance serves all, and RW902 says so.
 
 **Safety.** `self.relu = nn.ReLU()` is made again by the expression that made the first; code elsewhere that replaces
 `model.relu` by name has to replace `model.relu2` as well (docs/what-changes.md). Where several branches of `__init__`
