@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 
 def codes(text: str) -> tuple[str, ...]:
@@ -23,3 +24,9 @@ def positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a number of processes, at least 1, not {text!r}")
     return int(text)
+
+
+def cluster(text: str) -> str:
+    if not re.fullmatch(r"dask://[^/]+:\d+", text):
+        raise argparse.ArgumentTypeError(f"expected dask://HOST:PORT, not {text!r}")
+    return text
