@@ -1,9 +1,33 @@
-"""What a text on the command line stands for, where it is no path and no word of a list."""
+"""The command line, as far as argparse does not know it: what belongs to a program, and what a text stands for."""
 
 from __future__ import annotations
 
 import argparse
 import re
+
+_RUN_OPTIONS_WITH_VALUES = ("--rewrite", "--select", "--ignore", "--config")
+
+
+def apart(argv: list[str]) -> tuple[list[str], list[str]]:
+    """What `run` and `observe` are given for themselves, and what for the program, which argparse must not see."""
+    if argv[:1] == ["observe"] and "--" in argv:
+        end = argv.index("--")
+        return argv[:end], argv[end + 1 :]
+    if argv[:1] != ["run"]:
+        return argv, []
+    own, rest = argv[:1], argv[1:]
+    while rest and rest[0].startswith("-"):
+        own.append(rest.pop(0))
+        if own[-1] in _RUN_OPTIONS_WITH_VALUES and rest:
+            own.append(rest.pop(0))
+    own += rest[:1]
+    del rest[:1]
+    is_given = any(argument.partition("=")[0] == "--rewrite" for argument in own)
+    while rest and rest[0].partition("=")[0] == "--rewrite" and not is_given:
+        taken = 1 if "=" in rest[0] else 2
+        own += rest[:taken]
+        del rest[:taken]
+    return own, rest
 
 
 def codes(text: str) -> tuple[str, ...]:

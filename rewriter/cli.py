@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from rewriter import __version__
-from rewriter.arguments import cluster, codes, positive, shard
+from rewriter.arguments import apart, cluster, codes, positive, shard
 from rewriter.console import INTERRUPTED, OK, OutputError, close_stdout, complain, occupy_closed_streams, put_on_stdout
 from rewriter.settings import SOURCES, TARGETS
-
-_RUN_OPTIONS_WITH_VALUES = ("--rewrite", "--select", "--ignore", "--config")
 
 _EXIT_CODES = """\
 Exit codes: 0 nothing to do, or all written; 1 check found something that fix would change, or a suppression without
@@ -22,7 +20,7 @@ use, or verify a difference; 2 wrong usage, or a file failed (the others are sti
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    own, of_program = _apart(list(sys.argv[1:] if argv is None else argv))
+    own, of_program = apart(list(sys.argv[1:] if argv is None else argv))
     occupy_closed_streams()
     arguments = parser().parse_args(own)
     if arguments.command == "run":  # exit codes, signals and pipes are the business of the program that it runs
@@ -46,28 +44,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception:  # else Python would exit with 1, which means that something was found
         traceback.print_exc()
         return complain("this is a fault of rewriter; please report it with the lines above")
-
-
-def _apart(argv: list[str]) -> tuple[list[str], list[str]]:
-    """What `run` and `observe` are given for themselves, and what for the program, which argparse must not see."""
-    if argv[:1] == ["observe"] and "--" in argv:
-        end = argv.index("--")
-        return argv[:end], argv[end + 1 :]
-    if argv[:1] != ["run"]:
-        return argv, []
-    own, rest = argv[:1], argv[1:]
-    while rest and rest[0].startswith("-"):
-        own.append(rest.pop(0))
-        if own[-1] in _RUN_OPTIONS_WITH_VALUES and rest:
-            own.append(rest.pop(0))
-    own += rest[:1]
-    del rest[:1]
-    is_given = any(argument.partition("=")[0] == "--rewrite" for argument in own)
-    while rest and rest[0].partition("=")[0] == "--rewrite" and not is_given:
-        taken = 1 if "=" in rest[0] else 2
-        own += rest[:taken]
-        del rest[:taken]
-    return own, rest
 
 
 def _dispatch(arguments: argparse.Namespace) -> int:
@@ -163,6 +139,8 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
 def _add_fix(parser: argparse.ArgumentParser) -> None:
     _add_paths_and_report(parser)
     parser.add_argument("--exit-non-zero-on-fix", action="store_true", help="exit 1 when something was rewritten")
+    verify = "write nothing unless the models that this Python file names compute the same; again for more"
+    parser.add_argument("--verify", type=Path, action="append", metavar="CASES", help=verify)
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--diff", action="store_true", help="print a patch that `git apply` takes; write nothing")
     output.add_argument("--out-dir", type=Path, metavar="DIR", help="write the Python files, changed or not, under DIR")
@@ -293,6 +271,8 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     add("--from", dest="source", choices=SOURCES, help="turn the modules of this library into ours, too")
     add("--target", choices=TARGETS, help=targets)
     add("--fallback", choices=["runtime"], help="take from runtime what the target has no module for")
+    entry = "for torch-ao: the class that gets stubs where tensors come in and leave, and a fuse_model()"
+    add("--entry", type=codes, metavar="CLASS", help=entry)
     add("--select", type=codes, metavar="CODES", help="only these codes or prefixes, separated by commas")
     add("--ignore", type=codes, metavar="CODES", help="not these codes or prefixes")
     add("--unsafe-fixes", action="store_true", default=None, help="apply findings that are marked unsafe, too")

@@ -21,11 +21,12 @@ from rewriter.report.text import closing
 from rewriter.results import FileResult
 from rewriter.run import Workers, run
 from rewriter.selection import Selection, SelectionError
-from rewriter.settings import PLAIN, Settings, SettingsError, load, shown
+from rewriter.settings import PLAIN, TORCH_AO, Settings, SettingsError, load, shown
+from rewriter.verify.errors import Differs, VerifyError
 from rewriter.work import Job, engine_of
 
 STDIN = Path("-")
-_ON_THE_COMMAND_LINE = ("select", "ignore", "unsafe_fixes", "source", "target", "fallback")
+_ON_THE_COMMAND_LINE = ("select", "ignore", "unsafe_fixes", "source", "target", "fallback", "entry")
 
 
 def process(arguments: argparse.Namespace) -> int:
@@ -44,8 +45,11 @@ def process(arguments: argparse.Namespace) -> int:
             from rewriter.ignores import add_ignores
 
             return add_ignores(results)
-    except (SettingsError, FileError, SelectionError, BaselineError, EvidenceError) as error:
+    except (SettingsError, FileError, SelectionError, BaselineError, EvidenceError, VerifyError) as error:
         return complain(str(error))
+    except Differs as error:
+        warn(str(error))
+        return FOUND
     for path in settings.evidence.stale(results) if settings.evidence is not None else ():
         warn(f"{path}: its evidence is not used: the file has changed since; `rewriter observe` takes it anew")
     if arguments.command == "fix" and arguments.selection is not None and settings.selection is not None:
@@ -68,6 +72,8 @@ def _refuse_senseless(arguments: argparse.Namespace) -> None:
         raise SettingsError("--stdin-filename says what the file on stdin is called; give - as the path")
     if STDIN in arguments.paths and arguments.command == "fix" and (arguments.selection or arguments.interactive):
         raise SettingsError("--selection and --interactive are for files; - stands for stdin")
+    if STDIN in arguments.paths and arguments.command == "fix" and arguments.verify:
+        raise SettingsError("--verify is for files; what comes on stdin cannot be imported")
     if STDIN in arguments.paths and _out_dir(arguments) is not None:
         raise SettingsError("--out-dir is for files; what comes on stdin goes to stdout")
     if STDIN in arguments.paths and arguments.command == "check" and arguments.add_ignores:
@@ -99,6 +105,8 @@ def chosen_settings(arguments: argparse.Namespace, paths: Sequence[Path]) -> Set
     given = {name: getattr(arguments, name, None) for name in _ON_THE_COMMAND_LINE}
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
     _refuse_unknown_codes(settings)
+    if settings.entry and settings.target != TORCH_AO:
+        raise SettingsError(f"--entry names a class that gets torch.ao's stubs: it needs --target {TORCH_AO}")
     return settings
 
 
@@ -158,6 +166,8 @@ def _goal(arguments: argparse.Namespace, settings: Settings) -> str:
     if settings.target == PLAIN:
         return "rewriter.targets.plain:taken_back"
     counts = arguments.command in ("baseline", "coverage")
+    if settings.target == TORCH_AO:
+        return "rewriter.targets.torch_ao.written:written"
     judged = counts or (arguments.command == "check" and arguments.format not in WITH_EDITS)
     return f"rewriter.engine:{'judge' if judged else 'rewrite'}"
 
@@ -185,6 +195,10 @@ def _of_files(arguments: argparse.Namespace, settings: Settings) -> list[FileRes
     places = output.places_under(folder, files, arguments.paths) if folder is not None else {}
     # Every file is read before the first is written, so that all are judged by what the others were.
     results = examined(arguments, list(places) if folder is not None else files, settings)
+    if arguments.command == "fix" and arguments.verify:
+        from rewriter.verify.writing import verify_before_writing
+
+        verify_before_writing(arguments.verify, results)
     if arguments.command != "fix" or arguments.diff:
         return results
     if folder is not None:

@@ -62,6 +62,9 @@ class Evidence:
             return {}
         return observed.places.get(source.span(node), {})
 
+    def knows(self, path: Path) -> bool:
+        return path.resolve() in self.files
+
     def stale(self, results: Iterable[FileResult]) -> list[Path]:
         """The files among the results that are not what they were when they were observed."""
         return [result.path for result in results if self._is_stale(result)]
@@ -82,7 +85,7 @@ class Evidence:
             raise EvidenceError(f"{file}: {why}") from error
 
 
-def described(kinds: Kinds) -> str:
+def in_words(kinds: Kinds) -> str:
     """`tensor float32 (12 times), int (once)`, the most frequent first."""
     counts = Counter({kind: seen.count for kind, seen in kinds.items()})
     return ", ".join(f"{kind} ({_times(count)})" for kind, count in counts.most_common())

@@ -24,8 +24,9 @@ DEFAULT_EXCLUDE = (
 
 PLAIN = "plain"
 """The target that is the way back."""
-SOURCES = ("torch-ao",)
-LIBRARIES = ("torch-ao", "distiller", "aimet", "brevitas")
+TORCH_AO = "torch-ao"
+SOURCES = (TORCH_AO,)
+LIBRARIES = (TORCH_AO, "distiller", "aimet", "brevitas")
 """Whose modules the catalogue knows besides our own."""
 TARGETS = ("runtime", *LIBRARIES, PLAIN)
 FALLBACKS = ("", "runtime")
@@ -56,6 +57,8 @@ class Settings:
     """Whose modules take the place of operations; `plain` is the way back to operators and functions."""
     fallback: str = ""
     """`runtime`: what the target has no module for is taken from there."""
+    entry: tuple[str, ...] = ()
+    """For torch-ao: the classes that get stubs where tensors come in and leave, and a `fuse_model()`."""
     source: str = ""
     """The library whose modules are to become ours, as `--from` names it."""
     max_file_bytes: int = 2_000_000

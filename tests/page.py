@@ -86,7 +86,8 @@ def follow(page: Path, folder: Path) -> dict[str, object]:
 
 
 def _run(command: str, expected: list[str]) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # for what starts a program
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     # In one order, as a terminal shows it: what is printed on both streams.
     done = subprocess.run(
         ["bash", "-c", f"{_PROGRAMS}{command}"],

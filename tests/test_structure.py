@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+GUEST = "rewriter.observe.within"
+"""The package that runs in others' processes, under a name of its own."""
 
 
 def _module(path: Path) -> str:
@@ -23,8 +26,10 @@ def _imported(tree: ast.Module, module: str, modules: set[str]) -> Iterator[str]
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{module} imports relatively"
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            is_guest = module.startswith(GUEST)
+            assert not node.level or is_guest, f"{module} imports relatively"
+            origin = f"{GUEST}.{node.module}" if node.level else node.module
+            names = [f"{origin}.{alias.name}" for alias in node.names]
         for name in names:
             found = name if name in modules else name.rpartition(".")[0]
             if found in modules and found != module:
@@ -83,3 +88,11 @@ def test_fields_say_what_they_hold(folder: str) -> None:
                 if isinstance(field, ast.AnnAssign):
                     said = {n.id for n in ast.walk(field.annotation) if isinstance(n, ast.Name)}
                     assert not said & {"Any", "object"}, f"{path.name}:{field.lineno}"
+
+
+def test_what_runs_in_others_processes_imports_python_alone() -> None:
+    for path in (ROOT / "rewriter" / "observe" / "within").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [str(node.module)] if isinstance(node, ast.ImportFrom) and not node.level else []
+            assert all(name.partition(".")[0] in sys.stdlib_module_names for name in names), path

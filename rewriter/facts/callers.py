@@ -27,6 +27,7 @@ DEEPEST = 3
 """How often a function may be handed on from one constructor to another."""
 _RUN = frozenset({"forward", "__init__"})
 _KEPT = Question[Class, bool]("do modules keep objects of the class?")
+_CALLED_ON_UNKNOWN = Question[str, bool]("does a forward call a method of that name on what it does not know?")
 _SAID_BY_FORWARD = Question[Class, set[str]]("which names does the forward come to?")
 
 
@@ -66,7 +67,7 @@ def runs_below(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list
     if not names:
         return []
     below = (c for c in knowledge.hierarchy.below(cls) if knowledge.may_be_module(c))
-    runs = (knowledge.run(c) for c in below if names & _said_by_forward(knowledge, c))
+    runs = (knowledge.run(c) for c in below if names & {"forward", *_said_by_forward(knowledge, c)})
     return _first_through(runs, methods)
 
 
@@ -80,10 +81,32 @@ def runs_of_users(knowledge: Knowledge, cls: Class, methods: set[Function]) -> l
     return _first_through(runs, methods)
 
 
+def runs_alone(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list[Run]:
+    """A run of each method that some forward calls on an object of which it knows no more than that it has it."""
+    if not knowledge.may_be_module(cls):
+        return []
+    called = (m for m in _computing(knowledge, cls, methods) if not m.node.name.startswith("__") and not m.is_property)
+    return [knowledge.run_method(cls, m) for m in called if _is_called_on_unknown(knowledge, m.node.name)]
+
+
+def _is_called_on_unknown(knowledge: Knowledge, name: str) -> bool:
+    answers = knowledge.project.answers.to(_CALLED_ON_UNKNOWN)
+    if name not in answers:
+        files = knowledge.project.files_mentioning(name)
+        users = (user for file in files for user in file.users.get(name, ()) if isinstance(user, Class))
+        runs = (knowledge.run(user) for user in users if name in _said_by_forward(knowledge, user))
+        answers[name] = any(run is not None and name in run.met.unknown_methods for run in islice(runs, ENOUGH))
+    return answers[name]
+
+
 def _computing(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list[Function]:
-    """Those of a class's methods that may have operations and hide none of nn.Module's own, in source order."""
+    """Those of a class's methods that may have operations and hide none of nn.Module's own, in source order.
+
+    The forward that a class without nn.Module among its bases has is for those below it.
+    """
     found = methods if "torch" in cls.file.source.text else set()
-    found = {m for m in found if m.node.name not in MODULE_ATTRIBUTES and _may_compute(knowledge, m)}
+    hidden = MODULE_ATTRIBUTES - (frozenset() if knowledge.may_be_module(cls) else {"forward"})
+    found = {m for m in found if m.node.name not in hidden and _may_compute(knowledge, m)}
     return sorted(found, key=lambda method: method.node.lineno)
 
 

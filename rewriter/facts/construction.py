@@ -13,7 +13,7 @@ from rewriter.facts.helpers import why_no_module
 from rewriter.facts.hierarchy import CONTAINERS, own_name
 from rewriter.facts.initialization import every_way, runs_init_of
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.steps import step_walks
+from rewriter.facts.steps import goes_over_steps, step_walks
 from rewriter.facts.trees import walk
 
 
@@ -53,7 +53,9 @@ class NoPlace:
 def find_construction(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
     found = _find(knowledge, cls)
     lineage = knowledge.hierarchy.lineage(cls)
-    if isinstance(found, NoPlace) or not (lineage.torch & CONTAINERS or found.walks):
+    if isinstance(found, NoPlace) or not (
+        lineage.torch & CONTAINERS or found.walks or goes_over_steps(knowledge.hierarchy, cls)
+    ):
         return found
     return replace(found, apart=True, apart_already=lineage.holds_operations)
 
@@ -71,6 +73,9 @@ def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
                 cls, f"{relative.node.name} defines __setattr__, which may treat a new module in its own way"
             )
     walked = () if (walker := walker_over(knowledge, cls)) is None else step_walks(knowledge, cls)
+    if walker is None:  # a relative that has been told to leave out what its own class adds
+        others = (relative for relative in knowledge.hierarchy.sharing(cls) if relative is not cls)
+        walker = next((other for other in others if goes_over_steps(knowledge.hierarchy, other)), None)
     if walker is not None and not walked:
         return _cannot(cls, f"{walker.node.name} walks its own modules, and would meet the new one there")
     if (way := bypass_of(knowledge, cls)) is not None:

@@ -78,11 +78,11 @@ def _said(knowledge: Knowledge, code: Class | Function) -> _Said:
 
 
 def says(knowledge: Knowledge, user: Class | Function, named: Named) -> bool:
-    """Whether the code may mean what is named; a function knows an object of no class that its file does not name."""
+    """Whether the code may mean what is named; a function knows objects of classes that its file has or names alone."""
     if not isinstance(named, tuple):
         return word_of(named) in _said(knowledge, user).anywhere
     name, cls = named
-    if isinstance(user, Function) and cls.node.name not in user.file.words:
+    if isinstance(user, Function) and user.file is not cls.file and cls.node.name not in user.file.words:
         return False
     return name in _said(knowledge, user).of_objects
 

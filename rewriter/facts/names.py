@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -227,3 +227,17 @@ def _headers(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
 
 def _target_names(target: ast.expr) -> set[str]:
     return {n.id for n in walk(target) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+
+
+def part_of(node: ast.expr, is_own: Callable[[ast.expr], bool]) -> str | None:
+    """The path in `self.acts["a"]` and `self.inner.act`: what a part of the object holds under a name."""
+    steps: list[str] = []
+    while not is_own(node):
+        if isinstance(node, ast.Attribute):
+            steps.append(f".{node.attr}")
+        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant | ast.UnaryOp):
+            steps.append(f"[{ast.unparse(node.slice)}]")
+        else:
+            return None
+        node = node.value
+    return "".join(reversed(steps)) if len(steps) > 1 else None

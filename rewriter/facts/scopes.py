@@ -53,7 +53,10 @@ class Scope:
 
     def gives(self, name: ast.Name) -> tuple[ast.expr, Scope] | None:
         """What the call has given the parameter, as long as that is what the name stands for."""
-        return None if self.stores(name.id) else self.given.get(name.id)
+        stores = self.stores(name.id)
+        in_a_row = all(self._assignments.get(id(store)) in self.function.node.body for store in stores)
+        is_set = any(end_of(self._assignments.get(id(s), s)) <= position_of(name) for s in stores)
+        return self.given.get(name.id) if in_a_row and not is_set else None
 
     def definition(self, name: ast.Name) -> tuple[ast.expr, int | None] | None:
         """What a local variable was last set to; with the position, where that is taken apart."""
@@ -106,18 +109,23 @@ class Scope:
         return {id(n): s for s, target in targets for n in walk(target)}
 
     def returned(self, call: ast.Call, receiver: tuple[ast.expr, Value] | None) -> tuple[ast.expr, Scope] | None:
-        """What the call of a function of the project returns, and where that is to be read.
+        """What a call of the project's functions returns, and where that is to be read, if it returns in one place."""
+        found = self.results(call, receiver)
+        return found[0] if len(found) == 1 else None
+
+    def results(self, call: ast.Call, receiver: tuple[ast.expr, Value] | None) -> list[tuple[ast.expr, Scope]]:
+        """The same for each place where it returns; none where something of it cannot be known.
 
         `receiver` is the object that is called, or whose method is.
         """
         if self.depth == _DEEPEST or any(isinstance(a, ast.Starred) for a in call.args):
-            return None
+            return []
         inner = self._entered(call, receiver)
         if inner is None or inner.function.node.decorator_list or isinstance(inner.function.node, ast.AsyncFunctionDef):
-            return None
-        found = list(_returns(inner.function.node))
-        value = found[0].value if len(found) == 1 else None
-        return None if value is None else (value, inner)
+            return []
+        values = [statement.value for statement in _returns(inner.function.node)]
+        known = [value for value in values if value is not None]
+        return [(value, inner) for value in known] if len(known) == len(values) else []
 
     def _entered(self, call: ast.Call, receiver: tuple[ast.expr, Value] | None) -> Scope | None:
         func, known = call.func, self.knowledge

@@ -38,9 +38,8 @@ def settled(knowledge: Knowledge, cls: Class, attribute: str) -> Settled | None:
     setters = [m for c in family for m in c.methods.values() if attribute in m.words or _names(m.node, attribute)]
     setters = [m for m in setters if _changes(m.node, attribute)]
     constructors = {c.constructor for c in upper if c.constructor is not None}
-    helpers = {m for m in setters if m not in constructors}
-    named = {name for init in constructors for name in init.words}
-    if not setters or not all(m.node.name in named for m in helpers):
+    helpers = _with_callers(knowledge, cls, {m for m in setters if m not in constructors}, constructors)
+    if not setters or helpers is None:
         return None
     if not all(_runs_at_set_up_alone(knowledge, cls, family, m) for m in helpers):
         return None
@@ -50,6 +49,24 @@ def settled(knowledge: Knowledge, cls: Class, attribute: str) -> Settled | None:
     stored = tuple(value for m in setters for value in _stored(m.node, attribute))
     filled = any(_fills(node, attribute) for m in setters for node in walk(m.node))
     return Settled(sets and not may_be_none, stored, frozenset(m.node.name for m in helpers), filled)
+
+
+def _with_callers(
+    knowledge: Knowledge, cls: Class, helpers: set[Function], constructors: set[Function]
+) -> set[Function] | None:
+    """The methods, and those by which constructors come to them; None where they come to one in no such way."""
+    upper, met = knowledge.hierarchy.lineage(cls).project, knowledge.construction(cls).met.entered
+    methods = {m for c in upper for m in c.methods.values() if m in met} - constructors
+    named = {name for init in constructors for name in init.words}
+    found, pending = set(helpers), list(helpers)
+    while pending:
+        name = pending.pop().node.name
+        callers = {m for m in methods if name in m.words}
+        if not callers and name not in named:
+            return None
+        pending += callers - found
+        found |= callers
+    return found
 
 
 def _runs_at_set_up_alone(knowledge: Knowledge, cls: Class, family: list[Class], method: Function) -> bool:

@@ -16,10 +16,12 @@ from rewriter.sites.site import (
     FunctionCall,
     HandedFunction,
     KeptFunctionCall,
+    MappedModule,
     ModuleCall,
     Operation,
     OperationOfAnyKind,
     OutsideCall,
+    PartCall,
     Site,
     SiteNode,
     UnknownCall,
@@ -76,6 +78,9 @@ class Notes:
     def handed(self, node: ast.Call, function: Function | str) -> None:
         self._note(HandedFunction(node, *self._place(), function))
 
+    def mapped(self, node: ast.Call, attribute: str, value: Value) -> None:
+        self._note(MappedModule(node, *self._place(), attribute, value, frozenset({self._calls_before(attribute)})))
+
     def differentiated(self, node: ast.Call) -> None:
         self._note(DifferentiatedCall(node, *self._place()))
 
@@ -92,6 +97,11 @@ class Notes:
             return  # put there by somebody else, who may put there what he likes
         self._note(ModuleCall(node, *self._place(), attribute, value, frozenset({before})))
 
+    def part_call(self, node: ast.Call, part: str) -> None:
+        self._note(
+            PartCall(node, *self._place(), frozenset({self._runs_before(f"{self.context.frame.holder}.{part}")}))
+        )
+
     def kept_function(self, node: ast.Call, attribute: str, value: Value, function: SomeFunction) -> None:
         before = self._calls_before(attribute)
         self._note(KeptFunctionCall(node, *self._place(), attribute, value, frozenset({before}), function))
@@ -101,9 +111,12 @@ class Notes:
         context = self.context
         cls, hierarchy = context.cls, context.known.hierarchy
         name = first_name(hierarchy, cls, attribute) if cls is not None else attribute
-        key = f"{context.frame.holder}.{name}"
-        before = context.state.runs.get(key, 0)
-        context.state.runs[key] = before + 1
+        return self._runs_before(f"{context.frame.holder}.{name}")
+
+    def _runs_before(self, key: str) -> int:
+        runs = self.context.state.runs
+        before = runs.get(key, 0)
+        runs[key] = before + 1
         return before
 
     def _is_stored(self, attribute: str) -> bool:

@@ -19,7 +19,6 @@ from rewriter.rules.rule import Decide
 from rewriter.sites.site import (
     DifferentiatedCall,
     FileLevelModuleCall,
-    HandedFunction,
     ModuleCall,
     Operation,
     OperationOfAnyKind,
@@ -61,6 +60,9 @@ class Decisions:
         if isinstance(decision, Refusal):
             yield decision
             return
+        if decision.each:
+            yield decision
+            return
         if isinstance(site, ModuleCall):
             yield decision
             if (site.called_in_loop or len(site.instances) > 1) and not decision.turns:
@@ -90,12 +92,6 @@ def _why_none(site: Operation | OperationOfAnyKind, context: Context) -> Refusal
     return None
 
 
-def _handed(site: HandedFunction, context: Context) -> Refusal:
-    assert isinstance(site.node, ast.Call)
-    message = f"{site.written} runs `{ast.unparse(site.node.args[0])}`, which no module can be called in place of there"
-    return refuse("RW903", site, message, "hand over a module, or call the function itself in a loop or comprehension")
-
-
 def _differentiated(site: DifferentiatedCall, context: Context) -> Refusal:
     message = f"{site.written} computes a gradient of its own: nothing in its forward can become a module"
     return refuse("RW903", site, message, "make a module whose forward calls it, and quantize that one as a whole")
@@ -120,7 +116,6 @@ def _shared(site: Site, context: Context) -> str | None:
 
 _DECIDING: dict[type[Site], Decide] = {
     Operation: decide,
-    HandedFunction: _handed,
     DifferentiatedCall: _differentiated,
     FileLevelModuleCall: _at_file_level,
     **{kind: decide for rule in RULES for kind, decide in rule.decides.items()},

@@ -11,7 +11,8 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 
-from rewriter.evidence import Evidence, Kinds, described
+from rewriter.evidence import Evidence, Kinds, in_words
+from rewriter.facts.trees import walk
 from rewriter.interpreter.operations import agrees
 from rewriter.planning.plan import Plan
 from rewriter.results import Refusal
@@ -26,10 +27,21 @@ from rewriter.values.sequence import sequence
 from rewriter.values.tensor import Tensor
 
 _PLAIN = {"int": WHOLE, "bool": WHOLE, "float": NUMBER, "complex": NUMBER, "str": STRING, "bytes": STRING, "None": NONE}
-_WITH_FRACTIONS = ("float", "bfloat", "complex")
+_WHOLE = ("int", "uint", "bool")
 
 
-def informed(plan: Plan, sites: Iterable[Site], evidence: Evidence | None) -> list[Site]:
+def known(plan: Plan, sites: Iterable[Site], evidence: Evidence | None) -> list[Site]:
+    """The sites about which something can be decided; of the others it is said, once, that they are not known."""
+    described = _described(plan, sites, evidence)
+    of_unknown = [site.node for site in described if isinstance(site, Operation) and not site.tensor]
+    said = {inner for node in of_unknown for inner in walk(node)}
+    for site in described:
+        if isinstance(site, UnknownCall) and site.node not in said:
+            plan.refusals.append(left_open(site))
+    return [site for site in described if not isinstance(site, UnknownCall)]
+
+
+def _described(plan: Plan, sites: Iterable[Site], evidence: Evidence | None) -> list[Site]:
     """The sites, as the evidence describes those that the source leaves open; the plan is told which these are."""
     found = []
     for site in sites:
@@ -37,11 +49,11 @@ def informed(plan: Plan, sites: Iterable[Site], evidence: Evidence | None) -> li
         plan.open += asked
         file = site.function.file
         seen = {node: evidence.at(file.path, file.source, node) for node in asked} if evidence is not None else {}
-        known = _informed(site, {node: kinds for node, kinds in seen.items() if kinds})
-        if _matters(known, seen):
-            found.append(known)
+        found_out = _informed(site, {node: kinds for node, kinds in seen.items() if kinds})
+        if _matters(found_out, seen):
+            found.append(found_out)
         else:
-            plan.answered.append(left_open(known))
+            plan.answered.append(left_open(found_out))
     return found
 
 
@@ -78,7 +90,7 @@ def _informed(site: Site, seen: Mapping[ast.expr, Kinds]) -> Site:
     """The site with what was seen of its openings."""
     if not seen:
         return site
-    said = "; ".join(f"`{ast.unparse(node)}` was {described(kinds)}" for node, kinds in seen.items())
+    said = "; ".join(f"`{ast.unparse(node)}` was {in_words(kinds)}" for node, kinds in seen.items())
     observed = replace(site, observed=f"observed, not proven: {said}")
     if isinstance(observed, UnknownCall):
         return _of_call(observed, [kind for kinds in seen.values() for kind in kinds])
@@ -129,7 +141,7 @@ def _value_of(kind: str) -> Value:
     """The value that a recorded kind stands for."""
     name, _, rest = kind.partition(" ")
     if name == "tensor":
-        return Tensor(is_whole=bool(rest) and not rest.startswith(_WITH_FRACTIONS))
+        return Tensor(is_whole=rest.startswith(_WHOLE))
     name, bracket, members = kind.partition("[")
     if name in ("list", "tuple"):
         return sequence(join_all(map(_value_of, members[:-1].split(" | ")))) if bracket else sequence()

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from rewriter.changes.change import Change, NamedChange, Substitution
+from rewriter.changes.change import Change, NamedChange, Substitution, numberings
 from rewriter.evidence import Evidence
-from rewriter.facts.callers import is_kept, is_of_plain, runs_below, runs_of_users, runs_through
+from rewriter.facts.callers import is_kept, is_of_plain, runs_alone, runs_below, runs_of_users, runs_through
 from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import NoPlace, find_construction
 from rewriter.facts.deep_walks import walker_over
@@ -21,7 +21,7 @@ from rewriter.facts.taken import TakenNames, taken_names
 from rewriter.facts.trees import walk
 from rewriter.interpreter.run import Run
 from rewriter.planning.decisions import Decisions
-from rewriter.planning.observed import informed, left_open
+from rewriter.planning.observed import known
 from rewriter.planning.plan import Owner, Plan, Wanted, free_name
 from rewriter.results import Refusal, Safety
 from rewriter.rules.context import Context
@@ -41,6 +41,7 @@ from rewriter.sites.site import (
     Operation,
     OperationOfAnyKind,
     OutsideCall,
+    PartCall,
     Site,
     UnknownCall,
     merged,
@@ -54,6 +55,9 @@ class Target(Protocol):
 
     def change(self, change: Change, context: Context) -> Change | Refusal | None:
         """The change as the library has it; None where it needs none."""
+
+    def needs(self, site: Site) -> bool:
+        """Whether a module has to stand for it."""
 
     def substitution(self, found: Substitution) -> Substitution | Refusal: ...
 
@@ -94,22 +98,23 @@ class Planner:
         sites = [s for s in run.met.sites.values() if s.function in own] if run else []
         sites.sort(key=lambda site: site.order)
         unseen = own - run.met.entered if run else own
-        unseen = {m for m in unseen if m is not cls.constructor and m.node.name != "forward"}
+        unseen = {m for m in unseen if m is not cls.constructor and (run is None or m.node.name != "forward")}
         below = runs_below(self.knowledge, cls, unseen) or runs_of_users(self.knowledge, cls, unseen)
+        below += runs_alone(self.knowledge, cls, unseen.difference(*(run.met.entered for run in below)))
         for method in sorted(unseen, key=lambda m: m.node.lineno):
             sites += _in_source_order(_met(method, below))
         settled = self._settled(sites, cls)
-        computing = [s for s in settled if isinstance(s, ModuleCall) or self._computes(s)]
-        sites = _known(plan, informed(plan, computing, self.evidence))
+        computing = [s for s in settled if isinstance(s, ModuleCall | PartCall) or self._computes(s)]
+        sites = known(plan, computing, self.evidence)
         if not sites:
             return
         place = find_construction(self.knowledge, cls)
         if isinstance(place, NoPlace):
-            sites = [s for s in sites if not self._is_given_modules(s.function)]
+            sites = [s for s in sites if not self._is_given_modules(s.function) and self._needs(s)]
             plan.refusals += _all_refused(place, sites)
             return
         values = _joined_values([*([run] if run else []), *below])
-        loops = Turns(self.knowledge, place, values, run)
+        loops = Turns(self.knowledge, place, values, run, lambda owner: numberings(self.plan(owner).changes))
         self._decide_all(cls, plan, sites, Context(self.knowledge, place, "", values, self._takes_modules, loops))
 
     def _place_for(self, function: Function, runs: list[Run]) -> Held | NoPlace:
@@ -128,7 +133,7 @@ class Planner:
         runs = runs_through(self.knowledge, function)
         sites = [s for s in self._settled(_met(function, runs), None) if not isinstance(s, ModuleCall)]
         computing = [s for s in _in_source_order(sites) if self._computes(s)]
-        sites = _known(plan, informed(plan, computing, self.evidence))
+        sites = known(plan, computing, self.evidence)
         if not sites:
             if function.is_free:
                 self._substitute_in_making(function, function, None, plan)
@@ -141,6 +146,9 @@ class Planner:
         values = _joined_values(runs)
         context = Context(self.knowledge, held.place, held.parameter, values, self._takes_modules, loops=None)
         self._decide_all(function, plan, sites, context)
+
+    def _needs(self, site: Site) -> bool:
+        return self.target is None or self.target.needs(site)
 
     def _settled(self, sites: Iterable[Site], cls: Class | None) -> Iterator[Site]:
         """The sites, where functions that cannot become modules where they are stored are chosen at the call."""
@@ -197,7 +205,7 @@ class Planner:
     def _where_nobody_counts(self, found: list[Substitution | Refusal], cls: Class) -> Iterator[Substitution | Refusal]:
         """Instances of their own for the places of one, unless code that goes through the modules would meet more."""
         walker = walker_over(self.knowledge, cls, made_early=True) if found else None
-        walker = cls if walker is None and found and goes_over_steps(cls) else walker
+        walker = cls if walker is None and found and goes_over_steps(self.knowledge.hierarchy, cls) else walker
         for item in found:
             if isinstance(item, Substitution) and walker is not None:
                 why = f"{walker.node.name} walks its own modules, and would meet more of them"
@@ -258,16 +266,6 @@ class Planner:
             if relative is cls:
                 break
         return taken
-
-
-def _known(plan: Plan, sites: list[Site]) -> list[Site]:
-    """The sites about which something can be decided; of the others it is said, once, that they are not known."""
-    of_unknown = [site.node for site in sites if isinstance(site, Operation) and not site.tensor]
-    said = {inner for node in of_unknown for inner in walk(node)}
-    for site in sites:
-        if isinstance(site, UnknownCall) and site.node not in said:
-            plan.refusals.append(left_open(site))
-    return [site for site in sites if not isinstance(site, UnknownCall)]
 
 
 def _all_refused(place: NoPlace, sites: list[Site]) -> Iterator[Refusal]:

@@ -107,8 +107,7 @@ class ProjectModule(Module):
         if method is None:
             value = machine.known.attribute(self.cls, node.attr)
             to_be_filled = machine.of_plain and value.is_only(Nothing)
-            if machine.is_setting(self.cls, node.attr):
-                value = as_setting(value)
+            value = as_setting(value) if machine.is_setting(self.cls, node.attr) else value.as_given
             return UNKNOWN if to_be_filled else value
         if own and machine.of_plain:
             return one_of_methods(methods_below(machine.known, self.cls, node.attr, own=True)) or UNKNOWN
@@ -294,6 +293,8 @@ def _call_attribute(receiver: Value, cls: Class, machine: Machine, call: Call, f
         return choice.call(machine, call) or UNKNOWN
     if own:
         machine.note_module_call(call.node, func.attr, value)
+    else:
+        machine.note_part_call(call.node, value)
     if value.may_be(SomeFunction) and not isinstance(value, NestedFunction):
         return machine.call_value(value, call)
     return _returned(value, machine, call)

@@ -118,6 +118,10 @@ class ConvTBC(Operation):
     """`torch.nn.functional.conv_tbc(input, weight, bias)`."""
     def __init__(self, pad: Any = ...) -> None: ...
 
+class CopySign(Operation):
+    """`torch.copysign(input, other)`."""
+    def __init__(self) -> None: ...
+
 class Cos(InplaceOperation):
     """`torch.cos(input)`."""
     def __init__(self, inplace: Any = ...) -> None: ...
@@ -137,6 +141,14 @@ class Cumsum(InplaceOperation):
 class DStack(Join):
     """`torch.dstack(*tensors)`."""
     def __init__(self) -> None: ...
+
+class Deg2Rad(InplaceOperation):
+    """`torch.deg2rad(input)`."""
+    def __init__(self, inplace: Any = ...) -> None: ...
+
+class Digamma(InplaceOperation):
+    """`torch.digamma(input)`."""
+    def __init__(self, inplace: Any = ...) -> None: ...
 
 class Dot(Operation):
     """`torch.dot(input, tensor)`."""
@@ -164,6 +176,10 @@ class EltWiseSub(Eltwise):
 
 class Erf(InplaceOperation):
     """`torch.erf(input)`."""
+    def __init__(self, inplace: Any = ...) -> None: ...
+
+class ErfInv(InplaceOperation):
+    """`torch.erfinv(input)`."""
     def __init__(self, inplace: Any = ...) -> None: ...
 
 class Erfc(InplaceOperation):
@@ -546,6 +562,10 @@ class Hypot(Operation):
     """`torch.hypot(input, other)`."""
     def __init__(self) -> None: ...
 
+class I0(InplaceOperation):
+    """`torch.i0(input)`."""
+    def __init__(self, inplace: Any = ...) -> None: ...
+
 class Inner(Operation):
     """`torch.inner(input, other)`."""
     def __init__(self) -> None: ...
@@ -553,6 +573,10 @@ class Inner(Operation):
 class Interpolate(Operation):
     """`torch.nn.functional.interpolate(input)`: takes at each call what `nn.Upsample` fixes or owns."""
     def __init__(self, size: Any = ..., scale_factor: Any = ..., mode: Any = ..., align_corners: Any = ..., recompute_scale_factor: Any = ..., antialias: Any = ...) -> None: ...
+
+class LGamma(InplaceOperation):
+    """`torch.lgamma(input)`."""
+    def __init__(self, inplace: Any = ...) -> None: ...
 
 class Lerp(InplaceOperation):
     """`torch.lerp(input, end, weight)`."""
@@ -580,6 +604,10 @@ class Log2(InplaceOperation):
 
 class LogAddExp(Operation):
     """`torch.logaddexp(input, other)`."""
+    def __init__(self) -> None: ...
+
+class LogAddExp2(Operation):
+    """`torch.logaddexp2(input, other)`."""
     def __init__(self) -> None: ...
 
 class LogSumExp(Operation):
@@ -678,6 +706,10 @@ class Prod(Operation):
     """`torch.prod(input)`."""
     def __init__(self, dtype: Any = ..., dim: Any = ..., keepdim: Any = ...) -> None: ...
 
+class Rad2Deg(InplaceOperation):
+    """`torch.rad2deg(input)`."""
+    def __init__(self, inplace: Any = ...) -> None: ...
+
 class Reciprocal(InplaceOperation):
     """`torch.reciprocal(input)`."""
     def __init__(self, inplace: Any = ...) -> None: ...
@@ -702,8 +734,20 @@ class ScaledDotProductAttention(Operation):
     """`torch.nn.functional.scaled_dot_product_attention(query, key, value)`."""
     def __init__(self, attn_mask: Any = ..., dropout_p: Any = ..., is_causal: Any = ..., scale: Any = ..., enable_gqa: Any = ...) -> None: ...
 
+class Sgn(InplaceOperation):
+    """`torch.sgn(input)`."""
+    def __init__(self, inplace: Any = ...) -> None: ...
+
+class Sign(InplaceOperation):
+    """`torch.sign(input)`."""
+    def __init__(self, inplace: Any = ...) -> None: ...
+
 class Sin(InplaceOperation):
     """`torch.sin(input)`."""
+    def __init__(self, inplace: Any = ...) -> None: ...
+
+class Sinc(InplaceOperation):
+    """`torch.sinc(input)`."""
     def __init__(self, inplace: Any = ...) -> None: ...
 
 class Sinh(InplaceOperation):
@@ -770,6 +814,10 @@ class Where(Operation):
     """`torch.where(condition, input, other)`."""
     def __init__(self) -> None: ...
 
+class XLogY(Operation):
+    """`torch.xlogy(input, other)`."""
+    def __init__(self) -> None: ...
+
 __all__ = [
     "Abs",
     "Acos",
@@ -799,11 +847,14 @@ __all__ = [
     "ClampMin",
     "Concat",
     "ConvTBC",
+    "CopySign",
     "Cos",
     "Cosh",
     "Cumprod",
     "Cumsum",
     "DStack",
+    "Deg2Rad",
+    "Digamma",
     "Dot",
     "Einsum",
     "EltWiseAdd",
@@ -811,6 +862,7 @@ __all__ = [
     "EltWiseMult",
     "EltWiseSub",
     "Erf",
+    "ErfInv",
     "Erfc",
     "Exp",
     "Exp2",
@@ -906,8 +958,10 @@ __all__ = [
     "GumbelSoftmax",
     "HStack",
     "Hypot",
+    "I0",
     "Inner",
     "Interpolate",
+    "LGamma",
     "Lerp",
     "LinalgNorm",
     "Log",
@@ -915,6 +969,7 @@ __all__ = [
     "Log1p",
     "Log2",
     "LogAddExp",
+    "LogAddExp2",
     "LogSumExp",
     "MM",
     "MV",
@@ -939,13 +994,17 @@ __all__ = [
     "Pdist",
     "Pow",
     "Prod",
+    "Rad2Deg",
     "Reciprocal",
     "Remainder",
     "ReverseSub",
     "Round",
     "Rsqrt",
     "ScaledDotProductAttention",
+    "Sgn",
+    "Sign",
     "Sin",
+    "Sinc",
     "Sinh",
     "Split",
     "Sqrt",
@@ -962,4 +1021,5 @@ __all__ = [
     "Var",
     "VectorNorm",
     "Where",
+    "XLogY",
 ]

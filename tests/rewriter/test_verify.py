@@ -13,8 +13,8 @@ import torch
 
 from rewriter.cli import main
 from rewriter.verify.child import Spec, observe
-from rewriter.verify.command import differences
 from rewriter.verify.inputs import Input, InputError, parse
+from rewriter.verify.sides import differences
 
 MODEL = """\
 import random
@@ -202,3 +202,85 @@ def test_check_and_fix_need_no_torch() -> None:
         "import sys; import rewriter.cli, rewriter.commands, rewriter.verify.command; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+PICKS = """\
+import torch
+from torch import nn
+
+
+class Body(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.head = nn.Conv2d(4, 2, 1)
+
+    def forward(self, x):
+        return self.head(self.conv(x) * 2)
+
+
+class Net(nn.Module):
+    def __init__(self, body):
+        super().__init__()
+        self.features = nn.Sequential(*list(body.children())[:-1])
+
+    def forward(self, x):
+        return self.features(x)
+"""
+PICKED = """\
+import torch
+
+MODELS = ["net.picks:Body()", "net.picks:Net(Body())"]
+
+
+def cases():
+    return [torch.randn(1, 3, 4, 4)]
+"""
+
+
+@pytest.fixture
+def picking(project: Path) -> Path:
+    """A class that takes another one apart by position: one more child is one too many."""
+    (project / "picked.py").write_text(PICKED)
+    (project / "src" / "net" / "picks.py").write_text(PICKS)
+    return project / "src" / "net" / "picks.py"
+
+
+def test_fix_writes_what_was_verified(picking: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (picking.parents[2] / "picked.py").write_text(PICKED.replace(', "net.picks:Net(Body())"', ""))
+    assert main(["fix", "src", "--unsafe-fixes", "--verify", "picked.py"]) == 0
+    assert "self.mul = runtime.modules.EltWiseMult()" in picking.read_text()
+
+
+def test_fix_writes_nothing_of_what_fails(picking: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for more in ([], ["--diff"], ["--out-dir", "out"]):
+        assert main(["fix", "src", "--unsafe-fixes", "--verify", "picked.py", *more]) == 1
+        out, err = capfd.readouterr()
+        assert "net.picks:Net(Body()): nothing was written, since it would not compute the same" in err
+        assert "differs  eval, case 1" in err and "self.mul" not in out
+    assert picking.read_text() == PICKS and not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "cannot be read"),
+        ("MODELS = [", "was never closed"),
+        ("def cases(): return []", "expected a list of models in it"),
+        ("MODELS = [Net()]", "expected a list of models in it"),
+        ("MODELS = ['net.gone:Net()']", "could not be built before"),
+    ],
+)
+def test_what_fix_cannot_verify_it_does_not_write(
+    picking: Path, capfd: pytest.CaptureFixture[str], text: str | None, said: str
+) -> None:
+    if text is not None:
+        Path("wrong.py").write_text(text)
+    assert main(["fix", "src", "--unsafe-fixes", "--verify", "wrong.py"]) == 2
+    assert said in capfd.readouterr().err
+    assert picking.read_text() == PICKS
+
+
+def test_stdin_cannot_be_verified(picking: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["fix", "-", "--verify", "picked.py"]) == 2
+    assert "--verify is for files" in capfd.readouterr().err

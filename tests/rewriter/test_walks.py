@@ -117,6 +117,22 @@ def test_goes_over_the_steps_alone_where_it_might_tell(name: str) -> None:
     assert "(runtime.modules.WithOperations, nn.Module):" in after and "children()" not in after
 
 
+def test_what_is_written_later_is_no_step_either() -> None:
+    """A class that was rewritten before, and that its author has gone on with."""
+    source = (
+        "class Net(runtime.modules.WithOperations, nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.fc = nn.Linear(4, 4)\n        self.add_operation('relu', nn.ReLU())\n\n"
+        "    def forward(self, x):\n        for layer in self.steps():\n            x = layer(x)\n"
+        "        return self.relu(x) + 1\n"
+    )
+    assert 'self.add_operation("add", runtime.modules.EltWiseAdd())' in check(
+        f"import runtime.modules\n\n\n{source}", X
+    )
+    below = "class Below(Net):\n    def forward(self, x):\n        return super().forward(x) * 2\n"
+    found = rewritten(f"{HEADER}import runtime.modules\n\n\n{source}\n\n{below}")
+    assert [r.code for r in found.refusals] == ["RW904"], found.refusals
+
+
 SWITCHING = {
     "to evaluation": "        for child in self.children():\n            child.eval()\n            self.count += 1",
     "by a name": "        for child in self.children():\n            child.training = False",

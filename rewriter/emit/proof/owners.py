@@ -7,7 +7,7 @@ from collections import Counter
 
 from rewriter.changes.change import Change, NamedChange
 from rewriter.changes.made import Call, Make, MakeAgain, Tie, Wrap
-from rewriter.changes.turns import Numbering, Turn
+from rewriter.changes.turns import NumberedMap, Numbering, Turn
 from rewriter.emit.proof.sites import common_form, new_arguments
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
@@ -100,6 +100,21 @@ def undo_numbers(scope: ast.AST, numberings: list[Numbering]) -> None:
             raise Undone(f"the calls of {name} are not numbered as declared")
 
 
+def undo_maps(scope: ast.AST, maps: list[NumberedMap]) -> None:
+    """Takes the turn from lambdas that `map` tells of it."""
+    wanted = Counter((numbered.parameter, f"range({numbered.number})") for numbered in maps)
+    for call in [node for node in ast.walk(scope) if isinstance(node, ast.Call)] if maps else ():
+        function = call.args[0] if call.args and ast.unparse(call.func) == "map" else None
+        if isinstance(function, ast.Lambda) and function.args.args:
+            found = function.args.args[-1].arg, ast.unparse(call.args[-1])
+            if wanted[found] > 0:
+                wanted[found] -= 1
+                function.args.args.pop()
+                call.args.pop()
+    if wanted.total():
+        raise Undone("a lambda is not told of its turn as declared")
+
+
 def _taken_number(call: ast.Call, numbering: Numbering) -> str | None:
     """The number in `self.half(x, call=1)` or `runtime.modules.nth(self.half, 1)(x)`, which is taken out."""
     func, name = call.func, numbering.method.node.name
@@ -109,7 +124,7 @@ def _taken_number(call: ast.Call, numbering: Numbering) -> str | None:
             return None
         call.func = method
         return ast.unparse(number)
-    named = isinstance(func, ast.Attribute) and func.attr == name
+    named = (isinstance(func, ast.Attribute) and func.attr == name) or (isinstance(func, ast.Name) and func.id == name)
     last = call.keywords[-1] if call.keywords and named else None
     if last is None or last.arg != numbering.parameter:
         return None
@@ -214,7 +229,7 @@ class _TurnBack(Transformer):
         while isinstance(holder, ast.Subscript):
             holder = holder.value
         named = self.names.get(holder.attr) if isinstance(holder, ast.Attribute) else None
-        return func.value if named is not None and named.change.make.method == func.attr else func
+        return func.value if named is not None and named.change.method == func.attr else func
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
@@ -227,7 +242,7 @@ class _TurnBack(Transformer):
         if not (isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) and func.attr in self.names):
             return node
         named = self.names[func.attr]
-        expected = [turn.index for turn in named.change.turns]
+        expected = named.change.indices
         if func.value.id != named.change.receiver or counters != expected or func.attr in self.used:
             return node
         self.used.add(func.attr)

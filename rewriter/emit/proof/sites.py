@@ -45,6 +45,8 @@ class MarkOld(Transformer):
 
 
 def _old_arguments(change: Change, node: ast.AST) -> dict[str, ast.expr | None]:
+    if change.each and isinstance(node, ast.Call):  # `map(f, xs)` calls f
+        node = ast.Call(node.args[0], node.args[1:], node.keywords)
     if not isinstance(change.make, Make):
         assert isinstance(node, ast.Call)
         function = node.func if isinstance(change.make, Wrap | Call) else None

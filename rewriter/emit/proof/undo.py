@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from rewriter.changes.change import numberings, turns_of
+from rewriter.changes.change import numbered_maps, numberings, turns_of
 from rewriter.changes.turns import Turn
-from rewriter.emit.proof.owners import Undone, undo_calls, undo_holder, undo_lines, undo_numbers
+from rewriter.emit.proof.owners import Undone, undo_calls, undo_holder, undo_lines, undo_maps, undo_numbers
 from rewriter.emit.proof.sites import Key, MarkOld, key_of
 from rewriter.facts.code import Class
 from rewriter.facts.construction import Construction
@@ -86,6 +86,7 @@ def _undo_owners(
         else:
             makers = undo_lines(classes[place.cls.node.lineno], place, plan.changes)
         undo_numbers(scope, numberings(plan.changes))
+        undo_maps(scope, numbered_maps(plan.changes))
         undo_calls(scope, plan.changes, makers)
 
 
@@ -140,22 +141,25 @@ def _forget_lines(tree: ast.Module, lines: set[Key]) -> None:
                 body.remove(statement)  # type: ignore[union-attr]
 
 
+_WRAPPING = ("as_module", "own", "Whole")
+
+
 def _unwrapped(tree: ast.Module, text: str) -> int:
     """How often the tree, which is that of the text, wrapped something until now."""
     unwrap = _Unwrap()
-    if "as_module" in text or "own" in text:
+    if any(name in text for name in _WRAPPING):
         unwrap.visit(tree)
     return unwrap.found
 
 
 class _Unwrap(Transformer):
-    """`runtime.modules.as_module(x)` -> `x`, and so for `own`."""
+    """`runtime.modules.as_module(x)` -> `x`, and so for the others."""
 
     found = 0
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        wraps = isinstance(node.func, ast.Attribute) and node.func.attr in ("as_module", "own")
+        wraps = isinstance(node.func, ast.Attribute) and node.func.attr in _WRAPPING
         if wraps and len(node.args) == 1 and not node.keywords:
             self.found += 1
             return node.args[0]

@@ -63,9 +63,9 @@ def _found(cls: type) -> str:
 
 
 def _of_tensor(value: Any) -> Key:
-    """Attributes of a tensor are asked through the modes that a program may have set: not while there is one."""
-    torch = sys.modules["torch"]
-    if torch._C._len_torch_function_stack():
+    """Modes that a program has set would see that attributes are read, and a trace would hold it: then none is."""
+    bottom = sys.modules["torch"]._C
+    if bottom._len_torch_function_stack() or bottom._is_tracing():
         return "tensor", None
     return value.dtype, tuple(value.shape)
 
@@ -73,8 +73,8 @@ def _of_tensor(value: Any) -> Key:
 def _name_of(function: Any) -> str:
     """`torch.nn.functional.relu`; of a method, what it is called."""
     module = getattr(function, "__module__", None)
-    name = getattr(function, "__qualname__", "?")
-    return f"{module}.{name}" if isinstance(module, str) else str(name)
+    name = str(getattr(function, "__qualname__", "?")).removeprefix("_VariableFunctionsClass.")
+    return f"{module}.{name}" if isinstance(module, str) else name
 
 
 def shown(key: Key) -> tuple[str, list[int] | None]:

@@ -12,24 +12,35 @@ _UNARY = {
     "sqrt": "Sqrt", "rsqrt": "Rsqrt", "reciprocal": "Reciprocal", "square": "Square", "sin": "Sin", "cos": "Cos",
     "tan": "Tan", "asin": "Asin", "acos": "Acos", "atan": "Atan", "sinh": "Sinh", "cosh": "Cosh", "asinh": "Asinh",
     "acosh": "Acosh", "atanh": "Atanh", "erf": "Erf", "erfc": "Erfc", "floor": "Floor", "ceil": "Ceil",
-    "trunc": "Trunc", "frac": "Frac",
+    "trunc": "Trunc", "frac": "Frac", "sinc": "Sinc",
+    "sign": "Sign", "sgn": "Sgn", "deg2rad": "Deg2Rad", "rad2deg": "Rad2Deg", "erfinv": "ErfInv", "lgamma": "LGamma",
+    "digamma": "Digamma", "i0": "I0",
 }  # fmt: skip
 _AIMET = {
     "exp": "Exponential", "log": "Log", "sqrt": "Sqrt", "rsqrt": "RSqrt", "square": "Square", "sin": "Sin", "cos": "Cos",
     "erf": "Erf", "floor": "ElementwiseFloor", "ceil": "ElementwiseCeil",
 }  # fmt: skip
-_SPECIAL = frozenset({"exp2", "expm1", "log1p", "erf", "erfc"})
+_SPECIAL = frozenset({"exp2", "expm1", "log1p", "erf", "erfc", "sinc", "erfinv", "digamma", "i0"})
+_ALIASES = {
+    "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh",
+    "trunc": "fix",
+}  # fmt: skip
+_IN_PLACE_AS_METHOD = frozenset({"sign", "sgn", "erfinv", "lgamma", "digamma"})
+"""Those that torch has in place as methods alone."""
 _NOT_NEGATIVE = frozenset({"exp", "exp2", "sqrt", "rsqrt", "square", "cosh", "erfc", "acos", "acosh"})
 
 
 def _unary(name: str, target: str) -> Row:
-    special = f" torch.special.{name}" if name in _SPECIAL else ""
+    names = [name, _ALIASES[name]] if name in _ALIASES else [name]
+    functions = [f"torch.{n}" for n in names] + ([f"torch.special.{name}"] if name in _SPECIAL else [])
+    methods = [f"Tensor.{n} Tensor.{n}_" for n in names]
+    in_place = [f"torch.{n}_" for n in names if n not in _IN_PLACE_AS_METHOD]
     return wrapped(
         name,
         "RW103",
         target,
-        spelled(f"torch.{name}{special}", "input, *, out=None"),
-        spelled(f"Tensor.{name} Tensor.{name}_ torch.{name}_", "input"),
+        spelled(" ".join(functions), "input, *, out=None"),
+        spelled(" ".join([*methods, *in_place]), "input"),
         traits=Trait.TABLE | (Trait.NOT_NEGATIVE if name in _NOT_NEGATIVE else Trait.NONE),
         aimet=_AIMET.get(name, ""),
     )
@@ -63,8 +74,11 @@ ROWS = (
     _binary("fmax", "Fmax", Trait.TABLE | Trait.JOIN),
     _binary("fmin", "Fmin", Trait.TABLE | Trait.JOIN),
     _binary("atan2", "Atan2"),
+    _binary("copysign", "CopySign"),
+    _binary("xlogy", "XLogY"),
     _binary("hypot", "Hypot"),
     _binary("logaddexp", "LogAddExp"),
+    _binary("logaddexp2", "LogAddExp2"),
     wrapped(
         "clamp", "RW103", "Clamp",
         spelled("torch.clamp torch.clip", "input, min=None, max=None, *, out=None"),

@@ -20,6 +20,7 @@ from tests.bench.fuzz.program import Places, Program
 from tests.bench.fuzz.record import OPTIONAL, Record, record
 
 SECONDS = 10
+REPEATS = 5  # of an original whose threads may come in any order
 WAITING = 30  # times as long by the clock: what waits for itself, as threads may
 _MEMORY = Path("/dev/shm")
 _NAMES = re.compile(r"'[^']*'|[0-9]+|[A-Z][a-z]+[0-9.]*")
@@ -112,10 +113,11 @@ def _tried(program: Program, folder: Path, ignored: Sequence[str]) -> Outcome:
         new = record(after, program.entry, program.scripted, original.pickled)
     if (step := _first_difference(original, new, ignored)) is None:
         return Outcome("same", "", "", *counts, raises="raised" in repr(original.seen["eval"][0][1][0]))
-    with _or_too_long("discarded", "the original"):
-        repeated = record(before, program.entry, program.scripted, original.pickled)
-    if _first_difference(original, repeated) is not None:
-        return Outcome("discarded", "not deterministic", step, *counts)
+    for _ in range(REPEATS):
+        with _or_too_long("discarded", "the original"):
+            repeated = record(before, program.entry, program.scripted, original.pickled)
+        if _first_difference(original, repeated) is not None:
+            return Outcome("discarded", "not deterministic", step, *counts)
     return Outcome("differs", *_told(step, original, new), *counts)
 
 

@@ -84,6 +84,7 @@ def shared_instance(draw: Draw) -> Piece:
     a, b = draw.name("first"), draw.name("second")
     one = "A module that was made again is one of two"
     compared = draw.hazard(one, [f"seen.append($m.{a} is $m.{b})"], ["seen.append(1)"])
+    replaced = draw.hazard(one, [f"$m.{a} = nn.Tanh()", "seen.append(call(m))"], ["seen.append(1)"])
     return Piece(
         init=draw.pick(
             [f"act = {draw.module()}", f"self.{a} = act", f"self.{b} = nn.Sequential(act, nn.Linear(4, 4))"],
@@ -94,5 +95,5 @@ def shared_instance(draw: Draw) -> Piece:
             f"x = self.{b}(self.{a}(x))",
             *draw.pick([], [f"x = x * (2 if self.{a} is self.{b} else 3)"], [f"x = self.{a}(x)"]),
         ],
-        extra=draw.pick([], [f"$m.{a} = nn.Tanh()", "seen.append(call(m))"], compared),
+        extra=draw.pick([], replaced, compared),
     )
