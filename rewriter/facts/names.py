@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from rewriter.facts.trees import children, walk
 from rewriter.torch_api.catalogue import by_spelling
+from rewriter.torch_api.elsewhere import at_home
 
 # Names under which torch offers the same object again.
 _SAME = (
@@ -39,7 +40,7 @@ _SAME = (
 def canonical(name: str) -> str:
     """One spelling for objects that torch offers under several names."""
     if not name.startswith("torch."):
-        return name
+        return at_home(name)
     for alias, proper in _SAME:
         if name.startswith(alias):
             return proper + name[len(alias) :]
