@@ -111,9 +111,9 @@ def _runs_at_once(cls: Class, method: str) -> bool:
     for node in walk(cls.node):
         func = node.func if isinstance(node, ast.Call) else None
         name = func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
-        if isinstance(node, ast.Call) and name in _RUNNING_AT_ONCE:
-            if any(isinstance(n, ast.Attribute) and n.attr == method for a in node.args for n in walk(a)):
-                return True
+        given = node.args if isinstance(node, ast.Call) and name in _RUNNING_AT_ONCE else []
+        if any(isinstance(n, ast.Attribute) and n.attr == method for argument in given for n in walk(argument)):
+            return True
     return False
 
 
