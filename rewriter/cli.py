@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rewriter import __version__
-from rewriter.arguments import apart, codes, positive, shard
+from rewriter.arguments import apart, cluster, codes, positive, shard
 from rewriter.console import INTERRUPTED, OK, OutputError, close_stdout, complain, occupy_closed_streams, put_on_stdout
 from rewriter.settings import LIBRARIES, TARGETS
 
@@ -236,9 +236,11 @@ def _add_paths(parser: argparse.ArgumentParser, more: str = "") -> None:
 
 
 def _add_jobs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-j", "--jobs", type=positive, metavar="N", help="number of processes (default: by the number of files)"
-    )
+    workers = parser.add_mutually_exclusive_group()
+    number = "number of processes (default: by the number of files)"
+    workers.add_argument("-j", "--jobs", type=positive, metavar="N", help=number)
+    where = "the Dask cluster that is to work, dask://HOST:PORT; it must see the files under the same paths"
+    workers.add_argument("--executor", type=cluster, metavar="ADDRESS", help=where)
     parser.add_argument("--no-cache", action="store_true", help="find everything out again, and remember nothing")
 
 

@@ -231,8 +231,15 @@ def _target_names(target: ast.expr) -> set[str]:
 
 
 def part_of(node: ast.expr, is_own: Callable[[ast.expr], bool]) -> str | None:
-    """The path in `self.acts["a"]` and `self.inner.act`: what a part of the object holds under a name."""
+    """The path in `self.acts["a"]` and `self.inner.act`: what a part of the object holds under a name.
+
+    `getattr(self, "act", other)` is a part as well: who reads it so has no other way to say which module it calls.
+    """
     steps: list[str] = []
+    if isinstance(node, ast.Call):
+        given = node.args if ast.unparse(node.func) == "getattr" else []
+        name = given[1].value if len(given) > 1 and isinstance(given[1], ast.Constant) and is_own(given[0]) else None
+        return f".{name}" if isinstance(name, str) else None
     while not is_own(node):
         if isinstance(node, ast.Attribute):
             steps.append(f".{node.attr}")

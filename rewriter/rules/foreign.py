@@ -29,7 +29,7 @@ class Block(nn.Module):
 ```
 
 Where one instance is called several times, each further call gets an instance of its own: `self.skip_add2`. Without
-`--from` nothing is found: the calls are known to compute, and `runtime.quantize` makes modules of them on its copy.
+`--from` each call is left, and RW913 says so: `runtime.quantize` makes modules of them on its copy.
 `QuantStub` and `DeQuantStub` pass on what they are given and stay; `fuse_model` stays, and nobody has to call it.
 
 `--from distiller` and `--from aimet` name our class where theirs is called in the constructor: the modules are called
