@@ -69,16 +69,18 @@ class Exported(nn.Module):
 class ExportedSum(Exported):
     """A convolution or linear layer."""
 
-    def __init__(self, simulated: QuantizedSum, real_bias: bool) -> None:
+    def __init__(self, simulated: QuantizedSum, as_pt2e: bool) -> None:
         super().__init__(simulated)
         params = simulated.weight_params
         self.weight = Constant(simulated.integers, params.scale, params.granularity)
+        if as_pt2e:
+            self.weight.zero_point = self.weight.zero_point.long()
         given = simulated.input_params[0] if simulated.configured else None
         self.bias: nn.Module | None = None
         if simulated.bias is not None and given is not None and not simulated.bias.is_floating_point():
             unit = given.scale * params.scale
             self.bias = Constant(simulated.bias, unit, per_channel(0) if unit.dim() else PER_TENSOR)
-            if real_bias:
+            if as_pt2e:
                 self.register_buffer("real_bias", self.bias())
                 self.bias = None
         elif simulated.bias is not None:
@@ -116,10 +118,10 @@ class ExportedGiven(nn.Module):
         return self._simulated[0](*args, **kwargs) if x is None else self.layer(x)
 
 
-def for_export(model: nn.Module, real_biases: bool) -> nn.Module:
+def for_export(model: nn.Module, as_pt2e: bool) -> nn.Module:
     """A copy of a quantized or converted model in eval mode, whose quantized modules are made of operators.
 
-    With `real_biases` biases are the numbers that their integers stand for.
+    With `as_pt2e` biases are the numbers that their integers stand for, and zero points of weights are int64.
     """
     made = copy.deepcopy(model).eval()
     modules = list(made.modules())
@@ -130,7 +132,7 @@ def for_export(model: nn.Module, real_biases: bool) -> nn.Module:
     stands: dict[nn.Module, nn.Module] = {}
     for module in modules:
         if isinstance(module, (QuantizedModule, Int8Module)):
-            stands[module] = _exported(module.simulated if isinstance(module, Int8Module) else module, real_biases)
+            stands[module] = _exported(module.simulated if isinstance(module, Int8Module) else module, as_pt2e)
     for parent in modules:
         if parent not in stands:
             for name, child in list(parent._modules.items()):
@@ -139,17 +141,17 @@ def for_export(model: nn.Module, real_biases: bool) -> nn.Module:
     return stands.get(made, made)
 
 
-def _exported(module: QuantizedModule, real_biases: bool) -> nn.Module:
+def _exported(module: QuantizedModule, as_pt2e: bool) -> nn.Module:
     if isinstance(module, DynamicSum):
         raise ExportError("method 'dynamic' takes scales from each tensor as it comes; export needs fixed ones")
     if isinstance(module, Half) or not module.configured:
         return module
     if isinstance(module, GivenWeight):
-        return ExportedGiven(module, _layer(module, real_biases))
-    return _layer(module, real_biases)
+        return ExportedGiven(module, _layer(module, as_pt2e))
+    return _layer(module, as_pt2e)
 
 
-def _layer(module: QuantizedModule, real_biases: bool) -> Exported:
+def _layer(module: QuantizedModule, as_pt2e: bool) -> Exported:
     if isinstance(module, QuantizedSum):
-        return ExportedSum(module, real_biases)
+        return ExportedSum(module, as_pt2e)
     return ExportedEmbedding(module) if isinstance(module, QuantizedEmbedding) else Exported(module)

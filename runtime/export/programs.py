@@ -29,16 +29,16 @@ def program(model: nn.Module, *example: Any, batch: int = 0, signed: bool = Fals
     the batch size, so does the program, with a warning. With `signed` activations are int8 and not uint8: the same
     steps, counted from -128.
     """
-    exported = traced(model, *example, batch=batch, real_biases=True)
+    exported = traced(model, *example, batch=batch, as_pt2e=True)
     if signed:
         _count_from_below(exported)
     _dequantize_for_each(exported)
     return exported
 
 
-def traced(model: nn.Module, *example: Any, batch: int, real_biases: bool) -> ExportedProgram:
+def traced(model: nn.Module, *example: Any, batch: int, as_pt2e: bool) -> ExportedProgram:
     """The same, where all that takes a tensor of integers shares what dequantizes it."""
-    module, given = for_export(model, real_biases), _more_than_one(example, batch)
+    module, given = for_export(model, as_pt2e), _more_than_one(example, batch)
     shapes = tree_map(lambda leaf: {batch: Dim.AUTO} if _has(leaf, batch) else None, given)
     with torch.no_grad():
         exported = torch.export.export(module, given, dynamic_shapes=tuple(shapes), strict=False)
