@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from rewriter.report.render import render
 from rewriter.report.summary import Summary
 from rewriter.report.text import closing
 from rewriter.results import FileResult
-from rewriter.run import run
+from rewriter.run import Workers, run
 from rewriter.selection import Selection, SelectionError
 from rewriter.settings import PLAIN, TORCH_AO, Settings, SettingsError, load, shown
 from rewriter.verify.errors import Differs, VerifyError
@@ -220,16 +221,25 @@ def _with_progress(arguments: argparse.Namespace, files: list[Path], settings: S
     progress = sys.stderr.isatty() and not getattr(arguments, "quiet", False)
     results = []
     job = Job(tuple(arguments.paths), settings, _goal(arguments, settings))
-    for count, result in enumerate(_run(arguments)(files, job, arguments.jobs), 1):
-        results.append(result)
-        if progress:
-            print(f"\r{count}/{len(files)} files", end="\033[K\r", file=sys.stderr, flush=True)
+    with _workers(arguments) as workers:
+        for count, result in enumerate(_run(arguments)(files, job, workers), 1):
+            results.append(result)
+            if progress:
+                print(f"\r{count}/{len(files)} files", end="\033[K\r", file=sys.stderr, flush=True)
     if progress:
         print(end="\033[K", file=sys.stderr)
     return results
 
 
-def _run(arguments: argparse.Namespace) -> Callable[[Sequence[Path], Job, int | None], Iterator[FileResult]]:
+def _workers(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[Workers]:
+    if arguments.executor is None:
+        return contextlib.nullcontext(arguments.jobs)
+    from rewriter.cluster import connected
+
+    return connected(arguments.executor)
+
+
+def _run(arguments: argparse.Namespace) -> Callable[[Sequence[Path], Job, Workers], Iterator[FileResult]]:
     if arguments.no_cache:
         return run
     from rewriter.cache.results import run_remembering

@@ -10,7 +10,7 @@ from concurrent.futures import Executor, as_completed
 from dataclasses import replace
 from pathlib import Path
 
-from rewriter.results import FileResult
+from rewriter.results import Failure, FileResult
 from rewriter.work import Job, Task, Work, all_results_of, forget, results_of
 
 # Below this a pool costs more than it saves.
@@ -21,15 +21,21 @@ _MOST_PIECES = 64
 """Of a part, where it is not known how many workers an executor has."""
 
 
+class ExecutorError(Exception):
+    """No executor that can be used; the message says what was expected."""
+
+
 class Sharing(Executor):
     """An executor that takes what all tasks are given to each of its workers once."""
 
     workers: int
 
 
-def run(
-    files: Sequence[Path], job: Job, workers: int | Executor | None = None, work: Work | None = None
-) -> Iterator[FileResult]:
+Workers = int | Executor | None
+"""How many processes, or whoever has some; None leaves it to the number of files."""
+
+
+def run(files: Sequence[Path], job: Job, workers: Workers = None, work: Work | None = None) -> Iterator[FileResult]:
     """One result a file, in the order of `files`. How many work, and where, changes nothing in the results."""
     work = Work.of(job) if work is None else work
     if isinstance(workers, Executor):
@@ -75,15 +81,29 @@ def _pooled(work: Work, files: Sequence[Path], workers: int) -> Iterator[FileRes
 
 
 def _through(executor: Executor, work: Work, files: Sequence[Path]) -> Iterator[FileResult]:
+    """Whoever works may stand in another folder: there all paths begin at the root."""
+    shown = {file.absolute(): file for file in files}
+    for result in _through_by_root(executor, work.from_root, list(shown)):
+        path, failure = shown[result.path], result.failure
+        if failure is not None:
+            failure = replace(failure, message=failure.message.replace(str(result.path), str(path)))
+        yield replace(result, path=path, failure=failure)
+
+
+def _through_by_root(executor: Executor, work: Work, files: Sequence[Path]) -> Iterator[FileResult]:
     tasks = work.tasks(files)
     if isinstance(executor, Sharing):
         given = [(work, task) for task in divided(tasks, executor.workers)]
     else:
         given = [work.alone(piece) for task in tasks for piece in _pieces(task)]
-    futures = [executor.submit(all_results_of, *arguments) for arguments in given]
+    futures = {executor.submit(all_results_of, *arguments): arguments[1] for arguments in given}
     try:
         for future in as_completed(futures):
-            yield from future.result()
+            if (error := future.exception()) is not None:
+                why = Failure("crash", f"the worker that had this file failed: {type(error).__name__}: {error}")
+                yield from (FileResult(path, failure=why) for path in futures[future].files)
+            else:
+                yield from future.result()
     finally:
         for future in futures:
             future.cancel()

@@ -70,6 +70,12 @@ class Work:
             grouped.setdefault(parts.get(file.absolute(), len(self.parts) - 1), []).append(file)
         return [Task(part, tuple(grouped[part])) for part in grouped]
 
+    @property
+    def from_root(self) -> Work:
+        """The same, for whoever stands in another folder."""
+        settings = replace(self.job.settings, root=self.job.settings.root.absolute())
+        return replace(self, job=replace(self.job, settings=settings))
+
     def alone(self, task: Task) -> tuple[Work, Task]:
         """The task, and no more than is needed for it: where each task is sent for itself."""
         part = self.parts[task.part]

@@ -13,7 +13,6 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from rewriter.facts.texts import Texts
 from rewriter.files import FileError, put, read
 from rewriter.importer.store import cache_folder, close_to_others
 from rewriter.results import FileResult
-from rewriter.run import run
+from rewriter.run import Workers, run
 from rewriter.settings import PLAIN, Settings
 from rewriter.work import Job, Work
 
@@ -34,7 +33,7 @@ _MOST_BYTES = 200_000_000
 """Of all entries together; the oldest go first."""
 
 
-def run_remembering(files: Sequence[Path], job: Job, workers: int | Executor | None) -> Iterator[FileResult]:
+def run_remembering(files: Sequence[Path], job: Job, workers: Workers) -> Iterator[FileResult]:
     """What `run` yields; what is known already is not found out again."""
     if not _may_remember(job):
         yield from run(files, job, workers)

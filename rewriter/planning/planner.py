@@ -213,6 +213,8 @@ class Planner:
             if rule.finds_in_making is not None:
                 found = rule.finds_in_making(self.knowledge, function, cls)
                 self._substitute(owner, plan, found if cls is None else self._where_nobody_counts(list(found), cls))
+            if self.source in rule.finds_from:
+                self._substitute(owner, plan, rule.finds_from[self.source](self.knowledge, function, cls))
 
     def _where_nobody_counts(self, found: list[Substitution | Refusal], cls: Class) -> Iterator[Substitution | Refusal]:
         """Instances of their own for the places of one, unless code that goes through the modules would meet more."""

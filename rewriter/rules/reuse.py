@@ -129,13 +129,14 @@ def decide_map(site: MappedModule, context: Context) -> Change | Refusal:
 
 def decide_part(site: PartCall, context: Context) -> Refusal | None:
     """What is said of a call of what a part of the object holds; nothing where it is the first."""
-    if max(site.instances) == 0 or site.in_loop:
+    if max(site.instances) == 0 and not site.in_loop:
         return None
     assert isinstance(site.node, ast.Call)
     called = ast.unparse(site.node.func)
     advice = f"make a second one in __init__, as in `self.again = runtime.modules.again({called})`, and call that"
     why = "one module of a part serves several executions"
-    return refuse("RW902", site, f"{site.written} is called again: {why}", advice)
+    how = "in a loop" if site.in_loop else "again"
+    return refuse("RW902", site, f"{site.written} is called {how}: {why}", advice)
 
 
 def _always_made(again: Change, context: Context) -> bool:
@@ -204,18 +205,15 @@ def _acts_otherwise(cls: Class, context: Context) -> str | None:
 
 
 def _made_in_several_places(site: ModuleCall, context: Context) -> Tie | str:
-    """A handle, made behind all of them: it stands for whichever module the object has."""
+    """A handle, made behind what `__init__` assigns: it stands for whichever module the object has, then and later."""
     assert isinstance(context.place, Construction)
     cls, hierarchy, init = context.place.cls, context.knowledge.hierarchy, context.place.init
     upper = hierarchy.lineage(cls).project
     inits = [base.constructor for base in upper if base.constructor is not None]
-    inside = {id(node) for maker in inits for node in walk(maker.node)}
-    stores = [s for base in upper for s in _assignments(base, site.attribute)]
-    if not all(id(store) in inside for store in stores):
-        return "it is assigned outside of __init__ as well"
     if not any(assigns_always(maker.node.body, site.attribute) for maker in inits):
         return "__init__ makes it in some cases only"
-    own = _assignments(cls, site.attribute) if init is not None else []
+    inside = {id(node) for node in walk(init.node)} if init is not None else set()
+    own = [store for store in _assignments(cls, site.attribute) if id(store) in inside]
     if any(context.place.anchor is None or s.lineno > (context.place.anchor.end_lineno or 0) for s in own):
         return "it is assigned behind the place where new modules can be made"
     values = [value for _, _, value in stored_in_family(context.knowledge, cls, site.attribute)]
