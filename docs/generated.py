@@ -88,7 +88,9 @@ def _api(package: str, about: str) -> str:
     """What the package has in `__all__`, where its source says that it is defined."""
     file = ROOT / package.replace(".", "/") / "__init__.py"
     tree = ast.parse(file.read_text(encoding="utf-8"))
-    names = "\n\n".join(f"::: {home}.{name}" for name, home in sorted(_homes(tree, package), key=lambda h: h[0].lower()))
+    names = "\n\n".join(
+        f"::: {home}.{name}" for name, home in sorted(_homes(tree, package), key=lambda h: h[0].lower())
+    )
     return f"# {package}\n\n{about}\n\n{names}\n"
 
 
