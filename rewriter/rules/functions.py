@@ -80,7 +80,9 @@ def wrap_call(site: FunctionCall, context: Context) -> Change | Refusal:
     node = site.node
     assert isinstance(node, ast.Call)
     if not _is_known_in_init(site, context):
-        message = f"{site.callee.node.name} takes modules, but `{ast.unparse(node.func)}` is no name for it in __init__"
+        message = (
+            f"{site.callee.node.name} takes modules, but `{ast.unparse(node.func)}` is not a name for it in __init__"
+        )
         return refuse("RW903", site, message, "call the function by its own name")
     given = as_given(node)
     name = site.callee.node.name.strip("_") or "function"
