@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 _RUN_OPTIONS_WITH_VALUES = ("--rewrite", "--select", "--ignore", "--config")
 
@@ -47,3 +48,9 @@ def positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a number of processes, at least 1, not {text!r}")
     return int(text)
+
+
+def cluster(text: str) -> str:
+    if not re.fullmatch(r"dask://[^/]+:\d+", text):
+        raise argparse.ArgumentTypeError(f"expected dask://HOST:PORT, not {text!r}")
+    return text

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from rewriter import __version__
-from rewriter.arguments import apart, codes, positive, shard
+from rewriter.arguments import apart, cluster, codes, positive, shard
 from rewriter.console import INTERRUPTED, OK, OutputError, close_stdout, complain, occupy_closed_streams, put_on_stdout
-from rewriter.settings import SOURCES, TARGETS
+from rewriter.settings import LIBRARIES, TARGETS
 
 _EXIT_CODES = """\
 Exit codes: 0 nothing to do, or all written; 1 check found something that fix would change, or a suppression without
@@ -236,9 +236,11 @@ def _add_paths(parser: argparse.ArgumentParser, more: str = "") -> None:
 
 
 def _add_jobs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-j", "--jobs", type=positive, metavar="N", help="number of processes (default: by the number of files)"
-    )
+    workers = parser.add_mutually_exclusive_group()
+    number = "number of processes (default: by the number of files)"
+    workers.add_argument("-j", "--jobs", type=positive, metavar="N", help=number)
+    where = "the Dask cluster that is to work, dask://HOST:PORT; it must see the files under the same paths"
+    workers.add_argument("--executor", type=cluster, metavar="ADDRESS", help=where)
     parser.add_argument("--no-cache", action="store_true", help="find everything out again, and remember nothing")
 
 
@@ -266,9 +268,11 @@ def _add_paths_and_report(parser: argparse.ArgumentParser) -> None:
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     targets = "whose modules to use (default: runtime); plain: back to what stood there before fix"
-    add("--from", dest="source", choices=SOURCES, help="turn the modules of this library into ours, too")
+    add("--from", dest="source", choices=LIBRARIES, help="turn the modules of this library into ours, too")
     add("--target", choices=TARGETS, help=targets)
     add("--fallback", choices=["runtime"], help="take from runtime what the target has no module for")
+    entry = "for torch-ao: the class that gets stubs where tensors come in and leave, and a fuse_model()"
+    add("--entry", type=codes, metavar="CLASS", help=entry)
     add("--select", type=codes, metavar="CODES", help="only these codes or prefixes, separated by commas")
     add("--ignore", type=codes, metavar="CODES", help="not these codes or prefixes")
     add("--unsafe-fixes", action="store_true", default=None, help="apply findings that are marked unsafe, too")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,13 +19,14 @@ from rewriter.report.render import render
 from rewriter.report.summary import Summary
 from rewriter.report.text import closing
 from rewriter.results import FileResult
-from rewriter.run import Job, engine_of, run
+from rewriter.run import Workers, run
 from rewriter.selection import Selection, SelectionError
-from rewriter.settings import PLAIN, Settings, SettingsError, load, shown
+from rewriter.settings import PLAIN, TORCH_AO, Settings, SettingsError, load, shown
 from rewriter.verify.errors import Differs, VerifyError
+from rewriter.work import Job, engine_of
 
 STDIN = Path("-")
-_ON_THE_COMMAND_LINE = ("select", "ignore", "unsafe_fixes", "source", "target", "fallback")
+_ON_THE_COMMAND_LINE = ("select", "ignore", "unsafe_fixes", "source", "target", "fallback", "entry")
 
 
 def process(arguments: argparse.Namespace) -> int:
@@ -35,7 +37,7 @@ def process(arguments: argparse.Namespace) -> int:
         if arguments.show_settings:
             put_on_stdout(shown(settings).encode())
             return OK
-        settings = _with_selection(arguments, _with_evidence(arguments, _with_baseline(arguments, settings)))
+        settings = _with_selection(arguments, _with_what_is_known(arguments, settings))
         results = _of_stdin(arguments, settings) if STDIN in arguments.paths else _of_files(arguments, settings)
         summary = Summary.of(results, settings.unsafe_fixes)
         _report(arguments, results, settings)
@@ -103,15 +105,16 @@ def chosen_settings(arguments: argparse.Namespace, paths: Sequence[Path]) -> Set
     given = {name: getattr(arguments, name, None) for name in _ON_THE_COMMAND_LINE}
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
     _refuse_unknown_codes(settings)
+    if settings.entry and settings.target != TORCH_AO:
+        raise SettingsError(f"--entry names a class that gets torch.ao's stubs: it needs --target {TORCH_AO}")
     return settings
 
 
-def _with_baseline(arguments: argparse.Namespace, settings: Settings) -> Settings:
-    return replace(settings, baseline=Baseline.read(arguments.baseline)) if arguments.baseline else settings
-
-
-def _with_evidence(arguments: argparse.Namespace, settings: Settings) -> Settings:
-    return replace(settings, evidence=Evidence.read(arguments.evidence)) if arguments.evidence else settings
+def _with_what_is_known(arguments: argparse.Namespace, settings: Settings) -> Settings:
+    baseline = Baseline.read(arguments.baseline) if arguments.baseline else None
+    return replace(
+        settings, baseline=baseline, evidence=Evidence.read(arguments.evidence) if arguments.evidence else None
+    )
 
 
 def _with_selection(arguments: argparse.Namespace, settings: Settings) -> Settings:
@@ -162,6 +165,8 @@ def _goal(arguments: argparse.Namespace, settings: Settings) -> str:
     if settings.target == PLAIN:
         return "rewriter.targets.plain:taken_back"
     counts = arguments.command in ("baseline", "coverage")
+    if settings.target == TORCH_AO:
+        return "rewriter.targets.torch_ao.written:written"
     judged = counts or (arguments.command == "check" and arguments.format not in WITH_EDITS)
     return f"rewriter.engine:{'judge' if judged else 'rewrite'}"
 
@@ -215,16 +220,25 @@ def _with_progress(arguments: argparse.Namespace, files: list[Path], settings: S
     progress = sys.stderr.isatty() and not getattr(arguments, "quiet", False)
     results = []
     job = Job(tuple(arguments.paths), settings, _goal(arguments, settings))
-    for count, result in enumerate(_run(arguments)(files, job, arguments.jobs), 1):
-        results.append(result)
-        if progress:
-            print(f"\r{count}/{len(files)} files", end="\033[K\r", file=sys.stderr, flush=True)
+    with _workers(arguments) as workers:
+        for count, result in enumerate(_run(arguments)(files, job, workers), 1):
+            results.append(result)
+            if progress:
+                print(f"\r{count}/{len(files)} files", end="\033[K\r", file=sys.stderr, flush=True)
     if progress:
         print(end="\033[K", file=sys.stderr)
     return results
 
 
-def _run(arguments: argparse.Namespace) -> Callable[[Sequence[Path], Job, int | None], Iterator[FileResult]]:
+def _workers(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[Workers]:
+    if arguments.executor is None:
+        return contextlib.nullcontext(arguments.jobs)
+    from rewriter.cluster import connected
+
+    return connected(arguments.executor)
+
+
+def _run(arguments: argparse.Namespace) -> Callable[[Sequence[Path], Job, Workers], Iterator[FileResult]]:
     if arguments.no_cache:
         return run
     from rewriter.cache.results import run_remembering

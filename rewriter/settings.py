@@ -24,8 +24,8 @@ DEFAULT_EXCLUDE = (
 
 PLAIN = "plain"
 """The target that is the way back."""
-SOURCES = ("torch-ao",)
-LIBRARIES = ("torch-ao", "distiller", "aimet", "brevitas")
+TORCH_AO = "torch-ao"
+LIBRARIES = (TORCH_AO, "distiller", "aimet", "brevitas")
 """Whose modules the catalogue knows besides our own."""
 TARGETS = ("runtime", *LIBRARIES, PLAIN)
 FALLBACKS = ("", "runtime")
@@ -56,6 +56,8 @@ class Settings:
     """Whose modules take the place of operations; `plain` is the way back to operators and functions."""
     fallback: str = ""
     """`runtime`: what the target has no module for is taken from there."""
+    entry: tuple[str, ...] = ()
+    """For torch-ao: the classes that get stubs where tensors come in and leave, and a `fuse_model()`."""
     source: str = ""
     """The library whose modules are to become ours, as `--from` names it."""
     max_file_bytes: int = 2_000_000
@@ -214,8 +216,8 @@ def _checked(name: str, value: Any, where: str) -> Any:
         raise SettingsError(f"{where} should be at least 1, not {value!r}")
     if name == "runtime_import" and not all(part.isidentifier() for part in str(value).split(".")):
         raise SettingsError(f"{where} should be the dotted name of a package, not {value!r}")
-    if name == "source" and value not in ("", *SOURCES):
-        raise SettingsError(f"{where} should be one of {', '.join(SOURCES)}, not {value!r}")
+    if name == "source" and value not in ("", *LIBRARIES):
+        raise SettingsError(f"{where} should be one of {', '.join(LIBRARIES)}, not {value!r}")
     if name == "fallback" and value not in FALLBACKS:
         raise SettingsError(f"{where} should be 'runtime' or empty, not {value!r}")
     if name == "target" and value not in TARGETS:

@@ -1,8 +1,8 @@
 """Runs that know what earlier ones have found.
 
-An entry is one file: the results for one state of a project, and the state of the files beyond it that were looked for.
-It counts only when its digest is right and those files are as they were; anything else is as good as absent. It is put
-in its place whole, so that several processes may use the cache at once, and all of it may be deleted at any time.
+An entry is one file: the results for one state of a part of a project, and the state of the files beyond it that were
+looked for. It counts only when its digest is right and those files are as they were; anything else is as good as none.
+It is put in its place whole, so that several processes may use the cache at once, and all of it may go at any time.
 """
 
 from __future__ import annotations
@@ -21,35 +21,56 @@ from rewriter.cache import plain
 from rewriter.cache.state import State, digest, digest_of, names_in
 from rewriter.emit.style import formatter_of
 from rewriter.facts.project import import_root
+from rewriter.facts.texts import Texts
 from rewriter.files import FileError, put, read
 from rewriter.importer.store import cache_folder, close_to_others
 from rewriter.results import FileResult
-from rewriter.run import Job, run
+from rewriter.run import Workers, run
 from rewriter.settings import PLAIN, Settings
+from rewriter.work import Job, Work
 
 _MOST_BYTES = 200_000_000
 """Of all entries together; the oldest go first."""
 
 
-def run_remembering(files: Sequence[Path], job: Job, workers: int | None) -> Iterator[FileResult]:
+def run_remembering(files: Sequence[Path], job: Job, workers: Workers) -> Iterator[FileResult]:
     """What `run` yields; what is known already is not found out again."""
-    entry = Entry.of(job)
-    if entry is None:
+    if not _may_remember(job):
         yield from run(files, job, workers)
         return
-    known = {path: result for path in files if (result := entry.result(path)) is not None}
-    new: list[FileResult] = []
-    found = run([path for path in files if path not in known], job, workers)
+    since = time.time_ns()
+    work = Work.of(job)
+    state = State.take(work, since)
+    entries: dict[Path, Entry] = {}
+    for task in work.tasks(files):
+        entry = Entry.of(state, work.parts[task.part])
+        entries.update(dict.fromkeys(task.files, entry))
+    known = {path: result for path in files if (result := entries[path].result(path)) is not None}
+    new: dict[Path, FileResult] = {}
+    found = run([path for path in files if path not in known], job, workers, work)
     for path in files:
         if path not in known:
-            new.append(next(found))
-        yield known[path] if path in known else new[-1]
-    entry.add(new)
+            new[path] = next(found)
+        yield known[path] if path in known else new[path]
+    if new and state.still_holds():
+        for entry in {id(entries[path]): entries[path] for path in new}.values():
+            entry.add([result for path, result in new.items() if entries[path] is entry])
+        _forget_oldest()
+
+
+def _may_remember(job: Job) -> bool:
+    """Not where the results hang on more than the sources: the way back and selections; nor where others may write."""
+    if job.settings.target == PLAIN or job.settings.selection is not None:
+        return False
+    try:
+        return close_to_others(cache_folder()) is None
+    except OSError:
+        return False
 
 
 @dataclass
 class Entry:
-    """What is known of one state of a project, under one command and its settings."""
+    """What is known of one state of a part, under one command and its settings."""
 
     file: Path
     state: State
@@ -61,17 +82,8 @@ class Entry:
     """By the folder that imports start from."""
 
     @classmethod
-    def of(cls, job: Job) -> Entry | None:
-        """None where nothing may be remembered: the way back and selections hang on more than the sources."""
-        if job.settings.target == PLAIN or job.settings.selection is not None:
-            return None
-        try:
-            if close_to_others(cache_folder()) is not None:
-                return None
-        except OSError:
-            return None
-        state = State.take(job, time.time_ns())
-        entry = cls(_folder() / f"{state.key}.json", state, job.settings)
+    def of(cls, state: State, part: Texts) -> Entry:
+        entry = cls(_folder() / f"{state.key(part)}.json", state, state.work.job.settings)
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             entry._load()
         return entry
@@ -106,17 +118,16 @@ class Entry:
         return digest(around.encode("utf-8", "surrogateescape") + content)
 
     def add(self, results: Sequence[FileResult]) -> None:
-        """Keeps what was found, unless something has changed meanwhile; where there is no room, it is found again."""
+        """Keeps what was found, unless what it hangs on has changed; where there is no room, it is found again."""
         kept = [result for result in results if plain.may_be_kept(result)]
         beyond = sorted({path for result in results for path in result.asked})
-        if not kept or not self.state.still_holds() or any(map(self._is_new, beyond)):
+        if not kept or any(map(self._is_new, beyond)):
             return
         self.asked |= {str(path): digest_of(path) for path in beyond}
         self.files |= {str(r.path): [self._hangs_on(r.path, r.before), plain.plain(r)] for r in kept}
         body = json.dumps({"asked": self.asked, "files": self.files}).encode()
         with contextlib.suppress(FileError, OSError):
             put(self.file, digest(body).encode() + b"\n" + body)
-            _forget_oldest()
 
     def _is_new(self, path: Path) -> bool:
         with contextlib.suppress(OSError):
@@ -133,6 +144,8 @@ def _states(asked: Mapping[str, str | None]) -> dict[str, str | None]:
 
 
 def _forget_oldest() -> None:
+    if not _folder().is_dir():
+        return
     with os.scandir(_folder()) as found:
         entries = sorted(((e.stat().st_mtime_ns, e.stat().st_size, e.path) for e in found), reverse=True)
     total = 0

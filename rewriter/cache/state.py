@@ -5,53 +5,56 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
-from rewriter.facts.project import Project
-from rewriter.facts.texts import Texts
-from rewriter.run import Job
+from rewriter.facts.texts import Texts, content_of
+from rewriter.work import Job, Work
 
 Stamp = tuple[str, int, int, int]
 
 
 @dataclass(frozen=True)
 class State:
-    """A project as it was at one moment."""
+    """A tree as it was at one moment."""
 
-    key: str
-    texts: Texts
+    work: Work
     stamps: list[Stamp]
     """What tells whether the files are still the same, without reading them again."""
     since: int
     """When they were read."""
 
     @classmethod
-    def take(cls, job: Job, now: int) -> State:
-        project = Project.for_paths(job.roots)
-        stamps = list(_stamps(project.texts))
+    def take(cls, work: Work, now: int) -> State:
+        return cls(work, list(_stamps(work.parts[-1].scopes)), now)
+
+    def key(self, part: Texts) -> str:
+        """Of a part as it was, with all that holds for every file."""
+        whole = hashlib.blake2b(self._around, digest_size=16)
+        for path in part.paths:
+            whole.update(b"%b:" % os.fsencode(path))
+            whole.update(part.digest(path))
+        return whole.hexdigest()
+
+    @cached_property
+    def _around(self) -> bytes:
         whole = hashlib.blake2b(_program().encode(), digest_size=16)
-        for part in (*_circumstances(job), repr(project.roots).encode()):
+        for part in (*_circumstances(self.work.job), repr(self.work.imports).encode()):
             whole.update(b"%d:%b" % (len(part), part))
-        for name, *_ in stamps:
-            content = _content(name) or b""
-            whole.update(b"%b:%d:" % (os.fsencode(name), len(content)))
-            whole.update(content)
-        return cls(whole.hexdigest(), project.texts, stamps, now)
+        return whole.digest()
 
     def still_holds(self) -> bool:
         """No file has changed since, none has gone, and none is new."""
-        return list(_stamps(Texts(self.texts.scopes))) == self.stamps
+        return list(_stamps(self.work.parts[-1].scopes)) == self.stamps
 
 
 def _circumstances(job: Job) -> Iterator[bytes]:
-    settings = replace(job.settings, baseline=None, evidence=None)
-    yield f"{job.engine} {settings!r} {settings.isolated} {Path.cwd()}".encode()
-    for beside in (job.settings.baseline, job.settings.evidence):
-        yield (digest_of(beside.file) or "").encode() if beside is not None else b""
+    yield f"{job.engine} {replace(job.settings, baseline=None)!r} {job.settings.isolated} {Path.cwd()}".encode()
+    if job.settings.baseline is not None:
+        yield (digest_of(job.settings.baseline.file) or "").encode()
 
 
 def names_in(folder: Path) -> tuple[str, ...]:
@@ -62,8 +65,8 @@ def names_in(folder: Path) -> tuple[str, ...]:
         return ()
 
 
-def _stamps(texts: Texts) -> Iterator[Stamp]:
-    for path in texts.paths:
+def _stamps(scopes: Sequence[Path]) -> Iterator[Stamp]:
+    for path in Texts(scopes).paths:
         try:
             status = path.stat()
         except OSError:
@@ -72,17 +75,9 @@ def _stamps(texts: Texts) -> Iterator[Stamp]:
             yield str(path), status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def _content(name: str | Path) -> bytes | None:
-    try:
-        with open(name, "rb") as file:  # noqa: PTH123  pathlib takes twice as long
-            return file.read()
-    except OSError:
-        return None
-
-
 def digest_of(path: Path) -> str | None:
     """None where there is no such file that can be read."""
-    content = _content(path)
+    content = content_of(path)
     return None if content is None else digest(content)
 
 

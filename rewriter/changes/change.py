@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rewriter.changes.made import Made
-from rewriter.changes.turns import Numbering, Turn, WalkOverSteps
+from rewriter.changes.turns import NumberedMap, Numbering, Turn, WalkOverSteps
 from rewriter.facts.code import Function
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
@@ -49,14 +49,26 @@ class Change:
     """The site in a few words, for the message."""
     turns: tuple[Turn, ...] = ()
     """The loops around the site, outermost first, if it has a module for each turn."""
+    each: bool = False
+    """The site is a call of `map`, and becomes `self.norm.each(xs)`."""
     instead: ast.Assign | None = None
     """The assignment of `__init__` in whose place its module is made, under the same name."""
     safety: Safety = Safety.SAFE
     why_unsafe: str = ""
 
+    @property
+    def indices(self) -> list[str]:
+        """What chooses one of its modules at the call."""
+        return [] if self.each else [turn.index for turn in self.turns]
+
+    @property
+    def method(self) -> str:
+        """The method of the module, or of the list of modules, that the site calls; empty where it calls the module."""
+        return "each" if self.each else self.make.method
+
     def finding(self, name: str | None = None) -> Finding:
         """What is said of it; `name` is the attribute that it has been given."""
-        where = f"{self.receiver}.{name or self.attribute}" + "".join(f"[{turn.index}]" for turn in self.turns)
+        where = f"{self.receiver}.{name or self.attribute}" + "".join(f"[{index}]" for index in self.indices)
         span = self.site.function.file.source.span(self.site.node)
         return Finding(self.code, self.make.described(self.what, where), span, self.safety, self.why_unsafe)
 
@@ -107,6 +119,11 @@ def numberings(changes: Iterable[NamedChange]) -> list[Numbering]:
     """The methods that have to be told which of their calls is running, for these changes."""
     wanted = (t.numbering for named in changes for t in named.turns if t.numbering is not None)
     return list({n.method: n for numbering in wanted for n in numbering.all()}.values())
+
+
+def numbered_maps(changes: Iterable[NamedChange]) -> list[NumberedMap]:
+    """The calls of `map` that have to tell their functions which turn it is."""
+    return list({id(t.mapped.node): t.mapped for named in changes for t in named.turns if t.mapped}.values())
 
 
 def turns_of(changes: Iterable[NamedChange]) -> list[Turn]:

@@ -32,6 +32,8 @@ class Turn:
     """The methods by which `__init__` fills what it runs over."""
     unread: bool = False
     """The loop's own variable counts, but nobody reads it, as in `for _ in range(n)`: the counter takes its place."""
+    mapped: NumberedMap | None = None
+    """The call of `map`, if it is that."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,16 @@ class Numbering:
         yield self
         for caller in self.callers:
             yield from caller.all()
+
+
+@dataclass(frozen=True)
+class NumberedMap:
+    """`map(lambda x, i: ..., xs, range(2))`: the lambda is told of its turn."""
+
+    node: ast.Call
+    parameter: str
+    number: int
+    turns: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True)

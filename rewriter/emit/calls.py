@@ -12,11 +12,11 @@ import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from rewriter.changes.change import NamedChange
-from rewriter.changes.turns import NumberedCall, Turn, WalkOverSteps
+from rewriter.changes.turns import NumberedCall, NumberedMap, Turn, WalkOverSteps
 from rewriter.emit.lines import Line
-from rewriter.emit.pieces import COMMA, Piece, breaks_line, opening_of, pieces_of
+from rewriter.emit.pieces import COMMA, NOTHING, Piece, breaks_line, opening_of, pieces_of
 from rewriter.emit.style import Style
-from rewriter.emit.units import UnitChanges
+from rewriter.emit.units import Edit, UnitChanges
 from rewriter.facts.source import LINE_BREAK, Source
 from rewriter.facts.trees import walk
 
@@ -46,9 +46,10 @@ def rewrite_unit(source: Source, unit: UnitChanges, style: Style) -> str | None:
     tidy = parsed.render(collapse=True)
     if parsed.keeps_calls_whole and _comments(tidy) == _comments(text) and line.holds(tidy, text):
         return tidy
-    if formatted is not None:
+    is_whole = _comments(kept) == _comments(text)
+    if formatted is not None and not (is_whole and _comments(text) and line.holds(kept, text)):
         return formatted
-    return kept if _comments(kept) == _comments(text) else None
+    return kept if is_whole else None
 
 
 def _comments(text: str) -> list[str]:
@@ -125,7 +126,7 @@ def _glued(text: str, start: int) -> bool:
 
 @dataclass(frozen=True)
 class _Placed:
-    named: NamedChange | NumberedCall | WalkOverSteps
+    named: Edit
     glued: bool
 
 
@@ -148,6 +149,9 @@ class _ToCalls(cst.CSTTransformer):
         if isinstance(placed.named, NumberedCall):
             assert isinstance(updated_node, cst.Call)
             return _with_number(updated_node, placed.named)
+        if isinstance(placed.named, NumberedMap):
+            assert isinstance(updated_node, cst.Call)
+            return _telling_turns(updated_node, placed.named)
         if isinstance(placed.named, WalkOverSteps):
             return updated_node.with_changes(attr=cst.Name(placed.named.name))
         node = placed.named.node
@@ -180,10 +184,10 @@ class _ToCalls(cst.CSTTransformer):
             opening_of(change.site.node, change.given, old) if old and not self.collapse else cst.SimpleWhitespace("")
         )
         func: cst.BaseExpression = cst.Attribute(cst.Name(change.receiver), cst.Name(named.name))
-        for turn in change.turns:
-            func = cst.Subscript(func, [cst.SubscriptElement(cst.Index(cst.parse_expression(turn.index)))])
-        if change.make.method:
-            func = cst.Attribute(func, cst.Name(change.make.method))
+        for counter in change.indices:
+            func = cst.Subscript(func, [cst.SubscriptElement(cst.Index(cst.parse_expression(counter)))])
+        if change.method:
+            func = cst.Attribute(func, cst.Name(change.method))
         call = cst.Call(func=func, args=arguments, whitespace_before_args=before)
         self.breaks_a_call |= LINE_BREAK.search(_EMPTY.code_for_node(call)) is not None
         return call
@@ -195,7 +199,9 @@ class _ToCalls(cst.CSTTransformer):
         star: Literal["", "*", "**"] = "**" if keyword == "**" else "*" if starred else ""
         name = cst.Name(keyword) if keyword and keyword != "**" else None
         equal = (piece.equal or _TIGHT) if name else cst.MaybeSentinel.DEFAULT
-        return cst.Arg(value, keyword=name, equal=equal, star=star, comma=self._comma(piece, last, old))
+        comma = self._comma(piece, last, old)
+        after = piece.after if last and not self.collapse and not isinstance(comma, cst.Comma) else NOTHING
+        return cst.Arg(value, keyword=name, equal=equal, star=star, comma=comma, whitespace_after_arg=after)
 
     def _comma(self, piece: Piece, last: bool, old: cst.Call | None) -> cst.Comma | cst.MaybeSentinel:
         trailing = old.args[-1].comma if old is not None and old.args else cst.MaybeSentinel.DEFAULT
@@ -227,6 +233,18 @@ def _with_number(call: cst.Call, number: NumberedCall) -> cst.Call:
         closing = cst.Comma(whitespace_after=end.with_changes(first_line=opening.first_line.with_changes(comment=None)))
     before = [*call.args[:-1], call.args[-1].with_changes(comma=between)]
     return call.with_changes(args=[*before, added.with_changes(comma=closing)])
+
+
+def _telling_turns(call: cst.Call, numbered: NumberedMap) -> cst.Call:
+    """`map(lambda x: ..., xs)` -> `map(lambda x, i: ..., xs, range(2))`."""
+    function, last = call.args[0], call.args[-1]
+    assert isinstance(function.value, cst.Lambda)
+    spec = function.value.params
+    taken = [*spec.params[:-1], spec.params[-1].with_changes(comma=COMMA), cst.Param(cst.Name(numbered.parameter))]
+    inner = function.value.with_changes(params=spec.with_changes(params=taken))
+    turns = cst.Arg(cst.parse_expression(f"range({numbered.number})"), comma=last.comma)
+    between = [function.with_changes(value=inner), *call.args[1:-1], last.with_changes(comma=COMMA)]
+    return call.with_changes(args=[*between, turns])
 
 
 def _counting(loop: cst.CompFor, turn: Turn) -> cst.CompFor:

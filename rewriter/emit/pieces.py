@@ -10,6 +10,7 @@ import libcst as cst
 from rewriter.changes.change import Given
 from rewriter.torch_api.row import written_order
 
+NOTHING = cst.SimpleWhitespace("")
 COMMA = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
 
 
@@ -21,6 +22,8 @@ class Piece:
     comma: cst.Comma | cst.MaybeSentinel = cst.MaybeSentinel.DEFAULT
     equal: cst.AssignEqual | None = None
     """The `=` behind its keyword, with the author's white space."""
+    after: cst.BaseParenthesizableWhitespace = NOTHING
+    """What stands behind it where no comma follows."""
 
 
 def pieces_of(node: ast.AST, updated: cst.CSTNode) -> dict[int, Piece]:
@@ -41,12 +44,14 @@ def pieces_of(node: ast.AST, updated: cst.CSTNode) -> dict[int, Piece]:
     for argument, new in zip(written_order(node), updated.args, strict=True):
         value = argument.value if isinstance(argument, ast.keyword) else argument
         equal = new.equal if isinstance(new.equal, cst.AssignEqual) else None
-        found[id(value)] = Piece(new.value, new.comma, equal)
+        found[id(value)] = Piece(new.value, new.comma, equal, new.whitespace_after_arg)
         if isinstance(value, ast.List | ast.Tuple) and isinstance(new.value, cst.List | cst.Tuple):
             for element, piece in zip(value.elts, new.value.elements, strict=True):
                 found[id(element)] = Piece(piece.value, piece.comma)
             if value.elts:
-                closing = cst.Comma(whitespace_after=_inner_margins(new.value)[1])
+                margin = _inner_margins(new.value)[1]
+                closes_line = not isinstance(margin, cst.ParenthesizedWhitespace) and breaks_line(new.comma)
+                closing = new.comma if closes_line else cst.Comma(whitespace_after=margin)
                 found[id(value.elts[-1])] = Piece(new.value.elements[-1].value, closing)
     return found
 
@@ -69,7 +74,7 @@ def _inner_margins(
         return sequence.lbracket.whitespace_after, sequence.rbracket.whitespace_before
     if sequence.lpar:
         return sequence.lpar[-1].whitespace_after, sequence.rpar[0].whitespace_before
-    return cst.SimpleWhitespace(""), cst.SimpleWhitespace("")
+    return NOTHING, NOTHING
 
 
 def breaks_line(comma: cst.Comma | cst.MaybeSentinel) -> bool:

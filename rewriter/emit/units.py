@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from rewriter.changes.change import NamedChange
-from rewriter.changes.turns import NumberedCall, WalkOverSteps
+from rewriter.changes.turns import NumberedCall, NumberedMap, WalkOverSteps
 from rewriter.facts.source import Source
 from rewriter.facts.trees import children, walk
 
 Unit = ast.stmt | ast.expr
-Edit = NamedChange | NumberedCall | WalkOverSteps
+Edit = NamedChange | NumberedCall | NumberedMap | WalkOverSteps
 
 _SIMPLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.Expr, ast.Assert, ast.Raise, ast.Delete)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from rewriter.changes.change import Change, NamedChange, Substitution, walks_over_steps
+from rewriter.changes.change import Change, NamedChange, Substitution, numbered_maps, walks_over_steps
 from rewriter.changes.turns import WalkOverSteps
 from rewriter.emit.calls import rewrite_unit
 from rewriter.emit.constructors import constructor_splices
@@ -48,7 +48,8 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str, style: 
     plans = list(plans)
     dropped: set[int] = set()
     changes = [named for _, plan in plans for named in plan.changes]
-    edits: list[Edit] = [*changes, *numbered_calls(changes, importer), *walks_over_steps(changes)]
+    edits: list[Edit] = [*changes, *numbered_calls(changes, importer), *numbered_maps(changes)]
+    edits += walks_over_steps(changes)
     for unit in by_unit(file.source, edits):
         text = rewrite_unit(file.source, unit, style)
         if text is None:

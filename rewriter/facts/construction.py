@@ -53,7 +53,9 @@ class NoPlace:
 def find_construction(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
     found = _find(knowledge, cls)
     lineage = knowledge.hierarchy.lineage(cls)
-    if isinstance(found, NoPlace) or not (lineage.torch & CONTAINERS or found.walks or goes_over_steps(cls)):
+    if isinstance(found, NoPlace) or not (
+        lineage.torch & CONTAINERS or found.walks or goes_over_steps(knowledge.hierarchy, cls)
+    ):
         return found
     return replace(found, apart=True, apart_already=lineage.holds_operations)
 
@@ -73,7 +75,7 @@ def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
     walked = () if (walker := walker_over(knowledge, cls)) is None else step_walks(knowledge, cls)
     if walker is None:  # a relative that has been told to leave out what its own class adds
         others = (relative for relative in knowledge.hierarchy.sharing(cls) if relative is not cls)
-        walker = next(filter(goes_over_steps, others), None)
+        walker = next((other for other in others if goes_over_steps(knowledge.hierarchy, other)), None)
     if walker is not None and not walked:
         return _cannot(cls, f"{walker.node.name} walks its own modules, and would meet the new one there")
     if (way := bypass_of(knowledge, cls)) is not None:

@@ -85,6 +85,12 @@ def all_known(parts: list[ast.expr | None]) -> list[ast.expr] | None:
     return known if len(known) == len(parts) else None
 
 
+def agreed(parts: list[ast.expr | None]) -> ast.expr | None:
+    """What all of them say; None where one says nothing, or another thing."""
+    said = {ast.dump(part) if part is not None else None for part in parts}
+    return parts[0] if len(said) == 1 else None
+
+
 def count_of(members: ast.expr) -> int | None:
     """How many members a range of numbers that are written out has: `range(1, 10**9)`."""
     if not isinstance(members, ast.Call) or not is_range(members) or members.keywords:

@@ -208,6 +208,10 @@ class Knowledge:
         found = [m for m in methods if m is not None and not m.is_static and not m.is_property]
         return run_forward(self, cls, found[0], found[1:]) if found else None
 
+    def run_method(self, cls: Class, method: Function) -> Run:
+        """The run of a method by itself, as if it were the forward."""
+        return run_forward(self, cls, method, [])
+
     def may_be_module(self, cls: Class) -> bool:
         """A class with an unknown base is taken for a module where it makes torch modules in `__init__`."""
         lineage = self.hierarchy.lineage(cls)

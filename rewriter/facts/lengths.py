@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rewriter.facts.expressions import (
+    agreed,
     all_known,
     if_there,
     is_range,
@@ -20,11 +21,13 @@ from rewriter.facts.expressions import (
     sum_of,
     with_parts,
 )
-from rewriter.facts.loops import loops_around
+from rewriter.facts.loops import loops_around, turns_before
 from rewriter.facts.numbers import Numbers, binds
 from rewriter.facts.scopes import Scope, position_of
 from rewriter.facts.trees import walk
+from rewriter.values.base import Value
 from rewriter.values.modules import HOLDING_CHILDREN, ProjectModule
+from rewriter.values.sequence import Sequence
 
 _SAME_LENGTH = ("enumerate", "reversed", "list", "tuple", "iter", "sorted", "set", "filter")
 _VIEWS = frozenset({"items", "values", "keys", "children", "named_children"})
@@ -40,6 +43,21 @@ class Lengths(Numbers):
         """An expression whose length is how often a loop over `node` turns, or a little more."""
         found = self._members(node, scope)
         return found if found is not None and self._can_be_read(found, scope) else None
+
+    def indexed(self, counter: str, inside: tuple[ast.AST, ...], scope: Scope) -> ast.expr | None:
+        """As long as a list of the object from which each turn takes another member: `self.convs[i](x)`."""
+        for node in (n for part in inside for n in walk(part) if isinstance(n, ast.Subscript)):
+            late = turns_before(node.slice, counter) if isinstance(node.value, ast.Attribute) else None
+            members = self.over(node.value, scope) or self._annotated(node.value, scope) if late is not None else None
+            if members is not None and late is not None:
+                return sum_of([late, members])
+        return None
+
+    def _annotated(self, node: ast.expr, scope: Scope) -> ast.expr | None:
+        """`self.sizes`, which is annotated as a list, and indexed: it is no iterator that would run out."""
+        path = self.paths.path(node, scope)
+        is_list = path is not None and path.always and path.value.is_only(Sequence) and bool(path.value.held)
+        return path.node if path is not None and is_list and self._can_be_read(path.node, scope) else None
 
     def whole(self, node: ast.expr, scope: Scope) -> ast.expr | None:
         """`node` itself for `__init__`."""
@@ -77,7 +95,8 @@ class Lengths(Numbers):
         if node.id in scope.bound or scope.is_own(node):
             return self._of_path(node, scope)
         if (definition := scope.definition(node)) is None:
-            return None
+            received = scope.received(node)
+            return self._members(*received) if received is not None else None
         value, position = definition
         if position is None:
             return self._of_filled(node, value, scope)
@@ -129,9 +148,7 @@ class Lengths(Numbers):
         return None
 
     def _of_choice(self, node: ast.IfExp, scope: Scope) -> ast.expr | None:
-        one, other = self._members(node.body, scope), self._members(node.orelse, scope)
-        same = one is not None and other is not None and ast.dump(one) == ast.dump(other)
-        return one if same else None
+        return agreed([self._members(node.body, scope), self._members(node.orelse, scope)])
 
     def _of_subscript(self, node: ast.Subscript, scope: Scope) -> ast.expr | None:
         if not isinstance(node.slice, ast.Slice):
@@ -160,10 +177,13 @@ class Lengths(Numbers):
         if (chunks := _chunks(node, scope)) is not None:
             number = self.number(chunks, scope)
             return None if number is None else range_to(number)
-        found = self._returned(node, scope)
-        return self._members(*found) if found is not None else None
+        return agreed([self._members(*found) for found in scope.results(node, self._receiver(node, scope))])
 
     def _returned(self, node: ast.Call, scope: Scope) -> tuple[ast.expr, Scope] | None:
+        return scope.returned(node, self._receiver(node, scope))
+
+    def _receiver(self, node: ast.Call, scope: Scope) -> tuple[ast.expr, Value] | None:
+        """The object that is called, or whose method is."""
         func = node.func
         holder = func.value if isinstance(func, ast.Attribute) else func
         path = self.paths.path(holder, scope)
@@ -172,7 +192,7 @@ class Lengths(Numbers):
             assert isinstance(path.value, ProjectModule)
             if self.knowledge.hierarchy.lineage(path.value.cls).method(func.attr) is None:
                 path = self.paths.path(func, scope)
-        return scope.returned(node, (path.node, path.value) if path is not None else None)
+        return (path.node, path.value) if path is not None else None
 
     def _range(self, node: ast.Call, scope: Scope) -> ast.expr | None:
         """The start may be too small and the end too large, and the other way round where it counts down."""

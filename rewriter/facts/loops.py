@@ -84,6 +84,27 @@ def _from_zero(name: str, first: int) -> str:
     return name if first == 0 else f"{name} {'-' if first > 0 else '+'} {abs(first)}"
 
 
+def turns_before(index: ast.expr, counter: str) -> int | None:
+    """How many turns come before the one that takes the first member by this index; None where turns may share one.
+
+    The counter runs from 0 on, and counts down where it is subtracted: `self.convs[i - 1]`, `self.convs[n - i]`.
+    """
+    count = ast.parse(counter, mode="eval").body
+    variable, zero = (count.left, count.right) if isinstance(count, ast.BinOp) else (count, ast.Constant(0))
+    first = (_integer(zero) or 0) * (-1 if isinstance(count, ast.BinOp) and isinstance(count.op, ast.Add) else 1)
+    name = ast.unparse(variable)
+    if ast.unparse(index) in (name, counter):
+        return 0
+    back = _integer(index.right) if isinstance(index, ast.BinOp) and isinstance(index.op, ast.Sub) else None
+    if back is not None and isinstance(index, ast.BinOp) and ast.unparse(index.left) == name:
+        return max(back - first, 0)
+    parts = list(walk(index))
+    is_linear = all(isinstance(n, ast.Name | ast.Attribute | ast.Constant | ast.BinOp) for n in parts)
+    adds = all(isinstance(n.op, ast.Add | ast.Sub) for n in parts if isinstance(n, ast.BinOp))
+    once = sum(isinstance(n, ast.Name) and n.id == name for n in parts) == 1
+    return 0 if is_linear and adds and once else None
+
+
 def _start_of_enumerate(call: ast.Call) -> int | None:
     given = [*call.args[1:], *(k.value for k in call.keywords if k.arg == "start")]
     if len(given) != len(call.args) - 1 + len(call.keywords):

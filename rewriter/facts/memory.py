@@ -14,7 +14,7 @@ from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.trees import walk
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 from rewriter.values.base import Value
-from rewriter.values.modules import Module
+from rewriter.values.modules import Module, ProjectModule
 from rewriter.values.plain import OTHER, Nothing, Number, String
 from rewriter.values.tensor import Tensor
 
@@ -47,8 +47,19 @@ def stores_later(knowledge: Knowledge, cls: Class) -> bool:
     if cls not in answers:
         classes = knowledge.hierarchy.lineage(cls).project
         methods = (m for base in classes for m in base.methods.values() if m is not base.constructor)
-        answers[cls] = any(_Method(knowledge, cls, method).changes_object() for method in methods)
+        answers[cls] = any(changes_its_object(knowledge, cls, method) for method in methods)
     return answers[cls]
+
+
+_CHANGES_OBJECT = Question[tuple[Class, Function], bool]("does the method store something on an object of the class?")
+
+
+def changes_its_object(knowledge: Knowledge, cls: Class, method: Function) -> bool:
+    answers = knowledge.project.answers.to(_CHANGES_OBJECT)
+    if (cls, method) not in answers:
+        answers[cls, method] = False  # holds where methods call each other in a circle
+        answers[cls, method] = _Method(knowledge, cls, method).changes_object()
+    return answers[cls, method]
 
 
 @dataclass(frozen=True)
@@ -112,11 +123,17 @@ class _Method:
 
     def _method_changes(self, name: str, value: Value) -> bool:
         """Whether a method of something that the object has changes that."""
+        if isinstance(value, ProjectModule) and (method := self._method_of(value.cls, name)) is not None:
+            return changes_its_object(self.knowledge, value.cls, method)
         if name in _CHANGING and not value.is_only(Module):
             return True
         if value.may_be(Tensor):
             return name.endswith("_") and not name.startswith("_")
         return value == OTHER and name not in _ONLY_READING
+
+    def _method_of(self, cls: Class, name: str) -> Function | None:
+        method = self.knowledge.hierarchy.lineage(cls).method(name)
+        return None if method is None or method is self.function else method
 
     def _is_changeable(self, node: ast.expr) -> bool:
         """Whether `part += x` changes what the object has, and not only the variable."""

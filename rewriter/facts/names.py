@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from rewriter.facts.trees import children, walk
 from rewriter.torch_api.catalogue import by_spelling
+from rewriter.torch_api.elsewhere import at_home
 
 # Names under which torch offers the same object again.
 _SAME = (
@@ -39,7 +40,7 @@ _SAME = (
 def canonical(name: str) -> str:
     """One spelling for objects that torch offers under several names."""
     if not name.startswith("torch."):
-        return name
+        return at_home(name)
     for alias, proper in _SAME:
         if name.startswith(alias):
             return proper + name[len(alias) :]
@@ -227,3 +228,24 @@ def _headers(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
 
 def _target_names(target: ast.expr) -> set[str]:
     return {n.id for n in walk(target) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+
+
+def part_of(node: ast.expr, is_own: Callable[[ast.expr], bool]) -> str | None:
+    """The path in `self.acts["a"]` and `self.inner.act`: what a part of the object holds under a name.
+
+    `getattr(self, "act", other)` is a part as well: who reads it so has no other way to say which module it calls.
+    """
+    steps: list[str] = []
+    if isinstance(node, ast.Call):
+        given = node.args if ast.unparse(node.func) == "getattr" else []
+        name = given[1].value if len(given) > 1 and isinstance(given[1], ast.Constant) and is_own(given[0]) else None
+        return f".{name}" if isinstance(name, str) else None
+    while not is_own(node):
+        if isinstance(node, ast.Attribute):
+            steps.append(f".{node.attr}")
+        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant | ast.UnaryOp):
+            steps.append(f"[{ast.unparse(node.slice)}]")
+        else:
+            return None
+        node = node.value
+    return "".join(reversed(steps)) if len(steps) > 1 else None

@@ -14,6 +14,7 @@ from rewriter.facts.scopes import Scope
 from rewriter.facts.settled import settled
 from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.dictionary import Dictionary
+from rewriter.values.module_list import ModuleList
 from rewriter.values.modules import MODULE, Module, ProjectModule
 from rewriter.values.sequence import Sequence
 
@@ -86,6 +87,8 @@ class Paths:
         return bool(path.stored) and all(map(_makes_container, path.stored))
 
     def _is_of_modules(self, value: Value) -> bool:
+        if isinstance(value, ModuleList):
+            return True  # of modules, of lists of these, and of None
         if isinstance(value, Sequence | Dictionary):
             return value.member().is_only(Module) or self._is_of_modules(value.member())
         made = value.made if isinstance(value, Module) else None

@@ -32,6 +32,8 @@ class Project:
     """Which file of which other project this one sees with other content."""
     answers: Answers = field(default_factory=Answers)
     """What has been found out of the project."""
+    parsed: int = 0
+    """Bytes of source that have been parsed."""
     asked: set[Path] = field(default_factory=set)
     """Files that are not among the texts, and that were looked for: what was found hangs on whether they are there."""
 
@@ -85,7 +87,9 @@ class Project:
         if path not in self._files:
             self._files[path] = None
             with contextlib.suppress(OSError, SourceError):  # whoever rewrites that file reports it
-                self.add(path, Source.parse(path.read_bytes()))
+                content = path.read_bytes()
+                self.parsed += len(content)
+                self.add(path, Source.parse(content))
         return self._files[path]
 
     def module(self, name: str) -> File | None:

@@ -80,6 +80,15 @@ class Source:
         line = bisect_right(self._starts, offset, hi=len(self.lines) or 1)
         return line, offset - self._starts[line - 1]
 
+    @cached_property
+    def comments(self) -> dict[int, bool]:
+        """The lines with a comment, and whether nothing else stands there."""
+        if "#" not in self.text:
+            return {}
+        tokens = tokenize.generate_tokens(io.StringIO(self.text, newline="").readline)
+        found = (token for token in tokens if token.type == tokenize.COMMENT)
+        return {token.start[0]: token.line[: token.start[1]].isspace() or not token.start[1] for token in found}
+
     def line_end(self, line: int) -> int:
         """The index in `text` just behind the line end of `line`."""
         return self._starts[line]

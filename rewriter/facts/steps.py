@@ -6,7 +6,7 @@ import ast
 
 from rewriter.facts.code import Class, Function
 from rewriter.facts.deep_walks import deep_walker_over
-from rewriter.facts.hierarchy import REGISTERING
+from rewriter.facts.hierarchy import REGISTERING, Hierarchy
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.names import bound_names
 from rewriter.facts.trees import children, walk
@@ -31,15 +31,17 @@ def step_walks(knowledge: Knowledge, cls: Class) -> tuple[ast.Attribute, ...]:
         return ()
     if any(True for relative in others for by in (CHILDREN, DESCENDANTS) for _ in walks(relative, by)):
         return ()
-    if any(map(goes_over_steps, family)):
+    if any(goes_over_steps(knowledge.hierarchy, relative) for relative in family):
         return ()
     found = [(method, node) for method, node in walks(cls, CHILDREN) if method is not cls.constructor]
     turned = [node for method, node in found if isinstance(node, ast.Attribute) and _only_reads(method, node)]
     return tuple(turned) if len(turned) == len(found) else ()
 
 
-def goes_over_steps(cls: Class) -> bool:
+def goes_over_steps(hierarchy: Hierarchy, cls: Class) -> bool:
     """Whether it is written so already."""
+    if not hierarchy.lineage(cls).holds_operations:
+        return False
     return any(isinstance(n, ast.Attribute) and n.attr in STEPS.values() for n in walk(cls.node))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,11 +27,20 @@ class Texts:
     """The files under some folders, or beside some files."""
 
     scopes: Sequence[Path]
+    listed: Sequence[Path] | None = None
+    """The files, where they are not all that the scopes hold."""
     _texts: dict[Path, bytes] = field(default_factory=dict)
+    _digests: dict[Path, bytes] = field(default_factory=dict)
     _holding: dict[str, list[Path]] = field(default_factory=dict)
 
+    def only(self, paths: Sequence[Path]) -> Texts:
+        """Some of the files; what has been read of them is shared."""
+        return Texts(self.scopes, sorted(paths, key=lambda path: path.parts), self._texts, self._digests)
+
     @cached_property
-    def paths(self) -> list[Path]:
+    def paths(self) -> Sequence[Path]:
+        if self.listed is not None:
+            return self.listed
         found = {path for scope in self.scopes for path in _python_files(scope)}
         return sorted(found, key=lambda path: path.parts)
 
@@ -51,7 +61,7 @@ class Texts:
         return self._holding[word]
 
     def _holds(self, path: Path, word: str) -> bool:
-        needle, text = word.encode(), self._text(path)
+        needle, text = word.encode(), self.text(path)
         return needle in text and re.search(rb"(?<!\w)%b(?!\w)" % re.escape(needle), text) is not None
 
     @cached_property
@@ -76,36 +86,48 @@ class Texts:
 
     def matching(self, pattern: re.Pattern[bytes]) -> list[Path]:
         """The files in whose text the pattern is found."""
-        return [path for path in self.paths if pattern.search(self._text(path))]
+        return [path for path in self.paths if pattern.search(self.text(path))]
 
     def defines(self, path: Path, name: str) -> bool:
         """Whether a function or class of that name stands at the left margin."""
         pattern = rb"^(?:async[ \t]+)?(?:def|class)[ \t]+" + name.encode() + rb"\b"
-        return re.search(pattern, self._text(path), re.MULTILINE) is not None
+        return re.search(pattern, self.text(path), re.MULTILINE) is not None
 
     def assigns(self, name: str) -> bool:
         """Whether some file may assign the name at its left margin, or import something by that name."""
         word = re.escape(name.encode())
         pattern = re.compile(rb"^%b[ \t]*[:=,]|\bas[ \t]+%b\b" % (word, word), re.MULTILINE)
-        return any(pattern.search(self._text(path)) for path in self.holding(name))
+        return any(pattern.search(self.text(path)) for path in self.holding(name))
 
     def _index(self, names_in: Callable[[str], Iterable[str]]) -> dict[str, list[Path]]:
         """The files by the names that each one's text holds."""
         found: dict[str, list[Path]] = {}
         for path in self.paths:
-            for name in set(names_in(self._text(path).decode(errors="replace"))):
+            for name in set(names_in(self.text(path).decode(errors="replace"))):
                 found.setdefault(name, []).append(path)
         return found
 
-    def _text(self, path: Path) -> bytes:
+    def text(self, path: Path) -> bytes:
         """The text without lines that are nothing but a comment: names in those mean nothing."""
         if path not in self._texts:
-            try:
-                text = path.read_bytes()
-                self._texts[path] = _COMMENT_LINE.sub(b"", text) if b"#" in text else text
-            except OSError:
-                self._texts[path] = b""
+            content = content_of(path) or b""
+            self._texts[path] = _COMMENT_LINE.sub(b"", content) if b"#" in content else content
+            self._digests[path] = hashlib.blake2b(content, digest_size=16).digest()
         return self._texts[path]
+
+    def digest(self, path: Path) -> bytes:
+        """Of the whole content; a file that cannot be read is as good as an empty one."""
+        self.text(path)
+        return self._digests[path]
+
+
+def content_of(path: str | Path) -> bytes | None:
+    """None where there is no such file that can be read."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123  pathlib takes twice as long
+            return file.read()
+    except OSError:
+        return None
 
 
 def _bases(text: str) -> set[str]:

@@ -41,20 +41,40 @@ def children(node: ast.AST) -> list[ast.AST]:
     return found
 
 
+class Transformer(ast.NodeTransformer):
+    """ast.NodeTransformer, which does not go to contexts and operators."""
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        for field in _FIELDS[node.__class__]:
+            old = getattr(node, field, None)
+            if old.__class__ is list:
+                old[:] = self._visited(old)
+            elif isinstance(old, ast.AST):
+                new = self.visit(old)
+                if new is not old:
+                    setattr(node, field, new)
+        return node
+
+    def _visited(self, nodes: list[ast.AST | None]) -> list[ast.AST | None]:
+        """Each is taken for one node: nothing is taken out or added here."""
+        return [self.visit(node) if isinstance(node, ast.AST) else node for node in nodes]
+
+
 def walk(tree: ast.AST) -> Sequence[ast.AST]:
     """The nodes in the order of ast.walk, without contexts (`ast.Load`) and operators (`ast.Add`).
 
-    What is below a file, class or function is found out once: a tree that is changed is one for ast.walk.
+    What is below a file, class or function is found out once: a tree that is changed is one for `walk_anew`.
     """
     if not isinstance(tree, _WALKED_OFTEN):
-        return _walk(tree)
+        return walk_anew(tree)
     if (known := tree.__dict__.get("_walked")) is None:
-        known = tree.__dict__["_walked"] = _walk(tree)
+        known = tree.__dict__["_walked"] = walk_anew(tree)
     nodes: list[ast.AST] = known
     return nodes
 
 
-def _walk(tree: ast.AST) -> list[ast.AST]:
+def walk_anew(tree: ast.AST) -> list[ast.AST]:
+    """The same of a tree that is changed, as it stands now."""
     found = [tree]
     for node in found:  # which grows on the way
         found += children(node)

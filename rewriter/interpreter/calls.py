@@ -33,7 +33,9 @@ def call(machine: Machine, node: ast.Call) -> Value:
         found = receiver.method(machine, _given(machine, node), node.func)
         return UNKNOWN if found is None else found
     callee = _called(machine, node.func)
-    return machine.call_value(callee, _given(machine, node))
+    given = _given(machine, node)
+    machine.note_part_call(node, callee)
+    return machine.call_value(callee, given)
 
 
 def _is_global(machine: Machine, func: ast.Attribute) -> bool:

@@ -10,6 +10,7 @@ from rewriter.torch_api import tensors
 from rewriter.values.base import UNKNOWN, Known, Value
 from rewriter.values.classes import ProjectClass, TorchClass
 from rewriter.values.dictionary import Dictionary, FunctionTable
+from rewriter.values.elsewhere import DefinedInBranches
 from rewriter.values.functions import ANY_OPERATION, BoundMethod, ProjectFunction, SomeFunction
 from rewriter.values.library import Named, TorchFunction
 from rewriter.values.plain import FACT, NUMBER, OTHER
@@ -33,6 +34,8 @@ def _named(known: Known, name: str) -> Value:
         return ProjectFunction(found)
     if isinstance(found, Class):
         return ProjectClass(found)
+    if found is None and _is_defined_in_branches(known, name):
+        return DefinedInBranches(name)
     if (static := _static_method(known, name)) is not None:
         return static
     if _is_torch_table(known, name):
@@ -64,6 +67,12 @@ def _static_method(known: Known, name: str) -> BoundMethod | None:
     method = known.hierarchy.lineage(cls).method(tail) if isinstance(cls, Class) else None
     is_static = isinstance(cls, Class) and method is not None and method.is_static
     return BoundMethod(method, cls, own=False) if is_static and isinstance(cls, Class) and method is not None else None
+
+
+def _is_defined_in_branches(known: Known, name: str) -> bool:
+    """A function with several definitions, of which branches at module level choose one."""
+    definitions = known.project.alternatives(name)
+    return len(definitions) > 1 and definitions[0].file.is_defined_in_branches(definitions[0].node.name)
 
 
 def _is_torch_table(known: Known, name: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from rewriter.facts.attributes import changed_later
 from rewriter.facts.code import Class, Function, FunctionNode
 from rewriter.facts.helpers import helper_with
+from rewriter.facts.names import part_of
 from rewriter.facts.objects import Method, is_plain, methods_below, methods_meant
 from rewriter.interpreter.activations import Activations
 from rewriter.interpreter.context import Context
@@ -18,7 +19,8 @@ from rewriter.interpreter.self_call import runs_itself
 from rewriter.interpreter.supers import super_method, torch_base
 from rewriter.torch_api import catalogue
 from rewriter.values.base import UNKNOWN, Call, Known, Value
-from rewriter.values.functions import Choice, SomeFunction, one_of_methods
+from rewriter.values.functions import BoundMethod, Choice, SomeFunction, one_of_methods
+from rewriter.values.modules import Module
 from rewriter.values.target import Target
 from rewriter.values.tensor import holds_tensor, taken_for_tensor
 
@@ -117,6 +119,8 @@ class Machine:
                 return self.activations.of_property(Target(upper, self.context.cls), node)
             if self.of_plain:
                 return self.upper_of_plain(upper)
+            if self.context.cls is not None and not upper.is_static:
+                return BoundMethod(upper, self.context.cls, own=True)
         found = receiver.attribute(self, node)
         return UNKNOWN if found is None else found
 
@@ -180,6 +184,10 @@ class Machine:
     def note_module_call(self, node: ast.Call, attribute: str, value: Value) -> None:
         self.notes.module_call(node, attribute, value)
 
+    def note_part_call(self, node: ast.Call, value: Value) -> None:
+        if value.may_be(Module) and (part := part_of(node.func, self.context.is_own)) is not None:
+            self.notes.part_call(node, part)
+
     def note_kept_function(self, node: ast.Call, attribute: str, value: Value, function: Value) -> None:
         assert isinstance(function, SomeFunction)
         self.notes.kept_function(node, attribute, value, function)
@@ -193,6 +201,8 @@ class Machine:
     def note_unknown_call(self, node: ast.Call, given: Iterable[Value]) -> None:
         if any(holds_tensor(value) and not value.is_fixed for value in given):
             self.notes.unknown_call(node)
+            if isinstance(node.func, ast.Attribute):
+                self.context.met.unknown_methods.add(node.func.attr)
 
     def note_choice(self, node: ast.Call, choice: Value) -> None:
         assert isinstance(choice, Choice)
@@ -200,6 +210,9 @@ class Machine:
 
     def note_handed(self, node: ast.Call, function: Function | str) -> None:
         self.notes.handed(node, function)
+
+    def note_mapped(self, node: ast.Call, attribute: str, value: Value) -> None:
+        self.notes.mapped(node, attribute, value)
 
     def note_differentiated(self, node: ast.Call) -> None:
         self.notes.differentiated(node)

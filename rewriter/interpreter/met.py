@@ -41,6 +41,9 @@ class Met:
     looped: set[Function] = field(default_factory=set)
     """Those that a loop is around, in whichever function."""
 
+    unknown_methods: set[str] = field(default_factory=set)
+    """The names of methods that are called on what is not known, with tensors."""
+
     def value(self, node: ast.expr, value: Value) -> None:
         before = self.values.get(node)
         self.values[node] = value if before is None else join(before, value)

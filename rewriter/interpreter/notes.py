@@ -16,10 +16,12 @@ from rewriter.sites.site import (
     FunctionCall,
     HandedFunction,
     KeptFunctionCall,
+    MappedModule,
     ModuleCall,
     Operation,
     OperationOfAnyKind,
     OutsideCall,
+    PartCall,
     Site,
     SiteNode,
     UnknownCall,
@@ -55,6 +57,8 @@ class Notes:
     def unknown_call(self, node: ast.Call) -> None:
         """What a subclass puts into an attribute is known there."""
         func = node.func
+        if isinstance(self.context.met.sites.get(node), ModuleCall):
+            return  # of what the object has: to note it once more would count the call twice
         if isinstance(func, ast.Attribute) and self.context.is_own(func.value) and self._is_stored_below(func.attr):
             return
         if isinstance(func, ast.Call) and self._is_child_by_name(func):
@@ -76,6 +80,9 @@ class Notes:
     def handed(self, node: ast.Call, function: Function | str) -> None:
         self._note(HandedFunction(node, *self._place(), function))
 
+    def mapped(self, node: ast.Call, attribute: str, value: Value) -> None:
+        self._note(MappedModule(node, *self._place(), attribute, value, frozenset({self._calls_before(attribute)})))
+
     def differentiated(self, node: ast.Call) -> None:
         self._note(DifferentiatedCall(node, *self._place()))
 
@@ -92,6 +99,11 @@ class Notes:
             return  # put there by somebody else, who may put there what he likes
         self._note(ModuleCall(node, *self._place(), attribute, value, frozenset({before})))
 
+    def part_call(self, node: ast.Call, part: str) -> None:
+        self._note(
+            PartCall(node, *self._place(), frozenset({self._runs_before(f"{self.context.frame.holder}.{part}")}))
+        )
+
     def kept_function(self, node: ast.Call, attribute: str, value: Value, function: SomeFunction) -> None:
         before = self._calls_before(attribute)
         self._note(KeptFunctionCall(node, *self._place(), attribute, value, frozenset({before}), function))
@@ -101,9 +113,12 @@ class Notes:
         context = self.context
         cls, hierarchy = context.cls, context.known.hierarchy
         name = first_name(hierarchy, cls, attribute) if cls is not None else attribute
-        key = f"{context.frame.holder}.{name}"
-        before = context.state.runs.get(key, 0)
-        context.state.runs[key] = before + 1
+        return self._runs_before(f"{context.frame.holder}.{name}")
+
+    def _runs_before(self, key: str) -> int:
+        runs = self.context.state.runs
+        before = runs.get(key, 0)
+        runs[key] = before + 1
         return before
 
     def _is_stored(self, attribute: str) -> bool:

@@ -47,6 +47,7 @@ def run_forward(known: Known, cls: Class, forward: Function, others: Sequence[Fu
         if not run.met.demands.keys() - settled.keys():
             break
         settled |= run.met.demands
+    run.met.entered.add(forward)
     return run
 
 

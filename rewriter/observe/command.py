@@ -18,9 +18,10 @@ from rewriter.files import FileError, put
 from rewriter.observe.program import end_like, run_program
 from rewriter.report.summary import plural
 from rewriter.results import FileResult, Span
-from rewriter.run import Job, run
+from rewriter.run import run
 from rewriter.selection import digest
 from rewriter.settings import Settings, SettingsError
+from rewriter.work import Job
 
 _HERE = Path(__file__).parent
 Sight = tuple[Path, Span, str, int, tuple[int, ...] | None]

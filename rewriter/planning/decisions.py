@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from rewriter.changes.change import Change
 from rewriter.facts.construction import Construction, NoPlace, ready_for
+from rewriter.facts.inner import inner_around
 from rewriter.facts.knowledge import Knowledge
 from rewriter.planning.observed import left_open
 from rewriter.results import Refusal
@@ -19,7 +20,6 @@ from rewriter.rules.rule import Decide
 from rewriter.sites.site import (
     DifferentiatedCall,
     FileLevelModuleCall,
-    HandedFunction,
     ModuleCall,
     Operation,
     OperationOfAnyKind,
@@ -61,6 +61,9 @@ class Decisions:
         if isinstance(decision, Refusal):
             yield decision
             return
+        if decision.each:
+            yield decision
+            return
         if isinstance(site, ModuleCall):
             yield decision
             if (site.called_in_loop or len(site.instances) > 1) and not decision.turns:
@@ -90,12 +93,6 @@ def _why_none(site: Operation | OperationOfAnyKind, context: Context) -> Refusal
     return None
 
 
-def _handed(site: HandedFunction, context: Context) -> Refusal:
-    assert isinstance(site.node, ast.Call)
-    message = f"{site.written} runs `{ast.unparse(site.node.args[0])}`, which no module can be called in place of there"
-    return refuse("RW903", site, message, "hand over a module, or call the function itself in a loop or comprehension")
-
-
 def _differentiated(site: DifferentiatedCall, context: Context) -> Refusal:
     message = f"{site.written} computes a gradient of its own: nothing in its forward can become a module"
     return refuse("RW903", site, message, "make a module whose forward calls it, and quantize that one as a whole")
@@ -111,7 +108,8 @@ def _at_file_level(site: FileLevelModuleCall, context: Context) -> Refusal:
 def _shared(site: Site, context: Context) -> str | None:
     """Why one module stands for several executions."""
     if site.deferred:
-        return "stands in a lambda or nested function: one module serves however often that is called"
+        where = "lambda or nested function" if inner_around(site.function, site.node) else "method that is handed on"
+        return f"stands in a {where}: one module serves however often that is called"
     again = site.runs > 1 or site.called_in_loop
     if site.in_loop or (again and not context.receiver):
         return "runs more than once in a forward: one module serves all of them"
@@ -120,7 +118,6 @@ def _shared(site: Site, context: Context) -> str | None:
 
 _DECIDING: dict[type[Site], Decide] = {
     Operation: decide,
-    HandedFunction: _handed,
     DifferentiatedCall: _differentiated,
     FileLevelModuleCall: _at_file_level,
     **{kind: decide for rule in RULES for kind, decide in rule.decides.items()},

@@ -7,9 +7,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from rewriter.changes.change import Change, NamedChange, Substitution
+from rewriter.changes.change import Change, NamedChange, Substitution, numberings
 from rewriter.evidence import Evidence
-from rewriter.facts.callers import is_kept, is_of_plain, runs_below, runs_of_users, runs_through
+from rewriter.facts.callers import (
+    is_kept,
+    is_of_plain,
+    runs_alone,
+    runs_below,
+    runs_handing_out,
+    runs_of_users,
+    runs_through,
+)
 from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import NoPlace, find_construction
 from rewriter.facts.deep_walks import walker_over
@@ -21,6 +29,7 @@ from rewriter.facts.taken import TakenNames, taken_names
 from rewriter.facts.trees import walk
 from rewriter.interpreter.run import Run
 from rewriter.planning.decisions import Decisions
+from rewriter.planning.left import all_refused, of_other_quantizers
 from rewriter.planning.observed import known
 from rewriter.planning.plan import Owner, Plan, Wanted, free_name
 from rewriter.results import Refusal, Safety
@@ -28,7 +37,7 @@ from rewriter.rules.context import Context
 from rewriter.rules.foreign import incomplete
 from rewriter.rules.listing import RULES
 from rewriter.rules.loops import Turns
-from rewriter.rules.refusals import advice_for, refuse
+from rewriter.rules.refusals import advice_for
 from rewriter.sites.site import (
     ChosenCall,
     DifferentiatedCall,
@@ -41,6 +50,7 @@ from rewriter.sites.site import (
     Operation,
     OperationOfAnyKind,
     OutsideCall,
+    PartCall,
     Site,
     UnknownCall,
     merged,
@@ -54,6 +64,9 @@ class Target(Protocol):
 
     def change(self, change: Change, context: Context) -> Change | Refusal | None:
         """The change as the library has it; None where it needs none."""
+
+    def needs(self, site: Site) -> bool:
+        """Whether a module has to stand for it."""
 
     def substitution(self, found: Substitution) -> Substitution | Refusal: ...
 
@@ -94,22 +107,26 @@ class Planner:
         sites = [s for s in run.met.sites.values() if s.function in own] if run else []
         sites.sort(key=lambda site: site.order)
         unseen = own - run.met.entered if run else own
-        unseen = {m for m in unseen if m is not cls.constructor and m.node.name != "forward"}
+        unseen = {m for m in unseen if m is not cls.constructor and (run is None or m.node.name != "forward")}
         below = runs_below(self.knowledge, cls, unseen) or runs_of_users(self.knowledge, cls, unseen)
+        below += runs_alone(self.knowledge, cls, unseen.difference(*(run.met.entered for run in below)))
+        below += runs_handing_out(self.knowledge, cls, unseen.difference(*(run.met.entered for run in below)))
         for method in sorted(unseen, key=lambda m: m.node.lineno):
             sites += _in_source_order(_met(method, below))
-        settled = self._settled(sites, cls)
-        computing = [s for s in settled if isinstance(s, ModuleCall) or self._computes(s)]
-        sites = known(plan, computing, self.evidence)
+        settled = list(self._settled(sites, cls))
+        plan.refusals += [] if self.source or self.target else of_other_quantizers(settled)
+        sites = known(
+            plan, [s for s in settled if isinstance(s, ModuleCall | PartCall) or self._computes(s)], self.evidence
+        )
         if not sites:
             return
         place = find_construction(self.knowledge, cls)
         if isinstance(place, NoPlace):
-            sites = [s for s in sites if not self._is_given_modules(s.function)]
-            plan.refusals += _all_refused(place, sites)
+            sites = [s for s in sites if not self._is_given_modules(s.function) and self._needs(s)]
+            plan.refusals += all_refused(place, sites)
             return
         values = _joined_values([*([run] if run else []), *below])
-        loops = Turns(self.knowledge, place, values, run)
+        loops = Turns(self.knowledge, place, values, run, lambda owner: numberings(self.plan(owner).changes))
         self._decide_all(cls, plan, sites, Context(self.knowledge, place, "", values, self._takes_modules, loops))
 
     def _place_for(self, function: Function, runs: list[Run]) -> Held | NoPlace:
@@ -127,8 +144,8 @@ class Planner:
             return
         runs = runs_through(self.knowledge, function)
         sites = [s for s in self._settled(_met(function, runs), None) if not isinstance(s, ModuleCall)]
-        computing = [s for s in _in_source_order(sites) if self._computes(s)]
-        sites = known(plan, computing, self.evidence)
+        plan.refusals += [] if self.source or self.target else of_other_quantizers(sites)
+        sites = known(plan, [s for s in _in_source_order(sites) if self._computes(s)], self.evidence)
         if not sites:
             if function.is_free:
                 self._substitute_in_making(function, function, None, plan)
@@ -136,11 +153,14 @@ class Planner:
         held = self._place_for(function, runs)
         if isinstance(held, NoPlace):
             if function.is_free or not is_kept(self.knowledge, function):
-                plan.refusals += _all_refused(held, sites)
+                plan.refusals += all_refused(held, sites)
             return
         values = _joined_values(runs)
         context = Context(self.knowledge, held.place, held.parameter, values, self._takes_modules, loops=None)
         self._decide_all(function, plan, sites, context)
+
+    def _needs(self, site: Site) -> bool:
+        return self.target is None or self.target.needs(site)
 
     def _settled(self, sites: Iterable[Site], cls: Class | None) -> Iterator[Site]:
         """The sites, where functions that cannot become modules where they are stored are chosen at the call."""
@@ -193,11 +213,13 @@ class Planner:
             if rule.finds_in_making is not None:
                 found = rule.finds_in_making(self.knowledge, function, cls)
                 self._substitute(owner, plan, found if cls is None else self._where_nobody_counts(list(found), cls))
+            if self.source in rule.finds_from:
+                self._substitute(owner, plan, rule.finds_from[self.source](self.knowledge, function, cls))
 
     def _where_nobody_counts(self, found: list[Substitution | Refusal], cls: Class) -> Iterator[Substitution | Refusal]:
         """Instances of their own for the places of one, unless code that goes through the modules would meet more."""
         walker = walker_over(self.knowledge, cls, made_early=True) if found else None
-        walker = cls if walker is None and found and goes_over_steps(cls) else walker
+        walker = cls if walker is None and found and goes_over_steps(self.knowledge.hierarchy, cls) else walker
         for item in found:
             if isinstance(item, Substitution) and walker is not None:
                 why = f"{walker.node.name} walks its own modules, and would meet more of them"
@@ -258,17 +280,6 @@ class Planner:
             if relative is cls:
                 break
         return taken
-
-
-def _all_refused(place: NoPlace, sites: list[Site]) -> Iterator[Refusal]:
-    return (refuse(place.code, s, place.reason, place.advice) for s in sites if _is_said(s))
-
-
-def _is_said(site: Site) -> bool:
-    """Whether it matters that the site is left: it computes, or chooses what does."""
-    if isinstance(site, Operation):
-        return site.tensor
-    return isinstance(site, OperationOfAnyKind | ChosenCall | OutsideCall)
 
 
 def _met(function: Function, runs: list[Run]) -> list[Site]:

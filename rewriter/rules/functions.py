@@ -38,6 +38,9 @@ class Block(nn.Module):
         return self.scaled_add(x, y, 0.5)
 ```
 
+A function that `map` runs for each of several, `map(scaled, (q, k))`, becomes `self.scaled.each((q, k))`: a list of
+modules, each of which runs it for one of them. So does an operation of torch, as in `map(torch.relu, (q, k))`.
+
 Static methods and class methods belong to no object either, and are treated alike.
 
 **Safety.** The function has to stand at module level, or in a class there, and be called by a forward of the project.
@@ -50,18 +53,22 @@ a trace. The order in which files are rewritten does not matter:
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 from rewriter.changes.change import Change, as_given
 from rewriter.changes.made import Wrap
+from rewriter.facts.code import Function
 from rewriter.facts.construction import Construction
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.context import Context
+from rewriter.rules.operations import module_for
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
-from rewriter.sites.site import FunctionCall
+from rewriter.sites.site import FunctionCall, HandedFunction, Site
 
 CODE = "RW202"
+_HAND_OVER = "hand over a module, or call the function itself in a loop or comprehension"
 KEEPS = (
     """\
 def shape_of(x):
@@ -77,23 +84,52 @@ class Net(nn.Module):
 
 def wrap_call(site: FunctionCall, context: Context) -> Change | Refusal:
     """The call of such a function becomes the call of a module."""
+    assert isinstance(site.node, ast.Call)
+    return _wrapped(site, site.node.func, site.callee, context)
+
+
+def wrap_handed(site: HandedFunction, context: Context) -> Change | Refusal:
+    """`map(norm, (q, k))` becomes `self.norm.each((q, k))`, which has a module for each turn."""
+    node, function = site.node, site.handed
+    assert isinstance(node, ast.Call)
+    turn = context.loops.of_map(site) if context.loops is not None else None
+    change: Change | Refusal | None
+    if isinstance(function, str):
+        change = _operation(site, function, context)
+    else:
+        change = _wrapped(site, node.args[0], function, context)
+    if turn is None or change is None:
+        message = f"{site.written} runs `{ast.unparse(node.args[0])}`, which no module can be called in place of there"
+        return refuse("RW903", site, message, _HAND_OVER)
+    if isinstance(change, Refusal):
+        return change
+    return replace(change, given=change.given[1:], turns=(turn,), each=True)
+
+
+def _operation(site: HandedFunction, name: str, context: Context) -> Change | None:
+    """The module of a function of torch's that is called with operands alone."""
     node = site.node
     assert isinstance(node, ast.Call)
-    if not _is_known_in_init(site, context):
-        message = (
-            f"{site.callee.node.name} takes modules, but `{ast.unparse(node.func)}` is not a name for it in __init__"
-        )
-        return refuse("RW903", site, message, "call the function by its own name")
-    given = as_given(node)
-    name = site.callee.node.name.strip("_") or "function"
-    make, receiver = Wrap(node.func), context.receiver_at(site)
-    return Change(CODE, site, context.place, receiver, name, make, given, site.written)
+    make = module_for(name, len(node.args) - 1)
+    if make is None or make.target in context.picked_classes or context.picked_texts:
+        return None
+    row, receiver = make.row, context.receiver_at(site)
+    return Change(row.code, site, context.place, receiver, row.attribute, make, as_given(node), site.written)
 
 
-def _is_known_in_init(site: FunctionCall, context: Context) -> bool:
-    """Whether the function called has the same name where its module is made."""
+def _wrapped(site: Site, func: ast.expr, callee: Function, context: Context) -> Change | Refusal:
     assert isinstance(site.node, ast.Call)
-    init, func = context.place.init, site.node.func
+    if not _is_known_in_init(site, func, callee, context):
+        message = f"{callee.node.name} takes modules, but `{ast.unparse(func)}` is not a name for it in __init__"
+        return refuse("RW903", site, message, "call the function by its own name")
+    given, receiver = as_given(site.node), context.receiver_at(site)
+    name = callee.node.name.strip("_") or "function"
+    return Change(CODE, site, context.place, receiver, name, Wrap(func), given, site.written)
+
+
+def _is_known_in_init(site: Site, func: ast.expr, callee: Function, context: Context) -> bool:
+    """Whether the function called has the same name where its module is made."""
+    init = context.place.init
     head = next((n.id for n in walk(func) if isinstance(n, ast.Name)), "")
     of_object = context.cls is not None  # and not of the class that holds the modules of a function
     if (
@@ -104,8 +140,14 @@ def _is_known_in_init(site: FunctionCall, context: Context) -> bool:
     ):
         own = context.place.self_name if init is not None else "self"
         if func.value.id == site.self_name == own:
-            return func.attr == site.callee.node.name
+            return func.attr == callee.node.name
     return site.function.global_name(func) is not None and (init is None or head not in init.locals)
 
 
-RULE = described(CODE, "function-with-operations", __doc__, KEEPS, decides={FunctionCall: wrap_call})
+RULE = described(
+    CODE,
+    "function-with-operations",
+    __doc__,
+    KEEPS,
+    decides={FunctionCall: wrap_call, HandedFunction: wrap_handed},
+)

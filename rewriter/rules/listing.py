@@ -50,4 +50,34 @@ NOTEBOOK = Rule(
     "and import it from the notebook; `rewriter fix` rewrites the module.",
 )
 
-ALL: tuple[Rule, ...] = (*RULES, *REASONS, NOT_IN_TARGET, TAKEN_BACK, UNUSED, NOTEBOOK)
+STUBS = Rule(
+    "RW403",
+    "stubs",
+    "torch.ao's stubs stand where tensors come into a model and where they leave it.\n\n"
+    "`--target torch-ao --entry CLASS` writes them: a `QuantStub` for each argument of `forward` that is a tensor of "
+    "real numbers, and a `DeQuantStub` around what it returns, inside of tuples as well. Until torch.ao converts the "
+    "model they pass on what they are given, so that nothing changes. A class that has a `QuantStub` is left "
+    "alone; where nothing is known to be a tensor, `torch.ao.quantization.QuantWrapper(model)` does it from outside.",
+)
+
+RELU6 = Rule(
+    "RW404",
+    "relu-in-place-of-relu-six",
+    "ReLU6 becomes ReLU, which torch.ao fuses with the layer before it.\n\n"
+    "With `--target torch-ao`. **Safety.** Unsafe: what lies above 6 is no longer held there. A quantized ReLU has its "
+    "range from calibration, so that little is lost where the model is trained on for a while, or proves to be as "
+    "accurate.",
+)
+
+FUSING = Rule(
+    "RW405",
+    "fuse-model",
+    "A class gets a method that fuses its layers for torch.ao.\n\n"
+    "`--target torch-ao --entry CLASS` writes `fuse_model()` into each class whose own code shows that what a "
+    "convolution, linear layer or normalization returns goes into the normalization or ReLU behind it, and nowhere "
+    "else. That of CLASS calls the others and fuses what stands behind each other in each `nn.Sequential`, whose "
+    "members are known when it runs. A model in training is fused for training. Nothing changes until somebody calls "
+    "it; a class that has a `fuse_model` keeps it.",
+)
+
+ALL: tuple[Rule, ...] = (*RULES, *REASONS, NOT_IN_TARGET, TAKEN_BACK, STUBS, RELU6, FUSING, UNUSED, NOTEBOOK)

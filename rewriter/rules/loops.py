@@ -10,16 +10,17 @@ the source say that loops inside each other turn more than 4096 times together, 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 
 from rewriter.changes.turns import Numbering, Turn
-from rewriter.facts.code import Function
+from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import Construction
 from rewriter.facts.expressions import count_of, times
 from rewriter.facts.hierarchy import own_name
+from rewriter.facts.inner import inner_around
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.lengths import Lengths
 from rewriter.facts.loops import Loop, loops_around
@@ -27,6 +28,7 @@ from rewriter.facts.scopes import Scope
 from rewriter.facts.scripted import is_scripted
 from rewriter.facts.trees import walk
 from rewriter.interpreter.run import Run
+from rewriter.rules.inner import InnerRuns
 from rewriter.rules.ways import Ways
 from rewriter.sites.site import Site
 from rewriter.values.base import Value
@@ -48,11 +50,17 @@ class Turns:
     values: dict[ast.expr, Value]
     run: Run | None = None
     """The run of the class's forward."""
+    numbered_in: Callable[[Class], list[Numbering]] = lambda _: []
+    """The methods of a class that are told which of their calls is running."""
     _known: dict[ast.expr, Turn | None] = field(default_factory=dict)
 
     @cached_property
     def _ways(self) -> Ways:
-        return Ways(self.knowledge, self.place.cls, self.run, self._loops)
+        return Ways(self.knowledge, self.place.cls, self.run, self._loops, self.numbered_in)
+
+    @cached_property
+    def _inner(self) -> InnerRuns:
+        return InnerRuns(self._count)
 
     def around(self, site: Site) -> tuple[Turn, ...]:
         """The loops around the site, outermost first; none where one of them cannot be counted."""
@@ -62,12 +70,40 @@ class Turns:
         if init is not None and any(isinstance(n, ast.Return) for n in walk(init.node)):
             return ()
         numbering = self._ways.numbering(site.function)
+        if site.runs > 1 and inner_around(site.function, site.node):
+            apart = numbering is None and not site.in_loop and not site.called_in_loop
+            turn = self._inner.turn(site.function, site.node) if apart else None
+            return () if turn is None else (turn,)
         if numbering is None and (site.runs > 1 or site.called_in_loop):
             return ()
         loops = self._loops(site.function, site.node) if site.in_loop else []
         if loops is None:
             return ()
         return tuple(_bound_where_read([*([_by_call(numbering)] if numbering is not None else []), *loops]))
+
+    def of_map(self, site: Site) -> Turn | None:
+        """The turns of a call of `map`, which its module list counts itself."""
+        node, function = site.node, site.function
+        assert isinstance(node, ast.Call)
+        if is_scripted(self.knowledge.hierarchy, self.place.cls) or site.self_name is None or site.deferred:
+            return None
+        if function.global_name(node.func) != "builtins.map" or inner_around(function, node):
+            return None
+        lengths = Lengths(self.knowledge, self.place, set())
+        counted = (lengths.over(over, self._scope(function)) for over in node.args[1:])
+        over = next((found for found in counted if found is not None), None)
+        if over is None or site.in_loop or site.called_in_loop or site.runs > 1 or self._ways.numbering(function):
+            return None
+        return Turn(ast.Name("_"), over, "", False, over, may_grow=True, filled_by=frozenset(lengths.filled_by))
+
+    def _scope(self, function: Function) -> Scope:
+        own = own_name(function) or ""
+        return Scope(self.knowledge, function, own, self.place.cls, ast.Name(self.place.self_name), self.values)
+
+    def _count(self, over: ast.expr, function: Function) -> int | None:
+        """How many members there are at most, where the source says it."""
+        found = Lengths(self.knowledge, self.place, set()).over(over, self._scope(function))
+        return None if found is None else count_of(found)
 
     def _loops(self, function: Function, node: ast.AST) -> list[Turn] | None:
         """The loops of a method around a node; None where one of them cannot be counted, or they turn too often."""
@@ -93,6 +129,8 @@ class Turns:
         scope = Scope(self.knowledge, function, own, self.place.cls, object_, self.values, bound)
         lengths = Lengths(self.knowledge, self.place, set())
         over = lengths.over(loop.iter, scope)
+        if over is None and loop.counter is not None:
+            over = lengths.indexed(loop.counter, loop.inside, scope)
         if over is None:
             return None
         each = lengths.whole(loop.iter, scope)

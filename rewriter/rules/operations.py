@@ -9,10 +9,12 @@ from rewriter.changes.change import Change, Given, as_given
 from rewriter.changes.made import Fixed, Make
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
+from rewriter.rules.comments import spoken_of
 from rewriter.rules.constants import is_constant
 from rewriter.rules.context import Context
 from rewriter.rules.refusals import refuse
 from rewriter.sites.site import Operation, Site
+from rewriter.torch_api import catalogue
 from rewriter.torch_api.row import Argument, Row, Spelling, bind
 from rewriter.values.tensor import Tensor
 
@@ -36,6 +38,19 @@ def decide(site: Operation, context: Context) -> Change | Refusal:
         return refuse("RW904", site, f"{site.written} is left: {why}")
     given = tuple(_given(row, spelling, make.target == row.flexible_target, left))
     return Change(row.code, site, context.place, context.receiver_at(site), row.attribute, make, given, site.written)
+
+
+def module_for(name: str, operands: int) -> Make | None:
+    """The module for a function that is called with so many operands and nothing else; None where it needs more."""
+    found = catalogue.by_spelling(name)
+    if len(found) != 1:
+        return None
+    (row, spelling), spreads = found[0], any(operand.startswith("*") for operand in found[0][0].operands)
+    if spreads or len(row.operands) != operands or any(p.required for p in spelling.parameters[operands:]):
+        return None
+    rigid = not row.follows_training and not any(p.required for p in row.constructor_parameters)
+    fixed = (Fixed("inplace", True, True),) if spelling.inplace else ()
+    return Make(row, spelling, row.target if rigid and not fixed else row.flexible_target, fixed)
 
 
 def _reads_alike(target: ast.expr) -> bool:
@@ -107,11 +122,13 @@ def _split(
 ) -> tuple[Make, list[Argument]]:
     """What the constructor fixes, and what is left to the call."""
     operands = {name.lstrip("*") for name in row.operands}
+    kept = spoken_of(site.function.file.source, site.node)
     fixable = [
         a
         for a in arguments
         if a.parameter.name not in operands | {"out"}
         and not a.parameter.variadic
+        and a.value not in kept
         and is_constant(a.value, site.function)
     ]
     left = [a for a in arguments if a not in fixable]

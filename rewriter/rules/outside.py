@@ -28,6 +28,12 @@ class Pool(nn.Module):
         return self.reduce(x, "b c h w -> b c", "mean")
 ```
 
+So it is with modules that compute this way, such as `einops.layers.torch.Reduce`: `Reduce("b c h w -> b c", "mean")` in
+a constructor becomes `runtime.modules.Whole(Reduce("b c h w -> b c", "mean"))`, which calls it as one operation.
+
+So is a function of the project that the file defines in several branches, `if hasattr(F, "mish"): def mish(x): ...`,
+of which only one is there when the code runs: `self.mish = runtime.modules.Function(mish)`.
+
 A function of which nothing is known is taken for one that computes where it is given a tensor, and its result is used
 as one, unless its library is known for arrays or images of its own (NumPy, PIL). To rewrite what it does inside,
 rewrite its library as well.
@@ -41,17 +47,22 @@ then: `self.call(f, x)` (RW205).
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
-from rewriter.changes.change import Change, as_given
+from rewriter.changes.change import Change, Substitution, as_given
 from rewriter.changes.made import Wrap
-from rewriter.facts.trees import walk
+from rewriter.facts.code import Class, Function
+from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.trees import children, walk
 from rewriter.results import Refusal
 from rewriter.rules.context import Context
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
 from rewriter.sites.site import OutsideCall
+from rewriter.torch_api import elsewhere
 
 CODE = "RW206"
+_WHOLE = "runtime.modules.Whole"
 KEEPS = (
     """\
 import einops
@@ -77,4 +88,38 @@ def wrap_call(site: OutsideCall, context: Context) -> Change | Refusal:
     return Change(CODE, site, context.place, receiver, name, make, as_given(node), site.written)
 
 
-RULE = described(CODE, "function-of-another-library", __doc__, KEEPS, decides={OutsideCall: wrap_call})
+def find_modules(_: Knowledge, function: Function, cls: Class | None) -> Iterator[Substitution]:
+    """Modules of other libraries that compute, where they are made."""
+    made = list(_made(function, function.node))
+    if made and not _is_asked_for(function):
+        for node in made:
+            message = f"`{ast.unparse(node.func)}()`, which computes out of sight, is called as one operation"
+            yield Substitution(CODE, function, node, _WHOLE, message, wraps=True)
+
+
+def _made(function: Function, tree: ast.AST) -> Iterator[ast.Call]:
+    """The calls that make such a module, but for those that are given to `Whole` already."""
+    for node in children(tree):
+        is_whole = isinstance(node, ast.Call) and (function.name_inside(node.func) or "").endswith(".modules.Whole")
+        if isinstance(node, ast.Call) and function.name_inside(node.func) in elsewhere.MODULES_THAT_COMPUTE:
+            yield node
+        elif not is_whole:
+            yield from _made(function, node)
+
+
+def _is_asked_for(function: Function) -> bool:
+    """`isinstance(layer, Reduce)`: the file does more with the class than call it."""
+    tree, names = function.file.source.tree, function.file.names
+    called = {id(node.func) for node in walk(tree) if isinstance(node, ast.Call)}
+    named = (node for node in walk(tree) if isinstance(node, ast.Name | ast.Attribute) and id(node) not in called)
+    return any(names.full_name(node) in elsewhere.MODULES_THAT_COMPUTE for node in named)
+
+
+RULE = described(
+    CODE,
+    "function-of-another-library",
+    __doc__,
+    KEEPS,
+    decides={OutsideCall: wrap_call},
+    finds_in_making=find_modules,
+)

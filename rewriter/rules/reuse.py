@@ -43,13 +43,18 @@ In a loop whose turns `__init__` can count, each turn has an instance. A method 
 gets a parameter that says which one is running, and an instance for each: `def _mix(self, x, y, *, call=0)`, called as
 `self._mix(x, y, call=1)`, in a loop as `self._mix(x, y, call=i)`, and by a method that is told its own way as
 `self._mix(x, y, call=call)`. Code elsewhere may override or replace a method with a public name by one that takes no
-such parameter: it is called as `runtime.modules.nth(self.mix, 1)(x, y)`, which passes the number to a method that takes
-it. Where the ways cannot be counted, as in a `while`, one instance serves all, and RW902 says so.
+such parameter: it is called as `runtime.modules.nth(self.mix, 1)(x, y)`, which passes the number to a method that
+takes it. Overrides in the project are told the same numbers, and pass their own on: `nth(super().mix, call)(x, y)`.
+
+A nested function that is called again is told so as well: `def stats(y, *, call=0)`, called as `stats(y, call=1)`.
+So is a lambda that `map` runs for each of several: `map(lambda t, i: self.mul[i](t, cos), (q, k), range(2))`. A module
+that `map` runs, `map(self.norm, (q, k))`, becomes `self.norm2.each((q, k))`, where `self.norm2` is a list with a handle
+for each turn. Where the ways cannot be counted, as in a `while`, one instance serves all, and RW902 says so.
 
 **Safety.** `self.relu = nn.ReLU()` is made again by the expression that made the first; code elsewhere that replaces
 `model.relu` by name has to replace `model.relu2` as well (docs/what-changes.md). Where several branches of `__init__`
 make the module, or a subclass puts another one in its place, the second call gets a handle, which stands for whichever
-the object has. A method gets a parameter only where no class of the project overrides it, and nobody hands it on.
+the object has. A method gets a parameter only where nobody hands it on.
 """
 
 from __future__ import annotations
@@ -74,7 +79,7 @@ from rewriter.rules.constants import is_repeatable
 from rewriter.rules.context import Context
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
-from rewriter.sites.site import KeptFunctionCall, ModuleCall
+from rewriter.sites.site import KeptFunctionCall, MappedModule, ModuleCall, PartCall
 from rewriter.torch_api import modules
 from rewriter.values.modules import Made, Module
 
@@ -109,6 +114,29 @@ def decide_call(site: ModuleCall, context: Context) -> Change | Refusal | None:
         why = "which __init__ makes in some cases only: one instance serves all turns of the loop"
         return refuse("RW902", site, f"`self.{site.attribute}` is called in a loop, {why}")
     return replace(again, turns=turns)
+
+
+def decide_map(site: MappedModule, context: Context) -> Change | Refusal:
+    """`map(self.norm, (q, k))` becomes `self.norm2.each((q, k))`, which has a module for each turn."""
+    turn = context.loops.of_map(site) if context.loops is not None else None
+    if turn is None:
+        return refuse("RW902", site, f"`self.{site.attribute}` is called for each of several by `map`")
+    again = _again(site, context, in_list=True)
+    if isinstance(again, Refusal):
+        return again
+    return replace(again, turns=(turn,), each=True, given=again.given[1:])
+
+
+def decide_part(site: PartCall, context: Context) -> Refusal | None:
+    """What is said of a call of what a part of the object holds; nothing where it is the first."""
+    if max(site.instances) == 0 and not site.in_loop:
+        return None
+    assert isinstance(site.node, ast.Call)
+    called = ast.unparse(site.node.func)
+    advice = f"make a second one in __init__, as in `self.again = runtime.modules.again({called})`, and call that"
+    why = "one module of a part serves several executions"
+    how = "in a loop" if site.in_loop else "again"
+    return refuse("RW902", site, f"{site.written} is called {how}: {why}", advice)
 
 
 def _always_made(again: Change, context: Context) -> bool:
@@ -177,18 +205,15 @@ def _acts_otherwise(cls: Class, context: Context) -> str | None:
 
 
 def _made_in_several_places(site: ModuleCall, context: Context) -> Tie | str:
-    """A handle, made behind all of them: it stands for whichever module the object has."""
+    """A handle, made behind what `__init__` assigns: it stands for whichever module the object has, then and later."""
     assert isinstance(context.place, Construction)
     cls, hierarchy, init = context.place.cls, context.knowledge.hierarchy, context.place.init
     upper = hierarchy.lineage(cls).project
     inits = [base.constructor for base in upper if base.constructor is not None]
-    inside = {id(node) for maker in inits for node in walk(maker.node)}
-    stores = [s for base in upper for s in _assignments(base, site.attribute)]
-    if not all(id(store) in inside for store in stores):
-        return "it is assigned outside of __init__ as well"
     if not any(assigns_always(maker.node.body, site.attribute) for maker in inits):
         return "__init__ makes it in some cases only"
-    own = _assignments(cls, site.attribute) if init is not None else []
+    inside = {id(node) for node in walk(init.node)} if init is not None else set()
+    own = [store for store in _assignments(cls, site.attribute) if id(store) in inside]
     if any(context.place.anchor is None or s.lineno > (context.place.anchor.end_lineno or 0) for s in own):
         return "it is assigned behind the place where new modules can be made"
     values = [value for _, _, value in stored_in_family(context.knowledge, cls, site.attribute)]
@@ -254,5 +279,14 @@ def _assignments(cls: Class, attribute: str) -> Iterator[ast.Assign | ast.AnnAss
 
 
 RULE = described(
-    CODE, "reused-module", __doc__, KEEPS, decides={ModuleCall: decide_call, KeptFunctionCall: decide_call}
+    CODE,
+    "reused-module",
+    __doc__,
+    KEEPS,
+    decides={
+        ModuleCall: decide_call,
+        KeptFunctionCall: decide_call,
+        MappedModule: decide_map,
+        PartCall: decide_part,
+    },
 )

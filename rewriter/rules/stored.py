@@ -89,6 +89,14 @@ def find_stored(knowledge: Knowledge, cls: Class, takes_modules: TakesModules) -
         elif finder.is_to_be_kept(attribute, node) and may_be_kept(knowledge, cls, attribute):
             message = f"`{ast.unparse(node)}`, which may be a function, is stored as a module"
             yield Substitution(CODE, init, node, "runtime.modules.as_module", message, wraps=True)
+        elif operations and _is_called(cls, attribute):
+            message = f"`self.{attribute}` keeps a function with operations, and more is done with it than to call it"
+            yield Refusal("RW903", message, init.file.source.span(node), _NAME_IT)
+
+
+def _is_called(cls: Class, attribute: str) -> bool:
+    calls = (node.func for node in walk(cls.node) if isinstance(node, ast.Call))
+    return any(isinstance(func, ast.Attribute) and func.attr == attribute for func in calls)
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,22 @@
 
 The calls of a method share out the numbers from 0 on. A call that a numbered method makes stands for as many as that
 one has, and a call in a loop for as many as the loop has turns: `self._mix(x, call=call + 1)`, `self._mix(x, call=i)`.
+A method that overrides a numbered one is told the same numbers, and passes its own on to the one that it overrides.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
 from rewriter.changes.turns import NumberedCall, Numbering, Turn
 from rewriter.facts.code import Class, Function
 from rewriter.facts.expressions import length_of
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.numbering import is_private, may_take_number, number_parameter
+from rewriter.facts.numbering import is_overridden, is_private, may_take_number, number_parameter
 from rewriter.facts.trees import walk
 from rewriter.interpreter.run import Run
 
@@ -45,6 +46,8 @@ class Ways:
     run: Run | None
     turns_around: Callable[[Function, ast.AST], list[Turn] | None]
     """The loops around a node; None where one of them cannot be counted."""
+    numbered_in: Callable[[Class], list[Numbering]]
+    """The methods of a class that are told their ways."""
     _known: dict[Function, Numbering | None] = field(default_factory=dict)
 
     def numbering(self, method: Function) -> Numbering | None:
@@ -63,12 +66,47 @@ class Ways:
         met, own = self.run.met, self.cls.methods.get(method.node.name) is method
         if not own or method in met.recursive or not may_take_number(self.knowledge, self.cls, method):
             return None
+        above = [
+            base for base in self.knowledge.hierarchy.lineage(self.cls).project[1:] if method.node.name in base.methods
+        ]
+        if above:
+            return self._as_above(method, above[-1])
         calls = [self._call(node, caller.function) for node, caller in met.calls[method].items() if caller.by_name]
         known = [call for call in calls if call is not None]
         if len(known) != len(met.calls[method]):
             return None
         known.sort(key=lambda call: not isinstance(call.size, int))  # a loop may turn more often: it comes last
-        return _numbered(method, known)
+        keyword = is_private(method) and not is_overridden(self.knowledge, self.cls, method)
+        return _numbered(method, known, keyword)
+
+    def _as_above(self, method: Function, root: Class) -> Numbering | None:
+        """The numbers of the method that is overridden, where the calls of that one are all that come here."""
+        assert self.run is not None
+        upper, root_run = root.methods[method.node.name], self.knowledge.run(root)
+        found = next((n for n in self.numbered_in(root) if n.method is upper), None)
+        calls = self.run.met.calls[method]
+        known = root_run.met.calls.get(upper, {}) if root_run is not None else {}
+        told = all(node in known and caller.by_name for node, caller in calls.items())
+        if found is None or not told or number_parameter(method) != found.parameter:
+            return None
+        return replace(found, method=method, calls=tuple(self._passed_up(method, found.parameter)), callers=())
+
+    def _passed_up(self, method: Function, parameter: str) -> Iterator[NumberedCall]:
+        """`super().mix(x)` and `Base.mix(self, x)`, which run the method that is overridden."""
+        order, own = self.knowledge.hierarchy.lineage(self.cls).project, own_name(method)
+        for node in walk(method.node):
+            func = node.func if isinstance(node, ast.Call) else None
+            if not isinstance(node, ast.Call) or not isinstance(func, ast.Attribute) or func.attr != method.node.name:
+                continue
+            is_super = ast.unparse(func.value) == "super()"
+            name = None if is_super else method.global_name(func.value)
+            base = self.knowledge.project.find(name) if name else None
+            if isinstance(base, Class) and not (node.args and ast.unparse(node.args[0]) == own):
+                continue
+            bases = order[1:] if is_super else self.knowledge.hierarchy.lineage(base).project if base in order else ()
+            target = next((cls for cls in bases if func.attr in cls.methods), None)
+            if target is not None and any(n.method is target.methods[func.attr] for n in self.numbered_in(target)):
+                yield NumberedCall(node, method, parameter, parameter, by_keyword=not is_super)
 
     def _call(self, node: ast.Call, caller: Function) -> _Call | None:
         own = self.cls.methods.get(caller.node.name) is caller and own_name(caller) is not None
@@ -89,8 +127,8 @@ class Ways:
         return _Call(node, caller, size, numbering, turn)
 
 
-def _numbered(method: Function, calls: list[_Call]) -> Numbering | None:
-    parameter, keyword = number_parameter(method), is_private(method)
+def _numbered(method: Function, calls: list[_Call], keyword: bool) -> Numbering | None:
+    parameter = number_parameter(method)
     offset: Size = 0
     numbered: list[NumberedCall] = []
     for call in calls:

@@ -133,6 +133,18 @@ class ModuleCall(Site):
 
 
 @dataclass(eq=False)
+class PartCall(Site):
+    """A call of a module that a part of the function's own object holds: `self.acts["a"](x)`, `self.inner.act(x)`."""
+
+    instances: frozenset[int]
+    """How many calls of the same part came before, over all visits."""
+
+    def met_again(self, other: Site) -> None:
+        if isinstance(other, PartCall):
+            self.instances |= other.instances
+
+
+@dataclass(eq=False)
 class KeptFunctionCall(ModuleCall):
     """A call of a function that such an attribute keeps, which becomes a module where it is stored."""
 
@@ -190,6 +202,11 @@ class HandedFunction(Site):
 
     handed: Function | str
     """A function of the project, or the name of torch's."""
+
+
+@dataclass(eq=False)
+class MappedModule(ModuleCall):
+    """A call of `map` that runs such a module for each of several."""
 
 
 @dataclass(eq=False)

@@ -6,13 +6,15 @@ import ast
 from dataclasses import dataclass, replace
 
 from rewriter.changes.change import Change, Given, Substitution
-from rewriter.changes.made import Fixed, Make, MakeAgain, MakeElsewhere
+from rewriter.changes.made import Fixed, Make, MakeAgain, MakeElsewhere, Tie
 from rewriter.results import Refusal, Safety
-from rewriter.rules.constants import is_constant
+from rewriter.rules.constants import is_constant, is_repeatable
 from rewriter.rules.context import Context
 from rewriter.rules.operations import arguments_of
 from rewriter.rules.refusals import refuse
+from rewriter.sites.site import Operation, Site
 from rewriter.targets.fresh import is_fresh
+from rewriter.torch_api import modules
 from rewriter.torch_api.row import Argument, Foreign, Row
 from rewriter.torch_api.traits import Trait
 from rewriter.values.plain import Number
@@ -37,6 +39,8 @@ class Elsewhere:
     def change(self, change: Change, context: Context) -> Change | Refusal | None:
         """The change with the library's module; None where none is needed."""
         make = change.make
+        if isinstance(make, Tie) and (again := _made_again(make, context)) is not None:
+            return replace(change, make=again)
         if isinstance(make, MakeAgain) or (isinstance(make, Make) and make.target.startswith("torch.nn.")):
             return change
         if not isinstance(make, Make):
@@ -44,9 +48,15 @@ class Elsewhere:
         found = self._made(change, make, context)
         if isinstance(found, Change):
             return found
-        if make.row.traits & _COMPUTED.get(self.library, Trait.NONE):
+        if self._computes(make.row):
             return None
         return self._without(change, f"{self.library} has no module for {change.what}{found}")
+
+    def needs(self, site: Site) -> bool:
+        return not (isinstance(site, Operation) and all(self._computes(row) for row, _ in site.candidates))
+
+    def _computes(self, row: Row) -> bool:
+        return bool(row.traits & _COMPUTED.get(self.library, Trait.NONE))
 
     def substitution(self, found: Substitution) -> Substitution | Refusal:
         if self.fallback or found.is_code or not found.target.startswith("runtime."):
@@ -111,6 +121,16 @@ class Elsewhere:
             why = f"{change.what} changes a tensor that others may hold, and {self.library} makes a new one"
             return replace(written, safety=Safety.UNSAFE, why_unsafe=why)
         return written
+
+
+def _made_again(tie: Tie, context: Context) -> MakeAgain | None:
+    """An activation by the expression that made the first one: other libraries have no handles."""
+    init, statement = context.place.init, tie.statement
+    made = statement.value if isinstance(statement, ast.Assign) else None
+    if init is None or statement is None or not isinstance(made, ast.Call) or not is_repeatable(made, init.node):
+        return None
+    known = init.name_inside(made.func) in modules.PARAMETER_FREE
+    return MakeAgain(tie.attribute, made, statement) if known else None
 
 
 def _given(foreign: Foreign, arguments: list[Argument], operands: set[str]) -> list[Given]:

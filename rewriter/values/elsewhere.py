@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from rewriter.facts.imported import is_at_hand
 from rewriter.torch_api import elsewhere
 from rewriter.values.base import Call, Machine, Value
 from rewriter.values.computed import is_idle
 from rewriter.values.fixed import called_out_of_sight, note_written
+from rewriter.values.functions import SomeFunction
 from rewriter.values.modules import TorchModule
 from rewriter.values.one_of import join_all
 from rewriter.values.sequence import SEQUENCE, Sequence, sequence
@@ -43,6 +44,21 @@ def call_unseen(name: str, machine: Machine, call: Call) -> Value:
     note_written(machine, values)
     _note(name, machine, call)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class DefinedInBranches(SomeFunction):
+    """A function of the project that has several definitions, of which the file's own branches choose one."""
+
+    name: str
+
+    def call(self, machine: Machine, call: Call) -> Value | None:
+        values = list(call.arguments.values())
+        if is_idle(values) or not any(holds_tensor(value) and not value.is_fixed for value in values):
+            return called_out_of_sight(machine, call)
+        note_written(machine, values)
+        machine.note_outside_call(call.node, self.name)
+        return machine.taken_for_tensor(call.node)
 
 
 def _is_function_of_library(name: str, machine: Machine) -> bool:

@@ -18,9 +18,11 @@ Runs = Callable[[Machine, Call, list[Value]], Value]
 
 def mapped(machine: Machine, call: Call, values: list[Value]) -> Value:
     """`map(function, xs)`: once for each member, where it is known how many there are."""
-    over = call.node.args[1:]
+    over, function = call.node.args[1:], call.node.args[0] if call.node.args else None
     if len(values) < 2 or len(over) != len(values) - 1:
         return UNKNOWN
+    if isinstance(function, ast.Attribute) and machine.is_stored_on_own(function) and values[0].is_only(Module):
+        machine.note_mapped(call.node, function.attr, values[0])
     known = [value.items for value in values[1:] if isinstance(value, Sequence) and value.items is not None]
     if len(known) == len(over):
         return sequence(items=[_run(machine, call, over, list(turn)) for turn in zip(*known, strict=False)])

@@ -10,6 +10,7 @@ from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.objects import is_plain, methods_below, methods_meant
 from rewriter.torch_api import modules
+from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 from rewriter.values.base import UNKNOWN, Call, Machine, Value
 from rewriter.values.dictionary import Dictionary
 from rewriter.values.functions import (
@@ -27,6 +28,9 @@ from rewriter.values.setting import as_setting
 from rewriter.values.target import Target
 from rewriter.values.tensor import TENSOR, Tensor, catalogued
 
+_BARE = frozenset({"torch.nn.Sequential", "torch.nn.Module"})
+"""What an object of the class itself has besides torch's own methods are its children: `self.features.norm0(x)`."""
+_OF_SEQUENTIAL = frozenset({"append", "extend", "insert", "pop"})
 _RETURN_IT = frozenset("apply bfloat16 cpu cuda double eval float half requires_grad_ share_memory to train".split())
 
 
@@ -107,8 +111,7 @@ class ProjectModule(Module):
         if method is None:
             value = machine.known.attribute(self.cls, node.attr)
             to_be_filled = machine.of_plain and value.is_only(Nothing)
-            if machine.is_setting(self.cls, node.attr):
-                value = as_setting(value)
+            value = as_setting(value) if machine.is_setting(self.cls, node.attr) else value.as_given
             return UNKNOWN if to_be_filled else value
         if own and machine.of_plain:
             return one_of_methods(methods_below(machine.known, self.cls, node.attr, own=True)) or UNKNOWN
@@ -165,6 +168,9 @@ class TorchModule(Module):
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
         """`self.skip_add.add(x, y)`: a method of another library's module may be an operation."""
         found = machine.foreign_operation(f"{self.name}.{func.attr}", call, func.value)
+        if found is None and self.name in _BARE and func.attr not in MODULE_ATTRIBUTES | _OF_SEQUENTIAL:
+            machine.note_part_call(call.node, MODULE)
+            return MODULE.result(machine, call)
         return Module.method(self, machine, call, func) if found is None else found
 
 
@@ -294,6 +300,8 @@ def _call_attribute(receiver: Value, cls: Class, machine: Machine, call: Call, f
         return choice.call(machine, call) or UNKNOWN
     if own:
         machine.note_module_call(call.node, func.attr, value)
+    else:
+        machine.note_part_call(call.node, value)
     if value.may_be(SomeFunction) and not isinstance(value, NestedFunction):
         return machine.call_value(value, call)
     return _returned(value, machine, call)

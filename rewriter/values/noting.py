@@ -16,6 +16,9 @@ class Noting(Protocol[Thing]):
         """A call of a function of torch that is known only when it runs."""
 
     def note_module_call(self, node: ast.Call, attribute: str, value: Thing) -> None: ...
+    def note_part_call(self, node: ast.Call, value: Thing) -> None:
+        """A module may be called that a part of the object holds."""
+
     def note_kept_function(self, node: ast.Call, attribute: str, value: Thing, function: Thing) -> None:
         """A call of a function that an attribute keeps; `value` is what it is once a module keeps it."""
 
@@ -29,6 +32,9 @@ class Noting(Protocol[Thing]):
     def note_choice(self, node: ast.Call, choice: Thing) -> None: ...
     def note_handed(self, node: ast.Call, function: Function | str) -> None:
         """A function is given to another one, which runs it."""
+
+    def note_mapped(self, node: ast.Call, attribute: str, value: Thing) -> None:
+        """`map` runs a module for each of several."""
 
     def note_differentiated(self, node: ast.Call) -> None:
         """The forward of a torch.autograd.Function runs."""

@@ -43,6 +43,13 @@ class Sequence(Value):
         return (self.items is not None or self.element is not None) and all_fixed(self.held)
 
     @property
+    def as_given(self) -> Value:
+        """What is empty may have been filled."""
+        if self.items is None:
+            return self if self.element is None else replace(self, element=self.element.as_given)
+        return replace(self, items=tuple(member.as_given for member in self.items) or None)
+
+    @property
     def is_whole(self) -> bool:
         return all(member.is_whole for member in self.held) and bool(self.held)
 

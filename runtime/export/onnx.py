@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from runtime.export.programs import program
+from runtime.export.programs import traced
 
 OPSET = 21
 """The first that has all types that are used here: int16 for what recurrent layers feed back. ONNX Runtime reads it
@@ -27,7 +27,7 @@ def onnx(model: nn.Module, path: str | os.PathLike[str], *example: Any, batch: i
         import onnxscript  # noqa: F401  # torch writes ONNX with it
     except ImportError as error:
         raise ImportError('ONNX needs onnx and onnxscript: pip install "torch-rewriter[export]"') from error
-    exported = program(model, *example, batch=batch)
+    exported = traced(model, *example, batch=batch)
     written = torch.onnx.export(exported, (), dynamo=True, opset_version=OPSET, verbose=False)
     assert written is not None
     proto = written.model_proto

@@ -18,6 +18,7 @@ from runtime.modules.transformer import (
     TransformerEncoderLayer,
 )
 from runtime.modules.turns import ModuleList, nth
+from runtime.modules.whole import Whole
 
 __all__ = [
     "GRU",
@@ -39,6 +40,7 @@ __all__ = [
     "TransformerDecoderLayer",
     "TransformerEncoder",
     "TransformerEncoderLayer",
+    "Whole",
     "WithOperations",
     "again",
     "as_module",

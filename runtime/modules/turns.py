@@ -34,6 +34,10 @@ class ModuleList(nn.ModuleList):
                 self.append(another(last) if isinstance(last, Handle) else copy.deepcopy(last))
         return super().__getitem__(index)
 
+    def each(self, *over: Iterable[Any]) -> Iterator[Any]:
+        """What `map(module, *over)` is, where each turn has a module of its own."""
+        return (self[turn](*given) for turn, given in enumerate(zip(*over, strict=False)))
+
     def named_children(self) -> Iterator[tuple[str, nn.Module]]:
         """Without handles of a module that the owner of the list has as a child itself."""
         return (named for named in super().named_children() if not is_second_name(named[1]))

@@ -55,7 +55,7 @@ def row_reader(width: float) -> nn.Module:
 @cache
 def torchvision_models(rewritten: bool) -> Any:
     """torchvision's model modules, as they are or out of a copy that was rewritten."""
-    _define_schemas()
+    define_schemas()
     torchvision = importlib.import_module("torchvision")
     name = "torchvision"
     if rewritten:
@@ -67,7 +67,7 @@ def torchvision_models(rewritten: bool) -> Any:
     return SimpleNamespace(**{key: importlib.import_module(f"{name}.models.{path}") for key, path in modules.items()})
 
 
-def _define_schemas() -> None:
+def define_schemas() -> None:
     """A torchvision built for CUDA loads no operators on a machine without it, but registers kernels for these."""
     for schema in (
         "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",

@@ -26,7 +26,7 @@ import contextlib, io, sys, time
 start = time.process_time()
 from rewriter.cli import main
 sys.stdout, out = io.TextIOWrapper(io.BytesIO()), sys.stdout
-main([*sys.argv[2:], "--isolated", "-j", "1", sys.argv[1]])
+main([*sys.argv[2:], "--isolated", "--no-cache", "-j", "1", sys.argv[1]])
 print(time.process_time() - start, file=out)
 """
 

@@ -232,8 +232,9 @@ class Net(nn.Module):
 
 
 HANDED = {
-    "map": ("F.relu", "sum(map(F.relu, [x, x * 2]))"),
-    "a function of the project": ("double", "sum(map(double, [x, x + 2]))"),
+    "map of as many as there are rows": ("F.relu", "sum(map(F.relu, x))"),
+    "starmap": ("torch.add", "sum(itertools.starmap(torch.add, [(x, x), (x, x * 2)]))"),
+    "a function of the project": ("double", "sum(map(double, x))"),
     "reduce": ("torch.add", "functools.reduce(torch.add, [x, x * 2])"),
     "checkpoint": ("F.gelu", "checkpoint(F.gelu, x)"),
 }
@@ -242,7 +243,7 @@ HANDED = {
 @pytest.mark.parametrize("name", HANDED)
 def test_a_function_that_is_handed_to_another_to_run_is_said(name: str) -> None:
     function, expression = HANDED[name]
-    source = "import functools\nfrom torch.utils.checkpoint import checkpoint\n\n\ndef double(x):\n    return x * 2\n\n"
+    source = "import functools\nimport itertools\nfrom torch.utils.checkpoint import checkpoint\n\n\ndef double(x):\n    return x * 2\n\n"
     source += f"\nclass Net(nn.Module):\n    def forward(self, x):\n        return {expression}\n"
     result = rewritten(HEADER + source)
     assert f"({function}, " in result.after.decode()

@@ -92,7 +92,6 @@ def test_what_runs_where_it_is_called_is_known(name: str) -> None:
 
 
 SHARED = {
-    "called twice": ("RW902", net("def f(y):", "    return y * 2", "return f(f(x))")),
     "called in a loop": ("RW902", net("f = lambda y: y * 2", "for i in range(2):", "    x = f(x)", "return x")),
     "calling itself": ("RW902", net("def f(y, n):", "    return y if n == 0 else f(y * 2, n - 1)", "return f(x, 2)")),
     "a property read twice": (
@@ -109,6 +108,13 @@ def test_what_runs_often_shares_one_module_and_says_so(name: str) -> None:
     code, source = SHARED[name]
     assert "self.mul(" in check(source, X)
     assert {r.code for r in rewritten(HEADER + source).refusals} == {code}
+
+
+def test_a_nested_function_that_is_called_twice_has_a_module_for_each_call() -> None:
+    source = net("def f(y):", "    return y * 2", "return f(f(x))")
+    after = check(source, X)
+    assert "self.mul[call](y, 2)" in after and "return f(f(x, call=1))" in after
+    assert not rewritten(HEADER + source).refusals
 
 
 def test_two_functions_of_one_name_are_not_taken_for_one() -> None:

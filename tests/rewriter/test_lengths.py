@@ -48,6 +48,7 @@ class Encoder(nn.Module):
 """
 CLONES = "def clones(module, n):\n    return nn.ModuleList([copy.deepcopy(module) for _ in range(n)])\n"
 DROP = "def drop(layers):\n    kept = [layer for layer in layers if layer is not None]\n    return kept\n"
+SOME = "def some(layers, n):\n    if n > 1:\n        return layers\n    layers = [l for l in layers if l]\n    return layers\n"
 STAGES = "self.stages = nn.ModuleList([nn.ModuleList([nn.Linear(4, 4) for _ in range(n + 1)]) for n in range(2)])"
 IN_STAGE = "self.stages = nn.ModuleList([Encoder() for _ in range(2)])"
 
@@ -74,6 +75,18 @@ COUNTED = {
     "built by a method": (
         net("self._build(depth)", LOOP, f"\n    def _build(self, depth):\n        {LAYERS}\n"),
         "        self._build(depth)\n        self.add = runtime.modules.ModuleList(",
+    ),
+    "built by a method of a method": (
+        net("self.set_up(depth)", LOOP, f"\n    def set_up(self, depth):\n        self.build(depth)\n\n    def build(self, depth):\n        {LAYERS}\n"),
+        "        self.set_up(depth)\n        self.add = runtime.modules.ModuleList(runtime.modules.EltWiseAdd() for _ in getattr(self, 'm', None) or range(1))",
+    ),
+    "what a function returns in two places": (
+        net(LAYERS, "for l in some(self.m, self.depth):\n    x = x + l(x)", before=SOME),
+        "for _ in self.m)",
+    ),
+    "lists of modules and of none": (
+        net("self.m = nn.ModuleList([nn.ModuleList([None, nn.Linear(4, 4)]) for _ in range(depth)])", "for a, b in self.m:\n    x = x + b(x) if a is None else x"),
+        "for _ in self.m)",
     ),
     "children by name": (
         net("for i in range(depth):\n    self.add_module(f'l{i}', nn.Linear(4, 4))", "for i in range(self.depth):\n    x = x + getattr(self, f'l{i}')(x)"),
@@ -139,9 +152,6 @@ def test_an_object_without_the_list_can_be_made(name: str) -> None:
 
 
 SHARED = {
-    "built by a method of a method": net(
-        "self._set_up(depth)", LOOP, f"\n    def _set_up(self, depth):\n        self._build(depth)\n\n    def _build(self, depth):\n        {LAYERS}\n"
-    ),
     "the rows of a tensor": net("", "for row in x:\n    x = x + row"),
     "a list that others fill": net("self.hooks = []", "for hook in self.hooks:\n    x = x + hook(x)"),
     "modules that others fill in": net("self.m = nn.ModuleList()", LOOP),

@@ -126,8 +126,9 @@ def test_other_callers_go_on() -> None:
 
 
 SHARED = {
-    "overridden": net(
-        "return self._mix(self._mix(x, x), x)", more="\n\nclass Sub(Net):\n    def _mix(self, x, y):\n        return x\n"
+    "overridden by one with a number of its own": net(
+        "return self._mix(self._mix(x, x), x)",
+        more="\n\nclass Sub(Net):\n    def _mix(self, x, y, *, call=0):\n        return x\n",
     ),
     "decorated": net("return self._mix(self._mix(x, x), x)", method="@torch.no_grad()\n    def _mix(self, x, y):"),
     "in a lambda": net("f = lambda t: self._mix(t, x)", "return f(self._mix(x, x))"),
@@ -146,7 +147,17 @@ def test_one_module_for_all_calls_and_says_so(name: str) -> None:
     source = SHARED[name]
     result = rewritten(HEADER + source)
     assert_equal_models(load(result.before)["Net"](), load(result.after)["Net"](), X)
-    assert b"call=" not in result.after and {r.code for r in result.refusals} == {"RW902"}
+    assert b"[call]" not in result.after and {r.code for r in result.refusals} == {"RW902"}
+
+
+def test_a_private_method_that_a_subclass_overrides_is_told_as_a_public_one_is() -> None:
+    sub = "\n\nclass Sub(Net):\n    def _mix(self, x, y):\n        return super()._mix(y, x) * 2\n"
+    result = rewritten(HEADER + net("return self._mix(self._mix(x, x), x)", more=sub))
+    text = result.after.decode()
+    assert "runtime.modules.nth(self._mix, 1)(" in text and not result.refusals
+    assert "return self.mul[call](runtime.modules.nth(super()._mix, call)(y, x), 2)" in text
+    for name in ("Net", "Sub"):
+        assert_equal_models(load(result.before)[name](), load(result.after)[name](), X)
 
 
 def test_a_subclass_elsewhere_that_overrides_a_public_method_goes_on() -> None:

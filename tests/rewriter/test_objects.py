@@ -384,3 +384,43 @@ class Net(nn.Module):
     after = check(source, X)
     assert "return config.width // 2" in after and "self.mul(config.weight, " in after
     assert not rewritten(HEADER + source).refusals
+
+
+LOSSES = """
+class Loss:
+    def __init__(self, weight):
+        self.weight = weight
+
+    def __call__(self, x, *rest):
+        return self.loss(x)
+
+    def loss(self, x, *rest):
+        return x.mean()
+
+
+class PartLoss(Loss):
+    def loss(self, x, *rest):
+        return self.part(x) * self.weight
+
+    def part(self, x, *rest):
+        return (x * x).mean()
+"""
+PARTED = """
+class Net(nn.Module):
+    def __init__(self, parts=True):
+        super().__init__()
+        self.criterion = self.make(parts)
+
+    def make(self, parts):
+        return PartLoss(2.0) if parts else Loss(1.0)
+
+    def forward(self, x):
+        return self.criterion(x + 1)
+"""
+
+
+def test_a_file_need_not_name_the_class_whose_methods_call_each_other(tmp_path: Path) -> None:
+    files = {"losses.py": HEADER + LOSSES, "net.py": HEADER + "from losses import Loss, PartLoss\n" + PARTED}
+    results = in_project(tmp_path, files, list(files))
+    assert "def part(self, x, *rest, ops=runtime" in results["losses.py"].after.decode()
+    assert not any(result.changed for result in in_project(tmp_path, {}, list(files)).values())

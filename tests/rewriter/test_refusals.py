@@ -292,3 +292,49 @@ def test_a_name_that_nothing_binds_is_said_once(name: str) -> None:
 def test_a_name_that_something_may_bind_is_not(line: str) -> None:
     source = f"import torch\nfrom torch import nn\n{line}\n\n\nclass Net(nn.Module):\n    def forward(self, x):\n        return mix(x)\n"
     assert "RW912" not in {r.code for r in rewritten(source).refusals}
+
+
+PARTS = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.acts = nn.ModuleDict({"a": nn.ReLU(), "b": nn.Tanh()})
+        self.steps = nn.ModuleList([nn.ReLU(), nn.Tanh()])
+
+    def forward(self, x):
+        x = self.acts["a"](x)
+        x = self.acts["b"](x)
+        x = self.acts["a"](x)
+        if x.dim() > 2:
+            return self.steps[0](x)
+        for step in self.steps:
+            x = self.steps[1](step(x))
+        return self.steps[0](getattr(self, "act", nn.ReLU())(x))
+"""
+
+
+def test_what_a_part_holds_is_said_where_it_is_called_again() -> None:
+    result = rewritten(HEADER + PARTS)
+    assert not result.changed and [r.code for r in result.refusals] == ["RW902", "RW902"]
+    assert "`self.steps[1]()` is called in a loop" in result.refusals[1].message
+    assert "`self.acts['a']()` is called again" in result.refusals[0].message
+    assert "runtime.modules.again(self.acts['a'])" in result.refusals[0].advice
+
+
+BARE = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.path = nn.Sequential()
+        self.path.add_module("pad", nn.ZeroPad1d(1))
+        self.heads = nn.Module()
+        self.heads.one = nn.ReLU()
+
+    def forward(self, x):
+        return self.heads.one(self.path.pad(x)) + 1
+"""
+
+
+def test_what_a_bare_module_is_asked_for_is_a_child_of_it() -> None:
+    result = rewritten(HEADER + BARE)
+    assert not result.refusals and "self.add(self.heads.one(self.path.pad(x)), 1)" in result.after.decode()

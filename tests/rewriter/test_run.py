@@ -10,8 +10,9 @@ import time
 from functools import partial
 from pathlib import Path
 
-from rewriter.run import Job, run
+from rewriter.run import run
 from rewriter.settings import Settings
+from rewriter.work import Job
 
 ENGINE = "tests.rewriter.faulty_engine:rewrite"
 ROOT = Path(__file__).parents[2]
@@ -45,7 +46,8 @@ def test_ctrl_c_ends_every_process_without_a_word_from_the_workers(tmp_path: Pat
     """Two workers are busy, the third has nothing left to do; an idle one is where Python would print a traceback."""
     paths = files(tmp_path, "wait", "wait", "x")
     code = (
-        "import sys; from pathlib import Path; from rewriter.run import *\n"
+        "import sys; from pathlib import Path; from rewriter.run import run; from rewriter.work import Job\n"
+        "from rewriter.settings import Settings\n"
         f"try: list(run([Path(p) for p in sys.argv[1:]], Job((), Settings(), {ENGINE!r}), 3))\n"
         "except KeyboardInterrupt: print('interrupted')\n"
     )

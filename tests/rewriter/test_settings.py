@@ -62,7 +62,7 @@ def test_every_key(tmp_path: Path) -> None:
         ("unsafe_fixes = true", "unknown key 'unsafe_fixes' in [tool.rewriter]; did you mean 'unsafe-fixes'?"),
         (
             "root = 'x'",
-            "unknown key 'root' in [tool.rewriter]; known keys are all-operations, exclude, extend-exclude, fallback, ",
+            "unknown key 'root' in [tool.rewriter]; known keys are all-operations, entry, exclude, extend-exclude, ",
         ),
         ("select = 'RW1'", "select should be a list of strings, not 'RW1'"),
         ("exclude = [1]", "exclude should be a list of strings, not [1]"),

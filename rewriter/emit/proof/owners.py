@@ -7,10 +7,11 @@ from collections import Counter
 
 from rewriter.changes.change import Change, NamedChange
 from rewriter.changes.made import Call, Make, MakeAgain, Tie, Wrap
-from rewriter.changes.turns import Numbering, Turn
+from rewriter.changes.turns import NumberedMap, Numbering, Turn
 from rewriter.emit.proof.sites import common_form, new_arguments
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
+from rewriter.facts.trees import Transformer, walk_anew
 
 
 class Undone(Exception):
@@ -48,7 +49,7 @@ _STEPS = {"steps": "children", "named_steps": "named_children", "step_modules": 
 
 def _undo_walks(node: ast.ClassDef, place: Construction) -> None:
     """Lets code go through all children again, where it was told to leave out the new ones."""
-    turned = [n for n in ast.walk(node) if isinstance(n, ast.Attribute) and n.attr in _STEPS] if place.walks else []
+    turned = [n for n in walk_anew(node) if isinstance(n, ast.Attribute) and n.attr in _STEPS] if place.walks else []
     for attribute in turned:
         attribute.attr = _STEPS[attribute.attr]
     if len(turned) != len(place.walks):
@@ -88,15 +89,30 @@ def undo_numbers(scope: ast.AST, numberings: list[Numbering]) -> None:
     """Takes the parameter, and the number of each call, from methods that count their calls."""
     for numbering in numberings:
         name = numbering.method.node.name
-        node = next(n for n in ast.walk(scope) if isinstance(n, ast.FunctionDef) and n.name == name)
+        node = next(n for n in walk_anew(scope) if isinstance(n, ast.FunctionDef) and n.name == name)
         last = node.args.kwonlyargs.pop() if node.args.kwonlyargs else None
         default = node.args.kw_defaults.pop() if last is not None else None
         if last is None or last.arg != numbering.parameter or default is None or ast.unparse(default) != "0":
             raise Undone(f"{name} does not count its calls in {numbering.parameter}")
-        calls = [node for node in ast.walk(scope) if isinstance(node, ast.Call)]
+        calls = [node for node in walk_anew(scope) if isinstance(node, ast.Call)]
         numbers = Counter(number for call in calls if (number := _taken_number(call, numbering)) is not None)
         if numbers - Counter(call.number for call in numbering.calls):
             raise Undone(f"the calls of {name} are not numbered as declared")
+
+
+def undo_maps(scope: ast.AST, maps: list[NumberedMap]) -> None:
+    """Takes the turn from lambdas that `map` tells of it."""
+    wanted = Counter((numbered.parameter, f"range({numbered.number})") for numbered in maps)
+    for call in [node for node in ast.walk(scope) if isinstance(node, ast.Call)] if maps else ():
+        function = call.args[0] if call.args and ast.unparse(call.func) == "map" else None
+        if isinstance(function, ast.Lambda) and function.args.args:
+            found = function.args.args[-1].arg, ast.unparse(call.args[-1])
+            if wanted[found] > 0:
+                wanted[found] -= 1
+                function.args.args.pop()
+                call.args.pop()
+    if wanted.total():
+        raise Undone("a lambda is not told of its turn as declared")
 
 
 def _taken_number(call: ast.Call, numbering: Numbering) -> str | None:
@@ -108,7 +124,7 @@ def _taken_number(call: ast.Call, numbering: Numbering) -> str | None:
             return None
         call.func = method
         return ast.unparse(number)
-    named = isinstance(func, ast.Attribute) and func.attr == name
+    named = (isinstance(func, ast.Attribute) and func.attr == name) or (isinstance(func, ast.Name) and func.id == name)
     last = call.keywords[-1] if call.keywords and named else None
     if last is None or last.arg != numbering.parameter:
         return None
@@ -198,7 +214,7 @@ def _wrong_maker(change: Change, maker: ast.expr, own: str) -> str | None:
     return None
 
 
-class _TurnBack(ast.NodeTransformer):
+class _TurnBack(Transformer):
     def __init__(self, names: dict[str, NamedChange], makers: Makers) -> None:
         self.names = names
         self.makers = makers
@@ -213,7 +229,7 @@ class _TurnBack(ast.NodeTransformer):
         while isinstance(holder, ast.Subscript):
             holder = holder.value
         named = self.names.get(holder.attr) if isinstance(holder, ast.Attribute) else None
-        return func.value if named is not None and named.change.make.method == func.attr else func
+        return func.value if named is not None and named.change.method == func.attr else func
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
@@ -226,7 +242,7 @@ class _TurnBack(ast.NodeTransformer):
         if not (isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) and func.attr in self.names):
             return node
         named = self.names[func.attr]
-        expected = [turn.index for turn in named.change.turns]
+        expected = named.change.indices
         if func.value.id != named.change.receiver or counters != expected or func.attr in self.used:
             return node
         self.used.add(func.attr)

@@ -10,6 +10,7 @@ import ast
 
 from rewriter.changes.change import Change, NamedChange
 from rewriter.changes.made import Call, Make, MakeElsewhere, Wrap
+from rewriter.facts.trees import Transformer
 from rewriter.torch_api.row import bind, parse_signature
 
 Key = tuple[str, int, int, int, int]
@@ -26,7 +27,7 @@ def common_form(named: NamedChange, arguments: dict[str, ast.expr | None]) -> as
     return ast.Call(func=ast.Name("__site__", ast.Load()), args=[ast.Constant(label)], keywords=keywords)
 
 
-class MarkOld(ast.NodeTransformer):
+class MarkOld(Transformer):
     def __init__(self, sites: dict[Key, NamedChange]) -> None:
         self.sites = sites
         self.found: set[Key] = set()
@@ -44,6 +45,8 @@ class MarkOld(ast.NodeTransformer):
 
 
 def _old_arguments(change: Change, node: ast.AST) -> dict[str, ast.expr | None]:
+    if change.each and isinstance(node, ast.Call):  # `map(f, xs)` calls f
+        node = ast.Call(node.args[0], node.args[1:], node.keywords)
     if not isinstance(change.make, Make):
         assert isinstance(node, ast.Call)
         function = node.func if isinstance(change.make, Wrap | Call) else None

@@ -6,14 +6,14 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from rewriter.changes.change import numberings, turns_of
+from rewriter.changes.change import numbered_maps, numberings, turns_of
 from rewriter.changes.turns import Turn
-from rewriter.emit.proof.owners import Undone, undo_calls, undo_holder, undo_lines, undo_numbers
+from rewriter.emit.proof.owners import Undone, undo_calls, undo_holder, undo_lines, undo_maps, undo_numbers
 from rewriter.emit.proof.sites import Key, MarkOld, key_of
 from rewriter.facts.code import Class
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
-from rewriter.facts.trees import children
+from rewriter.facts.trees import Transformer, children, walk_anew
 from rewriter.planning.plan import Owner, Plan
 
 Node = TypeVar("Node", ast.ClassDef, ast.FunctionDef)
@@ -24,21 +24,20 @@ def undoes(
 ) -> str | None:
     """None where the proof holds, else what does not."""
     old, new = ast.parse(old_text), ast.parse(new_text)
-    if read := [name for name in unused if any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(new))]:
+    if read := [name for name in unused if any(isinstance(n, ast.Name) and n.id == name for n in walk_anew(new))]:
         return f"`{read[0]}` is still read, and its import is gone"
     _remove_imports_of(old, set(unused))
     plans = [(owner, plan) for owner, plan in plans if plan.changes or plan.substitutions]
     stored = [s for _, plan in plans for s in plan.substitutions if s.wraps]
-    kept, taken = _Unwrap(), _Unwrap()
-    kept.visit(old)
-    taken.visit(new)
-    if taken.found != kept.found + len(stored):
+    kept, taken = _unwrapped(old, old_text), _unwrapped(new, new_text)
+    if taken != kept + len(stored):
         return "a stored value is not put into a module"
     substituted = [s for _, plan in plans for s in plan.substitutions if not s.wraps]
     if found := [s for s in substituted if not s.is_code]:
         _name_twins(old, {key_of(s.node): s.target for s in found})
         _name_twins(new, {})
-    _Replace({key_of(s.node): s.target for s in substituted if s.is_code}).visit(old)
+    if replaced := {key_of(s.node): s.target for s in substituted if s.is_code}:
+        _Replace(replaced).visit(old)
     changes = [named for _, plan in plans for named in plan.changes]
     loops = _loop_keys(old)
     defined = [(c.name, c.lineno) for c in _classes(old)], [(f.name, f.lineno) for f in _functions(old)]
@@ -87,18 +86,19 @@ def _undo_owners(
         else:
             makers = undo_lines(classes[place.cls.node.lineno], place, plan.changes)
         undo_numbers(scope, numberings(plan.changes))
+        undo_maps(scope, numbered_maps(plan.changes))
         undo_calls(scope, plan.changes, makers)
 
 
 def _classes(tree: ast.Module) -> list[ast.ClassDef]:
-    return [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)]
+    return [n for n in walk_anew(tree) if isinstance(n, ast.ClassDef)]
 
 
 def _functions(tree: ast.Module) -> list[ast.FunctionDef]:
     static = {"staticmethod", "classmethod"}
     return [
         node
-        for node in ast.walk(tree)
+        for node in walk_anew(tree)
         if isinstance(node, ast.FunctionDef)
         and (node in tree.body or any(ast.unparse(d) in static for d in node.decorator_list))
     ]
@@ -131,7 +131,7 @@ def _forget_object(node: ast.ClassDef, lines: set[int]) -> None:
 
 def _forget_lines(tree: ast.Module, lines: set[Key]) -> None:
     """Takes out the assignments in whose place others stand now; what they made took no arguments."""
-    for node in ast.walk(tree) if lines else ():
+    for node in walk_anew(tree) if lines else ():
         body = getattr(node, "body", None)
         for statement in list(body) if isinstance(body, list) else ():
             if isinstance(statement, ast.Assign) and key_of(statement) in lines:
@@ -141,21 +141,32 @@ def _forget_lines(tree: ast.Module, lines: set[Key]) -> None:
                 body.remove(statement)  # type: ignore[union-attr]
 
 
-class _Unwrap(ast.NodeTransformer):
-    """`runtime.modules.as_module(x)` -> `x`, and so for `own`."""
+_WRAPPING = ("as_module", "own", "Whole")
+
+
+def _unwrapped(tree: ast.Module, text: str) -> int:
+    """How often the tree, which is that of the text, wrapped something until now."""
+    unwrap = _Unwrap()
+    if any(name in text for name in _WRAPPING):
+        unwrap.visit(tree)
+    return unwrap.found
+
+
+class _Unwrap(Transformer):
+    """`runtime.modules.as_module(x)` -> `x`, and so for the others."""
 
     found = 0
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        wraps = isinstance(node.func, ast.Attribute) and node.func.attr in ("as_module", "own")
+        wraps = isinstance(node.func, ast.Attribute) and node.func.attr in _WRAPPING
         if wraps and len(node.args) == 1 and not node.keywords:
             self.found += 1
             return node.args[0]
         return node
 
 
-class _Replace(ast.NodeTransformer):
+class _Replace(Transformer):
     """Puts other expressions in the place of some."""
 
     def __init__(self, replaced: dict[Key, str]) -> None:
@@ -168,7 +179,7 @@ class _Replace(ast.NodeTransformer):
 
 def _name_twins(tree: ast.Module, substituted: dict[Key, str]) -> None:
     """Gives each substituted class, and each twin that is called, one common name."""
-    for node in ast.walk(tree):
+    for node in walk_anew(tree):
         if isinstance(node, ast.Call):
             target = substituted.get(key_of(node.func), "")
             written = ast.unparse(node.func)
@@ -213,7 +224,7 @@ def _stop_counting(new: ast.Module, loops: list[Key], counted: dict[Key, Turn]) 
 
 
 def _reads(tree: ast.Module, name: str) -> bool:
-    return any(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load) for n in ast.walk(tree))
+    return any(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load) for n in walk_anew(tree))
 
 
 def _remove_imports_of(tree: ast.Module, names: set[str]) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from rewriter.results import FileResult
-from rewriter.run import Job, run
+from rewriter.run import run
 from rewriter.settings import Settings
+from rewriter.work import Job
 from tests.bench.fuzz.program import Places, Program
 from tests.bench.fuzz.record import OPTIONAL, Record, record
 

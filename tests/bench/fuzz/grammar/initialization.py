@@ -166,7 +166,9 @@ def function_argument(draw: Draw) -> Piece:
     given = draw.pick("", "torch.tanh", "act=F.gelu", "lambda t: t * 2", "nn.Sigmoid()", "nn.Linear(4, 4)")
     extra = draw.pick(
         [],
-        [f"$m.{keep}.act = torch.sigmoid", "seen.append(call(m))"],
+        draw.hazard(
+            "A function in the place of a module", [f"$m.{keep}.act = torch.sigmoid", "seen.append(call(m))"], []
+        ),
         draw.hazard(
             "What was a function is a module",
             [f"seen.append(getattr($m.{keep}.act, '__name__', '?'))"],

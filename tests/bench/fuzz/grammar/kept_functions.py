@@ -19,9 +19,11 @@ def function_attribute(draw: Draw) -> Piece:
         init=[f"self.{name} = {draw.function()}"],
         body=draw.pick([f"x = self.{name}(x)"], [f"x = self.{name}(self.{name}(x) - 1)"]),
     )
+    other = [f"$m.{name} = {draw.function()}", "seen.append(call(m))"]
+    exchanged = draw.hazard("A function in the place of a module", other, [])
     piece.extra += draw.pick(
         [],
-        [f"$m.{name} = {draw.function()}", "seen.append(call(m))"],
+        exchanged,
         [f"seen.append($m.{name}(torch.ones(2)))"],
         [f"$m.{name} = nn.Tanh()", "seen.append(call(m))"],
     )

@@ -1,0 +1,51 @@
+"""One thing more that is done to a text that has been rewritten, and how its file is read and spelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rewriter.emit.naming import Importer
+from rewriter.emit.splice import Splice
+from rewriter.emit.style import Style
+from rewriter.facts.code import Class, File
+from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.taken import TakenNames, taken_names
+from rewriter.results import Finding, Refusal
+from rewriter.settings import Settings
+from rewriter.suppress import Suppressions
+
+
+@dataclass(frozen=True)
+class Further:
+    """A finding with the stretches that it changes, all in the text that it was found in."""
+
+    finding: Finding
+    splices: tuple[Splice, ...]
+
+
+Found = Further | Refusal
+
+
+@dataclass(eq=False)
+class Rewritten:
+    """A file after the rewriting."""
+
+    file: File
+    path: Path
+    settings: Settings
+    style: Style
+    knowledge: Knowledge
+    importer: Importer
+    suppressions: Suppressions
+
+    def is_entry(self, cls: Class) -> bool:
+        return cls.node.name in self.settings.entry
+
+    def taken(self, cls: Class) -> TakenNames:
+        return taken_names(self.knowledge.hierarchy, cls)
+
+    def wants(self, item: Finding | Refusal) -> bool:
+        covered = self.settings.selects(item.code, self.path) and not self.suppressions.covers(item.code, item.span)
+        baseline = self.settings.baseline
+        return covered and not (baseline and baseline.holds(self.path, self.file.source, item.code, item.span))

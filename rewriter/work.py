@@ -1,0 +1,172 @@
+"""What there is to do, as whoever does it is told: the parts of a project, and which files of each are to be judged."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+
+from rewriter.facts.parts import parts_of
+from rewriter.facts.project import Project
+from rewriter.facts.texts import Texts
+from rewriter.files import NOTEBOOK, FileError, read
+from rewriter.results import Failure, FileResult
+from rewriter.settings import Settings
+
+Engine = Callable[[bytes, Path, Settings, Project | None], FileResult]
+
+_MOST_PARSED = 8_000_000
+"""Bytes of source whose trees one process keeps: with all that is known of them they take some 75 times as much."""
+_COLLECTED_AFTER = 1_000_000
+"""Bytes of source that were parsed and are needed no more, before Python is asked to look for what they left."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What holds for every file; small, since it is sent about."""
+
+    roots: tuple[Path, ...]
+    settings: Settings
+    engine: str = "rewriter.engine:rewrite"
+
+
+def engine_of(name: str) -> Engine:
+    """`package.module:function`"""
+    module, _, function = name.partition(":")
+    engine: Engine = getattr(import_module(module), function)
+    return engine
+
+
+@dataclass(frozen=True)
+class Task:
+    """Files that are judged by one part."""
+
+    part: int
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Work:
+    job: Job
+    imports: tuple[Path, ...]
+    """Where imports start from."""
+    parts: tuple[Texts, ...]
+    """The last one is the whole: by it is judged what lies in none of the others."""
+
+    @classmethod
+    def of(cls, job: Job) -> Work:
+        project = Project.for_paths(job.roots)
+        parts = parts_of(project.texts)
+        return cls(job, project.roots, tuple(parts) if len(parts) == 1 else (*parts, project.texts))
+
+    def tasks(self, files: Sequence[Path]) -> list[Task]:
+        """One for each part that some of the files belong to, in the order of the first of them."""
+        parts = {path: number for number, part in reversed([*enumerate(self.parts)]) for path in part.paths}
+        grouped: dict[int, list[Path]] = {}
+        for file in files:
+            grouped.setdefault(parts.get(file.absolute(), len(self.parts) - 1), []).append(file)
+        return [Task(part, tuple(grouped[part])) for part in grouped]
+
+    @property
+    def from_root(self) -> Work:
+        """The same, for whoever stands in another folder."""
+        settings = replace(self.job.settings, root=self.job.settings.root.absolute())
+        return replace(self, job=replace(self.job, settings=settings))
+
+    def alone(self, task: Task) -> tuple[Work, Task]:
+        """The task, and no more than is needed for it: where each task is sent for itself."""
+        part = self.parts[task.part]
+        return replace(self, parts=(Texts(part.scopes, part.paths),)), replace(task, part=0)
+
+
+class _Mind(threading.local):
+    """What this thread is busy with; other threads have their own."""
+
+    def __init__(self) -> None:
+        self.key: object = None
+        self.worker: _Worker | None = None
+        self.left = 0
+        """Bytes of source that were parsed for what has been done since Python looked for garbage."""
+
+
+_mind = _Mind()
+
+
+@dataclass(eq=False)
+class _Worker:
+    """Judges one file after the other by one part of a project, whose facts it keeps."""
+
+    engine: Engine
+    settings: Settings
+    imports: tuple[Path, ...]
+    texts: Texts
+
+    def __post_init__(self) -> None:
+        self.told: set[Path] = set()
+        self._begin()
+
+    def _begin(self) -> None:
+        self.project = Project(self.imports, self.texts)
+
+    def result(self, path: Path) -> FileResult:
+        try:
+            content = read(path)
+        except FileError as error:
+            return FileResult(path, failure=Failure("unreadable", str(error)))
+        try:
+            return self._judged(path, content)
+        except Exception as error:
+            return FileResult(path, content, content, failure=Failure("internal", f"{type(error).__name__}: {error}"))
+
+    def _judged(self, path: Path, content: bytes) -> FileResult:
+        if self.project.parsed > _MOST_PARSED:
+            _mind.left += self.project.parsed
+            self._begin()
+            _collect()
+        if path.suffix == NOTEBOOK:
+            from rewriter.notebook import judged
+
+            return judged(content, path, self.settings, self.project)
+        result = self.engine(content, path, self.settings, self.project)
+        asked = tuple(sorted(self.project.asked - self.told))
+        self.told.update(asked)
+        return replace(result, asked=asked) if asked else result
+
+
+def results_of(work: Work, task: Task) -> Iterator[FileResult]:
+    """One by one, in this thread; what was found out of the part stays until another one is asked about."""
+    worker = _worker_for(work, task.part)
+    for path in task.files:
+        yield worker.result(path)
+
+
+def all_results_of(work: Work, task: Task) -> list[FileResult]:
+    return list(results_of(work, task))
+
+
+def _worker_for(work: Work, number: int) -> _Worker:
+    texts = work.parts[number]
+    key = (work.job, work.imports, texts.paths)
+    if _mind.worker is None or _mind.key != key:
+        forget()
+        _mind.key = key
+        _mind.worker = _Worker(engine_of(work.job.engine), work.job.settings, work.imports, texts)
+    return _mind.worker
+
+
+def forget() -> None:
+    """Lets go of what was found out of a part."""
+    if _mind.worker is not None:
+        _mind.left += _mind.worker.project.parsed
+        _mind.key = _mind.worker = None
+        _collect()
+
+
+def _collect() -> None:
+    """Trees and what is known of them refer to each other in circles."""
+    if _mind.left > _COLLECTED_AFTER:
+        gc.collect()
+        _mind.left = 0
