@@ -112,9 +112,8 @@ def chosen_settings(arguments: argparse.Namespace, paths: Sequence[Path]) -> Set
 
 def _with_what_is_known(arguments: argparse.Namespace, settings: Settings) -> Settings:
     baseline = Baseline.read(arguments.baseline) if arguments.baseline else None
-    return replace(
-        settings, baseline=baseline, evidence=Evidence.read(arguments.evidence) if arguments.evidence else None
-    )
+    evidence = Evidence.read(arguments.evidence) if arguments.evidence else None
+    return replace(settings, baseline=baseline, evidence=evidence)
 
 
 def _with_selection(arguments: argparse.Namespace, settings: Settings) -> Settings:

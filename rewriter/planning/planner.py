@@ -115,9 +115,8 @@ class Planner:
             sites += _in_source_order(_met(method, below))
         settled = list(self._settled(sites, cls))
         plan.refusals += [] if self.source or self.target else of_other_quantizers(settled)
-        sites = known(
-            plan, [s for s in settled if isinstance(s, ModuleCall | PartCall) or self._computes(s)], self.evidence
-        )
+        computing = [s for s in settled if isinstance(s, ModuleCall | PartCall) or self._computes(s)]
+        sites = known(plan, computing, self.evidence)
         if not sites:
             return
         place = find_construction(self.knowledge, cls)
