@@ -294,7 +294,6 @@ def _joined_values(runs: list[Run]) -> dict[ast.expr, Value]:
     if len(runs) == 1:
         return runs[0].met.values
     joined: dict[ast.expr, Value] = {}
-    for run in runs:
-        for node, value in run.met.values.items():
-            joined[node] = join(joined[node], value) if node in joined else value
+    for node, value in (pair for run in runs for pair in run.met.values.items()):
+        joined[node] = join(joined[node], value) if node in joined else value
     return joined
