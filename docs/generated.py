@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,18 @@ from rewriter.rules.listing import ALL, RULES  # noqa: E402
 from rewriter.rules.rule import Rule  # noqa: E402
 
 
+API = {
+    "runtime.quantization": "Quantizers and what they are made of. `runtime.quantize` is `runtime.quantization.quantize`.",
+    "runtime.int8": "Quantized models on int8 kernels.",
+    "runtime.modules": "What rewritten source calls. Each operation has a class as well: see [Rules](../rules.md).",
+    "runtime.export": "Quantized models for other runtimes.",
+    "runtime.inspect": "What a quantizer would see of a model, and what flows through it.",
+    "runtime.schedule": "Compression during training.",
+    "rewriter.importer": "Libraries rewritten as they are imported.",
+}
+BENCHMARKS = ("INT8.md", "KERNELS.md", "OBSERVE.md")
+
+
 def pages() -> dict[str, str]:
     return {
         "rules.md": _rules(),
@@ -27,6 +40,8 @@ def pages() -> dict[str, str]:
         "schema.json": (ROOT / "rewriter" / "report" / "schema.json").read_text(encoding="utf-8"),
         "contributing.md": _from_root("CONTRIBUTING.md"),
         "changelog.md": _from_root("CHANGELOG.md"),
+        "benchmarks.md": _benchmarks(),
+        **{f"api/{package}.md": _api(package, about) for package, about in API.items()},
     }
 
 
@@ -67,6 +82,34 @@ def _rules() -> str:
 def _rule(rule: Rule) -> str:
     kind = "rule" if rule in RULES else "reason"
     return f"## {rule.code}: {rule.name} {{ #{rule.code.lower()} .{kind} }}\n\n{rule.explanation}\n"
+
+
+def _api(package: str, about: str) -> str:
+    """What the package has in `__all__`, where its source says that it is defined."""
+    file = ROOT / package.replace(".", "/") / "__init__.py"
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    names = "\n\n".join(
+        f"::: {home}.{name}" for name, home in sorted(_homes(tree, package), key=lambda h: h[0].lower())
+    )
+    return f"# {package}\n\n{about}\n\n{names}\n"
+
+
+def _homes(tree: ast.Module, package: str) -> Iterator[tuple[str, str]]:
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(f"{package}."):
+            yield from ((alias.name, node.module) for alias in node.names if alias.name != "*")
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOMES":
+            yield from ((name, f"{package}.{home}") for name, home in ast.literal_eval(node.value).items())
+
+
+def _benchmarks() -> str:
+    """The figures that are kept beside the programs that measured them, each page's headings one level deeper."""
+    head = (
+        "# Benchmarks\n\nEach figure was measured by the program that is named with it, on the machine that is named "
+        "with it. Ratios come from one run. The programs stand in `tests/bench`: measure again on yours.\n"
+    )
+    pages = (re.sub(r"^#", "##", _from_root(f"tests/bench/{name}"), flags=re.MULTILINE) for name in BENCHMARKS)
+    return "\n".join([head, *pages])
 
 
 def _commands() -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from rewriter import __version__
 from rewriter.arguments import apart, cluster, codes, positive, shard
 from rewriter.console import INTERRUPTED, OK, OutputError, close_stdout, complain, occupy_closed_streams, put_on_stdout
-from rewriter.settings import SOURCES, TARGETS
+from rewriter.settings import LIBRARIES, TARGETS
 
 _EXIT_CODES = """\
 Exit codes: 0 nothing to do, or all written; 1 check found something that fix would change, or a suppression without
@@ -268,7 +268,7 @@ def _add_paths_and_report(parser: argparse.ArgumentParser) -> None:
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     targets = "whose modules to use (default: runtime); plain: back to what stood there before fix"
-    add("--from", dest="source", choices=SOURCES, help="turn the modules of this library into ours, too")
+    add("--from", dest="source", choices=LIBRARIES, help="turn the modules of this library into ours, too")
     add("--target", choices=TARGETS, help=targets)
     add("--fallback", choices=["runtime"], help="take from runtime what the target has no module for")
     entry = "for torch-ao: the class that gets stubs where tensors come in and leave, and a fuse_model()"

@@ -25,7 +25,6 @@ DEFAULT_EXCLUDE = (
 PLAIN = "plain"
 """The target that is the way back."""
 TORCH_AO = "torch-ao"
-SOURCES = (TORCH_AO,)
 LIBRARIES = (TORCH_AO, "distiller", "aimet", "brevitas")
 """Whose modules the catalogue knows besides our own."""
 TARGETS = ("runtime", *LIBRARIES, PLAIN)
@@ -217,8 +216,8 @@ def _checked(name: str, value: Any, where: str) -> Any:
         raise SettingsError(f"{where} should be at least 1, not {value!r}")
     if name == "runtime_import" and not all(part.isidentifier() for part in str(value).split(".")):
         raise SettingsError(f"{where} should be the dotted name of a package, not {value!r}")
-    if name == "source" and value not in ("", *SOURCES):
-        raise SettingsError(f"{where} should be one of {', '.join(SOURCES)}, not {value!r}")
+    if name == "source" and value not in ("", *LIBRARIES):
+        raise SettingsError(f"{where} should be one of {', '.join(LIBRARIES)}, not {value!r}")
     if name == "fallback" and value not in FALLBACKS:
         raise SettingsError(f"{where} should be 'runtime' or empty, not {value!r}")
     if name == "target" and value not in TARGETS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 
 from rewriter.changes.change import Change, NamedChange
@@ -146,11 +147,17 @@ def _construction(source: Source, own: str, change: Change, importer: Importer, 
     text = change.make.written(_Writer(source, importer, locals_), own)
     for turn in reversed(change.turns):
         each = _unparenthesized(turn.target) if turn.each is not None else "_"
-        over = ast.unparse(turn.each if turn.each is not None else turn.over)
+        over = _quoted(ast.unparse(turn.each if turn.each is not None else turn.over), source)
         grows = turn.may_grow or change.make.is_handle  # a list of handles tells them who their owner is
         module_list = "runtime.modules.ModuleList" if grows else "torch.nn.ModuleList"
         text = f"{importer.spell(module_list, locals_)}({text} for {each} in {over})"
     return text
+
+
+def _quoted(text: str, source: Source) -> str:
+    """With the quotes that the file has more of."""
+    doubled = "'" in text and source.text.count('"') > source.text.count("'")
+    return re.sub(r"'([^'\"\\]*)'", r'"\1"', text) if doubled else text
 
 
 def _unparenthesized(target: ast.expr) -> str:

@@ -17,10 +17,17 @@ def holder_splices(source: Source, holder: Holder, lines: list[str], importer: I
     text = [f"class {holder.name}({base}):", "    def __init__(self):", "        super().__init__()"]
     text += [f"        {line}" for line in lines]
     offset = _above(source, holder.function.node)
-    block = source.newline.join([*text, "", "", ""])
+    block = source.newline.join([*text, *[""] * (1 + _blank_lines(source, offset))])
     shared = f"{importer.spell('runtime.modules.shared', set())}({holder.name})"
     parameter = parameter_splices(source, holder.function.node, holder.parameter, holder.name, shared, style)
     return [Splice(offset, offset, block), *parameter]
+
+
+def _blank_lines(source: Source, offset: int) -> int:
+    """As many as the author has above the function: one or two."""
+    line = source.position(offset)[0] if offset else 1
+    above = [text.strip() for text in source.lines[max(line - 3, 0) : line - 1]]
+    return 1 if len(above) == 2 and above[0] and not above[1] else 2
 
 
 def _above(source: Source, node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

@@ -223,8 +223,12 @@ def _elements(nodes: list[Node]) -> Iterator[_Element]:
     current: list[Node] = []
     above: list[Comment] = []
     done: _Element | None = None
+    in_lambda = False  # whose parameters are parted by commas as well
     for node in nodes:
-        if isinstance(node, Comment) and not current:
+        in_lambda = (in_lambda or _word(node) == "lambda") and _word(node) != ":"
+        if in_lambda:
+            current.append(node)
+        elif isinstance(node, Comment) and not current:
             if done is not None and not node.own_line and done.beside is None and not above:
                 done = _Element(done.nodes, done.above, node)
             else:

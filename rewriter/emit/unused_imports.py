@@ -1,4 +1,4 @@
-"""Imports of torch that nothing in the file reads any more once its operations are modules."""
+"""Imports of torch, and of quantizers, that nothing in the file reads any more once its operations are modules."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rewriter.facts.code import File
 from rewriter.facts.names import last_name
 from rewriter.facts.project import Project
 from rewriter.facts.trees import walk
+from rewriter.torch_api.elsewhere import WITH_MODULES
 
 # Whoever calls one of these in the file may read any name of it.
 _READS_ANY_NAME = {"globals", "locals", "vars", "eval", "exec", "__getattr__", "getmembers"}
@@ -36,7 +37,7 @@ def unused_imports(file: File, new_text: str, project: Project) -> list[Unused]:
     """Those that no other file takes from this one. A package's own file imports for others."""
     if file.path.name == "__init__.py":
         return []
-    candidates = [found for found in _of_torch(file) if _is_plain(file, found)]
+    candidates = [found for found in _of_modules(file) if _is_plain(file, found)]
     if not candidates:
         return []
     new = ast.parse(new_text)
@@ -52,12 +53,16 @@ def unused_imports(file: File, new_text: str, project: Project) -> list[Unused]:
     ]
 
 
-def _of_torch(file: File) -> Iterator[Unused]:
+def _of_modules(file: File) -> Iterator[Unused]:
     for statement in file.source.tree.body:
         if isinstance(statement, ast.Import):
-            yield from (Unused(statement, a) for a in statement.names if a.name.split(".")[0] == "torch")
-        elif isinstance(statement, ast.ImportFrom) and (statement.module or "").split(".")[0] == "torch":
+            yield from (Unused(statement, a) for a in statement.names if _has_modules(a.name))
+        elif isinstance(statement, ast.ImportFrom) and _has_modules(statement.module or ""):
             yield from (Unused(statement, alias) for alias in statement.names if alias.name != "*")
+
+
+def _has_modules(name: str) -> bool:
+    return name.partition(".")[0] in WITH_MODULES
 
 
 def _is_plain(file: File, found: Unused) -> bool:

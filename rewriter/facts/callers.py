@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 
 from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import NoPlace, find_construction
 from rewriter.facts.helpers import helper_with, may_help
+from rewriter.facts.inner import inner_around
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.mentions import Named, files_using, methods_saying, says, word_of
 from rewriter.facts.objects import is_plain
@@ -17,6 +19,7 @@ from rewriter.facts.patched import ENTRIES, put_in_place_of_forward
 from rewriter.facts.tables import tables_with
 from rewriter.facts.trees import walk
 from rewriter.interpreter.run import Run
+from rewriter.sites.site import Operation
 from rewriter.torch_api import catalogue
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 from rewriter.values.functions import Choice, SomeFunction
@@ -25,6 +28,7 @@ from rewriter.values.functions import Choice, SomeFunction
 ENOUGH = 4
 DEEPEST = 3
 """How often a function may be handed on from one constructor to another."""
+_RUNNING_AT_ONCE = frozenset({"apply", "map", "filter", "sorted", "sort", "min", "max", "reduce", "named_apply"})
 _RUN = frozenset({"forward", "__init__"})
 _KEPT = Question[Class, bool]("do modules keep objects of the class?")
 _CALLED_ON_UNKNOWN = Question[str, bool]("does a forward call a method of that name on what it does not know?")
@@ -87,6 +91,30 @@ def runs_alone(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list
         return []
     called = (m for m in _computing(knowledge, cls, methods) if not m.node.name.startswith("__") and not m.is_property)
     return [knowledge.run_method(cls, m) for m in called if _is_called_on_unknown(knowledge, m.node.name)]
+
+
+def runs_handing_out(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list[Run]:
+    """The run of the constructor, as far as it hands methods of the object to others, who may call them later."""
+    candidates = _computing(knowledge, cls, methods) if knowledge.may_be_module(cls) else []
+    computing = {method for method in candidates if not _runs_at_once(cls, method.node.name)}
+    run = knowledge.construction(cls) if computing else None
+    if run is None or not run.met.entered & computing:
+        return []
+    deferred = (site for site in run.met.sites.values() if site.deferred and site.function in computing)
+    known = (site for site in deferred if not isinstance(site, Operation) or site.tensor)
+    handed = {site.node: site for site in known if not inner_around(site.function, site.node)}
+    return [replace(run, met=replace(run.met, sites=handed))] if handed else []
+
+
+def _runs_at_once(cls: Class, method: str) -> bool:
+    """Whether the method is given to what runs it there and then, such as `self.apply(self._init_weights)`."""
+    for node in walk(cls.node):
+        func = node.func if isinstance(node, ast.Call) else None
+        name = func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
+        given = node.args if isinstance(node, ast.Call) and name in _RUNNING_AT_ONCE else []
+        if any(isinstance(n, ast.Attribute) and n.attr == method for argument in given for n in walk(argument)):
+            return True
+    return False
 
 
 def _is_called_on_unknown(knowledge: Knowledge, name: str) -> bool:

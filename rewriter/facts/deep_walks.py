@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, Function
+from rewriter.facts.consists import named_from
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.trees import walk
 from rewriter.facts.walks import CHILDREN, DESCENDANTS, walks
@@ -89,15 +90,17 @@ def walkers_holding(knowledge: Knowledge, cls: Class) -> list[Class]:
 
 
 def _held(knowledge: Knowledge, walker: Class) -> Iterator[Class]:
-    """The classes of the modules below a walker, as far as attributes tell, with their bases."""
-    pending, seen = [walker, *knowledge.hierarchy.subclasses(walker)], set[Class]()
+    """The classes of the modules that may stand below a walker, with their bases: made there, or received."""
+    hierarchy = knowledge.hierarchy
+    pending, seen = {walker, *hierarchy.subclasses(walker)}, set[Class]()
     while pending:
-        holder = pending.pop()
-        held = {part for value in knowledge.attributes(holder).values() for part in _modules_in(value)} - seen
-        seen |= held
-        pending += held
-        for part in held:
-            yield from knowledge.hierarchy.lineage(part).project
+        seen |= pending
+        named = {part for part in named_from(hierarchy, pending) if isinstance(part, Class)}
+        values = [value for holder in pending for value in knowledge.attributes(holder).values()]
+        pending = (named | {part for value in values for part in _modules_in(value)}) - seen
+        for part in pending:
+            if hierarchy.lineage(part).is_module:
+                yield from hierarchy.lineage(part).project
 
 
 def _modules_in(value: Value) -> Iterator[Class]:

@@ -27,6 +27,7 @@ from rewriter.facts.scopes import Scope, position_of
 from rewriter.facts.trees import walk
 from rewriter.values.base import Value
 from rewriter.values.modules import HOLDING_CHILDREN, ProjectModule
+from rewriter.values.sequence import Sequence
 
 _SAME_LENGTH = ("enumerate", "reversed", "list", "tuple", "iter", "sorted", "set", "filter")
 _VIEWS = frozenset({"items", "values", "keys", "children", "named_children"})
@@ -47,10 +48,16 @@ class Lengths(Numbers):
         """As long as a list of the object from which each turn takes another member: `self.convs[i](x)`."""
         for node in (n for part in inside for n in walk(part) if isinstance(n, ast.Subscript)):
             late = turns_before(node.slice, counter) if isinstance(node.value, ast.Attribute) else None
-            members = self.over(node.value, scope) if late is not None else None
+            members = self.over(node.value, scope) or self._annotated(node.value, scope) if late is not None else None
             if members is not None and late is not None:
                 return sum_of([late, members])
         return None
+
+    def _annotated(self, node: ast.expr, scope: Scope) -> ast.expr | None:
+        """`self.sizes`, which is annotated as a list, and indexed: it is no iterator that would run out."""
+        path = self.paths.path(node, scope)
+        is_list = path is not None and path.always and path.value.is_only(Sequence) and bool(path.value.held)
+        return path.node if path is not None and is_list and self._can_be_read(path.node, scope) else None
 
     def whole(self, node: ast.expr, scope: Scope) -> ast.expr | None:
         """`node` itself for `__init__`."""
@@ -88,7 +95,8 @@ class Lengths(Numbers):
         if node.id in scope.bound or scope.is_own(node):
             return self._of_path(node, scope)
         if (definition := scope.definition(node)) is None:
-            return None
+            received = scope.received(node)
+            return self._members(*received) if received is not None else None
         value, position = definition
         if position is None:
             return self._of_filled(node, value, scope)

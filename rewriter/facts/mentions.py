@@ -26,7 +26,7 @@ def word_of(named: Named) -> str:
 
 
 def files_using(knowledge: Knowledge, named: Named) -> Iterator[File]:
-    """The files that may mean what is named; a method's say the name of its class, or of one below.
+    """The files that may mean what is named; a method's say the name of its class, or of one below, or have one above.
 
     An object of unknown make is taken for one of the only class that has such a method.
     """
@@ -43,6 +43,7 @@ def files_using(knowledge: Knowledge, named: Named) -> Iterator[File]:
         return
     family = {relative.node.name for relative in (cls, *knowledge.hierarchy.subclasses(cls))}
     around = {file for relative in sorted(family) for file in project.files_mentioning(relative, name)}
+    around |= {base.file for base in knowledge.hierarchy.lineage(cls).project if name in base.file.words}
     yield from sorted(around, key=lambda file: file.path)
 
 
@@ -78,11 +79,16 @@ def _said(knowledge: Knowledge, code: Class | Function) -> _Said:
 
 
 def says(knowledge: Knowledge, user: Class | Function, named: Named) -> bool:
-    """Whether the code may mean what is named; a function knows objects of classes that its file has or names alone."""
+    """Whether the code may mean what is named; a function knows objects of classes that its file has or names alone.
+
+    A method of a class above calls what its subclasses have.
+    """
     if not isinstance(named, tuple):
         return word_of(named) in _said(knowledge, user).anywhere
     name, cls = named
-    if isinstance(user, Function) and user.file is not cls.file and cls.node.name not in user.file.words:
+    is_near = not isinstance(user, Function) or user.file is cls.file or cls.node.name in user.file.words
+    above = knowledge.hierarchy.lineage(cls).project
+    if isinstance(user, Function) and not is_near and user.owner not in above:
         return False
     return name in _said(knowledge, user).of_objects
 

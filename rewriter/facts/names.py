@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from rewriter.facts.trees import children, walk
 from rewriter.torch_api.catalogue import by_spelling
+from rewriter.torch_api.elsewhere import at_home
 
 # Names under which torch offers the same object again.
 _SAME = (
@@ -39,7 +40,7 @@ _SAME = (
 def canonical(name: str) -> str:
     """One spelling for objects that torch offers under several names."""
     if not name.startswith("torch."):
-        return name
+        return at_home(name)
     for alias, proper in _SAME:
         if name.startswith(alias):
             return proper + name[len(alias) :]
@@ -230,8 +231,15 @@ def _target_names(target: ast.expr) -> set[str]:
 
 
 def part_of(node: ast.expr, is_own: Callable[[ast.expr], bool]) -> str | None:
-    """The path in `self.acts["a"]` and `self.inner.act`: what a part of the object holds under a name."""
+    """The path in `self.acts["a"]` and `self.inner.act`: what a part of the object holds under a name.
+
+    `getattr(self, "act", other)` is a part as well: who reads it so has no other way to say which module it calls.
+    """
     steps: list[str] = []
+    if isinstance(node, ast.Call):
+        given = node.args if ast.unparse(node.func) == "getattr" else []
+        name = given[1].value if len(given) > 1 and isinstance(given[1], ast.Constant) and is_own(given[0]) else None
+        return f".{name}" if isinstance(name, str) else None
     while not is_own(node):
         if isinstance(node, ast.Attribute):
             steps.append(f".{node.attr}")

@@ -69,6 +69,8 @@ class Numbers:
         definition = scope.definition(node)
         if definition is not None and definition[1] is None:
             return self.number(definition[0], scope, exact)
+        if (received := scope.received(node)) is not None:
+            return self.number(received[0], received[1], exact)
         at_file_level = [s for s in scope.function.file.source.tree.body if isinstance(s, ast.Assign)]
         stated = [s.value for s in at_file_level if binds(s.targets, node.id)]
         is_constant = len(stated) == 1 and isinstance(stated[0], ast.Constant) and isinstance(stated[0].value, int)

@@ -58,6 +58,26 @@ class Scope:
         is_set = any(end_of(self._assignments.get(id(s), s)) <= position_of(name) for s in stores)
         return self.given.get(name.id) if in_a_row and not is_set else None
 
+    def received(self, name: ast.Name) -> tuple[ast.expr, Scope] | None:
+        """What the one call of a method, in the forward of its class, gives the parameter that the name stands for."""
+        spec, run = self.function.node.args, self.knowledge.run(self.cls) if self.cls is not None else None
+        parameters = [a.arg for a in (*spec.posonlyargs, *spec.args)]
+        calls = list(run.met.calls.get(self.function, {}).items()) if run is not None else []
+        if run is None or len(calls) != 1 or self.depth == _DEEPEST or name.id not in parameters:
+            return None
+        call, caller = calls[0]
+        stored = self.stores(name.id)
+        if not caller.by_name or any(isinstance(a, ast.Starred) for a in call.args):
+            return None
+        if stored and (not self._in_a_row(stored) or self.store_before(name) is not None):
+            return None
+        index = parameters.index(name.id) - 1  # the object comes first
+        keyword = next((k.value for k in call.keywords if k.arg == name.id), None)
+        given = call.args[index] if 0 <= index < len(call.args) else keyword
+        outer, own = caller.function, own_name(caller.function)
+        scope = Scope(self.knowledge, outer, own, self.cls, self.own, run.met.values, depth=self.depth + 1)
+        return None if given is None else (given, scope)
+
     def definition(self, name: ast.Name) -> tuple[ast.expr, int | None] | None:
         """What a local variable was last set to; with the position, where that is taken apart."""
         store = self.store_before(name)
@@ -85,11 +105,14 @@ class Scope:
         """The one that holds at a place: the only one, or the last before it where all stand in a row."""
         spec, stores = self.function.node.args, self.stores(name.id)
         parameters = {a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)}
-        in_a_row = all(self._assignments.get(id(store)) in self.function.node.body for store in stores)
-        if not in_a_row and (len(stores) > 1 or name.id in parameters):
+        if not self._in_a_row(stores) and (len(stores) > 1 or name.id in parameters):
             return None
         before = [s for s in stores if end_of(self._assignments.get(id(s), s)) <= position_of(name)]
         return before[-1] if before else None
+
+    def _in_a_row(self, stores: list[ast.Name]) -> bool:
+        """Whether all stand among the statements of the function, one behind the other."""
+        return all(self._assignments.get(id(store)) in self.function.node.body for store in stores)
 
     def lasts(self, store: ast.Name) -> tuple[tuple[int, int], tuple[int, int]]:
         """From where to where the variable is what is set there."""

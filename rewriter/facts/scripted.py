@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, File, Function
+from rewriter.facts.consists import named_from
 from rewriter.facts.hierarchy import Hierarchy
-from rewriter.facts.names import dotted
 from rewriter.facts.project import Project
 from rewriter.facts.trees import walk
 
@@ -49,13 +49,7 @@ def _compiled(hierarchy: Hierarchy) -> frozenset[Class | Function]:
         files = hierarchy.project.files_mentioning("script")
         given = ((file, node) for file in files for node in _given_to_compiler(file))
         makers = [_maker(file, hierarchy.project, node) for file, node in given]
-        waiting, found = [maker for maker in makers if maker is not None], set[Class | Function]()
-        while waiting:
-            maker = waiting.pop()
-            if maker not in found:
-                found.add(maker)
-                waiting += _named_in(hierarchy, maker)
-        answers[None] = frozenset(found)
+        answers[None] = named_from(hierarchy, (maker for maker in makers if maker is not None))
     return answers[None]
 
 
@@ -83,14 +77,3 @@ def _maker(file: File, project: Project, given: ast.expr) -> Class | Function | 
             return found
         given = given.func.value if isinstance(given.func, ast.Attribute) else given.func
     return None
-
-
-def _named_in(hierarchy: Hierarchy, maker: Class | Function) -> Iterator[Class | Function]:
-    classes = hierarchy.lineage(maker).project if isinstance(maker, Class) else ()
-    places: list[tuple[File, ast.AST]] = [(cls.file, cls.node) for cls in classes] or [(maker.file, maker.node)]
-    for file, place in places:
-        for node in walk(place):
-            if isinstance(node, ast.Name | ast.Attribute) and dotted(node) is not None:
-                name = file.names.full_name(node)
-                if name is not None and isinstance(found := hierarchy.project.find(name), Class | Function):
-                    yield found

@@ -1,4 +1,4 @@
-"""Attributes that are what setting an object up has made of them."""
+"""Attributes, as setting an object up makes them."""
 
 from __future__ import annotations
 
@@ -31,17 +31,18 @@ class Settled:
 
 
 def settled(knowledge: Knowledge, cls: Class, attribute: str) -> Settled | None:
-    """How set-up sets the attribute of an object of the class; None where somebody else may set or change it."""
-    hierarchy = knowledge.hierarchy
+    """How set-up sets the attribute of an object of the class; None where it does not, or in no way that can be told.
+
+    What the attribute is then is a measure for what it will be, whoever may change it later.
+    """
+    hierarchy, met = knowledge.hierarchy, knowledge.construction(cls).met.entered
     upper = hierarchy.lineage(cls).project
     family = [*upper, *hierarchy.subclasses(cls)]
     setters = [m for c in family for m in c.methods.values() if attribute in m.words or _names(m.node, attribute)]
-    setters = [m for m in setters if _changes(m.node, attribute)]
     constructors = {c.constructor for c in upper if c.constructor is not None}
+    setters = [m for m in setters if (m in constructors or m in met) and _changes(m.node, attribute)]
     helpers = _with_callers(knowledge, cls, {m for m in setters if m not in constructors}, constructors)
     if not setters or helpers is None:
-        return None
-    if not all(_runs_at_set_up_alone(knowledge, cls, family, m) for m in helpers):
         return None
     certain = [m for m in helpers if _always_runs(upper, m, constructors)]
     sets = any(_sets(m.node.body, attribute) for m in (*(m for m in setters if m in constructors), *certain))
@@ -67,15 +68,6 @@ def _with_callers(
         pending += callers - found
         found |= callers
     return found
-
-
-def _runs_at_set_up_alone(knowledge: Knowledge, cls: Class, family: list[Class], method: Function) -> bool:
-    """Whether constructors come to the method, and no other code of the classes that share it."""
-    name, met = method.node.name, knowledge.construction(cls).met.entered
-    if method not in met:
-        return False
-    users = (m for c in family for m in c.methods.values() if name in m.words and m not in met)
-    return all(m is c.constructor for m in users for c in family if m in c.methods.values())
 
 
 def _always_runs(upper: tuple[Class, ...], method: Function, constructors: set[Function]) -> bool:

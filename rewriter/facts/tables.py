@@ -13,6 +13,7 @@ from rewriter.facts.names import last_name
 from rewriter.facts.project import Project
 
 _MAPPINGS = ("dict", "Dict", "Mapping")
+_DICTS = frozenset({"builtins.dict", "dict", "collections.OrderedDict"})
 
 
 @dataclass(frozen=True)
@@ -85,12 +86,22 @@ def tables_with(project: Project, file: File, function: str) -> Iterator[str]:
 def _holding(file: File) -> Iterator[tuple[str, set[str]]]:
     """By the name of a function: the variables and classes of the file that have a dict with it."""
     found: dict[str, set[str]] = {}
-    dicts = [(name, value) for name, value in _assigned(file).items() if isinstance(value, ast.Dict)]
-    dicts += [(f"class {cls.node.name}", held) for cls in file.classes for held in _dicts(cls)]
-    for name, held in dicts:
-        for value in held.values:
+    tables = [(name, values) for name, value in _assigned(file).items() if (values := _given_values(value))]
+    tables += [(f"class {cls.node.name}", held.values) for cls in file.classes for held in _dicts(cls)]
+    for name, values in tables:
+        for value in values:
             found.setdefault(last_name(value), set()).add(name)
     yield from found.items()
+
+
+def _given_values(table: ast.expr) -> list[ast.expr]:
+    """The values of `{"relu": relu}`, `dict(relu=relu)` and `Table({"relu": relu})`."""
+    if isinstance(table, ast.Dict):
+        return table.values
+    if not isinstance(table, ast.Call):
+        return []
+    dicts = (argument.values for argument in table.args if isinstance(argument, ast.Dict))
+    return [*(k.value for k in table.keywords if k.arg is not None), *(value for values in dicts for value in values)]
 
 
 def _find(hierarchy: Hierarchy, name: str) -> Table | None:
@@ -124,16 +135,18 @@ def _assigned(file: File) -> dict[str, ast.expr]:
 
 
 def _functions(hierarchy: Hierarchy, file: File, value: ast.expr) -> Iterator[Function]:
-    if isinstance(value, ast.Dict):
-        named = (file.names.full_name(v) for v in value.values if isinstance(v, ast.Name | ast.Attribute))
+    made = _made(hierarchy.project, file, value) if isinstance(value, ast.Call) else None
+    lineage = hierarchy.lineage(made) if isinstance(made, Class) else None
+    acts_as_dict = lineage is not None and any(base.endswith(_MAPPINGS) for base in lineage.unseen)
+    for relative in lineage.project if acts_as_dict and lineage is not None else ():
+        for held in _dicts(relative):
+            yield from _functions(hierarchy, relative.file, held)
+    called = value.func if isinstance(value, ast.Call) else value
+    makes_dict = (file.names.full_name(called) or ast.unparse(called)) in _DICTS
+    if isinstance(value, ast.Dict) or acts_as_dict or makes_dict:
+        named = (file.names.full_name(v) for v in _given_values(value) if isinstance(v, ast.Name | ast.Attribute))
         found = (hierarchy.project.find(name) for name in named if name)
         yield from (f for f in found if isinstance(f, Function))
-    elif isinstance(value, ast.Call) and isinstance(cls := _made(hierarchy.project, file, value), Class):
-        lineage = hierarchy.lineage(cls)
-        if any(base.endswith(_MAPPINGS) for base in lineage.unseen):
-            for relative in lineage.project:
-                for held in _dicts(relative):
-                    yield from _functions(hierarchy, relative.file, held)
 
 
 def _made(project: Project, file: File, call: ast.Call) -> Class | Function | None:

@@ -148,6 +148,8 @@ class _Turn:
             return isinstance(statement.value, ast.Constant) or self._call_does_nothing(statement.value)
         if isinstance(statement, ast.Return):
             return statement.value is None or self._is_without_effect(statement.value)
+        if isinstance(statement, ast.Raise):  # for the object itself, too, since nothing is asked of the child
+            return not isinstance(self.node, ast.For) or ast.unparse(self.node.iter).endswith("modules()")
         return isinstance(statement, ast.Pass | ast.Continue | ast.FunctionDef)
 
     def _call_does_nothing(self, node: ast.expr) -> bool:

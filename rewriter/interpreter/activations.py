@@ -26,7 +26,8 @@ from rewriter.values.sequence import sequence
 from rewriter.values.target import Target
 
 MAX_DEPTH = 12
-# Most forwards come to fewer than fifty calls; functions that call each other many times over would never end.
+# Most forwards come to fewer than fifty calls; functions that call each other many times over would never end. Behind
+# so many, each function is still run once.
 MAX_CALLS = 1000
 
 Body = Callable[[list[ast.stmt]], None]
@@ -73,7 +74,9 @@ class Activations:
         if again is not None:
             self.context.met.recursive.update(frame.function for frame in frames[again:])
             return UNKNOWN
-        if len(frames) <= MAX_DEPTH and self.followed <= MAX_CALLS:
+        met = self.context.met
+        is_new = function not in met.entered and function not in met.entered_plain
+        if len(frames) <= MAX_DEPTH and (is_new or self.followed <= MAX_CALLS):
             return None
         owner = function.owner if function.node.name == "forward" else None
         return UNKNOWN if owner is None else self.context.known.forward_result(owner)

@@ -185,7 +185,7 @@ class Machine:
         self.notes.module_call(node, attribute, value)
 
     def note_part_call(self, node: ast.Call, value: Value) -> None:
-        if value.is_only(Module) and (part := part_of(node.func, self.context.is_own)) is not None:
+        if value.may_be(Module) and (part := part_of(node.func, self.context.is_own)) is not None:
             self.notes.part_call(node, part)
 
     def note_kept_function(self, node: ast.Call, attribute: str, value: Value, function: Value) -> None:

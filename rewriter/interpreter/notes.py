@@ -57,6 +57,8 @@ class Notes:
     def unknown_call(self, node: ast.Call) -> None:
         """What a subclass puts into an attribute is known there."""
         func = node.func
+        if isinstance(self.context.met.sites.get(node), ModuleCall):
+            return  # of what the object has: to note it once more would count the call twice
         if isinstance(func, ast.Attribute) and self.context.is_own(func.value) and self._is_stored_below(func.attr):
             return
         if isinstance(func, ast.Call) and self._is_child_by_name(func):

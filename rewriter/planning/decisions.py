@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from rewriter.changes.change import Change
 from rewriter.facts.construction import Construction, NoPlace, ready_for
+from rewriter.facts.inner import inner_around
 from rewriter.facts.knowledge import Knowledge
 from rewriter.planning.observed import left_open
 from rewriter.results import Refusal
@@ -107,7 +108,8 @@ def _at_file_level(site: FileLevelModuleCall, context: Context) -> Refusal:
 def _shared(site: Site, context: Context) -> str | None:
     """Why one module stands for several executions."""
     if site.deferred:
-        return "stands in a lambda or nested function: one module serves however often that is called"
+        where = "lambda or nested function" if inner_around(site.function, site.node) else "method that is handed on"
+        return f"stands in a {where}: one module serves however often that is called"
     again = site.runs > 1 or site.called_in_loop
     if site.in_loop or (again and not context.receiver):
         return "runs more than once in a forward: one module serves all of them"

@@ -9,7 +9,15 @@ from typing import Protocol
 
 from rewriter.changes.change import Change, NamedChange, Substitution, numberings
 from rewriter.evidence import Evidence
-from rewriter.facts.callers import is_kept, is_of_plain, runs_alone, runs_below, runs_of_users, runs_through
+from rewriter.facts.callers import (
+    is_kept,
+    is_of_plain,
+    runs_alone,
+    runs_below,
+    runs_handing_out,
+    runs_of_users,
+    runs_through,
+)
 from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import NoPlace, find_construction
 from rewriter.facts.deep_walks import walker_over
@@ -21,6 +29,7 @@ from rewriter.facts.taken import TakenNames, taken_names
 from rewriter.facts.trees import walk
 from rewriter.interpreter.run import Run
 from rewriter.planning.decisions import Decisions
+from rewriter.planning.left import all_refused, of_other_quantizers
 from rewriter.planning.observed import known
 from rewriter.planning.plan import Owner, Plan, Wanted, free_name
 from rewriter.results import Refusal, Safety
@@ -28,7 +37,7 @@ from rewriter.rules.context import Context
 from rewriter.rules.foreign import incomplete
 from rewriter.rules.listing import RULES
 from rewriter.rules.loops import Turns
-from rewriter.rules.refusals import advice_for, refuse
+from rewriter.rules.refusals import advice_for
 from rewriter.sites.site import (
     ChosenCall,
     DifferentiatedCall,
@@ -101,9 +110,11 @@ class Planner:
         unseen = {m for m in unseen if m is not cls.constructor and (run is None or m.node.name != "forward")}
         below = runs_below(self.knowledge, cls, unseen) or runs_of_users(self.knowledge, cls, unseen)
         below += runs_alone(self.knowledge, cls, unseen.difference(*(run.met.entered for run in below)))
+        below += runs_handing_out(self.knowledge, cls, unseen.difference(*(run.met.entered for run in below)))
         for method in sorted(unseen, key=lambda m: m.node.lineno):
             sites += _in_source_order(_met(method, below))
-        settled = self._settled(sites, cls)
+        settled = list(self._settled(sites, cls))
+        plan.refusals += [] if self.source or self.target else of_other_quantizers(settled)
         computing = [s for s in settled if isinstance(s, ModuleCall | PartCall) or self._computes(s)]
         sites = known(plan, computing, self.evidence)
         if not sites:
@@ -111,7 +122,7 @@ class Planner:
         place = find_construction(self.knowledge, cls)
         if isinstance(place, NoPlace):
             sites = [s for s in sites if not self._is_given_modules(s.function) and self._needs(s)]
-            plan.refusals += _all_refused(place, sites)
+            plan.refusals += all_refused(place, sites)
             return
         values = _joined_values([*([run] if run else []), *below])
         loops = Turns(self.knowledge, place, values, run, lambda owner: numberings(self.plan(owner).changes))
@@ -132,6 +143,7 @@ class Planner:
             return
         runs = runs_through(self.knowledge, function)
         sites = [s for s in self._settled(_met(function, runs), None) if not isinstance(s, ModuleCall)]
+        plan.refusals += [] if self.source or self.target else of_other_quantizers(sites)
         computing = [s for s in _in_source_order(sites) if self._computes(s)]
         sites = known(plan, computing, self.evidence)
         if not sites:
@@ -141,7 +153,7 @@ class Planner:
         held = self._place_for(function, runs)
         if isinstance(held, NoPlace):
             if function.is_free or not is_kept(self.knowledge, function):
-                plan.refusals += _all_refused(held, sites)
+                plan.refusals += all_refused(held, sites)
             return
         values = _joined_values(runs)
         context = Context(self.knowledge, held.place, held.parameter, values, self._takes_modules, loops=None)
@@ -201,6 +213,8 @@ class Planner:
             if rule.finds_in_making is not None:
                 found = rule.finds_in_making(self.knowledge, function, cls)
                 self._substitute(owner, plan, found if cls is None else self._where_nobody_counts(list(found), cls))
+            if self.source in rule.finds_from:
+                self._substitute(owner, plan, rule.finds_from[self.source](self.knowledge, function, cls))
 
     def _where_nobody_counts(self, found: list[Substitution | Refusal], cls: Class) -> Iterator[Substitution | Refusal]:
         """Instances of their own for the places of one, unless code that goes through the modules would meet more."""
@@ -268,17 +282,6 @@ class Planner:
         return taken
 
 
-def _all_refused(place: NoPlace, sites: list[Site]) -> Iterator[Refusal]:
-    return (refuse(place.code, s, place.reason, place.advice) for s in sites if _is_said(s))
-
-
-def _is_said(site: Site) -> bool:
-    """Whether it matters that the site is left: it computes, or chooses what does."""
-    if isinstance(site, Operation):
-        return site.tensor
-    return isinstance(site, OperationOfAnyKind | ChosenCall | OutsideCall)
-
-
 def _met(function: Function, runs: list[Run]) -> list[Site]:
     return merged(function, [run.met.sites.values() for run in runs])
 
@@ -292,7 +295,6 @@ def _joined_values(runs: list[Run]) -> dict[ast.expr, Value]:
     if len(runs) == 1:
         return runs[0].met.values
     joined: dict[ast.expr, Value] = {}
-    for run in runs:
-        for node, value in run.met.values.items():
-            joined[node] = join(joined[node], value) if node in joined else value
+    for node, value in (pair for run in runs for pair in run.met.values.items()):
+        joined[node] = join(joined[node], value) if node in joined else value
     return joined

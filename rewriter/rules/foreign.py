@@ -29,10 +29,16 @@ class Block(nn.Module):
 ```
 
 Where one instance is called several times, each further call gets an instance of its own: `self.skip_add2`. Without
-`--from` nothing is found: the calls are known to compute, and `runtime.quantize` makes modules of them on its copy.
+`--from` each call is left, and RW913 says so: `runtime.quantize` makes modules of them on its copy.
 `QuantStub` and `DeQuantStub` pass on what they are given and stay; `fuse_model` stays, and nobody has to call it.
 
-**Safety.** Done where the class makes the instance in one line of its `__init__`, calls its methods and does nothing
+`--from distiller` and `--from aimet` name our class where theirs is called in the constructor: the modules are called
+in the same way, and compute the same. Without `--from` they are known to compute, and get instances of their own where
+one is called again. `--from brevitas` puts `nn.Conv2d`, `nn.Linear` and others in the place of layers that quantize,
+without the settings of their quantizers.
+
+**Safety.** That is unsafe for Brevitas, whose layers return quantized results and may have parameters for that. For
+torch.ao it is done where the class makes the instance in one line of its `__init__`, calls its methods and does nothing
 else with it, and where no other code handles an attribute of that name. All calls of one instance are rewritten, or
 none.
 """
@@ -51,6 +57,7 @@ from rewriter.facts.hierarchy import own_name
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.context import Context
+from rewriter.rules.foreign_classes import of_library
 from rewriter.rules.operations import decide
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
@@ -142,4 +149,12 @@ def incomplete(changes: Iterable[NamedChange], cls: ast.ClassDef) -> Iterator[tu
             yield from ((named, refuse("RW904", named.change.site, why)) for named in group)
 
 
-RULE = described(CODE, "foreign-module", __doc__, KEEPS, decides={ForeignOperation: decide_foreign}, source="torch-ao")
+RULE = described(
+    CODE,
+    "foreign-module",
+    __doc__,
+    KEEPS,
+    decides={ForeignOperation: decide_foreign},
+    source="torch-ao",
+    finds_from={library: of_library(library) for library in ("distiller", "aimet", "brevitas")},
+)

@@ -38,6 +38,9 @@ class Block(nn.Module):
         return self.scaled_add(x, y, 0.5)
 ```
 
+A function that `map` runs for each of several, `map(scaled, (q, k))`, becomes `self.scaled.each((q, k))`: a list of
+modules, each of which runs it for one of them. So does an operation of torch, as in `map(torch.relu, (q, k))`.
+
 Static methods and class methods belong to no object either, and are treated alike.
 
 **Safety.** The function has to stand at module level, or in a class there, and be called by a forward of the project.

@@ -31,6 +31,9 @@ class Pool(nn.Module):
 So it is with modules that compute this way, such as `einops.layers.torch.Reduce`: `Reduce("b c h w -> b c", "mean")` in
 a constructor becomes `runtime.modules.Whole(Reduce("b c h w -> b c", "mean"))`, which calls it as one operation.
 
+So is a function of the project that the file defines in several branches, `if hasattr(F, "mish"): def mish(x): ...`,
+of which only one is there when the code runs: `self.mish = runtime.modules.Function(mish)`.
+
 A function of which nothing is known is taken for one that computes where it is given a tensor, and its result is used
 as one, unless its library is known for arrays or images of its own (NumPy, PIL). To rewrite what it does inside,
 rewrite its library as well.

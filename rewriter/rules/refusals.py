@@ -80,6 +80,13 @@ _TEXTS = {
         "import it, as in `import torch`",
         "import torch.nn as nn  # and no `import torch`\n\n\ndef forward(self, x):\n    return torch.relu(x)",
     ),
+    ("RW913", "other-quantizer"): (
+        "A module of another quantizer computes here.",
+        "One FloatFunctional of torch.ao has a method for each operation. torch.ao swaps it, and so it stays; "
+        "`runtime.quantize` makes modules of it on its copy.",
+        "`rewriter fix --from torch-ao` puts a module in the place of each call",
+        "self.skip_add = torch.ao.nn.quantized.FloatFunctional()\n...\nout = self.skip_add.add(out, identity)",
+    ),
 }
 
 REASONS: tuple[Rule, ...] = tuple(

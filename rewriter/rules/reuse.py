@@ -43,9 +43,13 @@ In a loop whose turns `__init__` can count, each turn has an instance. A method 
 gets a parameter that says which one is running, and an instance for each: `def _mix(self, x, y, *, call=0)`, called as
 `self._mix(x, y, call=1)`, in a loop as `self._mix(x, y, call=i)`, and by a method that is told its own way as
 `self._mix(x, y, call=call)`. Code elsewhere may override or replace a method with a public name by one that takes no
-such parameter: it is called as `runtime.modules.nth(self.mix, 1)(x, y)`, which passes the number to a method that takes
-it. Overrides in the project are told the same numbers, and pass their own on: `nth(super().mix, call)(x, y)`. Where the
-ways cannot be counted, as in a `while`, one instance serves all, and RW902 says so.
+such parameter: it is called as `runtime.modules.nth(self.mix, 1)(x, y)`, which passes the number to a method that
+takes it. Overrides in the project are told the same numbers, and pass their own on: `nth(super().mix, call)(x, y)`.
+
+A nested function that is called again is told so as well: `def stats(y, *, call=0)`, called as `stats(y, call=1)`.
+So is a lambda that `map` runs for each of several: `map(lambda t, i: self.mul[i](t, cos), (q, k), range(2))`. A module
+that `map` runs, `map(self.norm, (q, k))`, becomes `self.norm2.each((q, k))`, where `self.norm2` is a list with a handle
+for each turn. Where the ways cannot be counted, as in a `while`, one instance serves all, and RW902 says so.
 
 **Safety.** `self.relu = nn.ReLU()` is made again by the expression that made the first; code elsewhere that replaces
 `model.relu` by name has to replace `model.relu2` as well (docs/what-changes.md). Where several branches of `__init__`
@@ -125,13 +129,14 @@ def decide_map(site: MappedModule, context: Context) -> Change | Refusal:
 
 def decide_part(site: PartCall, context: Context) -> Refusal | None:
     """What is said of a call of what a part of the object holds; nothing where it is the first."""
-    if max(site.instances) == 0 or site.in_loop:
+    if max(site.instances) == 0 and not site.in_loop:
         return None
     assert isinstance(site.node, ast.Call)
     called = ast.unparse(site.node.func)
     advice = f"make a second one in __init__, as in `self.again = runtime.modules.again({called})`, and call that"
     why = "one module of a part serves several executions"
-    return refuse("RW902", site, f"{site.written} is called again: {why}", advice)
+    how = "in a loop" if site.in_loop else "again"
+    return refuse("RW902", site, f"{site.written} is called {how}: {why}", advice)
 
 
 def _always_made(again: Change, context: Context) -> bool:
@@ -200,18 +205,15 @@ def _acts_otherwise(cls: Class, context: Context) -> str | None:
 
 
 def _made_in_several_places(site: ModuleCall, context: Context) -> Tie | str:
-    """A handle, made behind all of them: it stands for whichever module the object has."""
+    """A handle, made behind what `__init__` assigns: it stands for whichever module the object has, then and later."""
     assert isinstance(context.place, Construction)
     cls, hierarchy, init = context.place.cls, context.knowledge.hierarchy, context.place.init
     upper = hierarchy.lineage(cls).project
     inits = [base.constructor for base in upper if base.constructor is not None]
-    inside = {id(node) for maker in inits for node in walk(maker.node)}
-    stores = [s for base in upper for s in _assignments(base, site.attribute)]
-    if not all(id(store) in inside for store in stores):
-        return "it is assigned outside of __init__ as well"
     if not any(assigns_always(maker.node.body, site.attribute) for maker in inits):
         return "__init__ makes it in some cases only"
-    own = _assignments(cls, site.attribute) if init is not None else []
+    inside = {id(node) for node in walk(init.node)} if init is not None else set()
+    own = [store for store in _assignments(cls, site.attribute) if id(store) in inside]
     if any(context.place.anchor is None or s.lineno > (context.place.anchor.end_lineno or 0) for s in own):
         return "it is assigned behind the place where new modules can be made"
     values = [value for _, _, value in stored_in_family(context.knowledge, cls, site.attribute)]

@@ -37,7 +37,9 @@ class Rule:
     finds_in_class: FindInClass | None = None
     finds_in_making: FindInFunction | None = None
     source: str = ""
-    """It finds something only where `--from` names this library."""
+    """It decides something only where `--from` names this library."""
+    finds_from: Mapping[str, FindInFunction] = field(default_factory=dict)
+    """Besides, for each library that `--from` may name: what is to be substituted where objects are made."""
 
     @property
     def summary(self) -> str:
@@ -53,7 +55,10 @@ def described(
     finds_in_class: FindInClass | None = None,
     finds_in_making: FindInFunction | None = None,
     source: str = "",
+    finds_from: Mapping[str, FindInFunction] | None = None,
 ) -> Rule:
     """A rule whose documentation is the docstring of the file that decides it."""
     assert docstring, f"{code} has no documentation"
-    return Rule(code, name, inspect.cleandoc(docstring), keeps, decides or {}, finds_in_class, finds_in_making, source)
+    text = inspect.cleandoc(docstring)
+    found = decides or {}, finds_in_class, finds_in_making, source, finds_from or {}
+    return Rule(code, name, text, keeps, *found)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 
-from rewriter.torch_api.row import Row, Spelling
+from rewriter.torch_api.row import Foreign, Row, Spelling
 from rewriter.torch_api.rows import (
     activations,
     alone,
@@ -39,6 +40,7 @@ def _by_spelling() -> dict[str, tuple[tuple[Row, Spelling], ...]]:
 
 _BY_SPELLING = _by_spelling()
 _ELSEWHERE = {f.spelling.name: (row, f.spelling) for row in (*ROWS, *FUSED) for f in row.elsewhere}
+_CLASSES_ELSEWHERE = {f.target: (row, f) for row in reversed((*ROWS, *FUSED)) for f in row.elsewhere if not f.method}
 # Of several rows with one target the first is the plain form: `max` without `dim`.
 _BY_TARGET = {target: row for row in reversed((*ROWS, *ALONE)) for target in row.targets}
 
@@ -56,6 +58,15 @@ def by_foreign(name: str) -> tuple[tuple[Row, Spelling], ...]:
     """The operation that a class or method of another library is."""
     found = _ELSEWHERE.get(name)
     return () if found is None else (found,)
+
+
+def foreign_class(full_name: str) -> tuple[Row, Foreign] | None:
+    """The operation that a class of modules of another library is, and what its constructor takes."""
+    return _CLASSES_ELSEWHERE.get(full_name)
+
+
+def foreign_classes() -> Iterator[tuple[Row, Foreign]]:
+    return iter(_CLASSES_ELSEWHERE.values())
 
 
 def by_target(full_name: str) -> Row | None:

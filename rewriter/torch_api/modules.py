@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from rewriter.torch_api.catalogue import ALONE, ROWS
-from rewriter.torch_api.elsewhere import MODULES_THAT_COMPUTE, MODULES_THAT_MOVE
+from rewriter.torch_api.catalogue import ALONE, ROWS, by_target, foreign_classes
+from rewriter.torch_api.elsewhere import MODULES_THAT_COMPUTE, MODULES_THAT_MOVE, QUANTIZED_LAYERS
 from rewriter.torch_api.row import Row
 from rewriter.torch_api.traits import Trait
 
@@ -16,7 +16,7 @@ PARAMETER_FREE = frozenset(
     name
     for name, row in _OF_TORCH.items()
     if "weight" not in row.parameters and (row.spellings or Trait.MOVE in row.traits)
-) | (MODULES_THAT_MOVE | MODULES_THAT_COMPUTE)
+) | (MODULES_THAT_MOVE | MODULES_THAT_COMPUTE | {f.target for _, f in foreign_classes() if f.library != "brevitas"})
 
 _UNKNOWN = frozenset(f"torch.nn.{name}" for name in "Sequential ModuleList ModuleDict Module DataParallel".split())
 _COMPUTE_NOTHING = frozenset({"Identity", "Flatten", "Unflatten", "ChannelShuffle"})
@@ -26,15 +26,22 @@ _ROWS = defaultdict[str, list[Row]](list)
 for _row in (*ROWS, *ALONE):
     for _target in _row.targets:
         _ROWS[_target].append(_row)
+for _row, _foreign in foreign_classes():
+    _ROWS[_foreign.target].append(_row)
+for _name, (_layer, _) in QUANTIZED_LAYERS.items():
+    _ROWS[_name] += filter(None, [by_target(_layer)])
 
 
 # Classes of modules stand in these; torch has each of torch.ao's under an older name as well (names.canonical).
 _HOMES = ("torch.nn.", "torch.ao.nn.", "runtime.modules.")
-_OF_AO = frozenset(f"torch.ao.quantization.{name}" for name in ("QuantStub", "DeQuantStub", "QuantWrapper"))
+_OF_OTHERS = frozenset(f"torch.ao.quantization.{name}" for name in ("QuantStub", "DeQuantStub", "QuantWrapper")) | {
+    *QUANTIZED_LAYERS,
+    *(f.target for _, f in foreign_classes()),
+}
 
 
 def is_module_class(full_name: str) -> bool:
-    return full_name.startswith(_HOMES) or full_name.endswith(".modules.Call") or full_name in _OF_AO
+    return full_name.startswith(_HOMES) or full_name.endswith(".modules.Call") or full_name in _OF_OTHERS
 
 
 def result(full_name: str, given: frozenset[str] = frozenset()) -> str:

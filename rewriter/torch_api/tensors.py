@@ -39,6 +39,12 @@ _METHODS = {
     ),
 }  # fmt: skip
 
+_OPERATORS = frozenset(
+    f"__{kind}{name}__"
+    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
+    for kind in ("", "r", "i")
+) | {"__neg__", "__pos__", "__abs__", "__getitem__"}
+
 _TAKES_NUMBERS = frozenset(
     {
         "view", "reshape", "expand", "repeat", "permute", "transpose", "unsqueeze", "squeeze", "flatten", "unflatten",
@@ -125,6 +131,8 @@ TAKES_NUMBERS = frozenset(
 
 
 def attribute(name: str) -> str:
+    if name.startswith("__"):
+        return "other"
     if name not in TENSOR_NAMES:
         return "unknown"
     return "number" if name.startswith("is_") else _ATTRIBUTES.get(name, "tensor")
@@ -134,6 +142,8 @@ def method(name: str, arguments: int) -> str:
     """What `x.name(...)` gives; `size` depends on whether a dimension is asked for."""
     if name == "size":
         return "whole" if arguments else "shape"
+    if name.startswith("__") and name not in _METHODS:
+        return "tensor" if name in _OPERATORS else "other"
     return _METHODS.get(name, "tensor" if name in TENSOR_NAMES else "unknown")
 
 

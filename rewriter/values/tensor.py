@@ -110,3 +110,10 @@ def taken_for_tensor(source: str) -> Tensor:
 
 def holds_tensor(value: Value) -> bool:
     return value.may_be(Tensor) or (value.may_be(Sequence) and value.member().may_be(Tensor))
+
+
+def only_assumed(operands: list[Value]) -> bool:
+    """Some operand is, or holds, what was taken for a tensor, and none is known to be one."""
+    held = [operand.member() if operand.may_be(Sequence) else operand for operand in operands]
+    found = [value for value in held if value.may_be(Tensor)]
+    return bool(found) and all(value.assumed for value in found)

@@ -8,9 +8,8 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.export import ExportedProgram
 
-from runtime.export.programs import program
+from runtime.export.programs import traced
 
 OPSET = 21
 """The first that has all types that are used here: int16 for what recurrent layers feed back. ONNX Runtime reads it
@@ -28,16 +27,12 @@ def onnx(model: nn.Module, path: str | os.PathLike[str], *example: Any, batch: i
         import onnxscript  # noqa: F401  # torch writes ONNX with it
     except ImportError as error:
         raise ImportError('ONNX needs onnx and onnxscript: pip install "torch-rewriter[export]"') from error
-    proto = translated(program(model, *example, batch=batch)).model_proto
+    exported = traced(model, *example, batch=batch)
+    written = torch.onnx.export(exported, (), dynamo=True, opset_version=OPSET, verbose=False)
+    assert written is not None
+    proto = written.model_proto
     _own_zero_points(proto)
     onnx.save(proto, Path(path))
-
-
-def translated(exported: ExportedProgram) -> torch.onnx.ONNXProgram:
-    """The program as torch makes ONNX of it."""
-    made = torch.onnx.export(exported, (), dynamo=True, opset_version=OPSET, verbose=False)
-    assert made is not None
-    return made
 
 
 def _own_zero_points(proto: Any) -> None:

@@ -28,6 +28,13 @@ def program(model: nn.Module, *example: Any, batch: int = 0) -> ExportedProgram:
     Python's control flow is what the example takes; recurrent layers are unrolled over its steps. Where the model fixes
     the batch size, so does the program, with a warning.
     """
+    exported = traced(model, *example, batch=batch)
+    _dequantize_for_each(exported)
+    return exported
+
+
+def traced(model: nn.Module, *example: Any, batch: int = 0) -> ExportedProgram:
+    """The same, where all that takes a tensor of integers shares what dequantizes it."""
     module, given = for_export(model), _more_than_one(example, batch)
     shapes = tree_map(lambda leaf: {batch: Dim.AUTO} if _has(leaf, batch) else None, given)
     with torch.no_grad():
@@ -77,10 +84,26 @@ def _drop_repeated(exported: ExportedProgram) -> None:
     exported.graph_module.recompile()
 
 
+def _dequantize_for_each(exported: ExportedProgram) -> None:
+    """Each operator that takes a tensor dequantizes it itself, as in what PT2E's convert returns.
+
+    Who lowers the graph takes an operator with what quantizes around it; shared nodes would tie these parts together.
+    """
+    graph = exported.graph_module.graph
+    for node in list(graph.nodes):
+        if node.target is not _DEQUANTIZE or node.args[0].op == "get_attr":
+            continue
+        for user in list(node.users)[1:]:
+            with graph.inserting_before(user):
+                own = graph.node_copy(node)
+            user.replace_input_with(node, own)
+    exported.graph_module.recompile()
+
+
 def _warn_of_fixed_batch(exported: ExportedProgram, batch: int) -> None:
     names = exported.graph_signature.user_inputs
     values = [n.meta.get("val") for n in exported.graph_module.graph.nodes if n.op == "placeholder" and n.name in names]
     sizes = [value.shape[batch] for value in values if _has(value, batch)]
     fixed = [size for size in sizes if isinstance(size, int) or size.node.expr.is_number]
     if fixed:
-        warnings.warn(f"the model fixes the batch size: the program takes {fixed[0]} alone", stacklevel=3)
+        warnings.warn(f"the model fixes the batch size: the program takes {fixed[0]} alone", stacklevel=4)

@@ -1,4 +1,4 @@
-"""Models written for torch.ao's eager mode: what computes in methods there, made of modules that a quantizer sees."""
+"""Models written for other quantizers: what computes there in methods or modules, made of modules that ours sees."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch.ao.nn.quantized import FloatFunctional
 from torch.ao.quantization import DeQuantStub, QuantStub
 
 from runtime.modules import AddReLU, Concat, EltWiseAdd, EltWiseMult, Matmul
+from runtime.modules.elsewhere import made_ours
 
 Site = tuple[str, int, int]
 """File, line of the function, and place in its code: where a method is called."""
@@ -60,7 +61,10 @@ class FunctionalModules(nn.Module):
 
 
 def from_torch_ao(model: nn.Module) -> nn.Module:
-    """`model`, in which each FloatFunctional and each stub has been replaced; none has parameters or buffers."""
+    """`model`, in which each FloatFunctional, each stub and each operation of another quantizer has been replaced.
+
+    None of them has parameters or buffers.
+    """
     made: dict[nn.Module, nn.Module] = {}
     for parent in list(model.modules()):
         for name, child in list(parent._modules.items()):
@@ -74,7 +78,7 @@ def uses_torch_ao(model: nn.Module) -> bool:
 
 
 def _make(module: nn.Module) -> Callable[[], nn.Module] | None:
-    """What stands for a module of torch.ao that computes in no forward, or only marks a place."""
+    """What stands for a module of torch.ao that computes in no forward, or only marks a place, or for one of others."""
     if type(module) is FloatFunctional:
         return FunctionalModules
-    return nn.Identity if type(module) in (QuantStub, DeQuantStub) else None
+    return nn.Identity if type(module) in (QuantStub, DeQuantStub) else made_ours(module)

@@ -54,8 +54,8 @@ def quantize(
 
     `runtime.quantization.methods` has the methods: "ptq" puts weights and activations on 8-bit integers, with scales
     from what the first `batches` of `data` show; "dynamic" only what is multiplied with weights, with scales from each
-    tensor as it comes, and needs no data; "qat" and "lsq" return a model to be trained, which learns to live with
-    rounding; so do "dorefa", "pact" and "wrpn", whose models cannot compute on integers afterwards.
+    tensor as it comes, and needs no data; "qat", "lsq" and "lsq+" return a model to be trained, which learns to live
+    with rounding; so do "dorefa", "pact" and "wrpn", whose models cannot compute on integers afterwards.
 
     `data` gives batches: tensors, dicts of keyword arguments, or tuples of arguments (labels at the end are left out);
     for anything else pass `forward(model, batch)`. `improve` names what else "ptq" shall do for accuracy: "equalize"

@@ -124,6 +124,7 @@ def row(name: str, network: Network, share: float) -> str:
 
 def _resized(data: Digits, network: Network) -> Digits:
     def sized(x: torch.Tensor) -> torch.Tensor:
+        x = x.contiguous()  # torch.ao's mean over an image fails with channels last
         return F.interpolate(x, size=network.size, mode="bilinear") if network.size != x.shape[-1] else x
 
     few = slice(network.images)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import onnx
@@ -41,8 +42,8 @@ def differences(quantized: nn.Module, exported: ExportedProgram, proto: Any, bat
         apart = (torch.from_numpy(theirs).long() - codes[place].long()).abs().flatten().bincount()
         counts = found[operator]
         counts += [0] * (len(apart) - len(counts))
-        for steps, count in enumerate(apart.tolist()):
-            counts[steps] += count
+        for steps, number in enumerate(apart.tolist()):
+            counts[steps] += number
     return dict(found)
 
 
@@ -81,8 +82,9 @@ class _OurCodes(Interpreter):
         self.quantized = quantized
         self.codes: dict[str, Tensor] = {}
         self.results: dict[str, list[Tensor]] = {}
-        self.names = dict(zip(_quantizing(module.graph.nodes), _quantizing(exported.graph.nodes), strict=True))
-        self.last = {_call(node): node for node in self.names}
+        quantizing = [node for node in module.graph.nodes if node.target is _QUANTIZE]
+        self.names = dict(zip(quantizing, _names(), strict=False))
+        self.last = {_call(node): node for node in quantizing}
 
     def of(self, batch: Tensor) -> dict[str, Tensor]:
         with torch.no_grad(), _results(self.quantized) as self.results:
@@ -100,12 +102,14 @@ class _OurCodes(Interpreter):
         if self.last[call] is n and isinstance(module, QuantizedModule) and module.output_params is not None:
             ours = self.results[path][int(number or 0)]
             result = _QUANTIZE(ours.float(), *n.args[1:])
-        self.codes[self.names[n].name] = result
+        self.codes[self.names[n]] = result
         return result
 
 
-def _quantizing(nodes: Any) -> list[Node]:
-    return [node for node in nodes if node.target is _QUANTIZE]
+def _names() -> Iterator[str]:
+    """What torch's exporter calls the results of these nodes, in their order."""
+    yield "quantize_per_tensor"
+    yield from (f"quantize_per_tensor_{number}" for number in count(1))
 
 
 def _call(node: Node) -> str:

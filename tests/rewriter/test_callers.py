@@ -56,3 +56,22 @@ def test_a_function_between_is_followed(tmp_path: Path) -> None:
         "b": HEADER.format("own", "half") + NET.format("Other", ", half", "half.quarter"),
     }
     assert runs(tmp_path, files, "own.half")[0] == ["Uses"]
+
+
+def test_a_class_above_calls_what_only_its_subclass_has(tmp_path: Path) -> None:
+    package = tmp_path / "pkg"
+    package.mkdir()
+    files = {
+        "__init__": "",
+        "base": "class Metric:\n    def compute(self, x):\n        return self._metric(x)\n",
+        "own": "from pkg.base import Metric\n\n\nclass Half(Metric):\n    def _metric(self, x):\n        return x / 2\n",
+        "a": HEADER.format("own", "Half")
+        + "class Loss(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.metric = Half()\n\n    def forward(self, x):\n        return self.metric.compute(x)\n",
+    }
+    for name, text in files.items():
+        (package / f"{name}.py").write_text(text)
+    project = Project.for_paths([package])
+    found = project.find("pkg.own.Half")
+    through = runs_through(Knowledge.of(project), found.methods["_metric"])  # type: ignore[union-attr]
+    assert [run.cls.node.name for run in through] == ["Loss"]

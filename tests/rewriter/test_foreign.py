@@ -48,9 +48,11 @@ def test_every_call_gets_a_module_and_nothing_else_changes() -> None:
     assert_equal_models(before, load(result.after)["Net"](), torch.randn(2, 4, 3, 3))
 
 
-def test_without_from_the_calls_are_operations_that_are_left_in_silence() -> None:
+def test_without_from_the_calls_are_operations_that_are_left_with_a_reason() -> None:
     result = rewritten(MODEL)
-    assert [finding.code for finding in result.findings] == ["RW106"] and not result.refusals
+    assert [finding.code for finding in result.findings] == ["RW106"]
+    assert {refusal.code for refusal in result.refusals} == {"RW913"}
+    assert "--from torch-ao" in result.refusals[0].advice
     assert "self.skip.add_relu(self.scale.mul_scalar(y, 0.5), self.relu(x))" in result.after.decode()
 
 

@@ -131,15 +131,6 @@ def test_a_module_for_each_turn(name: str) -> None:
 SHARED = {
     "while": (["while x.abs().max() > 0.1:", "    x = x / 2"], ""),
     "data": (["for row in list(x):", "    x = x + row"], ""),
-    "a list that grows elsewhere": (
-        ["for layer in self.layers:", "    x = x + layer(x)"],
-        "\n    def grow(self):\n        self.layers.append(nn.Linear(4, 4))\n",
-    ),
-    "a subclass that replaces the list": (
-        ["for layer in self.layers:", "    x = x + layer(x)"],
-        "\n\nclass Longer(Net):\n    def __init__(self):\n        super().__init__()\n"
-        "        self.layers = nn.ModuleList([nn.Linear(4, 4)] * 9)\n",
-    ),
     "a helper called in a loop": (
         ["for layer in self.layers:", "    x = self.half(layer(x))"],
         "\n    def half(self, x):\n        return x / 2\n",
@@ -154,6 +145,31 @@ def test_one_module_for_all_turns(name: str) -> None:
     after = check(source, X)
     assert "ModuleList(runtime" not in after
     assert "RW902" in {r.code for r in rewritten(HEADER + source).refusals}
+
+
+LATER = """
+    def grow(self):
+        self.layers.append(nn.Linear(4, 4))
+
+
+class Longer(Net):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(9))
+"""
+
+
+def test_a_list_that_grows_or_is_replaced_later_has_a_module_for_each_turn() -> None:
+    result = rewritten(HEADER + net("for layer in self.layers:", "    x = x + layer(x)", more=LATER))
+    assert "self.add = runtime.modules.ModuleList(" in result.after.decode() and not result.refusals
+    for name in ("Net", "Longer"):
+        before, after = load(result.before)[name](), load(result.after)[name]()
+        assert_equal_models(before, after, X)
+        for model in (before, after):
+            torch.manual_seed(5)
+            model.grow()
+        assert_equal_models(before, after, X)
+        assert len(after.add) >= len(after.layers)
 
 
 DEFERRED = {

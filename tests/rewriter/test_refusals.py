@@ -160,12 +160,6 @@ class Scale(torch.autograd.Function):
         in_forward("return self.act(self.act(x))")
         + "\n\nclass Sub(Net):\n    def __init__(self):\n        super().__init__()\n        self.act = nn.ReLU()\n",
     ),
-    "RW904 reassigned": (
-        "RW904",
-        f"{HEADER}\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
-        "        self.act = nn.ReLU()\n\n    def forward(self, x):\n        return self.act(self.act(x))\n\n"
-        "    def smooth(self):\n        self.act = nn.GELU()\n",
-    ),
     "RW904 made in some cases": (
         "RW904",
         f"{HEADER}\nclass Net(nn.Module):\n    def __init__(self, kind):\n        super().__init__()\n"
@@ -308,13 +302,33 @@ class Net(nn.Module):
         if x.dim() > 2:
             return self.steps[0](x)
         for step in self.steps:
-            x = step(x)
-        return self.steps[0](x)
+            x = self.steps[1](step(x))
+        return self.steps[0](getattr(self, "act", nn.ReLU())(x))
 """
 
 
 def test_what_a_part_holds_is_said_where_it_is_called_again() -> None:
     result = rewritten(HEADER + PARTS)
-    assert not result.changed and [r.code for r in result.refusals] == ["RW902"]
+    assert not result.changed and [r.code for r in result.refusals] == ["RW902", "RW902"]
+    assert "`self.steps[1]()` is called in a loop" in result.refusals[1].message
     assert "`self.acts['a']()` is called again" in result.refusals[0].message
     assert "runtime.modules.again(self.acts['a'])" in result.refusals[0].advice
+
+
+BARE = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.path = nn.Sequential()
+        self.path.add_module("pad", nn.ZeroPad1d(1))
+        self.heads = nn.Module()
+        self.heads.one = nn.ReLU()
+
+    def forward(self, x):
+        return self.heads.one(self.path.pad(x)) + 1
+"""
+
+
+def test_what_a_bare_module_is_asked_for_is_a_child_of_it() -> None:
+    result = rewritten(HEADER + BARE)
+    assert not result.refusals and "self.add(self.heads.one(self.path.pad(x)), 1)" in result.after.decode()

@@ -23,12 +23,12 @@ def net() -> nn.Module:
 
 
 def test_there_are_all_of_them() -> None:
-    assert set(methods()) >= {"ptq", "dynamic", "qat", "lsq", "dorefa", "pact", "wrpn"}
+    assert set(methods()) >= {"ptq", "dynamic", "qat", "lsq", "lsq+", "dorefa", "pact", "wrpn"}
     with pytest.raises(ValueError, match=r"no method is called 'awq'; there are:(\n.*)*'wrpn' trains weights clipped"):
         runtime.quantize(net(), [X], method="awq")
 
 
-@pytest.mark.parametrize("name", ["qat", "lsq", "dorefa", "pact", "wrpn"])
+@pytest.mark.parametrize("name", ["qat", "lsq", "lsq+", "dorefa", "pact", "wrpn"])
 def test_what_is_trained_leads_to_integers_or_says_beforehand_that_it_cannot(name: str) -> None:
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)

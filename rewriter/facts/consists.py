@@ -1,0 +1,45 @@
+"""What objects may consist of: all classes and functions that are named in the code that makes them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from rewriter.facts.answers import Question
+from rewriter.facts.code import Class, File, Function
+from rewriter.facts.hierarchy import Hierarchy
+from rewriter.facts.names import dotted
+from rewriter.facts.trees import walk
+
+Maker = Class | Function
+
+_NAMED = Question[Maker, tuple[Maker, ...]]("which classes and functions does the code of this one name?")
+
+
+def named_from(hierarchy: Hierarchy, makers: Iterable[Maker]) -> frozenset[Maker]:
+    """The makers themselves, and all that they name, however far down."""
+    waiting, found = list(makers), set[Maker]()
+    while waiting:
+        maker = waiting.pop()
+        if maker not in found:
+            found.add(maker)
+            waiting += _named_in(hierarchy, maker)
+    return frozenset(found)
+
+
+def _named_in(hierarchy: Hierarchy, maker: Maker) -> tuple[Maker, ...]:
+    answers = hierarchy.project.answers.to(_NAMED)
+    if maker not in answers:
+        answers[maker] = tuple(_names_in(hierarchy, maker))
+    return answers[maker]
+
+
+def _names_in(hierarchy: Hierarchy, maker: Maker) -> Iterator[Maker]:
+    classes = hierarchy.lineage(maker).project if isinstance(maker, Class) else ()
+    places: list[tuple[File, ast.AST]] = [(cls.file, cls.node) for cls in classes] or [(maker.file, maker.node)]
+    for file, place in places:
+        for node in walk(place):
+            if isinstance(node, ast.Name | ast.Attribute) and dotted(node) is not None:
+                name = file.names.full_name(node)
+                if name is not None and isinstance(found := hierarchy.project.find(name), Class | Function):
+                    yield found
