@@ -55,12 +55,15 @@ class Work:
     """Where imports start from."""
     parts: tuple[Texts, ...]
     """The last one is the whole: by it is judged what lies in none of the others."""
+    is_divided: bool = False
 
     @classmethod
     def of(cls, job: Job) -> Work:
         project = Project.for_paths(job.roots)
         parts = parts_of(project.texts)
-        return cls(job, project.roots, tuple(parts) if len(parts) == 1 else (*parts, project.texts))
+        if len(parts) == 1:
+            return cls(job, project.roots, tuple(parts))
+        return cls(job, project.roots, (*parts, project.texts), is_divided=True)
 
     def tasks(self, files: Sequence[Path]) -> list[Task]:
         """One for each part that some of the files belong to, in the order of the first of them."""
@@ -103,13 +106,14 @@ class _Worker:
     settings: Settings
     imports: tuple[Path, ...]
     texts: Texts
+    is_part: bool
 
     def __post_init__(self) -> None:
         self.told: set[Path] = set()
         self._begin()
 
     def _begin(self) -> None:
-        self.project = Project(self.imports, self.texts)
+        self.project = Project(self.imports, self.texts, is_part=self.is_part)
 
     def result(self, path: Path) -> FileResult:
         try:
@@ -149,11 +153,11 @@ def all_results_of(work: Work, task: Task) -> list[FileResult]:
 
 def _worker_for(work: Work, number: int) -> _Worker:
     texts = work.parts[number]
-    key = (work.job, work.imports, texts.paths)
+    key = (work.job, work.imports, texts.paths, work.is_divided)
     if _mind.worker is None or _mind.key != key:
         forget()
         _mind.key = key
-        _mind.worker = _Worker(engine_of(work.job.engine), work.job.settings, work.imports, texts)
+        _mind.worker = _Worker(engine_of(work.job.engine), work.job.settings, work.imports, texts, work.is_divided)
     return _mind.worker
 
 
