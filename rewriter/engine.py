@@ -16,7 +16,7 @@ from rewriter.emit.style import Style, style_of
 from rewriter.emit.units import by_unit, nesting
 from rewriter.facts.code import File
 from rewriter.facts.project import Project
-from rewriter.facts.source import Source, SourceError
+from rewriter.facts.source import Source, SourceError, decode
 from rewriter.planning.plan import Owner, Plan
 from rewriter.planning.planner import Planner
 from rewriter.results import Edit, Failure, FileResult, Finding, Refusal, Span
@@ -67,9 +67,13 @@ def _guarded(goal: Goal, source: bytes, path: Path, settings: Settings, project:
 
 
 def _reached(goal: Goal, source: bytes, path: Path, settings: Settings, project: Project | None) -> FileResult:
-    parsed = Source.parse(source)
     if project is not None and not project.may_use("torch") and not _MARKS.search(source):
+        if project.is_part:
+            Source.parse(source)  # who has his project checked wants to know of what Python cannot read
+        else:
+            decode(source)  # a project that does not use torch costs no more than looking for the word
         return FileResult(path, source, source)
+    parsed = Source.parse(source)
     try:
         return goal(_Rewrite.of(parsed, path, settings, project), source, project)
     except Exception:

@@ -18,6 +18,8 @@ from rewriter.settings import Settings
 
 Engine = Callable[[bytes, Path, Settings, Project | None], FileResult]
 
+# Syntax trees are millions of objects that live to the end: Python's usual thresholds look through them all the time.
+COLLECT_AFTER = (100_000, 50, 1000)
 _MOST_PARSED = 8_000_000
 """Bytes of source whose trees one process keeps: with all that is known of them they take some 75 times as much."""
 _COLLECTED_AFTER = 1_000_000
@@ -55,12 +57,15 @@ class Work:
     """Where imports start from."""
     parts: tuple[Texts, ...]
     """The last one is the whole: by it is judged what lies in none of the others."""
+    is_divided: bool = False
 
     @classmethod
     def of(cls, job: Job) -> Work:
         project = Project.for_paths(job.roots)
         parts = parts_of(project.texts)
-        return cls(job, project.roots, tuple(parts) if len(parts) == 1 else (*parts, project.texts))
+        if len(parts) == 1:
+            return cls(job, project.roots, tuple(parts))
+        return cls(job, project.roots, (*parts, project.texts), is_divided=True)
 
     def tasks(self, files: Sequence[Path]) -> list[Task]:
         """One for each part that some of the files belong to, in the order of the first of them."""
@@ -103,13 +108,14 @@ class _Worker:
     settings: Settings
     imports: tuple[Path, ...]
     texts: Texts
+    is_part: bool
 
     def __post_init__(self) -> None:
         self.told: set[Path] = set()
         self._begin()
 
     def _begin(self) -> None:
-        self.project = Project(self.imports, self.texts)
+        self.project = Project(self.imports, self.texts, is_part=self.is_part)
 
     def result(self, path: Path) -> FileResult:
         try:
@@ -149,11 +155,11 @@ def all_results_of(work: Work, task: Task) -> list[FileResult]:
 
 def _worker_for(work: Work, number: int) -> _Worker:
     texts = work.parts[number]
-    key = (work.job, work.imports, texts.paths)
+    key = (work.job, work.imports, texts.paths, work.is_divided)
     if _mind.worker is None or _mind.key != key:
         forget()
         _mind.key = key
-        _mind.worker = _Worker(engine_of(work.job.engine), work.job.settings, work.imports, texts)
+        _mind.worker = _Worker(engine_of(work.job.engine), work.job.settings, work.imports, texts, work.is_divided)
     return _mind.worker
 
 

@@ -34,6 +34,8 @@ class Project:
     """What has been found out of the project."""
     parsed: int = 0
     """Bytes of source that have been parsed."""
+    is_part: bool = False
+    """There are other files in the tree, and some of all use torch."""
     asked: set[Path] = field(default_factory=set)
     """Files that are not among the texts, and that were looked for: what was found hangs on whether they are there."""
 

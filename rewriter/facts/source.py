@@ -39,7 +39,7 @@ class Source:
     @classmethod
     def parse(cls, data: bytes) -> Source:
         """Raises SourceError for anything that Python itself, or an exact round trip, would not accept."""
-        text, encoding, bom = _decode(data)
+        text, encoding, bom = decode(data)
         return cls(text, _parse(text), encoding, bom)
 
     def encode(self, text: str) -> bytes:
@@ -100,7 +100,8 @@ class Source:
         return match.group() if match else "\n"
 
 
-def _decode(data: bytes) -> tuple[str, str, bytes]:
+def decode(data: bytes) -> tuple[str, str, bytes]:
+    """Text, encoding and byte order mark; raises SourceError where there is no such text."""
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         bom = b"\xef\xbb\xbf" if encoding == "utf-8-sig" else b""

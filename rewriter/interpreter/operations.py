@@ -16,11 +16,11 @@ from rewriter.values.computed import has_no_fractions, is_idle
 from rewriter.values.dictionary import Dictionary
 from rewriter.values.fixed import Fixed, all_fixed, origins_of
 from rewriter.values.functions import SomeFunction
-from rewriter.values.modules import Module, only_assumed
+from rewriter.values.modules import Module
 from rewriter.values.one_of import join_all
 from rewriter.values.plain import NUMBER, STRING, WHOLE, Nothing, Number, Other, String
 from rewriter.values.sequence import Sequence, sequence
-from rewriter.values.tensor import ASSUMED, TENSOR, Tensor, computed
+from rewriter.values.tensor import ASSUMED, TENSOR, Tensor, computed, only_assumed
 
 OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",

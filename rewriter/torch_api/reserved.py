@@ -92,3 +92,7 @@ MODULE_ATTRIBUTES = frozenset(
         "zero_grad",
     ]
 )
+SEQUENTIAL_ATTRIBUTES = MODULE_ATTRIBUTES | {"append", "extend", "insert", "pop"}
+RETURNING_ITSELF = frozenset(
+    "apply bfloat16 cpu cuda double eval float half requires_grad_ share_memory to train".split()
+)

@@ -10,7 +10,7 @@ from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.objects import is_plain, methods_below, methods_meant
 from rewriter.torch_api import modules
-from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
+from rewriter.torch_api.reserved import RETURNING_ITSELF, SEQUENTIAL_ATTRIBUTES
 from rewriter.values.base import UNKNOWN, Call, Machine, Value
 from rewriter.values.dictionary import Dictionary
 from rewriter.values.functions import (
@@ -23,15 +23,13 @@ from rewriter.values.functions import (
 )
 from rewriter.values.one_of import join, join_all
 from rewriter.values.plain import NONE, STRING, Nothing
-from rewriter.values.sequence import Sequence, sequence
+from rewriter.values.sequence import children
 from rewriter.values.setting import as_setting
 from rewriter.values.target import Target
-from rewriter.values.tensor import TENSOR, Tensor, catalogued
+from rewriter.values.tensor import TENSOR, Tensor, catalogued, of_module
 
 _BARE = frozenset({"torch.nn.Sequential", "torch.nn.Module"})
 """What an object of the class itself has besides torch's own methods are its children: `self.features.norm0(x)`."""
-_OF_SEQUENTIAL = frozenset({"append", "extend", "insert", "pop"})
-_RETURN_IT = frozenset("apply bfloat16 cpu cuda double eval float half requires_grad_ share_memory to train".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +68,16 @@ class Module(Value):
         return join(MODULE, STRING)  # what can be run over holds modules, some by their names
 
     def item(self, index: ast.expr) -> Value | None:
-        return MODULE
+        return MODULE if type(self) is Module else None
 
     def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
         return Dictionary(MODULE) if node.attr in HOLDING_CHILDREN else None
 
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
-        if func.attr in _RETURN_IT:
+        if func.attr in RETURNING_ITSELF:
             return self
         if func.attr in _ITS_CHILDREN:
-            return _children(func.attr)
+            return children(func.attr, MODULE)
         machine.note_unknown_call(call.node, call.arguments.values())
         return UNKNOWN
 
@@ -94,9 +92,6 @@ class ProjectModule(Module):
 
     def iterated(self) -> Value:
         return MODULE  # only containers can be run over
-
-    def item(self, index: ast.expr) -> Value | None:
-        return None
 
     def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
         """Reading a property runs it; reading another method returns the method."""
@@ -162,13 +157,14 @@ class TorchModule(Module):
         if (kind := modules.result(self.name, given)) == "unknown":
             return machine.taken_for_tensor(call.node)
         is_operation = self.name in modules.PARAMETER_FREE or self.name.startswith("runtime.")
-        assumed = is_operation and only_assumed(list(call.arguments.values()))
-        return Tensor(assumed, is_whole=self.gives_whole) if kind == "tensor" else catalogued(kind, assumed)
+        operands = list(call.arguments.values()) if is_operation else []
+        found = of_module(self.name, operands, self.gives_whole)
+        return found if kind == "tensor" else catalogued(kind, found.assumed)
 
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
         """`self.skip_add.add(x, y)`: a method of another library's module may be an operation."""
         found = machine.foreign_operation(f"{self.name}.{func.attr}", call, func.value)
-        if found is None and self.name in _BARE and func.attr not in MODULE_ATTRIBUTES | _OF_SEQUENTIAL:
+        if found is None and self.name in _BARE and func.attr not in SEQUENTIAL_ATTRIBUTES:
             machine.note_part_call(call.node, MODULE)
             return MODULE.result(machine, call)
         return Module.method(self, machine, call, func) if found is None else found
@@ -236,18 +232,8 @@ def _passed_on(machine: Machine, call: Call) -> Value:
     return machine.taken_for_tensor(call.node) if found is None else found
 
 
-def only_assumed(operands: list[Value]) -> bool:
-    """Some operand is, or holds, what was taken for a tensor, and none is known to be one."""
-    held = [operand.member() if operand.may_be(Sequence) else operand for operand in operands]
-    found = [value for value in held if value.may_be(Tensor)]
-    return bool(found) and all(value.assumed for value in found)
-
-
-# Methods of objects whose class is one of the project's
-
 _ITS_CHILDREN = frozenset({"children", "named_children", "steps", "named_steps", "modules", "named_modules"})
 HOLDING_CHILDREN = frozenset({"_modules", "step_modules"})
-_REGISTERING_MODULES = frozenset({"add_module", "add_operation", "register_module"})
 
 
 def call_method(receiver: Value, cls: Class, machine: Machine, call: Call, func: ast.Attribute) -> Value:
@@ -259,12 +245,8 @@ def call_method(receiver: Value, cls: Class, machine: Machine, call: Call, func:
         _register(func.attr, machine, call)
         return NONE
     if func.attr in _ITS_CHILDREN:
-        return _children(func.attr)
+        return children(func.attr, MODULE)
     return _call_attribute(receiver, cls, machine, call, func)
-
-
-def _children(method: str) -> Value:
-    return sequence(sequence(items=[STRING, MODULE]) if method.startswith("named_") else MODULE)
 
 
 def _call_found(receiver: Value, cls: Class, method: Function, machine: Machine, call: Call, own: bool) -> Value:
@@ -285,7 +267,7 @@ def _register(method: str, machine: Machine, call: Call) -> None:
     arguments = call.node.args
     if arguments and isinstance(arguments[0], ast.Constant) and isinstance(arguments[0].value, str):
         value = call.arguments.get(arguments[1]) if len(arguments) > 1 else None
-        machine.store(arguments[0].value, (value or UNKNOWN) if method in _REGISTERING_MODULES else TENSOR)
+        machine.store(arguments[0].value, (value or UNKNOWN) if method.endswith(("_module", "_operation")) else TENSOR)
 
 
 def _call_attribute(receiver: Value, cls: Class, machine: Machine, call: Call, func: ast.Attribute) -> Value:

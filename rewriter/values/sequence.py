@@ -89,8 +89,7 @@ class Sequence(Value):
 def method_of_container(container: Value, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
     """What the methods of lists, sets and dicts do and return, by their names alone."""
     if func.attr in _CHILDREN:
-        member = container.member()
-        return sequence(sequence(items=[STRING, member]) if func.attr == "named_children" else member)
+        return children(func.attr, container.member())
     if not any(hasattr(kind, func.attr) for kind in _CONTAINERS) and func.attr not in _COUNTING:
         return None
     values = list(call.arguments.values())
@@ -109,6 +108,11 @@ def method_of_container(container: Value, machine: Machine, call: Call, func: as
     elif func.attr in _COUNTING:
         return WHOLE
     return NONE
+
+
+def children(method: str, member: Value) -> Sequence:
+    """What `children()`, `named_children()` and their like run over."""
+    return sequence(sequence(items=[STRING, member]) if method.startswith("named_") else member)
 
 
 def sequence(element: Value | None = None, items: Iterable[Value] | None = None) -> Sequence:

@@ -7,13 +7,17 @@ from collections.abc import Sequence as Values
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from rewriter.torch_api import tensors
+from rewriter.torch_api import tensors, whole
+from rewriter.torch_api.catalogue import ROWS
 from rewriter.values.base import UNKNOWN, Call, Machine, Value
 from rewriter.values.computed import Place, nature_of
+from rewriter.values.fixed import all_fixed, origins_of
 from rewriter.values.plain import FACT, NUMBER, OTHER, STRING, WHOLE
 from rewriter.values.sequence import SEQUENCE, SHAPE, Sequence, sequence
 
 OF_MEMBER = "[]"
+_DRAWING = frozenset(name for row in ROWS for name in row.targets if row.spellings and whole.draws(row.function.name))
+"""Modules that draw random numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,12 @@ def computed(kind: str, place: Place, name: str, call: Call, operands: Values[Va
     return found if kind == "tensor" else sequence(found)
 
 
+def of_module(name: str, operands: list[Value], is_whole: bool) -> Tensor:
+    """What a module that computes one operation returns for these; one with parameters is said to have none."""
+    fixed = bool(operands) and all_fixed(operands) and name not in _DRAWING
+    return Tensor(only_assumed(operands), is_whole=is_whole, origins=origins_of(operands) if fixed else frozenset())
+
+
 def taken_for_tensor(source: str) -> Tensor:
     """What is taken for a tensor under a name by which its use can speak against it."""
     return Tensor(assumed=True, sources=frozenset({source}))
@@ -110,3 +120,10 @@ def taken_for_tensor(source: str) -> Tensor:
 
 def holds_tensor(value: Value) -> bool:
     return value.may_be(Tensor) or (value.may_be(Sequence) and value.member().may_be(Tensor))
+
+
+def only_assumed(operands: list[Value]) -> bool:
+    """Some operand is, or holds, what was taken for a tensor, and none is known to be one."""
+    held = [operand.member() if operand.may_be(Sequence) else operand for operand in operands]
+    found = [value for value in held if value.may_be(Tensor)]
+    return bool(found) and all(value.assumed for value in found)

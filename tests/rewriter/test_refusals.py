@@ -160,12 +160,6 @@ class Scale(torch.autograd.Function):
         in_forward("return self.act(self.act(x))")
         + "\n\nclass Sub(Net):\n    def __init__(self):\n        super().__init__()\n        self.act = nn.ReLU()\n",
     ),
-    "RW904 reassigned": (
-        "RW904",
-        f"{HEADER}\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
-        "        self.act = nn.ReLU()\n\n    def forward(self, x):\n        return self.act(self.act(x))\n\n"
-        "    def smooth(self):\n        self.act = nn.GELU()\n",
-    ),
     "RW904 made in some cases": (
         "RW904",
         f"{HEADER}\nclass Net(nn.Module):\n    def __init__(self, kind):\n        super().__init__()\n"
