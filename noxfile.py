@@ -11,7 +11,7 @@ nox.options.error_on_missing_interpreters = False  # what is not installed is sk
 PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 # The oldest that has what `runtime` uses (see pyproject.toml), the one of constraints.txt, and the newest.
 TORCH = {"2.6.0": "0.21.0", "2.13.0": "0.28.0", "2.15.0": "0.30.0"}
-LINTER = ["pytest>=8", "hypothesis>=6.100", "jsonschema>=4.20"]
+LINTER = ["pytest>=8", "hypothesis>=6.100", "jsonschema>=4.20", "pre-commit>=3.5", "ruff>=0.6"]
 
 
 @nox.session(python=PYTHONS)

@@ -20,9 +20,8 @@ from rewriter.cli import parser  # noqa: E402
 from rewriter.rules.listing import ALL, RULES  # noqa: E402
 from rewriter.rules.rule import Rule  # noqa: E402
 
-
 API = {
-    "runtime.quantization": "Quantizers and what they are made of. `runtime.quantize` is `runtime.quantization.quantize`.",
+    "runtime.quantization": "Quantizers, and what they are made of. `runtime.quantize` is `quantize` of this page.",
     "runtime.int8": "Quantized models on int8 kernels.",
     "runtime.modules": "What rewritten source calls. Each operation has a class as well: see [Rules](../rules.md).",
     "runtime.export": "Quantized models for other runtimes.",
@@ -88,10 +87,9 @@ def _api(package: str, about: str) -> str:
     """What the package has in `__all__`, where its source says that it is defined."""
     file = ROOT / package.replace(".", "/") / "__init__.py"
     tree = ast.parse(file.read_text(encoding="utf-8"))
-    names = "\n\n".join(
-        f"::: {home}.{name}" for name, home in sorted(_homes(tree, package), key=lambda h: h[0].lower())
-    )
-    return f"# {package}\n\n{about}\n\n{names}\n"
+    homes = sorted(_homes(tree, package), key=lambda pair: pair[0].lower())
+    entries = "\n\n".join(f"::: {home}.{name}" for name, home in homes)
+    return f"# {package}\n\n{about}\n\n{entries}\n"
 
 
 def _homes(tree: ast.Module, package: str) -> Iterator[tuple[str, str]]:

@@ -37,7 +37,7 @@ def process(arguments: argparse.Namespace) -> int:
         if arguments.show_settings:
             put_on_stdout(shown(settings).encode())
             return OK
-        settings = _with_selection(arguments, _with_evidence(arguments, _with_baseline(arguments, settings)))
+        settings = _with_selection(arguments, _with_what_is_known(arguments, settings))
         results = _of_stdin(arguments, settings) if STDIN in arguments.paths else _of_files(arguments, settings)
         summary = Summary.of(results, settings.unsafe_fixes)
         _report(arguments, results, settings)
@@ -110,12 +110,10 @@ def chosen_settings(arguments: argparse.Namespace, paths: Sequence[Path]) -> Set
     return settings
 
 
-def _with_baseline(arguments: argparse.Namespace, settings: Settings) -> Settings:
-    return replace(settings, baseline=Baseline.read(arguments.baseline)) if arguments.baseline else settings
-
-
-def _with_evidence(arguments: argparse.Namespace, settings: Settings) -> Settings:
-    return replace(settings, evidence=Evidence.read(arguments.evidence)) if arguments.evidence else settings
+def _with_what_is_known(arguments: argparse.Namespace, settings: Settings) -> Settings:
+    baseline = Baseline.read(arguments.baseline) if arguments.baseline else None
+    evidence = Evidence.read(arguments.evidence) if arguments.evidence else None
+    return replace(settings, baseline=baseline, evidence=evidence)
 
 
 def _with_selection(arguments: argparse.Namespace, settings: Settings) -> Settings:

@@ -17,8 +17,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 
 from rewriter.results import Failure, FileResult
-from rewriter.run import COLLECT_AFTER
-from rewriter.work import Task, Work, all_results_of
+from rewriter.work import COLLECT_AFTER, Task, Work, all_results_of
 
 
 def pooled(work: Work, tasks: Sequence[Task], workers: int) -> Iterator[FileResult]:

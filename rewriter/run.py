@@ -11,12 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from rewriter.results import Failure, FileResult
-from rewriter.work import Job, Task, Work, all_results_of, forget, results_of
+from rewriter.work import COLLECT_AFTER, Job, Task, Work, all_results_of, forget, results_of
 
 # Below this a pool costs more than it saves.
 POOL_FROM = 40
-# Syntax trees are millions of objects that live to the end: Python's usual thresholds look through them all the time.
-COLLECT_AFTER = (100_000, 50, 1000)
 _MOST_PIECES = 64
 """Of a part, where it is not known how many workers an executor has."""
 

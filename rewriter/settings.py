@@ -62,7 +62,7 @@ class Settings:
     """The library whose modules are to become ours, as `--from` names it."""
     max_file_bytes: int = 2_000_000
     all_operations: bool = False
-    """Operations on integers, masks and constants, which are no business of a quantizer, become modules as well."""
+    """Operations on integers, masks and constants, which do not concern a quantizer, become modules as well."""
     respect_gitignore: bool = True
     root: Path = Path()
     """The folder that patterns of files are relative to: that of pyproject.toml, or the current one."""

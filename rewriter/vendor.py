@@ -65,13 +65,13 @@ def _said(folder: Path, package: str, copies: Copies, users: int) -> str:
 
 
 def package_of(folder: Path) -> str:
-    """The dotted name under which Python finds a folder: from the first one above it that is no package."""
+    """The dotted name under which Python finds a folder: from the first one above it that is not a package."""
     parts, above = [folder.resolve().name], folder.resolve().parent
     while (above / "__init__.py").is_file():
         parts.insert(0, above.name)
         above = above.parent
     if not all(part.isidentifier() for part in parts):
-        raise VendorError(f"{folder} cannot be imported: {'.'.join(parts)} is no name of a package")
+        raise VendorError(f"{folder} cannot be imported: {'.'.join(parts)} is not the name of a package")
     return ".".join(parts)
 
 
@@ -178,7 +178,7 @@ class Copies:
         return "\n".join(text)
 
     def _linked(self, file: Path) -> str:
-        """Its text, with our packages under their new names. What the catalogue calls a module is no import."""
+        """Its text, with our packages under their new names. What the catalogue calls a module is not an import."""
         source = Source.parse(file.read_bytes())
         is_catalogue = file.is_relative_to(_DISTRIBUTION / "rewriter")
         splices = []

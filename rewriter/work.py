@@ -18,6 +18,8 @@ from rewriter.settings import Settings
 
 Engine = Callable[[bytes, Path, Settings, Project | None], FileResult]
 
+# Syntax trees are millions of objects that live to the end: Python's usual thresholds look through them all the time.
+COLLECT_AFTER = (100_000, 50, 1000)
 _MOST_PARSED = 8_000_000
 """Bytes of source whose trees one process keeps: with all that is known of them they take some 75 times as much."""
 _COLLECTED_AFTER = 1_000_000

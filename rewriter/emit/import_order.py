@@ -118,9 +118,11 @@ def _module(statement: Import) -> str:
 
 
 def _natural(statement: Import) -> Key:
-    """Case does not count, and numbers count as numbers."""
-    parts = re.split(r"(\d+)", _module(statement).lower())
-    return (tuple((part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts),)
+    """What is furthest above comes first. Case does not count, and numbers count as numbers."""
+    module = _module(statement)
+    name = module.lstrip(".")
+    parts = re.split(r"(\d+)", name.lower())
+    return len(name) - len(module), tuple((part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts)
 
 
 def _import_place(file: File) -> tuple[int, bool]:

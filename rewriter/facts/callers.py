@@ -96,7 +96,7 @@ def runs_alone(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list
 def runs_handing_out(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list[Run]:
     """The run of the constructor, as far as it hands methods of the object to others, who may call them later."""
     candidates = _computing(knowledge, cls, methods) if knowledge.may_be_module(cls) else []
-    computing = {method for method in candidates if not _runs_at_once(cls, method.node.name)}
+    computing = {method for method in candidates if not _is_for_others(cls, method.node.name)}
     run = knowledge.construction(cls) if computing else None
     if run is None or not run.met.entered & computing:
         return []
@@ -106,13 +106,13 @@ def runs_handing_out(knowledge: Knowledge, cls: Class, methods: set[Function]) -
     return [replace(run, met=replace(run.met, sites=handed))] if handed else []
 
 
-def _runs_at_once(cls: Class, method: str) -> bool:
-    """Whether the method is given to what runs it there and then, such as `self.apply(self._init_weights)`."""
+def _is_for_others(cls: Class, method: str) -> bool:
+    """Whether the method is given to what runs it there and then, as `self.apply(self._init)`, or is a hook."""
     for node in walk(cls.node):
         func = node.func if isinstance(node, ast.Call) else None
         name = func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
-        given = node.args if isinstance(node, ast.Call) and name in _RUNNING_AT_ONCE else []
-        if any(isinstance(n, ast.Attribute) and n.attr == method for argument in given for n in walk(argument)):
+        given = node.args if isinstance(node, ast.Call) and (name in _RUNNING_AT_ONCE or "register" in name) else []
+        if any(isinstance(n, ast.Attribute) and n.attr == method for a in given for n in walk(a)):
             return True
     return False
 

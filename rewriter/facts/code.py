@@ -10,13 +10,12 @@ from functools import cached_property
 from pathlib import Path
 
 from rewriter.facts.answers import Answers
-from rewriter.facts.names import Names, bound_names, local_names
+from rewriter.facts.names import Names, local_names
 from rewriter.facts.source import Source
 from rewriter.facts.trees import children, walk
 from rewriter.torch_api import catalogue
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
-_BLOCKS = ast.If | ast.Try | ast.With | ast.For | ast.While
 
 # Functions that run their first argument with the rest, once and there and then.
 RUNS_ITS_ARGUMENT = frozenset({"torch.utils.checkpoint.checkpoint"})
@@ -233,11 +232,6 @@ class File:
                     if isinstance(node, ast.FunctionDef):
                         found.setdefault(node.name, []).append(Function(node, self))
         return found
-
-    def is_defined_in_branches(self, name: str) -> bool:
-        """Whether functions alone have that name, of which branches at module level choose one."""
-        bound = [s for s in _statements(self.source.tree) if not isinstance(s, _BLOCKS) and name in bound_names(s)]
-        return name not in self.functions and len(bound) == len(self.alternatives.get(name, ()))
 
     @cached_property
     def tables(self) -> frozenset[str]:

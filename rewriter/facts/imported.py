@@ -24,6 +24,20 @@ def is_at_hand(function: Function, node: ast.expr) -> bool:
     return len(chain) == 1 or not (_is_asked_for(function.file, chain[0]) or _is_tried(function, node))
 
 
+def imported_inside(function: Function, node: ast.expr) -> str | None:
+    """The full name of what an import inside the function calls so, and nothing else there does."""
+    if not isinstance(node, ast.Name):
+        return None
+    imports = [s for s in walk(function.node) if isinstance(s, ast.ImportFrom) and not s.level]
+    found = [f"{s.module}.{a.name}" for s in imports for a in s.names if (a.asname or a.name) == node.id]
+    stored = any(isinstance(n, ast.Name) and n.id == node.id and not _is_read(n) for n in walk(function.node))
+    return found[0] if len(found) == 1 and not stored else None
+
+
+def _is_read(name: ast.Name) -> bool:
+    return isinstance(name.ctx, ast.Load)
+
+
 def _is_imported(file: File, name: str) -> bool:
     imports = (s for s in file.source.tree.body if isinstance(s, ast.Import | ast.ImportFrom))
     return any((a.asname or a.name.partition(".")[0]) == name for s in imports for a in s.names)

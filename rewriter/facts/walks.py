@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from rewriter.facts.child_names import beginnings, runs_over_names
-from rewriter.facts.code import Class, Function, FunctionNode
+from rewriter.facts.child_names import runs_over_names
+from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.trees import children, walk
+from rewriter.facts.walk_tests import Tests
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
 CHILDREN = frozenset({"children", "named_children", "_modules"})
 DESCENDANTS = frozenset({"modules", "named_modules"})
-_ASKS = frozenset({"hasattr", "getattr", "isinstance"})
 _STATE = frozenset({"parameters", "named_parameters", "buffers", "named_buffers"})
 _ANY_CHILD = MODULE_ATTRIBUTES - {"forward", "__call__"}
-_MADE_HERE = frozenset({"torch.nn.Module", "torch.nn.ModuleList"})
-"""Besides the classes without parameters: what the modules that the rewriter makes are instances of."""
-_HAD_BY_NEW_ONES = frozenset(
-    "inplace p dim alpha beta negative_slope min_val max_val kernel_size stride padding dilation ceil_mode size "
-    "scale_factor mode align_corners output_size threshold value lambd approximate function fixed takes".split()
-)
 _WITHOUT_EFFECT = frozenset("len str int float bool min max abs isinstance hasattr getattr type".split())
 _OF_TEXTS = frozenset({"startswith", "endswith", "find", "lower", "upper", "replace", "split", "get"})
 _DEEPEST = 4
-_NEW_NAMES = ("ModuleList", "Function", "Call", "Ops")
-"""What new modules are called in part that hold others; a module for an operation is kept away by its own name."""
 
 
 def walks(cls: Class, by: frozenset[str]) -> Iterator[tuple[Function, ast.expr]]:
@@ -83,15 +75,9 @@ def _meant(cls: Class, method: Function, node: ast.expr) -> Function | None:
 
 
 @dataclass(frozen=True)
-class _Turn:
+class _Turn(Tests):
     """What is done with each module: `for child in self.children():`, or a function that is applied to it."""
 
-    cls: Class
-    method: Function
-    node: ast.For | FunctionNode | ast.Lambda
-    child: str
-    names: frozenset[str] = field(default=frozenset())
-    """The child and its name."""
     depth: int = 0
 
     @classmethod
@@ -106,8 +92,21 @@ class _Turn:
             return self._does_nothing(ast.Expr(self.node.body))
         if "" in self.names or not self._is_idle(self.node.body):
             return False
-        set_here = {n.id for n in walk(self.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        run = [*self._reached(self.node.body), *([self.node.target] if isinstance(self.node, ast.For) else [])]
+        names = (n for part in run for n in walk(part) if isinstance(n, ast.Name))
+        set_here = {n.id for n in names if isinstance(n.ctx, ast.Store)}
         return not any(map(self._is_read_below, set_here))
+
+    def _reached(self, body: list[ast.stmt]) -> Iterator[ast.AST]:
+        """What runs in a turn with a new child."""
+        for statement in body:
+            if isinstance(statement, ast.If) and self._excludes(statement.test):
+                yield statement.test
+                yield from self._reached(statement.orelse)
+            else:
+                yield statement
+            if self._leaves(statement):
+                return
 
     def _is_read_below(self, name: str) -> bool:
         """Whether a variable keeps what a turn has put there for somebody behind the loop."""
@@ -175,83 +174,6 @@ class _Turn:
         reached = next((i for i, value in enumerate(test.values, 1) if self._excludes(value)), len(test.values))
         return any(n is call for value in test.values[reached:] for n in walk(value))
 
-    def _excludes(self, test: ast.expr) -> bool:
-        """Whether the test fails for every child that the rewriter makes."""
-        if isinstance(test, ast.BoolOp):
-            return (any if isinstance(test.op, ast.And) else all)(map(self._excludes, test.values))
-        if isinstance(test, ast.NamedExpr):
-            return self._excludes(test.value)
-        if types := self._types_compared(test):
-            return all(map(self._is_never_made, types))
-        if self._asks_for_names(test) or self._asks_for_beginning(test):
-            return True
-        if text := self._text_in_class_name(test):
-            return not any(text in name for name in _NEW_NAMES)
-        if not isinstance(test, ast.Call) or not self._asks(test) or len(test.args) < 2:
-            return False
-        wanted = test.args[1]
-        if isinstance(test.func, ast.Name) and test.func.id == "isinstance":
-            kinds = wanted.elts if isinstance(wanted, ast.Tuple) else [wanted]
-            return all(map(self._is_never_made, kinds))
-        unknown = isinstance(wanted, ast.Constant) and wanted.value not in MODULE_ATTRIBUTES | _HAD_BY_NEW_ONES
-        default = test.args[2] if len(test.args) == 3 else ast.Constant(None)
-        return unknown and isinstance(default, ast.Constant) and not default.value
-
-    def _types_compared(self, test: ast.AST) -> list[ast.expr]:
-        """The classes in `type(child) == nn.Linear`, or with `is`, or `type(child) in (nn.Linear, nn.Conv2d)`."""
-        if not isinstance(test, ast.Compare) or len(test.ops) != 1 or not isinstance(test.left, ast.Call):
-            return []
-        asks = isinstance(test.left.func, ast.Name) and test.left.func.id == "type" and len(test.left.args) == 1
-        if not asks or not self._is_child(test.left.args[0]):
-            return []
-        wanted = test.comparators[0]
-        if isinstance(test.ops[0], ast.In):
-            return list(wanted.elts) if isinstance(wanted, ast.Tuple | ast.List | ast.Set) else []
-        return [wanted] if isinstance(test.ops[0], ast.Eq | ast.Is) else []
-
-    def _is_never_made(self, kind: ast.expr) -> bool:
-        """A class of the project, or of torch: where code asks for it, another takes its place in new modules."""
-        name = self.method.full_name(kind)
-        return name is not None and name not in _MADE_HERE
-
-    def _asks_for_names(self, test: ast.AST) -> bool:
-        """`name in ("conv1", "fc")`, `name == "fc"`: no new module is called as the code says anything."""
-        if not isinstance(test, ast.Compare) or len(test.ops) != 1 or not isinstance(test.left, ast.Name):
-            return False
-        wanted = test.comparators[0]
-        texts = wanted.elts if isinstance(wanted, ast.Tuple | ast.List | ast.Set) else [wanted]
-        by_name = test.left.id in self.names - {self.child} and isinstance(test.ops[0], ast.In | ast.Eq)
-        return by_name and all(isinstance(text, ast.Constant) for text in texts)
-
-    def _asks_for_beginning(self, test: ast.AST) -> bool:
-        """`name.startswith("aux_")`: no new module is called so where code asks for it."""
-        func = test.func if isinstance(test, ast.Call) else None
-        if not isinstance(test, ast.Call) or not isinstance(func, ast.Attribute) or func.attr != "startswith":
-            return False
-        by_name = isinstance(func.value, ast.Name) and func.value.id in self.names - {self.child}
-        return by_name and bool(beginnings(test))
-
-    def _text_in_class_name(self, test: ast.expr) -> str:
-        """The text in `name.find("Conv") != -1`, `"Conv" in name` or `name == "Conv2d"`, for the child's class name."""
-        if not isinstance(test, ast.Compare) or len(test.ops) != 1:
-            return ""
-        left, right = test.left, test.comparators[0]
-        if isinstance(left, ast.Call) and isinstance(left.func, ast.Attribute) and left.func.attr == "find":
-            found = isinstance(test.ops[0], ast.NotEq | ast.Gt | ast.GtE) and ast.unparse(right) in ("-1", "0")
-            name, text = left.func.value, left.args[0] if left.args and found else None
-        else:
-            name, text = (right, left) if isinstance(test.ops[0], ast.In) else (left, right)
-            text = text if isinstance(test.ops[0], ast.In | ast.Eq) else None
-        is_text = isinstance(text, ast.Constant) and isinstance(text.value, str)
-        return str(text.value) if is_text and isinstance(text, ast.Constant) and self._is_class_name(name) else ""
-
-    def _is_class_name(self, node: ast.expr) -> bool:
-        """`child.__class__.__name__`, or a variable that holds it."""
-        if isinstance(node, ast.Name):
-            stored = [n.value for n in walk(self.node) if isinstance(n, ast.Assign) and _assigns(n, node.id)]
-            return bool(stored) and all(not isinstance(v, ast.Name) and self._is_class_name(v) for v in stored)
-        return ast.unparse(node) in (f"{self.child}.__class__.__name__", f"type({self.child}).__name__")
-
     def _met(self, node: ast.AST) -> Iterator[ast.Name]:
         """Where the child or its name is used for something that could tell one more child from none."""
         if isinstance(node, ast.Name):
@@ -277,19 +199,8 @@ class _Turn:
             return self._asks_for_names(node) or bool(self._text_in_class_name(node))
         return isinstance(node, ast.Attribute) and self._is_child(node.value) and node.attr in _ANY_CHILD
 
-    def _asks(self, node: ast.Call) -> bool:
-        named = isinstance(node.func, ast.Name) and node.func.id in _ASKS
-        return named and bool(node.args) and self._is_child(node.args[0])
-
     def _is_state(self, func: ast.expr) -> bool:
         return isinstance(func, ast.Attribute) and self._is_child(func.value) and func.attr in _STATE
-
-    def _is_child(self, node: ast.expr) -> bool:
-        return isinstance(node, ast.Name) and node.id == self.child
-
-
-def _assigns(statement: ast.Assign, name: str) -> bool:
-    return any(isinstance(target, ast.Name) and target.id == name for target in statement.targets)
 
 
 def _is_harmless(call: ast.Call) -> bool:

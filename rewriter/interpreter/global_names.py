@@ -6,6 +6,7 @@ import ast
 
 from rewriter.facts.code import Class, Function
 from rewriter.facts.tables import find_table
+from rewriter.facts.trees import walk
 from rewriter.torch_api import tensors
 from rewriter.values.base import UNKNOWN, Known, Value
 from rewriter.values.classes import ProjectClass, TorchClass
@@ -71,8 +72,10 @@ def _static_method(known: Known, name: str) -> BoundMethod | None:
 
 def _is_defined_in_branches(known: Known, name: str) -> bool:
     """A function with several definitions, of which branches at module level choose one."""
-    definitions = known.project.alternatives(name)
-    return len(definitions) > 1 and definitions[0].file.is_defined_in_branches(definitions[0].node.name)
+    definitions, bare = known.project.alternatives(name), name.rpartition(".")[2]
+    nodes = walk(definitions[0].file.source.tree) if len(definitions) > 1 else ()
+    stored = any(isinstance(n, ast.Name) and n.id == bare and not isinstance(n.ctx, ast.Load) for n in nodes)
+    return len(definitions) > 1 and not stored and bare not in definitions[0].file.functions
 
 
 def _is_torch_table(known: Known, name: str) -> bool:

@@ -144,8 +144,7 @@ class Planner:
         runs = runs_through(self.knowledge, function)
         sites = [s for s in self._settled(_met(function, runs), None) if not isinstance(s, ModuleCall)]
         plan.refusals += [] if self.source or self.target else of_other_quantizers(sites)
-        computing = [s for s in _in_source_order(sites) if self._computes(s)]
-        sites = known(plan, computing, self.evidence)
+        sites = known(plan, [s for s in _in_source_order(sites) if self._computes(s)], self.evidence)
         if not sites:
             if function.is_free:
                 self._substitute_in_making(function, function, None, plan)

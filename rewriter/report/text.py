@@ -13,7 +13,7 @@ from rewriter.results import FileResult, Finding, Refusal, Safety, Span
 
 @dataclass(frozen=True)
 class Style:
-    """Escape codes, or nothing where the reader is no terminal."""
+    """Escape codes, or nothing where the reader is not a terminal."""
 
     color: bool
 

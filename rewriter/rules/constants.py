@@ -33,7 +33,7 @@ def reads_names(node: ast.expr) -> set[str]:
 
 
 def is_repeatable(expression: ast.expr, function: FunctionNode) -> bool:
-    """Running the expression again, later in the function, gives an equal object."""
+    """Running the expression again, later in the function, returns an equal object."""
     if not isinstance(expression, ast.Call):
         return False
     calls = [n for n in walk(expression) if isinstance(n, ast.Call) and n is not expression]

@@ -120,7 +120,7 @@ def _operation(site: HandedFunction, name: str, context: Context) -> Change | No
 def _wrapped(site: Site, func: ast.expr, callee: Function, context: Context) -> Change | Refusal:
     assert isinstance(site.node, ast.Call)
     if not _is_known_in_init(site, func, callee, context):
-        message = f"{callee.node.name} takes modules, but `{ast.unparse(func)}` is no name for it in __init__"
+        message = f"{callee.node.name} takes modules, but `{ast.unparse(func)}` is not a name for it in __init__"
         return refuse("RW903", site, message, "call the function by its own name")
     given, receiver = as_given(site.node), context.receiver_at(site)
     name = callee.node.name.strip("_") or "function"

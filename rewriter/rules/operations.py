@@ -54,7 +54,7 @@ def module_for(name: str, operands: int) -> Make | None:
 
 
 def _reads_alike(target: ast.expr) -> bool:
-    """Evaluating the target a second time does nothing and gives the same: names, attributes, plain indices."""
+    """Evaluating the target a second time does nothing and returns the same: names, attributes, plain indices."""
     plain = ast.Name | ast.Attribute | ast.Subscript | ast.Slice | ast.Tuple | ast.Constant | ast.UnaryOp | ast.BinOp
     return all(isinstance(node, plain) for node in walk(target))
 

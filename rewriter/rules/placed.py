@@ -36,7 +36,7 @@ class Block(nn.Module):
 `act = act or nn.ReLU()` and `if act is None: act = nn.ReLU()` are treated alike: behind the first place, each gets an
 instance of its own.
 
-`own` copies a module that has neither parameters nor buffers, and gives back anything else as it is, so that a class
+`own` copies a module that has neither parameters nor buffers, and returns anything else as it is, so that a class
 or caller may go on choosing another module.
 
 **Safety.** Done for classes that keep nothing, and where nothing in the function, or in the class for an attribute,

@@ -1,6 +1,6 @@
 """Reductions become modules.
 
-`mean`, `sum`, `max`, `norm` and their kind give values with another range than their input, and so
+`mean`, `sum`, `max`, `norm` and their kind return values with another range than their input has, and so
 with another scale.
 
 ```python

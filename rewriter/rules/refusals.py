@@ -9,9 +9,9 @@ from rewriter.sites.site import Site
 _TEXTS = {
     ("RW901", "unknown-operand"): (
         "It is not known whether the operand is a tensor.",
-        "The value comes from code that the rewriter cannot see, or from a call that may give anything.",
+        "The value comes from code that the rewriter cannot see, or from a call that may return anything.",
         "annotate the argument or variable (`x: Tensor`), or make the module by hand",
-        "def forward(self, x):\n    y = third_party(x)\n    return y + 1  # what third_party gives is not known",
+        "def forward(self, x):\n    y = third_party(x)\n    return y + 1  # what third_party returns is not known",
     ),
     ("RW902", "runs-again"): (
         "One module serves several executions.",
@@ -44,7 +44,7 @@ _TEXTS = {
     ),
     ("RW906", "arguments-unknown"): (
         "Which operation it is, or with which arguments, is known only when it runs.",
-        "`**kwargs` of what is no function of torch.nn.functional, and starred arguments where they decide what "
+        "`**kwargs` of what is not a function of torch.nn.functional, and starred arguments where they decide what "
         "the call means, hide the parameters.",
         "write the arguments out",
         "x = torch.sum(x, **self.options)",

@@ -26,7 +26,7 @@ class Block(nn.Module):
         return self.act(x)
 ```
 
-`as_module` gives modules and None back as they are, and puts any other callable into a module that calls it. Where the
+`as_module` returns modules and None as they are, and puts any other callable into a module that calls it. Where the
 branches of `__init__` store different things and one of them may be a function, each that may be one is given to it. A
 function of the project that takes modules (RW202), also behind `partial`, gets its own from the module that keeps it.
 

@@ -26,7 +26,7 @@ from rewriter.values.plain import NONE, STRING, Nothing
 from rewriter.values.sequence import children
 from rewriter.values.setting import as_setting
 from rewriter.values.target import Target
-from rewriter.values.tensor import TENSOR, Tensor, catalogued, only_assumed
+from rewriter.values.tensor import TENSOR, Tensor, catalogued, of_module
 
 _BARE = frozenset({"torch.nn.Sequential", "torch.nn.Module"})
 """What an object of the class itself has besides torch's own methods are its children: `self.features.norm0(x)`."""
@@ -157,8 +157,9 @@ class TorchModule(Module):
         if (kind := modules.result(self.name, given)) == "unknown":
             return machine.taken_for_tensor(call.node)
         is_operation = self.name in modules.PARAMETER_FREE or self.name.startswith("runtime.")
-        assumed = is_operation and only_assumed(list(call.arguments.values()))
-        return Tensor(assumed, is_whole=self.gives_whole) if kind == "tensor" else catalogued(kind, assumed)
+        operands = list(call.arguments.values()) if is_operation else []
+        found = of_module(self.name, operands, self.gives_whole)
+        return found if kind == "tensor" else catalogued(kind, found.assumed)
 
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
         """`self.skip_add.add(x, y)`: a method of another library's module may be an operation."""

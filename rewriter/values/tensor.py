@@ -7,13 +7,17 @@ from collections.abc import Sequence as Values
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from rewriter.torch_api import tensors
+from rewriter.torch_api import tensors, whole
+from rewriter.torch_api.catalogue import ROWS
 from rewriter.values.base import UNKNOWN, Call, Machine, Value
 from rewriter.values.computed import Place, nature_of
+from rewriter.values.fixed import all_fixed, origins_of
 from rewriter.values.plain import FACT, NUMBER, OTHER, STRING, WHOLE
 from rewriter.values.sequence import SEQUENCE, SHAPE, Sequence, sequence
 
 OF_MEMBER = "[]"
+_DRAWING = frozenset(name for row in ROWS for name in row.targets if row.spellings and whole.draws(row.function.name))
+"""Modules that draw random numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,12 @@ def computed(kind: str, place: Place, name: str, call: Call, operands: Values[Va
     nature = nature_of(place, name, call, operands)
     found = Tensor(assumed and kind == "tensor", frozenset(), nature.is_whole, nature.origins)
     return found if kind == "tensor" else sequence(found)
+
+
+def of_module(name: str, operands: list[Value], is_whole: bool) -> Tensor:
+    """What a module that computes one operation returns for these; one with parameters is said to have none."""
+    fixed = bool(operands) and all_fixed(operands) and name not in _DRAWING
+    return Tensor(only_assumed(operands), is_whole=is_whole, origins=origins_of(operands) if fixed else frozenset())
 
 
 def taken_for_tensor(source: str) -> Tensor:

@@ -69,7 +69,7 @@ class Exported(nn.Module):
 class ExportedSum(Exported):
     """A convolution or linear layer."""
 
-    def __init__(self, simulated: QuantizedSum) -> None:
+    def __init__(self, simulated: QuantizedSum, real_bias: bool) -> None:
         super().__init__(simulated)
         params = simulated.weight_params
         self.weight = Constant(simulated.integers, params.scale, params.granularity)
@@ -78,6 +78,9 @@ class ExportedSum(Exported):
         if simulated.bias is not None and given is not None and not simulated.bias.is_floating_point():
             unit = given.scale * params.scale
             self.bias = Constant(simulated.bias, unit, per_channel(0) if unit.dim() else PER_TENSOR)
+            if real_bias:
+                self.register_buffer("real_bias", self.bias())
+                self.bias = None
         elif simulated.bias is not None:
             self.register_buffer("real_bias", simulated.bias.clone())
 
@@ -113,8 +116,11 @@ class ExportedGiven(nn.Module):
         return self._simulated[0](*args, **kwargs) if x is None else self.layer(x)
 
 
-def for_export(model: nn.Module) -> nn.Module:
-    """A copy of a quantized or converted model in eval mode, whose quantized modules are made of operators."""
+def for_export(model: nn.Module, real_biases: bool) -> nn.Module:
+    """A copy of a quantized or converted model in eval mode, whose quantized modules are made of operators.
+
+    With `real_biases` biases are the numbers that their integers stand for.
+    """
     made = copy.deepcopy(model).eval()
     modules = list(made.modules())
     if any(isinstance(module, (QuantizedOutput, QuantizedWeights)) for module in modules):
@@ -124,7 +130,7 @@ def for_export(model: nn.Module) -> nn.Module:
     stands: dict[nn.Module, nn.Module] = {}
     for module in modules:
         if isinstance(module, (QuantizedModule, Int8Module)):
-            stands[module] = _exported(module.simulated if isinstance(module, Int8Module) else module)
+            stands[module] = _exported(module.simulated if isinstance(module, Int8Module) else module, real_biases)
     for parent in modules:
         if parent not in stands:
             for name, child in list(parent._modules.items()):
@@ -133,17 +139,17 @@ def for_export(model: nn.Module) -> nn.Module:
     return stands.get(made, made)
 
 
-def _exported(module: QuantizedModule) -> nn.Module:
+def _exported(module: QuantizedModule, real_biases: bool) -> nn.Module:
     if isinstance(module, DynamicSum):
         raise ExportError("method 'dynamic' takes scales from each tensor as it comes; export needs fixed ones")
     if isinstance(module, Half) or not module.configured:
         return module
     if isinstance(module, GivenWeight):
-        return ExportedGiven(module, _layer(module))
-    return _layer(module)
+        return ExportedGiven(module, _layer(module, real_biases))
+    return _layer(module, real_biases)
 
 
-def _layer(module: QuantizedModule) -> Exported:
+def _layer(module: QuantizedModule, real_biases: bool) -> Exported:
     if isinstance(module, QuantizedSum):
-        return ExportedSum(module)
+        return ExportedSum(module, real_biases)
     return ExportedEmbedding(module) if isinstance(module, QuantizedEmbedding) else Exported(module)

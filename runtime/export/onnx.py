@@ -27,7 +27,7 @@ def onnx(model: nn.Module, path: str | os.PathLike[str], *example: Any, batch: i
         import onnxscript  # noqa: F401  # torch writes ONNX with it
     except ImportError as error:
         raise ImportError('ONNX needs onnx and onnxscript: pip install "torch-rewriter[export]"') from error
-    exported = traced(model, *example, batch=batch)
+    exported = traced(model, *example, batch=batch, real_biases=False)
     written = torch.onnx.export(exported, (), dynamo=True, opset_version=OPSET, verbose=False)
     assert written is not None
     proto = written.model_proto

@@ -22,20 +22,23 @@ _DEQUANTIZING = (
 )
 
 
-def program(model: nn.Module, *example: Any, batch: int = 0) -> ExportedProgram:
+def program(model: nn.Module, *example: Any, batch: int = 0, signed: bool = False) -> ExportedProgram:
     """What a quantized or converted model computes on `example`, and on any other size of its dimension `batch`.
 
     Python's control flow is what the example takes; recurrent layers are unrolled over its steps. Where the model fixes
-    the batch size, so does the program, with a warning.
+    the batch size, so does the program, with a warning. With `signed` activations are int8 and not uint8: the same
+    steps, counted from -128.
     """
-    exported = traced(model, *example, batch=batch)
+    exported = traced(model, *example, batch=batch, real_biases=True)
+    if signed:
+        _count_from_below(exported)
     _dequantize_for_each(exported)
     return exported
 
 
-def traced(model: nn.Module, *example: Any, batch: int = 0) -> ExportedProgram:
+def traced(model: nn.Module, *example: Any, batch: int, real_biases: bool) -> ExportedProgram:
     """The same, where all that takes a tensor of integers shares what dequantizes it."""
-    module, given = for_export(model), _more_than_one(example, batch)
+    module, given = for_export(model, real_biases), _more_than_one(example, batch)
     shapes = tree_map(lambda leaf: {batch: Dim.AUTO} if _has(leaf, batch) else None, given)
     with torch.no_grad():
         exported = torch.export.export(module, given, dynamic_shapes=tuple(shapes), strict=False)
@@ -81,6 +84,15 @@ def _drop_repeated(exported: ExportedProgram) -> None:
         graph.erase_node(node)
         if quantized.target is _QUANTIZE and not quantized.users:
             graph.erase_node(quantized)
+    exported.graph_module.recompile()
+
+
+def _count_from_below(exported: ExportedProgram) -> None:
+    for node in exported.graph_module.graph.nodes:
+        told = node.args[2:]
+        if node.target is _QUANTIZE and told[-1] is torch.uint8 and all(u.target is _DEQUANTIZE for u in node.users):
+            for each in (node, *node.users):
+                each.args = (*each.args[:2], told[0] - 128, -128, 127, torch.int8)
     exported.graph_module.recompile()
 
 

@@ -99,8 +99,9 @@ class _OurCodes(Interpreter):
         call = _call(n)
         path, _, number = call.partition("@")
         module = self.quantized.get_submodule(path)
-        if self.last[call] is n and isinstance(module, QuantizedModule) and module.output_params is not None:
-            ours = self.results[path][int(number or 0)]
+        is_result = self.last[call] is n and isinstance(module, QuantizedModule) and module.output_params is not None
+        ours = self.results[path][int(number or 0)] if is_result else None
+        if isinstance(ours, Tensor):
             result = _QUANTIZE(ours.float(), *n.args[1:])
         self.codes[self.names[n]] = result
         return result

@@ -287,7 +287,7 @@ def test_class_methods_know_their_class() -> None:
         after = check(source, X, name=name)
     assert "return ops.sub(ops.add(x, cls.offset), cls.mix(x, 4))" in after
     assert [r.message for r in rewritten(HEADER + source).refusals] == [
-        "mix takes modules, but `cls.mix` is no name for it in __init__"
+        "mix takes modules, but `cls.mix` is not a name for it in __init__"
     ]
 
 

@@ -89,6 +89,7 @@ HEADS = {
     "sorted": HEAD,
     "only standard modules before": "import os\n\nfrom torch import nn\n",
     "its own package": "import os\n\nimport numpy\nimport torch\nfrom torch import nn\n\nfrom .other import thing\n",
+    "packages above its own": "import torch\nfrom torch import nn\n\nfrom ... import top\nfrom ..up import a\nfrom . import b\nfrom .c import d\n",
     "sections sorted as one": "import os\n\nfrom numpy import pi\nimport torch\nfrom torch import nn\n",
     "encoding": "# -*- coding: utf-8 -*-\nfrom torch import nn\n",
     "comment": "from __future__ import annotations\n\n# What this is for.\nimport torch\nfrom torch import nn\n",

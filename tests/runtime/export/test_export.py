@@ -81,6 +81,21 @@ def test_a_program_has_pt2es_operators_and_any_batch_size(net: tuple[nn.Module, 
     assert steps_apart(again.module()(data[1]), model(data[1])) <= 1, "an example of one is no batch of one forever"
 
 
+def test_each_operator_of_a_program_dequantizes_for_itself(net: tuple[nn.Module, list[Tensor]]) -> None:
+    model, data = net
+    nodes = runtime.export.program(model, data[0]).graph.nodes
+    of_activations = [n for n in nodes if n.target is torch.ops.quantized_decomposed.dequantize_per_tensor.default]
+    assert len(of_activations) > 10 and all(len(n.users) == 1 for n in of_activations)
+
+
+def test_signed_activations_are_the_same_steps_as_int8(net: tuple[nn.Module, list[Tensor]]) -> None:
+    model, data = net
+    unsigned, signed = (runtime.export.program(model, data[0], signed=s) for s in (False, True))
+    quantize = torch.ops.quantized_decomposed.quantize_per_tensor.default
+    assert {n.args[-1] for n in signed.graph.nodes if n.target is quantize} == {torch.int8}
+    assert torch.equal(signed.module()(data[1]), unsigned.module()(data[1]))
+
+
 @pytest.mark.parametrize("converted", [False, True])
 def test_onnx_is_standard_and_within_a_step(
     net: tuple[nn.Module, list[Tensor]], converted: bool, tmp_path: Path
