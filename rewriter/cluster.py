@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from importlib import import_module
 from typing import Any
 
 from rewriter.run import ExecutorError, Sharing
@@ -21,11 +22,11 @@ SCHEME = "dask://"
 def connected(address: str) -> Iterator[Sharing]:
     """The workers behind a scheduler, until the block ends; what they have not begun by then is given up."""
     try:
-        from distributed import Client
+        distributed: Any = import_module("distributed")  # which has few types
     except ImportError as error:
         raise ExecutorError(f'--executor {address} needs Dask: pip install "torch-rewriter[dask]" ({error})') from error
     try:
-        client = Client(address.replace(SCHEME, "tcp://", 1), set_as_default=False, timeout=10)
+        client = distributed.Client(address.replace(SCHEME, "tcp://", 1), set_as_default=False, timeout=10)
     except (OSError, ValueError) as error:  # a timeout is an OSError
         raise ExecutorError(f"--executor {address}: no scheduler answers there: {error}") from error
     try:
