@@ -132,7 +132,7 @@ class _Turn(Tests):
 
     def _does_nothing(self, statement: ast.stmt) -> bool:
         if isinstance(statement, ast.If):
-            skipped = self._excludes(statement.test)
+            skipped = self._excludes(statement.test) or self._means_others(statement)
             inner = [*([] if skipped else statement.body), *statement.orelse]
             return self._is_without_effect(statement.test) and self._is_idle(inner)
         if isinstance(statement, ast.For):
