@@ -69,6 +69,8 @@ class Turns:
             return ()
         if init is not None and any(isinstance(n, ast.Return) for n in walk(init.node)):
             return ()
+        if hides_counting(site.function) or (init is not None and hides_counting(init)):
+            return ()
         numbering = self._ways.numbering(site.function)
         if site.runs > 1 and inner_around(site.function, site.node):
             apart = numbering is None and not site.in_loop and not site.called_in_loop
@@ -87,7 +89,11 @@ class Turns:
         assert isinstance(node, ast.Call)
         if is_scripted(self.knowledge.hierarchy, self.place.cls) or site.self_name is None or site.deferred:
             return None
-        if function.global_name(node.func) != "builtins.map" or inner_around(function, node):
+        if (
+            function.global_name(node.func) != "builtins.map"
+            or inner_around(function, node)
+            or hides_counting(function)
+        ):
             return None
         lengths = Lengths(self.knowledge, self.place, set())
         counted = (lengths.over(over, self._scope(function)) for over in node.args[1:])
@@ -116,7 +122,7 @@ class Turns:
         return turns if prod(count_of(turn.over) or 1 for turn in turns) <= _MOST_TURNS else None
 
     def _turn(self, loop: Loop, function: Function, outer: list[Turn]) -> Turn | None:
-        if loop.target is None or loop.iter is None or _hides_counting(function):
+        if loop.target is None or loop.iter is None or hides_counting(function):
             return None
         if loop.target not in self._known:
             self._known[loop.target] = self._decide(loop, function, own_name(function) or "", outer)
@@ -174,7 +180,7 @@ def _is_short_range(over: ast.expr) -> bool:
     return isinstance(number, int) and number <= _MOST_OF_A_LIST
 
 
-def _hides_counting(function: Function) -> bool:
+def hides_counting(function: Function) -> bool:
     """Whether `enumerate` or `range` means something of the author's own there."""
     hidden = function.file.names.bindings.keys() | function.shadowed | function.locals
     return bool(hidden & {"enumerate", "range"})

@@ -133,7 +133,8 @@ class _Finder:
                 and (member := member_of_product(node)) is not None
             ):
                 made = made_class(self.knowledge, member, self._name)
-                if is_stateless(self.knowledge, made) and is_repeatable(member, self.function.node):
+                counts = not {"range"} & (self.function.file.names.bindings.keys() | self.function.locals)
+                if counts and is_stateless(self.knowledge, made) and is_repeatable(member, self.function.node):
                     yield self._repeated(node, member)
                 elif made is not None:
                     yield self._refusal(node, made)

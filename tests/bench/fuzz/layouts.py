@@ -217,7 +217,13 @@ def blocks(draw: Draw) -> Draft:
     draft = Draft()
     draft.add("Block", draw.steps(draw.count()), path="m.blocks[0]")
     made = draw.pick(
-        "nn.ModuleList([Block() for _ in range(2)])", "nn.Sequential(Block(), Block())", "nn.ModuleList([Block()] * 2)"
+        "nn.ModuleList([Block() for _ in range(2)])",
+        "nn.Sequential(Block(), Block())",
+        draw.hazard(
+            "A module that was made again is one of two",
+            "nn.ModuleList([Block()] * 2)",
+            "nn.ModuleList([Block(), Block()])",
+        ),
     )
     outer = draw.step()
     outer.init.insert(0, f"self.blocks = {made}")

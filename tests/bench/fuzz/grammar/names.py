@@ -242,9 +242,9 @@ def taken_later(draw: Draw) -> Piece:
         set_by_user = draw.hazard("Names that a subclass elsewhere has", name, "of_the_user")
         return Piece(body=body, made=[f"$m.{set_by_user} = 3"], extra=[f"seen.append($m.{set_by_user})"])
     if how == "extra":
-        return Piece(
-            body=body, extra=[f"$m.{name} = {draw.pick('3', 'nn.Tanh()', 'torch.ones(4)')}", "seen.append(call(m))"]
-        )
+        set_by_user = draw.hazard("Names that a subclass elsewhere has", name, "of_the_user")
+        value = draw.pick("3", "nn.Tanh()", "torch.ones(4)")
+        return Piece(body=body, extra=[f"$m.{set_by_user} = {value}", "seen.append(call(m))"])
     if how == "forward":
         return Piece(body=[*body, f"self.{name} = 3", f"x = x * self.{name}"])
     if how == "setattr":

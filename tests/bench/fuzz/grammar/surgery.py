@@ -210,7 +210,7 @@ def children_taken(draw: Draw) -> Piece:
         "nn.Sequential(*[c for c in $m.children() if isinstance(c, nn.Linear)])",
     )
     chosen = f"nn.Sequential($m.{a}, $m.{b})"
-    take = draw.hazard("The children of a model are no chain", take, chosen)
+    take = draw.hazard("The children of a model are not a chain", take, chosen)
     return Piece(
         init=[f"self.{a} = nn.Linear(4, 4)", f"self.{b} = nn.Linear(4, 4)"],
         body=[f"x = self.{b}(F.relu(self.{a}(x))) + x"],
