@@ -59,6 +59,17 @@ class Tests:
         default = test.args[2] if len(test.args) == 3 else ast.Constant(None)
         return unknown and isinstance(default, ast.Constant) and not default.value
 
+    def _means_others(self, statement: ast.If) -> bool:
+        """`if isinstance(child, conv_type): init(child.weight)`: whatever has that type has what is read at once."""
+        test, first = statement.test, statement.body[0]
+        if not isinstance(test, ast.Call) or not isinstance(test.func, ast.Name) or test.func.id != "isinstance":
+            return False
+        if not isinstance(first, ast.Expr | ast.Assign | ast.AugAssign) or not self._asks(test):
+            return False
+        read = {n.attr for n in walk(first) if isinstance(n, ast.Attribute) and self._is_child(n.value)}
+        lazy = any(isinstance(n, ast.IfExp | ast.BoolOp | ast.Lambda | ast.comprehension) for n in walk(first))
+        return not lazy and bool(read - MODULE_ATTRIBUTES - _HAD_BY_NEW_ONES)
+
     def _types_compared(self, test: ast.AST) -> list[ast.expr]:
         """The classes in `type(child) == nn.Linear`, or with `is`, or `type(child) in (nn.Linear, nn.Conv2d)`."""
         if not isinstance(test, ast.Compare) or len(test.ops) != 1 or not isinstance(test.left, ast.Call):

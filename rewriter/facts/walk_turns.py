@@ -94,7 +94,7 @@ class Turn(Tests):
 
     def _does_nothing(self, statement: ast.stmt) -> bool:
         if isinstance(statement, ast.If):
-            skipped = self.excludes(statement.test)
+            skipped = self.excludes(statement.test) or self._means_others(statement)
             inner = [*([] if skipped else statement.body), *statement.orelse]
             return self.is_without_effect(statement.test) and self._is_idle(inner)
         if isinstance(statement, ast.For):

@@ -21,7 +21,7 @@ from tests.bench.fuzz.minimize import SECONDS
 from tests.bench.fuzz.trial import Outcome
 
 STRETCH = 25
-# Programs leave classes in torch's caches: a worker is replaced after so many stretches.
+# Programs leave classes in torch's caches: a worker has so many stretches, then there is a new one.
 STRETCHES_A_WORKER = 40
 COUNTED = (
     "made",
@@ -88,7 +88,9 @@ def _outcomes(options: argparse.Namespace) -> Iterator[tuple[int, Outcome]]:
     waiting = [seeds[start : start + STRETCH] for start in range(0, len(seeds), STRETCH)]
     while waiting:
         with _pool(options.jobs) as pool:
-            tasks = {pool.submit(tried_all, stretch, options.without, options.ignore): stretch for stretch in waiting}
+            # A pool that replaces its workers by itself stands still in Python 3.11.
+            some = waiting[: STRETCHES_A_WORKER * options.jobs]
+            tasks = {pool.submit(tried_all, stretch, options.without, options.ignore): stretch for stretch in some}
             for task, stretch in tasks.items():
                 try:
                     yield from task.result()
@@ -103,7 +105,7 @@ def _outcomes(options: argparse.Namespace) -> Iterator[tuple[int, Outcome]]:
 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), max_tasks_per_child=STRETCHES_A_WORKER)
+    return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
 
 
 def _count(counts: Counter[str], outcome: Outcome) -> None:
