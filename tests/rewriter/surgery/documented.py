@@ -6,7 +6,7 @@ PAGE = "docs/what-changes.md"
 
 _TWO = "A module that was made again is one of two"
 _FUNCTION = "What was a function is a module"
-_CHAIN = "The children of a model are no chain"
+_CHAIN = "The children of a model are not a chain"
 
 _NOT_A_CHAIN = (
     "encoder called twice",
