@@ -20,29 +20,38 @@ _OF_DICTIONARIES = frozenset({"values", "items", "keys"})
 
 def walks(hierarchy: Hierarchy, cls: Class, by: frozenset[str]) -> Iterator[tuple[Function, ast.expr]]:
     """What goes through an object's own modules by these names, and might do otherwise with one more without state."""
-    for method in [*cls.methods.values(), *_inherited(hierarchy, cls)]:
-        own = own_name(method)
-        if own is None or not method.words & (by | {"apply"}):
-            continue
-        settled = _settled(hierarchy, cls, method, own)
-        for node in walk(method.node):
-            if isinstance(node, ast.Call) and _is_own(node.func, own, frozenset({"apply"})) and by == DESCENDANTS:
-                if not (node.args and leaves_new_ones_alone(hierarchy, cls, method, node.args[0])):
-                    yield method, node
-            elif _is_own(node, own, by) and id(node) not in settled:
-                assert isinstance(node, ast.Attribute)
-                yield method, node
+    for method in cls.methods.values():
+        yield from ((method, node) for node in _telling(hierarchy, cls, method, by))
+    for owner, method in _inherited(hierarchy, cls):
+        told = {id(node) for node in _telling(hierarchy, owner, method, by)}  # the base answers for those
+        yield from ((method, node) for node in _telling(hierarchy, cls, method, by) if id(node) not in told)
 
 
-def _inherited(hierarchy: Hierarchy, cls: Class) -> Iterator[Function]:
+def _telling(hierarchy: Hierarchy, cls: Class, method: Function, by: frozenset[str]) -> Iterator[ast.expr]:
+    """Those of a method that an object of `cls` runs."""
+    own = own_name(method)
+    if own is None or not method.words & (by | {"apply"}):
+        return
+    settled = _settled(hierarchy, cls, method, own)
+    for node in walk(method.node):
+        if isinstance(node, ast.Call) and _is_own(node.func, own, frozenset({"apply"})) and by == DESCENDANTS:
+            if not (node.args and leaves_new_ones_alone(hierarchy, cls, method, node.args[0])):
+                yield node
+        elif _is_own(node, own, by) and id(node) not in settled:
+            assert isinstance(node, ast.Attribute)
+            yield node
+
+
+def _inherited(hierarchy: Hierarchy, cls: Class) -> Iterator[tuple[Class, Function]]:
     """The methods of its bases that may call or hand on what the class, or what it is joined with, has of its own."""
     line = hierarchy.lineage(cls).project
     for base in line[1:]:
-        above = hierarchy.lineage(base).project
-        changed = {name for other in line if other not in above for name in other.methods} - {"__init__"}
-        for method in base.methods.values():
-            if method.words & changed and method.words & _WALKING and _handed(method) & changed:
-                yield method
+        walking = [method for method in base.methods.values() if method.words & _WALKING]
+        above = hierarchy.lineage(base).project if walking else ()
+        changed = {name for other in line if walking and other not in above for name in other.methods} - {"__init__"}
+        for method in walking:
+            if method.words & changed and _handed(method) & changed:
+                yield base, method
 
 
 def _handed(method: Function) -> set[str]:
