@@ -85,7 +85,7 @@ def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
             why = "has nn.Module before it, which runs no other" if is_mixin else "does not run this"
             return _cannot(cls, f"its subclass {below.node.name} {why} __init__")
     if (init := cls.constructor) is not None:
-        made = _in_own_init(cls, init)
+        made = _in_own_init(knowledge, cls, init)
         return replace(made, walks=walked) if isinstance(made, Construction) else made
     if cls.node.decorator_list and any(map(_has_fields, lineage.project)):
         return _cannot(cls, "it has no __init__ and a decorator that may write one")
@@ -137,7 +137,7 @@ def _cannot(cls: Class, why: str) -> NoPlace:
     )
 
 
-def _in_own_init(cls: Class, init: Function) -> Construction | NoPlace:
+def _in_own_init(knowledge: Knowledge, cls: Class, init: Function) -> Construction | NoPlace:
     name = own_name(init)
     if name is None or init.decorators:
         return _cannot(cls, "its __init__ is decorated or takes no object")
@@ -146,7 +146,7 @@ def _in_own_init(cls: Class, init: Function) -> Construction | NoPlace:
     if begin is None:
         return _cannot(cls, "not every way through its __init__ calls super().__init__()")
     anchor = _last_store(body, name, begin + 1) or body[begin]
-    if (walked := last_walk(cls, body)) > body.index(anchor) + 1:
+    if (walked := last_walk(knowledge, cls, body)) > body.index(anchor) + 1:
         anchor = body[walked - 1]
     return Construction(cls, init, anchor, name, passes_arguments=False, begin=body[begin])
 

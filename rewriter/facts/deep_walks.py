@@ -25,7 +25,7 @@ def walker_over(knowledge: Knowledge, cls: Class, made_early: bool = False) -> C
     New modules are made behind the walks of their own `__init__`; `made_early` asks for those that are not.
     """
     above = knowledge.hierarchy.lineage(cls).project
-    if made_early and any(True for by in (CHILDREN, DESCENDANTS) for _ in walks(cls, by)):
+    if made_early and any(True for by in (CHILDREN, DESCENDANTS) for _ in walks(knowledge.hierarchy, cls, by)):
         return cls
     for relative in knowledge.hierarchy.sharing(cls):
         for method in _walking(knowledge, relative):
@@ -41,13 +41,13 @@ def _walking(knowledge: Knowledge, cls: Class) -> list[Function]:
     """The methods of the class that go through the object's own children."""
     answers = knowledge.project.answers.to(_WALKING)
     if cls not in answers:
-        answers[cls] = [method for method, _ in walks(cls, CHILDREN)]
+        answers[cls] = [method for method, _ in walks(knowledge.hierarchy, cls, CHILDREN)]
     return answers[cls]
 
 
-def last_walk(cls: Class, body: list[ast.stmt]) -> int:
+def last_walk(knowledge: Knowledge, cls: Class, body: list[ast.stmt]) -> int:
     """The position behind the last statement of an `__init__` that goes through the modules made so far."""
-    nodes = {id(node) for by in (CHILDREN, DESCENDANTS) for _, node in walks(cls, by)}
+    nodes = {id(node) for by in (CHILDREN, DESCENDANTS) for _, node in walks(knowledge.hierarchy, cls, by)}
     return max((i + 1 for i, statement in enumerate(body) if any(id(n) in nodes for n in walk(statement))), default=0)
 
 
@@ -63,15 +63,18 @@ def deep_walker_over(knowledge: Knowledge, cls: Class) -> Class | None:
 
 
 def _deep_walkers(knowledge: Knowledge) -> Iterator[Class]:
-    for file in knowledge.project.files_matching(_GOES_DEEP):
-        yield from (cls for cls in file.classes if any(True for _ in walks(cls, DESCENDANTS)))
+    hierarchy = knowledge.hierarchy
+    walking = (cls for file in knowledge.project.files_matching(_GOES_DEEP) for cls in file.classes)
+    for cls in dict.fromkeys(c for above in walking for c in (above, *hierarchy.subclasses(above))):
+        if any(True for _ in walks(hierarchy, cls, DESCENDANTS)):
+            yield cls
 
 
 def _met(knowledge: Knowledge, walker: Class) -> Iterator[Class]:
     """The classes whose new modules stand below a walker when it walks."""
     hierarchy = knowledge.hierarchy
     yield from hierarchy.lineage(walker).project[1:]
-    if any(method is not walker.constructor for method, _ in walks(walker, DESCENDANTS)):
+    if any(method is not walker.constructor for method, _ in walks(hierarchy, walker, DESCENDANTS)):
         yield from hierarchy.sharing(walker)
     yield from _held(knowledge, walker)
 

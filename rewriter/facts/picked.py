@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, File
 from rewriter.facts.deep_walks import walkers_holding
+from rewriter.facts.gathered import Comprehension
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.trees import children, walk
 from rewriter.facts.walks import CHILDREN, DESCENDANTS
@@ -62,13 +63,22 @@ def _reads_class_name(tree: ast.AST) -> bool:
 
 
 def _asked_for(file: File) -> Iterator[str]:
-    for loop in walk(file.source.tree):
-        over = loop.iter if isinstance(loop, ast.For | ast.comprehension) else None
-        if over is None or not any(isinstance(n, ast.Attribute) and n.attr in _WALKS for n in walk(over)):
-            continue
-        body = loop.body if isinstance(loop, ast.For) else loop.ifs if isinstance(loop, ast.comprehension) else []
-        for node in (n for part in body for n in walk(part)):
-            yield from filter(None, map(file.names.full_name, _classes_compared(node)))
+    parts = [file.source.tree] if "apply" in file.words else _in_loops(file)  # what is applied may stand anywhere
+    for node in (n for part in parts for n in walk(part)):
+        yield from filter(None, map(file.names.full_name, _classes_compared(node)))
+
+
+def _in_loops(file: File) -> Iterator[ast.AST]:
+    """What is done with each module in a loop or comprehension."""
+    for node in walk(file.source.tree):
+        if isinstance(node, ast.For) and _goes_through_modules(node.iter):
+            yield from node.body
+        elif isinstance(node, Comprehension) and any(_goes_through_modules(g.iter) for g in node.generators):
+            yield node
+
+
+def _goes_through_modules(over: ast.expr) -> bool:
+    return any(isinstance(n, ast.Attribute) and n.attr in _WALKS for n in walk(over))
 
 
 def _classes_compared(node: ast.AST) -> list[ast.expr]:

@@ -29,11 +29,12 @@ def step_walks(knowledge: Knowledge, cls: Class) -> tuple[ast.Attribute, ...]:
         or deep_walker_over(knowledge, cls) is not None
     ):
         return ()
-    if any(True for relative in others for by in (CHILDREN, DESCENDANTS) for _ in walks(relative, by)):
+    hierarchy = knowledge.hierarchy
+    if any(True for relative in others for by in (CHILDREN, DESCENDANTS) for _ in walks(hierarchy, relative, by)):
         return ()
-    if any(goes_over_steps(knowledge.hierarchy, relative) for relative in family):
+    if any(goes_over_steps(hierarchy, relative) for relative in family):
         return ()
-    found = [(method, node) for method, node in walks(cls, CHILDREN) if method is not cls.constructor]
+    found = [(method, node) for method, node in walks(hierarchy, cls, CHILDREN) if method is not cls.constructor]
     turned = [node for method, node in found if isinstance(node, ast.Attribute) and _only_reads(method, node)]
     return tuple(turned) if len(turned) == len(found) else ()
 

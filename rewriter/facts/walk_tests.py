@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from rewriter.facts.child_names import beginnings
+from rewriter.facts.child_names import beginnings, is_handed_in, keeps_end
 from rewriter.facts.code import Class, Function, FunctionNode
+from rewriter.facts.hierarchy import Hierarchy, own_name
 from rewriter.facts.imported import imported_inside
 from rewriter.facts.trees import walk
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
@@ -26,19 +27,20 @@ _NEW_NAMES = ("ModuleList", "Function", "Call", "Ops")
 class Tests:
     """The tests in a loop over modules, or in a function that is applied to each."""
 
+    hierarchy: Hierarchy
     cls: Class
     method: Function
-    node: ast.For | FunctionNode | ast.Lambda
+    node: ast.For | ast.comprehension | FunctionNode | ast.Lambda
     child: str
     names: frozenset[str] = field(default=frozenset())
     """The child and its name."""
 
-    def _excludes(self, test: ast.expr) -> bool:
+    def excludes(self, test: ast.expr) -> bool:
         """Whether the test fails for every child that the rewriter makes."""
         if isinstance(test, ast.BoolOp):
-            return (any if isinstance(test.op, ast.And) else all)(map(self._excludes, test.values))
+            return (any if isinstance(test.op, ast.And) else all)(map(self.excludes, test.values))
         if isinstance(test, ast.NamedExpr):
-            return self._excludes(test.value)
+            return self.excludes(test.value)
         if types := self._types_compared(test):
             return all(map(self._is_never_made, types))
         if self._is_something(test):
@@ -89,7 +91,7 @@ class Tests:
 
     def _is_something(self, test: ast.expr) -> bool:
         """`mark is not None`, where `mark = getattr(child, "_mark", None)` asks for what no new module has."""
-        body = [] if isinstance(self.node, ast.Lambda) else self.node.body
+        body = [] if isinstance(self.node, ast.Lambda | ast.comprehension) else self.node.body
         if not isinstance(test, ast.Compare) or len(test.ops) != 1 or not isinstance(test.left, ast.Name):
             return False
         is_asked = isinstance(test.ops[0], ast.IsNot) and ast.unparse(test.comparators[0]) == "None"
@@ -97,16 +99,22 @@ class Tests:
         stored = [n for n in walk(self.node) if isinstance(n, ast.Assign) and assigns(n, name)]
         before = all(n in body and n.lineno < test.lineno for n in stored)
         values = [n.value for n in stored if isinstance(n.value, ast.Call) and len(n.value.args) == 3]
-        asks = all(self._excludes(v) and ast.unparse(v.args[2]) == "None" for v in values)
+        asks = all(self.excludes(v) and ast.unparse(v.args[2]) == "None" for v in values)
         return is_asked and before and bool(stored) and len(values) == len(stored) and asks
 
     def _asks_for_names(self, test: ast.AST) -> bool:
-        """`name in ("conv1", "fc")`, `name == "fc"`: no new module is called as the code says anything."""
-        if not isinstance(test, ast.Compare) or len(test.ops) != 1 or not isinstance(test.left, ast.Name):
+        """`name in ("conv1", "fc")`, `name == "fc"`: no new module is called as the code says anything.
+
+        Nor as a caller does, who knows the names only of what was there before: `name in names`.
+        """
+        if not isinstance(test, ast.Compare) or len(test.ops) != 1:
             return False
-        wanted = test.comparators[0]
+        wanted, names = test.comparators[0], self.names - {self.child}
+        if isinstance(wanted, ast.Name) and isinstance(test.ops[0], ast.In):
+            by_name = any(keeps_end(test.left, name, self.method.node) for name in names)
+            return by_name and is_handed_in(self.method.node, own_name(self.method), wanted.id)
         texts = wanted.elts if isinstance(wanted, ast.Tuple | ast.List | ast.Set) else [wanted]
-        by_name = test.left.id in self.names - {self.child} and isinstance(test.ops[0], ast.In | ast.Eq)
+        by_name = isinstance(test.left, ast.Name) and test.left.id in names and isinstance(test.ops[0], ast.In | ast.Eq)
         return by_name and all(isinstance(text, ast.Constant) for text in texts)
 
     def _asks_for_beginning(self, test: ast.AST) -> bool:

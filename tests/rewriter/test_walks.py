@@ -176,3 +176,65 @@ def test_no_new_module_is_of_a_class_that_code_picks_out() -> None:
     assert load(rewritten(HEADER + PICKING).after)["Net"]().counted() == 1
     refused = rewritten(HEADER + PICKING).refusals
     assert [r.code for r in refused] == ["RW904"] and "code picks modules of its class" in refused[0].message
+
+
+DEEP = {
+    "how many there are": "return len([name for name, m in self.named_modules()])",
+    "where each stands": "return [i for i, m in enumerate(self.modules()) if isinstance(m, nn.Linear)]",
+    "what all have": "return any(getattr(m, 'training', False) for m in self.modules())",
+    "a mark that counts where it is missing": "return any(getattr(m, 'mark', True) for m in self.modules())",
+    "whether each is something": "return all(isinstance(m, (nn.Linear, Net)) for m in self.modules())",
+    "an effect before the test": "return [m for m in self.modules() if found.append(m) or isinstance(m, nn.Linear)]",
+    "a name that only begins so": (
+        "for name, m in self.named_modules():\n            name = name.split('.')[0]\n"
+        "            if name in names:\n                found.append(m)\n        return found"
+    ),
+    "a name among all names": (
+        "names = [name for name, m in self.named_modules()]\n"
+        "        return [m for name, m in self.named_modules() if name in names]"
+    ),
+    "the first that is something else": (
+        "for m in self.modules():\n            if not isinstance(m, (nn.Linear, Net)):\n                return m"
+    ),
+    "an error for something else": (
+        "for m in self.modules():\n            if isinstance(m, (nn.Linear, Net)):\n                continue\n"
+        "            raise ValueError(m)"
+    ),
+    "a function that takes the module second": "self.apply(partial(self.see, nn.Linear(1, 1)))",
+}
+PASSED_OVER = {
+    "marked": "return [m for m in self.modules() if hasattr(m, 'mark') and m.mark]",
+    "any marked": "return any(getattr(m, 'mark', False) for m in self.modules())",
+    "its names": "return [m for name, m in self.named_modules() if f'net.{name}' in names or name in names]",
+    "a function that takes the module first": "self.apply(partial(self.see, first=True))",
+}
+DEEP_SOURCE = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.count = 0
+
+    def see(self, module, first=None):
+        if isinstance(module, nn.Linear) and hasattr(module, "mark"):
+            self.count += first is not None
+
+    def walk(self, names=()):
+        found = []
+        {walk}
+
+    def forward(self, x):
+        return self.fc(x) + x
+"""
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_refused_where_one_more_below_might_tell(name: str) -> None:
+    result = rewritten(f"from functools import partial\n{HEADER}{DEEP_SOURCE.format(walk=DEEP[name])}")
+    assert not result.changed and {r.code for r in result.refusals} == {"RW904"}
+
+
+@pytest.mark.parametrize("name", PASSED_OVER)
+def test_rewritten_where_one_more_below_is_passed_over(name: str) -> None:
+    result = rewritten(f"from functools import partial\n{HEADER}{DEEP_SOURCE.format(walk=PASSED_OVER[name])}")
+    assert b"runtime.modules.EltWiseAdd()" in result.after and not result.refusals
