@@ -39,6 +39,10 @@ def _names_in(hierarchy: Hierarchy, maker: Maker) -> Iterator[Maker]:
     places: list[tuple[File, ast.AST]] = [(cls.file, cls.node) for cls in classes] or [(maker.file, maker.node)]
     for file, place in places:
         for node in walk(place):
+            if isinstance(node, ast.ClassDef):  # inside of another class
+                yield from (cls for cls in file.classes if cls.node is node and cls is not maker)
+            if isinstance(node, ast.Name):  # a class may be defined in several branches of the file
+                yield from (cls for cls in file.classes if cls.node.name == node.id)
             if isinstance(node, ast.Name | ast.Attribute) and dotted(node) is not None:
                 name = file.names.full_name(node)
                 if name is not None and isinstance(found := hierarchy.project.find(name), Class | Function):

@@ -93,7 +93,7 @@ def walkers_holding(knowledge: Knowledge, cls: Class) -> list[Class]:
 
 
 def _held(knowledge: Knowledge, walker: Class) -> Iterator[Class]:
-    """The classes of the modules that may stand below a walker, with their bases: made there, or received."""
+    """The classes of the objects that may stand below a walker, with their bases: made there, or received."""
     hierarchy = knowledge.hierarchy
     pending, seen = {walker, *hierarchy.subclasses(walker)}, set[Class]()
     while pending:
@@ -101,9 +101,8 @@ def _held(knowledge: Knowledge, walker: Class) -> Iterator[Class]:
         named = {part for part in named_from(hierarchy, pending) if isinstance(part, Class)}
         values = [value for holder in pending for value in knowledge.attributes(holder).values()]
         pending = (named | {part for value in values for part in _modules_in(value)}) - seen
-        for part in pending:
-            if hierarchy.lineage(part).is_module:
-                yield from hierarchy.lineage(part).project
+        for part in pending:  # a plain class may become one of modules
+            yield from hierarchy.lineage(part).project
 
 
 def _modules_in(value: Value) -> Iterator[Class]:

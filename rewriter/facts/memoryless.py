@@ -52,6 +52,20 @@ def keeps_nothing(knowledge: Knowledge, cls: Class, seen: Seen = frozenset()) ->
     return all(_is_memoryless(knowledge, held, name in used, seen) for name, v in attributes for held in _members(v))
 
 
+def part_that_stores(knowledge: Knowledge, cls: Class, seen: Seen = frozenset()) -> Class | None:
+    """A class of which an object of the class is known to have a module that stores something on itself later."""
+    seen |= {cls}
+    for value in knowledge.attributes(cls).values():
+        for held in value.held or value.parts:
+            if not isinstance(held, ProjectModule) or held.cls in seen:
+                continue
+            if stores_later(knowledge, held.cls):
+                return held.cls
+            if (found := part_that_stores(knowledge, held.cls, seen)) is not None:
+                return found
+    return None
+
+
 def makes_memoryless(knowledge: Knowledge, node: ast.expr, full_name: FullName, seen: Seen = frozenset()) -> bool:
     """Whether an expression makes a module, or several, of which none stores anything on itself."""
     if isinstance(node, ast.Constant):

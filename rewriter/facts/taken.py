@@ -107,15 +107,27 @@ def _beginnings(cls: Class) -> Iterator[str]:
 def _names_given(cls: Class) -> Iterator[ast.expr]:
     """The names in calls that set an attribute by its name, or ask for one that may not be there."""
     for node in walk(cls.node):
+        if isinstance(node, ast.Subscript) and _is_dict_of_object(node.value):
+            yield node.slice
         if not isinstance(node, ast.Call):
             continue
-        if isinstance(node.func, ast.Name) and node.func.id in _BY_NAME:
+        if isinstance(node.func, ast.Attribute) and _is_dict_of_object(node.func.value):
+            yield from node.args[:1]
+            yield from (ast.Constant(keyword.arg) for keyword in node.keywords if keyword.arg is not None)
+        elif isinstance(node.func, ast.Name) and node.func.id in _BY_NAME:
             expects_it = node.func.id == "getattr" and len(node.args) == 2 and _text(node.args[1]) is None
             yield from () if expects_it else node.args[1:2]
         elif isinstance(node.func, ast.Attribute) and node.func.attr in REGISTERING:
             yield from node.args[:1]
         elif isinstance(node.func, ast.Attribute) and node.func.attr == "__setattr__":
             yield from node.args[-2:-1]  # `super().__setattr__(name, value)`, `object.__setattr__(self, name, value)`
+
+
+def _is_dict_of_object(node: ast.expr) -> bool:
+    """`self.__dict__`, `vars(self)`"""
+    called = node.func if isinstance(node, ast.Call) else None
+    of_object = isinstance(called, ast.Name) and called.id == "vars"
+    return of_object or (isinstance(node, ast.Attribute) and node.attr == "__dict__")
 
 
 def _patterns(name: ast.expr, cls: Class) -> Iterator[str]:

@@ -71,7 +71,7 @@ from rewriter.facts.construction import Construction
 from rewriter.facts.handing import handled_otherwise
 from rewriter.facts.kept import stored_in_family
 from rewriter.facts.memory import acts_as_module, stores_later
-from rewriter.facts.memoryless import keeps_nothing, made_class, makes_memoryless
+from rewriter.facts.memoryless import keeps_nothing, made_class, makes_memoryless, part_that_stores
 from rewriter.facts.stateless import has_state, is_stateless
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
@@ -163,6 +163,8 @@ def _maker(site: ModuleCall, context: Context, in_list: bool) -> MakeAgain | Tie
     ref = site.made
     if _belongs_to_class(site, context):
         return Tie(site.attribute, None)
+    if _is_stated(cls, site.attribute, context) and list(_assignments(cls, site.attribute)):
+        return "the class has something else under that name, which hides the module"
     made = ref.node.name if isinstance(ref, Class) else str(ref).rpartition(".")[2]
     if ref in context.picked_classes or any(text in made for text in context.picked_texts):
         return "code picks modules of its class out of all, and would meet another one"
@@ -199,6 +201,8 @@ def _acts_otherwise(cls: Class, context: Context) -> str | None:
         return None
     if stores_later(context.knowledge, cls):
         return f"{cls.node.name} keeps something between calls"
+    if (part := part_that_stores(context.knowledge, cls)) is not None:
+        return f"its part {part.node.name} keeps something between calls"
     if (name := acts_as_module(context.knowledge, cls)) is not None:
         return f"{cls.node.name} has its own {name}, which would run for the second instance as well"
     return None
@@ -259,13 +263,18 @@ def _belongs_to_class(site: ModuleCall, context: Context) -> bool:
     assert isinstance(context.place, Construction)
     cls, hierarchy = context.place.cls, context.knowledge.hierarchy
     made = site.made
-    stated = [s for base in hierarchy.lineage(cls).project for s in base.node.body if isinstance(s, ast.Assign)]
-    named = any(isinstance(t, ast.Name) and t.id == site.attribute for s in stated for t in s.targets)
-    if not named or not isinstance(made, str | Class):
+    if not _is_stated(cls, site.attribute, context) or not isinstance(made, str | Class):
         return False
     family = [*hierarchy.lineage(cls).project, *hierarchy.subclasses(cls)]
     stored = any(True for relative in family for _ in _assignments(relative, site.attribute))
     return not stored and is_stateless(context.knowledge, made, across_objects=True)
+
+
+def _is_stated(cls: Class, attribute: str, context: Context) -> bool:
+    """Whether the body of the class, or of one above it, binds the name to a value."""
+    bodies = (base.node.body for base in context.knowledge.hierarchy.lineage(cls).project)
+    stated = [s for body in bodies for s in body if isinstance(s, ast.Assign)]
+    return any(isinstance(t, ast.Name) and t.id == attribute for s in stated for t in s.targets)
 
 
 def _assignments(cls: Class, attribute: str) -> Iterator[ast.Assign | ast.AnnAssign]:

@@ -72,13 +72,19 @@ def with_base(draw: Draw) -> Draft:
     return draft
 
 
+def _given(draw: Draw) -> tuple[str, ...]:
+    """Which files the rewriter is run over; what stands in others is elsewhere."""
+    parts = draw.hazard("Subclasses and callers elsewhere", ("parts.py",), ())
+    return draw.pick((), (), ("model.py",), parts)
+
+
 def base_elsewhere(draw: Draw) -> Draft:
     """The base, or a block, lies in another file of the project."""
     draft, other = Draft(), Draft()
     other.add("Part", draw.steps(draw.count()))
     lines = [*dict.fromkeys(other.imports), *HEADER, "", "", *other.above, *other.classes, "", "", *other.below]
     draft.files |= {"parts.py": lines, **other.files}
-    draft.given = draw.pick((), (), ("model.py",), ("parts.py",))
+    draft.given = _given(draw)
     draft.imports.append(draw.pick("from parts import *", "from parts import Part"))
     own = draw.steps(draw.count())
     if draw.chance(0.5):
@@ -106,7 +112,7 @@ def helpers_elsewhere(draw: Draw) -> Draft:
         f"    return mix({draw.tensor()}) + mix(x)",
     ]
     draft.files["parts.py"] = lines
-    draft.given = draw.pick((), (), ("model.py",), ("parts.py",))
+    draft.given = _given(draw)
     imported, mix, twice = draw.pick(
         ("from parts import mix, twice", "mix", "twice"),
         ("import parts", "parts.mix", "parts.twice"),
@@ -301,7 +307,7 @@ def mixed(draw: Draw) -> Draft:
     own.bases.append("Mix")
     if draw.chance(0.4):
         draft.files["parts.py"] = [*HEADER, "", "", *mixin]
-        draft.given = draw.pick((), (), ("model.py",), ("parts.py",))
+        draft.given = _given(draw)
         draft.imports.append("from parts import Mix")
     else:
         draft.above += mixin
