@@ -261,8 +261,7 @@ def _can_be_taken_apart(ref: Made, made: ast.Assign | ast.AnnAssign, maker: Func
 def _belongs_to_class(site: ModuleCall, context: Context) -> bool:
     """Whether the module stands in the class's body: all objects share it, and none has it as a child."""
     assert isinstance(context.place, Construction)
-    cls, hierarchy = context.place.cls, context.knowledge.hierarchy
-    made = site.made
+    cls, hierarchy, made = context.place.cls, context.knowledge.hierarchy, site.made
     if not _is_stated(cls, site.attribute, context) or not isinstance(made, str | Class):
         return False
     family = [*hierarchy.lineage(cls).project, *hierarchy.subclasses(cls)]
