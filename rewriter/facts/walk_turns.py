@@ -174,10 +174,18 @@ class Turn(Tests):
             inner = types
         elif self._asks_for_identity(node):
             inner = node.comparators  # `child is not self`
-        elif self._says_nothing_of_others(node) or self._asks_for_beginning(node):
+        elif self._says_nothing_of_others(node) or self._asks_for_beginning(node) or self._reads_name(node):
             inner = []
         for part in inner:
             yield from self._met(part)
+
+    def _reads_name(self, node: ast.AST) -> bool:
+        """`"fc" in name`, `name != "head"`: nothing happens while it is asked."""
+        parts = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
+        names = self.names - {self.child}
+        return bool(parts) and all(
+            isinstance(part, ast.Constant) or (isinstance(part, ast.Name) and part.id in names) for part in parts
+        )
 
     def _asks_for_identity(self, node: ast.AST) -> TypeGuard[ast.Compare]:
         return (

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from rewriter.facts.code import Class, Function
 from rewriter.facts.gathered import Comprehension, is_settled_comprehension
 from rewriter.facts.hierarchy import Hierarchy, own_name
+from rewriter.facts.looked_up import is_only_looked_up
 from rewriter.facts.trees import walk
 from rewriter.facts.walk_turns import Turn, leaves_new_ones_alone
 
 CHILDREN = frozenset({"children", "named_children", "_modules"})
 DESCENDANTS = frozenset({"modules", "named_modules"})
 _WALKING = CHILDREN | DESCENDANTS | {"apply"}
+_NAMED = frozenset({"named_children", "named_modules"})
 _PASSING_ON = frozenset({"list", "tuple", "set", "reversed", "iter"})
 _OF_DICTIONARIES = frozenset({"values", "items", "keys"})
 
@@ -71,6 +73,12 @@ def _settled(hierarchy: Hierarchy, cls: Class, method: Function, own: str) -> se
     """The `self.modules` of the walks that do nothing with one more."""
     found = set[int]()
     for node in walk(method.node):
+        if (
+            isinstance(node, ast.Call)
+            and _is_own(node.func, own, _NAMED)
+            and is_only_looked_up(hierarchy, method, node)
+        ):
+            found.add(id(node.func))
         over = node.iter if isinstance(node, ast.For) else None
         if isinstance(node, Comprehension):
             over = node.generators[0].iter
