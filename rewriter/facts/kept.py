@@ -9,6 +9,7 @@ from rewriter.facts.answers import Question
 from rewriter.facts.attributes import Store, is_only_called, stores_of
 from rewriter.facts.code import Class
 from rewriter.facts.construction import Construction, find_construction
+from rewriter.facts.deep_walks import walker_over
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.names import bound_names
 from rewriter.values.base import UNKNOWN, Unknown, Value
@@ -40,6 +41,8 @@ def _may_be_kept(knowledge: Knowledge, cls: Class, attribute: str) -> bool:
     place = find_construction(knowledge, cls)
     if not isinstance(place, Construction) or place.apart or place.begin is None:
         return False
+    if walker_over(knowledge, cls, made_early=True) is not None:
+        return False  # it stands where the author stored it, perhaps before a walk
     if any(_is_bound_in_body(relative, attribute) for relative in knowledge.hierarchy.sharing(cls)):
         return False  # what the class has under the name hides a child
     early = any(store.target.lineno <= place.begin.lineno for store in _stores(cls, attribute))
