@@ -149,8 +149,13 @@ def results_of(work: Work, task: Task) -> Iterator[FileResult]:
         yield worker.result(path)
 
 
+_PARSING = threading.Lock()
+"""Python 3.11 counts how deep it is in a syntax tree for all threads together, and fails where two parse at once."""
+
+
 def all_results_of(work: Work, task: Task) -> list[FileResult]:
-    return list(results_of(work, task))
+    with _PARSING:
+        return list(results_of(work, task))
 
 
 def _worker_for(work: Work, number: int) -> _Worker:

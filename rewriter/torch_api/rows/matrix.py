@@ -25,7 +25,7 @@ ROWS = (
         "matmul", "RW102", "Matmul",
         spelled("@ @= operator.matmul operator.imatmul", "input, other"),
         spelled("torch.matmul torch.linalg.matmul", "input, other, *, out=None"),
-        spelled("Tensor.matmul Tensor.__matmul__", "input, other"),
+        spelled("Tensor.__matmul__ Tensor.matmul", "input, other"),
         operands="input other", traits=_PRODUCT, elsewhere=float_functional("matmul", "input, other"),
         distiller="Matmul", aimet="MatMul",
     ),
