@@ -23,11 +23,11 @@ def named_from(hierarchy: Hierarchy, makers: Iterable[Maker]) -> frozenset[Maker
         maker = waiting.pop()
         if maker not in found:
             found.add(maker)
-            waiting += _named_in(hierarchy, maker)
+            waiting += named_in(hierarchy, maker)
     return frozenset(found)
 
 
-def _named_in(hierarchy: Hierarchy, maker: Maker) -> tuple[Maker, ...]:
+def named_in(hierarchy: Hierarchy, maker: Maker) -> tuple[Maker, ...]:
     answers = hierarchy.project.answers.to(_NAMED)
     if maker not in answers:
         answers[maker] = tuple(_names_in(hierarchy, maker))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from rewriter.facts.bypass import bypass_of
 from rewriter.facts.code import Class, Function
-from rewriter.facts.deep_walks import deep_walker_over, last_walk, walker_over
+from rewriter.facts.deep_walks import deep_walker_over, last_walk, walker_holding_plain, walker_over
 from rewriter.facts.helpers import why_no_module
 from rewriter.facts.hierarchy import CONTAINERS, own_name
 from rewriter.facts.initialization import every_way, runs_init_of
@@ -155,7 +155,8 @@ def _in_plain_class(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
     """A class that is to become a module, by `nn.Module` as its base and `super().__init__()` as its first line."""
     if why := why_no_module(knowledge, cls):
         return _cannot(cls, why)
-    if (walker := deep_walker_over(knowledge, cls)) is not None:
+    walker = deep_walker_over(knowledge, cls) or walker_holding_plain(knowledge, cls)
+    if walker is not None:
         return _cannot(cls, f"{walker.node.name} walks its own modules, and would meet one more")
     init = cls.methods["__init__"]
     name, body = own_name(init), init.node.body

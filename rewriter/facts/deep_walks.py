@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, Function
-from rewriter.facts.consists import named_from
+from rewriter.facts.consists import named_from, named_in
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.trees import walk
 from rewriter.facts.walks import CHILDREN, DESCENDANTS, walks
@@ -77,6 +77,14 @@ def _met(knowledge: Knowledge, walker: Class) -> Iterator[Class]:
     if any(method is not walker.constructor for method, _ in walks(hierarchy, walker, DESCENDANTS)):
         yield from hierarchy.sharing(walker)
     yield from _held(knowledge, walker)
+
+
+def walker_holding_plain(knowledge: Knowledge, plain: Class) -> Class | None:
+    """A class that makes objects of one that is no module, and goes through its own children: it would meet these."""
+    hierarchy = knowledge.hierarchy
+    files = knowledge.project.files_mentioning(plain.node.name)
+    holders = (cls for file in files for cls in file.classes if cls is not plain and plain in named_in(hierarchy, cls))
+    return next((cls for cls in holders if any(True for _ in walks(hierarchy, cls, CHILDREN))), None)
 
 
 _HOLDING = Question[None, dict[Class, frozenset[Class]]]("which classes does each that walks hold objects of?")

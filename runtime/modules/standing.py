@@ -124,7 +124,9 @@ class Standing:
         self.children = dict(self.module._modules)
         parts.clear()
         for name, child in self.children.items():
-            parts[name] = None if child is None else known.get(id(child)) or self.of_part(child)
+            if child is not None and id(child) not in known:  # one handle for one child, under all of its names
+                known[id(child)] = self.of_part(child)
+            parts[name] = None if child is None else known[id(child)]
         parts.update({name: part for name, part in self.replaced.items() if name in parts})
 
     def _is_compiled_apart(self) -> bool:
