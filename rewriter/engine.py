@@ -99,9 +99,7 @@ class _Rewrite:
 
     @classmethod
     def of(cls, parsed: Source, path: Path, settings: Settings, project: Project | None) -> _Rewrite:
-        own = project.with_file(path, parsed) if project else Project.for_paths([path]).with_file(path, parsed)
-        file = own.file(path.absolute())
-        assert file is not None
+        own, file = Project.reading(parsed, path, project)
         return cls(file, path, settings, planner_for(own, settings))
 
     @property

@@ -102,12 +102,8 @@ class Settings:
         places = {*relative.parts, relative.as_posix(), *(p.as_posix() for p in relative.parents)}
         return any(fnmatch.fnmatch(place, pattern) for pattern in patterns for place in places)
 
-    def excludes(self, entry: Path) -> bool:
-        """Whether a walk leaves out this file or folder. What the folders above it are called does not matter."""
-        return self.excluding()(entry)
-
     def excluding(self) -> Callable[[Path], bool]:
-        """What `excludes` says, for whoever asks of many."""
+        """Whether a walk leaves out a file or folder. What the folders above it are called does not matter."""
         root = f"{str(self.root.resolve()).rstrip(os.sep)}{os.sep}"
         patterns = [fnmatch.translate(os.path.normcase(pattern)) for pattern in (*self.exclude, *self.extend_exclude)]
         matches = re.compile("|".join(patterns) or r"(?!)").match
@@ -123,7 +119,7 @@ class Settings:
         """Whether a walk from the settings' folder would have left out this path, or a folder above it."""
         real, root = path.resolve(), self.root.resolve()
         above = [folder for folder in real.parents if folder != root and folder.is_relative_to(root)]
-        return any(self.excludes(entry) for entry in [real, *above])
+        return any(map(self.excluding(), [real, *above]))
 
 
 def load(config: Path | None, isolated: bool, paths: Sequence[Path]) -> Settings:

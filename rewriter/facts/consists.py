@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, File, Function
@@ -34,15 +34,28 @@ def named_in(hierarchy: Hierarchy, maker: Maker) -> tuple[Maker, ...]:
     return answers[maker]
 
 
+_CALLED = Question[None, dict[str, list[Class]]]("which classes does the file define under each name?")
+
+
+def _classes_of(file: File, name: str) -> Sequence[Class]:
+    """A class may be defined in several branches of the file."""
+    answers = file.answers.to(_CALLED)
+    if None not in answers:
+        answers[None] = {}
+        for cls in file.classes:
+            answers[None].setdefault(cls.node.name, []).append(cls)
+    return answers[None].get(name, ())
+
+
 def _names_in(hierarchy: Hierarchy, maker: Maker) -> Iterator[Maker]:
     classes = hierarchy.lineage(maker).project if isinstance(maker, Class) else ()
     places: list[tuple[File, ast.AST]] = [(cls.file, cls.node) for cls in classes] or [(maker.file, maker.node)]
     for file, place in places:
         for node in walk(place):
             if isinstance(node, ast.ClassDef):  # inside of another class
-                yield from (cls for cls in file.classes if cls.node is node and cls is not maker)
-            if isinstance(node, ast.Name):  # a class may be defined in several branches of the file
-                yield from (cls for cls in file.classes if cls.node.name == node.id)
+                yield from (cls for cls in _classes_of(file, node.name) if cls.node is node and cls is not maker)
+            if isinstance(node, ast.Name):
+                yield from _classes_of(file, node.id)
             if isinstance(node, ast.Name | ast.Attribute) and dotted(node) is not None:
                 name = file.names.full_name(node)
                 if name is not None and isinstance(found := hierarchy.project.find(name), Class | Function):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Container
 
 from rewriter.facts.code import File
-from rewriter.facts.trees import children
+from rewriter.facts.trees import children, walk
 
 _DISPLAYS = (ast.List, ast.Set, ast.Dict, ast.Tuple)
 
@@ -24,6 +25,14 @@ def deals_with(file: File, name: str, variables: set[str]) -> bool:
             return True
         waiting += [(child, is_aside or _is_aside(node, child, variables)) for child in children(node)]
     return False
+
+
+def only_calls(file: File, names: Container[str | None]) -> bool:
+    """Whether the file does nothing more with the classes of these full names than to call them."""
+    nodes = walk(file.source.tree)
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    named = (node for node in nodes if isinstance(node, ast.Name | ast.Attribute) and id(node) not in called)
+    return not any(file.names.full_name(node) in names for node in named)
 
 
 def _names(node: ast.AST, name: str) -> bool:

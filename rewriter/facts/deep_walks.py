@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from rewriter.facts.answers import Question
-from rewriter.facts.code import Class, Function
+from rewriter.facts.code import Class
 from rewriter.facts.consists import named_from, named_in
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.trees import walk
@@ -25,24 +25,13 @@ def walker_over(knowledge: Knowledge, cls: Class, made_early: bool = False) -> C
     New modules are made behind the walks of their own `__init__`; `made_early` asks for those that are not.
     """
     above = knowledge.hierarchy.lineage(cls).project
-    if made_early and any(True for by in (CHILDREN, DESCENDANTS) for _ in walks(knowledge.hierarchy, cls, by)):
+    if made_early and any(walks(knowledge.hierarchy, cls, by) for by in (CHILDREN, DESCENDANTS)):
         return cls
     for relative in knowledge.hierarchy.sharing(cls):
-        for method in _walking(knowledge, relative):
+        for method, _ in walks(knowledge.hierarchy, relative, CHILDREN):
             if method is not relative.constructor or relative not in above:
                 return relative  # an __init__ that has been run when the modules are made meets none of them
     return deep_walker_over(knowledge, cls)
-
-
-_WALKING = Question[Class, list[Function]]("which methods go through the object's own children?")
-
-
-def _walking(knowledge: Knowledge, cls: Class) -> list[Function]:
-    """The methods of the class that go through the object's own children."""
-    answers = knowledge.project.answers.to(_WALKING)
-    if cls not in answers:
-        answers[cls] = [method for method, _ in walks(knowledge.hierarchy, cls, CHILDREN)]
-    return answers[cls]
 
 
 def last_walk(knowledge: Knowledge, cls: Class, body: list[ast.stmt]) -> int:
@@ -66,7 +55,7 @@ def _deep_walkers(knowledge: Knowledge) -> Iterator[Class]:
     hierarchy = knowledge.hierarchy
     walking = (cls for file in knowledge.project.files_matching(_GOES_DEEP) for cls in file.classes)
     for cls in dict.fromkeys(c for above in walking for c in (above, *hierarchy.subclasses(above))):
-        if any(True for _ in walks(hierarchy, cls, DESCENDANTS)):
+        if walks(hierarchy, cls, DESCENDANTS):
             yield cls
 
 
@@ -84,7 +73,7 @@ def walker_holding_plain(knowledge: Knowledge, plain: Class) -> Class | None:
     hierarchy = knowledge.hierarchy
     files = knowledge.project.files_mentioning(plain.node.name)
     holders = (cls for file in files for cls in file.classes if cls is not plain and plain in named_in(hierarchy, cls))
-    return next((cls for cls in holders if any(True for _ in walks(hierarchy, cls, CHILDREN))), None)
+    return next((cls for cls in holders if walks(hierarchy, cls, CHILDREN)), None)
 
 
 _HOLDING = Question[None, dict[Class, frozenset[Class]]]("which classes does each that walks hold objects of?")

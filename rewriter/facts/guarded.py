@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 
 from rewriter.facts.code import Class, File
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.trees import children, walk
+from rewriter.facts.trees import path_to, walk
 
 _ORDINARY = frozenset({"type", "isinstance"})
 
@@ -42,13 +43,9 @@ def binds_guarded(knowledge: Knowledge, file: File, name: str, cls: Class) -> bo
 
 def _branches_around(tree: ast.AST, node: ast.AST) -> Iterator[tuple[ast.expr, list[ast.stmt]]]:
     """The conditions that hold where the node stands, each with what runs under it."""
-    while tree is not node:
-        step = next((child for child in children(tree) if any(n is node for n in walk(child))), None)
-        if step is None:
-            return
-        if isinstance(tree, ast.If) and step in tree.body:
-            yield tree.test, tree.body
-        tree = step
+    for above, below in pairwise([*path_to(node, tree), node]):
+        if isinstance(above, ast.If) and below in above.body:
+            yield above.test, above.body
 
 
 def _all_of(test: ast.expr) -> list[ast.expr]:

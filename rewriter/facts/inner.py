@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from rewriter.facts.code import Function
-from rewriter.facts.trees import children, walk
+from rewriter.facts.trees import path_to, walk
 
 Inner = ast.Lambda | ast.FunctionDef
 
 
 def inner_around(function: Function, place: ast.AST) -> list[Inner]:
     """The lambdas and nested functions around a place in a function, the outermost first."""
-    return [n for n in _path(function.node, place) if isinstance(n, Inner) and n is not function.node]
+    return [n for n in path_to(place, function.node) if isinstance(n, Inner) and n is not function.node]
 
 
 def repeats_around(function: Function, place: ast.AST) -> bool:
     """Whether a loop, a comprehension or another function stands between a function and a place in it."""
     kinds = (ast.For, ast.While, ast.AsyncFor, ast.comprehension, ast.ListComp, ast.SetComp, ast.DictComp, *_ALONE)
-    return any(isinstance(node, kinds) for node in _path(function.node, place) if node is not function.node)
+    return any(isinstance(node, kinds) for node in path_to(place, function.node) if node is not function.node)
 
 
 _ALONE = (ast.GeneratorExp, ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -41,11 +40,3 @@ def map_of(function: Function, inner: Inner) -> ast.Call | None:
             is_map = function.global_name(node.func) == "builtins.map" and not node.keywords
             return node if is_map and not any(isinstance(a, ast.Starred) for a in node.args) else None
     return None
-
-
-def _path(tree: ast.AST, place: ast.AST) -> Iterator[ast.AST]:
-    """From the tree down to what holds the place."""
-    node: ast.AST | None = tree
-    while node is not None and node is not place:
-        yield node
-        node = next((c for c in children(node) if any(n is place for n in walk(c))), None)

@@ -45,11 +45,9 @@ def _is_table(value: ast.expr, walked: ast.expr) -> bool:
         return ast.unparse(value.func) == "dict" and value.args == [walked] and not value.keywords
     if not isinstance(value, ast.DictComp) or value.generators[0].iter is not walked or len(value.generators) > 1:
         return False
-    generator = value.generators[0]
-    return not generator.ifs and ast.unparse(generator.target) in (
-        f"({ast.unparse(value.key)}, {ast.unparse(value.value)})",
-        f"{ast.unparse(value.key)}, {ast.unparse(value.value)}",
-    )
+    target, conditions = value.generators[0].target, value.generators[0].ifs
+    pair = target.elts if isinstance(target, ast.Tuple) else []
+    return not conditions and [ast.unparse(n) for n in pair] == [ast.unparse(value.key), ast.unparse(value.value)]
 
 
 def _is_only_subscripted(function: Function, table: ast.Name) -> bool:

@@ -46,6 +46,14 @@ class Project:
         roots = tuple(sorted({import_root(p) for p in absolute}))
         return cls(roots, Texts(sorted({_scope(p) for p in absolute})))
 
+    @classmethod
+    def reading(cls, source: Source, path: Path, project: Project | None) -> tuple[Project, File]:
+        """The project with that content of one file, and the file; without a project, the one that it belongs to."""
+        own = (project or cls.for_paths([path])).with_file(path, source)
+        file = own.file(path.absolute())
+        assert file is not None
+        return own, file
+
     def add(self, path: Path, source: Source) -> File:
         """The file whose content is `source`, whatever the disk holds."""
         path = path.absolute()

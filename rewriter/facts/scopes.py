@@ -53,10 +53,7 @@ class Scope:
 
     def gives(self, name: ast.Name) -> tuple[ast.expr, Scope] | None:
         """What the call has given the parameter, as long as that is what the name stands for."""
-        stores = self.stores(name.id)
-        in_a_row = all(self._assignments.get(id(store)) in self.function.node.body for store in stores)
-        is_set = any(end_of(self._assignments.get(id(s), s)) <= position_of(name) for s in stores)
-        return self.given.get(name.id) if in_a_row and not is_set else None
+        return self.given.get(name.id) if self._is_as_given(name) else None
 
     def received(self, name: ast.Name) -> tuple[ast.expr, Scope] | None:
         """What the one call of a method, in the forward of its class, gives the parameter that the name stands for."""
@@ -66,10 +63,7 @@ class Scope:
         if run is None or len(calls) != 1 or self.depth == _DEEPEST or name.id not in parameters:
             return None
         call, caller = calls[0]
-        stored = self.stores(name.id)
-        if not caller.by_name or any(isinstance(a, ast.Starred) for a in call.args):
-            return None
-        if stored and (not self._in_a_row(stored) or self.store_before(name) is not None):
+        if not caller.by_name or any(isinstance(a, ast.Starred) for a in call.args) or not self._is_as_given(name):
             return None
         index = parameters.index(name.id) - 1  # the object comes first
         keyword = next((k.value for k in call.keywords if k.arg == name.id), None)
@@ -107,8 +101,16 @@ class Scope:
         parameters = {a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)}
         if not self._in_a_row(stores) and (len(stores) > 1 or name.id in parameters):
             return None
-        before = [s for s in stores if end_of(self._assignments.get(id(s), s)) <= position_of(name)]
+        before = self._before(name, stores)
         return before[-1] if before else None
+
+    def _is_as_given(self, name: ast.Name) -> bool:
+        """Whether a parameter has not been set to something else where it is named."""
+        stores = self.stores(name.id)
+        return self._in_a_row(stores) and not self._before(name, stores)
+
+    def _before(self, name: ast.Name, stores: list[ast.Name]) -> list[ast.Name]:
+        return [store for store in stores if end_of(self._assignments.get(id(store), store)) <= position_of(name)]
 
     def _in_a_row(self, stores: list[ast.Name]) -> bool:
         """Whether all stand among the statements of the function, one behind the other."""

@@ -17,6 +17,7 @@ _COMPILED = frozenset({"torch.jit.export", "torch.jit.script_method"})
 
 
 _SCRIPTED = Question[Class, bool]("does TorchScript compile an object of the family?")
+_GIVEN = Question[None, tuple[ast.expr, ...]]("what does the file give to the compiler?")
 _COMPILED_WITH = Question[None, frozenset[Class | Function]]("what makes the modules that TorchScript compiles?")
 
 
@@ -53,7 +54,14 @@ def _compiled(hierarchy: Hierarchy) -> frozenset[Class | Function]:
     return answers[None]
 
 
-def _given_to_compiler(file: File) -> Iterator[ast.expr]:
+def _given_to_compiler(file: File) -> tuple[ast.expr, ...]:
+    answers = file.answers.to(_GIVEN)
+    if None not in answers:
+        answers[None] = tuple(_compiled_in(file))
+    return answers[None]
+
+
+def _compiled_in(file: File) -> Iterator[ast.expr]:
     """What `torch.jit.script` is given in the file; for a variable, what it was assigned."""
     if not file.words & {"jit", "script"}:
         return

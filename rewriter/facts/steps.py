@@ -30,7 +30,7 @@ def step_walks(knowledge: Knowledge, cls: Class) -> tuple[ast.Attribute, ...]:
     ):
         return ()
     hierarchy = knowledge.hierarchy
-    if any(True for relative in others for by in (CHILDREN, DESCENDANTS) for _ in walks(hierarchy, relative, by)):
+    if any(walks(hierarchy, relative, by) for relative in others for by in (CHILDREN, DESCENDANTS)):
         return ()
     if any(goes_over_steps(hierarchy, relative) for relative in family):
         return ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 # What holds no nodes, or only the marks that say whether a name is read or which operator stands there.
 _BARE = frozenset(
@@ -79,3 +79,11 @@ def walk_anew(tree: ast.AST) -> list[ast.AST]:
     for node in found:  # which grows on the way
         found += children(node)
     return found
+
+
+def path_to(place: ast.AST, tree: ast.AST) -> Iterator[ast.AST]:
+    """From the tree down to what holds the place."""
+    node: ast.AST | None = tree
+    while node is not None and node is not place:
+        yield node
+        node = next((c for c in children(node) if any(n is place for n in walk(c))), None)

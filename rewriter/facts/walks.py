@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, Function
 from rewriter.facts.gathered import Comprehension, is_settled_comprehension
 from rewriter.facts.hierarchy import Hierarchy, own_name
@@ -20,8 +21,19 @@ _PASSING_ON = frozenset({"list", "tuple", "set", "reversed", "iter"})
 _OF_DICTIONARIES = frozenset({"values", "items", "keys"})
 
 
-def walks(hierarchy: Hierarchy, cls: Class, by: frozenset[str]) -> Iterator[tuple[Function, ast.expr]]:
+Walk = tuple[Function, ast.expr]
+_TELLING = Question[tuple[Class, frozenset[str]], tuple[Walk, ...]]("which of its walks might tell one module more?")
+
+
+def walks(hierarchy: Hierarchy, cls: Class, by: frozenset[str]) -> tuple[Walk, ...]:
     """What goes through an object's own modules by these names, and might do otherwise with one more without state."""
+    answers = hierarchy.project.answers.to(_TELLING)
+    if (cls, by) not in answers:
+        answers[cls, by] = tuple(_found(hierarchy, cls, by))
+    return answers[cls, by]
+
+
+def _found(hierarchy: Hierarchy, cls: Class, by: frozenset[str]) -> Iterator[Walk]:
     for method in cls.methods.values():
         yield from ((method, node) for node in _telling(hierarchy, cls, method, by))
     for owner, method in _inherited(hierarchy, cls):

@@ -56,9 +56,9 @@ class Snapshot:
     def wants(self, place: str) -> bool:
         """Whether `rewriter fix` on the package would take the file: exclude patterns count from its top on."""
         root = self.top.parent.resolve()
-        rooted = replace(self.settings, root=root)
+        excludes = replace(self.settings, root=root).excluding()
         below = [root / place, *(root / place).parents][: len(Path(place).parts) - 1]
-        return not any(rooted.excludes(entry) for entry in below)
+        return not any(map(excludes, below))
 
     @cached_property
     def key(self) -> str:

@@ -58,10 +58,7 @@ class Decisions:
         decision = self._decision(site, context)
         if decision is None:
             return
-        if isinstance(decision, Refusal):
-            yield decision
-            return
-        if decision.each:
+        if isinstance(decision, Refusal) or decision.each:
             yield decision
             return
         if isinstance(site, ModuleCall):

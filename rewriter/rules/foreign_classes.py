@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from rewriter.changes.change import Substitution
 from rewriter.facts.code import Class, Function
+from rewriter.facts.dealings import only_calls
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal, Safety
@@ -39,8 +40,8 @@ def _made_ours(function: Function, call: ast.Call, name: str) -> Substitution | 
     layer, known = QUANTIZED_LAYERS.get(name), catalogue.foreign_class(name)
     if layer is None and known is None:
         return None
-    if (why := _handed_on(function, name)) is not None:
-        return _refused(function, call, why)
+    if not only_calls(function.file, {name}):
+        return _refused(function, call, "the file compares with the class, derives from it or hands it on")
     if layer is not None:
         return _layer(function, call, name, *layer)
     assert known is not None
@@ -85,16 +86,6 @@ def _prefix(function: Function) -> str | None:
         for bound in names.bindings:
             if names.meaning(bound) == full and bound not in function.locals:
                 return bound + suffix
-    return None
-
-
-def _handed_on(function: Function, name: str) -> str | None:
-    """Why the class may be needed as it is: the file does more with it than to call it."""
-    source, names = function.file.source, function.file.names
-    called = {id(n.func) for n in walk(source.tree) if isinstance(n, ast.Call)}
-    nodes = (n for n in walk(source.tree) if isinstance(n, ast.Name | ast.Attribute) and id(n) not in called)
-    if any(names.full_name(node, frozenset()) == name for node in nodes):
-        return "the file compares with the class, derives from it or hands it on"
     return None
 
 

@@ -52,6 +52,7 @@ from collections.abc import Iterator
 from rewriter.changes.change import Change, Substitution, as_given
 from rewriter.changes.made import Wrap
 from rewriter.facts.code import Class, Function
+from rewriter.facts.dealings import only_calls
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.trees import children, walk
 from rewriter.results import Refusal
@@ -91,7 +92,7 @@ def wrap_call(site: OutsideCall, context: Context) -> Change | Refusal:
 def find_modules(_: Knowledge, function: Function, cls: Class | None) -> Iterator[Substitution]:
     """Modules of other libraries that compute, where they are made."""
     made = list(_made(function, function.node))
-    if made and not _is_asked_for(function):
+    if made and only_calls(function.file, elsewhere.MODULES_THAT_COMPUTE):
         for node in made:
             message = f"`{ast.unparse(node.func)}()`, which computes out of sight, is called as one operation"
             yield Substitution(CODE, function, node, _WHOLE, message, wraps=True)
@@ -105,14 +106,6 @@ def _made(function: Function, tree: ast.AST) -> Iterator[ast.Call]:
             yield node
         elif not is_whole:
             yield from _made(function, node)
-
-
-def _is_asked_for(function: Function) -> bool:
-    """`isinstance(layer, Reduce)`: the file does more with the class than call it."""
-    tree, names = function.file.source.tree, function.file.names
-    called = {id(node.func) for node in walk(tree) if isinstance(node, ast.Call)}
-    named = (node for node in walk(tree) if isinstance(node, ast.Name | ast.Attribute) and id(node) not in called)
-    return any(names.full_name(node) in elsewhere.MODULES_THAT_COMPUTE for node in named)
 
 
 RULE = described(

@@ -13,7 +13,7 @@ from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.taken import TakenNames, taken_names
 from rewriter.results import Finding, Refusal
 from rewriter.settings import Settings
-from rewriter.suppress import Suppressions
+from rewriter.wanted import silenced
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,6 @@ class Rewritten:
     style: Style
     knowledge: Knowledge
     importer: Importer
-    suppressions: Suppressions
 
     def is_entry(self, cls: Class) -> bool:
         return cls.node.name in self.settings.entry
@@ -46,6 +45,5 @@ class Rewritten:
         return taken_names(self.knowledge.hierarchy, cls)
 
     def wants(self, item: Finding | Refusal) -> bool:
-        covered = self.settings.selects(item.code, self.path) and not self.suppressions.covers(item.code, item.span)
-        baseline = self.settings.baseline
-        return covered and not (baseline and baseline.holds(self.path, self.file.source, item.code, item.span))
+        selected = self.settings.selects(item.code, self.path)
+        return selected and not silenced(self.settings, self.file, item.code, item.span)

@@ -15,7 +15,6 @@ from rewriter.facts.project import Project
 from rewriter.facts.source import Source, SourceError
 from rewriter.results import Failure, FileResult, Finding, Refusal, Safety, Span
 from rewriter.settings import Settings
-from rewriter.suppress import Suppressions
 from rewriter.targets.torch_ao.composed import Added, Composed
 from rewriter.targets.torch_ao.further import Found, Further, Rewritten
 from rewriter.targets.torch_ao.fusing import fusing
@@ -80,13 +79,11 @@ def _of_entry(rewritten: Rewritten) -> Iterator[Found]:
 
 
 def _read(parsed: Source, path: Path, settings: Settings, project: Project | None) -> Rewritten:
-    own = project.with_file(path, parsed) if project else Project.for_paths([path]).with_file(path, parsed)
-    file = own.file(path.absolute())
-    assert file is not None
+    own, file = Project.reading(parsed, path, project)
     style = style_of(parsed, path, settings.isolated)
     importer = Importer(file, settings.runtime_import, style.formatter)
     knowledge = planner_for(own, settings).knowledge
-    return Rewritten(file, path, settings, style, knowledge, importer, Suppressions.parse(parsed.text))
+    return Rewritten(file, path, settings, style, knowledge, importer)
 
 
 def _told(item: Item, parsed: Source, composed: Composed) -> Item:
