@@ -48,15 +48,17 @@ def _classes_of(file: File, name: str) -> Sequence[Class]:
 
 
 def _names_in(hierarchy: Hierarchy, maker: Maker) -> Iterator[Maker]:
-    classes = hierarchy.lineage(maker).project if isinstance(maker, Class) else ()
-    places: list[tuple[File, ast.AST]] = [(cls.file, cls.node) for cls in classes] or [(maker.file, maker.node)]
-    for file, place in places:
-        for node in walk(place):
-            if isinstance(node, ast.ClassDef):  # inside of another class
-                yield from (cls for cls in _classes_of(file, node.name) if cls.node is node and cls is not maker)
-            if isinstance(node, ast.Name):
-                yield from _classes_of(file, node.id)
-            if isinstance(node, ast.Name | ast.Attribute) and dotted(node) is not None:
-                name = file.names.full_name(node)
-                if name is not None and isinstance(found := hierarchy.project.find(name), Class | Function):
-                    yield found
+    """What the maker's own code names, and the bases of a class, which answer for theirs."""
+    if isinstance(maker, Class):
+        yield from hierarchy.lineage(maker).project[1:]
+    said = dict[str, ast.expr]()
+    for node in walk(maker.node):
+        if isinstance(node, ast.ClassDef):  # inside of another class
+            yield from (cls for cls in _classes_of(maker.file, node.name) if cls.node is node and cls is not maker)
+        elif isinstance(node, ast.Name | ast.Attribute) and (chain := dotted(node)) is not None:
+            said.setdefault(".".join(chain), node)
+    for path, named in said.items():
+        yield from _classes_of(maker.file, path)
+        name = maker.file.names.full_name(named)
+        if name is not None and isinstance(found := hierarchy.project.find(name), Class | Function):
+            yield found

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from rewriter.facts.answers import Question
 from rewriter.facts.code import Class
 from rewriter.facts.consists import named_from, named_in
+from rewriter.facts.hierarchy import Hierarchy
 from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.project import Project
 from rewriter.facts.trees import walk
 from rewriter.facts.walks import CHILDREN, DESCENDANTS, walks
 from rewriter.values.base import Value
@@ -72,21 +74,33 @@ def walker_holding_plain(knowledge: Knowledge, plain: Class) -> Class | None:
     """A class that makes objects of one that is no module, and goes through its own children: it would meet these."""
     hierarchy = knowledge.hierarchy
     files = knowledge.project.files_mentioning(plain.node.name)
-    holders = (cls for file in files for cls in file.classes if cls is not plain and plain in named_in(hierarchy, cls))
+    holders = (cls for file in files for cls in file.classes if cls is not plain and _names(hierarchy, cls, plain))
     return next((cls for cls in holders if walks(hierarchy, cls, CHILDREN)), None)
 
 
-_HOLDING = Question[None, dict[Class, frozenset[Class]]]("which classes does each that walks hold objects of?")
+def _names(hierarchy: Hierarchy, cls: Class, other: Class) -> bool:
+    return any(other in named_in(hierarchy, above) for above in hierarchy.lineage(cls).project)
 
 
-def walkers_holding(knowledge: Knowledge, cls: Class) -> list[Class]:
-    """The classes that go through their modules in whatever way, and may meet objects of `cls` there."""
+_HOLDING = Question[Class, frozenset[Class] | None]("which classes does each that walks hold objects of?")
+_MANY = 300
+"""A class that may hold objects of so many others is taken for one that holds them all."""
+
+
+def walking_classes(project: Project) -> Iterator[Class]:
+    """The classes that go through their modules in whatever way."""
+    for file in project.files_matching(_GOES_DEEP):
+        yield from (cls for cls in file.classes if any(method.words & _DEEP for method in cls.methods.values()))
+
+
+def may_hold(knowledge: Knowledge, walker: Class, cls: Class) -> bool:
+    """Whether objects of `cls` may stand below one of a class that walks."""
     answers = knowledge.project.answers.to(_HOLDING)
-    if None not in answers:
-        files = list(knowledge.project.files_matching(_GOES_DEEP))
-        walking = (c for file in files for c in file.classes if any(m.words & _DEEP for m in c.methods.values()))
-        answers[None] = {walker: frozenset(_held(knowledge, walker)) for walker in walking}
-    return [walker for walker, held in answers[None].items() if cls in held]
+    if walker not in answers:
+        named = named_from(knowledge.hierarchy, [walker, *knowledge.hierarchy.subclasses(walker)])
+        answers[walker] = frozenset(_held(knowledge, walker)) if len(named) < _MANY else None
+    held = answers[walker]
+    return held is None or cls in held
 
 
 def _held(knowledge: Knowledge, walker: Class) -> Iterator[Class]:

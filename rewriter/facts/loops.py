@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rewriter.facts.code import FunctionNode
-from rewriter.facts.trees import children, walk
+from rewriter.facts.trees import Comprehension, children, walk
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def _entered(function: FunctionNode, node: ast.AST, step: ast.AST, site: ast.AST
         yield _counted(node.target, node.iter, tuple(node.body))
     elif isinstance(node, ast.While | ast.AsyncFor) and step not in node.orelse:
         yield (_counting_while(function, node) if isinstance(node, ast.While) else None) or _uncounted(node)
-    elif isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
+    elif isinstance(node, Comprehension):
         for generator in node.generators:
             if generator is step:  # the site stands in this one's own header: its conditions run at each turn
                 if any(_holds(c, site) for c in generator.ifs):

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, File
-from rewriter.facts.deep_walks import walkers_holding
-from rewriter.facts.gathered import Comprehension
+from rewriter.facts.deep_walks import may_hold, walking_classes
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.trees import children, walk
-from rewriter.facts.walks import CHILDREN, DESCENDANTS
+from rewriter.facts.trees import Comprehension, children, walk
+from rewriter.facts.walks import CHILDREN, DESCENDANTS, files_run
 
 _WALKS = CHILDREN | DESCENDANTS | {"apply"}
 _TEXTS = Question[Class, frozenset[str]]("which texts are looked for in the names of the modules' classes?")
+_PICKS = Question[Class, "_Picks"]("what does each class that walks ask for?")
 _PICKED = Question[Class, frozenset[str]]("which classes of torch are picked out of its modules?")
 
 
@@ -22,7 +23,7 @@ def picked_classes(knowledge: Knowledge, cls: Class) -> frozenset[str]:
     """`for m in model.modules(): if isinstance(m, nn.Dropout): m.train()` would meet a new nn.Dropout as well."""
     answers = knowledge.project.answers.to(_PICKED)
     if cls not in answers:
-        answers[cls] = frozenset(name for file in _files_around(knowledge, cls) for name in _asked_for(file))
+        answers[cls] = frozenset(name for picks in _picks_around(knowledge, cls) for name in picks.classes)
     return answers[cls]
 
 
@@ -30,14 +31,37 @@ def picked_texts(knowledge: Knowledge, cls: Class) -> frozenset[str]:
     """`if m.__class__.__name__.find("Conv") != -1` would meet whatever is called so."""
     answers = knowledge.project.answers.to(_TEXTS)
     if cls not in answers:
-        answers[cls] = frozenset(text for file in _files_around(knowledge, cls) for text in _texts_compared(file))
+        answers[cls] = frozenset(text for picks in _picks_around(knowledge, cls) for text in picks.texts)
     return answers[cls]
 
 
-def _files_around(knowledge: Knowledge, cls: Class) -> set[File]:
+@dataclass(frozen=True)
+class _Picks:
+    """What the code of a class that goes through modules asks for."""
+
+    classes: frozenset[str]
+    texts: frozenset[str]
+
+
+def _picks_around(knowledge: Knowledge, cls: Class) -> Iterator[_Picks]:
     """Those of the class, and of classes that share or hold its objects: elsewhere it is meant for other models."""
-    relatives = [*knowledge.hierarchy.sharing(cls), *walkers_holding(knowledge, cls)]
-    return {relative.file for relative in relatives if relative.file.words & _WALKS}
+    relatives = {relative for relative in knowledge.hierarchy.sharing(cls) if relative.file.words & _WALKS}
+    yield from (_picks(knowledge, relative) for relative in relatives)
+    for walker in walking_classes(knowledge.project):
+        picks = _picks(knowledge, walker) if walker not in relatives else None
+        if picks is not None and (picks.classes or picks.texts) and may_hold(knowledge, walker, cls):
+            yield picks
+
+
+def _picks(knowledge: Knowledge, walker: Class) -> _Picks:
+    answers = knowledge.project.answers.to(_PICKS)
+    if walker not in answers:
+        beyond = files_run(knowledge.hierarchy, walker) - {walker.file}
+        trees = [(walker.file, part) for part in _parts(walker.file)] + [(file, file.source.tree) for file in beyond]
+        classes = frozenset(name for file, tree in trees for name in _asked_for(file, tree))
+        texts = (text for file in (walker.file, *beyond) for text in _texts_compared(file))
+        answers[walker] = _Picks(classes, frozenset(texts))
+    return answers[walker]
 
 
 def _texts_compared(file: File) -> Iterator[str]:
@@ -62,10 +86,14 @@ def _reads_class_name(tree: ast.AST) -> bool:
     return False
 
 
-def _asked_for(file: File) -> Iterator[str]:
-    parts = [file.source.tree] if "apply" in file.words else _in_loops(file)  # what is applied may stand anywhere
-    for node in (n for part in parts for n in walk(part)):
+def _asked_for(file: File, tree: ast.AST) -> Iterator[str]:
+    for node in walk(tree):
         yield from filter(None, map(file.names.full_name, _classes_compared(node)))
+
+
+def _parts(file: File) -> Iterator[ast.AST]:
+    """Where a file may ask for classes of modules: what is applied to them may stand anywhere."""
+    yield from [file.source.tree] if "apply" in file.words else _in_loops(file)
 
 
 def _in_loops(file: File) -> Iterator[ast.AST]:

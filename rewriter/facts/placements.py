@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rewriter.facts.code import FunctionNode
-from rewriter.facts.trees import children, walk
+from rewriter.facts.trees import Comprehension, children, walk
 
-_LOOPS = ast.For | ast.AsyncFor | ast.While | ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
+_LOOPS = ast.For | ast.AsyncFor | ast.While | Comprehension
 _READING = frozenset({"isinstance", "print", "type", "id", "repr", "str", "hasattr", "getattr", "callable", "bool"})
 
 
@@ -154,7 +154,7 @@ class Reader:
     def _is_header(self, loop: ast.AST, node: ast.expr) -> bool:
         """What a loop runs over is evaluated once."""
         over = loop.iter if isinstance(loop, ast.For | ast.AsyncFor) else None
-        if isinstance(loop, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
+        if isinstance(loop, Comprehension):
             over = loop.generators[0].iter
         return over is not None and any(n is node for n in walk(over))
 

@@ -42,7 +42,7 @@ def find_instance(hierarchy: Hierarchy, name: str) -> str | Class | None:
     """The class of the module that stands at file level under that full name: `ACT = nn.ReLU()`."""
     module, _, variable = name.rpartition(".")
     file = hierarchy.project.module(module) if module else None
-    value = _assigned(file).get(variable) if file is not None else None
+    value = assigned_once(file).get(variable) if file is not None else None
     if file is None or not isinstance(value, ast.Call):
         return None
     made = file.names.full_name(value.func) or ""
@@ -61,7 +61,7 @@ def find_variable(project: Project, name: str) -> tuple[File, ast.expr] | None:
         file = project.module(module) if module else None
         if file is None:
             return None
-        if (value := _assigned(file).get(variable)) is not None:
+        if (value := assigned_once(file).get(variable)) is not None:
             return file, value
         name = file.names.meaning(variable) or name
     return None
@@ -78,7 +78,7 @@ def tables_with(project: Project, file: File, function: str) -> Iterator[str]:
             continue
         made = name.removeprefix("class ")
         for other in project.files_mentioning(made):
-            assigned = _assigned(other).items()
+            assigned = assigned_once(other).items()
             calls = ((variable, value) for variable, value in assigned if isinstance(value, ast.Call))
             yield from (variable for variable, value in calls if last_name(value.func) == made)
 
@@ -86,7 +86,7 @@ def tables_with(project: Project, file: File, function: str) -> Iterator[str]:
 def _holding(file: File) -> Iterator[tuple[str, set[str]]]:
     """By the name of a function: the variables and classes of the file that have a dict with it."""
     found: dict[str, set[str]] = {}
-    tables = [(name, values) for name, value in _assigned(file).items() if (values := _given_values(value))]
+    tables = [(name, values) for name, value in assigned_once(file).items() if (values := _given_values(value))]
     tables += [(f"class {cls.node.name}", held.values) for cls in file.classes for held in _dicts(cls)]
     for name, values in tables:
         for value in values:
@@ -109,7 +109,7 @@ def _find(hierarchy: Hierarchy, name: str) -> Table | None:
     file = hierarchy.project.module(module) if module else None
     if file is None:
         return None
-    value = _assigned(file).get(variable)
+    value = assigned_once(file).get(variable)
     if value is not None:
         functions = tuple(dict.fromkeys(_functions(hierarchy, file, value)))
         return Table(name, functions) if functions else None
@@ -120,7 +120,7 @@ def _find(hierarchy: Hierarchy, name: str) -> Table | None:
     return next(filter(None, (find_table(hierarchy, other) for other in others if other != name)), None)
 
 
-def _assigned(file: File) -> dict[str, ast.expr]:
+def assigned_once(file: File) -> dict[str, ast.expr]:
     """What the file assigns at module level, to names that it assigns once."""
     found: dict[str, ast.expr] = {}
     again: set[str] = set()

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Iterator
 
 from rewriter.facts.answers import Question
-from rewriter.facts.child_names import beginnings
 from rewriter.facts.code import Class, File
 from rewriter.facts.hierarchy import REGISTERING, Hierarchy, own_name
 from rewriter.facts.trees import walk
@@ -101,7 +100,15 @@ def _beginnings(cls: Class) -> Iterator[str]:
     for node in (n for loop in loops for n in walk(loop)):
         func = node.func if isinstance(node, ast.Call) else None
         if isinstance(node, ast.Call) and isinstance(func, ast.Attribute) and func.attr == "startswith":
-            yield from beginnings(node)
+            yield from _said_to_begin(node)
+
+
+def _said_to_begin(call: ast.Call) -> list[str]:
+    """The texts that `name.startswith(...)` asks for."""
+    given = call.args[0] if len(call.args) == 1 else None
+    texts = given.elts if isinstance(given, ast.Tuple) else [given]
+    found = [text.value for text in texts if isinstance(text, ast.Constant) and isinstance(text.value, str)]
+    return found if len(found) == len(texts) and all(found) else []
 
 
 def _names_given(cls: Class) -> Iterator[ast.expr]:

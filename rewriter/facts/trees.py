@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
+
 # What holds no nodes, or only the marks that say whether a name is read or which operator stands there.
 _BARE = frozenset(
     {"ctx", "op", "ops", "id", "attr", "arg", "kind", "type_comment", "type_ignores", "module", "level", "simple",

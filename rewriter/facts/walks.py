@@ -6,23 +6,19 @@ import ast
 from collections.abc import Iterator
 
 from rewriter.facts.answers import Question
-from rewriter.facts.code import Class, Function
-from rewriter.facts.gathered import Comprehension, is_settled_comprehension
+from rewriter.facts.code import Class, File, Function
 from rewriter.facts.hierarchy import Hierarchy, own_name
-from rewriter.facts.looked_up import is_only_looked_up
+from rewriter.facts.one_more.tells import Told, told_by
 from rewriter.facts.trees import walk
-from rewriter.facts.walk_turns import Turn, leaves_new_ones_alone
 
 CHILDREN = frozenset({"children", "named_children", "_modules"})
 DESCENDANTS = frozenset({"modules", "named_modules"})
 _WALKING = CHILDREN | DESCENDANTS | {"apply"}
-_NAMED = frozenset({"named_children", "named_modules"})
-_PASSING_ON = frozenset({"list", "tuple", "set", "reversed", "iter"})
-_OF_DICTIONARIES = frozenset({"values", "items", "keys"})
 
 
-Walk = tuple[Function, ast.expr]
+Walk = tuple[Function, ast.Attribute]
 _TELLING = Question[tuple[Class, frozenset[str]], tuple[Walk, ...]]("which of its walks might tell one module more?")
+_IN_METHOD = Question[tuple[Class, Function], Told]("which walks of a method might tell one more?")
 
 
 def walks(hierarchy: Hierarchy, cls: Class, by: frozenset[str]) -> tuple[Walk, ...]:
@@ -41,19 +37,28 @@ def _found(hierarchy: Hierarchy, cls: Class, by: frozenset[str]) -> Iterator[Wal
         yield from ((method, node) for node in _telling(hierarchy, cls, method, by) if id(node) not in told)
 
 
-def _telling(hierarchy: Hierarchy, cls: Class, method: Function, by: frozenset[str]) -> Iterator[ast.expr]:
+def _telling(hierarchy: Hierarchy, cls: Class, method: Function, by: frozenset[str]) -> Iterator[ast.Attribute]:
     """Those of a method that an object of `cls` runs."""
+    wanted = by | {"apply"} if by == DESCENDANTS else by
     own = own_name(method)
-    if own is None or not method.words & (by | {"apply"}):
+    if own is None or not method.words & wanted:
         return
-    settled = _settled(hierarchy, cls, method, own)
-    for node in walk(method.node):
-        if isinstance(node, ast.Call) and _is_own(node.func, own, frozenset({"apply"})) and by == DESCENDANTS:
-            if not (node.args and leaves_new_ones_alone(hierarchy, cls, method, node.args[0])):
-                yield node
-        elif _is_own(node, own, by) and id(node) not in settled:
-            assert isinstance(node, ast.Attribute)
-            yield node
+    yield from (node for node in _told(hierarchy, cls, method, own).telling if node.attr in wanted)
+
+
+def _told(hierarchy: Hierarchy, cls: Class, method: Function, own: str) -> Told:
+    answers = hierarchy.project.answers.to(_IN_METHOD)
+    if (cls, method) not in answers:
+        own_walks = [n for n in walk(method.node) if isinstance(n, ast.Attribute) and _is_own(n, own, _WALKING)]
+        answers[cls, method] = told_by(hierarchy, cls, method, own_walks)
+    return answers[cls, method]
+
+
+def files_run(hierarchy: Hierarchy, cls: Class) -> frozenset[File]:
+    """The files whose functions the walks of a class run with the modules that they meet."""
+    named = ((method, own_name(method)) for method in cls.methods.values() if method.words & _WALKING)
+    told = (_told(hierarchy, cls, method, own) for method, own in named if own is not None)
+    return frozenset(file for each in told for file in each.files)
 
 
 def _inherited(hierarchy: Hierarchy, cls: Class) -> Iterator[tuple[Class, Function]]:
@@ -76,45 +81,5 @@ def _handed(method: Function) -> set[str]:
     return {n.attr for n in parts if isinstance(n, ast.Attribute) and ast.unparse(n.value) == own}
 
 
-def _is_own(node: ast.AST, own: str, names: frozenset[str]) -> bool:
-    of_object = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == own
-    return of_object and isinstance(node, ast.Attribute) and node.attr in names
-
-
-def _settled(hierarchy: Hierarchy, cls: Class, method: Function, own: str) -> set[int]:
-    """The `self.modules` of the walks that do nothing with one more."""
-    found = set[int]()
-    for node in walk(method.node):
-        if (
-            isinstance(node, ast.Call)
-            and _is_own(node.func, own, _NAMED)
-            and is_only_looked_up(hierarchy, method, node)
-        ):
-            found.add(id(node.func))
-        over = node.iter if isinstance(node, ast.For) else None
-        if isinstance(node, Comprehension):
-            over = node.generators[0].iter
-        walked = None if over is None else _walked(over, own)
-        if walked is None:
-            continue
-        if isinstance(node, Comprehension):
-            is_settled = is_settled_comprehension(hierarchy, cls, method, node)
-        else:
-            is_settled = isinstance(node, ast.For) and Turn.of_loop(hierarchy, cls, method, node).passes_over()
-        found |= {id(walked)} if is_settled else set()
-    return found
-
-
-def _walked(over: ast.expr, own: str) -> ast.Attribute | None:
-    """The walk that a loop goes over as it is, which meets what is new between what is not: nothing is counted."""
-    while isinstance(over, ast.Call) and not over.keywords:
-        func = over.func
-        if isinstance(func, ast.Name) and func.id in _PASSING_ON and len(over.args) == 1:
-            over = over.args[0]
-        elif isinstance(func, ast.Attribute) and func.attr in _OF_DICTIONARIES and not over.args:
-            over = func.value
-        else:
-            break
-    attribute = over.func if isinstance(over, ast.Call) else over
-    is_walk = isinstance(attribute, ast.Attribute) and _is_own(attribute, own, CHILDREN | DESCENDANTS)
-    return attribute if is_walk and isinstance(attribute, ast.Attribute) else None
+def _is_own(node: ast.Attribute, own: str, names: frozenset[str]) -> bool:
+    return isinstance(node.value, ast.Name) and node.value.id == own and node.attr in names

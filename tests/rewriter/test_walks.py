@@ -184,7 +184,7 @@ DEEP = {
     "what all have": "return any(getattr(m, 'training', False) for m in self.modules())",
     "a mark that counts where it is missing": "return any(getattr(m, 'mark', True) for m in self.modules())",
     "whether each is something": "return all(isinstance(m, (nn.Linear, Net)) for m in self.modules())",
-    "an effect before the test": "return [m for m in self.modules() if found.append(m) or isinstance(m, nn.Linear)]",
+    "an effect before the test": "return [m for m in self.modules() if self.kept.append(m) or isinstance(m, nn.Linear)]",
     "a name that only begins so": (
         "for name, m in self.named_modules():\n            name = name.split('.')[0]\n"
         "            if name in names:\n                found.append(m)\n        return found"
@@ -201,8 +201,42 @@ DEEP = {
         "            raise ValueError(m)"
     ),
     "a function that takes the module second": "self.apply(partial(self.see, nn.Linear(1, 1)))",
+    "how many were kept": "for m in self.modules():\n            found.append(m)\n        return len(found)",
+    "names without their numbers": (
+        "found = {re.sub(r'[0-9]+', '*', name) for name, m in self.named_modules()}\n        return found & names"
+    ),
+    "a hook for each": "for m in self.modules():\n            m.register_forward_hook(self.see)",
+    "where a path begins": (
+        "for name, m in self.named_modules():\n            if name.startswith('fc'):\n                self.count += 1"
+    ),
+    "a variable of the file": "global count\n        for m in self.modules():\n            count += 1",
+    "how often a loop is run": "for a, b in zip(self.modules(), names):\n            self.count += 1",
+    "each module below each": "for m in self.modules():\n            self.mark_each(m)",
+    "what the turn before has left": (
+        "last = None\n        for m in self.modules():\n            if isinstance(m, nn.Linear) and last is not None:\n"
+        "                self.count += 1\n            last = m if hasattr(m, 'weight') else None"
+    ),
+    "an error that the loop ends with": (
+        "try:\n            for m in self.modules():\n                m.weight\n        except AttributeError:\n"
+        "            self.count += 1"
+    ),
 }
 PASSED_OVER = {
+    "a list that nobody sees": "return [m for m in self.modules() if found.append(m) or isinstance(m, nn.Linear)]",
+    "rules for names with any number": (
+        "found = {re.sub(r'\\.\\d+(\\.|$)', '.*', name) for name, m in self.named_modules()}\n"
+        "        if names.keys() - found:\n            self.count += 1"
+    ),
+    "a rule for each name": (
+        "for name, m in self.named_modules():\n            rule = self.rule(name, names)\n"
+        "            if rule in ('keep', 'free'):\n                self.count += 1\n"
+        "            elif rule is not None:\n                found.append(name)\n        return found"
+    ),
+    "an attribute that is tried": (
+        "for m in self.modules():\n            try:\n                m.weight.data\n"
+        "            except AttributeError:\n                continue\n            self.count += 1"
+    ),
+    "functions that call themselves": "for m in self.modules():\n            self.mark_linear(m)",
     "marked": "return [m for m in self.modules() if hasattr(m, 'mark') and m.mark]",
     "any marked": "return any(getattr(m, 'mark', False) for m in self.modules())",
     "its names": "return [m for name, m in self.named_modules() if f'net.{name}' in names or name in names]",
@@ -219,6 +253,25 @@ class Net(nn.Module):
         if isinstance(module, nn.Linear) and hasattr(module, "mark"):
             self.count += first is not None
 
+    def rule(self, name, rules, default=False):
+        short = "net." + name
+        if short in rules:
+            return rules[short]
+        elif default and "." in short and short.rsplit(".", 1)[0] in rules:
+            return "above"
+        return rules.get(name)
+
+    def mark_each(self, module):
+        for child in module.children():
+            self.mark_each(child)
+        self.count += 1
+
+    def mark_linear(self, module):
+        for child in module.children():
+            self.mark_linear(child)
+        if isinstance(module, nn.Linear):
+            self.count += 1
+
     def walk(self, names=()):
         found = []
         {walk}
@@ -230,11 +283,13 @@ class Net(nn.Module):
 
 @pytest.mark.parametrize("name", DEEP)
 def test_refused_where_one_more_below_might_tell(name: str) -> None:
-    result = rewritten(f"from functools import partial\n{HEADER}{DEEP_SOURCE.format(walk=DEEP[name])}")
+    result = rewritten(f"import re\nfrom functools import partial\n{HEADER}{DEEP_SOURCE.format(walk=DEEP[name])}")
     assert not result.changed and {r.code for r in result.refusals} == {"RW904"}
 
 
 @pytest.mark.parametrize("name", PASSED_OVER)
 def test_rewritten_where_one_more_below_is_passed_over(name: str) -> None:
-    result = rewritten(f"from functools import partial\n{HEADER}{DEEP_SOURCE.format(walk=PASSED_OVER[name])}")
+    result = rewritten(
+        f"import re\nfrom functools import partial\n{HEADER}{DEEP_SOURCE.format(walk=PASSED_OVER[name])}"
+    )
     assert b"runtime.modules.EltWiseAdd()" in result.after and not result.refusals
