@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rewriter.facts.answers import Question
+from rewriter.facts.class_texts import texts_compared
 from rewriter.facts.code import Class, File
 from rewriter.facts.deep_walks import may_hold, walking_classes
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.trees import Comprehension, children, walk
+from rewriter.facts.trees import Comprehension, walk
 from rewriter.facts.walks import CHILDREN, DESCENDANTS, files_run
 
 _WALKS = CHILDREN | DESCENDANTS | {"apply"}
@@ -59,31 +60,9 @@ def _picks(knowledge: Knowledge, walker: Class) -> _Picks:
         beyond = files_run(knowledge.hierarchy, walker) - {walker.file}
         trees = [(walker.file, part) for part in _parts(walker.file)] + [(file, file.source.tree) for file in beyond]
         classes = frozenset(name for file, tree in trees for name in _asked_for(file, tree))
-        texts = (text for file in (walker.file, *beyond) for text in _texts_compared(file))
+        texts = (text for file in (walker.file, *beyond) for text in texts_compared(file))
         answers[walker] = _Picks(classes, frozenset(texts))
     return answers[walker]
-
-
-def _texts_compared(file: File) -> Iterator[str]:
-    if "__name__" not in file.words or not _reads_class_name(file.source.tree):
-        return
-    for node in walk(file.source.tree):
-        named = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "find"
-        if named or isinstance(node, ast.Compare):
-            constants = (n.value for n in walk(node) if isinstance(n, ast.Constant))
-            yield from (text for text in constants if isinstance(text, str) and text)
-
-
-def _reads_class_name(tree: ast.AST) -> bool:
-    """`type(m).__name__`; not the file's own `__name__`, and not what an error message says."""
-    for node in children(tree):
-        if isinstance(node, ast.Raise):
-            continue
-        is_read = isinstance(node, ast.Attribute) and node.attr == "__name__"
-        is_said = isinstance(node, ast.Constant) and node.value == "__name__"
-        if is_read or is_said or _reads_class_name(node):
-            return True
-    return False
 
 
 def _asked_for(file: File, tree: ast.AST) -> Iterator[str]:
