@@ -205,19 +205,25 @@ def settle(model: nn.Module) -> None:
 
 
 def handle_of(module: nn.Module, parts: bool = False) -> nn.Module:
-    """A handle; with `parts` or where there is no state, its children are handles as well."""
+    """A handle; with `parts` or where there is no state, its children are handles as well.
+
+    So are those of an nn.Sequential in any case. Of its members those that are torch's own have instances of their
+    own; of the others nobody knows what they do when they run, and what stands for them runs the member itself.
+    """
     if isinstance(module, Handle):
         return another(module)
     if isinstance(module, ScriptModule):
         return Passing(module)
     tied = has_state(module)
-    return _made(module, tied, apart=(parts or not tied) and _can_be_apart(module))
+    if parts or not tied:
+        return _made(module, tied, _can_be_apart(module), _part_handle)
+    return _made(module, tied, type(module).forward is nn.Sequential.forward, _member_handle)
 
 
 def another(handle: Handle) -> Handle:
     """One more handle of the same module."""
     stands = standing(handle)
-    new = _made(stands.now(), isinstance(handle, Tied), stands.apart)
+    new = _made(stands.now(), isinstance(handle, Tied), stands.apart, stands.of_part)
     new._stands.home = stands.home
     return new
 
@@ -233,15 +239,21 @@ def _can_be_apart(module: nn.Module) -> bool:
     return not is_torchs or isinstance(module, CONTAINERS)
 
 
-def _made(module: nn.Module, tied: bool, apart: bool) -> Handle:
+def _made(module: nn.Module, tied: bool, apart: bool, of_part: Callable[[nn.Module], nn.Module]) -> Handle:
     handle = _empty(type(module), tied)
-    handle.__dict__["_stands"] = stands = Standing(handle, module, type(module), apart, _part_handle)
+    handle.__dict__["_stands"] = stands = Standing(handle, module, type(module), apart, of_part)
     stands.take(module)
     return handle
 
 
 def _part_handle(child: nn.Module) -> nn.Module:
     return handle_of(child, parts=True)
+
+
+def _member_handle(child: nn.Module) -> nn.Module:
+    if isinstance(child, Handle | ScriptModule) or type(child).forward.__module__.startswith("torch.nn."):
+        return handle_of(child)
+    return _made(child, has_state(child), apart=False, of_part=_part_handle)
 
 
 def _empty(cls: Any, tied: bool) -> Handle:

@@ -27,7 +27,8 @@ def again(module: Called, parts: bool = False) -> Called:
     then. What is no module (None, a plain function) has nothing to share and is given back.
 
     With `parts` a module that is made of others is taken apart: each part is a handle as well, so that each operation
-    inside has a name of its own in `named_modules()`.
+    inside has a name of its own in `named_modules()`. So is an nn.Sequential in any case, as far as its members are
+    torch's own.
     """
     return cast(Called, handle_of(module, parts)) if isinstance(module, nn.Module) else module
 
