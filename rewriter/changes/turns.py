@@ -34,6 +34,8 @@ class Turn:
     """The loop's own variable counts, but nobody reads it, as in `for _ in range(n)`: the counter takes its place."""
     mapped: NumberedMap | None = None
     """The call of `map`, if it is that."""
+    is_open: bool = False
+    """Nobody can count the turns before they run: the list begins with one module, and grows."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Numbering:
     filled_by: frozenset[str] = frozenset()
     callers: tuple[Numbering, ...] = ()
     """The methods that pass on a number of their own."""
+    is_open: bool = False
+    """Nobody can count its calls before they run."""
 
     def all(self) -> Iterator[Numbering]:
         """It, and those that it needs."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rewriter.changes.change import Change, NamedChange
 from rewriter.changes.turns import Turn
@@ -26,7 +26,11 @@ def constructor_splices(file: File, changes: list[NamedChange], importer: Import
     source, place = file.source, changes[0].change.place
     if isinstance(place, Holder):
         return holder_splices(source, place, _lines(source, "self", changes, importer, {"self"}), importer, style)
-    return [*_mixed_in(source, place, importer), *_made(source, place, changes, importer, style)]
+    splices = [*_mixed_in(source, place, importer), *_made(source, place, changes, importer, style)]
+    for beside in place.beside:
+        there = [replace(named, change=replace(named.change, place=beside)) for named in changes]
+        splices += _made(source, beside, there, importer, style)
+    return splices
 
 
 def _made(
@@ -146,12 +150,17 @@ def _line(own: str, named: NamedChange, made: str) -> str:
 def _construction(source: Source, own: str, change: Change, importer: Importer, locals_: set[str]) -> str:
     text = change.make.written(_Writer(source, importer, locals_), own)
     for turn in reversed(change.turns):
-        each = _unparenthesized(turn.target) if turn.each is not None else "_"
-        over = _quoted(ast.unparse(turn.each if turn.each is not None else turn.over), source)
         grows = turn.may_grow or change.make.is_handle  # a list of handles tells them who their owner is
         module_list = "runtime.modules.ModuleList" if grows else "torch.nn.ModuleList"
-        text = f"{importer.spell(module_list, locals_)}({text} for {each} in {over})"
+        members = f"[{text}]" if turn.is_open else f"{text} for {_each(turn, source)}"
+        text = f"{importer.spell(module_list, locals_)}({members})"
     return text
+
+
+def _each(turn: Turn, source: Source) -> str:
+    """`block in self.blocks`, `_ in range(3)`"""
+    each = _unparenthesized(turn.target) if turn.each is not None else "_"
+    return f"{each} in {_quoted(ast.unparse(turn.each if turn.each is not None else turn.over), source)}"
 
 
 def _quoted(text: str, source: Source) -> str:

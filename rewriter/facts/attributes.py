@@ -182,3 +182,14 @@ def _assignments(function: Function | None) -> Iterator[ast.Assign]:
 
 def _is_none(comparators: list[ast.expr]) -> bool:
     return all(isinstance(c, ast.Constant) and c.value is None for c in comparators)
+
+
+def assignments_of(cls: Class, attribute: str) -> Iterator[ast.Assign | ast.AnnAssign]:
+    """The statements of a class, in whichever method, that set the attribute, or something in it."""
+    for node in walk(cls.node):
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        if any(isinstance(n, ast.Attribute) and n.attr == attribute for t in targets for n in walk(t)):
+            assert isinstance(node, ast.Assign | ast.AnnAssign)
+            yield node

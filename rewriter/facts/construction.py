@@ -39,6 +39,8 @@ class Construction:
     """It has `runtime.modules.WithOperations` among its bases."""
     becomes_module: bool = False
     """It is no module yet."""
+    beside: tuple[Construction, ...] = ()
+    """Where subclasses that run another `__init__` in place of this one make the modules as well."""
 
 
 @dataclass(frozen=True)
@@ -80,17 +82,38 @@ def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
         return _cannot(cls, f"{walker.node.name} walks its own modules, and would meet the new one there")
     if (way := bypass_of(knowledge, cls)) is not None:
         return _cannot(cls, way)
-    for below in knowledge.hierarchy.subclasses(cls):
-        if not runs_init_of(knowledge.hierarchy, below, cls):
-            why = "has nn.Module before it, which runs no other" if is_mixin else "does not run this"
-            return _cannot(cls, f"its subclass {below.node.name} {why} __init__")
+    skipping = [c for c in knowledge.hierarchy.subclasses(cls) if not runs_init_of(knowledge.hierarchy, c, cls)]
+    beside = None if skipping and (is_mixin or walked) else _beside(knowledge, cls, skipping)
+    if beside is None:
+        why = "has nn.Module before it, which runs no other" if is_mixin else "does not run this"
+        return _cannot(cls, f"its subclass {skipping[0].node.name} {why} __init__")
     if (init := cls.constructor) is not None:
         made = _in_own_init(knowledge, cls, init)
-        return replace(made, walks=walked) if isinstance(made, Construction) else made
+        return replace(made, walks=walked, beside=beside) if isinstance(made, Construction) else made
     if cls.node.decorator_list and any(map(_has_fields, lineage.project)):
         return _cannot(cls, "it has no __init__ and a decorator that may write one")
     simple = len(lineage.project) == 1 and lineage.torch == {"torch.nn.Module"} and not lineage.unseen
     return Construction(cls, None, None, "self", passes_arguments=not simple, walks=walked)
+
+
+def _beside(knowledge: Knowledge, cls: Class, skipping: list[Class]) -> tuple[Construction, ...] | None:
+    """Where subclasses that do not run the `__init__` of the class can make its modules; None where one cannot."""
+    hierarchy, found = knowledge.hierarchy, list[Construction]()
+    for below in skipping:
+        if any(runs_init_of(hierarchy, below, other) for other in skipping if other is not below):
+            continue  # the one above it makes them
+        init = below.constructor
+        made = None if init is None else _in_own_init(knowledge, below, init)
+        is_near = cls.constructor is not None and below.file is cls.file
+        if (
+            not is_near
+            or hierarchy.lineage(cls).torch & CONTAINERS
+            or not isinstance(made, Construction)
+            or goes_over_steps(hierarchy, below)
+        ):
+            return None
+        found.append(made)
+    return tuple(found)
 
 
 def ready_for(knowledge: Knowledge, place: Construction, function: Function) -> Construction | NoPlace:
@@ -101,6 +124,11 @@ def ready_for(knowledge: Knowledge, place: Construction, function: Function) -> 
         early = any(inner is function for found in entered for _, inner in found)
         return _cannot(place.cls, f"an __init__ above it runs {name}") if early else place
     assert place.anchor is not None
+    for beside in place.beside:
+        entered_at = knowledge.construction(beside.cls).met.entered_at
+        early_at = [at.lineno for (by, inner), at in entered_at.items() if by is beside.init and inner is function]
+        if beside.anchor is None or any(line <= (beside.anchor.end_lineno or 0) for line in early_at):
+            return _cannot(beside.cls, f"its __init__ runs {name} before it could make a module")
     first = min((found[init, function].lineno for found in entered if (init, function) in found), default=None)
     if first is None or first > (place.anchor.end_lineno or 0):
         return place
@@ -173,10 +201,8 @@ def _last_store(body: list[ast.stmt], name: str, start: int) -> ast.stmt | None:
     """The last statement that sets an attribute, of those that are run in any case."""
     found = None
     for statement in body[start:]:
-        if any(isinstance(n, ast.Return | ast.Raise) for n in walk(statement)) and not isinstance(statement, ast.If):
-            break
-        if any(isinstance(n, ast.Return) for n in walk(statement)):
-            break
+        if isinstance(statement, ast.Raise) or any(isinstance(n, ast.Return) for n in walk(statement)):
+            break  # who raises further in makes no object
         if _stores_attribute(statement, name):
             found = statement
     return found

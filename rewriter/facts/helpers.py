@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from rewriter.facts.attribute_types import attribute_types, may_lose_type
 from rewriter.facts.code import Class
 from rewriter.facts.trees import walk
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
@@ -36,7 +37,7 @@ def why_no_module(knowledge: Known, cls: Class) -> str | None:
         return "it is no nn.Module, and has bases, a decorator, special methods or no __init__"
     if below := knowledge.hierarchy.subclasses(cls):
         return f"it is no nn.Module, and {below[0].node.name} derives from it"
-    if is_attribute_type(knowledge, cls):
+    if not all(may_lose_type(knowledge, found) for found in attribute_types(knowledge, cls)):
         return "it is no nn.Module, and TorchScript compiles it as an attribute's type"
     held = knowledge.attributes(cls)
     if clash := sorted((held.keys() | cls.methods.keys()) & (MODULE_ATTRIBUTES - {"__init__"})):
@@ -50,23 +51,7 @@ def why_no_module(knowledge: Known, cls: Class) -> str | None:
 
 def is_attribute_type(knowledge: Known, cls: Class) -> bool:
     """Whether some class says that an attribute is of this class, which TorchScript then compiles."""
-    return any(
-        _annotates(file.source.tree, cls.node.name) for file in knowledge.project.files_mentioning(cls.node.name)
-    )
-
-
-def _annotates(tree: ast.Module, name: str) -> bool:
-    """`box_coder: BoxCoder` in a class body, or `__annotations__ = {"box_coder": BoxCoder}`."""
-    for node in walk(tree):
-        if not isinstance(node, ast.ClassDef):
-            continue
-        for statement in node.body:
-            types: ast.AST | None = statement.annotation if isinstance(statement, ast.AnnAssign) else None
-            if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "__annotations__":
-                types = statement.value
-            if types is not None and name in {getattr(n, "id", getattr(n, "attr", None)) for n in walk(types)}:
-                return True
-    return False
+    return any(True for _ in attribute_types(knowledge, cls))
 
 
 def _may_be_registered(value: Value) -> bool:

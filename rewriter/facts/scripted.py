@@ -14,6 +14,7 @@ from rewriter.facts.trees import walk
 
 _COMPILES = frozenset({"torch.jit.script"})
 _COMPILED = frozenset({"torch.jit.export", "torch.jit.script_method"})
+_COMPILED_FUNCTIONS = frozenset({"torch.jit.script", "torch.jit.script_if_tracing", "torch.jit._script_if_tracing"})
 
 
 _SCRIPTED = Question[Class, bool]("does TorchScript compile an object of the family?")
@@ -33,6 +34,11 @@ def is_scripted(hierarchy: Hierarchy, cls: Class) -> bool:
         beside = any(_compiles_something(file, hierarchy.project) for file in {c.file for c in family})
         answers[cls] = marked or beside or not _compiled(hierarchy).isdisjoint(family)
     return answers[cls]
+
+
+def is_compiled_function(hierarchy: Hierarchy, function: Function) -> bool:
+    """Whether TorchScript compiles the function, by a decorator or with what else it is given."""
+    return bool(function.decorators & _COMPILED_FUNCTIONS) or function in _compiled(hierarchy)
 
 
 def _compiles_something(file: File, project: Project) -> bool:

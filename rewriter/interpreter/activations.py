@@ -184,7 +184,7 @@ class Activations:
     def of_handed_out(self, call: Call) -> None:
         """Runs the methods among the arguments: whoever gets one may call it at any time, or never."""
         for argument in call.arguments.values():
-            for part in (argument, *argument.held):
+            for part in (*argument.parts, *argument.held):
                 method = part.function if isinstance(part, Partial) else part
                 if isinstance(method, BoundMethod) and method.function not in self.context.met.entered:
                     self._run_deferred(method)

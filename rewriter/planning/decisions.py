@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from rewriter.changes.change import Change
+from rewriter.changes.made import Wrap
 from rewriter.facts.construction import Construction, NoPlace, ready_for
 from rewriter.facts.inner import inner_around
 from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.trees import walk
 from rewriter.planning.observed import left_open
 from rewriter.results import Refusal
 from rewriter.rules.context import Context
@@ -42,6 +44,10 @@ class Decisions:
     def _in_time(self, change: Change) -> Change | Refusal:
         """The change, its module made before `__init__` itself comes to the site."""
         place = change.place
+        if isinstance(place, Construction) and (below := _left_out_below(change, place)) is not None:
+            why = f"its subclass {below} does not run this __init__"
+            message = f"no place to make a module in {place.cls.node.name}: {why}"
+            return refuse("RW904", change.site, message, "make the module by hand in both")
         ready = ready_for(self.knowledge, place, change.site.function) if isinstance(place, Construction) else place
         if ready is place:
             return change
@@ -68,7 +74,7 @@ class Decisions:
                     "RW902", site, f"{decision.what} runs more than once in a forward: one instance serves all"
                 )
             return
-        turns = context.loops.around(site) if context.loops else ()
+        turns = context.loops.around(site)
         yield replace(decision, turns=turns)
         if not turns and (why := _shared(site, context)):
             yield refuse("RW908" if site.deferred else "RW902", site, f"{decision.what} {why}")
@@ -79,6 +85,15 @@ class Decisions:
             return why
         decide = _DECIDING.get(type(site))
         return None if decide is None else decide(site, context)
+
+
+def _left_out_below(change: Change, place: Construction) -> str | None:
+    """The subclass whose own `__init__` cannot make the module by the same expression."""
+    of_object = change.make.needs_another or change.make.repeats is not None or bool(change.turns)
+    function = change.make.function if isinstance(change.make, Wrap) else None
+    names = {n.id for n in walk(function) if isinstance(n, ast.Name)} if function is not None else set()
+    hidden = (b.cls.node.name for b in place.beside if of_object or (b.init is not None and names & b.init.locals))
+    return next(hidden, None)
 
 
 def _why_none(site: Operation | OperationOfAnyKind, context: Context) -> Refusal | None:

@@ -35,6 +35,7 @@ from rewriter.planning.plan import Owner, Plan, Wanted, free_name
 from rewriter.results import Refusal, Safety
 from rewriter.rules.context import Context
 from rewriter.rules.foreign import incomplete
+from rewriter.rules.function_loops import FunctionLoops
 from rewriter.rules.listing import RULES
 from rewriter.rules.loops import Turns
 from rewriter.rules.refusals import advice_for
@@ -154,8 +155,8 @@ class Planner:
             if function.is_free or not is_kept(self.knowledge, function):
                 plan.refusals += all_refused(held, sites)
             return
-        values = _joined_values(runs)
-        context = Context(self.knowledge, held.place, held.parameter, values, self._takes_modules, loops=None)
+        loops = FunctionLoops(self.knowledge, function, values := _joined_values(runs))
+        context = Context(self.knowledge, held.place, held.parameter, values, self._takes_modules, loops)
         self._decide_all(function, plan, sites, context)
 
     def _needs(self, site: Site) -> bool:

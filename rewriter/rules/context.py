@@ -13,6 +13,7 @@ from rewriter.facts.holders import Holder
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.picked import picked_classes, picked_texts
 from rewriter.rules.doubts import doubt, follows_training
+from rewriter.rules.function_loops import FunctionLoops
 from rewriter.rules.loops import Turns
 from rewriter.sites.site import Site
 from rewriter.values.base import Value
@@ -29,8 +30,7 @@ class Context:
     values: dict[ast.expr, Value]
     takes_modules: Callable[[Function], bool]
     """Whether a function can be given modules for operations that it has."""
-    loops: Turns | None
-    """The loops of a class; a function has no object that could hold a module for each turn."""
+    loops: Turns | FunctionLoops
 
     @property
     def cls(self) -> Class | None:

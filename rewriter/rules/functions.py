@@ -41,6 +41,9 @@ class Block(nn.Module):
 A function that `map` runs for each of several, `map(scaled, (q, k))`, becomes `self.scaled.each((q, k))`: a list of
 modules, each of which runs it for one of them. So does an operation of torch, as in `map(torch.relu, (q, k))`.
 
+In a function's loop over a list, or over as many turns as the source says, `ops.add[i](x, y)` is another module each
+turn; so is `ops.add[call](x, y)` in a nested function for each of its calls.
+
 Static methods and class methods belong to no object either, and are treated alike.
 
 **Safety.** The function has to stand at module level, or in a class there, and be called by a forward of the project.
@@ -92,7 +95,7 @@ def wrap_handed(site: HandedFunction, context: Context) -> Change | Refusal:
     """`map(norm, (q, k))` becomes `self.norm.each((q, k))`, which has a module for each turn."""
     node, function = site.node, site.handed
     assert isinstance(node, ast.Call)
-    turn = context.loops.of_map(site) if context.loops is not None else None
+    turn = context.loops.of_map(site)
     change: Change | Refusal | None
     if isinstance(function, str):
         change = _operation(site, function, context)

@@ -23,6 +23,7 @@ from rewriter.facts.hierarchy import own_name
 from rewriter.facts.inner import inner_around
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.lengths import Lengths
+from rewriter.facts.lists import runs_over_list
 from rewriter.facts.loops import Loop, loops_around
 from rewriter.facts.scopes import Scope
 from rewriter.facts.scripted import is_scripted
@@ -98,9 +99,12 @@ class Turns:
         lengths = Lengths(self.knowledge, self.place, set())
         counted = (lengths.over(over, self._scope(function)) for over in node.args[1:])
         over = next((found for found in counted if found is not None), None)
+        is_open = over is None and any(runs_over_list(given, self._scope(function)) for given in node.args[1:])
+        over = times(1) if is_open else over
         if over is None or site.in_loop or site.called_in_loop or site.runs > 1 or self._ways.numbering(function):
             return None
-        return Turn(ast.Name("_"), over, "", False, over, may_grow=True, filled_by=frozenset(lengths.filled_by))
+        filled_by = frozenset(lengths.filled_by)
+        return Turn(ast.Name("_"), over, "", False, over, may_grow=True, filled_by=filled_by, is_open=is_open)
 
     def _scope(self, function: Function) -> Scope:
         own = own_name(function) or ""
@@ -137,12 +141,12 @@ class Turns:
         over = lengths.over(loop.iter, scope)
         if over is None and loop.counter is not None:
             over = lengths.indexed(loop.counter, loop.inside, scope)
+        is_open = over is None and runs_over_list(loop.iter, scope)
+        over = times(1) if is_open else over
         if over is None:
             return None
         each = lengths.whole(loop.iter, scope)
-        taken = {*function.locals, *(n.id for n in walk(function.node) if isinstance(n, ast.Name))}
-        taken |= {t.index for t in outer}
-        index = loop.counter or next((name for name in _NAMES if name not in taken), None)
+        index = index_for(loop, function, outer)
         if index is None:
             return None
         return Turn(
@@ -152,10 +156,18 @@ class Turns:
             added=loop.counter is None,
             over=over,
             each=each,
-            may_grow=loop.is_while or not _is_short_range(loop.iter),
+            may_grow=is_open or loop.is_while or not _is_short_range(loop.iter),
             unread=loop.counter is None and _counts_unread(loop, function.file.source.tree),
             filled_by=frozenset(lengths.filled_by),
+            is_open=is_open,
         )
+
+
+def index_for(loop: Loop, function: Function, outer: list[Turn]) -> str | None:
+    """What counts the turns of the loop: its own counter, or a name that is free; None where there is none."""
+    taken = {*function.locals, *(n.id for n in walk(function.node) if isinstance(n, ast.Name))}
+    taken |= {turn.index for turn in outer}
+    return loop.counter or next((name for name in _NAMES if name not in taken), None)
 
 
 def _is_bound_by(turn: Turn, name: str, function: Function) -> bool:
@@ -167,9 +179,17 @@ def _is_bound_by(turn: Turn, name: str, function: Function) -> bool:
 def _by_call(numbering: Numbering) -> Turn:
     """The calls of a method as if they were turns; the module for the first serves callers that do not count."""
     over = times(numbering.size)
-    grows = numbering.may_grow or not isinstance(numbering.size, int)
-    index, filled_by = numbering.parameter, numbering.filled_by
-    return Turn(ast.Name("_"), over, index, False, over, numbering=numbering, may_grow=grows, filled_by=filled_by)
+    return Turn(
+        ast.Name("_"),
+        over,
+        index=numbering.parameter,
+        added=False,
+        over=over,
+        numbering=numbering,
+        may_grow=numbering.may_grow or not isinstance(numbering.size, int),
+        filled_by=numbering.filled_by,
+        is_open=numbering.is_open and numbering.size == 1,
+    )
 
 
 def _is_short_range(over: ast.expr) -> bool:

@@ -39,17 +39,20 @@ somebody later puts in the place of `self.norm` is what the handle stands for th
 inside a module of the project, or in an `nn.Sequential`, get handles of their own, too; that is done where all of its
 parts are known and no method of theirs stores anything on the object.
 
-In a loop whose turns `__init__` can count, each turn has an instance. A method that a forward comes to on several ways
-gets a parameter that says which one is running, and an instance for each: `def _mix(self, x, y, *, call=0)`, called as
-`self._mix(x, y, call=1)`, in a loop as `self._mix(x, y, call=i)`, and by a method that is told its own way as
-`self._mix(x, y, call=call)`. Code elsewhere may override or replace a method with a public name by one that takes no
-such parameter: it is called as `runtime.modules.nth(self.mix, 1)(x, y)`, which passes the number to a method that
-takes it. Overrides in the project are told the same numbers, and pass their own on: `nth(super().mix, call)(x, y)`.
+In a loop whose turns `__init__` can count, each turn has an instance; so it has in a loop over the members of a list,
+however many these are: the list of modules begins with one, and makes more when they are asked for. A method that a
+forward comes to on several ways gets a parameter that says which one is running, and an instance for each: `def
+_mix(self, x, y, *, call=0)`, called as `self._mix(x, y, call=1)`, in a loop as `self._mix(x, y, call=i)`, and by a
+method that is told its own way as `self._mix(x, y, call=call)`. Code elsewhere may override or replace a method with a
+public name by one that takes no such parameter: it is called as `runtime.modules.nth(self.mix, 1)(x, y)`, which passes
+the number to a method that takes it. Overrides in the project are told the same numbers, and pass their own on:
+`nth(super().mix, call)(x, y)`.
 
 A nested function that is called again is told so as well: `def stats(y, *, call=0)`, called as `stats(y, call=1)`.
 So is a lambda that `map` runs for each of several: `map(lambda t, i: self.mul[i](t, cos), (q, k), range(2))`. A module
 that `map` runs, `map(self.norm, (q, k))`, becomes `self.norm2.each((q, k))`, where `self.norm2` is a list with a handle
-for each turn. Where the ways cannot be counted, as in a `while`, one instance serves all, and RW902 says so.
+for each turn. Where the ways cannot be counted, as in a `while` or for the steps of a recurrence, one instance serves
+all, and RW902 says so.
 
 **Safety.** `self.relu = nn.ReLU()` is made again by the expression that made the first; code elsewhere that replaces
 `model.relu` by name has to replace `model.relu2` as well (docs/what-changes.md). Where several branches of `__init__`
@@ -60,12 +63,11 @@ the object has. A method gets a parameter only where nobody hands it on.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import replace
 
 from rewriter.changes.change import Change, as_given
 from rewriter.changes.made import MakeAgain, Tie
-from rewriter.facts.attributes import assigns_always, handled_from_outside
+from rewriter.facts.attributes import assignments_of, assigns_always, handled_from_outside
 from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import Construction
 from rewriter.facts.handing import handled_otherwise
@@ -104,7 +106,7 @@ def decide_call(site: ModuleCall, context: Context) -> Change | Refusal | None:
     often = site.in_loop or site.called_in_loop or len(site.instances) > 1
     if max(site.instances) == 0 and not often and not _belongs_to_class(site, context):
         return None
-    turns = context.loops.around(site) if context.loops is not None else ()
+    turns = context.loops.around(site)
     if often and not turns and (min(site.instances) == 0 or site.in_loop):
         return refuse("RW902", site, f"`self.{site.attribute}` is called more than once from this place")
     again = _again(site, context, in_list=bool(turns))
@@ -118,7 +120,7 @@ def decide_call(site: ModuleCall, context: Context) -> Change | Refusal | None:
 
 def decide_map(site: MappedModule, context: Context) -> Change | Refusal:
     """`map(self.norm, (q, k))` becomes `self.norm2.each((q, k))`, which has a module for each turn."""
-    turn = context.loops.of_map(site) if context.loops is not None else None
+    turn = context.loops.of_map(site)
     if turn is None:
         return refuse("RW902", site, f"`self.{site.attribute}` is called for each of several by `map`")
     again = _again(site, context, in_list=True)
@@ -163,14 +165,15 @@ def _maker(site: ModuleCall, context: Context, in_list: bool) -> MakeAgain | Tie
     ref = site.made
     if _belongs_to_class(site, context):
         return Tie(site.attribute, None)
-    if _is_stated(cls, site.attribute, context) and list(_assignments(cls, site.attribute)):
+    if _is_stated(cls, site.attribute, context) and list(assignments_of(cls, site.attribute)):
         return "the class has something else under that name, which hides the module"
     made = ref.node.name if isinstance(ref, Class) else str(ref).rpartition(".")[2]
-    if ref in context.picked_classes or any(text in made for text in context.picked_texts):
+    is_picked = ref in context.picked_classes or any(text in made for text in context.picked_texts)
+    if is_picked and ref not in modules.WITH_PARAMETERS:  # walks meet a handle of what has some under no class's name
         return "code picks modules of its class out of all, and would meet another one"
-    own = list(_assignments(cls, site.attribute))
-    above = [s for base in hierarchy.lineage(cls).project[1:] for s in _assignments(base, site.attribute)]
-    below = [s for sub in hierarchy.subclasses(cls) for s in _assignments(sub, site.attribute)]
+    own = list(assignments_of(cls, site.attribute))
+    above = [s for base in hierarchy.lineage(cls).project[1:] for s in assignments_of(base, site.attribute)]
+    below = [s for sub in hierarchy.subclasses(cls) for s in assignments_of(sub, site.attribute)]
     if below and not own and not above:
         return "it is made by subclasses, of which there may be others"
     if len(own) + len(above) != 1 or below:
@@ -185,8 +188,10 @@ def _maker(site: ModuleCall, context: Context, in_list: bool) -> MakeAgain | Tie
         return Tie(site.attribute, None, _can_be_taken_apart(ref, above[0], maker, context))
     if context.place.init is None or own[0] not in set(walk(context.place.init.node)):
         return "it is not assigned in __init__"
-    statement = own[0]
+    statement, anchor = own[0], context.place.anchor
     assert statement.value is not None
+    if statement in context.place.init.node.body and statement.lineno > (0 if anchor is None else anchor.lineno):
+        return "it is assigned behind the place where new modules can be made"
     alone = handled_otherwise(context.knowledge, cls, site.attribute) is None
     alone = alone and not handled_from_outside(context.knowledge.project, site.attribute)
     plain = ref in modules.PARAMETER_FREE and _makes_another(statement.value, context.place.init, context)
@@ -217,7 +222,7 @@ def _made_in_several_places(site: ModuleCall, context: Context) -> Tie | str:
     if not any(assigns_always(maker.node.body, site.attribute) for maker in inits):
         return "__init__ makes it in some cases only"
     inside = {id(node) for node in walk(init.node)} if init is not None else set()
-    own = [store for store in _assignments(cls, site.attribute) if id(store) in inside]
+    own = [store for store in assignments_of(cls, site.attribute) if id(store) in inside]
     if any(context.place.anchor is None or s.lineno > (context.place.anchor.end_lineno or 0) for s in own):
         return "it is assigned behind the place where new modules can be made"
     values = [value for _, _, value in stored_in_family(context.knowledge, cls, site.attribute)]
@@ -265,7 +270,7 @@ def _belongs_to_class(site: ModuleCall, context: Context) -> bool:
     if not _is_stated(cls, site.attribute, context) or not isinstance(made, str | Class):
         return False
     family = [*hierarchy.lineage(cls).project, *hierarchy.subclasses(cls)]
-    stored = any(True for relative in family for _ in _assignments(relative, site.attribute))
+    stored = any(True for relative in family for _ in assignments_of(relative, site.attribute))
     return not stored and is_stateless(context.knowledge, made, across_objects=True)
 
 
@@ -274,16 +279,6 @@ def _is_stated(cls: Class, attribute: str, context: Context) -> bool:
     bodies = (base.node.body for base in context.knowledge.hierarchy.lineage(cls).project)
     stated = [s for body in bodies for s in body if isinstance(s, ast.Assign)]
     return any(isinstance(t, ast.Name) and t.id == attribute for s in stated for t in s.targets)
-
-
-def _assignments(cls: Class, attribute: str) -> Iterator[ast.Assign | ast.AnnAssign]:
-    for node in walk(cls.node):
-        targets = (
-            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        )
-        if any(isinstance(n, ast.Attribute) and n.attr == attribute for t in targets for n in walk(t)):
-            assert isinstance(node, ast.Assign | ast.AnnAssign)
-            yield node
 
 
 RULE = described(

@@ -36,6 +36,11 @@ class _Call:
     """That of the caller."""
     turn: Turn | None
 
+    @property
+    def is_open(self) -> bool:
+        """As many numbers as there are turns when it runs."""
+        return (self.turn is not None and self.turn.is_open) or (self.numbering is not None and self.numbering.is_open)
+
 
 @dataclass(eq=False)
 class Ways:
@@ -73,9 +78,10 @@ class Ways:
             return self._as_above(method, above[-1])
         calls = [self._call(node, caller.function) for node, caller in met.calls[method].items() if caller.by_name]
         known = [call for call in calls if call is not None]
-        if len(known) != len(met.calls[method]):
+        if len(known) != len(met.calls[method]) or sum(call.is_open for call in known) > 1:
             return None
-        known.sort(key=lambda call: not isinstance(call.size, int))  # a loop may turn more often: it comes last
+        # a loop may turn more often: it comes last
+        known.sort(key=lambda call: (call.is_open, not isinstance(call.size, int)))
         keyword = is_private(method) and not is_overridden(self.knowledge, self.cls, method)
         return _numbered(method, known, keyword)
 
@@ -121,7 +127,8 @@ class Ways:
         turn = turns[0] if turns else None
         outer = 1 if numbering is None else numbering.size
         inner: Size = 1 if turn is None else _number(length_of(turn.over))
-        if not isinstance(outer, int) and turn is not None:
+        grows = numbering is not None and numbering.is_open
+        if (grows or not isinstance(outer, int)) and turn is not None:
             return None  # as many as one list of the object is long, for each member of another
         size = outer if inner == 1 else inner if outer == 1 else _product(outer, inner)
         return _Call(node, caller, size, numbering, turn)
@@ -149,6 +156,7 @@ def _numbered(method: Function, calls: list[_Call], keyword: bool) -> Numbering 
         may_grow=any(turn.may_grow for turn in grows) or any(caller.may_grow for caller in callers),
         filled_by=frozenset().union(*(turn.filled_by for turn in grows), *(caller.filled_by for caller in callers)),
         callers=callers,
+        is_open=any(call.is_open for call in calls),
     )
 
 

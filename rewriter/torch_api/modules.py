@@ -18,6 +18,9 @@ PARAMETER_FREE = frozenset(
     if "weight" not in row.parameters and (row.spellings or Trait.MOVE in row.traits)
 ) | (MODULES_THAT_MOVE | MODULES_THAT_COMPUTE | {f.target for _, f in foreign_classes() if f.library != "brevitas"})
 
+# Whatever their arguments are; a normalization may have none.
+WITH_PARAMETERS = frozenset(name for name, row in _OF_TORCH.items() if Trait.WEIGHTED in row.traits)
+
 _UNKNOWN = frozenset(f"torch.nn.{name}" for name in "Sequential ModuleList ModuleDict Module DataParallel".split())
 _COMPUTE_NOTHING = frozenset({"Identity", "Flatten", "Unflatten", "ChannelShuffle"})
 _OF_SEVERAL = Trait.COMPOUND | Trait.RECURRENT

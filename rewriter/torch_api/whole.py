@@ -6,7 +6,8 @@ _ALWAYS = frozenset(
     """
     all any argmax argmin argsort argwhere bincount bool bucketize byte char count_nonzero eq equal ge gt
     int isclose isfinite isin isinf isnan isneginf isposinf isreal le logical_and logical_not logical_or logical_xor
-    long lt ne nonzero randint randperm searchsorted short signbit tril_indices triu_indices greater greater_equal less
+    long lt ne nonzero _shape_as_tensor
+    randint randperm searchsorted short signbit tril_indices triu_indices greater greater_equal less
     less_equal not_equal
     """.split()
 )

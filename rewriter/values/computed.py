@@ -62,7 +62,7 @@ def _note_writing(place: Place, name: str, call: Call, operands: Values[Value]) 
 
 def _is_whole(place: Place, name: str, call: Call, operands: Values[Value]) -> bool:
     if types := list(_types(place, name, call)):
-        return all(whole.is_type(place.global_name(node)) for node in types)
+        return all(whole.is_type(place.global_name(node)) or call.arguments[node].is_whole for node in types)
     if name in _CONVERTING:
         return operands[0].is_whole
     return whole.always(name) or (whole.of_whole(name) and all(map(has_no_fractions, operands)))

@@ -67,6 +67,9 @@ class Other(Value):
 class Fact(Other):
     """What a tensor or machine is like, without any of its numbers: a dtype, a device, the limits of a type."""
 
+    is_whole: bool = False
+    """It is the dtype of integers or booleans."""
+
     @property
     def is_fixed(self) -> bool:
         return True

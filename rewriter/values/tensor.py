@@ -12,7 +12,7 @@ from rewriter.torch_api.catalogue import ROWS
 from rewriter.values.base import UNKNOWN, Call, Machine, Value
 from rewriter.values.computed import Place, nature_of
 from rewriter.values.fixed import all_fixed, origins_of
-from rewriter.values.plain import FACT, NUMBER, OTHER, STRING, WHOLE
+from rewriter.values.plain import FACT, NUMBER, OTHER, STRING, WHOLE, Fact
 from rewriter.values.sequence import SEQUENCE, SHAPE, Sequence, sequence
 
 OF_MEMBER = "[]"
@@ -63,6 +63,8 @@ class Tensor(Value):
 
     def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
         kind = tensors.attribute(node.attr)
+        if node.attr == "dtype" and self.is_whole:
+            return Fact(is_whole=True)
         if kind == "unknown":  # an argument taken for a tensor that has what no tensor has
             machine.demand(self, UNKNOWN)
         return replace(self, sources=frozenset()) if kind == "tensor" else catalogued(kind)

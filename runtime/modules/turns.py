@@ -8,6 +8,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+import torch
 from torch import nn
 
 from runtime.modules.handles import Handle, another, is_second_name
@@ -19,8 +20,10 @@ MOST = 256
 class ModuleList(nn.ModuleList):
     """A module for each turn of a loop that may turn more often one day.
 
-    A loop over `self.blocks` has more turns once somebody appends a block. The list makes a further module when a turn
-    asks for it; those that no turn asks for any more stay unused. A loop of more than 256 turns shares the last module.
+    A loop over `self.blocks` has more turns once somebody appends a block, and one over the features that a forward is
+    given has as many as there are features. The list makes a further module when a turn asks for it; those that no
+    turn asks for any more stay unused. A loop of more than 256 turns shares the last module. So do the turns that are
+    met first while a compiler looks on: a graph is made of the modules that were there.
     """
 
     def __init__(self, modules: Iterable[nn.Module] | None = None) -> None:
@@ -28,6 +31,8 @@ class ModuleList(nn.ModuleList):
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, int) and index >= len(self) > 0:
+            if _is_watched():
+                return super().__getitem__(-1)
             index = min(index, MOST - 1)
             while index >= len(self):
                 last = super().__getitem__(-1)
@@ -41,6 +46,11 @@ class ModuleList(nn.ModuleList):
     def named_children(self) -> Iterator[tuple[str, nn.Module]]:
         """Without handles of a module that the owner of the list has as a child itself."""
         return (named for named in super().named_children() if not is_second_name(named[1]))
+
+
+def _is_watched() -> bool:
+    """Whether somebody makes a graph of what runs."""
+    return torch.compiler.is_compiling() or bool(torch._C._is_tracing())
 
 
 _PARAMETERS = ("call", "nth", "call_index", "call_number")

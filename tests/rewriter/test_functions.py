@@ -131,10 +131,36 @@ def test_functions_that_no_forward_calls_are_left_alone() -> None:
     assert not result.changed and not result.refusals
 
 
-def test_a_loop_in_a_function_shares_one_module_and_says_so() -> None:
-    source = with_block("def mix(x, y):\n    for i in range(3):\n        x = x + y\n    return x\n")
+COUNTED = {
+    "a number": ("for i in range(3):\n        x = x + y", "x = ops.add[i](x, y)"),
+    "names": ("for _ in ('a', 'b'):\n        x = x + y", "x = ops.add[i](x, y)"),
+    "a list": ("for z in [x, y, x]:\n        y = y + z", "y = ops.add[i](y, z)"),
+    "in each other": ("for i in range(2):\n        for z in [x, y]:\n            y = y * z", "y = ops.mul[i][j](y, z)"),
+    "a nested function": ("def f(z):\n        return z * 2\n    x = f(x) + f(y)", "f(y, call=1)"),
+}
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_a_loop_in_a_function_has_a_module_for_each_turn(name: str) -> None:
+    body, expected = COUNTED[name]
+    source = with_block(f"def mix(x, y):\n    {body}\n    return x + y\n")
+    assert expected in check(source, X)
+    assert not check_prepared(load(rewritten(HEADER + source).after)["Net"](), X).repeated
+
+
+SHARED = {
+    "a while": "while x.sum() < 0:\n        x = x + y",
+    "steps": "for i in range(x.shape[0]):\n        x = x + y",
+    "a function that is compiled": "for i in range(3):\n        x = x + y",
+}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_a_loop_in_a_function_shares_one_module_and_says_so(name: str) -> None:
+    decorated = "@torch.jit.script_if_tracing\n" if "compiled" in name else ""
+    source = with_block(f"{decorated}def mix(x, y):\n    {SHARED[name]}\n    return x\n")
     check(source, X)
-    assert [r.code for r in rewritten(HEADER + source).refusals] == ["RW902"]
+    assert {r.code for r in rewritten(HEADER + source).refusals} == {"RW902"}
 
 
 def test_a_function_that_was_edited_later_uses_the_class_that_it_has() -> None:

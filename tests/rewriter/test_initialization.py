@@ -105,13 +105,28 @@ def test_rewritten(name: str) -> None:
 SKIPPED = {
     "nn.Module's own": "nn.Module.__init__(self)",
     "the one behind it": "super(Base, self).__init__()",
-    "on one branch alone": "Base.__init__(self) if X else nn.Module.__init__(self)",
 }
 
 
 @pytest.mark.parametrize("name", SKIPPED)
+def test_a_subclass_that_skips_the_init_of_its_base_makes_the_modules_as_well(name: str) -> None:
+    source = f"{BASE}class Net(Base):\n    def __init__(self):\n        {SKIPPED[name]}\n        self.linear = nn.Linear(4, 4)\n"
+    assert check(source, X).count("self.add = runtime.modules.EltWiseAdd()") == 2
+
+
+NOT_BESIDE = {
+    "on one branch alone": ("Base.__init__(self) if X else nn.Module.__init__(self)", ""),
+    "what the base makes again": ("nn.Module.__init__(self)", "self.relu = nn.ReLU()\n        self.other = nn.ReLU()"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_BESIDE)
 def test_a_base_whose_init_a_subclass_skips_is_refused(name: str) -> None:
-    source = f"{BASE}class Net(Base):\n    def __init__(self):\n        {SKIPPED[name]}\n"
+    skips, made = NOT_BESIDE[name]
+    base = BASE.replace("x) + x", "self.relu(self.relu(x)))").replace(
+        "nn.Linear(4, 4)", f"nn.Linear(4, 4)\n        {made}"
+    )
+    source = f"{base if made else BASE}class Net(Base):\n    def __init__(self):\n        {skips}\n"
     result = rewritten(HEADER + source)
     assert not result.changed and {r.code for r in result.refusals} == {"RW904"}
     assert "Net does not run this __init__" in result.refusals[0].message

@@ -137,6 +137,38 @@ COUNTED = {
 }  # fmt: skip
 
 
+OPEN = {
+    "features that the forward is given": ("for f in x:\n    y = y + f", "for i, f in enumerate(x):\n            y = self.add[i](y, f)"),
+    "backwards over them": ("for i in range(len(x) - 2, -1, -1):\n    y = y + x[i]", "y = self.add[i](y, x[i])"),
+    "a number of them": ("n = len(x)\nfor i in range(n):\n    y = y + x[i]", "y = self.add[i](y, x[i])"),
+    "pieces of a size": ("for f, g in zip(y.split([2, 2], 1), x):\n    y = y + g", "y = self.add[i](y, g)"),
+    "the dimensions": ("for i in range(1, y.ndim):\n    y = y + x[0]", "y = self.add[i - 1](y, x[0])"),
+    "sizes": ("for size in y.shape[1:]:\n    y = y + size", "y = self.add[i](y, size)"),
+    "a method for each": ("for f in x:\n    y = self._mix(y, f)\ny = self._mix(y, y)", "y = self._mix(y, f, call=i + 1)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_a_list_that_grows_for_turns_that_nobody_can_count(name: str) -> None:
+    body, expected = OPEN[name]
+    method = "\n    def _mix(self, x, y):\n        return x + y\n"
+    source = net("", f"y = x[0]\n{body}\nx = y", method if "_mix" in body else "").replace(
+        "(self, x)", "(self, x: list[torch.Tensor])"
+    )
+    given = [torch.ones(2, 4), torch.ones(2, 1), torch.ones(2, 4)]
+    after = check(source, given)
+    assert expected in after and "runtime.modules.ModuleList(" in after
+    assert not check_prepared(load(rewritten(HEADER + source).after)["Net"](), given).repeated
+
+
+def test_what_nobody_has_typed_is_a_list_where_it_is_treated_as_one() -> None:
+    method = (
+        "\n    def _sum(self, xs):\n        y = xs[0]\n        for x in xs:\n            y = y + x\n        return y\n"
+    )
+    after = check(net("", "x = self._sum(x)", method), [torch.ones(2, 4), torch.ones(2, 1)])
+    assert "runtime.modules.ModuleList([runtime.modules.EltWiseAdd()" in after
+
+
 @pytest.mark.parametrize("name", COUNTED)
 def test_a_module_for_each_turn(name: str) -> None:
     source, expected = COUNTED[name]
@@ -152,19 +184,30 @@ def test_an_object_without_the_list_can_be_made(name: str) -> None:
 
 
 SHARED = {
+    "the steps of a recurrence": net("", "for step in x.unbind(1):\n    x = x + step[:, None]"),
+    "as many steps as there are columns": net("", "for i in range(x.shape[1]):\n    x = x + x[:, i:i + 1]"),
     "the rows of a tensor": net("", "for row in x:\n    x = x + row"),
     "a list that others fill": net("self.hooks = []", "for hook in self.hooks:\n    x = x + hook(x)"),
     "modules that others fill in": net("self.m = nn.ModuleList()", LOOP),
+    "a name that means something else in __init__": net(
+        "TURNS = depth\nself.fc = nn.Linear(TURNS, 4)", "for _ in range(TURNS):\n    x = x * 2", before="TURNS = 4\n"
+    ),
+}  # fmt: skip
+
+
+GROWING = {
     "a variable that is set in a loop": net(LAYERS, "ys = self.m\nfor _ in range(2):\n    for y in ys:\n        x = x + y(x)\n    ys = [y for y in self.m if y]"),
     "a method that a subclass replaces": net(
         LAYERS,
         "for l in self._pick():\n    x = x + l(x)",
         "\n    def _pick(self):\n        return [m for m in self.m]\n\n\nclass More(Net):\n    def _pick(self):\n        return [*self.m, *self.m]\n",
     ),
-    "a name that means something else in __init__": net(
-        "TURNS = depth\nself.fc = nn.Linear(TURNS, 4)", "for _ in range(TURNS):\n    x = x * 2", before="TURNS = 4\n"
-    ),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_lists_of_modules_that_may_be_others_when_they_run(name: str) -> None:
+    assert "runtime.modules.ModuleList([runtime" in check(GROWING[name], X)
 
 
 @pytest.mark.parametrize("name", SHARED)

@@ -182,9 +182,11 @@ def _making(statement: ast.stmt, own: str) -> tuple[str, ast.expr | None]:
 
 
 def _one_of_list(maker: ast.expr, turn: Turn) -> ast.expr:
-    """What `nn.ModuleList(... for _ in xs)` makes at each turn."""
+    """What `nn.ModuleList(... for _ in xs)` makes at each turn; `ModuleList([...])` for turns that nobody can count."""
     made = maker.args[0] if isinstance(maker, ast.Call) and len(maker.args) == 1 else None
     is_list = isinstance(maker, ast.Call) and ast.unparse(maker.func).endswith("ModuleList")
+    if turn.is_open and is_list and isinstance(made, ast.List) and len(made.elts) == 1:
+        return made.elts[0]
     if not is_list or not isinstance(made, ast.GeneratorExp) or len(made.generators) != 1 or made.generators[0].ifs:
         raise Undone(f"`{ast.unparse(maker)}` does not make a module for each turn of a loop")
     wanted = turn.over if turn.each is None else turn.each

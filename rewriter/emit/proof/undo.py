@@ -85,6 +85,10 @@ def _undo_owners(
             makers = undo_holder(new, scope, place, plan.changes)
         else:
             makers = undo_lines(classes[place.cls.node.lineno], place, plan.changes)
+            for beside in place.beside:
+                again = undo_lines(classes[beside.cls.node.lineno], beside, plan.changes)
+                if [ast.dump(again[name]) for name in makers] != [ast.dump(made) for made in makers.values()]:
+                    raise Undone(f"{beside.cls.node.name} does not make what {place.cls.node.name} makes")
         undo_numbers(scope, numberings(plan.changes))
         undo_maps(scope, numbered_maps(plan.changes))
         undo_calls(scope, plan.changes, makers)

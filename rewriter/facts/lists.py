@@ -1,0 +1,91 @@
+"""Loops over lists whose length is known only when they run: the features of a pyramid, the images of a batch."""
+
+from __future__ import annotations
+
+import ast
+
+from rewriter.facts.code import Function
+from rewriter.facts.scopes import Scope
+from rewriter.facts.trees import walk
+from rewriter.values.base import Value
+from rewriter.values.dictionary import Dictionary
+from rewriter.values.plain import Nothing
+from rewriter.values.sequence import Sequence
+
+_PASSING_ON = ("enumerate", "reversed", "list", "tuple", "iter", "sorted")
+_VIEWS = frozenset({"items", "values", "keys"})
+_DIMENSIONS = frozenset({"ndim", "dim", "ndimension"})
+_OF_LISTS = _VIEWS | {"append", "insert", "extend", "pop", "get"}
+_DEEPEST = 8
+
+
+def runs_over_list(node: ast.expr, scope: Scope, depth: int = 0) -> bool:
+    """Whether each turn of a loop over `node` takes another member of a list or dict, or another dimension.
+
+    The steps of a recurrence are none: how many there are of `range(x.shape[1])` and `x.unbind(1)` says the input.
+    """
+    if depth > _DEEPEST:
+        return False
+    if isinstance(node, ast.Call):
+        return _call_makes_list(node, scope, depth)
+    if isinstance(node, ast.Name) and scope.value(node).assumed and _is_treated_as_list(node.id, scope.function):
+        return True
+    if isinstance(node, ast.Name) and (definition := scope.definition(node)) is not None and definition[1] is None:
+        return runs_over_list(definition[0], scope, depth + 1)
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
+        return runs_over_list(node.value, scope, depth + 1)
+    return _is_list(scope.value(node))
+
+
+def _call_makes_list(node: ast.Call, scope: Scope, depth: int) -> bool:
+    func = node.func
+    if scope.is_builtin(func, "range"):
+        return any(_counts_list(argument, scope, depth) for argument in node.args)
+    if scope.is_builtin(func, "zip"):
+        return any(runs_over_list(argument, scope, depth + 1) for argument in node.args)
+    if scope.is_builtin(func, *_PASSING_ON):
+        return bool(node.args) and runs_over_list(node.args[0], scope, depth + 1)
+    if isinstance(func, ast.Attribute) and func.attr in _VIEWS and not node.args:
+        return runs_over_list(func.value, scope, depth + 1)
+    takes_steps = isinstance(func, ast.Attribute) and func.attr == "unbind"
+    return not takes_steps and _is_list(scope.value(node))
+
+
+def _counts_list(node: ast.expr, scope: Scope, depth: int) -> bool:
+    """`len(features) - 1`, `x.ndim`, directly or by a variable."""
+    for part in walk(node):
+        if isinstance(part, ast.Attribute) and part.attr in _DIMENSIONS:
+            return True
+        if isinstance(part, ast.Call) and scope.is_builtin(part.func, "len") and len(part.args) == 1:
+            return runs_over_list(part.args[0], scope, depth + 1)
+        definition = scope.definition(part) if isinstance(part, ast.Name) and depth < _DEEPEST else None
+        if definition is not None and definition[1] is None and _counts_list(definition[0], scope, depth + 1):
+            return True
+    return False
+
+
+def _is_treated_as_list(name: str, function: Function) -> bool:
+    """Whether a variable of which nothing is known is run over, indexed and handed on, as a list is, and no more."""
+    tree = function.node
+    whole = {a for n in walk(tree) for a in _taken_whole(n)}
+    indexed = {n.value for n in walk(tree) if isinstance(n, ast.Subscript) and not isinstance(n.slice, ast.Tuple)}
+    read = [n for n in walk(tree) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)]
+    return all(n in whole or n in indexed for n in read)
+
+
+def _taken_whole(node: ast.AST) -> list[ast.expr]:
+    """`for x in xs`, `len(xs)`, `xs is None`, `xs.append(x)`"""
+    if isinstance(node, ast.For | ast.comprehension):
+        return [node.iter]
+    if isinstance(node, ast.Call):
+        is_method = isinstance(node.func, ast.Attribute) and node.func.attr in _OF_LISTS
+        held = [node.func.value] if is_method and isinstance(node.func, ast.Attribute) else []
+        return [*node.args, *(keyword.value for keyword in node.keywords), *held]
+    if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Is | ast.IsNot | ast.In | ast.NotIn):
+        return [node.left, *node.comparators]
+    return [node.value] if isinstance(node, ast.Starred) else []
+
+
+def _is_list(value: Value) -> bool:
+    parts = [part for part in value.parts if not isinstance(part, Nothing)]
+    return bool(parts) and all(isinstance(part, Sequence | Dictionary) and bool(part.held) for part in parts)
