@@ -38,7 +38,7 @@ class Construction:
     apart_already: bool = False
     """It has `runtime.modules.WithOperations` among its bases."""
     becomes_module: bool = False
-    """It is no module yet."""
+    """It is not a module yet."""
 
 
 @dataclass(frozen=True)

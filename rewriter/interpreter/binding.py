@@ -22,11 +22,11 @@ from rewriter.values.tensor import ASSUMED, taken_for_tensor
 
 
 def shared_class(project: Project, default: ast.expr, function: Function) -> Class | None:
-    """The class in `runtime.modules.shared(BlockOps)`, a parameter's default."""
-    if not isinstance(default, ast.Call) or len(default.args) != 1:
+    """The class in `runtime.modules.shared[BlockOps]`, a parameter's default."""
+    if not isinstance(default, ast.Subscript):
         return None
-    called, given = function.full_name(default.func) or "", function.full_name(default.args[0])
-    found = project.find(given) if given and called.endswith(".modules.shared") else None
+    taken, given = function.full_name(default.value) or "", function.full_name(default.slice)
+    found = project.find(given) if given and taken.endswith(".modules.shared") else None
     return found if isinstance(found, Class) else None
 
 
@@ -61,7 +61,7 @@ def of_call(
 
 
 def _made_by(default: ast.expr | None, project: Project, function: Function) -> Value:
-    """`act=F.relu`, or `ops=runtime.modules.shared(BlockOps)`: an object of a class of the project."""
+    """`act=F.relu`, or `ops=runtime.modules.shared[BlockOps]`: an object of a class of the project."""
     if default is not None and catalogue.is_function(function.full_name(default)):
         return ANY_OPERATION
     found = shared_class(project, default, function) if default is not None else None
