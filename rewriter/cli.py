@@ -152,6 +152,7 @@ def _add_fix(parser: argparse.ArgumentParser) -> None:
 def _add_report(parser: argparse.ArgumentParser) -> None:
     _add_paths(parser)
     _add_settings(parser)
+    _add_evidence(parser)
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("review.html"), metavar="FILE", help="default: review.html"
     )
@@ -170,6 +171,7 @@ def _add_baseline(parser: argparse.ArgumentParser) -> None:
 def _add_coverage(parser: argparse.ArgumentParser) -> None:
     _add_paths(parser)
     _add_settings(parser)
+    _add_evidence(parser)
     parser.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the table to a file")
     _add_jobs(parser)
@@ -235,6 +237,11 @@ def _add_paths(parser: argparse.ArgumentParser, more: str = "") -> None:
     )
 
 
+def _add_evidence(parser: argparse.ArgumentParser) -> None:
+    what = "use what `rewriter observe` saw, where the source says nothing"
+    parser.add_argument("--evidence", type=Path, metavar="FILE", help=what)
+
+
 def _add_jobs(parser: argparse.ArgumentParser) -> None:
     workers = parser.add_mutually_exclusive_group()
     number = "number of processes (default: by the number of files)"
@@ -250,7 +257,7 @@ def _add_paths_and_report(parser: argparse.ArgumentParser) -> None:
     add("--stdin-filename", type=Path, metavar="FILE", help="what to call the file that comes on stdin")
     _add_settings(parser)
     add("--baseline", type=Path, metavar="FILE", help="be silent about what `rewriter baseline` took note of")
-    add("--evidence", type=Path, metavar="FILE", help="use what `rewriter observe` saw, where the source says nothing")
+    _add_evidence(parser)
     add("--show-settings", action="store_true", help="print the settings that hold, and where they come from; no more")
     formats = ["text", "json", "rdjson", "github", "sarif"]
     add("--format", choices=formats, default="text", help="of the report (default: text)")

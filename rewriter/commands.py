@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rewriter.baseline import Baseline, BaselineError
 from rewriter.console import ERROR, FOUND, OK, OutputError, complain, put_on_stdout, say_failures, warn
-from rewriter.evidence import Evidence, EvidenceError
+from rewriter.evidence import Evidence, EvidenceError, say_stale
 from rewriter.files import NOTEBOOK, FileError, find
 from rewriter.report.form import WITH_EDITS, Form
 from rewriter.report.render import render
@@ -37,7 +37,8 @@ def process(arguments: argparse.Namespace) -> int:
         if arguments.show_settings:
             put_on_stdout(shown(settings).encode())
             return OK
-        settings = _with_selection(arguments, _with_what_is_known(arguments, settings))
+        baseline = Baseline.read(arguments.baseline) if arguments.baseline else None
+        settings = _with_selection(arguments, replace(settings, baseline=baseline))
         results = _of_stdin(arguments, settings) if STDIN in arguments.paths else _of_files(arguments, settings)
         summary = Summary.of(results, settings.unsafe_fixes)
         _report(arguments, results, settings)
@@ -50,8 +51,7 @@ def process(arguments: argparse.Namespace) -> int:
     except Differs as error:
         warn(str(error))
         return FOUND
-    for path in settings.evidence.stale(results) if settings.evidence is not None else ():
-        warn(f"{path}: its evidence is not used: the file has changed since; `rewriter observe` takes it anew")
+    say_stale(settings.evidence, results)
     if arguments.command == "fix" and arguments.selection is not None and settings.selection is not None:
         for path, code, span in settings.selection.missing(results):
             why = "it needs a finding that was not selected, or the paths and settings that the review was made with"
@@ -107,13 +107,8 @@ def chosen_settings(arguments: argparse.Namespace, paths: Sequence[Path]) -> Set
     _refuse_unknown_codes(settings)
     if settings.entry and settings.target != TORCH_AO:
         raise SettingsError(f"--entry names a class that gets torch.ao's stubs: it needs --target {TORCH_AO}")
-    return settings
-
-
-def _with_what_is_known(arguments: argparse.Namespace, settings: Settings) -> Settings:
-    baseline = Baseline.read(arguments.baseline) if arguments.baseline else None
-    evidence = Evidence.read(arguments.evidence) if arguments.evidence else None
-    return replace(settings, baseline=baseline, evidence=evidence)
+    evidence = getattr(arguments, "evidence", None)
+    return replace(settings, evidence=Evidence.read(evidence) if evidence else None)
 
 
 def _with_selection(arguments: argparse.Namespace, settings: Settings) -> Settings:

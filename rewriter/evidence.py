@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rewriter.console import warn
 from rewriter.facts.source import Source
 from rewriter.results import FileResult, Span
 from rewriter.selection import digest
@@ -83,6 +84,11 @@ class Evidence:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             why = f"this is not evidence that `rewriter observe` wrote ({type(error).__name__}: {error})"
             raise EvidenceError(f"{file}: {why}") from error
+
+
+def say_stale(evidence: Evidence | None, results: Iterable[FileResult]) -> None:
+    for path in evidence.stale(results) if evidence is not None else ():
+        warn(f"{path}: its evidence is not used: the file has changed since; `rewriter observe` takes it anew")
 
 
 def in_words(kinds: Kinds) -> str:

@@ -20,6 +20,7 @@ from rewriter.emit.splice import Splice, apply
 from rewriter.facts.names import dotted
 from rewriter.facts.source import Source, SourceError
 from rewriter.files import FileError, put, read, write_atomically
+from rewriter.report.summary import plural
 from rewriter.settings import SettingsError
 
 _DISTRIBUTION = Path(__file__).parents[1]
@@ -57,7 +58,7 @@ def vendor(arguments: argparse.Namespace) -> int:
 def _said(folder: Path, package: str, copies: Copies, users: int) -> str:
     lines = [
         f"{len(copies.files)} files in {folder}, for {', '.join(sorted(copies.wanted))}",
-        f"{users} files now import {package}.modules; for the next run, put in pyproject.toml:",
+        f"{plural(users, 'file')} linked to {package}.modules; for the next run, put in pyproject.toml:",
         "[tool.rewriter]",
         f'runtime-import = "{package}"',
     ]

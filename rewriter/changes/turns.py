@@ -25,7 +25,7 @@ class Turn:
     each: ast.expr | None = None
     """The loop's own `iter` as `__init__` can evaluate it, where a loop further in runs over the members."""
     numbering: Numbering | None = None
-    """The calls, if it is no loop."""
+    """The calls, if it is not a loop."""
     may_grow: bool = False
     """How often the loop turns depends on the object, whose parts and numbers somebody may change later."""
     filled_by: frozenset[str] = frozenset()

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from rewriter.changes.change import Change, NamedChange
 from rewriter.changes.turns import Turn
+from rewriter.emit.habits import document_of_constructor, result_of_constructor
 from rewriter.emit.holders import holder_splices
-from rewriter.emit.layout import laid_out
+from rewriter.emit.lines import indented
 from rewriter.emit.naming import Importer
 from rewriter.emit.splice import Splice
 from rewriter.emit.style import Style
@@ -69,12 +70,12 @@ def _opened(source: Source, init: Function, behind: dict[ast.stmt, list[str]], s
     colon = source.text.rindex(":", 0, source.start(body[0])) + 1
     splices, before = [Splice(colon, source.start(body[0]), newline + indent)], body[0]
     for statement in body[1:]:
-        added = "".join(_indented(source, line, indent, style) for line in behind.get(before, []))
+        added = "".join(indented(source, line, indent, style) for line in behind.get(before, []))
         splices.append(Splice(source.end(before), source.start(statement), newline + added + indent))
         before = statement
     if before in behind:
         offset = source.line_end(before.end_lineno or before.lineno)
-        added = "".join(_indented(source, line, indent, style) for line in behind[before])
+        added = "".join(indented(source, line, indent, style) for line in behind[before])
         ended = source.text[offset - 1] in "\r\n"
         splices.append(Splice(offset, offset, added if ended else newline + added.removesuffix(newline)))
     return splices
@@ -204,16 +205,10 @@ def _behind(source: Source, statement: ast.stmt, lines: list[str], style: Style)
     if indent.strip():  # behind a semicolon: the line's own indentation counts
         indent = indent[: len(indent) - len(indent.lstrip())]
     offset = source.line_end(statement.end_lineno)
-    text = "".join(_indented(source, line, indent, style) for line in lines)
+    text = "".join(indented(source, line, indent, style) for line in lines)
     if source.text[offset - 1] not in "\r\n":  # the file ends here without a line end
         text = source.newline + text.removesuffix(source.newline)
     return Splice(offset, offset, text)
-
-
-def _indented(source: Source, line: str, indent: str, style: Style) -> str:
-    """A line of the constructor, or several where it is too long for one."""
-    text = laid_out(line, indent, style) or line
-    return indent + text.replace("\n", source.newline) + source.newline
 
 
 def _new_init(
@@ -228,10 +223,11 @@ def _new_init(
     signature, passed = ("self, *args, **kwargs", "*args, **kwargs") if place.passes_arguments else ("self", "")
     locals_ = {"self", "args", "kwargs"}
     body = [
+        *document_of_constructor(source),
         f"super().__init__({passed})",
         *_lines(source, "self", changes, importer, locals_),
     ]
-    text = f"{indent}def __init__({signature}):{source.newline}"
-    text += "".join(_indented(source, statement, indent + style.step, style) for statement in body)
+    text = f"{indent}def __init__({signature}){result_of_constructor(source)}:{source.newline}"
+    text += "".join(indented(source, statement, indent + style.step, style) for statement in body)
     offset = source.line_end(line - 1) if line > 1 else 0
     return Splice(offset, offset, text + source.newline)

@@ -3,35 +3,66 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 
 from rewriter.changes.change import NamedChange, turns_of
-from rewriter.emit.splice import Splice
+from rewriter.changes.turns import Turn
+from rewriter.emit.layout import laid_out
+from rewriter.emit.splice import Splice, apply
+from rewriter.emit.style import Style
 from rewriter.facts.code import File
+from rewriter.facts.source import Source
 from rewriter.facts.trees import walk
 
+_COLON = re.compile(r"[\s)]*:")
 
-def header_splices(file: File, changes: Iterable[NamedChange]) -> list[Splice]:
-    """For loops that are statements. One in a comprehension is part of a statement, and written with it."""
+
+def header_splices(
+    file: File, changes: Iterable[NamedChange], style: Style, others: Iterable[Splice] = ()
+) -> list[Splice]:
+    """For loops that are statements. One in a comprehension is part of a statement, and written with it.
+
+    `others` is what else is written: a header with something of it inside is not laid out anew.
+    """
     source = file.source
     turns = {id(turn.target): turn for turn in turns_of(changes) if turn.added}
     if not turns:
         return []
-    statements = {id(n.target) for n in walk(source.tree) if isinstance(n, ast.For)}
+    loops = {id(n.target): n for n in walk(source.tree) if isinstance(n, ast.For)}
     splices: list[Splice] = []
     for key, turn in turns.items():
-        if key not in statements:
-            continue
-        start, end = source.start(turn.target), source.end(turn.target)
-        if turn.unread:
-            splices.append(Splice(start, end, turn.index))
-            continue
-        bare = isinstance(turn.target, ast.Tuple) and start == source.start(turn.target.elts[0])
-        begin, finish = source.start(turn.iter), source.end(turn.iter)
-        splices += [
-            Splice(start, start, f"{turn.index}, {'(' if bare else ''}"),
-            Splice(end, end, ")" if bare else ""),
-            Splice(begin, begin, "enumerate("),
-            Splice(finish, finish, ")"),
-        ]
+        if key in loops:
+            pieces = _pieces(source, turn)
+            whole = _laid_out(source, loops[key], pieces, style)
+            is_free = whole and not any(o.start < whole.end and whole.start < o.end for o in others)
+            splices += [whole] if whole and is_free else pieces
     return splices
+
+
+def _pieces(source: Source, turn: Turn) -> list[Splice]:
+    start, end = source.start(turn.target), source.end(turn.target)
+    if turn.unread:
+        return [Splice(start, end, turn.index)]
+    bare = isinstance(turn.target, ast.Tuple) and start == source.start(turn.target.elts[0])
+    begin, finish = source.start(turn.iter), source.end(turn.iter)
+    return [
+        Splice(start, start, f"{turn.index}, {'(' if bare else ''}"),
+        Splice(end, end, ")" if bare else ""),
+        Splice(begin, begin, "enumerate("),
+        Splice(finish, finish, ")"),
+    ]
+
+
+def _laid_out(source: Source, loop: ast.For, pieces: list[Splice], style: Style) -> Splice | None:
+    """The header as a formatter lays it out, where the author wrote it so; None elsewhere."""
+    start, colon = source.start(loop), _COLON.match(source.text, source.end(loop.iter))
+    if colon is None:
+        return None
+    indent = source.lines[loop.lineno - 1][: loop.col_offset]
+    old = source.text[start : colon.end()]
+    new = apply(old, [Splice(p.start - start, p.end - start, p.new) for p in pieces])
+    before, after = (laid_out(text.replace(source.newline, "\n"), indent, style) for text in (old, new))
+    if after is None or before is None or before.replace("\n", source.newline) != old:
+        return None
+    return Splice(start, colon.end(), after.replace("\n", source.newline))

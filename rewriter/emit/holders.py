@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from rewriter.emit.habits import document_of_class, document_of_constructor, result_of_constructor
+from rewriter.emit.lines import indented
 from rewriter.emit.naming import Importer
 from rewriter.emit.signatures import parameter_splices
 from rewriter.emit.splice import Splice
@@ -13,12 +15,15 @@ from rewriter.facts.source import Source
 
 
 def holder_splices(source: Source, holder: Holder, lines: list[str], importer: Importer, style: Style) -> list[Splice]:
-    base = importer.spell("torch.nn.Module", set())
-    text = [f"class {holder.name}({base}):", "    def __init__(self):", "        super().__init__()"]
-    text += [f"        {line}" for line in lines]
+    base, step = importer.spell("torch.nn.Module", set()), style.step
+    text = [f"class {holder.name}({base}):{source.newline}"]
+    text += [indented(source, line, step, style) for line in document_of_class(source, holder.function.node.name)]
+    text += [indented(source, f"def __init__(self){result_of_constructor(source)}:", step, style)]
+    body = [*document_of_constructor(source), "super().__init__()", *lines]
+    text += [indented(source, line, 2 * step, style) for line in body]
     offset = _above(source, holder.function.node)
-    block = source.newline.join([*text, *[""] * (1 + _blank_lines(source, offset))])
-    shared = f"{importer.spell('runtime.modules.shared', set())}({holder.name})"
+    block = "".join([*text, *[source.newline] * _blank_lines(source, offset)])
+    shared = f"{importer.spell('runtime.modules.shared', set())}[{holder.name}]"
     parameter = parameter_splices(source, holder.function.node, holder.parameter, holder.name, shared, style)
     return [Splice(offset, offset, block), *parameter]
 

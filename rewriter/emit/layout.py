@@ -126,15 +126,15 @@ class _Layout:
             return self._by_last_group(nodes, indent)
         lines: list[str] = []
         for start, end in itertools.pairwise([0, *places, len(nodes)]):
-            part = _stripped(nodes[start:end])
+            part, comments = _parted(_stripped(nodes[start:end]))
             text = flat(part)
             if text is not None and len(indent) + len(text) <= self.style.width:
                 lines.append(indent + text)
-            elif part and isinstance(part[-1], Comment):
-                lines += self._operands(part[:-1], indent)
-                lines[-1] += f"  {part[-1].text}"
             else:
-                lines += self._by_last_group(part, indent)
+                lines += self._operands(part, indent) if comments else self._by_last_group(part, indent)
+            for comment in comments:
+                lines += [indent + comment.text] if comment.own_line else []
+                lines[-1] += "" if comment.own_line else f"  {comment.text}"
         return lines
 
     def _comprehension(self, nodes: list[Node], indent: str) -> list[str]:
@@ -198,8 +198,12 @@ def _operator_places(nodes: list[Node]) -> list[int]:
     parted = [i for i in range(1, len(nodes)) if nodes[i].is_text and nodes[i - 1].is_text]
     if parted:
         return parted
-    chained = [i for i in range(first + 1, len(nodes)) if words[i] == "." and isinstance(nodes[i - 1], Group)]
+    chained = [i for i in range(first + 1, len(nodes)) if words[i] == "." and _ends_a_call(nodes[:i])]
     return chained if len(chained) > 1 else []
+
+
+def _ends_a_call(nodes: list[Node]) -> bool:
+    return isinstance(next((n for n in reversed(nodes) if not isinstance(n, Comment)), None), Group)
 
 
 def _is_unary(nodes: list[Node], place: int) -> bool:
@@ -249,6 +253,12 @@ def _elements(nodes: list[Node]) -> Iterator[_Element]:
 def _ends_in_group(nodes: list[Node]) -> bool:
     last = nodes[-1] if nodes else None
     return isinstance(last, Group) and bool(last.inside) and not last.is_subscript
+
+
+def _parted(nodes: list[Node]) -> tuple[list[Node], list[Comment]]:
+    """An operand, and the comments behind it."""
+    comments = list(itertools.takewhile(lambda node: isinstance(node, Comment), reversed(nodes)))
+    return nodes[: len(nodes) - len(comments)], [c for c in reversed(comments) if isinstance(c, Comment)]
 
 
 def _stripped(nodes: list[Node]) -> list[Node]:

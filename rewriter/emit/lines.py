@@ -10,6 +10,15 @@ from rewriter.emit.layout import laid_out
 from rewriter.emit.style import Style
 from rewriter.facts.source import LINE_BREAK, Source
 
+
+def indented(source: Source, line: str, indent: str, style: Style) -> str:
+    """A whole new line, or several where it is too long for one."""
+    if not line:
+        return source.newline
+    text = laid_out(line, indent, style) or line
+    return indent + text.replace("\n", source.newline) + source.newline
+
+
 _END = re.compile(r"(?P<code>[^#\r\n]*?)(?P<comment>[ \t]*(?:#[^\r\n]*)?)(?:\r\n|\r|\n|\Z)")
 
 

@@ -40,7 +40,9 @@ def pieces_of(node: ast.AST, updated: cst.CSTNode) -> dict[int, Piece]:
     breaks = isinstance(before, cst.ParenthesizedWhitespace)
     found = {id(node.func): Piece(updated.func, cst.Comma(whitespace_after=before) if breaks else COMMA)}
     if isinstance(node.func, ast.Attribute) and isinstance(updated.func, cst.Attribute):
-        found[id(node.func.value)] = Piece(updated.func.value)
+        beside = _comment_before(updated.func.dot, own_line=False)
+        comma = cst.Comma(whitespace_after=beside) if beside else cst.MaybeSentinel.DEFAULT
+        found[id(node.func.value)] = Piece(updated.func.value, comma)
     for argument, new in zip(written_order(node), updated.args, strict=True):
         value = argument.value if isinstance(argument, ast.keyword) else argument
         equal = new.equal if isinstance(new.equal, cst.AssignEqual) else None
@@ -57,8 +59,10 @@ def pieces_of(node: ast.AST, updated: cst.CSTNode) -> dict[int, Piece]:
 
 
 def opening_of(node: ast.AST, given: tuple[Given, ...], old: cst.Call) -> cst.BaseParenthesizableWhitespace:
-    """What stands behind the call's bracket: where a literal list is passed one by one, what stood behind its own."""
+    """What stands behind the call's bracket: a comment above the method, or what a list that is passed in parts had."""
     assert isinstance(node, ast.Call)
+    if isinstance(old.func, cst.Attribute) and (above := _comment_before(old.func.dot, own_line=True)):
+        return above
     for argument, new in zip(written_order(node), old.args, strict=True):
         value = argument.value if isinstance(argument, ast.keyword) else argument
         if isinstance(value, ast.List | ast.Tuple) and given and given[0].value in value.elts:
@@ -79,6 +83,15 @@ def _inner_margins(
 
 def breaks_line(comma: cst.Comma | cst.MaybeSentinel) -> bool:
     return isinstance(comma, cst.Comma) and isinstance(comma.whitespace_after, cst.ParenthesizedWhitespace)
+
+
+def _comment_before(dot: cst.Dot, own_line: bool) -> cst.ParenthesizedWhitespace | None:
+    """What stands before the dot of a method, where a comment does: behind the object, or above the dot."""
+    space = dot.whitespace_before
+    if not isinstance(space, cst.ParenthesizedWhitespace):
+        return None
+    beside, above = space.first_line.comment is not None, any(line.comment for line in space.empty_lines)
+    return space if (above and not beside if own_line else beside) else None
 
 
 def _comma_from(operator: cst.BaseBinaryOp) -> cst.Comma:

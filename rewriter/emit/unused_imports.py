@@ -20,6 +20,9 @@ from rewriter.torch_api.elsewhere import WITH_MODULES
 # Whoever calls one of these in the file may read any name of it.
 _READS_ANY_NAME = {"globals", "locals", "vars", "eval", "exec", "__getattr__", "getmembers"}
 
+# `import torch.nn.functional as F  # noqa: N812` goes as a whole; `# noqa` and F401 say that nobody need read it.
+_SAYS_NOTHING_OF_USE = re.compile(r"\s*#\s*noqa:(?!.*F401)[\s,]*[A-Z]+\d+[A-Z0-9\s,]*$")
+
 
 @dataclass(frozen=True)
 class Unused:
@@ -66,10 +69,12 @@ def _has_modules(name: str) -> bool:
 
 
 def _is_plain(file: File, found: Unused) -> bool:
-    """Whether the import stands on lines of its own, without a comment, and is the only one of its name."""
+    """Whether the import stands on lines of its own, is not commented on, and is the only one of its name."""
     statement, source = found.statement, file.source
     assert statement.end_lineno is not None
     lines = "".join(source.lines[statement.lineno - 1 : statement.end_lineno])
+    if len(statement.names) == 1:
+        lines = _SAYS_NOTHING_OF_USE.sub("", lines)
     again = found.alias.asname == found.alias.name  # `import x as x` is said to be for others
     alone = lines.strip() == source.segment(statement) and "#" not in lines and "\\" not in lines
     return alone and not again and len(file.names.bindings.get(found.name, ())) == 1
@@ -95,16 +100,17 @@ def _mentioned(tree: ast.Module, text: str) -> str:
 def _is_taken_elsewhere(file: File, name: str, project: Project) -> bool:
     """Whether another file imports the name from this one, all names of it, or reads it as an attribute of it."""
     own = file.module.rpartition(".")[2] or file.path.stem
-    others = [*project.files_mentioning(own, name), *project.files_mentioning(own, "*")]
-    return any(_takes(other.source.tree, own, name) for other in dict.fromkeys(others) if other is not file)
+    taking = {name} if "__all__" in file.names.bindings else {name, "*"}
+    others = [other for text in sorted(taking) for other in project.files_mentioning(own, text)]
+    return any(_takes(other.source.tree, own, name, taking) for other in dict.fromkeys(others) if other is not file)
 
 
-def _takes(tree: ast.Module, module: str, name: str) -> bool:
+def _takes(tree: ast.Module, module: str, name: str, taking: set[str]) -> bool:
     called = {module}
     for node in walk(tree):
         if isinstance(node, ast.ImportFrom):
             imported = {alias.name for alias in node.names}
-            if (node.module or "").rpartition(".")[2] == module and imported & {name, "*"}:
+            if (node.module or "").rpartition(".")[2] == module and imported & taking:
                 return True
         if isinstance(node, ast.Import | ast.ImportFrom):
             called |= {a.asname for a in node.names if a.asname and a.name.rpartition(".")[2] == module}

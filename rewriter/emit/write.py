@@ -67,7 +67,7 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str, style: 
         written.dropped += [named for named in plan.changes if id(named) in dropped]
         if kept:
             splices = constructor_splices(file, kept, importer, style)
-            splices += header_splices(file, kept)
+            splices += header_splices(file, kept, style, [reasoned.splice for reasoned in written.splices])
             splices += number_splices(file.source, kept, style)
             needed_by = tuple(named.change for named in kept)
             written.splices += [Reasoned(splice, needed_by) for splice in splices]

@@ -44,7 +44,7 @@ def runs_through(knowledge: Knowledge, function: Function) -> list[Run]:
 
 
 def is_of_plain(knowledge: Knowledge, method: Function) -> bool:
-    """Whether a method belongs to objects that are no modules, and that do not become any."""
+    """Whether a method belongs to objects that are not modules, and that do not become any."""
     cls, name = method.owner, method.node.name
     if cls is None or not is_plain(knowledge, cls) or (name.startswith("__") and name != "__call__"):
         return False  # a run does not follow what Python itself calls

@@ -71,7 +71,7 @@ def _met(knowledge: Knowledge, walker: Class) -> Iterator[Class]:
 
 
 def walker_holding_plain(knowledge: Knowledge, plain: Class) -> Class | None:
-    """A class that makes objects of one that is no module, and goes through its own children: it would meet these."""
+    """A class that goes through its children, and makes objects of one that is not a module: it would meet these."""
     hierarchy = knowledge.hierarchy
     files = knowledge.project.files_mentioning(plain.node.name)
     holders = (cls for file in files for cls in file.classes if cls is not plain and _names(hierarchy, cls, plain))

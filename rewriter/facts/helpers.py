@@ -34,18 +34,18 @@ def has_plain_form(cls: Class) -> bool:
 def why_no_module(knowledge: Known, cls: Class) -> str | None:
     """Why the class cannot become a module: something would be registered, or hidden by nn.Module's own attributes."""
     if not has_plain_form(cls):
-        return "it is no nn.Module, and has bases, a decorator, special methods or no __init__"
+        return "it is not an nn.Module, and has bases, a decorator, special methods or no __init__"
     if below := knowledge.hierarchy.subclasses(cls):
-        return f"it is no nn.Module, and {below[0].node.name} derives from it"
+        return f"it is not an nn.Module, and {below[0].node.name} derives from it"
     if not all(may_lose_type(knowledge, found) for found in attribute_types(knowledge, cls)):
-        return "it is no nn.Module, and TorchScript compiles it as an attribute's type"
+        return "it is not an nn.Module, and TorchScript compiles it as an attribute's type"
     held = knowledge.attributes(cls)
     if clash := sorted((held.keys() | cls.methods.keys()) & (MODULE_ATTRIBUTES - {"__init__"})):
-        return f"it is no nn.Module, and uses the name {clash[0]}, which means something else there"
+        return f"it is not an nn.Module, and uses the name {clash[0]}, which means something else there"
     if any(isinstance(n, ast.Attribute) and n.attr in ("Parameter", "Buffer") for n in walk(cls.node)):
-        return "it is no nn.Module, and as one it would register its parameters"
+        return "it is not an nn.Module, and as one it would register its parameters"
     if unclear := sorted(name for name, value in held.items() if _may_be_registered(value)):
-        return f"it is no nn.Module, and as one it would register {unclear[0]}"
+        return f"it is not an nn.Module, and as one it would register {unclear[0]}"
     return None
 
 

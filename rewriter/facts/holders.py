@@ -43,7 +43,7 @@ class Held:
 
 
 def holder_of(knowledge: Knowledge, function: Function) -> tuple[str, Class] | None:
-    """The parameter `ops=runtime.modules.shared(BlockOps)` that a function has already, with its class."""
+    """The parameter `ops=runtime.modules.shared[BlockOps]` that a function has already, with its class."""
     spec = function.node.args
     for argument, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
         found = shared_class(knowledge.project, default, function) if default is not None else None

@@ -54,7 +54,7 @@ class Lengths(Numbers):
         return None
 
     def _annotated(self, node: ast.expr, scope: Scope) -> ast.expr | None:
-        """`self.sizes`, which is annotated as a list, and indexed: it is no iterator that would run out."""
+        """`self.sizes`, which is annotated as a list, and indexed: it is not an iterator that would run out."""
         path = self.paths.path(node, scope)
         is_list = path is not None and path.always and path.value.is_only(Sequence) and bool(path.value.held)
         return path.node if path is not None and is_list and self._can_be_read(path.node, scope) else None

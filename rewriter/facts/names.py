@@ -35,6 +35,10 @@ _SAME = (
     ("torch.quantization.", "torch.ao.quantization."),
 )
 
+# Modules that are star-imported together, and which names they surely lack: capitalized ones, or the others.
+_STARRED = {"torch": True, "torch.nn.functional": True, "torch.nn": False, "torch.nn.modules": False}
+_ALSO_IN_TORCH = frozenset({"ModuleDict", "ParameterDict"})  # other things than torch.nn's
+
 
 @lru_cache(maxsize=2**14)
 def canonical(name: str) -> str:
@@ -116,11 +120,14 @@ class Names:
         return next(iter(meanings)) or None if len(meanings) == 1 else None
 
     def _starred(self, name: str) -> str | None:
-        """The meaning that a star import of one of torch's modules gives; None where another one may give it, too."""
-        if len(self.stars) == 1 and self.stars[0].startswith("torch"):
-            full = f"{self.stars[0]}.{name}"
+        """The meaning that the last star import with the name gives it; None where it may be something else there."""
+        for star in reversed(self.stars):
+            full = f"{star}.{name}"
             is_class = full.startswith("torch.nn.") and name[:1].isupper() and not hasattr(builtins, name)
-            return full if is_class or by_spelling(full) else None
+            if star.startswith("torch") and (is_class or by_spelling(full)):
+                return full
+            if star not in _STARRED or name[:1].isupper() != _STARRED[star] or name in _ALSO_IN_TORCH:
+                return None
         return None
 
     def full_name(self, expression: ast.expr, shadowed: frozenset[str] | set[str] = frozenset()) -> str | None:

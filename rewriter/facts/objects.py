@@ -1,4 +1,4 @@
-"""Objects that are no modules: which methods a call of theirs may come to, and which of these may be given modules."""
+"""Objects that are not modules: which methods a call of theirs may come to, and which of these may be given modules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NEVER_SCRIPTED = (ast.Lambda, ast.Try, ast.Yield, ast.YieldFrom, ast.Await, ast
 
 @dataclass(frozen=True)
 class Method:
-    """A method of an object that is no module, as a value."""
+    """A method of an object that is not a module, as a value."""
 
     function: Function
     cls: Class
@@ -115,7 +115,7 @@ def _is_too_much(method: Function) -> bool:
 
 
 def _types_or_makes(file: File, cls: Class) -> bool:
-    """`def forward(self, state: State)`, or `State(x)` in a function that is no `__init__`."""
+    """`def forward(self, state: State)`, or `State(x)` in a function that is not an `__init__`."""
     methods = [method for other in file.classes for method in other.methods.values()]
     for function in [*file.functions.values(), *methods]:
         if cls.node.name not in function.words or function.owner is cls:

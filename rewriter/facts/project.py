@@ -253,7 +253,7 @@ def _splits(full_name: str) -> Iterator[tuple[str, str]]:
 
 
 def import_root(path: Path) -> Path:
-    """The folder that the file's imports start from: the first one above that is no package."""
+    """The folder that the file's imports start from: the first one above that is not a package."""
     folder = path if path.is_dir() else path.parent
     while (folder / "__init__.py").is_file() and folder.parent != folder:
         folder = folder.parent

@@ -1,4 +1,4 @@
-"""Functions that constructors are given by the code that makes objects of a class: `Gate(act=F.gelu)`."""
+"""Functions that constructors are given, by the code that makes objects of a class or by a default: `act=F.gelu`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RECEIVED = Question[tuple[Class, str], Value]("which functions is the construct
 
 
 def functions_received(known: Known, cls: Class, init: Function) -> Iterator[tuple[str, Value]]:
-    """The parameters of a constructor that somebody in the project gives a function."""
+    """The parameters of a constructor that somebody in the project gives a function, or that have one as default."""
     spec = init.node.args
     for argument in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs][1:]:
         value = _received(known, cls, init, argument.arg)
@@ -34,6 +34,7 @@ def _received(known: Known, cls: Class, init: Function, parameter: str) -> Value
     if (cls, parameter) not in answers:
         answers[cls, parameter] = UNKNOWN  # for whoever asks on the way to the answer
         found = [function for maker in _makers(known, cls, init) for function in _given(known, maker, init, parameter)]
+        found += _default(known, init, parameter)
         answers[cls, parameter] = join_all([*found, UNKNOWN]) if found else UNKNOWN
     return answers[cls, parameter]
 
@@ -72,11 +73,20 @@ def _calls_in(file: File) -> dict[str, list[_Call]]:
     return answers[None]
 
 
+def _default(known: Known, init: Function, parameter: str) -> Iterator[Value]:
+    if (default := init.defaults.get(parameter)) is not None:
+        yield from _functions_in(run_expression(known, init.file, default, init.shadowed))
+
+
 def _given(known: Known, maker: _Call, init: Function, parameter: str) -> Iterator[Value]:
     function, call = maker
     if (node := _argument(call, init, parameter)) is not None:
         for value in _values(known, function, node):
-            yield from (p for p in value.parts if isinstance(p, SomeFunction) and p.may_be_stored)
+            yield from _functions_in(value)
+
+
+def _functions_in(value: Value) -> Iterator[Value]:
+    yield from (p for p in value.parts if isinstance(p, SomeFunction) and p.may_be_stored)
 
 
 def _argument(call: ast.Call, init: Function, parameter: str) -> ast.expr | None:

@@ -20,7 +20,7 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 
 
 class SourceError(Exception):
-    """The bytes are no Python source that can be handled; `failure` says why."""
+    """The bytes are not Python source that can be handled; `failure` says why."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)

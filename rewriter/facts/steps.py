@@ -1,4 +1,4 @@
-"""Code that goes through its own children, and can be told to leave out those that are no steps of its forward."""
+"""Code that goes through its own children, and can be told to leave out those that are not steps of its forward."""
 
 from __future__ import annotations
 

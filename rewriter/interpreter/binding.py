@@ -12,7 +12,7 @@ from rewriter.torch_api import catalogue
 from rewriter.values.annotations import from_annotation, from_default, objects_annotated, or_nothing
 from rewriter.values.base import UNKNOWN, Call, Value
 from rewriter.values.dictionary import DICT
-from rewriter.values.functions import ANY_OPERATION, is_torch_operation
+from rewriter.values.functions import ANY_OPERATION, ProjectFunction, SomeFunction, is_torch_operation
 from rewriter.values.modules import ProjectModule
 from rewriter.values.objects import Instance
 from rewriter.values.one_of import join, join_all
@@ -22,11 +22,11 @@ from rewriter.values.tensor import ASSUMED, taken_for_tensor
 
 
 def shared_class(project: Project, default: ast.expr, function: Function) -> Class | None:
-    """The class in `runtime.modules.shared(BlockOps)`, a parameter's default."""
-    if not isinstance(default, ast.Call) or len(default.args) != 1:
+    """The class in `runtime.modules.shared[BlockOps]`, a parameter's default."""
+    if not isinstance(default, ast.Subscript):
         return None
-    called, given = function.full_name(default.func) or "", function.full_name(default.args[0])
-    found = project.find(given) if given and called.endswith(".modules.shared") else None
+    taken, given = function.full_name(default.value) or "", function.full_name(default.slice)
+    found = project.find(given) if given and taken.endswith(".modules.shared") else None
     return found if isinstance(found, Class) else None
 
 
@@ -61,26 +61,33 @@ def of_call(
 
 
 def _made_by(default: ast.expr | None, project: Project, function: Function) -> Value:
-    """`act=F.relu`, or `ops=runtime.modules.shared(BlockOps)`: an object of a class of the project."""
+    """`act=F.relu`, or `ops=runtime.modules.shared[BlockOps]`: an object of a class of the project."""
     if default is not None and catalogue.is_function(function.full_name(default)):
         return ANY_OPERATION
     found = shared_class(project, default, function) if default is not None else None
-    return UNKNOWN if found is None else ProjectModule(found)
+    return _function_named(default, project, function) if found is None else ProjectModule(found)
 
 
-def of_entry(function: Function, own: str | None, assume: bool) -> Iterator[tuple[str, Value]]:
+def _function_named(default: ast.expr | None, project: Project, function: Function) -> Value:
+    """`act=swish`, where it is a function of the project; another caller may give another one."""
+    name = function.full_name(default) if isinstance(default, ast.Name | ast.Attribute) else None
+    found = project.find(name) if name is not None else None
+    return join(ProjectFunction(found), UNKNOWN) if isinstance(found, Function) and found.is_free else UNKNOWN
+
+
+def of_entry(project: Project, function: Function, own: str | None, assume: bool) -> Iterator[tuple[str, Value]]:
     """Each parameter's value as the signature alone describes it; `assume` takes untyped ones for tensors."""
     spec = function.node.args
     for argument in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]:
         if argument.arg != own:
-            yield argument.arg, _described(argument, function, assume)
+            yield argument.arg, _described(project, argument, function, assume)
     if spec.vararg:
         yield spec.vararg.arg, sequence(ASSUMED if assume else UNKNOWN)
     if spec.kwarg:
         yield spec.kwarg.arg, DICT
 
 
-def _described(argument: ast.arg, function: Function, assume: bool) -> Value:
+def _described(project: Project, argument: ast.arg, function: Function, assume: bool) -> Value:
     annotated = from_annotation(annotation_of(function, argument), function.full_name)
     default = function.defaults.get(argument.arg)
     if annotated is not None:
@@ -92,6 +99,8 @@ def _described(argument: ast.arg, function: Function, assume: bool) -> Value:
         return said
     annotation = annotation_of(function, argument)
     untyped = annotation is None or ast.unparse(annotation).endswith("Any")
+    if (named := _function_named(default, project, function)).may_be(SomeFunction):
+        return named
     if not assume or not untyped:
         return objects_annotated(annotation_of(function, argument), function.full_name)
     assumed = taken_for_tensor(argument.arg)

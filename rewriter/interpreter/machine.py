@@ -125,7 +125,7 @@ class Machine:
         return UNKNOWN if found is None else found
 
     def upper_of_plain(self, method: Function) -> Choice:
-        """`super().method`, in the class of an object that is no module."""
+        """`super().method`, in the class of an object that is not a module."""
         assert method.owner is not None and self.context.cls is not None
         found = one_of_methods([Method(method, self.context.cls, method.owner, own=True)])
         assert found is not None

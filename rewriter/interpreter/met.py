@@ -27,7 +27,7 @@ class Met:
     demands: dict[str, Value] = field(default_factory=dict)
     """What was taken for a tensor and turned out to be something else: arguments of forward, results of calls."""
     entered: set[Function] = field(default_factory=set)
-    """Every function that the run came through, but for methods of objects that are no modules."""
+    """Every function that the run came through, but for methods of objects that are not modules."""
     entered_plain: set[Function] = field(default_factory=set)
     """Those methods."""
     recursive: set[Function] = field(default_factory=set)

@@ -50,7 +50,7 @@ def _narrow_several(machine: Machine, test: ast.BoolOp, holds: bool) -> None:
 
 
 def _narrow_to_others(machine: Machine, name: str) -> None:
-    """What is not callable is no function."""
+    """What is not callable is not a function."""
     if (current := machine.context.state.variables.get(name)) is not None:
         machine.context.state.variables[name] = current.without(SomeFunction)
 

@@ -79,7 +79,7 @@ class Operations:
         return exact or tuple(pair for pair, _ in fitting) or (found if hidden else ())
 
     def _demand_constants(self, bindings: tuple[Argument, ...], row: Row) -> None:
-        """Parameters that are no operands take numbers: an assumed argument given there is one."""
+        """Parameters that are not operands take numbers: an assumed argument given there is one."""
         operands = {name.lstrip("*") for name in row.operands} | _PARAMETERS_OF_LAYERS
         for argument in bindings:
             value = self.context.met.values.get(argument.value)

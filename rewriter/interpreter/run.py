@@ -42,7 +42,8 @@ def run_forward(known: Known, cls: Class, forward: Function, others: Sequence[Fu
     """
     settled: dict[str, Value] = {}
     for _ in range(MAX_ROUNDS):
-        described = [(f, dict(binding.of_entry(f, own_name(f), assume=True))) for f in (forward, *others)]
+        entries = [(f, binding.of_entry(known.project, f, own_name(f), assume=True)) for f in (forward, *others)]
+        described = [(f, dict(variables)) for f, variables in entries]
         run = _run(known, cls, described, settled)
         if not run.met.demands.keys() - settled.keys():
             break
@@ -55,7 +56,7 @@ def run_constructor(
     known: Known, cls: Class, init: Function, stated: Mapping[str, Value], given: Mapping[str, Value]
 ) -> Run:
     """`stated` is what the bodies of the classes say of the object's attributes; `given`, what parameters may get."""
-    variables = dict(binding.of_entry(init, own_name(init), assume=False))
+    variables = dict(binding.of_entry(known.project, init, own_name(init), assume=False))
     variables.update((name, join(variables[name], value)) for name, value in given.items() if name in variables)
     variables.update((f"self.{attribute}", value) for attribute, value in stated.items())
     return _run(known, cls, [(init, variables)], {})

@@ -61,7 +61,7 @@ class Frame:
     outer_loops: int = 0
     """Loops around the calls that led here."""
     of_plain: bool = False
-    """It is a method of an object that is no module."""
+    """It is a method of an object that is not a module."""
     holder: str = "self"
     """Which object `self` is, as seen from the one whose forward is run: the path of attributes to it."""
     returns: list[Value] = field(default_factory=list)

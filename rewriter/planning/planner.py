@@ -135,7 +135,7 @@ class Planner:
         return find_holder(self.knowledge, function)
 
     def _is_given_modules(self, method: Function) -> bool:
-        """Whether those who call a method of an object that is no module can give it modules."""
+        """Whether those who call a method of an object that is not a module can give it modules."""
         may_be = is_of_plain(self.knowledge, method)
         return may_be and isinstance(self._place_for(method, runs_through(self.knowledge, method)), Held)
 

@@ -30,7 +30,7 @@ class Block(nn.Module):
 ```
 
 A method of an object that is not a module, as in `cache.update(k)`, is chosen by the object's class. It is given its
-modules by a keyword, as a function is (RW202): `def update(self, k, *, ops=runtime.modules.shared(CacheUpdateOps))`.
+modules by a keyword, as a function is (RW202): `def update(self, k, *, ops=runtime.modules.shared[CacheUpdateOps])`.
 The forward calls `self.call(cache.update, k)`, where `runtime.modules.Call(Cache.update)` holds modules for the method
 of the class that it knows, and for all methods that override it.
 

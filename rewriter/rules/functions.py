@@ -25,7 +25,7 @@ class ScaledAddOps(nn.Module):
         self.add = runtime.modules.EltWiseAdd()
 
 
-def scaled_add(x, y, scale, *, ops=runtime.modules.shared(ScaledAddOps)):
+def scaled_add(x, y, scale, *, ops=runtime.modules.shared[ScaledAddOps]):
     return ops.add(x, ops.mul(y, scale))
 
 

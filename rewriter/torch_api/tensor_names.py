@@ -1,4 +1,4 @@
-"""Every public name of torch.Tensor: an object that is asked for any other is no tensor."""
+"""Every public name of torch.Tensor: an object that is asked for any other is not a tensor."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ def function(full_name: str) -> str:
 
 
 def is_constant(full_name: str) -> bool:
-    """A name of torch that is no function: a dtype, a memory format, a number."""
+    """A name of torch that is not a function: a dtype, a memory format, a number."""
     return full_name in _CONSTANTS or full_name in _NUMBERS
 
 

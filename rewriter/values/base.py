@@ -251,7 +251,7 @@ class Machine(Noting["Value"], Protocol):
 
     @property
     def of_plain(self) -> bool:
-        """Whether that function is a method of an object that is no module."""
+        """Whether that function is a method of an object that is not a module."""
 
     def is_own(self, node: ast.expr) -> bool:
         """Whether the expression names the object whose method is being run."""

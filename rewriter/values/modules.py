@@ -271,7 +271,7 @@ def _register(method: str, machine: Machine, call: Call) -> None:
 
 
 def _call_attribute(receiver: Value, cls: Class, machine: Machine, call: Call, func: ast.Attribute) -> Value:
-    """`self.act(x)`, where `act` is no method."""
+    """`self.act(x)`, where `act` is not a method."""
     known, own = machine.known, machine.is_own(func.value)
     value = machine.attribute_of(receiver, func)
     kept = next((part for part in value.parts if isinstance(part, SomeFunction) and part.may_be_stored), None)

@@ -45,7 +45,7 @@ class NamedTuple(Sequence):
 
 
 def fields(cls: Class) -> list[str]:
-    """The names of the members; none for a class that is no tuple."""
+    """The names of the members; none for a class that is not a tuple."""
     if _BASE not in cls.base_names:
         return []
     stated = (s.target for s in cls.node.body if isinstance(s, ast.AnnAssign))

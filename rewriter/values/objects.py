@@ -1,4 +1,4 @@
-"""Objects that are no modules, known by their classes."""
+"""Objects that are not modules, known by their classes."""
 
 from __future__ import annotations
 

@@ -17,6 +17,6 @@ class Target:
     own: bool = True
     """The object is the one whose method makes the call."""
     is_plain: bool = False
-    """The object is no module."""
+    """The object is not a module."""
     is_given: bool = False
     """The object is among the arguments, as in `Base.name(self, x)`."""

@@ -63,8 +63,8 @@ def observe(spec: Spec) -> Observed:
     try:
         model = _made(spec, observed)
         cases = list(_cases(spec))
-    except Exception:
-        observed.error = traceback.format_exc(limit=-3)
+    except Exception as error:
+        observed.error = _of_theirs(error)
         return observed
     observed.state = {name: value.detach().clone() for name, value in model.state_dict().items()}
     _look_at(model, observed.seen)
@@ -77,6 +77,14 @@ def observe(spec: Spec) -> Observed:
     if spec.rewriting is not None:
         observed.unprepared = _unprepared(model, cases[0], spec.rewriting)
     return observed
+
+
+def _of_theirs(error: Exception) -> str:
+    """The traceback without what this file did on the way to the model."""
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [frame for frame in frames if frame.filename != __file__ and frame.filename != "<string>"]
+    lines = ["Traceback (most recent call last):\n", *traceback.format_list(theirs[-3:])] if theirs else []
+    return "".join([*lines, *traceback.format_exception_only(error)])
 
 
 def _made(spec: Spec, observed: Observed) -> nn.Module:

@@ -62,10 +62,12 @@ class Preparation:
     def __str__(self) -> str:
         if self.prepared:
             return "prepared: every operation is a module of its own"
-        lines = [f"not prepared: {len(self.raw)} places with raw operations, {len(self.repeated)} modules called again"]
+        raw = f"{len(self.raw)} place{'s' if len(self.raw) != 1 else ''} with raw operations"
+        again = f"{len(self.repeated)} module{'s' if len(self.repeated) != 1 else ''} called again"
+        lines = [f"not prepared: {raw}, {again}"]
         lines += [f"  {raw}" for raw in self.raw]
         lines += [f"  {name} is called {count} times" for name, count in self.repeated.items()]
-        return "\n".join([*lines, "  mend both with: rewriter fix <the files named>"])
+        return "\n".join([*lines, "  mend them with `rewriter fix`; `rewriter check -v` says what it leaves, and why"])
 
 
 def check_prepared(model: nn.Module, *args: Any, **kwargs: Any) -> Preparation:

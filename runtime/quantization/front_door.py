@@ -162,12 +162,14 @@ def _what_is_missing(model: nn.Module, found: Preparation) -> str:
         files.add(file)
     more = [f"  and {len(lines) - _SITES} more"] if len(lines) > _SITES else []
     paths = sorted(file for file in files if Path(file).exists())
+    named = " ".join(paths[:_PATHS]) or "PATH"
     return "\n".join(
         [
             "the model is not prepared, so these would not be quantized as they should:",
             *(f"  {line}" for line in lines[:_SITES]),
             *more,
-            f"mend them with: rewriter fix {' '.join(paths[:_PATHS]) or 'PATH'}",
+            f"mend them with: rewriter fix {named}",
+            f"what that leaves, and why, says: rewriter check -v {named}",
         ]
     )
 

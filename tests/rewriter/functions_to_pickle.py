@@ -11,7 +11,7 @@ class MixOps(nn.Module):
         self.add = runtime.modules.EltWiseAdd()
 
 
-def mix(x: Tensor, y: Tensor, *, ops: MixOps = runtime.modules.shared(MixOps)) -> Tensor:  # noqa: B008
+def mix(x: Tensor, y: Tensor, *, ops: MixOps = runtime.modules.shared[MixOps]) -> Tensor:
     added: Tensor = ops.add(x, y)
     return added
 

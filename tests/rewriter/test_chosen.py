@@ -123,7 +123,7 @@ class AddOps(nn.Module):
         self.add = EltWiseAdd()
 
 
-def add(x: Tensor, y: Tensor, *, ops: AddOps = shared(AddOps)) -> Tensor:  # noqa: B008
+def add(x: Tensor, y: Tensor, *, ops: AddOps = shared[AddOps]) -> Tensor:
     return ops.add(x, y)
 
 
@@ -153,7 +153,7 @@ def test_a_call_is_copied_and_pickled_with_its_modules() -> None:
 
 
 def test_functions_of_one_name_have_modules_each() -> None:
-    def other(x: Tensor, *, ops: AddOps = shared(AddOps)) -> Tensor:  # noqa: B008
+    def other(x: Tensor, *, ops: AddOps = shared[AddOps]) -> Tensor:
         return ops.add(x, x)
 
     other.__name__ = "add"

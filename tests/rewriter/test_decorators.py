@@ -68,7 +68,7 @@ CHANGING = {
 def test_a_decorator_that_passes_everything_on_is_no_obstacle(name: str) -> None:
     definition, decorator = PASSING[name]
     after = check(f"\n{definition}\n" + NET.format(decorator=decorator), X)
-    assert "ops=runtime.modules.shared(TwiceOps)" in after and "self.twice = runtime.modules.Function(twice)" in after
+    assert "ops=runtime.modules.shared[TwiceOps]" in after and "self.twice = runtime.modules.Function(twice)" in after
 
 
 @pytest.mark.parametrize("name", PASSING)

@@ -42,7 +42,7 @@ def test_the_written_form() -> None:
         "        super().__init__()\n"
         "        self.mul = runtime.modules.EltWiseMult()\n"
         "        self.add = runtime.modules.EltWiseAdd()\n\n\n"
-        'def mix(x, y, *, ops=runtime.modules.shared(MixOps)):\n    """Adds."""\n'
+        'def mix(x, y, *, ops=runtime.modules.shared[MixOps]):\n    """Adds."""\n'
         "    return ops.add(x, ops.mul(y, 2))  # a comment\n"
     ).replace("nn.Linear(4, 4)\n", "nn.Linear(4, 4)\n        self.mix = runtime.modules.Function(mix)\n").replace(
         "return mix(", "return self.mix("
@@ -52,29 +52,29 @@ def test_the_written_form() -> None:
 SIGNATURES = {
     "no name of its own": ("def mix(*xs):\n    return xs[0] + xs[1]\n", "(*xs, ops="),
     "keyword only": ("def mix(x, y, *, scale=2):\n    return x + y * scale\n", "(x, y, *, scale=2, ops="),
-    "kwargs": ("def mix(x, y, **rest):\n    return x + y\n", "(x, y, *, ops=runtime.modules.shared(MixOps), **rest)"),
+    "kwargs": ("def mix(x, y, **rest):\n    return x + y\n", "(x, y, *, ops=runtime.modules.shared[MixOps], **rest)"),
     "positional only": ("def mix(x, y, /):\n    return x + y\n", "(x, y, /, *, ops="),
     "brackets": ("def mix(x, y, s=(2)):\n    return x + y * s\n", "(x, y, s=(2), *, ops="),
     "typed": ("def mix(x: Tensor, y: Tensor) -> Tensor:\n    return x + y\n", "y: Tensor, *, ops: MixOps = runtime"),
     "lines": (
         "def mix(\n    x,\n    y,  # the second\n):\n    return x + y\n",
-        "    y,\n    *,\n    ops=runtime.modules.shared(MixOps),  # the second\n)",
+        "    y,\n    *,\n    ops=runtime.modules.shared[MixOps],  # the second\n)",
     ),
     "long": (
         "def mix(x: Tensor, y: Tensor, first: int = 1, second: int = 2, third: int = 3) -> Tensor:\n    return x + y\n",
         "def mix(\n    x: Tensor,\n    y: Tensor,\n    first: int = 1,\n    second: int = 2,\n    third: int = 3,\n"
-        "    *,\n    ops: MixOps = runtime.modules.shared(MixOps),\n) -> Tensor:\n",
+        "    *,\n    ops: MixOps = runtime.modules.shared[MixOps],\n) -> Tensor:\n",
     ),
     "lines without a comma": (
         "def mix(\n    x, y\n):\n    return x + y\n",
-        "    x, y, *, ops=runtime.modules.shared(MixOps)\n)",
+        "    x, y, *, ops=runtime.modules.shared[MixOps]\n)",
     ),
     "a long line of its own": (
         "def mix(\n    x: Tensor, y: Tensor, first: int = 1, second: int = 2, third: int = 3\n) -> Tensor:\n    return x + y\n",
         "    x: Tensor, y: Tensor, first: int = 1, second: int = 2, third: int = 3,\n"
-        "    *, ops: MixOps = runtime.modules.shared(MixOps)\n) -> Tensor:\n",
+        "    *, ops: MixOps = runtime.modules.shared[MixOps]\n) -> Tensor:\n",
     ),
-    "one line": ("def mix(x, y): return x + y\n", "(x, y, *, ops=runtime.modules.shared(MixOps)): return ops.add(x, y)"),
+    "one line": ("def mix(x, y): return x + y\n", "(x, y, *, ops=runtime.modules.shared[MixOps]): return ops.add(x, y)"),
     "a name that is taken": ("def mix(x, y):\n    ops = x + y\n    return ops\n", "(x, y, *, ops2="),
     "a comment above": ("# mixes\n@torch.fx.wrap\ndef mix(x, y):\n    return x + y\n", "\n\n# mixes\n@torch.fx.wrap\ndef mix(x, y, *,"),
 }  # fmt: skip
@@ -123,7 +123,7 @@ def test_other_callers_go_on() -> None:
     source = f"{HEADER}\n\ndef mix(x, y):\n    return x + y\n{BLOCK}"
     after = load(rewritten(source).after)
     assert torch.equal(after["mix"](X, X), X + X)
-    assert "shared(MixOps)" in repr(after["mix"].__kwdefaults__["ops"])
+    assert "shared[MixOps]" in repr(after["mix"].__kwdefaults__["ops"])
 
 
 def test_functions_that_no_forward_calls_are_left_alone() -> None:
@@ -292,7 +292,7 @@ def test_static_methods_take_modules_as_functions_do() -> None:
     after = check(source, X)
     assert "\n\nclass NetMixOps(nn.Module):" in after and after.index("class NetMixOps") < after.index("# Mixes.")
     assert (
-        "    def mix(x, k, *, ops=runtime.modules.shared(NetMixOps)):\n        return ops.mul(ops.relu(x), k)" in after
+        "    def mix(x, k, *, ops=runtime.modules.shared[NetMixOps]):\n        return ops.mul(ops.relu(x), k)" in after
     )
     assert (
         "self.mix2 = runtime.modules.Function(self.mix)\n        self.mix3 = runtime.modules.Function(Net.mix)" in after
@@ -340,7 +340,7 @@ def test_a_long_static_signature_is_broken_at_its_own_indentation() -> None:
         "\n\nclass Net(nn.Module):\n    def forward(self, x):\n        return self.mix(x, x, x, 1.0, 2.0)\n\n"
         f"    @staticmethod\n    def mix({parameters}) -> Tensor:\n        return x + first\n"
     )
-    lines = [*parameters.split(", "), "*", "ops: NetMixOps = runtime.modules.shared(NetMixOps)"]
+    lines = [*parameters.split(", "), "*", "ops: NetMixOps = runtime.modules.shared[NetMixOps]"]
     broken = "".join(f"        {line},\n" for line in lines)
     assert f"    def mix(\n{broken}    ) -> Tensor:\n" in check(source, X)
 
@@ -358,7 +358,7 @@ def test_a_function_whose_callers_were_rewritten_before_it() -> None:
         "    def __init__(self):\n        super().__init__()\n        self.blend = runtime.modules.Function(_mix)\n\n"
     )
     source += "    def forward(self, x):\n        return self.blend(x, x)\n"
-    assert b"def _mix(x, y, *, ops=runtime.modules.shared(_MixOps))" in rewritten(HEADER + source).after
+    assert b"def _mix(x, y, *, ops=runtime.modules.shared[_MixOps])" in rewritten(HEADER + source).after
 
 
 def test_a_tensor_that_an_annotation_calls_a_number_is_one_before_and_after() -> None:

@@ -124,6 +124,8 @@ USES = {
     "in the file": ("model", HEAD + CLASS + "\n\ndef f(x):\n    return F.softmax\n"),
     "as text": ("model", HEAD + CLASS + "\n\ndef f(x: 'F.Thing'):\n    return x\n"),
     "marked": ("model", HEAD.replace(" as F\n", " as F  # noqa: F401\n") + CLASS),
+    "marked among others": ("model", HEAD.replace(" as F\n", " as F  # noqa: N812, F401\n") + CLASS),
+    "marked for all": ("model", HEAD.replace(" as F\n", " as F  # noqa\n") + CLASS),
     "by any name": ("model", HEAD + CLASS + "\n\nnames = globals()\n"),
     "a package's own file": ("__init__", HEAD + CLASS),
 }
@@ -207,3 +209,26 @@ def test_an_import_that_goes_leaves_as_many_blank_lines(first: str, after: str, 
     body = "class Net(nn.Module):\n    def forward(self, x: torch.Tensor):\n        return F.relu(x) + 1\n"
     found = _rewritten(tmp_path, f"{first}\nimport torch.nn.functional as F\n\n\n{body}")
     assert found.startswith(f"{after}class Net(nn.Module):\n")
+
+
+def test_a_function_s_class_is_written_as_the_file_is(tmp_path: Path) -> None:
+    head = "import torch\nfrom torch import nn\n\n\n"
+    net = 'class Net(nn.Module):\n\t"""A network."""\n\n\tdef forward(self, x):\n\t\treturn interpolated(x)\n'
+    body = 'nn.functional.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)'
+    (tmp_path / "ruff.toml").write_text("line-length = 88\n")
+    after = _rewritten(tmp_path, f"{head}def interpolated(x):\n\treturn {body}\n\n\n{net}")
+    made = 'runtime.modules.Interpolate(\n\t\t\tscale_factor=2.0, mode="bilinear", align_corners=False\n\t\t)'
+    assert (
+        'class InterpolatedOps(nn.Module):\n\t"""The operations of `interpolated`."""\n\n\tdef __init__(self):\n'
+        f"\t\tsuper().__init__()\n\t\tself.interpolate = {made}\n\n\n"
+    ) in after
+
+
+@pytest.mark.parametrize("noqa", ["# noqa: N812", "#noqa:N812,E501", "# noqa: N812 E501"])
+def test_an_import_goes_with_what_silences_its_form(noqa: str, tmp_path: Path) -> None:
+    assert "functional" not in _rewritten(tmp_path, HEAD.replace(" as F\n", f" as F  {noqa}\n") + CLASS)
+
+
+def test_a_star_import_takes_only_what_is_said_to_be_for_others(tmp_path: Path) -> None:
+    (tmp_path / "other.py").write_text("from model import *\n")
+    assert "functional" not in _rewritten(tmp_path, f'{HEAD}\n__all__ = ["Net"]\n{CLASS}')

@@ -106,7 +106,7 @@ def test_each_caller_brings_its_own_modules() -> None:
     assert "return ops.call(self.layers[index].update, k, *args, **kwargs)" in after
     assert "ops.call(self.start, k)" in after
     assert "return ops.add(ops.call(super().update, k, *args, **kwargs), 1)" in after
-    assert "ops: GrowingUpdateOps = runtime.modules.shared(GrowingUpdateOps), **kwargs" in after
+    assert "ops: GrowingUpdateOps = runtime.modules.shared[GrowingUpdateOps], **kwargs" in after
     assert "class UnusedUpdateOps" not in after
 
 
@@ -287,15 +287,15 @@ class AddOps(nn.Module):
 
 
 class Once:
-    def run(self, x: Tensor, *, ops: AddOps = shared(AddOps)) -> Tensor:  # noqa: B008
+    def run(self, x: Tensor, *, ops: AddOps = shared[AddOps]) -> Tensor:
         return ops.add(x, 1)
 
-    def __call__(self, x: Tensor, *, ops: AddOps = shared(AddOps)) -> Tensor:  # noqa: B008
+    def __call__(self, x: Tensor, *, ops: AddOps = shared[AddOps]) -> Tensor:
         return ops.add(x, 2)
 
 
 class Twice(Once):
-    def run(self, x: Tensor, *, ops: AddOps = shared(AddOps)) -> Tensor:  # noqa: B008
+    def run(self, x: Tensor, *, ops: AddOps = shared[AddOps]) -> Tensor:
         return ops.add(x, x)
 
 
@@ -344,7 +344,7 @@ class BackOps(nn.Module):
 
 def test_methods_that_call_each_other_come_to_an_end() -> None:
     for method, ops in ((Loop.there, ThereOps), (Loop.back, BackOps)):
-        method.__kwdefaults__ = {"ops": shared(ops)}
+        method.__kwdefaults__ = {"ops": shared[ops]}
     call = Call(Loop.there)
     assert [name for name, _ in call.named_modules() if name.count(".") > 3] == []
 

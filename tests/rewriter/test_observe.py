@@ -366,3 +366,18 @@ def test_kinds_are_found_without_running_code_of_the_value() -> None:
     assert kind.startswith("object ") and kind.endswith("Hostile") and shape is None
     assert kinds.shown(kinds.key_of([1, (2.0, None)])) == ("list[int | tuple[None | float]]", None)
     assert kinds.shown(kinds.key_of([])) == ("list", None)
+
+
+@pytest.mark.parametrize("command", ["report", "coverage"])
+def test_other_reports_use_evidence_too(
+    command: str, project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "report"
+    own = [command, "--isolated", "--no-cache", "-o", str(place), str(project / "model.py")]
+    main(own)
+    without = place.read_text()
+    main([*own, "--evidence", str(project / "evidence.json")])
+    assert without.count("RW911") > place.read_text().count("RW911")
+    capsys.readouterr()
+    assert main([*own, "--evidence", "nowhere.json"]) == 2
+    assert "nowhere.json: cannot be read: No such file" in capsys.readouterr().err

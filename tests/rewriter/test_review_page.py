@@ -178,7 +178,9 @@ def test_narrow_screens_dark_and_print(page: Chrome, project: Path) -> None:
     press(page, "tt")
     assert page.execute_script(back) == light, "chosen by hand"
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
-    assert not visible(page, "nav") and visible(page, ".file")
+    assert not visible(page, "nav") and not visible(page, ".buttons") and visible(page, ".file")
+    heights = [line.size["height"] for line in visible(page, ".d2h-diff-table tr")]
+    assert len(heights) > 20 and max(heights) < 2.5 * min(heights), "a line stands on one line, or on two"
 
 
 def test_a_thousand_findings(browser: Chrome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

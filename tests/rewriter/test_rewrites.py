@@ -388,6 +388,28 @@ def test_names_through_any_import(imports: str) -> None:
     assert "self.relu(x)" in check(f"{imports}\n\n{net('return act(x)')}", X)
 
 
+@pytest.mark.parametrize(
+    ("imports", "expected"),
+    [
+        ("from torch import *\nfrom torch.nn import *", True),
+        ("from torch.nn import *\nfrom torch import *", True),
+        ("from torch.nn import *\nfrom torch.nn.functional import *", True),
+        ("from torch import *\nfrom torch.nn import *\nfrom torch.nn.functional import *", True),
+        ("from torch import *\nfrom elsewhere import *", False),
+    ],
+)
+def test_names_through_several_star_imports(imports: str, expected: bool) -> None:
+    source = f"{imports}\n\n\nclass Net(Module):\n    def forward(self, x):\n        return relu(x)\n"
+    assert (b"self.relu(x)" in rewritten(source).after) is expected
+
+
+def test_a_star_import_may_hide_what_another_brings() -> None:
+    """`torch.dropout` is not that of torch.nn.functional, and takes other arguments."""
+    stars, body = "from torch.nn.functional import *\n", net("return dropout(x, 0.5, self.training)")
+    assert rewritten(f"from torch import nn\n{stars}{body}").findings
+    assert not rewritten(f"from torch import nn\n{stars}from torch import *\n{body}").findings
+
+
 def test_multi_line_calls_keep_their_comments() -> None:
     body = "return torch.cat(\n    [\n        x,  # the first\n        x * 2,\n    ],\n    dim=1,\n)"
     after = check(net(body), X)

@@ -33,6 +33,7 @@ class Net(nn.Module):
 
 STORED = {
     "a default": block(", act=F.relu", "act"),
+    "a default lambda": block(", act=lambda t: F.relu(t)", "act"),
     "annotated": block(", act: Callable[[Tensor], Tensor] = torch.tanh", "act", before="from typing import Callable\n"),
     "by name": block(', kind="silu"', "getattr(F, kind)"),
     "partial": block("", "partial(F.interpolate, scale_factor=2)", before="from functools import partial\n"),
@@ -58,6 +59,7 @@ STORED = {
     "a lambda called twice": block("", "lambda t: t * 2", body="return self.act(self.act(x))"),
     "partial of partial": block("", "partial(partial(F.softmax, dim=1), dtype=torch.float32)", before="from functools import partial\n"),
     "a function of the project": block("", "soft", before="\ndef soft(x):\n    return x * x.sigmoid()\n"),
+    "a default of the project": block(", act=soft", "act", before="\ndef soft(x):\n    return x * x.sigmoid()\n"),
     "partial of one": block(
         "", "partial(soft, k=2)", before="\nfrom functools import partial\ndef soft(x, k):\n    return (x * k).sigmoid()\n"
     ),

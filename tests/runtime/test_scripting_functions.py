@@ -32,7 +32,7 @@ class ScaledOps(nn.Module):
         self.softmax = nn.Softmax(dim=-1)
 
 
-def scaled(x: Tensor, scale: float = 2.0, *, ops: ScaledOps = m.shared(ScaledOps)) -> Tensor:  # noqa: B008
+def scaled(x: Tensor, scale: float = 2.0, *, ops: ScaledOps = m.shared[ScaledOps]) -> Tensor:
     """A function that works on tensors."""
     return ops.softmax(ops.mul(x, scale))
 
@@ -42,7 +42,7 @@ def plain(x: Tensor, count: int) -> Tensor:
 
 
 @torch.jit.script_if_tracing
-def branching(x: Tensor, *, ops: ScaledOps = m.shared(ScaledOps)) -> Tensor:  # noqa: B008
+def branching(x: Tensor, *, ops: ScaledOps = m.shared[ScaledOps]) -> Tensor:
     return ops.mul(x, 2.0) if bool(x.sum() > 0) else ops.softmax(x)
 
 
@@ -53,7 +53,7 @@ class MixedOps(nn.Module):
         self.add, self.concat, self.sub = m.EltWiseAdd(), m.Concat(dim=0), m.EltWiseSub()
 
 
-def mixed(x: Tensor, sizes: List[int], *, ops: MixedOps = m.shared(MixedOps)) -> Tensor:  # noqa: B008, UP006
+def mixed(x: Tensor, sizes: List[int], *, ops: MixedOps = m.shared[MixedOps]) -> Tensor:  # noqa: UP006
     longest = 0
     for size in sizes:
         if size > longest:
@@ -154,7 +154,7 @@ class DroppingOps(nn.Module):
         self.div, self.mul = m.EltWiseDiv(inplace=True), m.EltWiseMult()
 
 
-def dropping(x: Tensor, rate: float, *, ops: DroppingOps = m.shared(DroppingOps)) -> Tensor:  # noqa: B008
+def dropping(x: Tensor, rate: float, *, ops: DroppingOps = m.shared[DroppingOps]) -> Tensor:
     noise = torch.empty([x.shape[0], 1]).bernoulli_(rate)
     ops.div(noise, rate)
     return ops.mul(x, noise)

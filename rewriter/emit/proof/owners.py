@@ -38,7 +38,7 @@ def undo_lines(node: ast.ClassDef, place: Construction, changes: list[NamedChang
     if place.becomes_module:
         _undo_module(node, init)
     if place.init is None:
-        if len(init.body) != 1:
+        if len(_undocumented(init.body)) != 1:
             raise Undone("the new __init__ does more than make modules")
         node.body.remove(init)
     return makers
@@ -68,21 +68,28 @@ def _undo_module(node: ast.ClassDef, init: ast.FunctionDef) -> None:
 def undo_holder(new: ast.Module, function: ast.FunctionDef, holder: Holder, changes: list[NamedChange]) -> Makers:
     """Takes out the class that was written for a function, and the parameter that brings its object."""
     node = next((s for s in new.body if isinstance(s, ast.ClassDef) and s.name == holder.name), None)
-    init = node.body[0] if node is not None and len(node.body) == 1 else None
+    body = _undocumented(node.body) if node is not None else []
+    init = body[0] if len(body) == 1 else None
     if node is None or not isinstance(init, ast.FunctionDef):
         raise Undone(f"{holder.name} is not a class with an __init__ alone")
     makers = _taken_out(init, "self", changes, holder.name)
-    if [ast.unparse(s) for s in init.body] != ["super().__init__()"]:
+    if [ast.unparse(s) for s in _undocumented(init.body)] != ["super().__init__()"]:
         raise Undone(f"{holder.name} does more than make modules")
     new.body.remove(node)
     spec = function.args
     default = spec.kw_defaults[-1] if spec.kw_defaults else None
-    brings = default is not None and ast.unparse(default).endswith(f"modules.shared({holder.name})")
+    brings = default is not None and ast.unparse(default).endswith(f"modules.shared[{holder.name}]")
     if not brings or spec.kwonlyargs[-1].arg != holder.parameter:
         raise Undone(f"{function.name} does not take {holder.parameter}")
     spec.kwonlyargs.pop()
     spec.kw_defaults.pop()
     return makers
+
+
+def _undocumented(body: list[ast.stmt]) -> list[ast.stmt]:
+    first = body[0]
+    is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and type(first.value.value) is str
+    return body[1:] if is_text else body
 
 
 def undo_numbers(scope: ast.AST, numberings: list[Numbering]) -> None:

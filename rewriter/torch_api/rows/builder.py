@@ -72,7 +72,7 @@ def wrapped(
     aimet: str = "",
     brevitas: str = "",
 ) -> Row:
-    """An operation that a class of runtime.modules takes over. Its constructor takes whatever is no operand."""
+    """An operation that a class of runtime.modules takes over. Its constructor takes whatever is not an operand."""
     found = tuple(s for group in spellings for s in group)
     names = tuple(operands.split())
     return Row(

@@ -73,7 +73,7 @@ def _lp_pool(n: int) -> Row:
 
 
 def _fractional(n: int) -> Iterator[Row]:
-    """torch.nn's module keeps a buffer for its random samples, so it is no stand-in for the function."""
+    """torch.nn's module keeps a buffer for its random samples, so it is not a stand-in for the function."""
     signature = "input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None"
     for suffix, target, returns in (("", "", "tensor"), ("_with_indices", "WithIndices", "tensors")):
         yield wrapped(
