@@ -96,10 +96,11 @@ def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
 def ready_for(knowledge: Knowledge, place: Construction, function: Function) -> Construction | NoPlace:
     """The place to make modules for a function, which `__init__` itself may run before it is through."""
     init, name = place.init, function.node.name
-    entered = [knowledge.construction(cls).met.entered_at for cls in _set_up_here(knowledge, place.cls)]
     if init is None:
-        early = any(inner is function for found in entered for _, inner in found)
-        return _cannot(place.cls, f"an __init__ above it runs {name}") if early else place
+        if _entered_above(knowledge, place.cls, function):
+            return _cannot(place.cls, f"an __init__ above it runs {name}")
+        return place
+    entered = [knowledge.construction(cls).met.entered_at for cls in _set_up_here(knowledge, place.cls)]
     assert place.anchor is not None
     first = min((found[init, function].lineno for found in entered if (init, function) in found), default=None)
     if first is None or first > (place.anchor.end_lineno or 0):
@@ -109,8 +110,19 @@ def ready_for(knowledge: Knowledge, place: Construction, function: Function) -> 
     return replace(place, anchor=place.begin)
 
 
+def _entered_above(knowledge: Knowledge, cls: Class, function: Function) -> bool:
+    """Whether a constructor that a new `__init__` of the class would call first comes to the function."""
+    for built in (cls, *_mixed_in(knowledge, cls)):
+        order = knowledge.hierarchy.lineage(built).project
+        behind = order[order.index(cls) + 1 :]
+        entered = knowledge.construction(built).met.entered_at
+        if any(inner is function and outer.is_constructor and outer.owner in behind for outer, inner in entered):
+            return True
+    return False
+
+
 def _set_up_here(knowledge: Knowledge, cls: Class) -> Iterator[Class]:
-    """The class, and those below it whose methods its `__init__` may run in place of its own."""
+    """The class, and those below it whose methods its `__init__`, or what that calls, may run in place of its own."""
     yield cls
     if cls.constructor is None:
         return
@@ -119,8 +131,19 @@ def _set_up_here(knowledge: Knowledge, cls: Class) -> Iterator[Class]:
         new = pending.pop().words - names
         names |= new
         pending += [cls.methods[name] for name in new if name in cls.methods and name != "__init__"]
+    mixed = set(_mixed_in(knowledge, cls))
     for below in knowledge.hierarchy.subclasses(cls):
-        if (below.methods.keys() - {"__init__"}) & names:
+        if (below.methods.keys() - {"__init__"}) & names or below in mixed:
+            yield below
+
+
+def _mixed_in(knowledge: Knowledge, cls: Class) -> Iterator[Class]:
+    """The classes below it in whose order a constructor stands behind it that is not above it by itself."""
+    above = knowledge.hierarchy.lineage(cls).project
+    for below in knowledge.hierarchy.subclasses(cls):
+        order = knowledge.hierarchy.lineage(below).project
+        behind = order[order.index(cls) + 1 :]
+        if any(other.constructor is not None and other not in above for other in behind):
             yield below
 
 
