@@ -44,5 +44,6 @@ def keep(
 
 
 def report(program: Program, outcome: Outcome) -> str:
-    comment = [f"{outcome.kind}: {outcome.where}", *outcome.detail.splitlines()]
+    documented = [f"documented: {heading}" for heading in dict.fromkeys(outcome.hazards)]
+    comment = [f"{outcome.kind}: {outcome.where}", *documented, *outcome.detail.splitlines()]
     return "".join(f"# {line}\n" for line in comment) + program.listing()
