@@ -13,7 +13,7 @@ from rewriter import codes
 from rewriter.changes.change import Change, NamedChange, Substitution
 from rewriter.deep import with_room
 from rewriter.emit.style import Style, style_of
-from rewriter.emit.units import by_unit, nesting
+from rewriter.emit.units import by_unit, edits_of, nesting
 from rewriter.facts.code import File
 from rewriter.facts.project import Project
 from rewriter.facts.source import Source, SourceError, decode
@@ -120,7 +120,8 @@ class _Rewrite:
 
     def judged(self, source: bytes, project: Project | None) -> FileResult:
         if self._has_changes():
-            self._drop(self._changes_without_room())
+            while crowded := self._changes_without_room():
+                self._drop(crowded)
         self._collect()
         changes = any(plan.changes or plan.substitutions for _, plan in self.plans)
         return replace(self._report(source, source), unwritten=changes)
@@ -153,25 +154,31 @@ class _Rewrite:
             return self.file.source.text
         from rewriter.emit.write import write  # brings in libcst, which most files never need
 
-        written = write(self.file, self.plans, self.settings.runtime_import, self.style, self.planner.knowledge.project)
+        while True:
+            written = write(
+                self.file, self.plans, self.settings.runtime_import, self.style, self.planner.knowledge.project
+            )
+            if not written.dropped:
+                break
+            self._drop(written.dropped)
         self.imports, self.unused, self.splices = written.imports, written.unused, written.splices
-        self._drop(written.dropped)
         return written.text
 
     def _changes_without_room(self) -> list[NamedChange]:
-        """The changes that cannot be written without losing a comment, so that they stand in a unit that has one."""
-        units = by_unit(self.file.source, [named for _, plan in self.plans for named in plan.changes])
-        units = [unit for unit in units if "#" in self.file.source.segment(unit.unit)]
-        if not units:
+        """Those that would not be written; LibCST is brought in only where a comment stands beside a change."""
+        if "#" not in self.file.source.text:
             return []
-        from rewriter.emit.calls import rewrite_unit
+        changes = [named for _, plan in self.plans for named in plan.changes]
+        units = by_unit(self.file.source, edits_of(changes))
+        if not any("#" in self.file.source.segment(unit.unit) for unit in units):
+            return []
+        from rewriter.emit.write import without_room
 
-        crowded = [unit for unit in units if rewrite_unit(self.file.source, unit, self.style) is None]
-        return [named for unit in crowded for named in unit.changes if isinstance(named, NamedChange)]
+        return without_room(self.file, changes, self.settings.runtime_import, self.style)
 
     def _drop(self, changes: Sequence[NamedChange], why: str = "") -> None:
         for named in changes:
-            comment = f"a comment stands inside {named.change.what}, and the call has no room for it"
+            comment = f"a comment stands inside {named.change.what}, or a call that it needs, which has no room for it"
             self.refusals.append(refuse("RW907", named.change.site, why or comment))
         dropped = {id(named) for named in changes}
         for _, plan in self.plans:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TypeGuard
 
 from rewriter.changes.change import NamedChange, numberings
 from rewriter.changes.turns import NumberedCall
@@ -11,16 +12,20 @@ from rewriter.emit.naming import Importer
 from rewriter.emit.signatures import parameter_splices
 from rewriter.emit.splice import Splice
 from rewriter.emit.style import Style
+from rewriter.emit.units import Edit
 from rewriter.facts.source import Source
 
 
-def numbered_calls(changes: Iterable[NamedChange], importer: Importer) -> list[NumberedCall]:
-    """The calls that get a number, which are written together with what else stands in their statements."""
-    found = [call for numbering in numberings(changes) for call in numbering.calls]
-    return [call if call.by_keyword else replace(call, via=_spelled(call, importer)) for call in found]
+def spelled(edits: Iterable[Edit], importer: Importer) -> list[Edit]:
+    """The edits, where calls that get a number know how their file spells what hands it on."""
+    return [replace(edit, via=_nth(edit, importer)) if _is_handed_on(edit) else edit for edit in edits]
 
 
-def _spelled(call: NumberedCall, importer: Importer) -> str:
+def _is_handed_on(edit: Edit) -> TypeGuard[NumberedCall]:
+    return isinstance(edit, NumberedCall) and not edit.by_keyword
+
+
+def _nth(call: NumberedCall, importer: Importer) -> str:
     return importer.spell("runtime.modules.nth", call.caller.locals)
 
 

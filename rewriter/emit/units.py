@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from rewriter.changes.change import NamedChange
+from rewriter.changes.change import NamedChange, numbered_maps, numberings, walks_over_steps
 from rewriter.changes.turns import NumberedCall, NumberedMap, WalkOverSteps
 from rewriter.facts.source import Source
 from rewriter.facts.trees import children, walk
@@ -23,6 +23,13 @@ class UnitChanges:
 
     unit: Unit
     changes: tuple[Edit, ...]
+
+
+def edits_of(changes: Iterable[NamedChange]) -> list[Edit]:
+    """The changes, and what has to be written elsewhere for them."""
+    changes = list(changes)
+    calls = (call for numbering in numberings(changes) for call in numbering.calls)
+    return [*changes, *calls, *numbered_maps(changes), *walks_over_steps(changes)]
 
 
 def by_unit(source: Source, changes: Iterable[Edit]) -> list[UnitChanges]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from rewriter.changes.change import Change, NamedChange, Substitution, numbered_maps, walks_over_steps
-from rewriter.changes.turns import WalkOverSteps
+from rewriter.changes.change import Change, NamedChange, Substitution
 from rewriter.emit.calls import rewrite_unit
 from rewriter.emit.constructors import constructor_splices
 from rewriter.emit.headers import header_splices
 from rewriter.emit.naming import Importer
-from rewriter.emit.numbers import number_splices, numbered_calls
+from rewriter.emit.numbers import number_splices, spelled
 from rewriter.emit.splice import Splice, apply
 from rewriter.emit.style import Style
-from rewriter.emit.units import Edit, UnitChanges, by_unit
+from rewriter.emit.units import Edit, by_unit, edits_of
 from rewriter.emit.unused_imports import removal_splices, unused_imports
 from rewriter.facts.code import File
 from rewriter.facts.project import Project
@@ -35,7 +34,7 @@ class Written:
 
     text: str
     dropped: list[NamedChange] = field(default_factory=list)
-    """Changes that could not be written without losing a comment."""
+    """Changes that could not be written without losing a comment: nothing is written before they are taken out."""
     imports: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
     """Names whose imports went, since nothing reads them any more."""
@@ -44,32 +43,28 @@ class Written:
 
 def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str, style: Style, project: Project) -> Written:
     importer = Importer(file, runtime, style.formatter)
-    written = Written(file.source.text)
     plans = list(plans)
-    dropped: set[int] = set()
     changes = [named for _, plan in plans for named in plan.changes]
-    edits: list[Edit] = [*changes, *numbered_calls(changes, importer), *numbered_maps(changes)]
-    edits += walks_over_steps(changes)
-    for unit in by_unit(file.source, edits):
+    crowded: list[Edit] = []
+    written = Written(file.source.text)
+    for unit in by_unit(file.source, spelled(edits_of(changes), importer)):
         text = rewrite_unit(file.source, unit, style)
         if text is None:
-            dropped |= {id(named) for named in unit.changes}
-            walks = tuple(edit for edit in unit.changes if isinstance(edit, WalkOverSteps))
-            text = rewrite_unit(file.source, UnitChanges(unit.unit, walks), style) if walks else None
-        if text is not None:
-            splice = Splice(file.source.start(unit.unit), file.source.end(unit.unit), text)
-            needed_by = tuple(named.change for named in unit.changes if isinstance(named, NamedChange))
-            written.splices.append(Reasoned(splice, needed_by))
+            crowded += unit.changes
+            continue
+        splice = Splice(file.source.start(unit.unit), file.source.end(unit.unit), text)
+        needed_by = tuple(named.change for named in unit.changes if isinstance(named, NamedChange))
+        written.splices.append(Reasoned(splice, needed_by))
+    if crowded:
+        return Written(file.source.text, needing(changes, crowded))
     for _, plan in plans:
         for found in plan.substitutions:
             written.splices += [Reasoned(splice, (found,)) for splice in _substituted(file, importer, found)]
-        kept = [named for named in plan.changes if id(named) not in dropped]
-        written.dropped += [named for named in plan.changes if id(named) in dropped]
-        if kept:
-            splices = constructor_splices(file, kept, importer, style)
-            splices += header_splices(file, kept, style, [reasoned.splice for reasoned in written.splices])
-            splices += number_splices(file.source, kept, style)
-            needed_by = tuple(named.change for named in kept)
+        if plan.changes:
+            splices = constructor_splices(file, plan.changes, importer, style)
+            splices += header_splices(file, plan.changes, style, [reasoned.splice for reasoned in written.splices])
+            splices += number_splices(file.source, plan.changes, style)
+            needed_by = tuple(named.change for named in plan.changes)
             written.splices += [Reasoned(splice, needed_by) for splice in splices]
     written.imports = importer.needed
     written.splices[:0] = [Reasoned(splice) for splice in importer.splices()]
@@ -80,6 +75,22 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str, style: 
         written.splices += [Reasoned(splice) for splice in removal_splices(file, unused, others)]
         written.text = apply(file.source.text, [reasoned.splice for reasoned in written.splices])
     return written
+
+
+def without_room(file: File, changes: list[NamedChange], runtime: str, style: Style) -> list[NamedChange]:
+    """The changes that cannot be written without losing a comment, so that they need a unit that has one."""
+    units = by_unit(file.source, spelled(edits_of(changes), Importer(file, runtime, style.formatter)))
+    crowded = (unit for unit in units if "#" in file.source.segment(unit.unit))
+    found = (edit for unit in crowded if rewrite_unit(file.source, unit, style) is None for edit in unit.changes)
+    return needing(changes, list(found))
+
+
+def needing(changes: list[NamedChange], edits: list[Edit]) -> list[NamedChange]:
+    """The changes that cannot do without some of the edits: those themselves, and whatever they number or walk for."""
+    nodes = {id(edit.node) for edit in edits}
+    if found := [named for named in changes if id(named.node) in nodes]:
+        return found  # without them, others may need less
+    return [named for named in changes if any(id(edit.node) in nodes for edit in edits_of([named]))]
 
 
 def _substituted(file: File, importer: Importer, found: Substitution) -> list[Splice]:

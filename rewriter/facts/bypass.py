@@ -82,7 +82,7 @@ def _replaced_inits(knowledge: Knowledge) -> list[tuple[str, str]]:
             for file in knowledge.project.files_matching(_REPLACED_INIT)
             for node in walk(file.source.tree)
             if isinstance(node, ast.Attribute) and node.attr == "__init__" and isinstance(node.ctx, ast.Store)
-            if (name := file.names.full_name(node.value)) is not None
+            if (name := file.names.searched_name(node.value)) is not None
         ]
     return answers[None]
 
@@ -151,7 +151,7 @@ def _loans(file: File) -> dict[str, list[_Loan]]:
         for user, tree in [*users, (None, file.source.tree)]:
             for node in _own_nodes(tree):
                 for given in _taken_from_classes(node):
-                    owner = file.names.full_name(given.value)
+                    owner = file.names.searched_name(given.value)
                     call = node if isinstance(node, ast.Call) and node.func is given else None
                     if owner is not None:
                         found.setdefault(owner.rpartition(".")[2], []).append(_Loan(owner, given.attr, user, call))

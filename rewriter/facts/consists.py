@@ -59,6 +59,6 @@ def _names_in(hierarchy: Hierarchy, maker: Maker) -> Iterator[Maker]:
             said.setdefault(".".join(chain), node)
     for path, named in said.items():
         yield from _classes_of(maker.file, path)
-        name = maker.file.names.full_name(named)
+        name = maker.file.names.searched_name(named)
         if name is not None and isinstance(found := hierarchy.project.find(name), Class | Function):
             yield found

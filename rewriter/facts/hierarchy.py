@@ -72,7 +72,7 @@ class Hierarchy:
             if name and name.endswith(".modules.WithOperations"):
                 holds_operations = True
                 continue
-            base = self.project.find(name) if name else None
+            base = self._base(cls, node, name)
             if isinstance(base, Class):
                 above = self.lineage(base)
                 order += above.project
@@ -85,11 +85,21 @@ class Hierarchy:
         last = [c for i, c in enumerate(order) if c not in order[i + 1 :]]
         return Lineage((cls, *last), frozenset(torch), frozenset(unseen), holds_operations)
 
+    def _base(self, cls: Class, node: ast.expr, name: str | None) -> Class | Function | None:
+        """What a base's name means above the class: in `class Block(Block)`, the one before."""
+        if name is None and ast.unparse(node).partition(".")[0] not in cls.shadowed:
+            name = cls.file.names.searched_name(node.value if isinstance(node, ast.Subscript) else node)
+        found = self.project.find(name) if name else None
+        if not isinstance(found, Class) or found.file is not cls.file or found.node.lineno < cls.node.lineno:
+            return found
+        alike = (c for c in cls.file.classes if c.node.name == found.node.name and c.node.lineno < cls.node.lineno)
+        return max(alike, key=lambda c: c.node.lineno, default=found)
+
     def lookup_order(self, cls: Class) -> tuple[Class | str, ...]:
         """Where Python looks attributes up, the project's classes and others by name; by C3, as Python has it."""
         if cls not in self._orders:
             self._orders[cls] = (cls,)  # holds against cycles
-            found = [self.project.find(name) if name else None for name in cls.base_names]
+            found = [self._base(cls, node, name) for node, name in zip(cls.node.bases, cls.base_names, strict=True)]
             written = [name or ast.unparse(node) for node, name in zip(cls.node.bases, cls.base_names, strict=True)]
             bases = [b if isinstance(b, Class) else name for b, name in zip(found, written, strict=True)]
             bases = [base for base in bases if base not in _HARMLESS_BASES]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rewriter.facts.expressions import (
     agreed,
@@ -38,6 +38,9 @@ _ADDING_ONE = frozenset({"append", "insert"})
 @dataclass(eq=False)
 class Lengths(Numbers):
     """Answers for the methods of one class."""
+
+    followed: set[ast.Name] = field(default_factory=set)
+    """The names that are being found out, each on the way to the one before it."""
 
     def over(self, node: ast.expr, scope: Scope) -> ast.expr | None:
         """An expression whose length is how often a loop over `node` turns, or a little more."""
@@ -90,6 +93,15 @@ class Lengths(Numbers):
         return path.node if path.always else if_there(path.node)
 
     def _of_name(self, node: ast.Name, scope: Scope) -> ast.expr | None:
+        if node in self.followed:
+            return None  # `a += b` and `b += a`: each is as long as the other
+        self.followed.add(node)
+        try:
+            return self._of_variable(node, scope)
+        finally:
+            self.followed.remove(node)
+
+    def _of_variable(self, node: ast.Name, scope: Scope) -> ast.expr | None:
         if (given := scope.gives(node)) is not None:
             return self._members(*given)
         if node.id in scope.bound or scope.is_own(node):

@@ -52,18 +52,26 @@ def keeps_nothing(knowledge: Knowledge, cls: Class, seen: Seen = frozenset()) ->
     return all(_is_memoryless(knowledge, held, name in used, seen) for name, v in attributes for held in _members(v))
 
 
-def part_that_stores(knowledge: Knowledge, cls: Class, seen: Seen = frozenset()) -> Class | None:
+def part_that_stores(knowledge: Knowledge, cls: Class) -> Class | None:
     """A class of which an object of the class is known to have a module that stores something on itself later."""
-    seen |= {cls}
-    for value in knowledge.attributes(cls).values():
-        for held in value.held or value.parts:
-            if not isinstance(held, ProjectModule) or held.cls in seen:
-                continue
-            if stores_later(knowledge, held.cls):
-                return held.cls
-            if (found := part_that_stores(knowledge, held.cls, seen)) is not None:
-                return found
-    return None
+    return next((part for part in _classes_of_parts(knowledge, cls) if stores_later(knowledge, part)), None)
+
+
+def part_that_acts(knowledge: Knowledge, cls: Class) -> Class | None:
+    """One of which it is known to have a module with a method of nn.Module's own."""
+    return next((part for part in _classes_of_parts(knowledge, cls) if acts_as_module(knowledge, part)), None)
+
+
+def _classes_of_parts(knowledge: Knowledge, cls: Class) -> list[Class]:
+    """The classes of the modules that an object of the class is known to have, however far down."""
+    found, waiting = list[Class](), [cls]
+    while waiting:
+        values = knowledge.attributes(waiting.pop()).values()
+        held = (part for value in values for part in (value.held or value.parts) if isinstance(part, ProjectModule))
+        new = [part.cls for part in held if part.cls not in found and part.cls is not cls]
+        found += dict.fromkeys(new)
+        waiting += dict.fromkeys(new)
+    return found
 
 
 def makes_memoryless(knowledge: Knowledge, node: ast.expr, full_name: FullName, seen: Seen = frozenset()) -> bool:

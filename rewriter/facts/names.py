@@ -138,6 +138,13 @@ class Names:
         head = self.meaning(chain[0])
         return canonical(".".join([head, *chain[1:]])) if head else None
 
+    def searched_name(self, expression: ast.expr) -> str | None:
+        """The full name by which a project finds what an expression of the file means, star imports included."""
+        chain = dotted(expression)
+        if chain is None or chain[0] in self.bindings or not self.stars:
+            return self.full_name(expression)
+        return self.full_name(expression) or self.own(".".join(chain))
+
 
 def absolute_module(statement: ast.ImportFrom, module: str, is_package: bool) -> str:
     """The full name of the module that a from-import reads; `''` where it leaves the known tree."""

@@ -36,6 +36,13 @@ def is_scripted(hierarchy: Hierarchy, cls: Class) -> bool:
     return answers[cls]
 
 
+def is_compiled(hierarchy: Hierarchy, function: Function) -> bool:
+    """Whether a function, or a method of a class, is named inside of what the project has TorchScript compile."""
+    if function.owner is not None:
+        return is_scripted(hierarchy, function.owner)
+    return function in _compiled(hierarchy) or _compiles_something(function.file, hierarchy.project)
+
+
 def is_compiled_function(hierarchy: Hierarchy, function: Function) -> bool:
     """Whether TorchScript compiles the function, by a decorator or with what else it is given."""
     return bool(function.decorators & _COMPILED_FUNCTIONS) or function in _compiled(hierarchy)
@@ -86,7 +93,7 @@ def _compiled_in(file: File) -> Iterator[ast.expr]:
 def _maker(file: File, project: Project, given: ast.expr) -> Class | Function | None:
     """`Block` in `Block(4)` and in `Block(4).eval()`."""
     while isinstance(given, ast.Call):
-        name = file.names.full_name(given.func)
+        name = file.names.searched_name(given.func)
         if name is not None and isinstance(found := project.find(name), Class | Function):
             return found
         given = given.func.value if isinstance(given.func, ast.Attribute) else given.func

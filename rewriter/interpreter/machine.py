@@ -17,7 +17,6 @@ from rewriter.interpreter.notes import Notes
 from rewriter.interpreter.operations import Operations
 from rewriter.interpreter.self_call import runs_itself
 from rewriter.interpreter.supers import super_method, torch_base
-from rewriter.torch_api import catalogue
 from rewriter.values.base import UNKNOWN, Call, Known, Value
 from rewriter.values.functions import BoundMethod, Choice, SomeFunction, one_of_methods
 from rewriter.values.modules import Module
@@ -169,7 +168,7 @@ class Machine:
             return self.run_function(Target(helper.methods[name], helper, own=False), call)
         if (choice := one_of_methods(methods_meant(known, receiver.class_names, name))) is not None:
             return self.call_value(choice, call)
-        candidates = catalogue.by_spelling(f"torch.Tensor.{name}")
+        candidates = self.operations.of_unknown(f"torch.Tensor.{name}", call, func.value)
         if candidates and not receiver.has_name and not receiver.is_fixed:
             self.notes.operation(call.node, candidates, tensor=False)
         else:

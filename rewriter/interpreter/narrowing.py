@@ -10,7 +10,7 @@ from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.functions import SomeFunction
 from rewriter.values.one_of import join_all
 from rewriter.values.plain import NONE, Nothing, Number, String
-from rewriter.values.tensor import ASSUMED, TENSOR
+from rewriter.values.tensor import ASSUMED, TENSOR, Tensor
 
 
 def narrow(machine: Machine, test: ast.expr, holds: bool) -> None:
@@ -78,8 +78,8 @@ def _of_none(current: Value, types: list[Value]) -> Value:
     families = tuple(part.family for part in join_all(types).parts)
     if not current.is_only(*families):
         return current.without(*families)
-    from_default = current.is_only(String, Number)  # a parameter is given something else than its default
-    return UNKNOWN if current.assumed or from_default else current
+    # A parameter is given something else than its default, and a tensor is often only taken for one.
+    return UNKNOWN if current.is_only(String, Number, Tensor) else current
 
 
 def _narrow_none(machine: Machine, name: str, is_none: bool) -> None:

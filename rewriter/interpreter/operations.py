@@ -36,6 +36,7 @@ _PARAMETERS_OF_LAYERS = frozenset({"weight", "bias", "running_mean", "running_va
 """What torch's functions call the tensors that a layer would hold."""
 
 Candidates = tuple[tuple[Row, Spelling], ...]
+_Bound = tuple[tuple[Row, Spelling], tuple[Argument, ...]]
 
 
 @dataclass(frozen=True)
@@ -64,19 +65,17 @@ class Operations:
         self.notes.foreign(call.node, candidates, holder)
         return TENSOR
 
+    def of_unknown(self, name: str, call: Call, receiver: ast.expr) -> Candidates:
+        """The operations that a method of that name may be, should the object be a tensor."""
+        found = catalogue.by_spelling(name)
+        return _meant(found, _bound(found, call.node, receiver), call)
+
     def _fitting(self, found: Candidates, call: Call, receiver: ast.expr | None) -> Candidates:
-        """The overloads that the call may mean; all of them where starred arguments hide which."""
-        if not found:
-            return ()
-        node = call.node
-        positional = [receiver, *node.args] if receiver is not None else list(node.args)
-        bound = [(pair, bind(pair[1], positional, node.keywords)) for pair in found]
-        fitting = [(pair, arguments) for pair, arguments in bound if arguments is not None]
+        """The overloads that the call may mean."""
+        fitting = _bound(found, call.node, receiver)
         for _, bindings in fitting[:1]:
             self._demand_constants(bindings, found[0][0])
-        exact = tuple(pair for pair, bindings in fitting if _kinds_agree(pair[1], bindings, call))
-        hidden = any(isinstance(a, ast.Starred) for a in node.args) or any(k.arg is None for k in node.keywords)
-        return exact or tuple(pair for pair, _ in fitting) or (found if hidden else ())
+        return _meant(found, fitting, call)
 
     def _demand_constants(self, bindings: tuple[Argument, ...], row: Row) -> None:
         """Parameters that are not operands take numbers: an assumed argument given there is one."""
@@ -130,6 +129,21 @@ class Operations:
             return sequence(items=[member for members in items for member in members])
         members = [o.member() for o in lists if o.held]
         return sequence(join_all(members) if members else None)
+
+
+def _bound(found: Candidates, node: ast.Call, receiver: ast.expr | None) -> list[_Bound]:
+    """The overloads that take as many arguments, each with what it takes them for."""
+    positional = [receiver, *node.args] if receiver is not None else list(node.args)
+    bound = [(pair, bind(pair[1], positional, node.keywords)) for pair in found]
+    return [(pair, arguments) for pair, arguments in bound if arguments is not None]
+
+
+def _meant(found: Candidates, fitting: list[_Bound], call: Call) -> Candidates:
+    """Those of the fitting ones that take such values; all of them where starred arguments hide which."""
+    node = call.node
+    exact = tuple(pair for pair, bindings in fitting if _kinds_agree(pair[1], bindings, call))
+    hidden = any(isinstance(a, ast.Starred) for a in node.args) or any(k.arg is None for k in node.keywords)
+    return exact or tuple(pair for pair, _ in fitting) or (found if hidden else ())
 
 
 def _kinds_agree(spelling: Spelling, bindings: tuple[Argument, ...], call: Call) -> bool:

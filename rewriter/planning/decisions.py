@@ -40,6 +40,9 @@ class Decisions:
             yield settled
             if settled is not decision and isinstance(settled, Refusal):
                 return
+            if isinstance(settled, Change) and isinstance(decision, Change) and decision.turns and not settled.turns:
+                what = f"{settled.what} runs more than once in a forward, which __init__ runs before it could count"
+                yield refuse("RW902", site, f"{what}: one module serves all of them")
 
     def _in_time(self, change: Change) -> Change | Refusal:
         """The change, its module made before `__init__` itself comes to the site."""
@@ -53,12 +56,12 @@ class Decisions:
             return change
         if isinstance(ready, NoPlace):
             return refuse(ready.code, change.site, ready.reason, ready.advice)
-        if change.turns or change.make.needs_another:
+        if change.each or change.make.needs_another:
             name = change.site.function.node.name
             return refuse(
                 "RW904", change.site, f"{change.what} needs a module that __init__ makes after it runs {name}"
             )
-        return replace(change, place=ready)
+        return replace(change, place=ready, turns=())
 
     def _decisions(self, site: Site, context: Context) -> Iterator[Change | Refusal]:
         decision = self._decision(site, context)

@@ -62,6 +62,7 @@ from rewriter.changes.change import Change, as_given
 from rewriter.changes.made import Wrap
 from rewriter.facts.code import Function
 from rewriter.facts.construction import Construction
+from rewriter.facts.scripted import is_compiled
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.context import Context
@@ -69,6 +70,7 @@ from rewriter.rules.operations import module_for
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
 from rewriter.sites.site import FunctionCall, HandedFunction, Site
+from rewriter.torch_api.reserved import SCRIPT_FUNCTIONS
 
 CODE = "RW202"
 _HAND_OVER = "hand over a module, or call the function itself in a loop or comprehension"
@@ -125,6 +127,9 @@ def _wrapped(site: Site, func: ast.expr, callee: Function, context: Context) -> 
     if not _is_known_in_init(site, func, callee, context):
         message = f"{callee.node.name} takes modules, but `{ast.unparse(func)}` is not a name for it in __init__"
         return refuse("RW903", site, message, "call the function by its own name")
+    if _is_taken_for_another(site, func, context):
+        message = f"TorchScript, which compiles this, calls its own `{ast.unparse(func)}` here"
+        return refuse("RW903", site, message, "give the function another name")
     given, receiver = as_given(site.node), context.receiver_at(site)
     name = callee.node.name.strip("_") or "function"
     return Change(CODE, site, context.place, receiver, name, Wrap(func), given, site.written)
@@ -145,6 +150,12 @@ def _is_known_in_init(site: Site, func: ast.expr, callee: Function, context: Con
         if func.value.id == site.self_name == own:
             return func.attr == callee.node.name
     return site.function.global_name(func) is not None and (init is None or head not in init.locals)
+
+
+def _is_taken_for_another(site: Site, func: ast.expr, context: Context) -> bool:
+    """Compiled, a module for the call would run the file's function where TorchScript has run its own."""
+    own = isinstance(func, ast.Name) and func.id in SCRIPT_FUNCTIONS
+    return own and is_compiled(context.knowledge.hierarchy, site.function)
 
 
 RULE = described(

@@ -73,7 +73,7 @@ from rewriter.facts.construction import Construction
 from rewriter.facts.handing import handled_otherwise
 from rewriter.facts.kept import stored_in_family
 from rewriter.facts.memory import acts_as_module, stores_later
-from rewriter.facts.memoryless import keeps_nothing, made_class, makes_memoryless, part_that_stores
+from rewriter.facts.memoryless import keeps_nothing, made_class, makes_memoryless, part_that_acts, part_that_stores
 from rewriter.facts.stateless import has_state, is_stateless
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
@@ -210,6 +210,8 @@ def _acts_otherwise(cls: Class, context: Context) -> str | None:
         return f"its part {part.node.name} keeps something between calls"
     if (name := acts_as_module(context.knowledge, cls)) is not None:
         return f"{cls.node.name} has its own {name}, which would run for the second instance as well"
+    if (part := part_that_acts(context.knowledge, cls)) is not None:
+        return f"its part {part.node.name} has methods of nn.Module's own, which would run for the second one as well"
     return None
 
 

@@ -60,6 +60,12 @@ def result(full_name: str, given: frozenset[str] = frozenset()) -> str:
     return min((row.returns for row in having or rows), default="tensor")
 
 
+def operators(full_name: str) -> frozenset[str]:
+    """The operators that an object of the class stands for: called with numbers, it computes what they do."""
+    names = (spelling.name for row in _ROWS.get(full_name, ()) for spelling in row.spellings)
+    return frozenset(name for name in names if not name[-1].isalnum() and not name.endswith("_"))
+
+
 def is_one_operation(full_name: str) -> bool:
     """Whether the forward of a class of torch.nn is one operation, which changes values: a layer, an activation."""
     name = full_name.removeprefix("torch.nn.")

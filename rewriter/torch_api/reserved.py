@@ -1,4 +1,4 @@
-"""Attribute names that nn.Module itself uses; a new attribute of that name would break the object."""
+"""Names that torch uses itself: attributes of nn.Module, which a new one would break, and functions of TorchScript."""
 
 from __future__ import annotations
 
@@ -95,4 +95,9 @@ MODULE_ATTRIBUTES = frozenset(
 SEQUENTIAL_ATTRIBUTES = MODULE_ATTRIBUTES | {"append", "extend", "insert", "pop"}
 RETURNING_ITSELF = frozenset(
     "apply bfloat16 cpu cuda double eval float half requires_grad_ share_memory to train".split()
+)
+# What TorchScript takes for its own wherever it is called by that name, whatever function the file has of it.
+SCRIPT_FUNCTIONS = frozenset(
+    "abs all any bin bool chr complex dict divmod enumerate float getattr hasattr hash hex id int isinstance len list "
+    "max min oct ord pow print range rangelist round sorted str sum tuple zip".split()
 )

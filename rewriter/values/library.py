@@ -24,6 +24,7 @@ from rewriter.values.functions import (
     SomeFunction,
 )
 from rewriter.values.handed import RUNNING, mapped
+from rewriter.values.handles import again
 from rewriter.values.modules import as_module, module
 from rewriter.values.one_of import join_all
 from rewriter.values.plain import NONE, NUMBER, OTHER, STRING, WHOLE, String
@@ -139,6 +140,8 @@ def _kept(name: str, call: Call) -> Value | None:
     if name == "dataclasses.field":
         given = (call.arguments[k.value] for k in call.node.keywords if k.arg == "default")
         return next(given, UNKNOWN)
+    if first is not None and name.endswith(".modules.again"):
+        return again(first)
     return as_module(first) if name.endswith(".modules.as_module") and first is not None else None
 
 

@@ -26,7 +26,7 @@ from rewriter.values.plain import NONE, STRING, Nothing
 from rewriter.values.sequence import children
 from rewriter.values.setting import as_setting
 from rewriter.values.target import Target
-from rewriter.values.tensor import TENSOR, Tensor, catalogued, of_module
+from rewriter.values.tensor import TENSOR, Tensor, catalogued, of_module, only_assumed
 
 _BARE = frozenset({"torch.nn.Sequential", "torch.nn.Module"})
 """What an object of the class itself has besides torch's own methods are its children: `self.features.norm0(x)`."""
@@ -158,8 +158,9 @@ class TorchModule(Module):
             return machine.taken_for_tensor(call.node)
         is_operation = self.name in modules.PARAMETER_FREE or self.name.startswith("runtime.")
         operands = list(call.arguments.values()) if is_operation else []
-        found = of_module(self.name, operands, self.gives_whole)
-        return found if kind == "tensor" else catalogued(kind, found.assumed)
+        if kind != "tensor":
+            return catalogued(kind, only_assumed(operands))
+        return of_module(self.name, operands, self.gives_whole)
 
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
         """`self.skip_add.add(x, y)`: a method of another library's module may be an operation."""
@@ -201,8 +202,7 @@ class WrappedFunction(Module):
         results = [self.other.result(machine, call)] if self.other is not None else []
         if found is not None:
             return join_all([found, *results])
-        given = any(argument.may_be(Tensor) for argument in call.arguments.values())
-        return machine.taken_for_tensor(call.node) if given else UNKNOWN
+        return of_unknown(machine, call)
 
 
 MODULE = Module()
@@ -296,5 +296,10 @@ def _returned(value: Value, machine: Machine, call: Call) -> Value:
             return part.result(machine, call)
     if not value.may_be(NestedFunction):  # that one is known, and refused where it is stored
         machine.note_unknown_call(call.node, call.arguments.values())
+    return of_unknown(machine, call)
+
+
+def of_unknown(machine: Machine, call: Call) -> Value:
+    """What a call of something unknown returns."""
     given = any(argument.may_be(Tensor) for argument in call.arguments.values())
     return machine.taken_for_tensor(call.node) if given else UNKNOWN

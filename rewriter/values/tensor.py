@@ -7,12 +7,12 @@ from collections.abc import Sequence as Values
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from rewriter.torch_api import tensors, whole
+from rewriter.torch_api import modules, tensors, whole
 from rewriter.torch_api.catalogue import ROWS
 from rewriter.values.base import UNKNOWN, Call, Machine, Value
-from rewriter.values.computed import Place, nature_of
+from rewriter.values.computed import Place, has_no_fractions, nature_of
 from rewriter.values.fixed import all_fixed, origins_of
-from rewriter.values.plain import FACT, NUMBER, OTHER, STRING, WHOLE, Fact
+from rewriter.values.plain import FACT, NUMBER, OTHER, STRING, WHOLE, Fact, Number
 from rewriter.values.sequence import SEQUENCE, SHAPE, Sequence, sequence
 
 OF_MEMBER = "[]"
@@ -109,8 +109,10 @@ def computed(kind: str, place: Place, name: str, call: Call, operands: Values[Va
     return found if kind == "tensor" else sequence(found)
 
 
-def of_module(name: str, operands: list[Value], is_whole: bool) -> Tensor:
+def of_module(name: str, operands: list[Value], is_whole: bool) -> Value:
     """What a module that computes one operation returns for these; one with parameters is said to have none."""
+    if operands and all(o.is_only(Number) for o in operands) and (symbols := modules.operators(name)):
+        return WHOLE if symbols.isdisjoint({"/", "**"}) and all(map(has_no_fractions, operands)) else NUMBER
     fixed = bool(operands) and all_fixed(operands) and name not in _DRAWING
     return Tensor(only_assumed(operands), is_whole=is_whole, origins=origins_of(operands) if fixed else frozenset())
 

@@ -16,6 +16,7 @@ observes each module sees each use once.
 from __future__ import annotations
 
 import copy
+import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, partial, wraps
@@ -240,8 +241,9 @@ def _can_be_apart(module: nn.Module) -> bool:
 
 
 def _made(module: nn.Module, tied: bool, apart: bool, of_part: Callable[[nn.Module], nn.Module]) -> Handle:
-    handle = _empty(type(module), tied)
-    handle.__dict__["_stands"] = stands = Standing(handle, module, type(module), apart, of_part)
+    cls: Any = type(module)
+    handle = _empty(cls, tied)
+    handle.__dict__["_stands"] = stands = Standing(handle, module, cls, apart, of_part, _methods(cls))
     stands.take(module)
     return handle
 
@@ -272,6 +274,12 @@ def handle_class(cls: Any, tied: bool) -> type[Handle]:
     names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__, **_defaults(cls)}
     bases = (TiedHandle if tied else Handle, cls)
     return new_class(cls.__name__, bases, {}, lambda body: body.update(names, _class=cls, forward=forward))
+
+
+@cache
+def _methods(cls: Any) -> tuple[str, ...]:
+    bodies = (vars(base) for base in cls.__mro__[: cls.__mro__.index(nn.Module)])
+    return tuple(dict.fromkeys(n for body in bodies for n, v in body.items() if isinstance(v, types.FunctionType)))
 
 
 def _defaults(cls: type[nn.Module]) -> dict[str, property]:

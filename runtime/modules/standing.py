@@ -33,6 +33,8 @@ class Standing:
     """The handle's children are handles, too; else they are the module's."""
     of_part: Callable[[nn.Module], nn.Module]
     """Makes a handle of a child."""
+    methods: tuple[str, ...] = ()
+    """What the module's class and those above it define, below nn.Module."""
     before: nn.Module | None = None
     """The module that it was before its owner put another in its place."""
     home: tuple[nn.Module, str] | None = None
@@ -160,7 +162,10 @@ class Standing:
     def runs_here(self, module: nn.Module) -> bool:
         """Whether the module's forward is that of the handle's class, called as usual."""
         usual = type(module) is self.cls and self.cls.__call__ is nn.Module.__call__
-        return usual and "forward" not in module.__dict__ and module._compiled_call_impl is None
+        if not usual or "forward" in module.__dict__ or module._compiled_call_impl is not None:
+            return False
+        # Somebody put something else in the place of a method: the handle has that of the class.
+        return not any(name in module.__dict__ for name in self.methods)
 
     def keep_own_hooks(self, kind: str) -> None:
         """The first hook of its kind is about to be put on the handle."""

@@ -10,6 +10,7 @@ import contextlib
 import copy
 import io
 import itertools
+import linecache
 import pickle
 import random
 import re
@@ -123,11 +124,12 @@ def _bits(tensor: Tensor) -> bytes:
 
 @contextlib.contextmanager
 def _imported(source: str) -> Iterator[types.ModuleType]:
-    """The source as a module that pickle and dataclasses find by its name."""
+    """The source as a module that pickle and dataclasses find by its name, and TorchScript with its lines."""
     name = f"observed_{next(_NUMBERS)}"
     module = sys.modules[name] = types.ModuleType(name)
+    linecache.cache[name] = len(source), None, source.splitlines(keepends=True), name
     try:
-        exec(compile(source, "model.py", "exec"), vars(module))
+        exec(compile(source, name, "exec"), vars(module))
         yield module
     finally:
-        del sys.modules[name]
+        del sys.modules[name], linecache.cache[name]

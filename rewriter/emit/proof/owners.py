@@ -213,7 +213,9 @@ def _wrong_maker(change: Change, maker: ast.expr, own: str) -> str | None:
         return None if same else f"`{written}` is not what made self.{make.attribute}"
     if isinstance(make, Call):
         wanted = f"Call({', '.join(map(ast.unparse, make.functions))})"
-        return None if written.rpartition(".modules.")[2] == wanted else f"`{written}` does not make {wanted}"
+        name = ast.unparse(maker.func) if isinstance(maker, ast.Call) else ""
+        made = written.removeprefix(f"{name.rpartition('.')[0]}.")
+        return None if made == wanted else f"`{written}` does not make {wanted}"
     assert isinstance(make, Make | Wrap)
     target = "Function" if isinstance(make, Wrap) else make.target.rpartition(".")[2]
     if not isinstance(maker, ast.Call) or ast.unparse(maker.func).rpartition(".")[2] != target:

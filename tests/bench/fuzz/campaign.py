@@ -24,12 +24,13 @@ def tried_all(
 def judged(seed: int, without: Sequence[str] = (), ignored: Sequence[str] = ()) -> Outcome:
     """How the program of that number ends, and whether the documentation says so."""
     program = generated(seed, without)
-    outcome = tried(program, ignored)
-    if outcome.kind == "differs" and program.hazards:
-        spared = tried(generated(seed, without, spared=True), ignored)
-        if not spared.is_fault:
+    if program.hazards:
+        outcome = tried(program, ignored, repeats=0)
+        if outcome.kind != "differs":
+            return outcome
+        if not tried(generated(seed, without, spared=True), ignored).is_fault:
             return replace(outcome, hazards=program.hazards)
-    return outcome
+    return tried(program, ignored)
 
 
 def keep(
@@ -43,5 +44,6 @@ def keep(
 
 
 def report(program: Program, outcome: Outcome) -> str:
-    comment = [f"{outcome.kind}: {outcome.where}", *outcome.detail.splitlines()]
+    documented = [f"documented: {heading}" for heading in dict.fromkeys(outcome.hazards)]
+    comment = [f"{outcome.kind}: {outcome.where}", *documented, *outcome.detail.splitlines()]
     return "".join(f"# {line}\n" for line in comment) + program.listing()

@@ -21,7 +21,7 @@ def normal(value: Any) -> Any:
     if isinstance(value, _PLAIN):
         return type(value).__name__, repr(value)
     if isinstance(value, BaseException):
-        return "raised", type(value).__name__, _ADDRESS.sub("0x", str(value))
+        return "raised", type(value).__name__, _ADDRESS.sub("0x", _without_lines(str(value)))
     if isinstance(value, Mapping):
         return type(value).__name__, tuple((normal(k), normal(v)) for k, v in value.items())
     if isinstance(value, (set, frozenset)):
@@ -31,6 +31,12 @@ def normal(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return type(value).__name__, tuple((f.name, normal(getattr(value, f.name))) for f in dataclasses.fields(value))
     return "module" if isinstance(value, nn.Module) else ("object", type(value).__name__)
+
+
+def _without_lines(message: str) -> str:
+    """TorchScript puts the lines that it came through before what it has to say."""
+    lines = message.rstrip().splitlines()
+    return lines[-1] if any(line.startswith("Traceback of TorchScript") for line in lines) else message
 
 
 def _tensor(value: Tensor) -> Any:

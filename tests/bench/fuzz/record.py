@@ -10,7 +10,7 @@ import pickle
 import random
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,12 +43,14 @@ class Record:
         return value if isinstance(value, tuple) and value[:1] == ("raised",) else None
 
 
-def record(places: Places, entry: str, scripted: bool = False, older: bytes | None = None) -> Record:
-    """`older` is the pickled model of the same program before it was rewritten."""
+def record(
+    places: Places, entry: str, scripted: bool = False, without: Sequence[str] = (), older: bytes | None = None
+) -> Record:
+    """`without` names steps that nobody asks for; `older` is the model before the rewrite, pickled."""
     found = Record()
     with _imported_from(places), warnings.catch_warnings(), _random_state_kept():
         warnings.simplefilter("ignore")
-        _Run(found).all(entry, scripted, older)
+        _Run(found, without).all(entry, scripted, older)
     return found
 
 
@@ -74,6 +76,7 @@ def _imported_from(places: Places) -> Iterator[None]:
 @dataclass
 class _Run:
     found: Record
+    without: Sequence[str] = ()
 
     def all(self, entry: str, scripted: bool, older: bytes | None) -> None:
         space = self.step("import", lambda: importlib.import_module(entry))
@@ -94,7 +97,7 @@ class _Run:
             self.step("extra", lambda: space.extra(other))
         if scripted:
             self.step("script", lambda: _scripted(space.make().eval(), inputs))
-        if (source := older or self.found.pickled) is not None:
+        if (source := older or self.found.pickled) is not None and "older pickle" not in self.without:
             self.step("older pickle", lambda: _forward_and_backward(pickle.loads(source), inputs))
 
     def step(self, name: str, action: Callable[[], Any]) -> Any:

@@ -58,11 +58,11 @@ class _Ended(Exception):
         self.outcome = outcome
 
 
-def tried(program: Program, ignored: Sequence[str] = ()) -> Outcome:
-    """`ignored` names steps whose differences do not count."""
+def tried(program: Program, ignored: Sequence[str] = (), repeats: int = REPEATS) -> Outcome:
+    """`ignored` names steps whose differences do not count; where one counts, the original is run again."""
     with tempfile.TemporaryDirectory(prefix="fuzz-", dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
         try:
-            return _tried(program, Path(folder), ignored)
+            return _tried(program, Path(folder), ignored, repeats)
         except _Ended as end:
             return end.outcome
 
@@ -95,7 +95,7 @@ def _time_limit(seconds: float) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _tried(program: Program, folder: Path, ignored: Sequence[str]) -> Outcome:
+def _tried(program: Program, folder: Path, ignored: Sequence[str], repeats: int) -> Outcome:
     _discard_without_syntax(program)
     before = program.put(folder / "before")
     after = Places(folder / "after/run", folder / "after/outside")
@@ -106,16 +106,16 @@ def _tried(program: Program, folder: Path, ignored: Sequence[str]) -> Outcome:
     if not any(r.changed for r in results):
         return Outcome("unchanged", "", "", *counts)
     with _or_too_long("discarded", "the original"):
-        original = record(before, program.entry, program.scripted)
+        original = record(before, program.entry, program.scripted, ignored)
     if not original.built:
         return Outcome("discarded", "build", str(original.raised("import") or original.raised("make")), *counts)
     with _or_too_long("differs", "the rewritten program"):
-        new = record(after, program.entry, program.scripted, original.pickled)
+        new = record(after, program.entry, program.scripted, ignored, original.pickled)
     if (step := _first_difference(original, new, ignored)) is None:
         return Outcome("same", "", "", *counts, raises="raised" in repr(original.seen["eval"][0][1][0]))
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         with _or_too_long("discarded", "the original"):
-            repeated = record(before, program.entry, program.scripted, original.pickled)
+            repeated = record(before, program.entry, program.scripted, ignored, original.pickled)
         if _first_difference(original, repeated) is not None:
             return Outcome("discarded", "not deterministic", step, *counts)
     return Outcome("differs", *_told(step, original, new), *counts)

@@ -139,7 +139,7 @@ def in_place_module(draw: Draw) -> Piece:
         [f"y = x * 1; self.{name}(y[:, :2]); x = y"],
         [f"y = x * 2; x = self.{name}(y) + self.{name}(y)"],
     )
-    opposite = draw.hazard("How a second call is written", "not c.inplace", "True")
+    met = draw.hazard("What was a function is a module", "m.modules()", f"[$m.{name}]")
     return Piece(
         init=[f"self.{name} = {made}"],
         body=body,
@@ -147,8 +147,8 @@ def in_place_module(draw: Draw) -> Piece:
             [],
             [f"$m.{name}.inplace = False", "seen.append(call(m))"],
             [
-                "for c in m.modules():",
-                f"    if hasattr(c, 'inplace'): c.inplace = {opposite}",
+                f"for c in {met}:",
+                "    if hasattr(c, 'inplace'): c.inplace = not c.inplace",
                 "seen.append(call(m))",
             ],
         ),

@@ -116,9 +116,11 @@ def walks_outside(draw: Draw) -> Piece:
 
 @construct
 def wrapped(draw: Draw) -> Piece:
+    tensor, chained = "if torch.is_tensor(call(m))", "m = nn.Sequential(m, m)"
+    mapped = "seen.append(torch.vmap(m)(torch.ones(2, 3, 4)))"  # its error for another result prints the model
     use = draw.pick(
         ["m = nn.Sequential(m, nn.Tanh())", CALL],
-        ["m = nn.Sequential(m, m)", CALL],
+        [draw.hazard("Errors about what is no tensor", chained, f"{tensor}: {chained}"), CALL],
         ["m = nn.DataParallel(m)", CALL],
         ["import copy", "a, b = copy.deepcopy(m), copy.copy(m)", "seen += [call(a), call(b)]"],
         ["with torch.inference_mode():", f"    {CALL}"],
@@ -142,7 +144,7 @@ def wrapped(draw: Draw) -> Piece:
             "    opt.step()",
             CALL,
         ],
-        ["m.requires_grad_(False)", "seen.append(torch.vmap(m)(torch.ones(2, 3, 4)))"],
+        ["m.requires_grad_(False)", draw.hazard("What was a function is a module", mapped, f"{tensor}: {mapped}")],
         ["seen.append(torch.func.functional_call(m, dict(m.state_dict()), inputs()[0]))"],
         ["m.__class__ = type('Other', (type(m),), {})", CALL],
         ["m.train()", CALL, "m.eval()", CALL],
