@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from rewriter.torch_api.catalogue import ALONE, ROWS
+
 ROOT = Path(__file__).parents[1]
 GUEST = "rewriter.observe.within"
 """The package that runs in others' processes, under a name of its own."""
@@ -96,3 +98,52 @@ def test_what_runs_in_others_processes_imports_python_alone() -> None:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [str(node.module)] if isinstance(node, ast.ImportFrom) and not node.level else []
             assert all(name.partition(".")[0] in sys.stdlib_module_names for name in names), path
+
+
+IMPLEMENTING = {
+    "rewriter/values/library.py": "Python's own functions of numbers",
+    "rewriter/targets/torch_ao/chains.py": "what the other library fuses",
+    "runtime/distiller/modules.py": "the other library's names",
+    "runtime/inspect/report/page.py": "statistics",
+    "runtime/inspect/statistics.py": "statistics",
+    "runtime/inspect/summaries.py": "statistics",
+    "runtime/int8/allowance.py": "steps of programs",
+    "runtime/int8/layouts.py": "steps of programs",
+    "runtime/int8/program.py": "steps of programs",
+    "runtime/int8/slices.py": "steps of programs",
+    "runtime/modules/recurrent/__init__.py": "the classes that files of their own define",
+    "runtime/quantization/fusion.py": "where functions come near their limits",
+    "runtime/quantization/equalization.py": "layers whose channels can be scaled",
+    "runtime/quantization/layer_inputs.py": "layers whose inputs are rows",
+}
+"""Files that name several operations, as they compute or know something of each that no row says."""
+
+
+def _names_told(node: ast.AST) -> list[str]:
+    """The words of a text, or of all that stand in a list; the last part of classes of torch.nn."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value.split()
+    parts = [*node.keys] if isinstance(node, ast.Dict) else getattr(node, "elts", [])
+    told = [word for part in parts for word in _names_told(part) if isinstance(part, ast.Constant)]
+    return told + [p.attr for p in parts if isinstance(p, ast.Attribute) and ast.unparse(p.value) == "nn"]
+
+
+def test_operations_are_listed_in_the_catalogue_alone() -> None:
+    """Whoever wants several asks for a trait: a list of names beside it would fall behind."""
+    known = {spelling.name.rpartition(".")[2] for row in ROWS for spelling in row.spellings}
+    known |= {target.rpartition(".")[2] for row in (*ROWS, *ALONE) for target in row.targets}
+    known = {name for name in known if name.isidentifier()}
+    found: dict[str, list[str]] = {}
+    for path in sorted([*(ROOT / "rewriter").rglob("*.py"), *(ROOT / "runtime").rglob("*.py")]):
+        place = path.relative_to(ROOT).as_posix()
+        if place.startswith(("rewriter/torch_api/", "runtime/kernels/")):
+            continue
+        tree = ast.parse(path.read_text())
+        prose = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            told = _names_told(node)
+            named = sorted(set(told) & known)
+            if len(named) > 2 and 2 * len(named) > len(told) and node not in prose:
+                found.setdefault(place, []).extend(named)
+    assert {place: found[place] for place in found if place not in IMPLEMENTING} == {}
+    assert found.keys() == IMPLEMENTING.keys()

@@ -11,6 +11,7 @@ from rewriter.facts.memoryless import keeps_nothing
 from rewriter.facts.trees import walk
 from rewriter.torch_api import modules
 from rewriter.torch_api.catalogue import ROWS
+from rewriter.torch_api.traits import Trait
 from rewriter.values.base import Value
 from rewriter.values.functions import SomeFunction
 from rewriter.values.modules import Made, Module, ProjectModule, TorchModule, WrappedFunction
@@ -18,10 +19,7 @@ from rewriter.values.plain import Nothing, Number, String
 from rewriter.values.sequence import Sequence
 
 # What they draw, or how they react to eval(), is decided by one flag for all who share them.
-_FOLLOWING_TRAINING = frozenset(
-    f"torch.nn.{name}"
-    for name in "AlphaDropout Dropout Dropout1d Dropout2d Dropout3d FeatureAlphaDropout RReLU".split()
-)
+_FOLLOWING_TRAINING = frozenset(target for row in ROWS for target in row.targets if Trait.RANDOM in row.traits)
 
 _QUIET = frozenset("int float bool str len tuple list range min max isinstance round abs super".split())
 

@@ -36,6 +36,8 @@ from rewriter.facts.trees import walk
 from rewriter.results import Refusal, Safety
 from rewriter.rules.refusals import advice_for
 from rewriter.rules.rule import TakesModules, described
+from rewriter.torch_api.catalogue import ALONE
+from rewriter.torch_api.traits import Trait
 
 CODE = "RW301"
 KEEPS = (
@@ -50,13 +52,7 @@ class Net(nn.Module):
 """,
 )
 
-COMPOUND = frozenset(
-    f"torch.nn.{name}"
-    for name in (
-        "LSTM LSTMCell GRU GRUCell RNN RNNCell MultiheadAttention TransformerEncoderLayer TransformerDecoderLayer "
-        "TransformerEncoder TransformerDecoder Transformer"
-    ).split()
-)
+COMPOUND = frozenset(f"torch.nn.{row.op}" for row in ALONE if Trait.COMPOUND in row.traits)
 
 WHY = "the twin's results agree with torch's to float rounding, not bit for bit"
 

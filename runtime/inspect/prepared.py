@@ -17,15 +17,15 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-import runtime.modules
+from rewriter.torch_api.traits import Trait
+from rewriter.torch_api.wrappers import WRAPPERS
 from runtime.inspect.repeats import repeated_calls
-from runtime.modules.base import Operation
+from runtime.modules.operations import OPERATIONS
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 _COMPARISONS = {"getitem", "setitem", "index", "eq", "ne", "lt", "le", "gt", "ge"}
 _OPERATORS = {name.strip("_") for name in dir(operator)} - _COMPARISONS
 _REFLECTED = {"radd", "rsub", "rmul", "rdiv", "rtruediv", "rpow", "rmatmul", "rfloordiv"}
-_MORE = {"div", "mean", "relu", "clip", "addmm"}
 
 
 @dataclass(frozen=True)
@@ -141,11 +141,14 @@ def _plain_name(func: Callable[..., Any]) -> str:
 
 @cache
 def _computing() -> frozenset[str]:
-    """The names of all functions that have a wrapper module, and of Python's operators."""
-    classes = (getattr(runtime.modules, name) for name in runtime.modules.__all__)
-    operations = [c for c in classes if isinstance(c, type) and issubclass(c, Operation)]
-    wrapped = {_plain_name(c.function) for c in operations if hasattr(c, "function")}
-    return frozenset(wrapped | _OPERATORS | _REFLECTED | _MORE) - {"chunk", "split"}
+    """The names of all operations but those that only take tensors apart, and of Python's operators."""
+    names: set[str] = set()
+    for wrapper in WRAPPERS:
+        apart = Trait.MOVE | Trait.MAXIMUM | Trait.RANDOM
+        if Trait.MOVE not in {row.traits & apart for row in wrapper.rows if row.returns == "tensors"}:
+            names.add(_plain_name(OPERATIONS[wrapper.name].function))
+            names.update(spelling.name.rpartition(".")[2].strip("_") for spelling in wrapper.spellings)
+    return frozenset(names | _OPERATORS | _REFLECTED)
 
 
 def _has_floats(arguments: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import textwrap
 from collections.abc import Iterator, Sequence
 from types import CodeType
@@ -20,6 +21,8 @@ _NO_NAMES = (ast.Global, ast.Nonlocal, ast.Delete)
 _COMPUTING = (ast.Call, ast.BinOp, ast.Await, ast.Yield, ast.YieldFrom)
 _QUESTIONS = ("isinstance", "len", "hasattr", "torch.jit.is_", "torch.compiler.is_", "torch.onnx.is_")
 """Calls that tell something of a tensor but what is in it."""
+_TRAINING = ("self.training", "training")
+"""The second is the parameter by which torch's functions, and those written like them, are told the same."""
 _SIZES = (".shape", ".ndim", ".dim(", ".size(", "len(")
 _OWN_CODE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
@@ -107,6 +110,9 @@ def _only_in_training(statement: ast.stmt, block: list[ast.stmt]) -> bool:
 
 def _in_eval(test: ast.expr) -> bool:
     """Whether a condition holds in eval mode whatever else holds."""
+    if isinstance(test, ast.BoolOp):
+        holds = [_in_eval(value) for value in test.values]
+        return all(holds) if isinstance(test.op, ast.And) else any(holds)
     return isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not) and _asks_for_training(test.operand)
 
 
@@ -114,7 +120,7 @@ def _asks_for_training(test: ast.expr) -> bool:
     if isinstance(test, ast.BoolOp):
         asks = [_asks_for_training(value) for value in test.values]
         return any(asks) if isinstance(test.op, ast.And) else all(asks)
-    return ast.unparse(test) == "self.training"
+    return ast.unparse(test) in _TRAINING
 
 
 def _conditional(node: ast.AST, owner: object) -> int:
@@ -125,9 +131,18 @@ def _conditional(node: ast.AST, owner: object) -> int:
             ways = [inner.body, inner.orelse] if holds is None else [inner.orelse if holds else inner.body]
             if any(not isinstance(way, ast.Constant) and not _harmless(way, owner) for way in ways):
                 return inner.lineno
-        elif isinstance(inner, ast.BoolOp) and any(_computes(way, owner) for way in inner.values[1:]):
+        elif isinstance(inner, ast.BoolOp) and any(_computes(way, owner) for way in _in_doubt(inner)):
             return inner.lineno
     return 0
+
+
+def _in_doubt(test: ast.BoolOp) -> Iterator[ast.expr]:
+    """The parts that are asked or not, as those before them hold; none of them behind what eval mode decides."""
+    decides = _asks_for_training if isinstance(test.op, ast.And) else _in_eval
+    for before, part in itertools.pairwise(test.values):
+        if decides(before):
+            return
+        yield part
 
 
 def _holds(test: ast.expr, owner: object) -> bool | None:

@@ -6,18 +6,19 @@ import torch
 
 from runtime.int8.program import Op, Program, Ref, references
 from runtime.int8.rewriting import rebuilt, without_unused
+from runtime.kernels.operators import PLAIN, ROWS
 
 _CLONE = "aten.clone.default"
 _OF_THEIR_OWN = {
     f"runtime_int8.{name}.default"
     for name in (
         *("conv", "conv_add", "conv_transpose", "linear", "linear_float", "matmul"),
-        *("max_pool", "adaptive_max_pool", "avg_pool", "adaptive_avg_pool", "mean", "softmax", "layer_norm"),
+        *("max_pool", "adaptive_max_pool", "avg_pool", "adaptive_avg_pool", "mean", "softmax", "layer_norm", *ROWS),
     )
 }
 """Operations that take any order, and whose results have one that does not depend on it."""
 _AS_GIVEN = {
-    *(f"runtime_int8.{name}.default" for name in ("add", "mul", "concat", "lookup", "quantize", "dequantize")),
+    *(f"runtime_int8.{name}.default" for name in ("add", "mul", "concat", "lookup", "quantize", *PLAIN - ROWS)),
     *(f"aten.{name}.default" for name in ("permute", "expand", "unsqueeze", "t")),
     *(
         f"aten.{name}"

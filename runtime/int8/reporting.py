@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from torch import nn
@@ -15,10 +16,12 @@ from runtime.quantization.quantized.base import QuantizedModule
 from runtime.quantization.quantized.others import Half
 from runtime.quantization.quantized.sums import DynamicSum
 
+_NOT_RUN = "did not run with the input that the model was quantized with"
+
 
 @dataclass(frozen=True)
 class Line:
-    """One module: `runs` is int8, float, or the name of the module that computes it now."""
+    """One module: `runs` is int8, float, part where another module computes it, or idle where it did not run."""
 
     name: str
     module: str
@@ -37,13 +40,13 @@ class Report:
         return tuple(line for line in self.lines if line.runs == "float")
 
     def __str__(self) -> str:
-        counts = {runs: sum(line.runs == runs for line in self.lines) for runs in ("int8", "float")}
-        part = len(self.lines) - sum(counts.values())
-        title = f"{counts['int8']} modules in int8, {part} more inside of them, {counts['float']} in floating point"
+        counts = Counter(line.runs for line in self.lines)
+        inside, idle = f"{counts['part']} more inside of them", f", {counts['idle']} did not run"
+        title = f"{counts['int8']} modules in int8, {inside}, {counts['float']} in floating point"
         width = max((len(line.name) for line in self.lines), default=0)
         kinds = max((len(line.module) for line in self.lines), default=0)
         rows = [f"  {line.name:<{width}}  {line.module:<{kinds}}  {line.runs:<5}  {line.reason}" for line in self.lines]
-        return "\n".join([title, *(row.rstrip() for row in rows)])
+        return "\n".join([title + idle * bool(counts["idle"]), *(row.rstrip() for row in rows)])
 
 
 def report(model: nn.Module) -> Report:
@@ -75,7 +78,8 @@ def _line(name: str, module: nn.Module) -> Line:
         return Line(name, module.kind, "part", f"of {module.into}")
     if isinstance(module, QuantizedModule):
         return Line(name, type(module.inner).__name__, "float", _why_not(module))
-    return Line(name, type(module).__name__, "float", _why_left(module))
+    idle = is_unreached(module)
+    return Line(name, type(module).__name__, "idle" if idle else "float", _NOT_RUN if idle else _why_left(module))
 
 
 def _why_real(module: Int8Module) -> str:
@@ -83,8 +87,6 @@ def _why_real(module: Int8Module) -> str:
 
 
 def _why_left(module: nn.Module) -> str:
-    if is_unreached(module):
-        return "did not run with the input that the model was quantized with"
     if kind_of(module, 1) is Kind.FLOAT:
         return "no integer form"
     return "the quantizer left it: it is given no integers, or nobody takes its result as integers"

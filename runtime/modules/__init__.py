@@ -1,5 +1,7 @@
 """The modules that rewritten source calls."""
 
+import sys
+
 from runtime.modules import operations
 from runtime.modules.attention import MultiheadAttention
 from runtime.modules.container import WithOperations
@@ -52,3 +54,7 @@ __all__ = [
     "shared",
 ]
 __all__ += operations.__all__
+
+# Whole models that were pickled by earlier versions name the files that the classes of operations were in.
+_FILES = "activation arithmetic elementwise eltwise grouping images layers matmul pooling reduction trigonometry"
+sys.modules.update({f"{__name__}.{file}": operations for file in _FILES.split()})

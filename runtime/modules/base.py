@@ -99,6 +99,12 @@ class InplaceOperation(Operation):
         # Not `inplace`: code that switches that off in all modules means those that the author wrote.
         self.in_place = bool(self.fixed.pop("inplace", False))
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Pickles of earlier versions say `inplace`."""
+        if "inplace" in state:
+            state["in_place"] = state.pop("inplace")
+        super().__setstate__(state)
+
     def chosen(self) -> Callable[..., Any]:
         return self.function_ if self.in_place else self.function
 

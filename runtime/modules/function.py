@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_leaves
 
 from runtime.modules.base import Operation
 from runtime.modules.scripting import Scriptable
@@ -102,9 +103,14 @@ def _is_compiled_now(function: Callable[..., Any]) -> bool:
     return hasattr(_without_arguments(function), "__script_if_tracing_wrapper") and bool(torch._C._is_tracing())
 
 
-def _wrapped_now(function: Callable[..., Any]) -> Callable[..., Any] | None:
-    """What stands for a function under `torch.fx.wrap` while torch.fx traces: a graph has one call of it."""
+def _wrapped_now(function: Callable[..., Any], arguments: Any) -> Callable[..., Any] | None:
+    """What stands for a function under `torch.fx.wrap` while torch.fx traces: a graph has one call of it.
+
+    torch.export traces by the same means, but with tensors: what they go through in the function is in its graph.
+    """
     if torch.compiler.is_dynamo_compiling() or not isinstance(function, types.FunctionType):
+        return None
+    if not any(isinstance(leaf, torch.fx.Proxy) for leaf in tree_leaves(arguments)):
         return None
     found = function.__globals__.get(function.__name__)
     if not isinstance(found, types.FunctionType) or not hasattr(found, "_Patcher__fx_already_patched"):
@@ -148,7 +154,7 @@ class Function(Scriptable):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         if self.keyword is None or _is_compiled_now(self.function):
             return self.function(*args, **kwargs)
-        if (wrapped := _wrapped_now(self.function)) is not None:
+        if (wrapped := _wrapped_now(self.function, (args, kwargs))) is not None:
             return wrapped(*args, **kwargs)
         kwargs.setdefault(self.keyword, self.ops)
         return self.function(*args, **kwargs)

@@ -5,33 +5,36 @@ The layers never take torch's fused inference path, which hides every operation;
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import reduce
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.transformer import _detect_is_causal_mask, _get_seq_len
 
+from rewriter.torch_api.catalogue import ROWS
+from rewriter.torch_api.traits import Trait
 from runtime.modules.attention import MultiheadAttention, canonical_masks
 from runtime.modules.operations import EltWiseAdd
 from runtime.modules.twin import Twin, make_twin, unmake_twin
 
-ACTIVATIONS: dict[Callable[..., Tensor], type[nn.Module]] = {
-    F.relu: nn.ReLU,
-    torch.relu: nn.ReLU,
-    F.gelu: nn.GELU,
-    F.silu: nn.SiLU,
-    F.mish: nn.Mish,
-    F.elu: nn.ELU,
-    F.selu: nn.SELU,
-    F.leaky_relu: nn.LeakyReLU,
-    F.hardswish: nn.Hardswish,
-    torch.tanh: nn.Tanh,
-    F.tanh: nn.Tanh,
-    torch.sigmoid: nn.Sigmoid,
-    F.sigmoid: nn.Sigmoid,
-}
+
+def _activations() -> Iterator[tuple[Callable[..., Tensor], type[nn.Module]]]:
+    for row in ROWS:
+        plain = Trait.TABLE in row.traits and Trait.RANDOM not in row.traits and row.target.startswith("torch.nn.")
+        for spelling in row.spellings if plain else ():
+            is_function = spelling.name.startswith("torch.") and not spelling.name.startswith("torch.Tensor.")
+            if is_function and not spelling.inplace and not any(p.required for p in spelling.parameters[1:]):
+                yield _found(spelling.name), _found(row.target)
+
+
+def _found(full_name: str) -> Any:
+    return reduce(getattr, full_name.split(".")[1:], torch)
+
+
+ACTIVATIONS = dict(_activations())
+"""Functions of one tensor, and the modules that are told nothing and compute the same."""
 
 
 class ActivationFunction(nn.Module):

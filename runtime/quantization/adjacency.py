@@ -13,8 +13,9 @@ from torch.utils._pytree import tree_leaves
 from runtime.modules.places import is_leaf
 
 SHAPES_ONLY = frozenset(
-    "view reshape view_as reshape_as flatten unflatten transpose permute t movedim swapaxes squeeze unsqueeze expand "
-    "expand_as contiguous clone detach getitem chunk split unbind narrow select to type_as alias".split()
+    "view reshape view_as reshape_as flatten unflatten ravel transpose permute t movedim moveaxis swapaxes swapdims "
+    "squeeze unsqueeze expand expand_as broadcast_to contiguous clone detach getitem chunk split tensor_split unbind "
+    "narrow select roll flip repeat tile to type_as alias".split()
 )
 """Functions that move values without changing them."""
 

@@ -1,15 +1,20 @@
-"""Modules that only move values, told by what they do in one run: they give views of what they get, or pick of it."""
+"""Modules that only move values, told by what they do in one run: they give what they get in another order or part."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
-from runtime.quantization.adjacency import call
+from runtime.quantization.adjacency import SHAPES_ONLY, call
 from runtime.quantization.calibration import evaluating, float_tensors, leaf_modules
 from runtime.quantization.picking import gives_what_is_there
+
+_MOVING = SHAPES_ONLY - {"to", "type_as"}
+"""The others may round."""
 
 
 def find_carriers(model: nn.Module, example: Any) -> set[str]:
@@ -17,25 +22,52 @@ def find_carriers(model: nn.Module, example: Any) -> set[str]:
     carriers: set[str] = set()
     others: set[str] = set()
     versions: dict[str, int] = {}
+    watch = _Watch()
     hooks = []
     for name, module in leaf_modules(model).items():
 
         def enter(module: nn.Module, args: Any, kwargs: Any, name: str = name) -> None:
             versions[name] = sum(tensor._version for tensor in float_tensors((args, kwargs)))
+            watch.begin(float_tensors((args, kwargs)))
 
         def leave(module: nn.Module, args: Any, kwargs: Any, output: Any, name: str = name) -> None:
             given, made = float_tensors((args, kwargs)), float_tensors(output)
             unchanged = versions[name] == sum(tensor._version for tensor in given)
-            places = {tensor.untyped_storage().data_ptr() for tensor in (*given, *made)}
-            moves = len(places) == 1 or gives_what_is_there(module, args[1:], kwargs)
+            places = {_memory(tensor) for tensor in (*given, *made)}
+            moves = len(places) == 1 or watch.moved_alone or gives_what_is_there(module, args[1:], kwargs)
             (carriers if len(given) == 1 and made and unchanged and moves else others).add(name)
 
         hooks.append(module.register_forward_pre_hook(enter, with_kwargs=True))
         hooks.append(module.register_forward_hook(leave, with_kwargs=True))
     try:
-        with evaluating(model), torch.no_grad():
+        with evaluating(model), torch.no_grad(), watch:
             call(model, example)
     finally:
         for hook in hooks:
             hook.remove()
     return carriers - others
+
+
+class _Watch(TorchFunctionMode):
+    """Whether, since a leaf module was entered, functions only moved the real numbers that it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begin(())
+
+    def begin(self, given: Iterable[Tensor]) -> None:
+        self.moved_alone, self._moved = True, {_memory(tensor) for tensor in given}
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        output = func(*args, **(kwargs or {}))
+        made, name = float_tensors(output), func.__name__.strip("_")
+        if made or name == "setitem":
+            taken = {_memory(tensor) for tensor in float_tensors((args, kwargs))}
+            self.moved_alone &= name in _MOVING and taken <= self._moved
+            self._moved.update(map(_memory, made))
+        return output
+
+
+def _memory(tensor: Tensor) -> int:
+    with torch._C.DisableTorchFunction():
+        return tensor.untyped_storage().data_ptr()

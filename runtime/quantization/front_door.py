@@ -26,6 +26,7 @@ from runtime.quantization.quantizer import Quantizer
 from runtime.quantization.recurrent import unobserved
 from runtime.quantization.result import Result, compared, warn_of_loss
 from runtime.quantization.summary import state_bytes, summarize
+from runtime.quantization.taken_apart import take_apart
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
@@ -79,6 +80,7 @@ def quantize(
         )
     example = None if data is None else first_call(model, data, forward or run_batch)
     model = model if inplace else copy.deepcopy(model)
+    take_apart(model)
     if uses_torch_ao(model):
         _read_torch_ao(model, example)
     if example is not None:

@@ -7,6 +7,7 @@ import enum
 from torch import nn
 
 from rewriter.torch_api.traits import Trait
+from runtime.quantization.contraction import contraction_of
 from runtime.quantization.known import draws, is_a, row_of
 from runtime.quantization.quantized.sums import is_sum
 
@@ -47,6 +48,8 @@ def kind_of(module: nn.Module, tensors: int, settled: bool = True) -> Kind:
         return Kind.EMBEDDING
     if row is None or draws(module) or (Trait.RANDOM in row.traits and not settled):
         return Kind.FLOAT
+    if contraction_of(module) is not None and tensors == 2:
+        return Kind.OPERANDS
     if row.traits & OPERANDS:
         # With a number for the other operand it is a function of one tensor.
         plain = not getattr(module, "fixed", None)

@@ -263,9 +263,10 @@ class PostTrainLinearQuantizer(Quantizer):
 
     def _whole_handle(self, handle: TiedHandle, name: str) -> nn.Module:
         """The same weights, and scales of its own."""
-        _, replacement = self._visited.get(module_of(handle), (name, module_of(handle)))
+        first, replacement = self._visited.get(module_of(handle), (name, module_of(handle)))
         if not isinstance(replacement, QuantizedModule):
-            return super()._whole_handle(handle, name)
+            alone = first not in self.plan and name in self.plan  # the module itself has not run
+            return self._replacement(module_of(handle), name) if alone else super()._whole_handle(handle, name)
         again, place = replacement.again(), self.plan.get(name)
         if place is not None and place.kind is not Kind.FLOAT:
             again.configure(place.inputs, place.output, place.float_output)

@@ -1,6 +1,6 @@
 """Networks of many kinds with random weights: what share is in int8, how fast, how near, and how long compiling takes.
 
-    python -m tests.bench.int8_wide --site DIR [--only NAME ...] [--batch 1] [--threads 1] [--rounds 5]
+    python -m tests.bench.int8_wide --site DIR [--only NAME ...] [--batch 1] [--threads 1] [--rounds 5] [--alone]
 
 DIR has torchvision's source as `rewriter fix` has left it. Random weights say nothing of a task's accuracy. Sides are
 timed in turns in one process, by the processor's time, which other processes on a busy machine do not add to.
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,63 +19,51 @@ import torch
 from torch import Tensor, nn
 
 import runtime.modules as wrappers
-from runtime import int8
-from runtime.int8.bench.rounds import measure
-from runtime.quantization.front_door import quantize
 from tests.bench.int8_models import add_site
-from tests.bench.int8_networks import Attention
-from tests.bench.shares import decibels, results, share
+from tests.bench.int8_networks import NETWORKS as FIVE
+from tests.bench.int8_networks import Attention, example, plain
+from tests.bench.peers import HEADER, Case, add_options, row
 
 IMAGE_NETS = (
-    "efficientnet_b0 mobilenet_v3_large regnet_y_400mf densenet121 convnext_tiny swin_t vit_b_32 shufflenet_v2_x1_0"
+    "efficientnet_b0 mobilenet_v3_large regnet_y_400mf densenet121 convnext_tiny swin_t vit_b_32 shufflenet_v2_x1_0 "
+    "squeezenet1_1 mnasnet1_0 resnext50_32x4d googlenet vgg11_bn"
 ).split()
-EAGER, OURS = "fp32 eager", "int8"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--site", required=True)
-    parser.add_argument("--only", nargs="+", default=list(NETWORKS))
-    parser.add_argument("--batch", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=5)
+    add_options(parser)
     options = parser.parse_args(argv)
     add_site(options.site)
     warnings.filterwarnings("ignore")
     torch.set_num_threads(options.threads)
-    print("| network | in int8 | dB | times fp32 eager, CPU | fp32 ms | CPU s: calibration | conversion, compile |")
-    print("|---|---|---|---|---|---|---|")
-    for name in options.only:
-        print(_row(name, options.batch, options.rounds), flush=True)
+    print(HEADER)
+    for name in options.only or [*FIVE, *NETWORKS]:
+        try:
+            print(row(_case(name, options.batch), options), flush=True)
+        except Exception as error:  # the other networks are still to be measured
+            print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
     return 0
 
 
-def _row(name: str, batch: int, rounds: int) -> str:
+def _case(name: str, batch: int) -> Case:
     torch.manual_seed(0)
-    make, example = NETWORKS[name]
-    model, x = make().eval(), example(batch)
-    start = time.process_time()
-    quantized = quantize(model, [x], allow_unprepared=True, verbose=False)
-    calibrated = time.process_time()
-    converted = int8.convert(quantized)
-    compiled = int8.compile(converted, x)
-    ready = time.process_time()
-    if compiled.program is None:
-        print(f"{name} is no program: {compiled.reason}", file=sys.stderr)
-    plain = _plain(model)
-    with torch.no_grad():
-        exact, given = results(plain(x)), results(compiled(x))
-        least = min(decibels(*pair) for pair in zip(exact, given, strict=True))
-        timed = measure({EAGER: lambda: plain(x), OURS: lambda: compiled(x)}, (EAGER,), rounds)
-    cells = [f"{100 * share(model, converted, x):.1f}%", f"{least:.1f}", f"{timed[OURS].cpu_ratio:.2f}"]
-    times = [f"{1000 * timed[EAGER].seconds:.1f}", f"{calibrated - start:.1f}", f"{ready - calibrated:.1f}"]
-    return f"| {name} | {' | '.join([*cells, *times])} |"
+    if name in FIVE:
+        model, x = FIVE[name][0]().eval(), example(name, batch)
+        return Case(name, model, [x], x, plain(name, model))
+    make, of_batch = NETWORKS[name]
+    model, x = make().eval(), of_batch(batch)
+    return Case(name, model, [x], x, _plain(model))
+
+
+_MORE: dict[str, dict[str, Any]] = {"googlenet": {"init_weights": False, "aux_logits": False}}
 
 
 def _torchvision(name: str) -> Callable[[], nn.Module]:
     def make() -> nn.Module:
         models: Any = importlib.import_module("torchvision.models")
-        model: nn.Module = getattr(models, name)(weights=None)
+        model: nn.Module = getattr(models, name)(weights=None, **_MORE.get(name, {}))
         for module in model.modules():
             if isinstance(module, nn.BatchNorm2d):  # normalizations that change what they are given
                 assert module.running_mean is not None and module.running_var is not None

@@ -4,8 +4,8 @@
 
 CASES is a JSON list of {"name", "setup", "model", "inputs"}, Python source each; the folders hold libraries as `rewriter`
 has rewritten them. Each network has random weights and a process of its own. One row of a table each: how many modules
-run in int8 and in floating point, how many give real numbers for a way not taken, what was compiled (any batch, or
-why not), how much signal there is to the difference between program and converted model, between a batch and the same
+run in int8, in floating point and not at all, how many give real numbers for a way not taken, what was compiled (any
+batch, or why not), how much signal there is to the difference between program and converted model, between a batch and the same
 one after another, and between the converted model and fp32.
 """
 
@@ -85,7 +85,7 @@ def _row(case: dict[str, str], sites: Sequence[str]) -> str:
     became = compiled.reason or (f"this batch: {compiled.fixed}" if compiled.fixed else "any batch")
     cells = (
         case["name"],
-        f"{sum(line.runs == 'int8' for line in lines)} / {sum(line.runs == 'float' for line in lines)}",
+        " / ".join(str(sum(line.runs == runs for line in lines)) for runs in ("int8", "float", "idle")),
         sum("did not take" in line.reason for line in lines),
         _short(became),
         _decibels(expected, compiled(*given)),

@@ -1,6 +1,6 @@
 """Trained networks that packages bring with their weights, with real input for each: speech and photographs.
 
-    python -m tests.bench.pretrained --site REWRITTEN --plain ORIGINAL --sounds SOUNDS [--batch 1 16] [--threads 1]
+    python -m tests.bench.pretrained --site REWRITTEN --plain ORIGINAL --sounds SOUNDS [--batch 1] [--threads 1]
 
 REWRITTEN has the packages' files as `rewriter fix --unsafe-fixes` has left them, ORIGINAL as they came; SOUNDS has .wav
 files of speech at 48 kHz, such as Debian's alsa-utils brings. Photographs are scikit-image's. What is said of accuracy
@@ -13,26 +13,20 @@ import argparse
 import importlib.util
 import itertools
 import sys
-import time
 import types
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from scipy.io import wavfile
 from torch import Tensor, nn
 
-from runtime import int8
-from runtime.int8.bench.rounds import measure
-from runtime.int8.bench.sides import COMPILED, EAGER, OURS, Run, Task, Unavailable, prepare
-from runtime.quantization.front_door import quantize
-from tests.bench.shares import cosine, decibels, results, share
+from tests.bench.peers import HEADER, Case, add_options, row
 
 RATE = 16_000
-PEERS = ("torch.ao int8", "ONNX Runtime int8", "OpenVINO int8")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,75 +34,39 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--site", type=Path, required=True)
     parser.add_argument("--plain", type=Path, required=True)
     parser.add_argument("--sounds", type=Path, required=True)
-    parser.add_argument("--batch", type=int, nargs="+", default=[1, 16])
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", nargs="+", default=[])
+    add_options(parser)
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
+    warnings.filterwarnings("ignore")
     plain = {case.name: case.model for case in cases(options.plain, options.sounds)}
+    print(HEADER)
     for case in cases(options.site, options.sounds):
         if not options.only or case.name in options.only:
-            show(case, plain[case.name], options.batch, options.threads, options.rounds)
+            print(row(case._replace(plain=plain[case.name]), options), flush=True)
     return 0
-
-
-def show(case: Case, plain: nn.Module, batches: Sequence[int], threads: int, rounds: int) -> None:
-    """Lines of a table."""
-    warnings.filterwarnings("ignore")
-    start = time.process_time()
-    quantized = quantize(case.model, case.batches, allow_unprepared=True, verbose=False)
-    calibrated = time.process_time()
-    converted = int8.convert(quantized)
-    compiled = int8.compile(converted, case.unseen)
-    ready = time.process_time()
-    print(
-        f"\n{case.name}: {100 * share(case.model, converted, case.unseen[:1]):.1f}% of the multiplications in int8; ",
-        end="",
-    )
-    print(f"CPU seconds: calibration {calibrated - start:.1f}, conversion and compile {ready - calibrated:.1f}")
-    with torch.no_grad():
-        exact, given = results(plain(case.unseen)), results(compiled(case.unseen))
-    for number, (wanted, got) in enumerate(zip(exact, given, strict=True)):
-        print(f"  result {number}: {decibels(wanted, got):.1f} dB, least cosine {cosine(wanted, got):.5f}")
-    for batch in batches:
-        print(f"  batch {batch}: " + ", ".join(timed(case, plain, compiled, batch, threads, rounds)))
-
-
-def timed(
-    case: Case, plain: nn.Module, compiled: int8.CompiledModel, batch: int, threads: int, rounds: int
-) -> Iterator[str]:
-    """How many times faster than floating point each side is."""
-    x = case.unseen[:batch].clone()
-    sides: dict[str, Run] = {OURS: lambda: compiled(x)}
-    for name in (EAGER, COMPILED, *PEERS):
-        try:
-            sides[name] = prepare(name, Task(case.model, x, threads, plain))
-        except Unavailable as error:
-            yield f"{name}: {error}"
-    for name, result in measure(sides, (EAGER, COMPILED), rounds).items():
-        yield f"{name} {result.ratio:.2f}"
-
-
-class Case(NamedTuple):
-    """A network in eval mode, batches to calibrate it on, and one that it has not seen."""
-
-    name: str
-    model: nn.Module
-    batches: list[Tensor]
-    unseen: Tensor
 
 
 def cases(site: Path, sounds: Path) -> Iterator[Case]:
     voice = speech(sounds)
     mels = mel_windows(voice, 160)
-    yield Case("recurrent encoder", voice_encoder(site), _batches(mels), mels[-16:])
+    yield Case("recurrent encoder", voice_encoder(site), _batches(mels), mels[-16:], answers=_nearest)
     frames = pitch_frames(voice)
     for size in ("tiny", "full"):
-        yield Case(f"pitch, {size}", pitch(site, size), _batches(frames), frames[-16:])
+        yield Case(f"pitch, {size}", pitch(site, size), _batches(frames), frames[-16:], answers=_most_likely)
     for name, width in (("PNet", 96), ("RNet", 24), ("ONet", 48)):
         images = photographs(width)
-        yield Case(name, mtcnn(site, name), _batches(images), images[-16:])
+        yield Case(name, mtcnn(site, name), _batches(images), images[-16:], answers=_most_likely)
+
+
+def _most_likely(made: list[Tensor]) -> Tensor:
+    """The class of each: what the last result gives, along its second dimension."""
+    return made[-1].argmax(1)
+
+
+def _nearest(made: list[Tensor]) -> Tensor:
+    """Which of the others each is nearest to, of vectors of length one."""
+    alike = made[0] @ made[0].T
+    return alike.fill_diagonal_(-1).argmax(1)
 
 
 def _batches(data: Tensor) -> list[Tensor]:

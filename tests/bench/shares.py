@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 import runtime.modules as wrappers
 from runtime import int8
+from runtime.quantization.contraction import contraction_of
 
 
 def share(model: nn.Module, converted: nn.Module, example: Any) -> float:
@@ -23,6 +24,10 @@ def share(model: nn.Module, converted: nn.Module, example: Any) -> float:
         weight = getattr(module, "weight", None)
         if isinstance(module, (nn.Linear, nn.modules.conv._ConvNd)) and isinstance(weight, Tensor):
             hooks.append(module.register_forward_hook(count(name, weight[0].numel())))
+        elif (equation := contraction_of(module)) is not None:
+            hooks.append(
+                module.register_forward_hook(lambda m, a, y, n=name, e=equation: count(n, e.terms(a[0]))(m, a, y))
+            )
         elif isinstance(module, wrappers.Matmul):
             hooks.append(module.register_forward_hook(lambda m, a, y, n=name: count(n, a[0].shape[-1])(m, a, y)))
     with torch.no_grad():

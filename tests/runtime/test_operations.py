@@ -117,3 +117,12 @@ def test_import_without_torch_says_what_to_install() -> None:
     code = "import sys; sys.modules['torch'] = None; import runtime"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=Path(__file__).parents[2])
     assert b'pip install "torch-rewriter[torch]"' in done.stderr
+
+
+def test_pickles_of_earlier_versions_load() -> None:
+    """They name a file for each kind of operation, and say `inplace` of an object."""
+    now = pickle.dumps(m.EltWiseAdd(inplace=True), protocol=0)
+    before = now.replace(b"cruntime.modules\n", b"cruntime.modules.eltwise\n").replace(b"Vin_place\n", b"Vinplace\n")
+    assert now.count(b"Vin_place\n") == 1 and len(before) == len(now) + len(b".eltwise") - 1
+    x = torch.ones(2)
+    assert pickle.loads(before)(x, x) is x and x.tolist() == [2, 2]

@@ -183,6 +183,34 @@ def test_what_fx_wraps_is_one_node_of_its_graph() -> None:
     assert torch.equal(*results)
 
 
+class AddingOps(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.add = m.EltWiseAdd()
+
+
+def adding(x: Tensor, y: Tensor, *, ops: AddingOps = m.shared(AddingOps)) -> Tensor:  # noqa: B008
+    return ops.add(x, y)
+
+
+torch.fx.wrap("adding")
+
+
+class Adding(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.adding = m.Function(adding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.adding(x, x)
+
+
+def test_what_fx_wraps_is_exported_with_the_modules_that_it_has_got() -> None:
+    model = Adding()
+    model.adding.ops.add = m.EltWiseMult()
+    assert torch.equal(torch.export.export(model, (X,)).module()(X), X * X)
+
+
 class Untouched(nn.Module):
     """Its function is none that TorchScript could compile, and need not be."""
 

@@ -1,7 +1,8 @@
-"""Functions of one tensor of codes: tables, softmax and layer norm."""
+"""Functions of one tensor of codes: tables, softmax and normalizations."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -130,9 +131,49 @@ class LayerNorm(Int8Module):
         return made.held(kernels.layer_norm(codes, list(told["normalized_shape"]), *affine, told["eps"], *scales))
 
 
+class RMSNorm(Int8Module):
+    """Within one code of what was simulated. Its weight is the module's, or that which each call gives."""
+
+    weight: Tensor | None
+
+    def __init__(self, simulated: QuantizedModule) -> None:
+        super().__init__(simulated)
+        own = None if isinstance(simulated.inner, Operation) else settings(simulated.inner)["weight"]
+        self.register_buffer("weight", _as_real(own))
+
+    def on_codes(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor | None:
+        codes, of = self.given(0, x)
+        told, made = settings(self.simulated.inner, args, kwargs), self.made()
+        if len(told["normalized_shape"]) != 1:
+            return None
+        weight = _as_real(told["weight"]) if isinstance(self.simulated.inner, Operation) else self.weight
+        eps = torch.finfo(torch.float32).eps if told["eps"] is None else told["eps"]
+        return made.held(kernels.rms_norm(codes, weight, eps, of.scale, of.zero, made.scale, made.zero))
+
+
+class Normalize(Int8Module):
+    """Each row over its length, which is the root of its mean square times that of the number of its elements."""
+
+    def on_codes(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor | None:
+        codes, of = self.given(0, x)
+        told, made = settings(self.simulated.inner, args, kwargs), self.made()
+        dim = told["dim"]
+        if told["p"] != 2 or not isinstance(dim, int) or not isinstance(x.shape[dim], int):
+            return None
+        number = x.shape[dim]
+        scales = (of.scale, of.zero, made.scale * math.sqrt(number), made.zero)
+        rows = kernels.rms_norm(codes.movedim(dim, -1), None, told["eps"] ** 2 / number, *scales)
+        return made.held(rows.movedim(-1, dim))
+
+
 def _as_real(weight: Tensor | None) -> Tensor | None:
     return None if weight is None else weight.detach().to(torch.float32)
 
 
-OF_ROWS: dict[str, type[Int8Module]] = {"softmax": Softmax, "layer_norm": LayerNorm}
+OF_ROWS: dict[str, type[Int8Module]] = {
+    "softmax": Softmax,
+    "layer_norm": LayerNorm,
+    "rms_norm": RMSNorm,
+    "normalize": Normalize,
+}
 """The kernels that compute on real numbers inside, by the operation."""

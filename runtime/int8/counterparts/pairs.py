@@ -14,6 +14,7 @@ from runtime import kernels
 from runtime.int8.codes import Codes
 from runtime.int8.counterparts.base import Int8Module
 from runtime.quantization.arithmetic import multiplier
+from runtime.quantization.contraction import contraction_of
 from runtime.quantization.known import has
 from runtime.quantization.quantized.base import QuantizedModule
 
@@ -48,7 +49,7 @@ class Add(Pair):
 
 
 class Product(Pair):
-    """`a * b` or `a @ b`."""
+    """`a * b`, or `a @ b` and what an equation makes of it."""
 
     def __init__(self, simulated: QuantizedModule) -> None:
         super().__init__(simulated)
@@ -57,14 +58,16 @@ class Product(Pair):
         assert made is not None
         self.multiplier = multiplier(scales, made.scale).item()
         self.elementwise = has(simulated.inner, Trait.PRODUCT)
+        self.equation = contraction_of(simulated.inner)
 
     def on_codes(self, a: Tensor, b: Tensor) -> Tensor | None:
         (left, of_left), (right, of_right) = self.given(0, a), self.given(1, b)
-        if not self.elementwise and min(a.dim(), b.dim()) < 2:
-            return None
-        operation = kernels.mul if self.elementwise else kernels.matmul
-        zeros = (of_left.zero, of_right.zero, self.made().zero)
-        return operation(left, right, self.multiplier, *zeros, self.low, self.high)
+        told = (self.multiplier, of_left.zero, of_right.zero, self.made().zero, self.low, self.high)
+        if self.elementwise:
+            return kernels.mul(left, right, *told)
+        if self.equation is not None:
+            return self.equation.unfolded(kernels.matmul(*self.equation.matrices(left, right), *told), a, b)
+        return None if min(a.dim(), b.dim()) < 2 else kernels.matmul(left, right, *told)
 
 
 class Join(Int8Module):

@@ -5,6 +5,7 @@ Every operator has a fake implementation, so that torch.compile and torch.export
 
 from typing import Any
 
+from runtime.kernels.native.plain import takes_rows
 from runtime.kernels.operators.linear import *  # noqa: F403
 from runtime.kernels.operators.normalization import *  # noqa: F403
 from runtime.kernels.operators.plain import plain_names as _plain_names
@@ -16,7 +17,9 @@ from runtime.kernels.operators.recurrent import *  # noqa: F403
 _PLAIN = {name: _plain_operator(name) for name in _plain_names(globals())}
 
 PLAIN = frozenset(_PLAIN)
-"""Those that treat every element alike, which no file here defines."""
+"""Those that treat every element alike, or every row, which no file here defines."""
+ROWS = frozenset(filter(takes_rows, PLAIN))
+"""Those of rows, along the last dimension."""
 
 
 def __getattr__(name: str) -> Any:

@@ -1,21 +1,22 @@
-"""Operators of kernels that treat every element alike: the reference's signature says what has to be checked."""
+"""Operators of kernels that treat every element or row alike: the reference's signature says what has to be checked."""
 
 import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from runtime.kernels import checks, reference
 from runtime.kernels.dispatch import implementation
 from runtime.kernels.native import abi
-from runtime.kernels.native.plain import empty_result
+from runtime.kernels.native.plain import empty_result, takes_rows, type_of
 from runtime.kernels.operators.register import operator
 
 
 def plain_operator(name: str) -> Callable[..., Any]:
-    """Tensors are codes, whole numbers are codes as well, and other numbers are scales."""
+    """Tensors are codes or a row's numbers, whole numbers are codes, and other numbers are scales."""
     function = getattr(reference, name)
     signature = inspect.signature(function)
 
@@ -23,12 +24,16 @@ def plain_operator(name: str) -> Callable[..., Any]:
     def checked(*args: Any) -> Any:
         bound = signature.bind(*args)
         bound.apply_defaults()
+        if takes_rows(name) and not args[0].dim():
+            raise ValueError(f"{name} takes rows, not a tensor without dimensions")
         for parameter, value in bound.arguments.items():
-            if isinstance(value, Tensor):
+            if isinstance(value, Tensor) and type_of(name, parameter) == torch.float32 and takes_rows(name):
+                checks.floats(parameter, value, args[0].shape[-1:])
+            elif isinstance(value, Tensor):
                 checks.codes(parameter, value)
             elif isinstance(value, int):
                 checks.code_range(0, 255, **{parameter: value})
-            else:
+            elif value is not None:
                 checks.scale(**{parameter: value})
         return getattr(implementation(), name)(*args)
 

@@ -1,4 +1,4 @@
-"""Softmax and layer norm: float32 inside, between one dequantization and one quantization."""
+"""Softmax and normalizations: float32 inside, between one dequantization and one quantization."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from runtime.kernels.reference.scales import dequantize, float32, quantize
 
-__all__ = ["layer_norm", "softmax"]
+__all__ = ["layer_norm", "rms_norm", "softmax"]
 
 
 def softmax(x: Tensor, dim: int, scale: float, out_scale: float, out_zero: int) -> Tensor:
@@ -28,4 +28,12 @@ def layer_norm(
     out_zero: int,
 ) -> Tensor:
     normal = F.layer_norm(dequantize(x, scale, zero), tuple(shape), weight, bias, eps)
+    return quantize(normal, out_scale, out_zero)
+
+
+def rms_norm(
+    x: Tensor, weight: Tensor | None, eps: float, scale: float, zero: int, out_scale: float, out_zero: int
+) -> Tensor:
+    """Each row, along the last dimension, over the root of its mean square."""
+    normal = F.rms_norm(dequantize(x, scale, zero), x.shape[-1:], weight, eps)
     return quantize(normal, out_scale, out_zero)

@@ -167,6 +167,16 @@ typedef struct {
     int32_t threads;
 } rk_layer_norm_args;
 
+typedef struct {
+    const uint8_t *x;
+    uint8_t *out;
+    const float *weight;  // `length`, or null
+    int64_t rows, length;
+    float eps, scale, out_scale;
+    int32_t zero, out_zero;
+    int32_t threads;
+} rk_rms_norm_args;
+
 // Numbers of 16 bits as two codes each: v = round(x * inverse_scale), held between -32639 and 32639, is
 // 256 * (high - 128) + (low - 128). `out` has the high codes of all numbers, then the low ones.
 typedef struct {
@@ -228,6 +238,7 @@ typedef struct {
     X(dequantize, rk_dequantize_args)  \
     X(softmax, rk_softmax_args)        \
     X(layer_norm, rk_layer_norm_args)  \
+    X(rms_norm, rk_rms_norm_args)      \
     X(widen, rk_widen_args)            \
     X(joined, rk_joined_args)          \
     X(lstm, rk_recurrent_args)         \

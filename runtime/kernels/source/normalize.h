@@ -1,4 +1,4 @@
-// Softmax and layer norm: exact sums of codes where that helps, float32 from there.
+// Softmax and normalizations: exact sums of codes where that helps, float32 from there.
 #pragma once
 
 #include <cmath>
@@ -81,6 +81,29 @@ void layer_norm(const rk_layer_norm_args &a) {
                 if (a.weight) value = V::mul(value, V::load_float(a.weight + i, lanes));
                 if (a.bias) value = V::add(value, V::load_float(a.bias + i, lanes));
                 return V::mul(value, V::set_float(a.inverse_out_scale));
+            });
+        }
+    });
+}
+
+template <class V>
+void rms_norm(const rk_rms_norm_args &a) {
+    const ToCodes<V> codes(a.out_zero, 0, 255);
+    const int64_t share = 1 + kElementsForThreads / (4 * a.length + 1), zero = a.zero;
+    parallel_for((a.rows + share - 1) / share, a.threads, [&](int64_t part) {
+        for (int64_t r = part * share; r < a.rows && r < (part + 1) * share; ++r) {
+            const uint8_t *x = a.x + r * a.length;
+            int64_t sum = 0, squares = 0;
+            for (int64_t i = 0; i < a.length; i += kSquares)
+                add_moments(x + i, at_most(a.length - i, kSquares), sum, squares);
+            const double of_zero = static_cast<double>(squares - 2 * zero * sum + a.length * zero * zero);
+            const double mean = of_zero * a.scale * a.scale / static_cast<double>(a.length);
+            const float factor = static_cast<float>(a.scale / std::sqrt(mean + a.eps));
+            const typename V::Int minus_zero = V::set_int(-a.zero);
+            codes.fill(a.out + r * a.length, 0, a.length, [&](int64_t i, int64_t lanes) {
+                typename V::Float value = V::mul(load_centred<V>(x, i, lanes, minus_zero), V::set_float(factor));
+                if (a.weight) value = V::mul(value, V::load_float(a.weight + i, lanes));
+                return V::mul(value, V::set_float(1 / a.out_scale));
             });
         }
     });

@@ -10,6 +10,7 @@ from torch.utils._pytree import tree_map_only
 
 from rewriter.torch_api.traits import Trait
 from runtime.quantization.arithmetic import QParams, multiplier
+from runtime.quantization.contraction import contraction_of
 from runtime.quantization.known import has
 from runtime.quantization.quantized.base import QuantizedModule, centred
 
@@ -49,11 +50,12 @@ class QuantizedMul(_TwoOperands):
 
 
 class QuantizedMatmul(_TwoOperands):
-    """`a @ b`, batched as torch has it: exact sums of products of integers, requantized."""
+    """`a @ b`, batched as torch has it, or by an equation: exact sums of products of integers, requantized."""
 
     def _operate(self, a: Tensor, b: Tensor, a_params: QParams, b_params: QParams, output: QParams) -> Tensor:
         factor = multiplier([a_params.scale, b_params.scale], output.scale)
-        terms = a.shape[-1]
+        equation = contraction_of(self.inner)
+        terms = a.shape[-1] if equation is None else equation.terms(a)
         total = self.inner(_wide(a, a_params, b_params, terms), _wide(b, b_params, a_params, terms))
         return self.requantized(total, factor, output)
 

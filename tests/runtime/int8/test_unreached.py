@@ -145,6 +145,21 @@ class Trained(Net):
         return x + torch.randn_like(x)
 
 
+class Told(Net):
+    """The same, in a function that is told so."""
+
+    def between(self, x: Tensor) -> Tensor:
+        return dropped(x, 0.5, self.training, self.add)
+
+
+def dropped(x: Tensor, rate: float, training: bool, add: nn.Module) -> Tensor:
+    if not training or rate == 0:
+        return x
+    if training:
+        return add(x, x)  # type: ignore[no-any-return]
+    return x * rate
+
+
 class Residual(Net):
     def between(self, x: Tensor) -> Tensor:
         x = self.relu(x)
@@ -180,7 +195,7 @@ def test_flags_may_be_set_later() -> None:
         torch.testing.assert_close(converted(x), model(x), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", [Absent, Present, Repeated, Residual, Trained])
+@pytest.mark.parametrize("kind", [Absent, Present, Repeated, Residual, Trained, Told])
 def test_ways_that_are_fixed_cost_nothing(kind: type[Net]) -> None:
     x = torch.randn(2, 3, 6, 6)
     converted = convert(quantized(kind(), x))

@@ -42,7 +42,7 @@ def test_add_and_mul(seed, shapes, zeros_, factors, bound):
     same("mul", a, b, factors[0], *zeros_, *bound)
 
 
-@pytest.mark.parametrize("name", sorted(operators.PLAIN))
+@pytest.mark.parametrize("name", sorted(operators.PLAIN - operators.ROWS))
 @thorough
 @given(
     seed=seeds, shape=st.sampled_from([(3, 5), (2, 19, 4, 5), (), (40000,), (0, 3)]), code=zeros, scale=multipliers,
@@ -55,6 +55,24 @@ def test_kernels_that_treat_every_element_alike(name, seed, shape, code, scale, 
     if cut and shape:
         tensors = [tensor[..., ::2] for tensor in tensors]
     same(name, *[tensors.pop() if kind is Tensor else {int: code, float: scale}[kind] for kind in kinds])
+
+
+@pytest.mark.parametrize("name", sorted(operators.ROWS))
+@thorough
+@given(
+    seed=seeds, shape=st.sampled_from([(3, 5), (2, 19, 4, 5), (40000,), (70000,), (0, 3), (3, 0)]), code=zeros,
+    scale=st.floats(1e-3, 10), cut=st.booleans(), numbers=st.booleans(),
+)  # fmt: skip
+def test_kernels_that_treat_every_row_alike(name, seed, shape, code, scale, cut, numbers):
+    """Float32 inside: within one code."""
+    make = Source(seed)
+    x = make.codes(*shape)
+    x = x[..., ::2] if cut else x
+    row = torch.rand(x.shape[-1:], generator=make.generator) + 0.5 if numbers else None
+    kinds = {Tensor: x, Tensor | None: row, int: code, float: scale}
+    given_ = [kinds[p.annotation] for p in inspect.signature(getattr(reference, name)).parameters.values()]
+    expected, got = getattr(reference, name)(*given_), getattr(native, name)(*given_)
+    torch.testing.assert_close(got, expected, atol=1, rtol=0)
 
 
 @thorough

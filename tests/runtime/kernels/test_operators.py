@@ -32,13 +32,14 @@ def weights(*shape: int) -> torch.Tensor:
     return torch.randint(-128, 128, shape, dtype=torch.int8)
 
 
+FLOAT32_INSIDE = {"softmax", "layer_norm", *k.operators.ROWS}
 PLAIN = ([1, 1], [1, 1], [1, 1], 1)
 SCALES = torch.full((8,), 1e-3)
 
 
 def plain_call(name: str) -> tuple[object, ...]:
-    """Arguments of a kernel that treats every element alike."""
-    kinds = {torch.Tensor: codes(2, 3, 4, 5), float: 0.1, int: 3}
+    """Arguments of a kernel that treats every element or row alike."""
+    kinds = {torch.Tensor: codes(2, 3, 4, 5), torch.Tensor | None: torch.rand(5), float: 0.1, int: 3}
     return tuple(kinds[p.annotation] for p in inspect.signature(getattr(reference, name)).parameters.values())
 
 
@@ -99,7 +100,7 @@ def test_tracing_sees_the_shapes_and_strides_that_come(implementation, name):
 @pytest.mark.parametrize("name", CALLS)
 def test_operators_compute_what_the_reference_does(implementation, name):
     got, expected = getattr(k, name)(*CALLS[name]), getattr(reference, name)(*CALLS[name])
-    torch.testing.assert_close(got, expected, atol=1 if name in ("softmax", "layer_norm") else 1e-6, rtol=0)
+    torch.testing.assert_close(got, expected, atol=1 if name in FLOAT32_INSIDE else 1e-6, rtol=0)
 
 
 def test_export_keeps_the_batch_open(implementation):

@@ -1,0 +1,48 @@
+"""Normalizations of rows on integers, within one code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import runtime.modules as wrappers
+from runtime import int8
+from tests.runtime.int8.small import differences, quantized
+
+KINDS: dict[str, Any] = {
+    "RMSNorm": lambda: nn.RMSNorm(8),
+    "RMSNorm, eps": lambda: nn.RMSNorm(8, eps=0.1, elementwise_affine=False),
+    "F.rms_norm": lambda: wrappers.FunctionalRMSNorm(normalized_shape=[8]),
+    "F.normalize": lambda: wrappers.Normalize(dim=-1),
+    "F.normalize, channels": lambda: wrappers.Normalize(),
+}
+
+
+class Net(nn.Module):
+    def __init__(self, norm: nn.Module) -> None:
+        super().__init__()
+        self.first, self.norm, self.second = nn.Linear(6, 8), norm, nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.second(self.norm(self.first(x)))
+        return out
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_rows_are_normalized_on_integers(name: str) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(3, 5, 6)
+    norm = KINDS[name]()
+    for parameter in norm.parameters():
+        nn.init.uniform_(parameter, 0.5, 1.5)
+    model = quantized(Net(norm), x)
+    converted = int8.convert(model)
+    assert not int8.report(converted).in_float
+    assert differences(model, converted, x).get("norm", 0) <= 1
+    compiled = int8.compile(converted, x)
+    assert compiled.program is not None and not compiled.fixed
+    with torch.no_grad():
+        assert torch.equal(compiled(x), converted(x))
