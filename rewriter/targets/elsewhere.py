@@ -56,7 +56,7 @@ class Elsewhere:
         return not (isinstance(site, Operation) and all(self._computes(row) for row, _ in site.candidates))
 
     def _computes(self, row: Row) -> bool:
-        return bool(row.traits & _COMPUTED.get(self.library, Trait.NONE))
+        return self.library in row.as_function or bool(row.traits & _COMPUTED.get(self.library, Trait.NONE))
 
     def substitution(self, found: Substitution) -> Substitution | Refusal:
         if self.fallback or found.is_code or not found.target.startswith("runtime."):
@@ -133,6 +133,11 @@ def _made_again(tie: Tie, context: Context) -> MakeAgain | None:
     return MakeAgain(tie.attribute, made, statement) if known else None
 
 
+def _is_one_spread(value: ast.List | ast.Tuple) -> bool:
+    """`[*tensors]`"""
+    return len(value.elts) == 1 and isinstance(value.elts[0], ast.Starred)
+
+
 def _given(foreign: Foreign, arguments: list[Argument], operands: set[str]) -> list[Given]:
     """Operands by position, since each library has names of its own for them; the others as the author wrote them."""
     spread = any(p.variadic for p in foreign.spelling.parameters)
@@ -140,7 +145,7 @@ def _given(foreign: Foreign, arguments: list[Argument], operands: set[str]) -> l
     found: list[Given] = []
     for index, argument in enumerate(arguments):
         value = argument.value
-        if spread and isinstance(value, ast.List | ast.Tuple):
+        if spread and isinstance(value, ast.List | ast.Tuple) and not _is_one_spread(value):
             found += [Given(member) for member in value.elts]
         elif spread:
             found.append(Given(value, spread=True))

@@ -32,7 +32,7 @@ ROWS = (
     wrapped(
         "chunk", "RW104", "Chunk", spelled("torch.chunk Tensor.chunk", "input, chunks, dim=0"), returns="tensors",
         traits=Trait.MOVE,
-        distiller="Chunk(chunks, dim=0)",
+        distiller="Chunk(chunks, dim=0)", as_function="aimet",
     ),
     wrapped(
         "split", "RW104", "Split",
