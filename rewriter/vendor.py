@@ -57,7 +57,8 @@ def vendor(arguments: argparse.Namespace) -> int:
 def _said(folder: Path, package: str, copies: Copies, users: int) -> str:
     lines = [
         f"{len(copies.files)} files in {folder}, for {', '.join(sorted(copies.wanted))}",
-        f"{users} files now import {package}.modules; for the next run, put in pyproject.toml:",
+        f"{users} {'file imports' if users == 1 else 'files import'} {package}.modules now; for the next run, put in "
+        "pyproject.toml:",
         "[tool.rewriter]",
         f'runtime-import = "{package}"',
     ]

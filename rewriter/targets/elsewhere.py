@@ -27,6 +27,9 @@ _COMPUTED = {"torch-ao": Trait.MOVE | Trait.AVERAGE | Trait.MAXIMUM | Trait.RESI
 # Its constructors call their parameters otherwise than torch's functions do.
 _BY_POSITION = frozenset({"aimet"})
 _SCALARS = {"add": "add_scalar", "mul": "mul_scalar"}
+# Some have other methods for numbers than for tensors, or take tensors alone.
+_TELL_NUMBERS = frozenset({"torch-ao", "brevitas"})
+_TENSORS_ALONE = frozenset({"brevitas"})
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,9 @@ class Elsewhere:
             return ", whose arguments are known only when it runs"
         number = self._number(make.row, arguments, context)
         found = [f for f in make.row.elsewhere if f.library == self.library and self._takes(f, arguments, change)]
-        if number is not None:
+        if number is not None and self.library in _TENSORS_ALONE:
+            found = []
+        elif number is not None:
             wanted = _SCALARS.get(make.row.op)
             found = [f for f in found if f.method == wanted] or [f for f in found if not f.method]
         if not found:
@@ -84,7 +89,7 @@ class Elsewhere:
 
     def _number(self, row: Row, arguments: tuple[Argument, ...], context: Context) -> int | None:
         """Which of two operands is a number."""
-        if len(row.operands) != 2 or self.library != "torch-ao":
+        if len(row.operands) != 2 or self.library not in _TELL_NUMBERS:
             return None
         for index, argument in enumerate(arguments[:2]):
             value = context.values.get(argument.value)

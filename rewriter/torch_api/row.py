@@ -61,6 +61,10 @@ class Spelling:
     def parameters(self) -> tuple[Parameter, ...]:
         return parse_signature(self.signature)
 
+    @property
+    def is_method(self) -> bool:
+        return self.name.startswith("torch.Tensor.")
+
 
 @dataclass(frozen=True)
 class Foreign:

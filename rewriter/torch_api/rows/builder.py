@@ -41,7 +41,9 @@ def _elsewhere(
     if name and constructor:
         found.append(Foreign("aimet", Spelling(_AIMET + name, given), constructor))
     elif name:
-        functions = [s.signature for s in spellings if s.name.startswith("torch.") and not s.inplace]
+        functions = [
+            s.signature for s in spellings if s.name.startswith("torch.") and not s.inplace and not s.is_method
+        ]
         calls = dict.fromkeys(f.replace(", *, out=None", "").replace(", out=None", "") for f in functions)
         found += [Foreign("aimet", Spelling(_AIMET + name, call)) for call in calls]
     return tuple(found)

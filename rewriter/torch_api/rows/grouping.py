@@ -39,6 +39,6 @@ ROWS = (
         spelled("torch.split", "tensor, split_size_or_sections, dim=0"),
         spelled("Tensor.split", "tensor, split_size, dim=0"),
         operands="tensor", returns="tensors", traits=Trait.MOVE,
-        distiller="Split(split_size_or_sections, dim=0)", aimet="Split",
+        distiller="Split(split_size_or_sections, dim=0)", aimet="Split", as_function="aimet",
     ),
 )  # fmt: skip
