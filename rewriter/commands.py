@@ -150,7 +150,7 @@ def _of_stdin(arguments: argparse.Namespace, settings: Settings) -> list[FileRes
 
         return [judged(content, name, settings)]
     result = engine_of(_goal(arguments, settings))(content, name, settings, None)
-    _refuse_foreign_runtime([result], settings)
+    _refuse_unfit([result], settings)
     return [result]
 
 
@@ -176,7 +176,7 @@ def found(arguments: argparse.Namespace, settings: Settings) -> list[Path]:
 def examined(arguments: argparse.Namespace, files: list[Path], settings: Settings) -> list[FileResult]:
     """What there is to say of each file; nothing is written."""
     results = _with_progress(arguments, files, settings)
-    _refuse_foreign_runtime(results, settings)
+    _refuse_unfit(results, settings)
     return results
 
 
@@ -240,17 +240,15 @@ def _run(arguments: argparse.Namespace) -> Callable[[Sequence[Path], Job, Worker
     return run_remembering
 
 
-def _refuse_foreign_runtime(results: Sequence[FileResult], settings: Settings) -> None:
-    """Emitted code imports `runtime`; a project with a module of that name would get its own instead."""
+def _refuse_unfit(results: Sequence[FileResult], settings: Settings) -> None:
+    """Before anything is written."""
     from rewriter import linking
 
-    if settings.runtime_import != linking.NAME:
-        return
-    if (file := linking.foreign_in_project(result.path for result in results if result.changed)) is not None:
-        raise SettingsError(
-            f"{file} has the name of the package that rewritten code imports, and Python finds one of the two only: "
-            'make that package available under another name and set runtime-import = "<its name>" in [tool.rewriter]'
-        )
+    linking.refuse_foreign_runtime((result.path for result in results if result.changed), settings)
+    if settings.entry:
+        from rewriter.targets.torch_ao.entry import refuse_unknown_entries
+
+        refuse_unknown_entries(results, settings.entry)
 
 
 def _report(arguments: argparse.Namespace, results: list[FileResult], settings: Settings) -> None:

@@ -10,14 +10,23 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from rewriter.facts.project import import_root
-from rewriter.settings import Settings
+from rewriter.settings import Settings, SettingsError
 
 NAME = Settings.runtime_import
 _MARK = Path("modules") / "handles.py"
 _PROJECT_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
 
 
-def foreign_in_project(files: Iterable[Path]) -> Path | None:
+def refuse_foreign_runtime(files: Iterable[Path], settings: Settings) -> None:
+    """Emitted code imports `runtime`; a project with a module of that name would get its own instead."""
+    if settings.runtime_import == NAME and (file := _foreign_in_project(files)) is not None:
+        raise SettingsError(
+            f"{file} has the name of the package that rewritten code imports, and Python finds one of the two only: "
+            'make that package available under another name and set runtime-import = "<its name>" in [tool.rewriter]'
+        )
+
+
+def _foreign_in_project(files: Iterable[Path]) -> Path | None:
     """A module of the project's own called `runtime`: Python finds one of the two, and the code of the other breaks."""
     folders = {file.absolute().parent for file in files}
     for root in sorted({root for folder in folders for root in _import_roots(folder)}):

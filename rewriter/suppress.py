@@ -50,12 +50,17 @@ class Suppressions:
         return bool(hits)
 
     def unused(self, selected: Iterable[str]) -> list[tuple[Span, str]]:
-        """Comments that silenced nothing, of those that speak of a code which this run looked for, or of no code."""
+        """Comments that silenced nothing, of those that speak of a code which this run looked for, or of no code.
+
+        One that keeps a whole file as it is, whatever there may be to find, has its use without a finding.
+        """
         codes = list(selected)
         return [
             (s.span, s.text)
             for s in self.found
-            if not s.used and (s.codes == () or any(s.speaks_of(code) for code in codes))
+            if not s.used
+            and not (s.whole_file and s.codes is None)
+            and (s.codes == () or any(s.speaks_of(code) for code in codes))
         ]
 
     def named(self) -> Iterator[tuple[Span, str, str]]:

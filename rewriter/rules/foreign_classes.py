@@ -13,7 +13,7 @@ from rewriter.facts.trees import walk
 from rewriter.results import Refusal, Safety
 from rewriter.rules.refusals import advice_for
 from rewriter.torch_api import catalogue
-from rewriter.torch_api.elsewhere import QUANTIZED_LAYERS
+from rewriter.torch_api.elsewhere import HOMES, QUANTIZED_LAYERS
 from rewriter.torch_api.row import Foreign, Row, parse_signature
 
 CODE = "RW401"
@@ -25,7 +25,7 @@ Finder = Callable[[Knowledge, Function, Class | None], Iterator[Substitution | R
 
 def of_library(library: str) -> Finder:
     """What finds the classes of one library."""
-    home = {"distiller": "distiller.modules.", "aimet": "aimet_torch.", "brevitas": "brevitas.nn."}[library]
+    home = HOMES[library]
 
     def find(knowledge: Knowledge, function: Function, cls: Class | None) -> Iterator[Substitution | Refusal]:
         for call in (n for n in walk(function.node) if isinstance(n, ast.Call)):
@@ -39,19 +39,21 @@ def of_library(library: str) -> Finder:
 def _made_ours(function: Function, call: ast.Call, name: str) -> Substitution | Refusal | None:
     layer, known = QUANTIZED_LAYERS.get(name), catalogue.foreign_class(name)
     if layer is None and known is None:
-        return None
+        is_class = name.rpartition(".")[2][:1].isupper()
+        return _refused(function, call, "nothing is known here that takes its place") if is_class else None
     if not only_calls(function.file, {name}):
         return _refused(function, call, "the file compares with the class, derives from it or hands it on")
     if layer is not None:
         return _layer(function, call, name, *layer)
     assert known is not None
     row, foreign = known
+    target = row.target if row.target.startswith("runtime.") else row.flexible_target
     if not _takes(row, foreign, call):
-        return _refused(function, call, f"{row.target} does not take these arguments of its constructor")
-    message = f"`{ast.unparse(call.func)}` becomes {row.target}"
+        return _refused(function, call, f"{target} does not take these arguments of its constructor")
+    message = f"`{ast.unparse(call.func)}` becomes {target}"
     quantizes = foreign.library == "brevitas"
-    safety, why = (Safety.UNSAFE, _QUANTIZES.format(foreign.target, row.target)) if quantizes else (Safety.SAFE, "")
-    return Substitution(CODE, function, call.func, row.target, message, safety=safety, why_unsafe=why)
+    safety, why = (Safety.UNSAFE, _QUANTIZES.format(foreign.target, target)) if quantizes else (Safety.SAFE, "")
+    return Substitution(CODE, function, call.func, target, message, safety=safety, why_unsafe=why)
 
 
 def _takes(row: Row, foreign: Foreign, call: ast.Call) -> bool:

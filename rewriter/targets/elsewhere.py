@@ -27,6 +27,9 @@ _COMPUTED = {"torch-ao": Trait.MOVE | Trait.AVERAGE | Trait.MAXIMUM | Trait.RESI
 # Its constructors call their parameters otherwise than torch's functions do.
 _BY_POSITION = frozenset({"aimet"})
 _SCALARS = {"add": "add_scalar", "mul": "mul_scalar"}
+# Some have other methods for numbers than for tensors, or take tensors alone.
+_TELL_NUMBERS = frozenset({"torch-ao", "brevitas"})
+_TENSORS_ALONE = frozenset({"brevitas"})
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Elsewhere:
         return not (isinstance(site, Operation) and all(self._computes(row) for row, _ in site.candidates))
 
     def _computes(self, row: Row) -> bool:
-        return bool(row.traits & _COMPUTED.get(self.library, Trait.NONE))
+        return self.library in row.as_function or bool(row.traits & _COMPUTED.get(self.library, Trait.NONE))
 
     def substitution(self, found: Substitution) -> Substitution | Refusal:
         if self.fallback or found.is_code or not found.target.startswith("runtime."):
@@ -74,7 +77,9 @@ class Elsewhere:
             return ", whose arguments are known only when it runs"
         number = self._number(make.row, arguments, context)
         found = [f for f in make.row.elsewhere if f.library == self.library and self._takes(f, arguments, change)]
-        if number is not None:
+        if number is not None and self.library in _TENSORS_ALONE:
+            found = []
+        elif number is not None:
             wanted = _SCALARS.get(make.row.op)
             found = [f for f in found if f.method == wanted] or [f for f in found if not f.method]
         if not found:
@@ -84,7 +89,7 @@ class Elsewhere:
 
     def _number(self, row: Row, arguments: tuple[Argument, ...], context: Context) -> int | None:
         """Which of two operands is a number."""
-        if len(row.operands) != 2 or self.library != "torch-ao":
+        if len(row.operands) != 2 or self.library not in _TELL_NUMBERS:
             return None
         for index, argument in enumerate(arguments[:2]):
             value = context.values.get(argument.value)
@@ -133,6 +138,11 @@ def _made_again(tie: Tie, context: Context) -> MakeAgain | None:
     return MakeAgain(tie.attribute, made, statement) if known else None
 
 
+def _is_one_spread(value: ast.List | ast.Tuple) -> bool:
+    """`[*tensors]`"""
+    return len(value.elts) == 1 and isinstance(value.elts[0], ast.Starred)
+
+
 def _given(foreign: Foreign, arguments: list[Argument], operands: set[str]) -> list[Given]:
     """Operands by position, since each library has names of its own for them; the others as the author wrote them."""
     spread = any(p.variadic for p in foreign.spelling.parameters)
@@ -140,7 +150,7 @@ def _given(foreign: Foreign, arguments: list[Argument], operands: set[str]) -> l
     found: list[Given] = []
     for index, argument in enumerate(arguments):
         value = argument.value
-        if spread and isinstance(value, ast.List | ast.Tuple):
+        if spread and isinstance(value, ast.List | ast.Tuple) and not _is_one_spread(value):
             found += [Given(member) for member in value.elts]
         elif spread:
             found.append(Given(value, spread=True))

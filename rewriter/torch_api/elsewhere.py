@@ -27,6 +27,11 @@ _HOMES = (
 )
 """Where quantizers have their modules: each has them in several places, of which the second is the one to name."""
 
+HOMES = {
+    "distiller": "distiller.modules.", "aimet": "aimet_torch.nn.modules.custom.", "brevitas": "brevitas.nn.",
+}  # fmt: skip
+"""Where each library has the modules that take the place of operations and layers."""
+
 WITH_MODULES = frozenset({"torch", *(home.partition(".")[0] for _, home in _HOMES)})
 """What a file may have no use for once its operations are modules of ours."""
 
@@ -49,11 +54,15 @@ QUANTIZED_LAYERS = {
 """Layers that quantize what they compute: torch's own layer, and the arguments that both take, by place until `|`."""
 
 
+_CALLED = {f"EltWise{kind}": f"Eltwise{kind}" for kind in ("Add", "Sub", "Mult", "Div")}
+"""Distiller's own documentation spells its classes so."""
+
+
 def at_home(full_name: str) -> str:
     """The name by which the catalogue knows a module of another quantizer, whatever place it was taken from."""
     for place, home in _HOMES:
         if full_name.startswith(place):
-            return home + full_name.rpartition(".")[2]
+            return home + _CALLED.get(name := full_name.rpartition(".")[2], name)
     return full_name
 
 

@@ -61,6 +61,10 @@ class Spelling:
     def parameters(self) -> tuple[Parameter, ...]:
         return parse_signature(self.signature)
 
+    @property
+    def is_method(self) -> bool:
+        return self.name.startswith("torch.Tensor.")
+
 
 @dataclass(frozen=True)
 class Foreign:
@@ -132,6 +136,8 @@ class Row:
     """Other classes of torch.nn that compute it: with parameters of their own, or with some arguments fixed."""
     elsewhere: tuple[Foreign, ...] = ()
     """What other libraries have for it, the preferred way of each first."""
+    as_function: tuple[str, ...] = ()
+    """Other libraries that take it as it is written: no module has to stand for it."""
     clamps: tuple[str, ...] = ()
     """Where it holds its input between two numbers and does nothing else: them, or the parameters that say them."""
 

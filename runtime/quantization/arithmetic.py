@@ -208,13 +208,26 @@ def dequantize(q: Tensor, params: QParams) -> Tensor:
 def multiplier(inputs: Sequence[Tensor], output: Tensor | None = None) -> Tensor:
     """What a product of integers is multiplied with: the product of their scales over the result's, or alone.
 
-    Taken in float64 and rounded to float32 once. A result is then clamp(round(total * multiplier) + zero_point), where
-    the total is rounded to float32 first; kernels take this number, so that they and what simulates them agree.
+    Computed in float32 from left to right, as ONNX Runtime does it, so that exported models round as ours do; in
+    float64 where float32 does not hold the product of the scales. A result is then
+    clamp(round(total * multiplier) + zero_point), where the total is rounded to float32 first; kernels take this
+    number, so that they and what simulates them agree.
     """
-    product = inputs[0].to(torch.float64)
-    for scale in inputs[1:]:
-        product = product * scale.to(torch.float64)
-    return (product if output is None else product / output.to(torch.float64)).to(torch.float32)
+    product = _product(inputs, torch.float32)
+    held = (product.abs() >= SMALLEST_SCALE) & torch.isfinite(product)
+    single = product if output is None else product / output.to(torch.float32)
+    if held.all():
+        return single
+    exact = _product(inputs, torch.float64)
+    double = exact if output is None else exact / output.to(torch.float64)
+    return torch.where(held, single, double.to(torch.float32))
+
+
+def _product(scales: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
+    product = scales[0].to(dtype)
+    for scale in scales[1:]:
+        product = product * scale.to(dtype)
+    return product
 
 
 def fake_quantize(x: Tensor, params: QParams) -> Tensor:

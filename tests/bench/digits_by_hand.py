@@ -65,11 +65,11 @@ NETWORKS = {
         lambda m: m.QuantizableResNet(m.QuantizableBasicBlock, [2, 2, 2, 2], num_classes=10), 4, lr=1e-3
     ),
     "shufflenet_v2_x1_0": Network(  # on 32 pixels torch.ao cannot take the mean of its last image, by hand neither
-        "shufflenetv2", lambda m: m.ShuffleNetV2(**_SHUFFLE), lambda m: m.QuantizableShuffleNetV2(**_SHUFFLE), 6, 64, 400
+        "shufflenetv2", lambda m: m.ShuffleNetV2(**_SHUFFLE), lambda m: m.QuantizableShuffleNetV2(**_SHUFFLE), 15, 64
     ),
     "googlenet": Network("googlenet", lambda m: m.GoogLeNet(**_PLAIN), lambda m: m.QuantizableGoogLeNet(**_PLAIN), 6),
     "inception_v3": Network(
-        "inception", lambda m: m.Inception3(**_PLAIN), lambda m: m.QuantizableInception3(**_PLAIN), 3, 75, 500, lr=1e-3
+        "inception", lambda m: m.Inception3(**_PLAIN), lambda m: m.QuantizableInception3(**_PLAIN), 5, 75, lr=1e-3
     ),
 }  # fmt: skip
 

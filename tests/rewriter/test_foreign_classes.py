@@ -134,6 +134,25 @@ def test_what_cannot_be_ours_stays_and_is_said(change: tuple[str, str], why: str
     assert "self.add = runtime.modules.EltWiseAdd()" in result.after.decode()
 
 
+def test_a_class_that_nothing_here_stands_for_is_said() -> None:
+    result = rewritten(AIMET.replace("ops.Add()", "ops.Cast(torch.half)"), source="aimet")
+    assert [r.message for r in result.refusals] == [
+        "`ops.Cast` stays a class of another library: nothing is known here that takes its place"
+    ]
+
+
+def test_distillers_own_documentation_spells_its_classes_otherwise() -> None:
+    result = rewritten(
+        DISTILLER.replace("distiller.modules.EltwiseMult", "distiller.modules.EltWiseMult"), source="distiller"
+    )
+    assert "self.mul = runtime.modules.EltWiseMult()" in result.after.decode()
+
+
+def test_a_function_of_theirs_that_is_called_with_all_arguments_becomes_ours_that_takes_them() -> None:
+    text = rewritten(AIMET.replace("ops.Add()", "ops.AvgPool2d()"), source="aimet").after.decode()
+    assert "self.add = runtime.modules.FunctionalAvgPool2d()" in text
+
+
 BREVITAS = (
     HEADER
     + """import brevitas.nn as qnn

@@ -82,3 +82,8 @@ def test_codes_that_were_not_looked_for_are_not_called_unused() -> None:
     found = Suppressions.parse("c = 1  # rewriter: ignore[RW106]\nd = 1  # rewriter: ignore\n")
     assert [text for _, text in found.unused(["RW101"])] == ["# rewriter: ignore"]
     assert found.unused([]) == []
+
+
+def test_a_comment_that_keeps_a_whole_file_has_its_use_without_a_finding() -> None:
+    assert not Suppressions.parse("# rewriter: ignore-file\n").unused(["RW101"])
+    assert Suppressions.parse("# rewriter: ignore-file[RW101]\n").unused(["RW101"])

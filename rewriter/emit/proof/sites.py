@@ -150,8 +150,9 @@ def _elsewhere(make: MakeElsewhere, call: ast.Call, maker: ast.Call) -> dict[str
     found: dict[str, ast.expr | None] = dict(zip(names, maker.args, strict=False))
     found.update({k.arg or "": k.value for k in maker.keywords})
     operands = [*reversed(call.args[:2]), *call.args[2:]] if make.swapped else call.args
-    if len(operands) == 1 and isinstance(operands[0], ast.Starred):
-        found[make.foreign.spelling.parameters[0].name] = operands[0].value
+    if any(isinstance(operand, ast.Starred) for operand in operands):
+        alone = operands[0].value if len(operands) == 1 and isinstance(operands[0], ast.Starred) else None
+        found[make.foreign.spelling.parameters[0].name] = alone or ast.List(elts=operands, ctx=ast.Load())
         operands = []
     for argument in bind(make.foreign.spelling, operands, call.keywords) or ():
         name = argument.parameter.name

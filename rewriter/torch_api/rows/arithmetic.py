@@ -76,7 +76,7 @@ ROWS = (
         spelled("** **= operator.pow operator.ipow", "input, exponent"),
         spelled("torch.pow", "input, exponent, *, out=None"),
         spelled("Tensor.pow Tensor.pow_ Tensor.__pow__", "input, exponent"),
-        operands="input exponent", traits=Trait.TABLE,
+        operands="input exponent", traits=Trait.TABLE, aimet="Pow()",
     ),
     wrapped(
         "neg", "RW101", "Neg",

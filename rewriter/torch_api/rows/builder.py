@@ -38,10 +38,14 @@ def _elsewhere(
         if name:
             found.append(Foreign(library, Spelling(home + name, given), constructor))
     name, _, constructor = aimet.removesuffix(")").partition("(")
-    if name:
-        function = next(s for s in spellings if s.name.startswith("torch.") and not s.inplace)
-        signature = given if constructor else function.signature.replace(", *, out=None", "").replace(", out=None", "")
-        found.append(Foreign("aimet", Spelling(_AIMET + name, signature), constructor))
+    if name and constructor:
+        found.append(Foreign("aimet", Spelling(_AIMET + name, given), constructor))
+    elif name:
+        functions = [
+            s.signature for s in spellings if s.name.startswith("torch.") and not s.inplace and not s.is_method
+        ]
+        calls = dict.fromkeys(f.replace(", *, out=None", "").replace(", out=None", "") for f in functions)
+        found += [Foreign("aimet", Spelling(_AIMET + name, call)) for call in calls]
     return tuple(found)
 
 
@@ -71,6 +75,7 @@ def wrapped(
     distiller: str = "",
     aimet: str = "",
     brevitas: str = "",
+    as_function: str = "",
 ) -> Row:
     """An operation that a class of runtime.modules takes over. Its constructor takes whatever is not an operand."""
     found = tuple(s for group in spellings for s in group)
@@ -88,6 +93,7 @@ def wrapped(
         modules=_of_torch(modules),
         clamps=tuple(clamps.split()),
         elsewhere=(*elsewhere, *_elsewhere(found, names, distiller, aimet, brevitas)),
+        as_function=tuple(as_function.split()),
     )
 
 
@@ -114,15 +120,17 @@ def module(
     traits: Trait = Trait.NONE,
     modules: str = "",
     clamps: str = "",
+    aimet: str = "",
 ) -> Row:
     """An operation that torch.nn has a module for; `Functional<target>` serves where that module cannot."""
+    found, names = tuple(s for group in spellings for s in group), tuple(operands.split())
     return Row(
         op=op,
         code=code,
         target=f"torch.nn.{target}",
         attribute=attribute or op,
-        operands=tuple(operands.split()),
-        spellings=tuple(s for group in spellings for s in group),
+        operands=names,
+        spellings=found,
         flexible=f"runtime.modules.Functional{target}",
         constructor=constructor,
         follows_training=follows_training,
@@ -130,6 +138,7 @@ def module(
         traits=traits,
         modules=_of_torch(modules),
         clamps=tuple(clamps.split()),
+        elsewhere=_elsewhere(found, names, "", aimet, ""),
     )
 
 

@@ -18,7 +18,8 @@ _UNARY = {
 }  # fmt: skip
 _AIMET = {
     "exp": "Exponential", "log": "Log", "sqrt": "Sqrt", "rsqrt": "RSqrt", "square": "Square", "sin": "Sin", "cos": "Cos",
-    "erf": "Erf", "floor": "ElementwiseFloor", "ceil": "ElementwiseCeil",
+    "erf": "Erf", "floor": "ElementwiseFloor", "ceil": "ElementwiseCeil", "asin": "Asin", "atan": "Atan",
+    "sign": "ElementwiseUnarySign",
 }  # fmt: skip
 _SPECIAL = frozenset({"exp2", "expm1", "log1p", "erf", "erfc", "sinc", "erfinv", "digamma", "i0"})
 _ALIASES = {
@@ -46,11 +47,11 @@ def _unary(name: str, target: str) -> Row:
     )
 
 
-def _binary(name: str, target: str, traits: Trait = Trait.TABLE) -> Row:
+def _binary(name: str, target: str, traits: Trait = Trait.TABLE, aimet: str = "") -> Row:
     return wrapped(
         name, "RW103", target,
         spelled(f"torch.{name}", "input, other, *, out=None"), spelled(f"Tensor.{name}", "input, other"),
-        operands="input other", traits=traits,
+        operands="input other", traits=traits, aimet=aimet,
     )  # fmt: skip
 
 
@@ -61,16 +62,16 @@ ROWS = (
         spelled("builtins.abs", "input"),
         spelled("torch.abs torch.absolute", "input, *, out=None"),
         spelled("Tensor.abs Tensor.abs_ Tensor.absolute Tensor.absolute_ torch.abs_", "input"),
-        traits=Trait.TABLE | Trait.NOT_NEGATIVE,
+        traits=Trait.TABLE | Trait.NOT_NEGATIVE, aimet="Abs",
     ),
     wrapped(
         "round", "RW103", "Round",
         spelled("torch.round", "input, *, decimals=0, out=None"),
         spelled("Tensor.round Tensor.round_ torch.round_", "input, *, decimals=0"),
-        traits=Trait.TABLE,
+        traits=Trait.TABLE, aimet="Round",
     ),
-    _binary("maximum", "Maximum", Trait.TABLE | Trait.JOIN),
-    _binary("minimum", "Minimum", Trait.TABLE | Trait.JOIN),
+    _binary("maximum", "Maximum", Trait.TABLE | Trait.JOIN, aimet="Maximum"),
+    _binary("minimum", "Minimum", Trait.TABLE | Trait.JOIN, aimet="Minimum"),
     _binary("fmax", "Fmax", Trait.TABLE | Trait.JOIN),
     _binary("fmin", "Fmin", Trait.TABLE | Trait.JOIN),
     _binary("atan2", "Atan2"),
@@ -100,7 +101,7 @@ ROWS = (
     wrapped(
         "where", "RW103", "Where",
         spelled("torch.where", "condition, input, other, *, out=None"),
-        operands="condition input other", traits=Trait.UNBOUNDED,
+        operands="condition input other", traits=Trait.UNBOUNDED, aimet="Where",
     ),
     wrapped(
         "where_method", "RW103", "TensorWhere",
@@ -114,7 +115,7 @@ ROWS = (
     wrapped(
         "cumsum", "RW103", "Cumsum",
         spelled("torch.cumsum", "input, dim, *, dtype=None, out=None"),
-        spelled("Tensor.cumsum Tensor.cumsum_", "input, dim, *, dtype=None"),
+        spelled("Tensor.cumsum Tensor.cumsum_", "input, dim, *, dtype=None"), aimet="CumSum",
     ),
     wrapped(
         "cumprod", "RW103", "Cumprod",

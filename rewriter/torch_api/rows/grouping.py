@@ -32,13 +32,13 @@ ROWS = (
     wrapped(
         "chunk", "RW104", "Chunk", spelled("torch.chunk Tensor.chunk", "input, chunks, dim=0"), returns="tensors",
         traits=Trait.MOVE,
-        distiller="Chunk(chunks, dim=0)",
+        distiller="Chunk(chunks, dim=0)", as_function="aimet",
     ),
     wrapped(
         "split", "RW104", "Split",
         spelled("torch.split", "tensor, split_size_or_sections, dim=0"),
         spelled("Tensor.split", "tensor, split_size, dim=0"),
         operands="tensor", returns="tensors", traits=Trait.MOVE,
-        distiller="Split(split_size_or_sections, dim=0)", aimet="Split",
+        distiller="Split(split_size_or_sections, dim=0)", aimet="Split", as_function="aimet",
     ),
 )  # fmt: skip

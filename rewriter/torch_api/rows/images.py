@@ -20,7 +20,7 @@ ROWS = (
             "input, size=None, scale_factor=None, mode='nearest', align_corners=None, recompute_scale_factor=None, "
             "antialias=False",
         ),
-        traits=Trait.RESIZE, modules="Upsample",
+        traits=Trait.RESIZE, modules="Upsample", aimet="Interpolate",
     ),
     wrapped(
         "upsample", "RW106", "FunctionalUpsample",
@@ -39,12 +39,12 @@ ROWS = (
     ),
     wrapped(
         "pad", "RW106", "Pad", spelled("F.pad", "input, pad, mode='constant', value=None"),
-        traits=Trait.FRAME, modules="; ".join(_PADS),
+        traits=Trait.FRAME, modules="; ".join(_PADS), aimet="Pad",
     ),
     wrapped(
         "grid_sample", "RW106", "GridSample",
         spelled("F.grid_sample", "input, grid, mode='bilinear', padding_mode='zeros', align_corners=None"),
-        operands="input grid",
+        operands="input grid", aimet="GridSample",
     ),
     wrapped(
         "affine_grid", "RW106", "AffineGrid", spelled("F.affine_grid", "theta, size, align_corners=None"),

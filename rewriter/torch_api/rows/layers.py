@@ -17,8 +17,10 @@ def _fed(
     operands: str = "input",
     traits: Trait = Trait.NONE,
     modules: str = "",
+    aimet: str = "",
 ) -> Row:
-    return wrapped(op, "RW106", target, spelled(names, signature), operands=operands, traits=traits, modules=modules)
+    found = spelled(names, signature)
+    return wrapped(op, "RW106", target, found, operands=operands, traits=traits, modules=modules, aimet=aimet)
 
 
 def _conv(n: int) -> tuple[Row, Row]:
@@ -54,7 +56,7 @@ _ATTENTION = (
 )
 
 ROWS = (
-    _fed("linear", "FunctionalLinear", "F.linear", "input, weight, bias=None", "input weight", _SUM, "Linear"),
+    _fed("linear", "FunctionalLinear", "F.linear", "input, weight, bias=None", "input weight", _SUM, "Linear", "DynamicLinear"),
     _fed(
         "bilinear", "FunctionalBilinear", "F.bilinear torch.bilinear", "input1, input2, weight, bias=None",
         "input1 input2 weight", Trait.CONTRACTION, "Bilinear",
@@ -84,7 +86,7 @@ ROWS = (
     ),
     _fed(
         "group_norm", "FunctionalGroupNorm", "F.group_norm", "input, num_groups, weight=None, bias=None, eps=1e-05",
-        traits=Trait.NORMALIZATION, modules="GroupNorm",
+        traits=Trait.NORMALIZATION, modules="GroupNorm", aimet="GroupNorm",
     ),
     _fed(
         "instance_norm", "FunctionalInstanceNorm", "F.instance_norm",
@@ -94,13 +96,13 @@ ROWS = (
     ),
     _fed(
         "rms_norm", "FunctionalRMSNorm", "F.rms_norm torch.rms_norm", "input, normalized_shape, weight=None, eps=None",
-        traits=Trait.NORMALIZATION | Trait.ROWS, modules="RMSNorm",
+        traits=Trait.NORMALIZATION, modules="RMSNorm",
     ),
     module(
         "local_response_norm", "LocalResponseNorm", "size, alpha=0.0001, beta=0.75, k=1.0",
         spelled("F.local_response_norm", "input, size, alpha=0.0001, beta=0.75, k=1.0"), traits=Trait.NORMALIZATION,
     ),
-    _fed("normalize", "Normalize", "F.normalize", "input, p=2.0, dim=1, eps=1e-12, out=None", traits=Trait.NORMALIZATION | Trait.ROWS),
+    _fed("normalize", "Normalize", "F.normalize", "input, p=2.0, dim=1, eps=1e-12, out=None", traits=Trait.NORMALIZATION, aimet="Normalize"),
     module(
         "cosine_similarity", "CosineSimilarity", "dim=1, eps=1e-08",
         spelled("F.cosine_similarity torch.cosine_similarity", "x1, x2, dim=1, eps=1e-8"), operands="x1 x2",

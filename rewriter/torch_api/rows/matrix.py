@@ -9,14 +9,14 @@ from rewriter.torch_api.traits import Trait
 _PRODUCT = Trait.MATMUL | Trait.CONTRACTION
 
 
-def _scaled(op: str, target: str, first: str, second: str) -> Row:
+def _scaled(op: str, target: str, first: str, second: str, aimet: str = "") -> Row:
     """`beta * input + alpha * (first @ second)` and its kind."""
     plain = f"input, {first}, {second}, *, beta=1, alpha=1"
     return wrapped(
         op, "RW102", target,
         spelled(f"torch.{op}", f"{plain}, out=None"),
         spelled(f"Tensor.{op} Tensor.{op}_", plain),
-        operands=f"input {first} {second}", traits=Trait.CONTRACTION,
+        operands=f"input {first} {second}", traits=Trait.CONTRACTION, aimet=aimet,
     )  # fmt: skip
 
 
@@ -58,12 +58,12 @@ ROWS = (
     wrapped(
         "outer", "RW102", "Outer",
         spelled("torch.outer torch.ger", "input, vec2, *, out=None"), spelled("Tensor.outer Tensor.ger", "input, vec2"),
-        operands="input vec2", traits=Trait.CONTRACTION,
+        operands="input vec2", traits=Trait.CONTRACTION, aimet="Outer",
     ),
-    _scaled("addmm", "AddMM", "mat1", "mat2"),
+    _scaled("addmm", "AddMM", "mat1", "mat2", "Addmm"),
     _scaled("addmv", "AddMV", "mat", "vec"),
     _scaled("addbmm", "AddBMM", "batch1", "batch2"),
-    _scaled("baddbmm", "BAddBMM", "batch1", "batch2"),
+    _scaled("baddbmm", "BAddBMM", "batch1", "batch2", "Baddbmm"),
     wrapped(
         "einsum", "RW102", "Einsum",
         spelled("torch.einsum", "equation, *operands"), operands="operands", traits=Trait.CONTRACTION,

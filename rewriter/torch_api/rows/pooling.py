@@ -18,7 +18,7 @@ def _max_pool(n: int) -> Iterator[Row]:
     yield module(
         f"max_pool{n}d", f"MaxPool{n}d", constructor,
         spelled(f"F.max_pool{n}d", f"{common}, return_indices=False"), spelled(f"torch.max_pool{n}d", common),
-        attribute="max_pool", traits=_MAXIMUM,
+        attribute="max_pool", traits=_MAXIMUM, aimet="MaxPool2d" if n == 2 else "",
     )  # fmt: skip
     yield wrapped(
         f"max_pool{n}d_with_indices", "RW106", f"MaxPool{n}dWithIndices",
@@ -43,6 +43,7 @@ def _avg_pool(n: int) -> Row:
         spelled(names, f"input, {constructor}"),
         attribute="avg_pool",
         traits=_AVERAGE,
+        aimet="AvgPool2d" if n == 2 else "",
     )
 
 
@@ -50,7 +51,7 @@ def _adaptive(n: int) -> Iterator[Row]:
     names = f"F.adaptive_avg_pool{n}d" + (" torch.adaptive_avg_pool1d" if n == 1 else "")
     yield module(
         f"adaptive_avg_pool{n}d", f"AdaptiveAvgPool{n}d", "output_size", spelled(names, "input, output_size"),
-        attribute="avg_pool", traits=_AVERAGE,
+        attribute="avg_pool", traits=_AVERAGE, aimet="AdaptiveAvgPool2d" if n == 2 else "",
     )  # fmt: skip
     yield module(
         f"adaptive_max_pool{n}d", f"AdaptiveMaxPool{n}d", "output_size, return_indices=False",

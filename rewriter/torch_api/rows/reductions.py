@@ -15,7 +15,7 @@ def _extreme(name: str, target: str) -> tuple[Row, Row]:
             spelled(f"torch.{name} Tensor.{name}", "input"),
             spelled(f"torch.{name}", "input, other, *, out=None", ("other", "tensor")),
             spelled(f"Tensor.{name}", "input, other", ("other", "tensor")),
-            operands="input other", traits=Trait.REDUCTION,
+            operands="input other", traits=Trait.REDUCTION, aimet=target,
         ),
         wrapped(
             f"{name}_dim", "RW105", target,
@@ -59,13 +59,13 @@ ROWS = (
         "amax", "RW105", "Amax",
         spelled("torch.amax", "input, dim=(), keepdim=False, *, out=None"),
         spelled("Tensor.amax", "input, dim=(), keepdim=False"),
-        traits=Trait.REDUCTION,
+        traits=Trait.REDUCTION, aimet="AMax",
     ),
     wrapped(
         "amin", "RW105", "Amin",
         spelled("torch.amin", "input, dim=(), keepdim=False, *, out=None"),
         spelled("Tensor.amin", "input, dim=(), keepdim=False"),
-        traits=Trait.REDUCTION,
+        traits=Trait.REDUCTION, aimet="AMin",
     ),
     *_extreme("max", "Max"),
     *_extreme("min", "Min"),
@@ -73,7 +73,7 @@ ROWS = (
         "norm", "RW105", "Norm",
         spelled("torch.norm", "input, p='fro', dim=None, keepdim=False, out=None, dtype=None"),
         spelled("Tensor.norm", "input, p='fro', dim=None, keepdim=False, dtype=None"),
-        traits=Trait.REDUCTION | Trait.NOT_NEGATIVE,
+        traits=Trait.REDUCTION | Trait.NOT_NEGATIVE, aimet="Norm",
     ),
     wrapped(
         "vector_norm", "RW105", "VectorNorm",
@@ -98,6 +98,6 @@ ROWS = (
         spelled("torch.prod Tensor.prod", "input, *, dtype=None"),
         spelled("torch.prod", "input, dim, keepdim=False, *, dtype=None, out=None"),
         spelled("Tensor.prod", "input, dim, keepdim=False, *, dtype=None"),
-        traits=Trait.REDUCTION,
+        traits=Trait.REDUCTION, aimet="Prod",
     ),
 )  # fmt: skip

@@ -117,6 +117,35 @@ def test_a_new_tensor_in_place_of_a_changed_one_is_safe_where_nobody_else_holds_
     assert [not f.why_unsafe for f in findings] == [safe]
 
 
+@pytest.mark.parametrize(
+    ("body", "written"),
+    [
+        ("torch.cat((x, *parts), 1)", "self.concat(x, *parts)"),
+        ("torch.cat([*parts], 1)", "self.concat(*[*parts])"),
+        ("torch.cat(parts, 1)", "self.concat(*parts)"),
+        ("x.amax(1)", "self.amax(x, 1)"),
+        ("torch.prod(x, 1)", "self.prod(x, 1)"),
+        ("F.avg_pool2d(x, parts)", "self.avg_pool(x, parts)"),
+        ("torch.where(x > 0, x, parts)", "self.where(x > 0, x, parts)"),
+        ("x ** 2", "self.pow(x, 2)"),
+        ("torch.split(x, 2)", "self.split(x, 2)"),
+        ("x.split(split_size=2)", "x.split(split_size=2)"),
+        ("x.chunk(2)", "x.chunk(2)"),
+    ],
+)
+def test_modules_of_aimet_are_called_as_the_function_is(body: str, written: str) -> None:
+    source = HEADER + f"\n\nclass Net(nn.Module):\n    def forward(self, x, parts):\n        return {body}\n"
+    result = rewritten(source, target="aimet")
+    assert f"return {written}\n" in result.after.decode() and not result.refusals
+
+
+def test_brevitas_adds_tensors_alone() -> None:
+    source = HEADER + "\n\nclass Net(nn.Module):\n    def forward(self, x):\n        return x.view(-1) + 1.0 + x\n"
+    result = rewritten(source, target="brevitas")
+    assert [r.message for r in result.refusals] == ["brevitas has no module for `+` with these arguments"]
+    assert "return self.add(x.view(-1) + 1.0, x)" in result.after.decode()
+
+
 def test_what_the_catalogue_says_of_torch_ao_is_there() -> None:
     methods = [f.method for row in (*ROWS, *FUSED) for f in row.elsewhere if f.library == "torch-ao"]
     assert methods and all(hasattr(FloatFunctional, method) for method in methods)

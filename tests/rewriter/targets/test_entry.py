@@ -200,6 +200,19 @@ def test_entry_is_for_torch_ao_alone(capsys: pytest.CaptureFixture[str]) -> None
     assert "--target torch-ao" in capsys.readouterr().err
 
 
+def test_an_entry_that_is_not_there_is_an_error_that_names_those_that_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "model.py"
+    file.write_text(MODEL)
+    told = ["fix", "--isolated", "--no-cache", "--target", "torch-ao", str(file), "--entry"]
+    assert main([*told, "Nett"]) == 2
+    assert "--entry Nett: the files have no such class; those with a forward are " in (said := capsys.readouterr().err)
+    assert "Net" in said.rpartition(" are ")[2].replace(",", " ").split()
+    assert file.read_text() == MODEL, "nothing is written"
+    assert main([*told, "Net"]) == 0
+
+
 def test_a_subclass_that_sequential_runs_is_fused_by_its_types() -> None:
     source = (
         HEADER + "\n\nclass Net(nn.Sequential):\n    def __init__(self):\n"

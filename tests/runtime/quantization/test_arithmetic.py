@@ -18,6 +18,7 @@ from runtime.quantization.arithmetic import (
     QParams,
     dequantize,
     fake_quantize,
+    multiplier,
     per_channel,
     per_group,
     qparams_from_range,
@@ -246,3 +247,16 @@ def test_layouts_that_do_not_fit() -> None:
         fake_quantize(torch.zeros(2, 4), QParams(torch.ones(4), torch.zeros(4), Grid(8), per_channel(0)))
     with pytest.raises(ValueError, match="groups need an axis"):
         Granularity(group=4)
+
+
+def test_a_multiplier_is_what_onnx_runtime_computes() -> None:
+    scales = torch.rand(3, 1000, generator=torch.Generator().manual_seed(0)) + 0.01
+    given, weight, made = scales
+    assert torch.equal(multiplier([given, weight], made), given * weight / made)
+    assert torch.equal(multiplier([given], made), given / made)
+
+
+def test_a_multiplier_of_scales_whose_product_float32_does_not_hold() -> None:
+    small, large = torch.tensor([1e-30, 1e-2]), torch.tensor([1e30, 1e-2])
+    assert multiplier([small, small], small).tolist() == pytest.approx([1e-30, 1e-2])
+    assert multiplier([large, large], large).tolist() == pytest.approx([1e30, 1e-2])
