@@ -13,14 +13,7 @@ from rewriter.torch_api import modules
 from rewriter.torch_api.reserved import RETURNING_ITSELF, SEQUENTIAL_ATTRIBUTES
 from rewriter.values.base import UNKNOWN, Call, Machine, Value
 from rewriter.values.dictionary import Dictionary
-from rewriter.values.functions import (
-    BoundMethod,
-    Choice,
-    NestedFunction,
-    ProjectFunction,
-    SomeFunction,
-    one_of_methods,
-)
+from rewriter.values.functions import BoundMethod, Choice, NestedFunction, ProjectFunction, SomeFunction, one_of_methods
 from rewriter.values.one_of import join, join_all
 from rewriter.values.plain import NONE, STRING, Nothing
 from rewriter.values.sequence import children

@@ -43,6 +43,10 @@ class _SharedOf:
     def __getitem__(self, ops: type[Ops]) -> Ops:
         return cast(Ops, _Shared.of(ops))
 
+    def __call__(self, ops: type[Ops]) -> Ops:
+        """`shared(AddOps)`, as earlier versions have written it."""
+        return self[ops]
+
 
 shared = _SharedOf()
 
