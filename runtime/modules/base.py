@@ -103,7 +103,7 @@ class InplaceOperation(Operation):
         """Pickles of earlier versions say `inplace`."""
         if "inplace" in state:
             state["in_place"] = state.pop("inplace")
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
 
     def chosen(self) -> Callable[..., Any]:
         return self.function_ if self.in_place else self.function

@@ -12,5 +12,5 @@ def take_apart(model: nn.Module) -> None:
     """Each module of such a row is one more call of that module from now on, which gets a grid of its own."""
     for parent in list(model.modules()):
         for name, child in list(parent._modules.items()):
-            if isinstance(child, Tied) and is_whole(child) and type(module_of(child)) is nn.Sequential:  # type: ignore[arg-type]
-                setattr(parent, name, again(module_of(child), parts=True))  # type: ignore[arg-type]
+            if isinstance(child, Tied) and is_whole(child) and type(module_of(child)) is nn.Sequential:
+                setattr(parent, name, again(module_of(child), parts=True))

@@ -96,13 +96,16 @@ ROWS = (
     ),
     _fed(
         "rms_norm", "FunctionalRMSNorm", "F.rms_norm torch.rms_norm", "input, normalized_shape, weight=None, eps=None",
-        traits=Trait.NORMALIZATION, modules="RMSNorm",
+        traits=Trait.NORMALIZATION | Trait.ROWS, modules="RMSNorm",
     ),
     module(
         "local_response_norm", "LocalResponseNorm", "size, alpha=0.0001, beta=0.75, k=1.0",
         spelled("F.local_response_norm", "input, size, alpha=0.0001, beta=0.75, k=1.0"), traits=Trait.NORMALIZATION,
     ),
-    _fed("normalize", "Normalize", "F.normalize", "input, p=2.0, dim=1, eps=1e-12, out=None", traits=Trait.NORMALIZATION, aimet="Normalize"),
+    _fed(
+        "normalize", "Normalize", "F.normalize", "input, p=2.0, dim=1, eps=1e-12, out=None",
+        traits=Trait.NORMALIZATION | Trait.ROWS, aimet="Normalize",
+    ),
     module(
         "cosine_similarity", "CosineSimilarity", "dim=1, eps=1e-08",
         spelled("F.cosine_similarity torch.cosine_similarity", "x1, x2, dim=1, eps=1e-8"), operands="x1 x2",

@@ -66,7 +66,8 @@ class Product(Pair):
         if self.elementwise:
             return kernels.mul(left, right, *told)
         if self.equation is not None:
-            return self.equation.unfolded(kernels.matmul(*self.equation.matrices(left, right), *told), a, b)
+            rows, columns = self.equation.matrices(left, right)
+            return self.equation.unfolded(kernels.matmul(rows, columns, *told), a, b)
         return None if min(a.dim(), b.dim()) < 2 else kernels.matmul(left, right, *told)
 
 
