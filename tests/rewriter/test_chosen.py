@@ -232,9 +232,7 @@ class Net(nn.Module):
 
 
 HANDED = {
-    "map of as many as there are rows": ("F.relu", "sum(map(F.relu, x))"),
     "starmap": ("torch.add", "sum(itertools.starmap(torch.add, [(x, x), (x, x * 2)]))"),
-    "a function of the project": ("double", "sum(map(double, x))"),
     "reduce": ("torch.add", "functools.reduce(torch.add, [x, x * 2])"),
     "checkpoint": ("F.gelu", "checkpoint(F.gelu, x)"),
 }
@@ -243,12 +241,20 @@ HANDED = {
 @pytest.mark.parametrize("name", HANDED)
 def test_a_function_that_is_handed_to_another_to_run_is_said(name: str) -> None:
     function, expression = HANDED[name]
-    source = "import functools\nimport itertools\nfrom torch.utils.checkpoint import checkpoint\n\n\ndef double(x):\n    return x * 2\n\n"
+    source = "import functools\nimport itertools\nfrom torch.utils.checkpoint import checkpoint\n\n"
     source += f"\nclass Net(nn.Module):\n    def forward(self, x):\n        return {expression}\n"
     result = rewritten(HEADER + source)
     assert f"({function}, " in result.after.decode()
     said = [r for r in result.refusals if r.code == "RW903"]
     assert len(said) == 1 and f"runs `{function}`" in said[0].message and "comprehension" in said[0].advice
+
+
+@pytest.mark.parametrize("function", ["F.relu", "double"])
+def test_a_map_over_as_many_as_there_are_rows_has_a_module_for_each(function: str) -> None:
+    source = "\n\ndef double(x):\n    return x * 2\n\n"
+    source += f"\nclass Net(nn.Module):\n    def forward(self, x):\n        return sum(map({function}, x))\n"
+    after = check(source, X)
+    assert ".each(x)" in after and "= runtime.modules.ModuleList([" in after
 
 
 def test_handing_on_what_computes_nothing_is_left_without_a_word() -> None:
