@@ -149,7 +149,7 @@ def test_a_loop_in_a_function_has_a_module_for_each_turn(name: str) -> None:
 
 
 SHARED = {
-    "a while": "while x.sum() < 0:\n        x = x + y",
+    "a while": "while x.sum() < 0:\n        x = x + y * y + 1",
     "steps": "for i in range(x.shape[0]):\n        x = x + y",
     "a function that is compiled": "for i in range(3):\n        x = x + y",
 }
