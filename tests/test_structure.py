@@ -108,6 +108,7 @@ IMPLEMENTING = {
     "runtime/inspect/statistics.py": "statistics",
     "runtime/inspect/summaries.py": "statistics",
     "runtime/int8/allowance.py": "steps of programs",
+    "runtime/int8/counterparts/alone.py": "which operation has which counterpart with a kernel of its own",
     "runtime/int8/layouts.py": "steps of programs",
     "runtime/int8/program.py": "steps of programs",
     "runtime/int8/slices.py": "steps of programs",

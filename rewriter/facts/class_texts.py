@@ -41,7 +41,8 @@ def _looks(node: ast.AST) -> bool:
 
 def _reads(node: ast.AST, above: Above) -> Iterator[Above]:
     """What stands around each place that reads the name of a class, the file's own `__name__` left out."""
-    if _is_read(node):
+    given = isinstance(node, ast.Attribute) or (bool(above) and isinstance(above[-1], ast.Call))
+    if given and _is_read(node):  # `getattr(type(m), "__name__")`; a text elsewhere asks for nothing
         yield above
     for child in children(node):
         yield from _reads(child, (*above, node))

@@ -9,6 +9,7 @@ from rewriter.facts.scopes import Scope
 from rewriter.facts.trees import walk
 from rewriter.values.base import Value
 from rewriter.values.dictionary import Dictionary
+from rewriter.values.modules import Module
 from rewriter.values.plain import Nothing
 from rewriter.values.sequence import Sequence
 
@@ -28,13 +29,26 @@ def runs_over_list(node: ast.expr, scope: Scope, depth: int = 0) -> bool:
         return False
     if isinstance(node, ast.Call):
         return _call_makes_list(node, scope, depth)
-    if isinstance(node, ast.Name) and scope.value(node).assumed and _is_treated_as_list(node.id, scope.function):
+    definition = scope.definition(node) if isinstance(node, ast.Name) else None
+    is_open = isinstance(node, ast.Name) and scope.value(node).assumed and not _is_of_operation(definition, scope)
+    if is_open and isinstance(node, ast.Name) and _is_treated_as_list(node.id, scope.function):
         return True
-    if isinstance(node, ast.Name) and (definition := scope.definition(node)) is not None and definition[1] is None:
+    if definition is not None and definition[1] is None:
         return runs_over_list(definition[0], scope, depth + 1)
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
         return runs_over_list(node.value, scope, depth + 1)
     return _is_list(scope.value(node))
+
+
+def _is_of_operation(definition: tuple[ast.expr, int | None] | None, scope: Scope) -> bool:
+    """Whether a variable holds what a module for an operation returns: a tensor, as the operation itself does."""
+    call = definition[0] if definition is not None else None
+    func = call.func if isinstance(call, ast.Call) else None
+    if not isinstance(func, ast.Attribute) or not scope.is_own(func.value) or scope.cls is None:
+        return False
+    kept = scope.knowledge.attributes(scope.cls).get(func.attr)
+    made = kept.made if isinstance(kept, Module) else None
+    return isinstance(made, str) and made.startswith("runtime.modules.")
 
 
 def _call_makes_list(node: ast.Call, scope: Scope, depth: int) -> bool:

@@ -177,6 +177,7 @@ def test_narrow_screens_dark_and_print(page: Chrome, project: Path) -> None:
     assert page.execute_script(back) != light
     press(page, "tt")
     assert page.execute_script(back) == light, "chosen by hand"
+    page.set_window_size(1000, 900)
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     assert not visible(page, "nav") and not visible(page, ".buttons") and visible(page, ".file")
     heights = [line.size["height"] for line in visible(page, ".d2h-diff-table tr")]
