@@ -17,6 +17,7 @@ from rewriter.facts.walks import CHILDREN, DESCENDANTS, files_run
 _WALKS = CHILDREN | DESCENDANTS | {"apply"}
 _TEXTS = Question[Class, frozenset[str]]("which texts are looked for in the names of the modules' classes?")
 _PICKS = Question[Class, "_Picks"]("what does each class that walks ask for?")
+_PICKS_IN_FILE = Question[bool, "_Picks"]("what does the file ask for, in its walks or anywhere?")
 _PICKED = Question[Class, frozenset[str]]("which classes of torch are picked out of its modules?")
 
 
@@ -58,16 +59,20 @@ def _picks(knowledge: Knowledge, walker: Class) -> _Picks:
     answers = knowledge.project.answers.to(_PICKS)
     if walker not in answers:
         beyond = files_run(knowledge.hierarchy, walker) - {walker.file}
-        trees = [(walker.file, part) for part in _parts(walker.file)] + [(file, file.source.tree) for file in beyond]
-        classes = frozenset(name for file, tree in trees for name in _asked_for(file, tree))
-        texts = (text for file in (walker.file, *beyond) for text in texts_compared(file))
-        answers[walker] = _Picks(classes, frozenset(texts))
+        found = [_picks_in(walker.file, whole=False), *(_picks_in(file, whole=True) for file in beyond)]
+        classes = frozenset(name for picks in found for name in picks.classes)
+        answers[walker] = _Picks(classes, frozenset(text for picks in found for text in picks.texts))
     return answers[walker]
 
 
-def _asked_for(file: File, tree: ast.AST) -> Iterator[str]:
-    for node in walk(tree):
-        yield from filter(None, map(file.names.full_name, _classes_compared(node)))
+def _picks_in(file: File, whole: bool) -> _Picks:
+    answers = file.answers.to(_PICKS_IN_FILE)
+    if whole not in answers:
+        parts = [file.source.tree] if whole else _parts(file)
+        compared = (kind for part in parts for node in walk(part) for kind in _classes_compared(node))
+        classes = frozenset(filter(None, map(file.names.full_name, compared)))
+        answers[whole] = _Picks(classes, frozenset(texts_compared(file)))
+    return answers[whole]
 
 
 def _parts(file: File) -> Iterator[ast.AST]:

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Callable
 
 from rewriter.facts.one_more.compared import is_in_new_class
-from rewriter.facts.one_more.expressions import HAD_BY_NEW_ONES
+from rewriter.facts.one_more.expressions import HAD_BY_NEW_ONES, OF_ANY_MODULE
 from rewriter.facts.one_more.frame import Frame, Runner
 from rewriter.facts.one_more.functions import Given, applied, given_by, run_function
-from rewriter.facts.one_more.of_python import copied, looked_through, of_python
+from rewriter.facts.one_more.of_python import copied, of_python
 from rewriter.facts.one_more.texts import joined_parts, method_of_name
 from rewriter.facts.one_more.things import (
     ANY,
@@ -29,7 +29,7 @@ from rewriter.facts.one_more.things import (
     Tells,
     Value,
     is_settled,
-)  # fmt: skip
+)
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
 WALKS = {
@@ -56,11 +56,11 @@ def call(run: Runner, node: ast.Call, frame: Frame) -> Value:
 def _of_method(run: Runner, node: ast.Call, frame: Frame) -> Value | None:
     func = node.func
     assert isinstance(func, ast.Attribute)
-    of = looked_through(run, func.value, frame)
+    of = run.looked_through(func.value, frame)
     if func.attr == "apply" and len(node.args) == 1 and (of is MODULE or (of is OBJECT and frame.meets(func))):
         return _applied_to_all(run, node.args[0], of, frame)
     if of is FRESH and isinstance(func.value, ast.Name) and func.attr in _ADDING:
-        return _added_to(run, func.value.id, func.attr, given_by(run, node, frame), frame)
+        return _added_to(func.value.id, func.attr, given_by(run, node, frame), frame)
     kind = Grown if isinstance(of, Grown) else of
     if kind in _METHODS:
         return _METHODS[kind](of, func, given_by(run, node, frame), frame)
@@ -87,7 +87,7 @@ def _of_module(of: Value, func: ast.Attribute, given: Given, frame: Frame) -> Va
     if name in WALKS:
         found = WALKS[name]
         return Grown(found.extra, rest=found.extra)
-    if name not in MODULE_ATTRIBUTES - {"forward", "__call__"} or "hook" in name or not given.is_settled:
+    if name not in OF_ANY_MODULE or "hook" in name or not given.is_settled:
         raise (Tells if name in MODULE_ATTRIBUTES | HAD_BY_NEW_ONES else Fails)
     if name in ("train", "eval") and (frame.asked or not frame.met_object):
         raise Tells  # a new dropout would no longer do as the object itself does
@@ -152,7 +152,7 @@ def _looked_up(given: Given) -> Value | None:
     return SAME if given.is_settled else None
 
 
-def _added_to(run: Runner, variable: str, how: str, given: Given, frame: Frame) -> Value:
+def _added_to(variable: str, how: str, given: Given, frame: Frame) -> Value:
     """Something is put into a collection that nobody else has."""
     last = given.positional[-1] if given.positional else SAME
     if frame.alone:

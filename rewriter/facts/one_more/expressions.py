@@ -15,6 +15,7 @@ from rewriter.facts.one_more.things import (
     CLASS_NAME,
     FRESH,
     MODULE,
+    NAME,
     NEW,
     OBJECT,
     SAME,
@@ -26,14 +27,15 @@ from rewriter.facts.one_more.things import (
     Value,
     either,
     is_settled,
+    said,
     truth,
 )
 from rewriter.facts.one_more.written import written
 from rewriter.facts.trees import children, walk
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
-TABLES = {"_modules": Grown(extra=NEW[1], value=MODULE, is_table=True)}
-_OF_ANY_MODULE = MODULE_ATTRIBUTES - {"forward", "__call__"}
+TABLES = {"_modules": Grown(NAME, MODULE, is_table=True)}
+OF_ANY_MODULE = MODULE_ATTRIBUTES - {"forward", "__call__"}
 HAD_BY_NEW_ONES = frozenset(
     "inplace p dim alpha beta negative_slope min_val max_val kernel_size stride padding dilation ceil_mode size "
     "scale_factor mode align_corners output_size threshold value lambd approximate function fixed takes".split()
@@ -53,7 +55,7 @@ def _anything(run: Runner, node: ast.AST, frame: Frame) -> Value:
 
 
 def _constant(run: Runner, node: ast.Constant, frame: Frame) -> Value:
-    return SAME if node.value is ... else Const(node.value)
+    return said(node)
 
 
 def _name(run: Runner, node: ast.Name, frame: Frame) -> Value:
@@ -69,7 +71,7 @@ def _attribute(run: Runner, node: ast.Attribute, frame: Frame) -> Value:
     if of is MODULE:
         if node.attr == "__class__":
             return CLASS
-        if node.attr in _OF_ANY_MODULE:
+        if node.attr in OF_ANY_MODULE:
             return SAME
         if node.attr in HAD_BY_NEW_ONES | {"forward", "__call__"}:
             return ANY
@@ -87,13 +89,8 @@ def _tuple(run: Runner, node: ast.Tuple | ast.List, frame: Frame) -> Value:
     return Pair(tuple(run.value(run, item, frame) for item in node.elts))
 
 
-def _starred(run: Runner, node: ast.Starred, frame: Frame) -> Value:
-    return SAME if is_settled(run.value(run, node.value, frame)) else ANY
-
-
 def _dictionary(run: Runner, node: ast.Dict | ast.Set, frame: Frame) -> Value:
-    parts = [run.value(run, part, frame) for part in children(node) if isinstance(part, ast.expr)]
-    return FRESH if all(map(is_settled, parts)) else ANY
+    return FRESH if _anything(run, node, frame) is SAME else ANY
 
 
 def _operated(run: Runner, node: ast.BinOp, frame: Frame) -> Value:
@@ -163,10 +160,6 @@ def _chosen(run: Runner, node: ast.IfExp, frame: Frame) -> Value:
     return found[0] if found[0] == found[1] and found[0] is not SAME else ANY
 
 
-def _compared(run: Runner, node: ast.Compare, frame: Frame) -> Value:
-    return compared(run, node, frame)
-
-
 def _formatted(run: Runner, node: ast.JoinedStr, frame: Frame) -> Value:
     return formatted([_piece(run, part, frame) for part in node.values])
 
@@ -186,11 +179,7 @@ def _named(run: Runner, node: ast.NamedExpr, frame: Frame) -> Value:
 
 
 def _item(run: Runner, node: ast.Subscript, frame: Frame) -> Value:
-    of = (
-        frame.variables.get(node.value.id, SAME)
-        if isinstance(node.value, ast.Name)
-        else run.value(run, node.value, frame)
-    )
+    of = run.looked_through(node.value, frame)
     at = run.value(run, node.slice, frame)
     if (
         isinstance(of, Pair)
@@ -229,14 +218,13 @@ _KINDS: dict[type[ast.expr], Callable[..., Value]] = {
     ast.Attribute: _attribute,
     ast.Tuple: _tuple,
     ast.List: _tuple,
-    ast.Starred: _starred,
     ast.Dict: _dictionary,
     ast.Set: _dictionary,
     ast.BinOp: _operated,
     ast.BoolOp: _all_or_any,
     ast.UnaryOp: _turned,
     ast.IfExp: _chosen,
-    ast.Compare: _compared,
+    ast.Compare: compared,
     ast.JoinedStr: _formatted,
     ast.NamedExpr: _named,
     ast.Subscript: _item,

@@ -70,7 +70,7 @@ class Frame:
         if self.depth >= _DEEPEST:
             raise Tells
         self.files.add(function.file)
-        knows = function in (method for c in self.hierarchy.sharing(self.cls) for method in c.methods.values())
+        knows = function.owner is not None and function.owner in self.hierarchy.sharing(self.cls)
         return Frame(
             self.hierarchy, self.cls, function, variables, self.walks, self.alone, self.asked, self.met_object, knows,
             self.depth + 1, self.budget, self.seen, self.files, (*self.running, (function, dict(variables))),
@@ -147,3 +147,9 @@ class Runner:
     call: Callable[[Runner, ast.Call, Frame], Value]
     body: Callable[[Runner, list[ast.stmt], Frame], bool]
     """Whether the run goes on behind the statements."""
+
+    def looked_through(self, part: ast.expr, frame: Frame) -> Value:
+        """A collection that is only gone through stays with whom it is."""
+        if isinstance(part, ast.Name):
+            return frame.variables.get(part.id, SAME)
+        return self.value(self, part, frame)

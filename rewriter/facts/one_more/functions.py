@@ -9,7 +9,7 @@ from rewriter.facts.applied import function_meant
 from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.one_more.frame import Frame, Runner
-from rewriter.facts.one_more.things import ANY, NONE, OBJECT, SAME, Const, Tells, Value, either, is_settled
+from rewriter.facts.one_more.things import ANY, NONE, OBJECT, SAME, Tells, Value, is_settled, one_of, said
 from rewriter.facts.trees import walk
 
 _ORDINARY = frozenset({"staticmethod", "torch.no_grad"})
@@ -32,10 +32,9 @@ class Given:
 
 
 def given_by(run: Runner, node: ast.Call, frame: Frame) -> Given:
-    stars = [a for a in node.args if isinstance(a, ast.Starred)]
-    if any(not is_settled(run.value(run, s.value, frame)) for s in stars):
-        raise Tells
     positional = tuple(run.value(run, a, frame) for a in node.args)
+    if any(isinstance(a, ast.Starred) and not is_settled(v) for a, v in zip(node.args, positional, strict=True)):
+        raise Tells
     return Given(positional, tuple((k.arg or "", run.value(run, k.value, frame)) for k in node.keywords))
 
 
@@ -71,11 +70,7 @@ def run_function(run: Runner, func: ast.expr, given: Given, frame: Frame) -> Val
     inner = frame.inner(function, variables)
     goes_on = run.body(run, function.node.body, inner)
     frame.asked = frame.asked or (frame.alone and inner.asked)
-    found = [*inner.returned, *([NONE] if goes_on else [])] or [SAME]
-    result = found[0]
-    for other in found[1:]:
-        result = either(result, other)
-    return result
+    return one_of([*inner.returned, *([NONE] if goes_on else [])] or [SAME])
 
 
 def _meant(frame: Frame, func: ast.expr) -> tuple[Function | None, Value | None]:
@@ -105,7 +100,7 @@ def _bound(function: Function, of: Value | None, given: Given) -> dict[str, Valu
         **dict(zip(reversed(names), reversed(spec.defaults), strict=False)),
         **dict(zip(only, spec.kw_defaults, strict=True)),
     }
-    found = {name: _default(node) for name, node in defaults.items() if node is not None}
+    found = {name: said(node) for name, node in defaults.items() if node is not None}
     positional = given.positional if of is None else (of, *given.positional)
     unknown = [v for name, v in given.keywords if name not in {*names, *only}]
     if len(positional) > len(names) or (unknown and spec.kwarg is None):
@@ -117,7 +112,3 @@ def _bound(function: Function, of: Value | None, given: Given) -> dict[str, Valu
     if any(name not in found for name in (*names, *only)):
         raise Tells
     return found
-
-
-def _default(node: ast.expr) -> Value:
-    return Const(node.value) if isinstance(node, ast.Constant) and node.value is not ... else SAME

@@ -15,11 +15,11 @@ from rewriter.facts.one_more.things import (
     Grown,
     Pair,
     Value,
-    either,
     is_settled,
     items_of,
+    one_of,
     truth,
-)  # fmt: skip
+)
 from rewriter.facts.trees import Comprehension, walk
 
 
@@ -36,17 +36,11 @@ def gathered(run: Runner, node: Comprehension, frame: Frame) -> Value:
 
 
 def _collection(node: ast.expr, rests: list[Value], extras: list[Value]) -> Value:
-    rest = rests[0] if rests else SAME
-    for other in rests[1:]:
-        rest = either(rest, other)
+    rest = one_of(rests or [SAME])
+    if not extras and not is_settled(rest):
+        return Grown(ANY, ANY, rest)
     if not extras:
-        return (
-            FRESH
-            if is_settled(rest) and not isinstance(node, ast.GeneratorExp)
-            else SAME
-            if is_settled(rest)
-            else Grown(ANY, ANY, rest)
-        )
+        return SAME if isinstance(node, ast.GeneratorExp) else FRESH
     extra = extras[0] if all(e == extras[0] for e in extras) else ANY
     if isinstance(node, ast.DictComp):
         key, of_key = extra.items if isinstance(extra, Pair) else (ANY, ANY)

@@ -28,7 +28,7 @@ from rewriter.facts.one_more.things import (
     Value,
     is_settled,
     truth,
-)  # fmt: skip
+)
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
 _TABLES = frozenset({"dict", "collections.OrderedDict"})
@@ -43,7 +43,7 @@ def of_python(run: Runner, node: ast.Call, frame: Frame) -> Value | None:
     if name in _ASKING and len(node.args) > 1:
         return _ASKING[name](run, node, frame)
     if name in ("any", "all", "sum", "next") and len(node.args) == 1:
-        return _reduced(name, looked_through(run, node.args[0], frame))
+        return _reduced(name, run.looked_through(node.args[0], frame))
     if name in ("map", "filter") and len(node.args) == 2:
         return _mapped(run, name, node, frame)
     return _measured(run, name, node, frame) or copied(run, node, frame)
@@ -52,7 +52,7 @@ def of_python(run: Runner, node: ast.Call, frame: Frame) -> Value | None:
 def _measured(run: Runner, name: str, node: ast.Call, frame: Frame) -> Value | None:
     if name not in ("len", "type", "enumerate") or len(node.args) != 1:
         return None
-    of = looked_through(run, node.args[0], frame)
+    of = run.looked_through(node.args[0], frame)
     if name == "enumerate":
         pairs = Grown(Pair((ANY, of.extra)), rest=Pair((ANY, of.rest))) if isinstance(of, Grown) else None
         return pairs or (SAME if is_settled(of) else ANY)
@@ -63,18 +63,11 @@ def _measured(run: Runner, name: str, node: ast.Call, frame: Frame) -> Value | N
     return SAME if is_settled(of) else ANY
 
 
-def looked_through(run: Runner, part: ast.expr, frame: Frame) -> Value:
-    """A collection that is only gone through stays with whom it is."""
-    if isinstance(part, ast.Name):
-        return frame.variables.get(part.id, SAME)
-    return run.value(run, part, frame)
-
-
 def copied(run: Runner, node: ast.Call, frame: Frame) -> Value | None:
     """`list(...)`, `itertools.chain(...)` and others that hand on what they are given."""
     full = frame.function.full_name(node.func) or ast.unparse(node.func)
     if full in _COPIES and not node.keywords:
-        return _copy(full, [looked_through(run, part, frame) for part in node.args]) if node.args else FRESH
+        return _copy(full, [run.looked_through(part, frame) for part in node.args]) if node.args else FRESH
     if full == "re.sub" and len(node.args) == 3:
         pattern, by, text = given_by(run, node, frame).positional
         if text is NAME and isinstance(pattern, Const) and isinstance(pattern.value, str):

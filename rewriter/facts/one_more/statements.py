@@ -8,7 +8,7 @@ from collections.abc import Callable
 from rewriter.facts.code import FunctionNode
 from rewriter.facts.one_more.assigned import assign
 from rewriter.facts.one_more.expressions import HAD_BY_NEW_ONES, reads_settled
-from rewriter.facts.one_more.frame import Frame, Runner, joined
+from rewriter.facts.one_more.frame import Frame, Runner, Variables, joined
 from rewriter.facts.one_more.things import (
     ANY,
     EMPTY,
@@ -97,9 +97,7 @@ def _means_others(run: Runner, node: ast.If, frame: Frame) -> bool:
 
 
 def _loop(run: Runner, node: ast.For, frame: Frame) -> bool:
-    over = (
-        frame.variables.get(node.iter.id, SAME) if isinstance(node.iter, ast.Name) else run.value(run, node.iter, frame)
-    )
+    over = run.looked_through(node.iter, frame)
     if over is EMPTY:
         return run.body(run, node.orelse, frame)
     rest, extra = items_of(over)
@@ -118,9 +116,14 @@ def _turns(run: Runner, node: ast.For, item: Value, frame: Frame) -> None:
     for _ in range(2):
         before = dict(frame.variables)
         assign(run, node.target, item, frame)
-        goes_on = run.body(run, node.body, frame)
-        frame.variables = joined([before, *([frame.variables] if goes_on else []), *frame.ends_of_turn])
-        frame.ends_of_turn = []
+        _turn(run, node.body, before, frame)
+
+
+def _turn(run: Runner, statements: list[ast.stmt], before: Variables, frame: Frame) -> None:
+    """A turn that both runs take, after which the variables are as before where there was none."""
+    goes_on = run.body(run, statements, frame)
+    frame.variables = joined([before, *([frame.variables] if goes_on else []), *frame.ends_of_turn])
+    frame.ends_of_turn = []
 
 
 def _turn_alone(run: Runner, node: ast.For, item: Value, met_object: bool, frame: Frame) -> None:
@@ -145,10 +148,7 @@ def _while(run: Runner, node: ast.While, frame: Frame) -> bool:
     outer = frame.ends_of_turn, frame.loop_began_alone
     frame.ends_of_turn, frame.loop_began_alone = [], frame.alone
     for _ in range(2):
-        before = dict(frame.variables)
-        goes_on = run.body(run, node.body, frame)
-        frame.variables = joined([before, *([frame.variables] if goes_on else []), *frame.ends_of_turn])
-        frame.ends_of_turn = []
+        _turn(run, node.body, dict(frame.variables), frame)
         if not is_settled(run.value(run, node.test, frame)):
             raise Tells
     frame.ends_of_turn, frame.loop_began_alone = outer

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import reduce
 
 
 class Thing(Enum):
@@ -94,6 +97,16 @@ def either(one: Value, other: Value) -> Value:
     return grown if isinstance(grown, Grown) and is_settled(same) else ANY
 
 
+def one_of(values: Sequence[Value]) -> Value:
+    """One of several values, by something that is the same in both runs."""
+    return reduce(either, values)
+
+
+def said(node: ast.expr | None) -> Value:
+    """What a constant of the code is; what else it says is the same in both runs."""
+    return Const(node.value) if isinstance(node, ast.Constant) and node.value is not ... else SAME
+
+
 def in_one_run(before: Value | None, after: Value) -> Value:
     """A variable that only one of the runs has set."""
     if before == after and isinstance(after, Const | Grown):
@@ -106,8 +119,5 @@ def items_of(value: Value) -> tuple[Value, Value | None]:
     if isinstance(value, Grown):
         return value.rest, value.extra
     if isinstance(value, Pair):
-        found = value.items[0] if value.items else SAME
-        for item in value.items[1:]:
-            found = either(found, item)
-        return found, None
+        return one_of(value.items or (SAME,)), None
     return (SAME, None) if is_settled(value) else (ANY, ANY)

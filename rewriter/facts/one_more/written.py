@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.facts.code import Function
+from rewriter.facts.answers import Question
+from rewriter.facts.code import File, Function
 from rewriter.facts.hierarchy import Hierarchy
-from rewriter.facts.one_more.things import SAME, Const, Pair, Value
+from rewriter.facts.one_more.things import SAME, Pair, Value, said
 from rewriter.facts.tables import assigned_once
+from rewriter.facts.trees import walk
+
+_WRITTEN = Question[None, dict[str, Value]]("which constants does the file say?")
 
 
 def written(hierarchy: Hierarchy, function: Function, node: ast.Name) -> Value:
     """The constant, or the tuple of constants, that a name outside of the function means."""
     module, _, name = (function.global_name(node) or "").rpartition(".")
     file = hierarchy.project.module(module) if module else None
-    if file is None:
-        return SAME
-    value = assigned_once(file).get(name)
-    if any(isinstance(n, ast.Global) and name in n.names for n in ast.walk(file.source.tree)):
-        return SAME
+    return SAME if file is None else _constants(file).get(name, SAME)
+
+
+def _constants(file: File) -> dict[str, Value]:
+    answers = file.answers.to(_WRITTEN)
+    if None not in answers:
+        changed = {name for n in walk(file.source.tree) if isinstance(n, ast.Global) for name in n.names}
+        once = assigned_once(file).items()
+        answers[None] = {name: _told(value) for name, value in once if name not in changed}
+    return answers[None]
+
+
+def _told(value: ast.expr) -> Value:
     if isinstance(value, ast.Tuple) and all(isinstance(item, ast.Constant) for item in value.elts):
-        return Pair(tuple(map(_constant, value.elts)))
-    return _constant(value)
-
-
-def _constant(node: ast.expr | None) -> Value:
-    return Const(node.value) if isinstance(node, ast.Constant) and node.value is not ... else SAME
+        return Pair(tuple(map(said, value.elts)))
+    return said(value)
