@@ -29,6 +29,8 @@ ENOUGH = 4
 DEEPEST = 3
 """How often a function may be handed on from one constructor to another."""
 _RUNNING_AT_ONCE = frozenset({"apply", "map", "filter", "sorted", "sort", "min", "max", "reduce", "named_apply"})
+_DIFFERENTIATED = "apply"
+"""What code calls of a torch.autograd.Function."""
 _RUN = frozenset({"forward", "__init__"})
 _KEPT = Question[Class, bool]("do modules keep objects of the class?")
 _CALLED_ON_UNKNOWN = Question[str, bool]("does a forward call a method of that name on what it does not know?")
@@ -38,7 +40,7 @@ _SAID_BY_FORWARD = Question[Class, set[str]]("which names does the forward come 
 def runs_through(knowledge: Knowledge, function: Function) -> list[Run]:
     """The first few runs, in the order of the project's files, of classes whose forward comes through the function."""
     if function not in knowledge.through:
-        found = _runs(knowledge, function) if _may_compute(knowledge, function) else iter(())
+        found = _runs(knowledge, function) if may_compute(knowledge, function) else iter(())
         knowledge.through[function] = list(islice(found, ENOUGH))
     return knowledge.through[function]
 
@@ -134,7 +136,7 @@ def _computing(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list
     """
     found = methods if "torch" in cls.file.source.text else set()
     hidden = MODULE_ATTRIBUTES - (frozenset() if knowledge.may_be_module(cls) else {"forward"})
-    found = {m for m in found if m.node.name not in hidden and _may_compute(knowledge, m)}
+    found = {m for m in found if m.node.name not in hidden and may_compute(knowledge, m)}
     return sorted(found, key=lambda method: method.node.lineno)
 
 
@@ -171,7 +173,7 @@ def _users(knowledge: Knowledge, cls: Class, name: str) -> Iterator[Class]:
             yield from (user for user in users if not knowledge.hierarchy.lineage(user).method(name))
 
 
-def _may_compute(knowledge: Knowledge, function: Function) -> bool:
+def may_compute(knowledge: Knowledge, function: Function) -> bool:
     """Whether there is anything in the function that could be an operation, or a call of a function that has one."""
     may_define = knowledge.project.may_define
     bound = function.file.names.bindings.keys() | function.locals
@@ -180,6 +182,7 @@ def _may_compute(knowledge: Knowledge, function: Function) -> bool:
         or (isinstance(node, ast.Attribute) and (node.attr in catalogue.NAMES or node.attr in bound))
         or (isinstance(node, ast.Call) and isinstance(node.func, ast.Subscript | ast.Call))
         or (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and may_define(node.func.attr))
+        or (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == _DIFFERENTIATED)
         or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in bound)
         for statement in function.node.body
         for node in walk(statement)

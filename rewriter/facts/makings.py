@@ -23,6 +23,14 @@ def variables_made(statements: Iterable[ast.AST]) -> Iterator[tuple[str, ast.Ass
                 yield target.id, statement
 
 
+def bound_once(function: Function, name: str) -> bool:
+    """Whether a variable is set in one place, and is no parameter."""
+    stored = [n for n in walk(function.node) if isinstance(n, ast.Name) and n.id == name and is_stored(n)]
+    spec = function.node.args
+    given = {a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)}
+    return len(stored) == 1 and name not in given and name in function.locals
+
+
 def parameters_set(function: Function) -> Iterator[tuple[str, ast.Assign]]:
     """Parameters that may be None, with the one assignment that puts something in their place then."""
     for name, default in function.defaults.items():
@@ -30,6 +38,14 @@ def parameters_set(function: Function) -> Iterator[tuple[str, ast.Assign]]:
             stored = [n for n in walk(function.node) if isinstance(n, ast.Name) and n.id == name and is_stored(n)]
             assigned = (s for s in walk(function.node) if isinstance(s, ast.Assign) and s.targets == stored)
             yield from ((name, statement) for statement in assigned)
+
+
+def parameters_kept(init: Function) -> Iterator[str]:
+    """The parameters of a constructor that remain what they were given, or a default that is no object made once."""
+    stored = {n.id for n in walk(init.node) if isinstance(n, ast.Name) and is_stored(n)}
+    for argument in [*init.node.args.args, *init.node.args.kwonlyargs][1:]:
+        if argument.arg not in stored and not isinstance(init.defaults.get(argument.arg), ast.Call):
+            yield argument.arg
 
 
 def calls_among(value: ast.expr) -> list[ast.expr]:

@@ -29,6 +29,13 @@ def functions_received(known: Known, cls: Class, init: Function) -> Iterator[tup
             yield argument.arg, value
 
 
+def arguments_received(known: Known, cls: Class, init: Function, parameter: str) -> Iterator[tuple[Function, ast.expr]]:
+    """What those who make objects of the class say for a parameter of its constructor, each with where it says so."""
+    for function, call in _makers(known, cls, init):
+        if (node := _argument(call, init, parameter)) is not None:
+            yield function, node
+
+
 def _received(known: Known, cls: Class, init: Function, parameter: str) -> Value:
     answers = known.project.answers.to(_RECEIVED)
     if (cls, parameter) not in answers:

@@ -7,7 +7,8 @@ import ast
 from rewriter.facts.code import Class, Function
 from rewriter.facts.hierarchy import REGISTERING, is_init_call
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.memoryless import keeps_nothing
+from rewriter.facts.memoryless import keeps_nothing, made_class
+from rewriter.facts.received import arguments_received
 from rewriter.facts.trees import walk
 from rewriter.torch_api import modules
 from rewriter.torch_api.catalogue import ROWS
@@ -85,3 +86,10 @@ def _mentions_state(cls: Class) -> bool:
 
 def _reads_training(cls: Class) -> bool:
     return any(isinstance(n, ast.Attribute) and n.attr == "training" for n in walk(cls.node))
+
+
+def is_given_stateless(knowledge: Knowledge, cls: Class, init: Function, parameter: str) -> bool:
+    """Whether those who make objects of the class make modules for a parameter, all of which hold nothing."""
+    given = arguments_received(knowledge, cls, init, parameter)
+    made = [made_class(knowledge, node, by.name_inside) for by, node in given if isinstance(node, ast.Call)]
+    return bool(made) and all(is_stateless(knowledge, one) for one in made)

@@ -14,6 +14,7 @@ from pathlib import Path
 MANY_WORDS = 200
 _WORD = re.compile(r"[^\W\d]\w*")
 _FUNCTION = re.compile(r"\bdef[ \t]+(\w+)")
+_DEFINED = re.compile(r"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
 _BASE = re.compile(r"\b[^\W\d]\w*\b(?![ \t]*=)")
 _CLASS = re.compile(r"^[ \t]*class[ \t]+\w+[ \t]*\((.*?)\)[ \t]*:", re.MULTILINE | re.DOTALL)
 # `Base as B` and `B = module.Base`: the other name of a class.
@@ -32,6 +33,8 @@ class Texts:
     _texts: dict[Path, bytes] = field(default_factory=dict)
     _digests: dict[Path, bytes] = field(default_factory=dict)
     _holding: dict[str, list[Path]] = field(default_factory=dict)
+    _matching: dict[re.Pattern[bytes], list[Path]] = field(default_factory=dict)
+    _defined: dict[Path, frozenset[str]] = field(default_factory=dict)
 
     def only(self, paths: Sequence[Path]) -> Texts:
         """Some of the files; what has been read of them is shared."""
@@ -86,12 +89,15 @@ class Texts:
 
     def matching(self, pattern: re.Pattern[bytes]) -> list[Path]:
         """The files in whose text the pattern is found."""
-        return [path for path in self.paths if pattern.search(self.text(path))]
+        if pattern not in self._matching:
+            self._matching[pattern] = [path for path in self.paths if pattern.search(self.text(path))]
+        return self._matching[pattern]
 
     def defines(self, path: Path, name: str) -> bool:
         """Whether a function or class of that name stands at the left margin."""
-        pattern = rb"^(?:async[ \t]+)?(?:def|class)[ \t]+" + name.encode() + rb"\b"
-        return re.search(pattern, self.text(path), re.MULTILINE) is not None
+        if path not in self._defined:
+            self._defined[path] = frozenset(_DEFINED.findall(self.text(path).decode(errors="replace")))
+        return name in self._defined[path]
 
     def assigns(self, name: str) -> bool:
         """Whether some file may assign the name at its left margin, or import something by that name."""

@@ -213,8 +213,8 @@ class Machine:
     def note_mapped(self, node: ast.Call, attribute: str, value: Value) -> None:
         self.notes.mapped(node, attribute, value)
 
-    def note_differentiated(self, node: ast.Call) -> None:
-        self.notes.differentiated(node)
+    def note_differentiated(self, node: ast.Call, name: str) -> None:
+        self.notes.differentiated(node, name)
 
     def note_at_file_level(self, node: ast.Call) -> None:
         self.notes.at_file_level(node)

@@ -83,8 +83,8 @@ class Notes:
     def mapped(self, node: ast.Call, attribute: str, value: Value) -> None:
         self._note(MappedModule(node, *self._place(), attribute, value, frozenset({self._calls_before(attribute)})))
 
-    def differentiated(self, node: ast.Call) -> None:
-        self._note(DifferentiatedCall(node, *self._place()))
+    def differentiated(self, node: ast.Call, name: str) -> None:
+        self._note(DifferentiatedCall(node, *self._place(), name))
 
     def at_file_level(self, node: ast.Call) -> None:
         self._note(FileLevelModuleCall(node, *self._place()))

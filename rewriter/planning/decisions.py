@@ -20,7 +20,6 @@ from rewriter.rules.operations import decide
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import Decide
 from rewriter.sites.site import (
-    DifferentiatedCall,
     FileLevelModuleCall,
     ModuleCall,
     Operation,
@@ -108,11 +107,6 @@ def _why_none(site: Operation | OperationOfAnyKind, context: Context) -> Refusal
     return None
 
 
-def _differentiated(site: DifferentiatedCall, context: Context) -> Refusal:
-    message = f"{site.written} computes a gradient of its own: nothing in its forward can become a module"
-    return refuse("RW903", site, message, "make a module whose forward calls it, and quantize that one as a whole")
-
-
 def _at_file_level(site: FileLevelModuleCall, context: Context) -> Refusal:
     assert isinstance(site.node, ast.Call)
     called = ast.unparse(site.node.func)
@@ -133,7 +127,6 @@ def _shared(site: Site, context: Context) -> str | None:
 
 _DECIDING: dict[type[Site], Decide] = {
     Operation: decide,
-    DifferentiatedCall: _differentiated,
     FileLevelModuleCall: _at_file_level,
     **{kind: decide for rule in RULES for kind, decide in rule.decides.items()},
 }

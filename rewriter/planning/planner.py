@@ -41,7 +41,6 @@ from rewriter.rules.loops import Turns
 from rewriter.rules.refusals import advice_for
 from rewriter.sites.site import (
     ChosenCall,
-    DifferentiatedCall,
     FileLevelModuleCall,
     ForeignOperation,
     FunctionCall,
@@ -178,7 +177,7 @@ class Planner:
             return False
         if isinstance(site, ForeignOperation):
             return bool(self.source)
-        kinds = Operation | OperationOfAnyKind | DifferentiatedCall | FileLevelModuleCall | OutsideCall | UnknownCall
+        kinds = Operation | OperationOfAnyKind | FileLevelModuleCall | OutsideCall | UnknownCall
         return isinstance(site, kinds) or self._has_operations(site)
 
     def _has_operations(self, site: Site) -> bool:

@@ -34,6 +34,9 @@ a constructor becomes `runtime.modules.Whole(Reduce("b c h w -> b c", "mean"))`,
 So is a function of the project that the file defines in several branches, `if hasattr(F, "mish"): def mish(x): ...`,
 of which only one is there when the code runs: `self.mish = runtime.modules.Function(mish)`.
 
+So is a torch.autograd.Function of the project, whose forward runs apart from the gradient that it has: nothing in it
+can become a module, and `LayerNorm.apply(x)` becomes `self.layer_norm(x)`, a module that calls it.
+
 A function of which nothing is known is taken for one that computes where it is given a tensor, and its result is used
 as one, unless its library is known for arrays or images of its own (NumPy, PIL). To rewrite what it does inside,
 rewrite its library as well.
@@ -47,10 +50,12 @@ then: `self.call(f, x)` (RW205).
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from rewriter.changes.change import Change, Substitution, as_given
 from rewriter.changes.made import Wrap
+from rewriter.facts.callers import may_compute
 from rewriter.facts.code import Class, Function
 from rewriter.facts.dealings import only_calls
 from rewriter.facts.knowledge import Knowledge
@@ -59,7 +64,7 @@ from rewriter.results import Refusal
 from rewriter.rules.context import Context
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
-from rewriter.sites.site import OutsideCall
+from rewriter.sites.site import DifferentiatedCall, OutsideCall
 from rewriter.torch_api import elsewhere
 
 CODE = "RW206"
@@ -78,13 +83,27 @@ class Net(nn.Module):
 
 def wrap_call(site: OutsideCall, context: Context) -> Change | Refusal:
     """The call of such a function becomes the call of a module."""
+    return _wrapped(site, site.name.rpartition(".")[2], context)
+
+
+def wrap_differentiated(site: DifferentiatedCall, context: Context) -> Change | Refusal | None:
+    """The call of a torch.autograd.Function; nothing where its forward passes on what it is given."""
+    hierarchy = context.knowledge.hierarchy
+    cls = hierarchy.project.find(site.name.removesuffix(".apply"))
+    forward = hierarchy.lineage(cls).method("forward") if isinstance(cls, Class) else None
+    if forward is not None and not may_compute(context.knowledge, forward):
+        return None
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", site.name.split(".")[-2])
+    return _wrapped(site, "_".join(words).lower(), context)
+
+
+def _wrapped(site: OutsideCall, name: str, context: Context) -> Change | Refusal:
     node, init = site.node, context.place.init
     assert isinstance(node, ast.Call)
     head = next((n.id for n in walk(node.func) if isinstance(n, ast.Name)), "")
     if init is not None and head in init.locals:
         message = f"`{head}` is a variable of __init__, where {site.written} would have to be named"
         return refuse("RW903", site, message, "give the variable another name")
-    name = site.name.rpartition(".")[2]
     make, receiver = Wrap(node.func, is_seen=False), context.receiver_at(site)
     return Change(CODE, site, context.place, receiver, name, make, as_given(node), site.written)
 
@@ -113,6 +132,6 @@ RULE = described(
     "function-of-another-library",
     __doc__,
     KEEPS,
-    decides={OutsideCall: wrap_call},
+    decides={OutsideCall: wrap_call, DifferentiatedCall: wrap_differentiated},
     finds_in_making=find_modules,
 )

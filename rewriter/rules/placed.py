@@ -33,11 +33,9 @@ class Block(nn.Module):
         return self.act(self.stem(x))
 ```
 
-`act = act or nn.ReLU()` and `if act is None: act = nn.ReLU()` are treated alike: behind the first place, each gets an
-instance of its own.
-
-`own` copies a module that has neither parameters nor buffers, and returns anything else as it is, so that a class
-or caller may go on choosing another module.
+`act = act or nn.ReLU()` and `if act is None: act = nn.ReLU()` are treated alike, and so is a parameter for which those
+who make objects give `nn.ReLU()`: behind the first place, each gets an instance of its own. `own` copies a module that
+has neither parameters nor buffers, and returns anything else as it is: a caller may go on choosing another module.
 
 **Safety.** Done for classes that keep nothing, and where nothing in the function, or in the class for an attribute,
 could tell one instance from another. Modules with parameters stay shared, since the state_dict names them once for each
@@ -60,15 +58,17 @@ from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.makings import (
     alternatives,
     attributes_made,
+    bound_once,
     calls_among,
     is_stored,
     member_of_product,
+    parameters_kept,
     parameters_set,
     variables_made,
 )
 from rewriter.facts.memoryless import made_class
 from rewriter.facts.placements import Placements, Reader, Reads
-from rewriter.facts.stateless import is_stateless
+from rewriter.facts.stateless import is_given_stateless, is_stateless
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.constants import is_repeatable
@@ -104,6 +104,7 @@ def find_placed(knowledge: Knowledge, function: Function, cls: Class | None) -> 
     yield from finder.multiplied()
     yield from finder.variables()
     yield from finder.stood_in_for()
+    yield from finder.handed_in()
     yield from finder.shared_by_objects()
     yield from finder.attributes()
 
@@ -142,7 +143,7 @@ class _Finder:
     def variables(self) -> Found:
         """`act = nn.ReLU()`, placed again."""
         for name, statement in variables_made(walk(self.function.node)):
-            if not self._bound_once(name):
+            if not bound_once(self.function, name):
                 continue
             made = [self._made(value) for value in alternatives(statement.value)]
             if all(m is None for m in made):
@@ -164,6 +165,15 @@ class _Finder:
             placed = [node for node in placements.placed if node not in inside]
             if placements.clear:
                 yield from (self._own(node) for node, _ in self._later(placed, statement))
+
+    def handed_in(self) -> Found:
+        """`nn.Sequential(conv, act, conv, act)`, where those who make objects give `nn.GELU()` for `act`."""
+        init = self.function
+        for name in parameters_kept(init) if self.cls is not None and init is self.cls.constructor else ():
+            placements = self.reader.placements(Reads(name))
+            later = self._later(placements.placed, None) if placements.clear else []
+            if later and self.cls is not None and is_given_stateless(self.knowledge, self.cls, init, name):
+                yield from (self._own(node) for node, _ in later)
 
     def shared_by_objects(self) -> Found:
         """Defaults of parameters, what stands in a class's body, and module-level variables."""
@@ -212,12 +222,6 @@ class _Finder:
         name = self.function.full_name(default) if default is not None else None
         return name if name in modules.PARAMETER_FREE else made_class(self.knowledge, value, self._name)
 
-    def _bound_once(self, name: str) -> bool:
-        stored = [n for n in walk(self.function.node) if isinstance(n, ast.Name) and n.id == name and is_stored(n)]
-        spec = self.function.node.args
-        given = {a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)}
-        return len(stored) == 1 and name not in given and name in self.function.locals
-
     def _family(self) -> list[Class]:
         assert self.cls is not None
         hierarchy = self.knowledge.hierarchy
@@ -237,7 +241,7 @@ class _Finder:
 
     # What becomes of it
 
-    def _later(self, placed: list[ast.expr], statement: ast.stmt) -> list[tuple[ast.expr, bool]]:
+    def _later(self, placed: list[ast.expr], statement: ast.stmt | None) -> list[tuple[ast.expr, bool]]:
         """The places that hold the object beside another one, each with whether a loop runs it several times."""
         found = []
         for index, node in enumerate(placed):

@@ -185,6 +185,11 @@ class OutsideCall(Site):
 
 
 @dataclass(eq=False)
+class DifferentiatedCall(OutsideCall):
+    """A call of a torch.autograd.Function, whose forward runs apart from the gradient that it has."""
+
+
+@dataclass(eq=False)
 class UnknownCall(Site):
     """A call with tensors of something that nobody can see."""
 
@@ -207,11 +212,6 @@ class HandedFunction(Site):
 @dataclass(eq=False)
 class MappedModule(ModuleCall):
     """A call of `map` that runs such a module for each of several."""
-
-
-@dataclass(eq=False)
-class DifferentiatedCall(Site):
-    """A call of a torch.autograd.Function, whose forward runs apart from the gradient that it has."""
 
 
 @dataclass(eq=False)

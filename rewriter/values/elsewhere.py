@@ -8,7 +8,7 @@ from rewriter.facts.imported import is_at_hand
 from rewriter.torch_api import elsewhere
 from rewriter.values.base import Call, Machine, Value
 from rewriter.values.computed import is_idle
-from rewriter.values.fixed import called_out_of_sight, note_written
+from rewriter.values.fixed import all_fixed, called_out_of_sight, note_written
 from rewriter.values.functions import SomeFunction
 from rewriter.values.modules import TorchModule
 from rewriter.values.one_of import join_all
@@ -31,6 +31,16 @@ def call_elsewhere(name: str, machine: Machine, call: Call) -> Value | None:
     if kind == "packed":
         return sequence(items=[found, SEQUENCE])
     return found if kind == "tensor" else sequence(found)
+
+
+def call_differentiated(name: str, machine: Machine, call: Call) -> Value:
+    """What the `apply` of a torch.autograd.Function returns, whose forward runs apart from the gradient that it has."""
+    values = list(call.arguments.values())
+    if all_fixed(values):
+        return called_out_of_sight(machine, call)
+    note_written(machine, values)
+    machine.note_differentiated(call.node, name)
+    return ASSUMED
 
 
 def call_unseen(name: str, machine: Machine, call: Call) -> Value:

@@ -13,7 +13,7 @@ from rewriter.facts.tables import find_instance
 from rewriter.torch_api import catalogue, tensors
 from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value
 from rewriter.values.dictionary import DICT
-from rewriter.values.elsewhere import call_elsewhere, call_unseen
+from rewriter.values.elsewhere import call_differentiated, call_elsewhere, call_unseen
 from rewriter.values.fixed import Fixed, all_fixed, origins_of
 from rewriter.values.functions import (
     ANY_OPERATION,
@@ -109,8 +109,7 @@ def _library(name: str, machine: Machine, call: Call) -> Value:
     if name in RUNS_ITS_ARGUMENT and isinstance(first, NestedFunction | BoundMethod):
         return machine.call_value(first, call.of_first([]))
     if name.endswith(".apply") and _is_differentiated(machine, name.removesuffix(".apply")):
-        machine.note_differentiated(call.node)
-        return ASSUMED
+        return call_differentiated(name, machine, call)
     if (made := find_instance(machine.known.hierarchy, name)) is not None:
         machine.note_at_file_level(call.node)
         return module(made).result(machine, call)

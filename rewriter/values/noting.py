@@ -36,7 +36,7 @@ class Noting(Protocol[Thing]):
     def note_mapped(self, node: ast.Call, attribute: str, value: Thing) -> None:
         """`map` runs a module for each of several."""
 
-    def note_differentiated(self, node: ast.Call) -> None:
+    def note_differentiated(self, node: ast.Call, name: str) -> None:
         """The forward of a torch.autograd.Function runs."""
 
     def note_at_file_level(self, node: ast.Call) -> None:

@@ -109,21 +109,6 @@ REFUSED = {
     "RW903 decorator": ("RW903", in_forward("return double(x)", before=function("return x * 2", decorator="@cache\n"))),
     "RW903 generator": ("RW903", in_forward("return list(double(x))", before=function("yield x * 2"))),
     "RW903 recursion": ("RW903", in_forward("return double(x)", before=function("return x * 2 if x else double(x)"))),
-    "RW903 autograd.Function": (
-        "RW903",
-        in_forward("return Scale.apply(x)", before="""
-
-class Scale(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x):
-        return x * 2
-
-    @staticmethod
-    def backward(ctx, grad):
-        return grad * 2
-
-"""),
-    ),
     "RW903 file level": ("RW903", in_forward("return ACT(x)", before="\nACT = nn.ReLU()\n")),
     "RW903 scripted": (
         "RW903",

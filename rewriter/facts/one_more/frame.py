@@ -105,11 +105,13 @@ class Frame:
     def both(self, ways: list[Callable[[], bool]]) -> bool:
         """Runs several ways, one of which is taken in both runs alike; whether one of them goes on behind."""
         before, ends = dict(self.variables), list[Variables]()
+        asked, was_asked = list[bool](), self.asked
         for way in ways:
-            self.variables = dict(before)
+            self.variables, self.asked = dict(before), was_asked
             if way():
                 ends.append(self.variables)
-        self.variables = joined(ends) if ends else before
+            asked.append(self.asked)
+        self.variables, self.asked = joined(ends) if ends else before, any(asked)
         return bool(ends)
 
     def one_alone(self, ways: list[Callable[[], bool]], asked: bool, met_object: bool = False) -> bool:

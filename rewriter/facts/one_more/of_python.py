@@ -119,9 +119,12 @@ def _mapped(run: Runner, name: str, node: ast.Call, frame: Frame) -> Value | Non
 def _kind_asked(run: Runner, node: ast.Call, frame: Frame) -> Value:
     """`isinstance(child, nn.Linear)`, `issubclass(type(child), nn.Linear)`"""
     of, wanted = run.value(run, node.args[0], frame), node.args[1]
+    kinds = wanted.elts if isinstance(wanted, ast.Tuple) else [wanted]
+    if isinstance(of, Pair):  # `for child in self.named_modules()`
+        names = [frame.function.name_inside(kind) or "" for kind in kinds]
+        return Const(False) if all(name.startswith("torch.") for name in names) else ANY
     if of not in (MODULE, CLASS):
         return SAME if is_settled(of) and is_settled(run.value(run, wanted, frame)) else ANY
-    kinds = wanted.elts if isinstance(wanted, ast.Tuple) else [wanted]
     return Const(False) if all(is_never_made(frame.function, kind) for kind in kinds) else ANY
 
 
