@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, File, Function
-from rewriter.facts.hierarchy import Hierarchy
+from rewriter.facts.hierarchy import Hierarchy, own_name
 from rewriter.facts.names import dotted
 from rewriter.facts.trees import walk
 
@@ -58,7 +59,41 @@ def _names_in(hierarchy: Hierarchy, maker: Maker) -> Iterator[Maker]:
         elif isinstance(node, ast.Name | ast.Attribute) and (chain := dotted(node)) is not None:
             said.setdefault(".".join(chain), node)
     for path, named in said.items():
-        yield from _classes_of(maker.file, path)
-        name = maker.file.names.searched_name(named)
-        if name is not None and isinstance(found := hierarchy.project.find(name), Class | Function):
-            yield found
+        yield from _meant(hierarchy, maker.file, path, named)
+
+
+def _meant(hierarchy: Hierarchy, file: File, path: str, named: ast.expr) -> Iterator[Maker]:
+    yield from _classes_of(file, path)
+    name = file.names.searched_name(named)
+    if name is not None and isinstance(found := hierarchy.project.find(name), Class | Function):
+        yield found
+
+
+_PUT = Question[None, dict[str, frozenset[Maker]]]("what does code put into objects that it holds, by attribute?")
+_PUTS = re.compile(rb"(?m)^\s+(?!self\.\w+\s*=)[\w.\[\]'\"]+\.\w+\s*=\s*[\w.]+\(|\bsetattr\(")
+
+
+def put_into_others(hierarchy: Hierarchy, attributes: Iterable[str]) -> frozenset[Maker]:
+    """What `model.fc = Lora(model.fc)` and `setattr(model, "fc", Lora())` name, for attributes of these names."""
+    answers = hierarchy.project.answers.to(_PUT)
+    if None not in answers:
+        found: dict[str, frozenset[Maker]] = {}
+        for file in hierarchy.project.files_matching(_PUTS):
+            for attribute, value in _put_by(file):
+                parts = ((dotted(n), n) for n in walk(value) if isinstance(n, ast.Name | ast.Attribute))
+                made = (m for at, n in parts if at is not None for m in _meant(hierarchy, file, ".".join(at), n))
+                found[attribute] = found.get(attribute, frozenset()).union(made)
+        answers[None] = found
+    return frozenset().union(*(answers[None].get(attribute, ()) for attribute in attributes))
+
+
+def _put_by(file: File) -> Iterator[tuple[str, ast.expr]]:
+    own = {own_name(method) for cls in file.classes for method in cls.methods.values()}
+    for node in walk(file.source.tree):
+        if isinstance(node, ast.Assign):
+            targets = (target for target in node.targets if isinstance(target, ast.Attribute))
+            others = (t for t in targets if not (isinstance(t.value, ast.Name) and t.value.id in own))
+            yield from ((target.attr, node.value) for target in others)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "setattr" and len(node.args) == 3:
+            name = node.args[1]
+            yield str(name.value) if isinstance(name, ast.Constant) else "", node.args[2]

@@ -135,7 +135,17 @@ def ready_for(knowledge: Knowledge, place: Construction, function: Function) -> 
         return place
     if place.begin is None or first <= (place.begin.end_lineno or 0):
         return _cannot(place.cls, f"its __init__ runs {name} before it could make a module")
-    return replace(place, anchor=place.begin)
+    return _early(knowledge, place, place.begin, init.node.body, first, name)
+
+
+def _early(
+    knowledge: Knowledge, place: Construction, begin: ast.stmt, body: list[ast.stmt], first: int, name: str
+) -> Construction | NoPlace:
+    """The place before the line that comes to a function, and behind the walks over the modules made so far."""
+    walked = last_walk(knowledge, place.cls, body)
+    if any((statement.end_lineno or 0) >= first for statement in body[:walked]):
+        return _cannot(place.cls, f"its __init__ runs {name}, and walks its modules behind that or at once")
+    return replace(place, anchor=body[walked - 1] if walked > body.index(begin) + 1 else begin)
 
 
 def _entered_above(knowledge: Knowledge, cls: Class, function: Function) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from rewriter.facts.answers import Question
 from rewriter.facts.code import Class
-from rewriter.facts.consists import named_from, named_in
+from rewriter.facts.consists import named_from, named_in, put_into_others
 from rewriter.facts.hierarchy import Hierarchy
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.project import Project
@@ -111,6 +111,8 @@ def _held(knowledge: Knowledge, walker: Class) -> Iterator[Class]:
         seen |= pending
         named = {part for part in named_from(hierarchy, pending) if isinstance(part, Class)}
         values = [value for holder in pending for value in knowledge.attributes(holder).values()]
+        put = put_into_others(hierarchy, {name for holder in pending for name in knowledge.attributes(holder)})
+        named |= {part for part in put if isinstance(part, Class)}
         pending = (named | {part for value in values for part in _modules_in(value)}) - seen
         for part in pending:  # a plain class may become one of modules
             yield from hierarchy.lineage(part).project

@@ -6,6 +6,7 @@ import ast
 
 from rewriter.facts.attribute_types import attribute_types, may_lose_type
 from rewriter.facts.code import Class
+from rewriter.facts.namespaces import goes_through_names
 from rewriter.facts.trees import walk
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 from rewriter.values.base import Known, Value
@@ -39,6 +40,8 @@ def why_no_module(knowledge: Known, cls: Class) -> str | None:
         return f"it is not an nn.Module, and {below[0].node.name} derives from it"
     if not all(may_lose_type(knowledge, found) for found in attribute_types(knowledge, cls)):
         return "it is not an nn.Module, and TorchScript compiles it as an attribute's type"
+    if any(map(goes_through_names, knowledge.project.files_mentioning(cls.node.name))):
+        return "it is not an nn.Module, and code goes through the names of a file, where it would meet one more"
     held = knowledge.attributes(cls)
     if clash := sorted((held.keys() | cls.methods.keys()) & (MODULE_ATTRIBUTES - {"__init__"})):
         return f"it is not an nn.Module, and uses the name {clash[0]}, which means something else there"

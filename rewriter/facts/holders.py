@@ -7,17 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rewriter.facts.asking import only_asked
-from rewriter.facts.code import Class, File, Function
+from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import Construction, NoPlace, find_construction
 from rewriter.facts.decorators import keeps_parameters
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.names import bound_names
+from rewriter.facts.namespaces import goes_through_names
 from rewriter.facts.objects import may_be_scripted
 from rewriter.facts.trees import walk
 from rewriter.interpreter.binding import shared_class
-
-# What returns the names of a file as a dict or list.
-_NAMESPACES = frozenset({"globals", "vars", "dir", "locals"})
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ def _rigid(knowledge: Knowledge, function: Function) -> str | None:
         return "its name is bound more than once"
     if function.shadowed:
         return "its class stands in a function"
-    if _goes_through_names(function.file):
+    if goes_through_names(function.file):
         return "its file goes through its own names, and would meet the class for the modules there"
     if not any(s.lineno <= node.lineno <= (s.end_lineno or 0) for s in _definitions(function)):
         return "it stands in a branch of the file"
@@ -114,24 +112,6 @@ def _bound_again(function: Function) -> bool:
     if cls is None:
         return names.meaning(name) != names.own(name) or name in names.bound_again
     return sum(name in bound_names(statement) for statement in cls.node.body) != 1
-
-
-def _goes_through_names(file: File) -> bool:
-    """`globals().items()`, `dir()`: more than the look-up of one name."""
-    if not file.words & _NAMESPACES:
-        return False
-    calls = [n for n in walk(file.source.tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
-    listed = {id(n) for n in calls if n.func.id in _NAMESPACES and not n.args}  # type: ignore[attr-defined]
-    for node in walk(file.source.tree):
-        if isinstance(node, ast.Subscript) or (isinstance(node, ast.Attribute) and node.attr in ("get", "update")):
-            listed.discard(id(node.value))
-        elif (
-            isinstance(node, ast.Compare) and len(node.comparators) == 1 and isinstance(node.ops[0], ast.In | ast.NotIn)
-        ):
-            listed.discard(id(node.comparators[0]))
-        elif isinstance(node, ast.FunctionDef):  # `vars()` and `dir()` are the function's own names there
-            listed -= {id(n) for n in walk(node) if isinstance(n, ast.Call) and ast.unparse(n.func) != "globals"}
-    return bool(listed)
 
 
 def _definitions(function: Function) -> Iterator[ast.stmt]:

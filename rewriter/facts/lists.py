@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.facts.code import Function
 from rewriter.facts.scopes import Scope
 from rewriter.facts.trees import walk
-from rewriter.values.base import Value
+from rewriter.torch_api import catalogue
+from rewriter.torch_api.row import Row
+from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.dictionary import Dictionary
-from rewriter.values.modules import Module
+from rewriter.values.modules import ProjectModule, TorchModule
 from rewriter.values.plain import Nothing
 from rewriter.values.sequence import Sequence
 
@@ -31,7 +32,7 @@ def runs_over_list(node: ast.expr, scope: Scope, depth: int = 0) -> bool:
         return _call_makes_list(node, scope, depth)
     definition = scope.definition(node) if isinstance(node, ast.Name) else None
     is_open = isinstance(node, ast.Name) and scope.value(node).assumed and not _is_of_operation(definition, scope)
-    if is_open and isinstance(node, ast.Name) and _is_treated_as_list(node.id, scope.function):
+    if is_open and isinstance(node, ast.Name) and _is_treated_as_list(node.id, scope):
         return True
     if definition is not None and definition[1] is None:
         return runs_over_list(definition[0], scope, depth + 1)
@@ -41,14 +42,25 @@ def runs_over_list(node: ast.expr, scope: Scope, depth: int = 0) -> bool:
 
 
 def _is_of_operation(definition: tuple[ast.expr, int | None] | None, scope: Scope) -> bool:
-    """Whether a variable holds what a module for an operation returns: a tensor, as the operation itself does."""
-    call = definition[0] if definition is not None else None
-    func = call.func if isinstance(call, ast.Call) else None
-    if not isinstance(func, ast.Attribute) or not scope.is_own(func.value) or scope.cls is None:
-        return False
-    kept = scope.knowledge.attributes(scope.cls).get(func.attr)
-    made = kept.made if isinstance(kept, Module) else None
-    return isinstance(made, str) and made.startswith("runtime.modules.")
+    """Whether a variable holds what an operation on tensors returns, or a module for one."""
+    return definition is not None and isinstance(definition[0], ast.Call) and _takes_tensors(definition[0].func, scope)
+
+
+def _takes_tensors(func: ast.expr, scope: Scope) -> bool:
+    """Whether what is called is one operation, as a function or as a module, that is given tensors one by one."""
+    name = scope.function.global_name(func)
+    rows = [row for row, _ in catalogue.by_spelling(name)] if name is not None else _rows_of_module(func, scope)
+    return bool(rows) and all(row.takes_tensors for row in rows)
+
+
+def _rows_of_module(func: ast.expr, scope: Scope) -> list[Row]:
+    """The operation that a module computes: `self.add`, `self.add[i]`, `ops.add`."""
+    called = scope.value(func)
+    owner = scope.value(func.value) if isinstance(func, ast.Attribute) else UNKNOWN
+    if isinstance(owner, ProjectModule) and isinstance(func, ast.Attribute):
+        called = scope.knowledge.attributes(owner.cls).get(func.attr, UNKNOWN)
+    row = catalogue.by_target(called.name) if isinstance(called, TorchModule) else None
+    return [] if row is None else [row]
 
 
 def _call_makes_list(node: ast.Call, scope: Scope, depth: int) -> bool:
@@ -78,23 +90,24 @@ def _counts_list(node: ast.expr, scope: Scope, depth: int) -> bool:
     return False
 
 
-def _is_treated_as_list(name: str, function: Function) -> bool:
+def _is_treated_as_list(name: str, scope: Scope) -> bool:
     """Whether a variable of which nothing is known is run over, indexed and handed on, as a list is, and no more."""
-    tree = function.node
-    whole = {a for n in walk(tree) for a in _taken_whole(n)}
+    tree = scope.function.node
+    whole = {a for n in walk(tree) for a in _taken_whole(n, scope)}
     indexed = {n.value for n in walk(tree) if isinstance(n, ast.Subscript) and not isinstance(n.slice, ast.Tuple)}
     read = [n for n in walk(tree) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)]
     return all(n in whole or n in indexed for n in read)
 
 
-def _taken_whole(node: ast.AST) -> list[ast.expr]:
-    """`for x in xs`, `len(xs)`, `xs is None`, `xs.append(x)`"""
+def _taken_whole(node: ast.AST, scope: Scope) -> list[ast.expr]:
+    """`for x in xs`, `len(xs)`, `xs is None`, `xs.append(x)`, and not `torch.relu(x)`"""
     if isinstance(node, ast.For | ast.comprehension):
         return [node.iter]
     if isinstance(node, ast.Call):
         is_method = isinstance(node.func, ast.Attribute) and node.func.attr in _OF_LISTS
         held = [node.func.value] if is_method and isinstance(node.func, ast.Attribute) else []
-        return [*node.args, *(keyword.value for keyword in node.keywords), *held]
+        given = [*node.args, *(keyword.value for keyword in node.keywords)]
+        return held if _takes_tensors(node.func, scope) else [*given, *held]
     if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Is | ast.IsNot | ast.In | ast.NotIn):
         return [node.left, *node.comparators]
     return [node.value] if isinstance(node, ast.Starred) else []

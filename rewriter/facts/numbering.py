@@ -42,6 +42,8 @@ def is_private(method: Function) -> bool:
     return name.startswith("_") and not name.endswith("__")
 
 
-def number_parameter(method: Function) -> str:
-    taken = {*method.locals, *(n.id for n in walk(method.node) if isinstance(n, ast.Name))}
+def number_parameter(method: Function, *others: str) -> str:
+    nodes = list(walk(method.node))
+    taken = {*method.locals, *others, *(n.id for n in nodes if isinstance(n, ast.Name))}
+    taken |= {n.arg for n in nodes if isinstance(n, ast.arg)}
     return next(name for name in PARAMETERS if name not in taken)

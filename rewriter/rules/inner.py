@@ -29,15 +29,23 @@ class InnerRuns:
     count: Count
     _known: dict[ast.AST, Turn | None] = field(default_factory=dict)
 
-    def turn(self, function: Function, site: ast.AST) -> Turn | None:
-        """What tells the runs of the code around the site apart; None where nothing can."""
-        around = inner_around(function, site)
-        inner = around[0] if len(around) == 1 else None
-        if inner is None or inner not in function.called_only or repeats_around(_as_function(inner, function), site):
+    def turn(self, function: Function, site: ast.AST, taken: str = "") -> Turn | None:
+        """What tells the runs of the code around the site apart; None where nothing can.
+
+        `taken` is a name that the function around it is going to have.
+        """
+        inner = _lone_inner(function, site)
+        if inner is None:
             return None
         if inner not in self._known:
-            self._known[inner] = self._of_map(function, inner) or self._of_calls(function, inner)
+            self._known[inner] = self._of_map(function, inner) or self._of_calls(function, inner, taken)
         return self._known[inner]
+
+    def runs_once(self, function: Function, site: ast.AST) -> bool:
+        """Whether each run of the function runs the code around the site once at most."""
+        inner = _lone_inner(function, site)
+        calls = calls_by_name(function, inner) if inner is not None else []
+        return len(calls) == 1 and not repeats_around(function, calls[0])
 
     def _of_map(self, function: Function, inner: Inner) -> Turn | None:
         call = map_of(function, inner)
@@ -51,7 +59,7 @@ class InnerRuns:
         over = times(number)
         return Turn(ast.Name("_"), over, name, False, over, mapped=NumberedMap(call, name, number))
 
-    def _of_calls(self, function: Function, inner: Inner) -> Turn | None:
+    def _of_calls(self, function: Function, inner: Inner, taken: str) -> Turn | None:
         calls = calls_by_name(function, inner)
         if not isinstance(inner, ast.FunctionDef) or inner.decorator_list or inner.args.kwarg is not None:
             return None
@@ -63,10 +71,19 @@ class InnerRuns:
         named = [n for n in walk(_scope(function)) if isinstance(n, ast.FunctionDef) and n.name == inner.name]
         if len(named) != 1 or any(isinstance(n, ast.Yield | ast.YieldFrom) for n in walk(inner)):
             return None
-        parameter, over = number_parameter(function), times(len(calls))
+        parameter, over = number_parameter(function, taken), times(len(calls))
         numbered = (NumberedCall(call, function, parameter, str(i)) for i, call in enumerate(calls) if i)
         numbering = Numbering(Function(inner, function.file), parameter, tuple(numbered), len(calls))
         return Turn(ast.Name("_"), over, parameter, False, over, numbering=numbering)
+
+
+def _lone_inner(function: Function, site: ast.AST) -> Inner | None:
+    """The only lambda or nested function around the site, which runs when the function calls it, and the site once."""
+    around = inner_around(function, site)
+    inner = around[0] if len(around) == 1 else None
+    if inner is None or inner not in function.called_only or repeats_around(_as_function(inner, function), site):
+        return None
+    return inner
 
 
 def _as_function(inner: Inner, around: Function) -> Function:

@@ -74,15 +74,23 @@ class Turns:
             return ()
         numbering = self._ways.numbering(site.function)
         if site.runs > 1 and inner_around(site.function, site.node):
-            apart = numbering is None and not site.in_loop and not site.called_in_loop
-            turn = self._inner.turn(site.function, site.node) if apart else None
-            return () if turn is None else (turn,)
+            return () if site.in_loop else self._of_inner(site, numbering)
         if numbering is None and (site.runs > 1 or site.called_in_loop):
             return ()
         loops = self._loops(site.function, site.node) if site.in_loop else []
         if loops is None:
             return ()
         return tuple(_bound_where_read([*([_by_call(numbering)] if numbering is not None else []), *loops]))
+
+    def _of_inner(self, site: Site, numbering: Numbering | None) -> tuple[Turn, ...]:
+        """The runs of the nested function around the site, in each run of the method around that."""
+        if numbering is None:
+            turn = None if site.called_in_loop else self._inner.turn(site.function, site.node)
+            return () if turn is None else (turn,)
+        if self._inner.runs_once(site.function, site.node):
+            return (_by_call(numbering),)
+        turn = self._inner.turn(site.function, site.node, numbering.parameter)
+        return () if turn is None else (_by_call(numbering), turn)
 
     def of_map(self, site: Site) -> Turn | None:
         """The turns of a call of `map`, which its module list counts itself."""

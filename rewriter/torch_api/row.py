@@ -174,6 +174,12 @@ class Row:
         return {p.name: ast.literal_eval(p.default) if p.default else None for p in parameters}
 
     @property
+    def takes_tensors(self) -> bool:
+        """Its operands are tensors, not a list of them."""
+        of_python = bool(self.spellings) and self.function.name.startswith("builtins.")
+        return not of_python and not any(name.startswith("*") for name in self.operands)
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """The full names of all classes that compute it."""
         return tuple(dict.fromkeys([self.target, self.flexible_target, *(module.name for module in self.modules)]))
