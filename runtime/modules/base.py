@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MethodDescriptorType
 from typing import Any, ClassVar
 
+import torch
+import torch.fx
 from torch import Tensor
 from torch.nn import Parameter
 
@@ -65,9 +68,15 @@ class Operation(Scriptable):
         return self.function
 
     def forward(self, *args: Any, **given: Any) -> Any:
-        if args and type(args[0]) not in PLAIN and has_own_method(args[0], self.chosen().__name__):
+        if args and type(args[0]) not in PLAIN and self._is_method_of(args[0]):
             return self._own_method(*args, **{**self.fixed, **given})
         return self.chosen()(*args, **{**self.fixed, **given})
+
+    def _is_method_of(self, operand: Any) -> bool:
+        """Whether the operand's method is to be called: a method of tensors cannot be handed a stand-in of torch.fx."""
+        function = self.chosen()
+        is_stand_in = isinstance(operand, torch.fx.Proxy) and isinstance(function, MethodDescriptorType)
+        return is_stand_in or has_own_method(operand, function.__name__)
 
     def _own_method(self, operand: Any, *args: Any, **given: Any) -> Any:
         """`x.mean(dim)` of an array of NumPy, or of any object that a helper is given in place of a tensor."""

@@ -7,6 +7,7 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
@@ -19,6 +20,7 @@ from runtime.modules.scripting.borrowed import in_place_of, with_names, with_par
 from runtime.modules.scripting.functions import announce, find_announced
 from runtime.modules.scripting.methods import overloaded, overloads, without_self
 from runtime.modules.scripting.signatures import signatures
+from runtime.modules.tracing import is_traced_by_fx
 
 Ops = TypeVar("Ops", bound=nn.Module)
 
@@ -69,7 +71,8 @@ class _Shared(type):
         return stands
 
     def __getattr__(cls, name: str) -> Any:
-        return getattr(_object_of(cls.number), name)
+        found = getattr(_object_of(cls.number), name)
+        return _computed_by(found) if is_traced_by_fx() and isinstance(found, nn.Module) else found
 
     def __repr__(cls) -> str:
         return cls.__name__
@@ -84,6 +87,29 @@ def _object_of(number: int) -> nn.Module:
     if number not in _made:
         _made[number] = _shared[number].ops()
     return _made[number]
+
+
+def _computed_by(shared: nn.Module) -> Any:
+    """What such a module computes, for a graph: it belongs to no model, so that no graph could name it."""
+    if isinstance(shared, Function):
+        return shared.function
+    if isinstance(shared, Call):
+        return _call
+    return _Parts(shared) if isinstance(shared, nn.ModuleList) else shared.forward
+
+
+def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return function(*args, **kwargs)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The same of a module for each turn of a loop."""
+
+    shared: nn.ModuleList
+
+    def __getitem__(self, turn: Any) -> Any:
+        return _computed_by(self.shared[turn])
 
 
 def _reached(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -38,7 +38,12 @@ class Eltwise(InplaceOperation):
         return reduce(type(self).symbol_ if self.in_place else type(self).symbol, operands)
 
     def _is_method_of(self, operand: Any) -> bool:
-        """Whether only `x.add(y)` can have been written for it, as of an object that has no operators."""
+        """Whether only `x.add(y)` can have been written for it, as of an object that has no operators.
+
+        A stand-in of torch.fx has none that works in place.
+        """
+        if self.in_place and isinstance(operand, torch.fx.Proxy):
+            return True
         operator = f"__{type(self).symbol.__name__}__"
         return not hasattr(type(operand), operator) and has_own_method(operand, self.chosen().__name__)
 

@@ -8,10 +8,10 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-import torch
 from torch import nn
 
 from runtime.modules.handles import Handle, another, is_second_name
+from runtime.modules.tracing import is_watched
 
 MOST = 256
 """Modules for one loop; all turns behind these share the last one."""
@@ -31,7 +31,7 @@ class ModuleList(nn.ModuleList):
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, int) and index >= len(self) > 0:
-            if _is_watched():
+            if is_watched():
                 return super().__getitem__(-1)
             index = min(index, MOST - 1)
             while index >= len(self):
@@ -46,11 +46,6 @@ class ModuleList(nn.ModuleList):
     def named_children(self) -> Iterator[tuple[str, nn.Module]]:
         """Without handles of a module that the owner of the list has as a child itself."""
         return (named for named in super().named_children() if not is_second_name(named[1]))
-
-
-def _is_watched() -> bool:
-    """Whether somebody makes a graph of what runs."""
-    return torch.compiler.is_compiling() or bool(torch._C._is_tracing())
 
 
 _PARAMETERS = ("call", "nth", "call_index", "call_number")

@@ -58,7 +58,8 @@ def test_generated_programs_stay_the_same(seed: int) -> None:
 
 @pytest.mark.parametrize("name", CONSTRUCTS)
 def test_each_construct_makes_programs_that_run(name: str, tmp_path: Path) -> None:
-    found = record(alone(name, 1).put(tmp_path), "model")
+    program = alone(name, 1)
+    found = record(program.put(tmp_path), program)
     assert found.built, found.seen
 
 
@@ -106,5 +107,6 @@ def test_the_random_state_is_left_as_it_was(tmp_path: Path) -> None:
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
-    record(alone("control.line", 1).put(tmp_path), "model")
+    program = alone("control.line", 1)
+    record(program.put(tmp_path), program)
     assert torch.equal(torch.rand(1), expected)

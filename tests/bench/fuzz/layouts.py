@@ -344,7 +344,7 @@ def generated(seed: int, without: Sequence[str] = (), spared: bool = False) -> P
     if scripted:
         draft.below += draw.hazard("TorchScript", [], ["", "", "def compiled():", "    return torch.jit.script(Net())"])
     program = draft.program(scripted, draw.used)
-    return replace(dressed(program, draw), hazards=tuple(draw.hazards))
+    return replace(dressed(program, draw), hazards=tuple(draw.hazards), traced=seed % 4 == 0)
 
 
 def alone(name: str, seed: int) -> Program:

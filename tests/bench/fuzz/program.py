@@ -19,6 +19,8 @@ class Program:
     entry: str = "model"
     scripted: bool = False
     """Whether `torch.jit.script` is tried as well."""
+    traced: bool = False
+    """Whether `torch.fx` traces it as well."""
     constructs: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
     """The files that the rewriter is run over; none means all of `files`. It may read the others."""

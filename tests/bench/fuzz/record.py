@@ -20,10 +20,10 @@ import torch
 from torch import Tensor, nn
 
 from tests.bench.fuzz.normal import normal, sharing, tensors
-from tests.bench.fuzz.program import Places
+from tests.bench.fuzz.program import Places, Program
 
 # Where the original cannot do it, the rewritten program need not.
-OPTIONAL = ("deepcopy", "pickle", "script")
+OPTIONAL = ("deepcopy", "pickle", "script", "fx")
 
 
 @dataclass
@@ -43,14 +43,12 @@ class Record:
         return value if isinstance(value, tuple) and value[:1] == ("raised",) else None
 
 
-def record(
-    places: Places, entry: str, scripted: bool = False, without: Sequence[str] = (), older: bytes | None = None
-) -> Record:
+def record(places: Places, program: Program, without: Sequence[str] = (), older: bytes | None = None) -> Record:
     """`without` names steps that nobody asks for; `older` is the model before the rewrite, pickled."""
     found = Record()
     with _imported_from(places), warnings.catch_warnings(), _random_state_kept():
         warnings.simplefilter("ignore")
-        _Run(found, without).all(entry, scripted, older)
+        _Run(found, without).all(program, older)
     return found
 
 
@@ -78,8 +76,8 @@ class _Run:
     found: Record
     without: Sequence[str] = ()
 
-    def all(self, entry: str, scripted: bool, older: bytes | None) -> None:
-        space = self.step("import", lambda: importlib.import_module(entry))
+    def all(self, program: Program, older: bytes | None) -> None:
+        space = self.step("import", lambda: importlib.import_module(program.entry))
         model = self.step("make", lambda: space.make()) if space is not None else None
         if model is None:
             return
@@ -95,7 +93,9 @@ class _Run:
         if hasattr(space, "extra"):
             other = self.step("make again", lambda: space.make())
             self.step("extra", lambda: space.extra(other))
-        if scripted:
+        if program.traced:
+            self.step("fx", lambda: _traced(space.make().eval(), inputs))
+        if program.scripted:
             self.step("script", lambda: _scripted(space.make().eval(), inputs))
         if (source := older or self.found.pickled) is not None and "older pickle" not in self.without:
             self.step("older pickle", lambda: _forward_and_backward(pickle.loads(source), inputs))
@@ -199,3 +199,13 @@ def _scripted(model: nn.Module, inputs: Callable[[], Any]) -> Any:
     given, keywords = inputs()
     scripted = torch.jit.script(model)
     return [_caught(lambda: scripted(*given, **keywords)) for _ in range(2)]
+
+
+def _traced(model: nn.Module, inputs: Callable[[], Any]) -> Any:
+    """Where the graph computes what the model does: torch.fx makes `x += y` one that leaves `x` as it is."""
+    given, keywords = inputs()
+    traced = torch.fx.symbolic_trace(model)
+    found, wanted = (normal(run(*copy.deepcopy(given), **copy.deepcopy(keywords))) for run in (traced, model))
+    if found != wanted:
+        raise ValueError("the graph computes something else")
+    return found

@@ -106,16 +106,16 @@ def _tried(program: Program, folder: Path, ignored: Sequence[str], repeats: int)
     if not any(r.changed for r in results):
         return Outcome("unchanged", "", "", *counts)
     with _or_too_long("discarded", "the original"):
-        original = record(before, program.entry, program.scripted, ignored)
+        original = record(before, program, ignored)
     if not original.built:
         return Outcome("discarded", "build", str(original.raised("import") or original.raised("make")), *counts)
     with _or_too_long("differs", "the rewritten program"):
-        new = record(after, program.entry, program.scripted, ignored, original.pickled)
+        new = record(after, program, ignored, original.pickled)
     if (step := _first_difference(original, new, ignored)) is None:
         return Outcome("same", "", "", *counts, raises="raised" in repr(original.seen["eval"][0][1][0]))
     for _ in range(repeats):
         with _or_too_long("discarded", "the original"):
-            repeated = record(before, program.entry, program.scripted, ignored, original.pickled)
+            repeated = record(before, program, ignored, original.pickled)
         if _first_difference(original, repeated) is not None:
             return Outcome("discarded", "not deterministic", step, *counts)
     return Outcome("differs", *_told(step, original, new), *counts)

@@ -245,6 +245,7 @@ def attribute_changed(draw: Draw) -> Piece:
 @construct
 def training_of_parts(draw: Draw) -> Piece:
     name = draw.name("body")
+    own = draw.hazard("What was a function is a module", "m.training = False", "m.train(False)")
     return Piece(
         init=[f"self.{name} = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5))"],
         body=[
@@ -253,8 +254,8 @@ def training_of_parts(draw: Draw) -> Piece:
         ],
         extra=draw.pick(
             [f"$m.{name}.eval()", CALL],
-            ["m.training = False", CALL],
-            ["m.training = True", CALL],
+            [own, CALL],
+            [own.replace("False", "True"), CALL],
             ["m.eval()", f"$m.{name}[1].train()", CALL],
             ["m.train(True)", f"$m.{name}.train(False)", CALL],
         ),

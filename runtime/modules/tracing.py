@@ -1,0 +1,16 @@
+"""Who looks on while modules run."""
+
+from __future__ import annotations
+
+import torch
+import torch.fx
+
+
+def is_watched() -> bool:
+    """Whether somebody makes a graph of what runs: the modules that it may name are those that there are."""
+    return torch.compiler.is_compiling() or bool(torch._C._is_tracing()) or is_traced_by_fx()
+
+
+def is_traced_by_fx() -> bool:
+    """Whether torch.fx runs stand-ins through a model: it looks up each module that runs among the model's own."""
+    return not torch.compiler.is_compiling() and torch.fx._symbolic_trace._is_fx_tracing_flag
