@@ -106,7 +106,7 @@ class ExportedEmbedding(Exported):
 
 
 class ExportedGiven(nn.Module):
-    """A layer whose weight each call gives, and that has it already."""
+    """A layer whose weight is an argument of each call, and that has it already."""
 
     def __init__(self, simulated: GivenWeight, layer: Exported) -> None:
         super().__init__()

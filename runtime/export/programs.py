@@ -63,7 +63,7 @@ def _more_than_one(example: tuple[Any, ...], batch: int) -> tuple[Any, ...]:
 
 
 def _drop_repeated(exported: ExportedProgram) -> None:
-    """What is on a grid already need not be put there again: who gives it and who takes it both do.
+    """What is on a grid already need not be put there again, as both the module that returns it and its taker do.
 
     A constant that several steps read is dequantized once.
     """

@@ -152,7 +152,7 @@ def _computing() -> frozenset[str]:
 
 
 def _has_floats(arguments: Any) -> bool:
-    """Numbers and indices are no activations, nor are scalars that hold a setting."""
+    """Numbers and indices are not activations, nor are scalars that hold a setting."""
     tensors = [t for t in tree_leaves(arguments) if isinstance(t, Tensor) and t.is_floating_point() and t.numel()]
     return any(t.dim() > 0 for t in tensors)
 

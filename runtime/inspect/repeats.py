@@ -13,9 +13,9 @@ from runtime.modules.places import Tied, is_leaf, module_of
 
 
 def repeated_calls(model: nn.Module, *args: Any, **kwargs: Any) -> dict[str, int]:
-    """Runs `model` once and gives the name of every leaf module that was called more than once, with its calls.
+    """Runs `model` once and returns the name of every leaf module that was called more than once, with its calls.
 
-    What `again` gives for a leaf with parameters is a place of its own, with statistics of its own.
+    What `again` returns for a leaf with parameters is a place of its own, with statistics of its own.
     """
     calls: Counter[str] = Counter()
 

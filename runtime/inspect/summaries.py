@@ -128,7 +128,7 @@ def _row_of(module: nn.Module) -> dict[str, Any] | None:
         if isinstance(module, HoldsIntegers):
             row["weight bits"] = module.weight_params.grid.bits
         if module.output_params is None:
-            row["note"] = "gives floating point"
+            row["note"] = "returns floating point"
         return row
     if isinstance(module, Absorbed):
         return {"type": module.kind, "note": f"part of {module.into}"}

@@ -31,7 +31,7 @@ def way_left_out(code: CodeType, lines: set[int], owner: object) -> int:
     """The line of a way that tensors might take through `code` and that a run of these lines has not taken, or 0.
 
     `owner` is the function's `self`. Conditions on attributes of `self` alone are how the model is built: that they
-    hold as they do decides which modules are called. Operations that are no modules count all the same.
+    hold as they do decides which modules are called. Operations that are not modules count all the same.
     """
     try:
         source, start = inspect.getsourcelines(code)

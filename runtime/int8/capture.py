@@ -24,7 +24,7 @@ _ASSERTIONS = {"_assert_scalar", "_assert_tensor_metadata", "_assert_async", "sy
 
 
 class CaptureError(RuntimeError):
-    """A model that is no flat program; the message says why."""
+    """A model that is not a flat program; the message says why."""
 
 
 class Captured(NamedTuple):
@@ -84,7 +84,7 @@ def _decompositions() -> dict[Any, Callable[..., Any]]:
     attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 
     def laid_out(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """As the kernel lays its result out: torch's decomposition gives another order, which views may not allow."""
+        """As the kernel lays its result out: torch's decomposition returns another order, which views may not allow."""
         result, sums = table[attention](*args, **kwargs)
         return result.transpose(1, 2).contiguous().transpose(1, 2), sums
 
@@ -147,7 +147,7 @@ class _Lowering:
 
     def _constant(self, tensor: Any) -> Constant:
         if not isinstance(tensor, Tensor) or tensor.layout != torch.strided:
-            raise CaptureError(f"it holds {type(tensor).__name__}, which is no dense tensor")
+            raise CaptureError(f"it holds {type(tensor).__name__}, which is not a dense tensor")
         self.constants.append(tensor.detach())
         return Constant(len(self.constants) - 1)
 
@@ -213,14 +213,14 @@ class _Lowering:
         return arg
 
     def _output_tree(self, results: list[Any]) -> tuple[Tree, TreeSpec | None]:
-        """Results in the structure that the model gives, and how to give it where its types are the model's own."""
+        """Results in the structure that the model returns, and how to build it where its types are the model's own."""
         spec = self.exported.call_spec.out_spec
         assert spec is not None
         given = tree_unflatten(_Opaque.around(results), spec)
         try:
             return Tree.of(plain(given), lambda leaf: leaf.value), None if is_plain(given) else spec
         except AttributeError:
-            raise CaptureError("what it gives is no tuple, list or dict of tensors") from None
+            raise CaptureError("what it returns is not a tuple, list or dict of tensors") from None
 
 
 class _Opaque:

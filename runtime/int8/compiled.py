@@ -209,7 +209,7 @@ def compile(model: nn.Module, /, *given: Any, **named: Any) -> CompiledModel:
     """A converted model as a flat program: one native call, buffers planned once for each shape of inputs.
 
     The arguments are an example of those that the model is called with. Their first size is a batch of any size, if the
-    model allows it. The program is run beside the model once, and must give the same; where it does not, or cannot be
+    model allows it. The program is run beside the model once, and must return the same; where it does not, or cannot be
     made, the model itself runs, and a warning says why.
     """
     if isinstance(model, CompiledModel):
@@ -235,12 +235,12 @@ def compile(model: nn.Module, /, *given: Any, **named: Any) -> CompiledModel:
 
 
 def _check(compiled: CompiledModel, expected: Any, example: tuple[Any, ...]) -> None:
-    """The program must give what the model gives: equal codes, and floating point as near as another order of sums."""
+    """The program must return what the model does: equal codes, and floating point as near as another order of sums."""
     try:
         args, named = unpacked(copy.deepcopy(example))
         given = compiled(*args, **named)
         if tree_structure(given) != tree_structure(expected):
-            raise TypeError(f"it gives {tree_structure(given)}, not {tree_structure(expected)}")
+            raise TypeError(f"it returns {tree_structure(given)}, not {tree_structure(expected)}")
         torch.testing.assert_close(tree_leaves(given), tree_leaves(expected), rtol=1e-4, atol=1e-4)
     except Exception as error:
         raise CaptureError(f"the program does not compute what the model does: {error}") from error
@@ -269,7 +269,7 @@ def _grown(example: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _of_one(model: nn.Module, example: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
-    """What the model gives for a batch of one, and that batch."""
+    """What the model returns for a batch of one, and that batch."""
     first = _each(example, lambda x: x[:1])
     try:
         return _results(model, copy.deepcopy(first)), first

@@ -28,9 +28,9 @@ def convert(model: AnyModule) -> AnyModule:
     """A copy of a quantized model whose modules compute on int8, with the scales that the model has.
 
     `model` is what `PostTrainLinearQuantizer` or training with a quantizer made. Between modules run plain uint8
-    tensors, so views, indexing and control flow work on as they are. Every module gives the integers that the quantized
-    model simulates, bit for bit; softmax and layer norm, and tables of functions whose float32 result depends on
-    where an element lies in memory, within one of them. What has no int8 form runs in floating point between one
+    tensors, so views, indexing and control flow work on as they are. Every module returns the integers that the
+    quantized model simulates, bit for bit; softmax and layer norm, and tables of functions whose float32 result depends
+    on where an element lies in memory, within one of them. What has no int8 form runs in floating point between one
     dequantization and one quantization; `report` says what and why.
     """
     check_model(model)
@@ -57,7 +57,7 @@ def convert(model: AnyModule) -> AnyModule:
 
 
 def _check_types(model: nn.Module) -> None:
-    """What int8 modules give in floating point is float32; nothing else in the model may expect another type."""
+    """What int8 modules return in floating point is float32; nothing else in the model may expect another type."""
     metadata = quantizer_metadata(model)
     example = tree_leaves(metadata["dummy_input"]) if metadata is not None else []
     given = [("its example", leaf) for leaf in example if isinstance(leaf, Tensor)]

@@ -85,7 +85,7 @@ def to_bytes(program: Program) -> bytes:
 
 def from_bytes(data: bytes) -> Program:
     if not data.startswith(MAGIC[:6]):
-        raise FileError("it is no compiled model")
+        raise FileError("it is not a compiled model")
     if data[6:8] != MAGIC[6:8]:
         raise FileError(f"its format is {data[6:8]!r}, and this version reads {MAGIC[6:8]!r} only")
     text_length, tensors_length = (int.from_bytes(data[i : i + 8], "little") for i in (8, 16))

@@ -14,7 +14,7 @@ from runtime.int8.trees import Tree
 
 NAMESPACE = "runtime_int8"
 UNSAFE = {"as_strided", "empty", "empty_strided", "rand", "randn", "randperm", "native_dropout", "bernoulli", "copy"}
-"""Core operations that read memory which nobody wrote, or give another result each time."""
+"""Core operations that read memory which nobody wrote, or have another result each time."""
 
 _MORE = set("adaptive_avg_pool2d linear linalg_vector_norm _unsafe_view".split())
 _MORE |= set("split chunk unflatten detach alias contiguous unbind".split())
@@ -32,7 +32,7 @@ _LONGEST = 2**20
 """Operations that all steps of a loop run."""
 LOOP = "loop"
 """An operation on the inputs of the steps, along their first dimension, and the parts of the state at the start. It
-gives the first part of the state after each step, stacked, then all of the state at the end."""
+returns the first part of the state after each step, stacked, then all of the state at the end."""
 
 
 def _of_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -41,7 +41,7 @@ def _of_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
     def compute(*args: Any) -> Any:
         result = function(*args) if all(isinstance(arg, (bool, int, float)) for arg in args) else None
         if result is None or not -_LARGEST < result < _LARGEST:
-            raise ValueError(f"{function.__name__} takes and gives numbers of 64 bits, not {args!r}")
+            raise ValueError(f"{function.__name__} takes and returns numbers of 64 bits, not {args!r}")
         return result
 
     return compute
@@ -127,7 +127,7 @@ class Program:
     constants: list[Tensor]
     ops: list[Op]
     outputs: Tree
-    """The structure of what is given back, with Ref, Constant, numbers and None at its leaves."""
+    """The structure of what is returned, with Ref, Constant, numbers and None at its leaves."""
     arguments: Tree
     """The structure of what is given, with the numbers of the inputs at its leaves."""
     functions: list[Callable[..., Any]] = field(default_factory=list, repr=False)

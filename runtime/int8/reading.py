@@ -146,5 +146,5 @@ def _list(value: Any) -> list[Any]:
 
 def _size(value: Any) -> int:
     if type(value) is not int or value < 0:
-        raise FileError(f"{value!r} is no size")
+        raise FileError(f"{value!r} is not a size")
     return value

@@ -70,7 +70,7 @@ class KernelStep(Step):
 
 @dataclass
 class HostStep(Step):
-    """An operation of torch's on views; `results` are filled with what it gives, unless it writes by itself."""
+    """An operation of torch's on views; `results` are filled with what it returns, unless it writes by itself."""
 
     function: Any = None
     args: Any = ()

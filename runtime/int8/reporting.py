@@ -83,7 +83,7 @@ def _line(name: str, module: nn.Module) -> Line:
 
 
 def _why_real(module: Int8Module) -> str:
-    return f"gives floating point: {module.real_because}" if module.real_because else ""
+    return f"returns floating point: {module.real_because}" if module.real_because else ""
 
 
 def _why_left(module: nn.Module) -> str:

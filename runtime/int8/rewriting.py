@@ -14,7 +14,7 @@ Visit = Callable[[Op, list[Op], int], "Op | Ref"]
 
 
 def rebuilt(program: Program, visit: Visit) -> Program:
-    """`visit` gives for each operation, with its arguments renumbered, what stands for it: another, or a value.
+    """`visit` returns for each operation, with its arguments renumbered, what stands for it: another, or a value.
 
     It is also given the operations so far, to which it may add others that come before, and the number of the first.
     """

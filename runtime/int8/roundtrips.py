@@ -20,7 +20,7 @@ _MOVES = {
     *(f"aten.{name}" for name in ("split_with_sizes.default", "split.Tensor", "unbind.int")),
     _GETITEM,
 }
-"""Operations that give elements of their first argument, whatever these are."""
+"""Operations that return elements of their first argument, whatever these are."""
 Grid = tuple[float, int]
 
 

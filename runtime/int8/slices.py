@@ -20,7 +20,7 @@ from runtime.kernels.operators import PLAIN
 BUDGET = 8 << 20
 """Bytes of activations that stay in the caches from one layer to the next."""
 _SIZES = (1009, 1013)
-"""Batches to walk with: what is the batch's size, and what depends on it, differs, and is no other size by chance."""
+"""Batches to walk with: what is the batch's size, and what depends on it, differs; no other size is one of them."""
 
 _FIRST = set("quantize lookup linear linear_float conv conv_transpose".split())
 _FIRST |= PLAIN | set("prelu adaptive_avg_pool adaptive_max_pool avg_pool max_pool".split())
@@ -39,7 +39,7 @@ class _PartsMeet(Exception):
 
 
 def separable(program: Program) -> bool:
-    """Whether slices of the inputs, along the first dimension, give slices of all outputs."""
+    """Whether slices of the inputs, along the first dimension, result in slices of all outputs."""
     if any(op.body is not None for op in program.ops):
         return False
     if any(None in sizes[1:] or sizes[:1] != (None,) for sizes in (given.sizes for given in program.inputs)):

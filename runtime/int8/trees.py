@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Named(dict[str, Any]):
-    """The arguments that a call gives by name: the last of a tuple of arguments."""
+    """The arguments that a call passes by name: the last of a tuple of arguments."""
 
 
 TYPES: dict[str, Callable[..., Any]] = {

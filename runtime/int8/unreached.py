@@ -44,7 +44,7 @@ def guard_unreached(model: nn.Module, example: Any) -> None:
 
 
 def _watched_run(model: nn.Module, example: Any) -> Watch:
-    """The first in which all get what they can take; before, modules learn to give real numbers, or codes in order."""
+    """The first in which all get what they can take; before, modules learn to return real numbers or ordered codes."""
     while True:
         failure = None
         with torch.no_grad(), watched(model) as watch:
@@ -59,7 +59,7 @@ def _watched_run(model: nn.Module, example: Any) -> Watch:
 
 
 def _learnt(watch: Watch) -> bool:
-    """Whether a module gives its codes otherwise now."""
+    """Whether a module returns its codes otherwise now."""
     real = {module: why for module, why in watch.misplaced.items() if not module.float_output}
     ordered = [module for module in watch.ordered if not (module.in_order or module.float_output)]
     for module, why in real.items():

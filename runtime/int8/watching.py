@@ -76,8 +76,8 @@ class Watch(TorchFunctionMode):
             self.given_back(module, args, output)
 
     def results(self, given: Any) -> None:
-        """What the model itself gives: nobody outside of it knows of codes."""
-        self._misplaced(given, "the model gives it back")
+        """What the model itself returns: nobody outside of it knows of codes."""
+        self._misplaced(given, "the model returns it")
 
     def given_back(self, module: nn.Module, args: Any, output: Any) -> None:
         if self._inside == 0:
@@ -90,7 +90,7 @@ class Watch(TorchFunctionMode):
                 self._keep(tensor, sources)
             name = _plain_name(func)
             if name not in _OF_NO_VALUE and not (name in SHAPES_ONLY and _stay_codes(args, output)):
-                self._misplaced((args, kwargs), f"{name}, which is no module, takes it")
+                self._misplaced((args, kwargs), f"{name}, which is not a module, takes it")
         return output
 
     def _called(self, func: Any, args: Any, kwargs: Any) -> Any:

@@ -31,7 +31,7 @@ the environment, chooses another: reference, portable, avx2, avx512vnni. They ar
 torch.get_num_threads().
 
 **C interface.** source/abi.h, for callers that run many kernels at once: one struct a kernel, no torch, no Python.
-`native.library.load()` gives the ctypes library, `native.abi` the structs, `native.weights.Packed(...).handle` packed
+`native.library.load()` returns the ctypes library, `native.abi` the structs, `native.weights.Packed(...).handle` packed
 weights, which serve the implementation that was selected when they were packed.
 """
 

@@ -51,7 +51,7 @@ class LinearRows(nn.Linear):
 class MaskedSoftmax(nn.Softmax):
     """Softmax over the last dimension of `scores + mask`.
 
-    The mask is added here and not by a module of its own: the sum holds -inf, which no quantizer can give a range.
+    The mask is added here and not by a module of its own: the sum holds -inf, for which no quantizer has a range.
     """
 
     def forward(self, scores: Tensor, mask: Tensor | None = None, zero_if_all_masked: bool = False) -> Tensor:

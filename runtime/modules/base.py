@@ -30,7 +30,7 @@ def has_own_method(operand: Any, name: str) -> bool:
 class Operation(Scriptable):
     """A function as a module, so that a quantizer can see it, observe it and replace it.
 
-    The constructor fixes arguments, by keyword or in the order of `takes`; a call gives the others just as the
+    The constructor fixes arguments, by keyword or in the order of `takes`; a call passes the others just as the
     function takes them: `Operation(**fixed)(*args, **given)` is `function(*args, **fixed, **given)`. There are no
     parameters and no buffers, so nothing is added to a state_dict.
     """

@@ -35,7 +35,7 @@ class WithOperations(Scriptable):
                 setattr(cls, name, _on_steps(cls, name))
 
     def add_operation(self, name: str, module: nn.Module) -> None:
-        """Adds a child that is no step."""
+        """Adds a child that is not a step."""
         self.add_module(name, module)
         self._operations = self._operations | {name}
 

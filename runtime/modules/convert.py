@@ -35,7 +35,7 @@ def convert(model: AnyModule, twins: Mapping[type[nn.Module], type[Twin]] = TWIN
         if twin is None:
             _warn_of_subclass(path, module, twins)
         elif (missing := _reparametrized(module)) is not None:
-            _warn(path, module, f"its {missing} is no Parameter but computed from others; remove that first")
+            _warn(path, module, f"its {missing} is not a Parameter but computed from others; remove that first")
         else:
             make_twin(module, twin)
     return model

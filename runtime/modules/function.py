@@ -29,7 +29,7 @@ _being_made: list[type[nn.Module]] = []
 
 
 def as_module(function: Any) -> Any:
-    """A module that calls `function`; what is no function (a module, a class, None) is given back as it is."""
+    """A module that calls `function`; what is not a function (a module, a class, None) is returned as it is."""
     if isinstance(function, nn.Module | type) or not callable(function):
         return function
     return Function(function)
@@ -173,7 +173,7 @@ class Function(Scriptable):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
-        # A module that a library calls by a name of its own is no child of whoever calls it: keys stay what they were.
+        # A module that a library calls by a name of its own is not a child of whoever calls it: keys stay what they were.
         object.__setattr__(self, "function", function)
         takes = _Takes.of(function)
         self.keyword = takes.keyword if takes is not None else None

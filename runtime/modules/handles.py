@@ -38,7 +38,7 @@ class Handle(Observed):
     _class: type[nn.Module]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        """A slice of a container is made by `self.__class__(...)`, and is no handle."""
+        """A slice of a container is made by `self.__class__(...)`, and is not a handle."""
         return cls._class(*args, **kwargs)
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -135,7 +135,7 @@ class TiedHandle(Handle, Tied):
 
     It is the same module under a second name, and equal to it, so that `children()`, `apply()` and all that visits each
     module once do so once: nothing is initialized, pruned or wrapped twice. What `named_modules()` has for it is its
-    `Place`, which is no instance of the module's class.
+    `Place`, which is not an instance of the module's class.
 
     Once a part of it has been replaced it is a module like any other, with that part.
     """

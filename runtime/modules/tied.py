@@ -24,7 +24,7 @@ def again(module: Called, parts: bool = False) -> Called:
 
     The handle stands for `module`: it is an instance of the same class, and all attributes are the module's own, read
     and set. It adds nothing to a state_dict. What its owner puts in the module's place later is what it stands for
-    then. What is no module (None, a plain function) has nothing to share and is given back.
+    then. What is not a module (None, a plain function) has nothing to share and is returned as it is.
 
     With `parts` a module that is made of others is taken apart: each part is a handle as well, so that each operation
     inside has a name of its own in `named_modules()`. So is an nn.Sequential in any case, as far as its members are
@@ -36,7 +36,7 @@ def again(module: Called, parts: bool = False) -> Called:
 def own(module: Called) -> Called:
     """An instance for one place of a module that may be in other places as well.
 
-    A module without parameters and buffers is copied. One that has some is given back and stays shared, since its
-    state_dict names them once for each place; so is what is no module.
+    A module without parameters and buffers is copied. One that has some is returned and stays shared, since its
+    state_dict names them once for each place; so is what is not a module.
     """
     return copy.deepcopy(module) if isinstance(module, nn.Module) and not has_state(module) else module

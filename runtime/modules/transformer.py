@@ -180,7 +180,7 @@ class TransformerEncoder(StackTwin, nn.TransformerEncoder):
         return output if self.norm is None else self.norm(output)
 
     def _zeroes_padding(self, src: Tensor, mask: Tensor | None, padding: Tensor | None) -> bool:
-        """Whether torch would drop the padding for speed, by way of nested tensors, and give zeros in its place."""
+        """Whether torch would drop the padding for speed, by way of nested tensors, and return zeros in its place."""
         first = self.layers[0]
         if padding is None or mask is not None or src.dim() != 3 or not self.use_nested_tensor or first.training:
             return False

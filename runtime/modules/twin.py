@@ -8,7 +8,7 @@ parameters come before its children's: the torch names and their order win, and 
 
 The other two designs were weighed and left. Parts that alone own the weights, with hooks that translate a
 state_dict, change the names and the order of `named_parameters`, hence optimizer states and initialisation. Parts that
-read their weight from the twin at each call are no ordinary `nn.Linear`, so a quantizer cannot take the weight over.
+read their weight from the twin at each call are not ordinary `nn.Linear`s, so a quantizer cannot take the weight over.
 
 Double registration needs care in five places, which is all that `Twin` does:
 
@@ -38,7 +38,7 @@ class Twin(nn.Module):
     _made: dict[str, type[nn.Module]]
     """Every module that `make_parts` made, by its path below the twin."""
     _ties: dict[str, str]
-    """What `_aliases` gave when the parts were made."""
+    """What `_aliases` returned when the parts were made."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

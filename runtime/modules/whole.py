@@ -10,7 +10,7 @@ from torch import nn
 class Whole(nn.Module):
     """Calls a module of another library, which has no parameters, as one operation.
 
-    What that module computes is written in functions of its library, where nothing can become a module. It is no child:
+    What that module computes is written in functions of its library, where nothing can become a module. It is not a child:
     a quantizer finds one module, and sees what goes in and what comes out.
     """
 

@@ -128,7 +128,7 @@ class _Watch(TorchFunctionMode):
         return leave
 
     def consumed(self, values: Any, by: str | None) -> list[str | None]:
-        """Notes who takes these tensors; gives the modules that made them."""
+        """Notes who takes these tensors; returns the modules that made them."""
         sources: list[str | None] = []
         for tensor in _tensors(values):
             maker, reshaped = self._made_by.get(id(tensor), (None, False))

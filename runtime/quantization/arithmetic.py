@@ -171,7 +171,7 @@ def qparams_from_range(
     """Scale and zero point for real numbers from `low` to `high`; the range is widened where it leaves zero out.
 
     No number in the range is further than half a scale from its integer's. A symmetric range has its zero point at the
-    middle of the grid. A range of zero width gives a scale of 1; one too narrow for float32 the smallest normal scale.
+    middle of the grid. A range of zero width has a scale of 1; one too narrow for float32 the smallest normal scale.
     """
     low, high = _checked_range(low, high)
     if symmetric:

@@ -42,11 +42,11 @@ def batches_of(data: Iterable[Any]) -> Iterable[Any]:
         return [data]
     if isinstance(data, Dataset) and not isinstance(data, (DataLoader, IterableDataset)):
         raise TypeError(
-            f"{type(data).__name__} is a Dataset, which gives single samples, and batches are needed: "
+            f"{type(data).__name__} is a Dataset, which yields single samples, and batches are needed: "
             "pass torch.utils.data.DataLoader(data, batch_size=32)"
         )
     if not isinstance(data, Iterable) and not hasattr(data, "__getitem__"):
-        raise TypeError(f"data must give batches, as a list or a DataLoader does, not be {type(data).__name__}")
+        raise TypeError(f"data must yield batches, as a list or a DataLoader does, not be {type(data).__name__}")
     return data
 
 

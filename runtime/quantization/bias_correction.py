@@ -17,7 +17,7 @@ from runtime.quantization.quantized.sums import QuantizedSum, operate
 
 
 def correct_biases(quantized: nn.Module, reference: nn.Module, batch: Any) -> dict[str, Tensor]:
-    """Changes the biases of `quantized` in place, and gives the change of each layer's, by output channel.
+    """Changes the biases of `quantized` in place, and returns the change of each layer's, by output channel.
 
     `quantized` is what `PostTrainLinearQuantizer` has made of a model, `reference` that model as it was before, and
     `batch` one large batch of its inputs, a hundred samples or more. A layer is corrected right before it runs, so what
@@ -44,7 +44,7 @@ def correct_biases(quantized: nn.Module, reference: nn.Module, batch: Any) -> di
 
 
 def _mean_results(quantized: nn.Module, reference: nn.Module, batch: Any) -> dict[str, Tensor]:
-    """What each quantized layer, with its normalization, gives on average in the reference."""
+    """What each quantized layer, with its normalization, returns on average in the reference."""
     norms = folded_norms(quantized, reference)
     names = {module: name for name, module in reference.named_modules()}
     means: dict[str, Tensor] = {}

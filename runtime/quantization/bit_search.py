@@ -76,7 +76,7 @@ def _errors(
         exact = [_results(model, batch) for batch in data]
         power = sum(result.square().sum().item() for results in exact for result in results)
         if not power:
-            raise ValueError("search_bits needs data on which the model gives something other than zero")
+            raise ValueError("search_bits needs data on which the model returns something other than zero")
         for name, layer in layers.items():
             errors[name] = {}
             for bits in steps:
@@ -104,7 +104,7 @@ def _narrow(
         if not narrower:
             raise ValueError(
                 f"no choice of bits fits in {budget} bytes: with {steps[-1]} bits everywhere it is {size()}, "
-                f"of which {rest} are no weights"
+                f"of which {rest} are not weights"
             )
         cheapest = min(narrower, key=lambda name: _cost(errors[name], elements[name], bits[name], narrower[name]))
         bits[cheapest] = narrower[cheapest]

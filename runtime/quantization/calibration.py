@@ -1,7 +1,7 @@
 """Runs data through a model and keeps the statistics of what goes into and comes out of its modules.
 
-Statistics are keyed by the name of the module: `conv1` for what it gives, `conv1:output1` for a second tensor of a
-tuple, and `conv1:input0` for what it is given, as far as that is not itself what a module gave.
+Statistics are keyed by the name of the module: `conv1` for what it returns, `conv1:output1` for a second tensor of a
+tuple, and `conv1:input0` for what it is given, as far as that is not itself what a module returned.
 
 Under torch.distributed the batches are dealt to the ranks in turn, and every rank ends with the statistics of all of
 them: the very numbers that one process would have.
@@ -58,7 +58,7 @@ def calibrate(
 
 
 def run_batch(model: nn.Module, batch: Any) -> Any:
-    """Calls `model` with what a data loader gave."""
+    """Calls `model` with what a data loader yielded."""
     if isinstance(batch, Mapping):
         return model(**batch)
     if isinstance(batch, (tuple, list)):
@@ -104,7 +104,7 @@ class _Collector:
         self._batch = 0
         self._depth = 0
         self._given: dict[int, weakref.ref[Tensor]] = {}
-        """What modules gave, by identity; a weak reference tells whether it still is the same tensor."""
+        """What modules returned, by identity; a weak reference tells whether it still is the same tensor."""
 
     def begin(self, batch: int) -> None:
         self._batch = batch

@@ -1,4 +1,4 @@
-"""Modules that only move values, told by what they do in one run: they give what they get in another order or part."""
+"""Modules that only move values, told by one run: they return what they are given, in another order or a part of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOVING = SHAPES_ONLY - {"to", "type_as"}
 
 
 def find_carriers(model: nn.Module, example: Any) -> set[str]:
-    """The leaf modules that, in every call of one run in eval mode, gave elements of their only tensor, unchanged."""
+    """The leaf modules that return elements of their only tensor, unchanged, in every call of one run in eval mode."""
     carriers: set[str] = set()
     others: set[str] = set()
     versions: dict[str, int] = {}

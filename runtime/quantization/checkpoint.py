@@ -52,7 +52,7 @@ def load_checkpoint(
     """
     content = torch.load(source, map_location="cpu", weights_only=True)
     if not isinstance(content, dict) or not set(_KEYS) <= content.keys():
-        raise ValueError(f"{source} is no checkpoint of save_checkpoint: it needs the entries {', '.join(_KEYS)}")
+        raise ValueError(f"{source} is not a checkpoint of save_checkpoint: it needs the entries {', '.join(_KEYS)}")
     state, metadata, optimizer_state = (content.pop(key) for key in _KEYS)
     quantizer = None
     present = quantizer_metadata(model)

@@ -28,7 +28,7 @@ class Pair(NamedTuple):
 
 
 def equalize(model: nn.Module, example: Any, rounds: int = 10) -> list[Pair]:
-    """Equalizes `model` in place, for eval mode, and gives the pairs of layers that it found.
+    """Equalizes `model` in place, for eval mode, and returns the pairs of layers that it found.
 
     Batch normalizations are folded first. Channels are multiplied with powers of two only, so apart from that folding
     the model's results stay the same bit for bit. `example` is an input of the model.
@@ -61,7 +61,7 @@ def _pairs(model: nn.Module, adjacency: Adjacency) -> Iterator[Pair]:
 
 
 def _fit(first: nn.Module, second: nn.Module | None) -> bool:
-    """Whether the channels that one gives are the channels that the other takes."""
+    """Whether the channels that one returns are the channels that the other takes."""
     if is_a(first, nn.Linear) and is_a(second, nn.Linear):
         return first.out_features == second.in_features
     return is_a(first, _ConvNd) and is_a(second, LAYERS) and isinstance(second, _ConvNd)

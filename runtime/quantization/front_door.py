@@ -58,7 +58,7 @@ def quantize(
     tensor as it comes, and needs no data; "qat", "lsq" and "lsq+" return a model to be trained, which learns to live
     with rounding; so do "dorefa", "pact" and "wrpn", whose models cannot compute on integers afterwards.
 
-    `data` gives batches: tensors, dicts of keyword arguments, or tuples of arguments (labels at the end are left out);
+    `data` yields batches: tensors, dicts of keyword arguments, or tuples of arguments (labels at the end are left out);
     for anything else pass `forward(model, batch)`. `improve` names what else "ptq" shall do for accuracy: "equalize"
     and "smooth" before, "adaround" (which pays below 8 bits) and "bias_correction" afterwards. `settings` go to the
     method's quantizer: `bits_weights=4`, `overrides=...`, `activation_range="percentile"`, `optimizer=...` and so on.

@@ -3,7 +3,7 @@
 A batch normalization behind a convolution or linear layer becomes part of its weight and bias. A ReLU becomes the end
 of the grid: integers that start at zero hold no negative number. A PReLU or leaky ReLU becomes another multiplier of
 sums below zero. All are found by running the model on an example and following the tensors from module to module, so
-control flow is no obstacle.
+control flow is not an obstacle.
 """
 
 from __future__ import annotations

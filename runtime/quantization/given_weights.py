@@ -1,7 +1,7 @@
-"""Layers whose weights each call gives, as in `F.linear(x, self.weight)`: quantized as a layer with that weight is.
+"""Layers whose weights are arguments of each call, as in `F.linear(x, self.weight)`: quantized as if they owned them.
 
-What one run shows decides: every call has to give the same Parameters. They stay with who owns them, and a call that
-gives others runs in floating point.
+What one run shows decides: every call has to pass the same Parameters. They stay with who owns them, and a call that
+has others runs in floating point.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _GEOMETRY = ("stride", "padding", "output_padding", "dilation", "groups")
 
 
 class Given(NamedTuple):
-    """The layer that a module of no weight is, with what all its calls give it."""
+    """The layer that a module without a weight is, with what all its calls pass it."""
 
     layer: nn.Module
     weight: nn.Parameter
@@ -74,7 +74,7 @@ def _is_given_weights(module: nn.Module) -> bool:
 
 
 def without_given(adjacency: Adjacency, names: Mapping[str, Given]) -> None:
-    """Weights are no tensors that go from module to module."""
+    """Weights are not tensors that go from module to module."""
     for name, given in names.items():
         place = adjacency.places[name]
         tensors = 0 if isinstance(given.layer, nn.Embedding) else 1

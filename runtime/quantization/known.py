@@ -64,7 +64,7 @@ def layers_with(traits: Trait) -> tuple[type[nn.Module], ...]:
 def settings(module: nn.Module, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What a known module is told besides its operands, by the names of the function's parameters.
 
-    `args` and `kwargs` are what one call of a wrapper gave behind the operands; what none gave has its default.
+    `args` and `kwargs` are what one call of a wrapper passed behind the operands; what none passed has its default.
     """
     row = row_of(module)
     assert row is not None
@@ -81,7 +81,7 @@ def _own_names(row: Row) -> Mapping[str, tuple[tuple[str, str], ...]]:
 
 
 def bound(module: nn.Module, args: Iterable[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """All that a call of a wrapper gives, operands included, by the names of the function's parameters."""
+    """All arguments of a call of a wrapper, operands included, by the names of the function's parameters."""
     row = row_of(module)
     assert row is not None
     names = (p.name for p in row.function.parameters)

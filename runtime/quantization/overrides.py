@@ -90,7 +90,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     try:
         return re.compile(pattern)
     except re.error as error:
-        raise ValueError(f"overrides has the key {pattern!r}, which is no regular expression: {error}") from error
+        raise ValueError(f"overrides has the key {pattern!r}, which is not a regular expression: {error}") from error
 
 
 def _entry(pattern: str, given: Mapping[str, Any], default: QBits) -> Override:

@@ -15,7 +15,7 @@ from runtime.quantization.overrides import QBits
 WEIGHTED = layers_with(Trait.WEIGHTED)
 """Modules whose parameters are quantized; those of a normalization, say, are not."""
 LOOKING_UP = tuple(kind for kind in WEIGHTED if kind not in layers_with(Trait.WEIGHTED | Trait.CONTRACTION))
-"""Those that give rows of a weight, and sum no products."""
+"""Those that return rows of a weight, and sum no products."""
 FLOAT_PREFIX = "float_"
 
 
@@ -39,7 +39,7 @@ def bits_for(module: nn.Module, qbits: QBits) -> QBits:
 def parameters_to_quantize(
     model: nn.Module, qbits_map: Mapping[str, QBits], keep_float_copies: bool
 ) -> Iterator[ParameterToQuantize]:
-    """All that the map gives bits to; with copies, `weight` becomes a buffer, and the Parameter `float_weight`."""
+    """All that has bits in the map; with copies, `weight` becomes a buffer, and the Parameter `float_weight`."""
     seen: set[int] = set()
     for name, module in model.named_modules():
         qbits = bits_for(module, qbits_map.get(name, QBits()))
@@ -58,7 +58,7 @@ def parameters_to_quantize(
 def requantize(
     float_name: str, name: str, bits: int, function: Callable[[Tensor, int], Tensor], module: nn.Module, _: Any = None
 ) -> None:
-    """Sets the buffer anew from the Parameter. As a hook before each forward, it gives every backward its own graph."""
+    """Sets the buffer anew from the Parameter, before each forward, so that every backward has its own graph."""
     setattr(module, name, function(getattr(module, float_name), bits))
 
 

@@ -1,4 +1,4 @@
-"""Modules that frame an image, or repeat its elements: what they give is elements that they were given, or zeros."""
+"""Modules that frame an image, or repeat its elements: what they return is elements that they were given, or zeros."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PICKING = Trait.FRAME | Trait.RESIZE
 
 
 def picks(module: nn.Module, args: Any, kwargs: Any) -> bool:
-    """Whether a call, with these arguments behind the image, gives elements of the image alone."""
+    """Whether a call, with these arguments behind the image, returns elements of the image alone."""
     if has(module, Trait.FRAME):
         return bool(settings(module, args, kwargs)["mode"] != "constant")
     return has(module, Trait.RESIZE) and str(settings(module, args, kwargs)["mode"]).startswith("nearest")
@@ -28,5 +28,5 @@ def zeros_around(module: nn.Module, args: Any, kwargs: Any) -> list[int] | None:
 
 
 def gives_what_is_there(module: nn.Module, args: Any, kwargs: Any) -> bool:
-    """Whether a call gives elements of the image, or zeros."""
+    """Whether a call returns elements of the image, or zeros."""
     return picks(module, args, kwargs) or zeros_around(module, args, kwargs) is not None

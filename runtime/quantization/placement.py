@@ -44,7 +44,7 @@ class Placement:
             )
 
     def quantizes_output(self, name: str) -> bool:
-        """Whether a grid is put on what the module of this name gives."""
+        """Whether a grid is put on what the module of this name returns."""
         module = self._kind(name)
         if any(self.modules[name].children()) and not isinstance(self.modules[name], Tied):
             return False
@@ -55,14 +55,14 @@ class Placement:
         return self.follower(name) is None and not self._is_result(name)
 
     def _is_result(self, name: str) -> bool:
-        """Whether a linear layer's sums are what the model gives: they need not become integers again."""
+        """Whether a linear layer's sums are what the model returns: they need not become integers again."""
         if self.adjacency is None or not is_a(self._kind(name), nn.Linear):
             return False
         place = self.adjacency.places.get(name)
         return place is not None and not any(place.consumers)
 
     def follower(self, name: str) -> str | None:
-        """The module that is one operation with this one, because it alone takes what this one gives."""
+        """The module that is one operation with this one, because it alone takes what this one returns."""
         following = None if self.adjacency is None else self.adjacency.only_consumer(name)
         if following is None:
             return None

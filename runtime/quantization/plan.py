@@ -1,6 +1,6 @@
 """Decides, before anything is replaced, which tensors of a model become integers, and on which grids.
 
-A tensor becomes integers where a module that computes on integers takes it and one that can give integers gives it.
+A tensor becomes integers where a module that computes on integers takes it and one that can return integers returns it.
 Everything is looked up in what one run has shown of the model (`Adjacency`) and in the statistics of calibration.
 """
 
@@ -98,7 +98,7 @@ class Planner:
         return Place(name, Kind.FLOAT, "its values reach infinity" if unbounded else "calibration has not seen it")
 
     def _may_be_real(self, name: str) -> bool:
-        """Linear layers may as well give floating point, if that is what is wanted of them."""
+        """Linear layers may as well return floating point, if that is what is wanted of them."""
         module = self.modules[name]
         return isinstance(module_of(module), nn.Linear)
 
@@ -110,7 +110,7 @@ class Planner:
         if not self.wanted(place.name):
             place.kind, place.reason = Kind.FLOAT, "nobody takes its result as integers"
         elif not given:
-            place.kind, place.reason = Kind.FLOAT, "nothing gives it integers"
+            place.kind, place.reason = Kind.FLOAT, "nothing before it returns integers"
         elif place.kind is Kind.OPERANDS and any(s.own is not None and s.own not in self.known for s in place.slots):
             place.kind, place.reason = Kind.FLOAT, "an operand has no range"
 
@@ -129,7 +129,7 @@ class Planner:
             yield Slot(points, own)
 
     def points_behind(self, source: str | None) -> list[str]:
-        """The modules whose integers `source` gives: itself, or what is behind it if it only passes on."""
+        """The modules whose integers `source` returns: itself, or what is behind it if it only passes on."""
         if source is None:
             return []
         source = self.host(source)
@@ -157,7 +157,7 @@ class Planner:
         return name
 
     def result_key(self, name: str) -> str:
-        """Under which name the statistics are that describe what `name` gives in the end."""
+        """Under which name the statistics are that describe what `name` returns in the end."""
         return self._absorbed_by.get(self.host(name), [name])[-1]
 
     def consumers(self, name: str) -> Iterator[str | None]:

@@ -50,7 +50,7 @@ class PostTrainLinearQuantizer(Quantizer):
     """Puts weights on signed integers, one scale a channel, and activations on unsigned ones, one scale a tensor.
 
     `statistics` are those of `calibrate` on this model, or the file that `save_statistics` wrote; `activation_range`
-    chooses ranges from them (see `observers.RULES`). `ranges` gives ranges outright, by the same names, and wins. With
+    chooses ranges from them (see `observers.RULES`). `ranges` has ranges outright, by the same names, and wins. With
     `dynamic` no statistics are needed: weights are on integers, and what they are multiplied with is put there as it
     comes.
 

@@ -191,13 +191,13 @@ class Quantizer:
         qbits, arguments = self.module_qbits_map[name], self._module_overrides[name].arguments
         if qbits == QBits():
             if arguments:
-                raise ValueError(f"overrides give {sorted(arguments)} to {name!r}, which they do not quantize")
+                raise ValueError(f"overrides have {sorted(arguments)} for {name!r}, which they do not quantize")
             return module
         accepted = accepted_keywords(make)
         unknown = sorted(set(arguments) - accepted) if accepted is not None else []
         if unknown:
             raise TypeError(
-                f"overrides give {unknown} to {name!r}, but for a {type(module).__name__} "
+                f"overrides have {unknown} for {name!r}, but for a {type(module).__name__} "
                 f"{type(self).__name__} takes {sorted(accepted or ())} besides bits"
             )
         replacement = make(module, name, self.module_qbits_map, **arguments)

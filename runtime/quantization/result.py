@@ -26,7 +26,7 @@ class Result:
     cosine: float
     """The least of those between the results for each of the batch."""
     layers: Mapping[str, float]
-    """Signal to noise of what each layer gives, in decibels: of all that came together up to there."""
+    """Signal to noise of what each layer returns, in decibels: of all that came together up to there."""
 
     @property
     def losses(self) -> dict[str, tuple[float, float]]:

@@ -21,7 +21,7 @@ NORMALIZATIONS = (nn.LayerNorm, nn.RMSNorm)
 
 
 def smooth(model: nn.Module, data: Iterable[Any], example: Any, alpha: float = 0.5) -> dict[str, list[str]]:
-    """Smooths `model` in place, and gives the linear layers that took over, by the normalization in front of them.
+    """Smooths `model` in place, and returns the linear layers that took over, by the normalization in front of them.
 
     `alpha` is how much of the difficulty goes over: 0 none, 1 all of it. Factors are powers of two, so results stay the
     same bit for bit; every normalization's change is tried on `example`, an input of the model, and taken back if that
@@ -56,7 +56,7 @@ def _linears_after_normalizations(model: nn.Module, adjacency: Adjacency) -> dic
 
 
 def _largest_by_feature(model: nn.Module, norms: Iterable[str], data: Iterable[Any]) -> dict[str, Tensor]:
-    """The largest magnitude of each feature of what each normalization gives."""
+    """The largest magnitude of each feature of what each normalization returns."""
     largest: dict[str, Tensor] = {}
 
     def note(name: str) -> Callable[..., None]:
@@ -86,7 +86,7 @@ def _factors(largest: Tensor, layers: list[nn.Linear], alpha: float) -> Tensor:
 
 
 def _keeps_results(model: nn.Module, name: str, layers: list[nn.Linear], factor: Tensor, example: Any) -> bool:
-    """Applies the factors if the model gives the same with them."""
+    """Applies the factors if the model returns the same with them."""
     norm = model.get_submodule(name)
     with evaluating(model), torch.no_grad():
         before = _tensors(call(model, example))

@@ -88,7 +88,7 @@ def state_bytes(model: nn.Module) -> int:
 
 
 def noise_by_layer(exact: nn.Module, quantized: nn.Module, *args: Any, **kwargs: Any) -> dict[str, float]:
-    """Of every module that gives integers: signal to quantization noise of its result, in decibels.
+    """Of every module that returns integers: signal to quantization noise of its result, in decibels.
 
     `exact` is the floating-point model that `quantized` was made of; both are run once. The noise is all that came
     together up to that module.
@@ -99,7 +99,7 @@ def noise_by_layer(exact: nn.Module, quantized: nn.Module, *args: Any, **kwargs:
 def noise_and_results(
     exact: nn.Module, quantized: nn.Module, args: Any, kwargs: Any
 ) -> tuple[dict[str, float], list[Tensor], list[Tensor]]:
-    """The same, and what both models gave."""
+    """The same, and what both models returned."""
     last = {}
     for name, module in quantized.named_modules():
         if isinstance(module, Absorbed) and (module.into not in last or "BatchNorm" not in module.kind):
@@ -129,7 +129,7 @@ def noise(exact: Tensor, quantized: Tensor) -> float:
 
 
 def _results(model: nn.Module, names: set[str], args: Any, kwargs: Any) -> tuple[dict[str, Tensor], list[Tensor]]:
-    """The first tensor that each of these modules gave, in its first call, and all that the model gave."""
+    """The first tensor that each of these modules returned, in its first call, and all that the model returned."""
     found: dict[str, Tensor] = {}
     hooks = []
     for name, module in model.named_modules():
@@ -155,7 +155,7 @@ def _became(module: nn.Module) -> str:
     params = module.output_params
     given = "float" if params is None else f"{params.grid.bits} bits"
     weights = f", weights of {module.weight_grid.bits} bits" if isinstance(module, QuantizedSum) else ""
-    return f"{type(module).__name__} giving {given}{weights}"
+    return f"{type(module).__name__} with {given}{weights}"
 
 
 def _rows(entries: list[tuple[str, str, str]]) -> tuple[Row, ...]:

@@ -112,7 +112,7 @@ def _find(model: nn.Module, name: str, kind: type[nn.Module]) -> tuple[nn.Module
 
 
 class QuantizedOutput(StandsFor):
-    """Runs a module, and puts what it gives on a grid; what it is given from outside of the model's modules, too."""
+    """Runs a module, and puts what it returns on a grid; what it is given from outside of the model's modules, too."""
 
     gives_parameters = True
 
@@ -146,7 +146,7 @@ class QuantizedOutput(StandsFor):
 
 def run_with(module: nn.Module, weight: Tensor, bias: Tensor | None, *args: Any, **kwargs: Any) -> Any:
     """Calls `module` with another weight and bias than its own."""
-    if isinstance(module, LinearRows):  # whose weight is no Parameter but rows of one
+    if isinstance(module, LinearRows):  # whose weight is not a Parameter but rows of one
         (x,) = (*args, *kwargs.values())
         return F.linear(x, weight, bias)
     given = {"weight": weight} if bias is None else {"weight": weight, "bias": bias}

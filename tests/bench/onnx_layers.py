@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import onnx
 import onnxruntime
@@ -26,9 +26,35 @@ _QUANTIZE = torch.ops.quantized_decomposed.quantize_per_tensor.default
 _GIVEN = ".given"
 
 
+class Compared(NamedTuple):
+    """One layer: its codes of ours and of ONNX Runtime, from the same codes before it."""
+
+    place: str
+    operator: str
+    call: str
+    """The module, and which of its calls: `features.0@1`."""
+    ours: Tensor
+    theirs: Tensor
+    given: dict[str, Tensor]
+    """The codes of all places."""
+
+
 def differences(quantized: nn.Module, exported: ExportedProgram, proto: Any, batch: Tensor) -> dict[str, list[int]]:
     """For each operator before a QuantizeLinear: how many codes differ by 0, by 1, by 2 steps and so on."""
-    codes = _OurCodes(quantized, exported).of(batch)
+    found = defaultdict[str, list[int]](list)
+    for each in compared(quantized, exported, proto, batch):
+        apart = (each.theirs.long() - each.ours.long()).abs().flatten().bincount()
+        counts = found[each.operator]
+        counts += [0] * (len(apart) - len(counts))
+        for steps, number in enumerate(apart.tolist()):
+            counts[steps] += number
+    return dict(found)
+
+
+def compared(quantized: nn.Module, exported: ExportedProgram, proto: Any, batch: Tensor) -> list[Compared]:
+    running = _OurCodes(quantized, exported)
+    codes = running.of(batch)
+    calls = {name: _call(node) for node, name in running.names.items()}
     cut = onnx.ModelProto()
     cut.CopyFrom(proto)
     places = _cut(cut, codes)
@@ -36,15 +62,11 @@ def differences(quantized: nn.Module, exported: ExportedProgram, proto: Any, bat
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(cut.SerializeToString(), options, providers=["CPUExecutionProvider"])
     known = {place + _GIVEN: codes[place] for place in places} | {proto.graph.input[0].name: batch}
-    given = {i.name: known[i.name].numpy() for i in session.get_inputs()}
-    found = defaultdict[str, list[int]](list)
-    for (place, operator), theirs in zip(places.items(), session.run(list(places), given), strict=True):
-        apart = (torch.from_numpy(theirs).long() - codes[place].long()).abs().flatten().bincount()
-        counts = found[operator]
-        counts += [0] * (len(apart) - len(counts))
-        for steps, number in enumerate(apart.tolist()):
-            counts[steps] += number
-    return dict(found)
+    results = session.run(list(places), {i.name: known[i.name].numpy() for i in session.get_inputs()})
+    return [
+        Compared(place, operator, calls[place], codes[place], torch.from_numpy(theirs), codes)
+        for (place, operator), theirs in zip(places.items(), results, strict=True)
+    ]
 
 
 def _cut(proto: Any, codes: dict[str, Tensor]) -> dict[str, str]:

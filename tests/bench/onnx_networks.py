@@ -76,7 +76,7 @@ def made(name: str, size: int) -> tuple[nn.Module, list[Tensor]]:
     return model, [torch.randn(2, 3, side, side) for _ in range(3)]
 
 
-def row(name: str, size: int) -> str:
+def made_quantized(name: str, size: int) -> tuple[nn.Module, list[Tensor]]:
     torch.manual_seed(0)
     model, data = made(name, size)
     for layer in model.modules():  # random weights alone let signals die out
@@ -85,7 +85,11 @@ def row(name: str, size: int) -> str:
     with torch.no_grad():
         for batch in data:
             model.train()(batch)
-    quantized = quantize(model.eval(), data, verbose=False, allow_unprepared=True)
+    return quantize(model.eval(), data, verbose=False, allow_unprepared=True), data
+
+
+def row(name: str, size: int) -> str:
+    quantized, data = made_quantized(name, size)
     along = int(name in RECURRENT)
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
         path = Path(folder) / "network.onnx"

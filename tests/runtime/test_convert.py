@@ -145,7 +145,7 @@ def test_a_computed_weight_is_left_alone_and_named() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         lstm = nn.utils.weight_norm(nn.LSTM(3, 4), "weight_hh_l0")
-    with pytest.warns(UserWarning, match="weight_hh_l0 is no Parameter"):
+    with pytest.warns(UserWarning, match="weight_hh_l0 is not a Parameter"):
         convert(lstm)
     assert type(lstm) is nn.LSTM
 

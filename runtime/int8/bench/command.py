@@ -69,7 +69,7 @@ def find_model(place: str) -> nn.Module:
     found: Any = getattr(module, name)
     made = found if isinstance(found, nn.Module) else found()
     if not isinstance(made, nn.Module):
-        raise ValueError(f"{place} gives {type(made).__name__}, which is no torch.nn.Module")
+        raise ValueError(f"{place} returns {type(made).__name__}, which is not a torch.nn.Module")
     return made
 
 

@@ -21,7 +21,7 @@ _MOST_TABLES = 64
 
 
 class Tables(Int8Module):
-    """An operation on one tensor and numbers that each call gives: a table for each that has come."""
+    """An operation on one tensor and numbers that each call has: a table for each that has come."""
 
     def __init__(self, simulated: QuantizedModule) -> None:
         super().__init__(simulated)
@@ -39,7 +39,7 @@ class Tables(Int8Module):
 
     def table_for(self, numbers: tuple[Any, ...], told: dict[str, Any], place: int, of: Codes) -> Tensor | None:
         """None where a number comes for the first time while the model is captured, when nothing can be computed."""
-        key = repr((numbers, told))  # in which zeros have a sign, and what is no number is itself
+        key = repr((numbers, told))  # in which zeros have a sign, and what is not a number is itself
         if key not in self._tables and not torch.compiler.is_compiling():
             if len(self._tables) == _MOST_TABLES:
                 self._tables.clear()
@@ -110,7 +110,7 @@ class Softmax(Int8Module):
 
 
 class LayerNorm(Int8Module):
-    """Within one code of what was simulated. Its weights are the module's, or those that each call gives."""
+    """Within one code of what was simulated. Its weights are the module's, or those that each call passes."""
 
     weight: Tensor | None
     bias: Tensor | None
@@ -132,7 +132,7 @@ class LayerNorm(Int8Module):
 
 
 class RMSNorm(Int8Module):
-    """Within one code of what was simulated. Its weight is the module's, or that which each call gives."""
+    """Within one code of what was simulated. Its weight is the module's, or that which each call passes."""
 
     weight: Tensor | None
 

@@ -18,8 +18,8 @@ from runtime.quantization.standing import StandsFor
 class Int8Module(StandsFor):
     """Stands where a quantized module stood, and computes the integers that it simulated.
 
-    A uint8 tensor is taken for codes on the grid that conversion gave this input; a tensor in floating point is put
-    there first. The result is uint8 codes, or floating point where somebody takes it who knows nothing of codes.
+    A uint8 tensor is taken for codes on the grid that conversion chose for this input; a tensor in floating point is
+    put there first. The result is uint8 codes, or floating point where somebody takes it who knows nothing of codes.
     """
 
     kind = "int8"
@@ -110,7 +110,7 @@ class Int8Module(StandsFor):
             name = type(self.simulated.inner).__name__
             raise TypeError(
                 f"{name} was given codes where calibration saw floating point: "
-                "calibrate with inputs that take the same way through the model, or give it floating point here"
+                "calibrate with inputs that take the same way through the model, or pass it floating point here"
             )
         return codes
 

@@ -89,9 +89,9 @@ def _carried(simulated: Carried) -> Int8Module:
     known = bool(simulated.input_params) and Codes.of(simulated.input_params[0]) is not None
     if has(inner, Trait.RECTIFIER):
         fits = known and not simulated.float_output
-        return table(simulated) if fits else InFloat(simulated, "what it gives is taken in floating point")
+        return table(simulated) if fits else InFloat(simulated, "what it returns is taken in floating point")
     if not has(inner, PICKING | Trait.MAXIMUM):
         return Moved(simulated)
     if not known:
-        return InFloat(simulated, "what it gives is taken in floating point")
+        return InFloat(simulated, "what it returns is taken in floating point")
     return MaxPool(simulated) if has(inner, Trait.MAXIMUM) else Picked(simulated)

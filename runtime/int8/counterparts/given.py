@@ -1,4 +1,4 @@
-"""Layers that each call gives their weight, and that have its integers already."""
+"""Layers whose weight is an argument of each call, and that have its integers already."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Modules that give the codes that they are given: pooling by maximum, padding, reshaping, embeddings."""
+"""Modules that return the codes that they are given: pooling by maximum, padding, reshaping, embeddings."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ _cache = WeakIdKeyDictionary()
 
 
 def cached(weight: Tensor, bias: Tensor | None, geometry: tuple[object, ...], make: Callable[[], T]) -> T:
-    """What `make()` gave for this very tensor in its present version, or a new one."""
+    """What `make()` returned for this very tensor in its present version, or a new one."""
     native = library.load()
     assert native is not None
     bias_key = None if bias is None else id(bias)

@@ -1,7 +1,7 @@
 """The arithmetic of one time step, one module an operation: a quantizer gives each its own range.
 
 Each takes the projected input and the projected hidden state of a step, stacked over the gates as torch stacks them,
-and the state before the step; it gives the state after. A state is a tuple of tensors, the hidden state first.
+and the state before the step; it returns the state after. A state is a tuple of tensors, the hidden state first.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from runtime.modules.scripting.signatures import Parameter, Signature, literal
 
 NOTHING = 'def forward(self):\n    raise NotImplementedError("TorchScript cannot call the function behind this")\n'
 _MOST_CHOICES = 128
-"""Of optional arguments, small ones first: each costs the compiler a millisecond, and nobody gives ten of them."""
+"""Of optional arguments, small ones first: each costs the compiler a millisecond, and nobody passes ten of them."""
 _files = count()
 _sources: dict[str, str] = {}
 """Of all methods that were written, by the file that they seem to stand in."""

@@ -32,7 +32,7 @@ class Method:
     no_integers: str = ""
     """Why `runtime.int8.convert` cannot take what it trains; empty where it can."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    """Settings that are given to `make` where the caller gives no others."""
+    """Settings that are given to `make` where the caller has no others."""
 
     def quantizer(self, model: nn.Module, **settings: Any) -> Quantizer:
         return self.make(model, **{**self.defaults, **settings})

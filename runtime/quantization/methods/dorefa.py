@@ -19,7 +19,7 @@ from runtime.quantization.methods.qat import EIGHT_BITS
 from runtime.quantization.overrides import QBits
 from runtime.quantization.quantizer import Quantizer
 
-ONLY_RECTIFIED = "only what a ReLU gives has a grid, so no layer knows the grids of all that it takes and gives"
+ONLY_RECTIFIED = "only what a ReLU returns has a grid, so no layer knows the grids of all that it takes and returns"
 
 
 class ClippedActivation(nn.Module):

@@ -12,7 +12,7 @@ VERSION = 1
 
 
 def save_statistics(statistics: Mapping[str, Statistics], path: str | Path) -> None:
-    """Writes what calibration has seen; `load_statistics` gives back the very same."""
+    """Writes what calibration has seen; `load_statistics` returns the very same."""
     plain = {"version": VERSION, "statistics": {name: statistics[name].to_plain() for name in sorted(statistics)}}
     yaml = _yaml()
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -24,7 +24,7 @@ def load_statistics(path: str | Path) -> dict[str, Statistics]:
     yaml = _yaml()
     plain = yaml.load(Path(path).read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     if not isinstance(plain, dict) or plain.get("version") != VERSION or not isinstance(plain.get("statistics"), dict):
-        raise ValueError(f"{path} is no file of statistics: expected 'version: {VERSION}' and 'statistics:' by module")
+        raise ValueError(f"{path} is not a statistics file: expected 'version: {VERSION}' and 'statistics:' by module")
     loaded = {}
     for name, entry in plain["statistics"].items():
         try:

@@ -1,6 +1,6 @@
 """Rules that choose, from the statistics of an activation, the range that its integers shall cover.
 
-Each is called with the statistics, the grid and whether the range will be symmetric, and gives the lowest and highest
+Each is called with the statistics, the grid and whether the range will be symmetric, and returns the lowest and highest
 real number, a channel. Chosen ranges never reach beyond the data.
 """
 

@@ -116,7 +116,7 @@ class Statistics:
         self.batches[batch] = (low.tolist(), high.tolist())
 
     def to_plain(self) -> dict[str, Any]:
-        """Numbers, strings, lists and dicts only; `from_plain` gives back the very same statistics."""
+        """Numbers, strings, lists and dicts only; `from_plain` returns the very same statistics."""
         return {
             "axis": self.axis,
             "count": self.count,

@@ -1,8 +1,8 @@
-"""What every quantized module shares: the scales of what it is given and of what it gives.
+"""What every quantized module shares: the scales of what it is given and of what it returns.
 
-Between modules values stay in float32, each exactly on the grid of the module that gave it, so whatever stands between
-modules (views, permutations, indexing, control flow) works on. Inside, a module computes on integers, in floats that
-hold them exactly, and rounds as `arithmetic` says: the very integers that an int8 kernel computes.
+Between modules values stay in float32, each exactly on the grid of the module that returned it, so whatever stands
+between modules (views, permutations, indexing, control flow) works on. Inside, a module computes on integers, in
+floats that hold them exactly, and rounds as `arithmetic` says: the very integers that an int8 kernel computes.
 
 A conversion to real integers may rely on:
 
@@ -12,8 +12,8 @@ A conversion to real integers may rely on:
   for one that is used in floating point;
 - `output_params`: how the result lies on integers; None for a result in floating point;
 - `float_output`: somebody takes the result who knows nothing of scales (the model's caller, a module that stays in
-  floating point, a tensor operation outside of all modules), so it must be given back in floating point. Whoever else
-  takes it quantizes it with the same parameters, which gives the same integers;
+  floating point, a tensor operation outside of all modules), so it must be returned in floating point. Whoever else
+  takes it quantizes it with the same parameters, which results in the same integers;
 - `fused`, where an activation was absorbed that makes zero of negative numbers: its upper bound, infinite for a ReLU.
   `code_bounds` are the integers that the result is held between, which is the whole grid where nothing is fused;
 - the buffer `slope`, where an activation was absorbed that multiplies negative numbers: one number, or one a channel.
@@ -130,7 +130,7 @@ class QuantizedModule(StandsFor):
         return result
 
     def requantized(self, total: Tensor, factor: Tensor, params: QParams) -> Tensor:
-        """From sums, times what `arithmetic.multiplier` gave, to real numbers on the grid of the result."""
+        """From sums, times what `arithmetic.multiplier` returned, to real numbers on the grid of the result."""
         low, high = self.code_bounds
         return requantized(total, factor, params, low, high)
 

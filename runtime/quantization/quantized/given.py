@@ -1,4 +1,4 @@
-"""Quantized layers that each call gives their weight, and that know it already."""
+"""Quantized layers whose weight is an argument of each call, and that know it already."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class GivenWeight(QuantizedModule):
         self._given = given  # in a tuple: its Parameters are their owner's
 
     def operand(self, args: Any, kwargs: Any) -> Any:
-        """What the layer is called with; None where a call gives other weights."""
+        """What the layer is called with; None where a call has other weights."""
         return self._given.operand(self.function, args, kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:

@@ -55,7 +55,7 @@ def test_how_a_model_is_quantized() -> None:
     quantized = runtime.quantize(ConvNet(), [X], verbose=False, bits_weights=4)
     found = rows(summary(quantized, "quantization"))
     assert found["conv"]["weight bits"] == 4 and found["conv"]["output bits"] == 8
-    assert found["norm"]["note"] == "part of conv" and found["fc"]["note"] == "gives floating point"
+    assert found["norm"]["note"] == "part of conv" and found["fc"]["note"] == "returns floating point"
     assert found["conv"]["lowest"] == 0.0 < found["conv"]["highest"]
     training = ConvNet()
     LSQQuantizer(training, None, bits_activations=8, bits_weights=3).prepare_model(X)

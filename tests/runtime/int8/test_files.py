@@ -90,7 +90,7 @@ def test_saving_twice_gives_the_same_bytes(compiled: CompiledModel, data: bytes)
 def test_other_files_and_other_formats(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"PK\x03\x04 something else")
-    with pytest.raises(FileError, match=r"file: it is no compiled model"):
+    with pytest.raises(FileError, match=r"file: it is not a compiled model"):
         load(path)
     with pytest.raises(FileError, match="its format is b'99'"):
         from_bytes(MAGIC[:6] + b"99" + data[8:])
@@ -188,7 +188,7 @@ def test_operations_that_no_program_holds(data: bytes, name: str) -> None:
         (("constants", 0, "place"), 64 * 10**9, "lies outside of the file"),
         (("constants", 0, "place"), -64, "lies outside of the file"),
         (("constants", 0, "sizes"), [2**40, 2**40], "lies outside of the file"),
-        (("constants", 0, "sizes"), [-1], "-1 is no size"),
+        (("constants", 0, "sizes"), [-1], "-1 is not a size"),
         (("ops", 0, 1, 0), {"value": 5}, "value 5 is not there"),
         (("ops", 0, 1, 0), {"constant": 10**6}, "is not there"),
         (("outputs",), {"kind": "set", "children": [], "keys": []}, "a structure is made of"),

@@ -105,7 +105,7 @@ def test_other_files_are_refused() -> None:
     file = io.BytesIO()
     torch.save({"state_dict": {}}, file)
     file.seek(0)
-    with pytest.raises(ValueError, match="is no checkpoint of save_checkpoint"):
+    with pytest.raises(ValueError, match="is not a checkpoint of save_checkpoint"):
         load_checkpoint(file, ConvNet())
 
 

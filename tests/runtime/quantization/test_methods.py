@@ -46,7 +46,7 @@ def test_what_is_trained_leads_to_integers_or_says_beforehand_that_it_cannot(nam
     assert any(not torch.equal(one, other) for one, other in zip(before, q.parameters(), strict=True))
     q.eval()
     if no_integers:
-        with pytest.raises(ValueError, match="only what a ReLU gives has a grid"):
+        with pytest.raises(ValueError, match="only what a ReLU returns has a grid"):
             int8.convert(q)
         return
     converted = int8.convert(q)

@@ -259,7 +259,7 @@ def test_files_keep_everything(tmp_path: Path) -> None:
 def test_files_that_are_none(tmp_path: Path) -> None:
     path = tmp_path / "other.yaml"
     path.write_text("a: 1")
-    with pytest.raises(ValueError, match="is no file of statistics"):
+    with pytest.raises(ValueError, match="is not a statistics file"):
         load_statistics(path)
     path.write_text("version: 1\nstatistics: {conv: {count: 1}}")
     with pytest.raises(ValueError, match="statistics of 'conv' are damaged"):

@@ -126,7 +126,7 @@ WRONG = [
     ("bits_weights: 8", "bits_weights: eight", "22:19: quantizers.qat.bits_weights: expected a valid integer; found 'eight'"),
     ("bits_weights: 8", "bits_weights: 0", "22:19: QuantAwareTrainRangeLinearQuantizer: bits_weights must be a positive number of bits or None, not 0"),
     ("{bits_weights: null}", "{wts: 4}", "25:17: QuantAwareTrainRangeLinearQuantizer: overrides['unused.*'] has the key 'wts'; write 'bits_weights'"),
-    ("unused.*:", "unused(:", "25:16: QuantAwareTrainRangeLinearQuantizer: overrides has the key 'unused(', which is no regular expression"),
+    ("unused.*:", "unused(:", "25:16: QuantAwareTrainRangeLinearQuantizer: overrides has the key 'unused(', which is not a regular expression"),
     ("[0.001, Channels]", "[0.001, Channel]", "17:21: GroupLassoRegularizer: reg_regims['conv2.weight']: group type must be one of"),
     ("[0.001, Channels]", "0.001", "17:21: regularizers.lasso.reg_regims.conv2.weight: expected a valid list; found 0.001"),
     ("  - lr_scheduler:", "  - quantizer: {instance_name: qat}\n    epochs: [9]\n  - lr_scheduler:", "37:5: a model is quantized once, and this is a second quantizer"),
