@@ -90,7 +90,8 @@ class Watch(TorchFunctionMode):
                 self._keep(tensor, sources)
             name = _plain_name(func)
             if name not in _OF_NO_VALUE and not (name in SHAPES_ONLY and _stay_codes(args, output)):
-                self._misplaced((args, kwargs), f"{name}, which is not a module, takes it")
+                reads = func.__name__ == "__get__"
+                self._misplaced((args, kwargs), f"{name} is read" if reads else f"{name}, not a module, takes it")
         return output
 
     def _called(self, func: Any, args: Any, kwargs: Any) -> Any:

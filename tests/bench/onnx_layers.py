@@ -120,6 +120,7 @@ class _OurCodes(Interpreter):
             return result
         call = _call(n)
         path, _, number = call.partition("@")
+        path = self._owner(path)
         module = self.quantized.get_submodule(path)
         is_result = self.last[call] is n and isinstance(module, QuantizedModule) and module.output_params is not None
         ours = self.results[path][int(number or 0)] if is_result else None
@@ -127,6 +128,13 @@ class _OurCodes(Interpreter):
             result = _QUANTIZE(ours.float(), *n.args[1:])
         self.codes[self.names[n]] = result
         return result
+
+    def _owner(self, path: str) -> str:
+        """The module of ours: the program has layers inside of those whose weights are arguments."""
+        names = dict(self.quantized.named_modules())
+        while path not in names:
+            path = path.rpartition(".")[0]
+        return path
 
 
 def _names() -> Iterator[str]:

@@ -62,11 +62,10 @@ def _check_console(block: Block, guide: str) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _forget_the_guides_modules() -> Iterator[None]:
-    before = set(sys.modules)
+def _forget_the_guides_modules(tmp_path: Path) -> Iterator[None]:
     yield
-    for name in set(sys.modules) - before:
-        if not name.startswith(("torch", "runtime", "rewriter", "sklearn", "scipy", "numpy")):
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
             del sys.modules[name]
 
 
