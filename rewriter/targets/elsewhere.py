@@ -17,7 +17,9 @@ from rewriter.targets.fresh import is_fresh
 from rewriter.torch_api import modules
 from rewriter.torch_api.row import Argument, Foreign, Row
 from rewriter.torch_api.traits import Trait
+from rewriter.values.base import Value
 from rewriter.values.plain import Number
+from rewriter.values.tensor import Tensor
 
 CODE = "RW910"
 _ADVICE = "give --fallback runtime, which takes what is missing from runtime.modules"
@@ -93,9 +95,13 @@ class Elsewhere:
             return None
         for index, argument in enumerate(arguments[:2]):
             value = context.values.get(argument.value)
-            if isinstance(argument.value, ast.Constant) or (value is not None and value.is_only(Number)):
+            if isinstance(argument.value, ast.Constant) or (value is not None and self._counts_as_number(value)):
                 return index
         return None
+
+    def _counts_as_number(self, value: Value) -> bool:
+        """For a library that takes tensors alone, whatever may be something else."""
+        return not value.is_only(Tensor) if self.library in _TENSORS_ALONE else value.is_only(Number)
 
     def _takes(self, foreign: Foreign, arguments: tuple[Argument, ...], change: Change) -> bool:
         call = {p.name for p in foreign.spelling.parameters}

@@ -146,6 +146,13 @@ def test_brevitas_adds_tensors_alone() -> None:
     assert "return self.add(x.view(-1) + 1.0, x)" in result.after.decode()
 
 
+def test_brevitas_is_given_no_sum_with_what_may_be_a_number() -> None:
+    body = "        rest = x if x.shape[0] > 1 else 0\n        return x.exp() + rest\n"
+    result = rewritten(HEADER + f"\n\nclass Net(nn.Module):\n    def forward(self, x):\n{body}", target="brevitas")
+    assert "return x.exp() + rest" in result.after.decode()
+    assert "brevitas has no module for `+` with these arguments" in [r.message for r in result.refusals]
+
+
 def test_what_the_catalogue_says_of_torch_ao_is_there() -> None:
     methods = [f.method for row in (*ROWS, *FUSED) for f in row.elsewhere if f.library == "torch-ao"]
     assert methods and all(hasattr(FloatFunctional, method) for method in methods)
