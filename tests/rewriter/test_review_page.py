@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -184,6 +183,12 @@ def test_narrow_screens_dark_and_print(page: Chrome, project: Path) -> None:
     assert len(heights) > 20 and max(heights) < 2.5 * min(heights), "a line stands on one line, or on two"
 
 
+def seconds_of_work(browser: Chrome) -> float:
+    """Of the processor's time, whoever else works on the machine."""
+    metrics = browser.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+    return float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))
+
+
 def test_a_thousand_findings(browser: Chrome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     head, _, net = MODEL.partition("\n\n\n")
@@ -191,14 +196,15 @@ def test_a_thousand_findings(browser: Chrome, tmp_path: Path, monkeypatch: pytes
     for number in range(25):
         (tmp_path / f"model_{number}.py").write_text(head + nets)
     assert main(["report", "-q"]) == 0
+    browser.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
     browser.get((tmp_path / "review.html").as_uri())
     ready = "return performance.getEntriesByName('review-ready')[0]?.startTime"
-    milliseconds = WebDriverWait(browser, 30).until(lambda _: browser.execute_script(ready))
-    assert milliseconds < 2000
+    WebDriverWait(browser, 30).until(lambda _: browser.execute_script(ready))
+    assert seconds_of_work(browser) < 2
     assert browser.find_element(By.ID, "count").text == "1250 of 1250 shown"
-    start = time.monotonic()
+    before = seconds_of_work(browser)
     browser.find_element(By.ID, "search").send_keys("f.gelu()")
     assert browser.find_element(By.ID, "count").text == "250 of 1250 shown"
-    assert time.monotonic() - start < 2
+    assert seconds_of_work(browser) - before < 2
     selection = json.loads(browser.execute_script("return JSON.stringify(choice.selection())"))
     assert sum(len(file["findings"]) for file in selection["files"]) == 1000, "the unsafe ones are not ticked"
