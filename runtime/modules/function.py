@@ -169,6 +169,8 @@ class Function(Scriptable):
     modules is called as it is.
     """
 
+    __jit_ignored_attributes__ = ("function",)
+
     function: Callable[..., Any]
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -197,6 +199,8 @@ class Function(Scriptable):
     def extra_repr(self) -> str:
         fixed = self.function.keywords if isinstance(self.function, functools.partial) else {}
         name = getattr(_without_arguments(self.function), "__qualname__", repr(self.function))
+        if isinstance(of := getattr(self.function, "__self__", None), type):  # `LayerNorm.apply`
+            name = f"{of.__qualname__}.{name.rpartition('.')[2]}"
         return ", ".join([name, *(f"{key}={value!r}" for key, value in fixed.items())])
 
 

@@ -260,3 +260,41 @@ def test_an_operation_with_parameters_is_refused() -> None:
     """Rather than taken for a step."""
     with pytest.raises(RuntimeError, match="_scripted_norm"):
         torch.jit.script(Impossible())
+
+
+class Cut(torch.autograd.Function):
+    """Its gradient is not that of what it computes."""
+
+    @staticmethod
+    def forward(ctx, x, weight, at=None):  # type: ignore[no-untyped-def]
+        ctx.save_for_backward(weight)
+        return x * weight, x if at is None else x.clamp(max=at)
+
+    @staticmethod
+    def backward(ctx, one, other):  # type: ignore[no-untyped-def]
+        (weight,) = ctx.saved_tensors
+        return one * weight * 3 + other, None, None
+
+
+class Cutting(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((3,), 2.0))
+        self.cut, self.cut2 = m.Function(Cut.apply), m.Function(Cut.apply)
+
+    def forward(self, x: Tensor) -> Tensor:
+        one, other = self.cut(x, self.weight, 0.5)
+        one, other = self.cut2(one, other, None)
+        return one + other
+
+
+def test_a_function_with_a_gradient_of_its_own_compiles_and_has_it() -> None:
+    """TorchScript asks its wrapper for the types of arguments, which such a function does not say."""
+    module, x = Cutting(), X.clone().requires_grad_()
+    found = []
+    for model in (module, torch.jit.script(module), copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
+        result = model(x)
+        found.append((result, *torch.autograd.grad(result.sum(), x)))
+    for other in found[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+    assert repr(module.cut) == "Function(Cut.apply)"

@@ -114,7 +114,11 @@ def _source(
             declared = (replace(parameter, default=None) if parameter in required else parameter).declared()
             (by_keyword if only_by_keyword else positional).append(declared)
     declaration = ", ".join([*positional, "*", *by_keyword] if by_keyword else positional)
-    return f"def forward({declaration}):\n    return {signature.callee}({_arguments(signature, given)})\n"
+    call, results = f"{signature.callee}({_arguments(signature, given)})", range(signature.results)
+    if len(results) == 1:
+        return f"def forward({declaration}):\n    return {call}\n"
+    named = ", ".join(f"result{number}" for number in results)  # TorchScript counts what a call is unpacked into
+    return f"def forward({declaration}):\n    {named} = {call}\n    return {named}\n"
 
 
 def _arguments(signature: Signature, given: Mapping[str, str]) -> str:

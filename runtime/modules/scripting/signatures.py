@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import math
+import textwrap
 import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice, product
 from typing import Any
 
 import torch
@@ -17,6 +20,10 @@ from torch.jit._script import _get_overloads
 
 RECEIVER = "input"
 """What torch's functions call the argument that methods have before the dot."""
+
+
+_MOST_KINDS = 256
+"""Of arguments, together, each of which costs the compiler a millisecond."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,8 @@ class Signature:
     """What stands before the parentheses of a call."""
     separator: str = ", "
     """What stands between the arguments."""
+    results: int = 1
+    """How many it returns."""
 
 
 def signatures(function: Callable[..., Any], fixed: Mapping[str, Any]) -> tuple[Signature, ...]:
@@ -63,6 +72,8 @@ def _signatures(function: Callable[..., Any]) -> tuple[Signature, ...]:
         return tuple(_of_method(function, s) for s in schemas if "self" in {a.name for a in s.arguments})
     if (builtin := _find_builtin(function)) is not None:  # type: ignore[no-untyped-call]
         return tuple(Signature(function, _parameters(s, {})) for s in _schemas(builtin))
+    if (differentiated := _own_gradient(function)) is not None:
+        return tuple(_of_apply(differentiated))
     if not inspect.isfunction(function):
         return ()
     try:
@@ -71,6 +82,43 @@ def _signatures(function: Callable[..., Any]) -> tuple[Signature, ...]:
         return ()
     defaults = {name: p.default for name, p in inspect.signature(function).parameters.items()}
     return tuple(Signature(function, _parameters(c.schema, defaults)) for c in compiled)
+
+
+def _own_gradient(function: Callable[..., Any]) -> type[torch.autograd.Function] | None:
+    """The class whose `apply` it is."""
+    cls = getattr(function, "__self__", None)
+    if not isinstance(cls, type) or not issubclass(cls, torch.autograd.Function):
+        return None
+    return cls if function == cls.apply else None
+
+
+def _of_apply(cls: type[torch.autograd.Function]) -> Iterator[Signature]:
+    """For each kind of argument that its forward may take: TorchScript asks for types that hardly anybody writes."""
+    given = [*inspect.signature(cls.forward).parameters.values()]
+    apart = cls.setup_context is not torch.autograd.Function.setup_context
+    given = given if apart else given[1:]  # without `ctx`
+    if any(p.kind is not p.POSITIONAL_OR_KEYWORD for p in given):
+        return
+    first = ("Tensor",)  # what a gradient is for
+    for kinds in islice(product(*(first if p is given[0] else _kinds(p) for p in given)), _MOST_KINDS):
+        parameters = tuple(Parameter(p.name, kind) for p, kind in zip(given, kinds, strict=True))
+        yield Signature(cls, parameters, "function.apply", results=_results(cls))
+
+
+def _kinds(parameter: inspect.Parameter) -> tuple[str, ...]:
+    said = parameter.annotation
+    plain = {torch.Tensor: "Tensor", float: "float", int: "int", bool: "bool", str: "str"}
+    return (plain[said],) if said in plain else ("Tensor", "float", "int", "bool", "Optional[Tensor]")
+
+
+def _results(cls: type[torch.autograd.Function]) -> int:
+    """As its source says, which TorchScript does not read where the result is handed on."""
+    try:
+        source = textwrap.dedent(inspect.getsource(cls.forward))
+    except OSError:
+        return 1
+    returned = (n.value for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Return))
+    return next((len(value.elts) for value in returned if isinstance(value, ast.Tuple)), 1)
 
 
 def _schemas(name: str) -> Iterator[Any]:
