@@ -11,6 +11,7 @@ from rewriter.facts.code import Class
 from rewriter.facts.consists import named_from, named_in, put_into_others
 from rewriter.facts.hierarchy import Hierarchy
 from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.named_walks import goes_by_owner
 from rewriter.facts.project import Project
 from rewriter.facts.trees import walk
 from rewriter.facts.walks import CHILDREN, DESCENDANTS, walks
@@ -50,7 +51,8 @@ def deep_walker_over(knowledge: Knowledge, cls: Class) -> Class | None:
     answers = knowledge.project.answers.to(_MET)
     if None not in answers:
         answers[None] = {walker: frozenset(_met(knowledge, walker)) for walker in _deep_walkers(knowledge)}
-    return next((walker for walker, below in answers[None].items() if cls in below), None)
+    walkers = (walker for walker, below in answers[None].items() if cls in below)
+    return next((walker for walker in walkers if not goes_by_owner(knowledge, walker, cls)), None)
 
 
 def _deep_walkers(knowledge: Knowledge) -> Iterator[Class]:
