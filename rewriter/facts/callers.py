@@ -26,6 +26,8 @@ from rewriter.values.functions import Choice, SomeFunction
 
 # A run takes every branch, so that a few say what a function's arguments are; a big library may have hundreds.
 ENOUGH = 4
+IN_VAIN = 64
+"""How many classes in a row may say a function's name and not come through it, before no more of them are run."""
 DEEPEST = 3
 """How often a function may be handed on from one constructor to another."""
 _RUNNING_AT_ONCE = frozenset({"apply", "map", "filter", "sorted", "sort", "min", "max", "reduce", "named_apply"})
@@ -190,10 +192,15 @@ def may_compute(knowledge: Knowledge, function: Function) -> bool:
 
 
 def _runs(knowledge: Knowledge, function: Function) -> Iterator[Run]:
+    in_vain = 0
     for cls in _candidates(knowledge, function):
         run = knowledge.run(cls) if knowledge.may_be_module(cls) else None
+        in_vain += 1
         if run is not None and is_entered(run, function):
+            in_vain = 0
             yield run
+        elif in_vain == IN_VAIN:
+            return
 
 
 def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:

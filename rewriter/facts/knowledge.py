@@ -17,6 +17,7 @@ from rewriter.facts.received import functions_received
 from rewriter.facts.tables import find_variable
 from rewriter.facts.trees import walk
 from rewriter.interpreter.run import Run, run_constructor, run_expression, run_forward
+from rewriter.interpreter.summaries import take_over
 from rewriter.values.annotations import FullName, from_annotation, from_default, objects_annotated
 from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.dictionary import Dictionary
@@ -40,6 +41,8 @@ class _Facts(Generic[Answer]):
 
 
 _Key = tuple[_Facts[Any], Class]
+_GUESSED = -1
+"""As what was asked back: an answer that is no fact, and that was being found out."""
 
 
 @dataclass(eq=False)
@@ -56,6 +59,8 @@ class Knowledge:
     """The facts that are being found out, each for the one before it."""
     _asked_back: int = 0
     """The first of these that was asked for again since the last of them was begun."""
+    _pending: set[str] = field(default_factory=set)
+    """The variables whose values are being found out."""
     _provisional: dict[_Key, int] = field(default_factory=dict)
     """Facts that hang on one that is still being found out, with its position among those."""
 
@@ -79,11 +84,27 @@ class Knowledge:
         _take_over(self._attributes, earlier._attributes, changed)
         _take_over(self._constructions, earlier._constructions, changed)
         _take_over(self._forwards, earlier._forwards, changed)
+        take_over(self.project.answers, earlier.project.answers, changed)
 
     def consults(self, file: File) -> None:
         """Whatever is being found out hangs on that file."""
         if self._consulted:
             self._consulted[-1].add(file)
+
+    def guessed(self) -> None:
+        """Whatever is being found out hangs on an answer that is itself still being found out."""
+        self._asked_back = _GUESSED
+
+    def watched(self, run: Callable[[], None]) -> frozenset[File] | None:
+        """The files that what is found out hangs on; None where it hangs on what is itself still being found out."""
+        around, self._asked_back = self._asked_back, len(self._asked)
+        self._consulted.append(set())
+        run()
+        files = self._consulted.pop()
+        hangs, self._asked_back = self._asked_back < len(self._asked), min(around, self._asked_back)
+        if self._consulted:
+            self._consulted[-1] |= files
+        return None if hangs else frozenset(files)
 
     def _fact(self, facts: _Facts[Answer], cls: Class) -> Answer:
         """What is to be said of the class, found out once; whoever asks on the way there is told something meanwhile.
@@ -116,7 +137,7 @@ class Knowledge:
         position = len(self._asked)
         for facts, cls in [other for other, on in self._provisional.items() if on == position]:
             del self._provisional[facts, cls], facts.known[cls]
-        if self._asked_back < position:
+        if _GUESSED < self._asked_back < position:
             self._provisional[key] = self._asked_back
 
     def attribute(self, cls: Class, name: str) -> Value:
@@ -175,8 +196,12 @@ class Knowledge:
         answers = self.project.answers.to(_VARIABLES)
         if name not in answers:
             answers[name] = None, UNKNOWN  # for whoever asks on the way to the answer
+            self._pending.add(name)
             if (found := find_variable(self.project, name)) is not None:
                 answers[name] = found[0], run_expression(self, *found)
+            self._pending.remove(name)
+        elif name in self._pending:
+            self.guessed()
         file, value = answers[name]
         if file is not None:
             self.consults(file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from rewriter.facts.code import Class, Function, FunctionNode
 from rewriter.facts.hierarchy import own_name
@@ -14,6 +15,7 @@ from rewriter.interpreter import binding
 from rewriter.interpreter.context import Context
 from rewriter.interpreter.met import Caller
 from rewriter.interpreter.state import Frame, State
+from rewriter.interpreter.summaries import Key, Summary, add, begin, end, recalled, remember
 from rewriter.interpreter.supers import super_method
 from rewriter.values.annotations import from_annotation, objects_annotated
 from rewriter.values.base import UNKNOWN, Call, Value
@@ -29,6 +31,8 @@ MAX_DEPTH = 12
 # Most forwards come to fewer than fifty calls; functions that call each other many times over would never end. Behind
 # so many, each function is still run once.
 MAX_CALLS = 1000
+BOUND = -1
+"""As a trace's reach: a bound was met, which others may meet elsewhere."""
 
 Body = Callable[[list[ast.stmt]], None]
 Evaluate = Callable[[ast.expr], Value]
@@ -58,7 +62,10 @@ class Activations:
         self._note_entry(target, node)
         frame = self._frame(target, node, cls, own)
         variables = self._variables(target, call, cls, own)
-        self._run(frame, variables, shares_object=own is not None and target.own)
+        if own is not None and target.own:
+            self._run_on_same_object(frame, variables)
+        else:
+            self._run_apart(frame, variables)
         return _result(target.function, frame)
 
     def _may_write(self, call: Call | None) -> None:
@@ -69,14 +76,18 @@ class Activations:
     def _not_entered(self, function: Function) -> Value | None:
         """What is returned by a function that is not run again, or that lies too deep; None for one that is run."""
         self.followed += 1
-        frames = self.context.frames
+        frames, trace = self.context.frames, self.context.trace
         again = next((i for i, frame in enumerate(frames) if frame.function is function), None)
         if again is not None:
-            self.context.met.recursive.update(frame.function for frame in frames[again:])
+            trace.reaches = min(trace.reaches, again)
+            trace.met.recursive.update(frame.function for frame in frames[again:])
             return UNKNOWN
-        met = self.context.met
-        is_new = function not in met.entered and function not in met.entered_plain
-        if len(frames) <= MAX_DEPTH and (is_new or self.followed <= MAX_CALLS):
+        trace.deepest = max(trace.deepest, len(frames))
+        if len(frames) <= MAX_DEPTH and self.followed <= MAX_CALLS:
+            return None
+        trace.reaches = BOUND
+        is_new = not any(function in t.met.entered or function in t.met.entered_plain for t in self.context.traces)
+        if len(frames) <= MAX_DEPTH and is_new:
             return None
         owner = function.owner if function.node.name == "forward" else None
         return UNKNOWN if owner is None else self.context.known.forward_result(owner)
@@ -86,16 +97,14 @@ class Activations:
         (context.met.entered_plain if target.is_plain else context.met.entered).add(function)
         if isinstance(node, ast.Call):
             self._note_call(target, node)
-        for around in context.frames:
+        for around in context.frames[context.trace.base :]:
             if around.statement is not None:
                 context.met.entered_at.setdefault((around.function, function), around.statement)
         context.known.consults(function.file)
 
     def _note_call(self, target: Target, node: ast.Call) -> None:
         context, met, function = self.context, self.context.met, target.function
-        known = met.calls.setdefault(function, {})
-        caller = Caller(context.function, self._is_by_name(target, node))
-        known[node] = caller if known.get(node, caller) == caller else Caller(context.function, by_name=False)
+        met.call(function, node, Caller(context.function, self._is_by_name(target, node)))
         runs = context.state.runs[function] = context.state.runs.get(function, 0) + 1
         met.runs[function] = max(met.runs.get(function, 0), runs)
         if context.frame.loops or context.frame.outer_loops:
@@ -116,7 +125,6 @@ class Activations:
             target.function,
             own,
             cls,
-            self.context.number(),
             deferred=outer.deferred,
             outer_loops=outer.loops + outer.outer_loops,
             of_plain=target.is_plain,
@@ -136,23 +144,55 @@ class Activations:
             variables[function.node.args.args[0].arg] = ProjectClass(cls) if cls is not None else SomeClass()
         return variables
 
-    def _run(self, frame: Frame, variables: dict[str, Value], shares_object: bool) -> None:
-        """Runs the body among these variables; what it stores on an object that both share, the caller sees."""
+    def _run_on_same_object(self, frame: Frame, variables: dict[str, Value]) -> None:
+        """Runs the body among these variables; what it stores on the object, the caller sees."""
         context = self.context
         caller = context.state
         context.state = State(variables, caller.runs)
-        context.frames.append(frame)
-        self.run_body(frame.function.node.body)
-        context.frames.pop()
+        self._run_inside(frame)
         caller.runs = context.state.runs
-        stored = context.state.variables.items() if shares_object else ()
+        stored = context.state.variables.items()
         caller.variables.update({name: value for name, value in stored if name.startswith("self.")})
         context.state = caller
 
-    def of_nested(self, node: ast.Lambda | FunctionNode, frame: int, call: Call) -> Value:
+    def _run_apart(self, frame: Frame, variables: dict[str, Value]) -> None:
+        """Runs the body, or recalls what running it has done before."""
+        context = self.context
+        key = Key.of(context, frame, variables)
+        summary = recalled(context, key, MAX_DEPTH - len(context.frames), MAX_CALLS - self.followed)
+        if summary is None:
+            summary = self._summarized(key, frame, variables)
+        else:
+            self.followed += summary.followed
+            frame.returns, frame.yields = list(summary.returns), list(summary.yields)
+            for file in summary.files:
+                context.known.consults(file)
+        add(context, summary)
+
+    def _summarized(self, key: Key, frame: Frame, variables: dict[str, Value]) -> Summary:
+        context, before = self.context, self.followed
+        absent, context.absent = context.absent, set()
+        caller = begin(context, variables)
+        files = context.known.watched(partial(self._run_inside, frame))
+        trace, runs = end(context, caller)
+        context.absent = absent
+        found = Summary(
+            trace, runs, tuple(frame.returns), tuple(frame.yields), self.followed - before, files or frozenset()
+        )
+        if trace.stands_alone and files is not None:
+            remember(context, key, found)
+        context.trace.reaches = min(context.trace.reaches, trace.reaches)
+        return found
+
+    def _run_inside(self, frame: Frame) -> None:
+        self.context.frames.append(frame)
+        self.run_body(frame.function.node.body)
+        self.context.frames.pop()
+
+    def of_nested(self, node: ast.Lambda | FunctionNode, around: Function, call: Call) -> Value:
         """Runs a lambda or nested function where it is called, among the variables that it sees."""
         context = self.context
-        if frame != context.frame.number or node in context.running:
+        if around is not context.function or node in context.running:
             return UNKNOWN
         outer = context.state
         context.state = outer.copy()
@@ -186,7 +226,7 @@ class Activations:
         for argument in call.arguments.values():
             for part in (*argument.parts, *argument.held):
                 method = part.function if isinstance(part, Partial) else part
-                if isinstance(method, BoundMethod) and method.function not in self.context.met.entered:
+                if isinstance(method, BoundMethod) and not self.context.has_entered(method.function):
                     self._run_deferred(method)
 
     def _run_deferred(self, method: BoundMethod) -> None:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from rewriter.facts.code import Class, Function
 from rewriter.interpreter.met import Met
 from rewriter.interpreter.state import Frame, State, merge, most
+from rewriter.interpreter.trace import Trace
 from rewriter.values.base import UNKNOWN, Known, Value
 from rewriter.values.fixed import all_fixed
 from rewriter.values.sequence import sequence
@@ -25,7 +26,8 @@ class Context:
     known: Known
     settled: dict[str, Value]
     """What earlier rounds have shown of values that were taken for tensors."""
-    met: Met = field(default_factory=Met)
+    traces: list[Trace] = field(default_factory=lambda: [Trace(0)])
+    """For each call whose effects are found out apart, what it has met; the run's own first."""
     state: State = field(default_factory=State)
     frames: list[Frame] = field(default_factory=list)
     ended: bool = False
@@ -33,8 +35,47 @@ class Context:
     """Names that were read where no variable was known by them."""
     running: list[ast.AST] = field(default_factory=list)
     """The lambdas and nested functions that are being run."""
-    begun: int = 0
-    """How many activations there have been."""
+
+    # What is found out
+
+    @property
+    def trace(self) -> Trace:
+        return self.traces[-1]
+
+    @property
+    def met(self) -> Met:
+        return self.trace.met
+
+    def knows_entered(self, function: Function) -> bool:
+        """Whether the run has come through the function."""
+        return any(function in trace.met.entered for trace in reversed(self.traces))
+
+    def has_entered(self, function: Function) -> bool:
+        """Whether the run has come through the function; what is found out from now on hangs on that."""
+        if function in self.met.entered:
+            return True
+        return self.trace.reads.entered.setdefault(function, self.knows_entered(function))
+
+    @property
+    def sets_up(self) -> bool:
+        """Whether the run is of a constructor."""
+        return self.frames[0].function.is_constructor
+
+    def about(self) -> Class | None:
+        """The class that the run is about; what is found out from now on hangs on that."""
+        self.trace.reads.about = self.frames[0].cls
+        return self.frames[0].cls
+
+    def shown(self, key: str) -> Value | None:
+        """What earlier rounds have shown of a value that is taken for a tensor."""
+        return self.trace.reads.settled.setdefault(key, self.settled.get(key))
+
+    def count(self, name: str) -> int:
+        """How often the module of that name has run before; it runs once more."""
+        before = self.state.runs.get(name, 0)
+        self.trace.reads.counts.setdefault(name, before)
+        self.state.runs[name] = before + 1
+        return before
 
     # The function that is being run
 
@@ -53,10 +94,6 @@ class Context:
     @property
     def of_plain(self) -> bool:
         return self.frame.of_plain
-
-    def number(self) -> int:
-        self.begun += 1
-        return self.begun
 
     def global_name(self, node: ast.expr) -> str | None:
         """The full name of an expression that reads no local variable."""
@@ -110,10 +147,10 @@ class Context:
 
     def made_here(self, node: ast.expr) -> frozenset[str]:
         """Only a forward is asked for what flows: what a constructor makes may change before the forward reads it."""
-        if self.frames[0].function.is_constructor:
+        if self.sets_up:
             return frozenset()
         key = f"made at {self.function.file.module}:{node.lineno}:{node.col_offset}"
-        return frozenset() if key in self.settled else frozenset({key})
+        return frozenset({key}) if self.shown(key) is None else frozenset()
 
     # Paths
 

@@ -154,7 +154,7 @@ def _lambda(machine: Machine, node: ast.Lambda) -> Value:
     context = machine.context
     if node not in context.function.called_only:
         context.deferred(names_of(node), lambda: machine.evaluate(node.body))
-    return NestedFunction(node, context.function, context.frame.number)
+    return NestedFunction(node, context.function)
 
 
 def _yield(machine: Machine, node: ast.Yield) -> Value:

@@ -79,8 +79,7 @@ class Machine:
         return self.context.is_stored_on_own(node)
 
     def is_setting(self, cls: Class, attribute: str) -> bool:
-        is_made = not self.context.frames[0].function.is_constructor
-        return is_made and attribute not in changed_later(self.known.hierarchy, cls)
+        return not self.context.sets_up and attribute not in changed_later(self.known.hierarchy, cls)
 
     def stored(self, node: ast.Attribute) -> Value | None:
         return self.context.stored(node)
@@ -93,7 +92,7 @@ class Machine:
 
     def taken_for_tensor(self, node: ast.Call) -> Value:
         key = f"{self.function.file.module}:{node.lineno}:{node.col_offset}"
-        return self.context.settled.get(key, taken_for_tensor(key))
+        return self.context.shown(key) or taken_for_tensor(key)
 
     def demand(self, value: Value, needed: Value) -> None:
         self.context.demand(value, needed)
@@ -141,8 +140,8 @@ class Machine:
     def read_property(self, target: Target, node: ast.Attribute) -> Value:
         return self.activations.of_property(target, node)
 
-    def run_nested(self, node: ast.Lambda | FunctionNode, frame: int, call: Call) -> Value:
-        return self.activations.of_nested(node, frame, call)
+    def run_nested(self, node: ast.Lambda | FunctionNode, around: Function, call: Call) -> Value:
+        return self.activations.of_nested(node, around, call)
 
     def run_handed_out(self, call: Call) -> None:
         self.activations.of_handed_out(call)

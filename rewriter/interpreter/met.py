@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 
 from rewriter.facts.code import Function
@@ -47,6 +49,43 @@ class Met:
     def value(self, node: ast.expr, value: Value) -> None:
         before = self.values.get(node)
         self.values[node] = value if before is None else join(before, value)
+
+    def take(self, inner: Met, before: Mapping[ast.AST | Function | str, int]) -> None:
+        """Adds what a call inside has met; `before` is how often sites and functions had run when it began."""
+        for node, value in inner.values.items():
+            self.value(node, value)
+        for name, value in inner.demands.items():
+            self.demands.setdefault(name, value)
+        for site in inner.sites.values():
+            self._take_site(site, before.get(site.node, 0) + site.runs)
+        for function, calls in inner.calls.items():
+            for call, caller in calls.items():
+                self.call(function, call, caller)
+        for function, count in inner.runs.items():
+            self.runs[function] = max(self.runs.get(function, 0), before.get(function, 0) + count)
+        for pair, statement in inner.entered_at.items():
+            self.entered_at.setdefault(pair, statement)
+        self.entered |= inner.entered
+        self.entered_plain |= inner.entered_plain
+        self.recursive |= inner.recursive
+        self.looped |= inner.looped
+        self.unknown_methods |= inner.unknown_methods
+
+    def _take_site(self, site: Site, runs: int) -> None:
+        known = self.sites.get(site.node)
+        if known is None:
+            known = self.sites[site.node] = copy(site)
+            known.order = len(self.sites) - 1
+        else:
+            known.met_again(site)
+            known.in_loop |= site.in_loop
+            known.called_in_loop |= site.called_in_loop
+            known.deferred |= site.deferred
+        known.runs = max(known.runs, runs)
+
+    def call(self, function: Function, node: ast.Call, caller: Caller) -> None:
+        known = self.calls.setdefault(function, {})
+        known[node] = caller if known.get(node, caller) == caller else Caller(caller.function, by_name=False)
 
     def site(self, site: Site) -> Site:
         """The site as it is known from now on."""

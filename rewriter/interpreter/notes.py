@@ -101,7 +101,7 @@ class Notes:
 
     def part_call(self, node: ast.Call, part: str) -> None:
         self._note(
-            PartCall(node, *self._place(), frozenset({self._runs_before(f"{self.context.frame.holder}.{part}")}))
+            PartCall(node, *self._place(), frozenset({self.context.count(f"{self.context.frame.holder}.{part}")}))
         )
 
     def kept_function(self, node: ast.Call, attribute: str, value: Value, function: SomeFunction) -> None:
@@ -113,13 +113,7 @@ class Notes:
         context = self.context
         cls, hierarchy = context.cls, context.known.hierarchy
         name = first_name(hierarchy, cls, attribute) if cls is not None else attribute
-        return self._runs_before(f"{context.frame.holder}.{name}")
-
-    def _runs_before(self, key: str) -> int:
-        runs = self.context.state.runs
-        before = runs.get(key, 0)
-        runs[key] = before + 1
-        return before
+        return self.context.count(f"{context.frame.holder}.{name}")
 
     def _is_stored(self, attribute: str) -> bool:
         known, cls = self.context.known, self.context.cls

@@ -66,7 +66,7 @@ def run_expression(known: Known, file: File, node: ast.expr, shadowed: frozenset
     """What an expression at module level, or in a class's body, may be."""
     machine = Machine(known, {}, EXPRESSIONS, STATEMENTS)
     around = ast.FunctionDef("<module>", ast.arguments([], [], None, [], [], None, []), [], [])
-    machine.context.frames.append(Frame(Function(around, file, shadowed), None, None, machine.context.number()))
+    machine.context.frames.append(Frame(Function(around, file, shadowed), None, None))
     return machine.evaluate(node)
 
 
@@ -82,7 +82,7 @@ def _run(
         variables.update((key, value) for key, value in settled.items() if key in variables)
         if name is not None:
             variables[name] = ProjectModule(cls)
-        frame = Frame(function, name, cls, context.number())
+        frame = Frame(function, name, cls)
         context.frames.append(frame)
         context.state.variables.update(variables)
         machine.run_body(function.node.body)

@@ -20,18 +20,18 @@ _RUNNING_MODULES = (
 
 def runs_itself(machine: Machine, context: Context, callee: Value, call: Call) -> Value | None:
     """What `self(x)` returns in an `__init__`, which may also hand the object to somebody who calls it."""
-    entry = context.frames[0]
-    if entry.cls is None or not entry.function.is_constructor:
+    if not context.sets_up or not any(isinstance(v, ProjectModule) for v in (callee, *call.arguments.values())):
         return None
-    forward = context.known.hierarchy.lineage(entry.cls).method("forward")
-    if forward is None:
+    cls = context.about()
+    forward = context.known.hierarchy.lineage(cls).method("forward") if cls is not None else None
+    if cls is None or forward is None:
         return None
-    if _is_of(callee, entry.cls):
-        return machine.run_function(Target(forward, entry.cls, own=machine.is_own(call.node.func)), call)
-    handed = any(_is_of(argument, entry.cls) for argument in call.arguments.values())
+    if _is_of(callee, cls):
+        return machine.run_function(Target(forward, cls, own=machine.is_own(call.node.func)), call)
+    handed = any(_is_of(argument, cls) for argument in call.arguments.values())
     if handed and _may_run_modules(callee):
         without = ast.copy_location(ast.Call(call.node.func, [], []), call.node)
-        machine.run_function(Target(forward, entry.cls, own=False), Call(without, {}))
+        machine.run_function(Target(forward, cls, own=False), Call(without, {}))
     return None
 
 

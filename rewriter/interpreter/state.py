@@ -53,8 +53,6 @@ class Frame:
     self_name: str | None
     cls: Class | None
     """The class that the run is about: where `self.x` is looked up."""
-    number: int
-    """No other activation has it."""
     loops: int = 0
     deferred: int = 0
     """Inside a lambda, nested function or generator, which may run at any time or never."""

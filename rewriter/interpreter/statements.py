@@ -77,7 +77,7 @@ def _delete(machine: Machine, node: ast.Delete) -> None:
 
 def _function(machine: Machine, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
     context = machine.context
-    context.state.variables[node.name] = NestedFunction(node, context.function, context.frame.number)
+    context.state.variables[node.name] = NestedFunction(node, context.function)
     if node in context.function.called_only and not node.decorator_list:
         return
     returns, ended = context.frame.returns, context.ended

@@ -225,6 +225,12 @@ class Known(Protocol):
     def consults(self, file: File) -> None:
         """Whatever is being found out hangs on that file."""
 
+    def guessed(self) -> None:
+        """Whatever is being found out hangs on an answer that is itself still being found out."""
+
+    def watched(self, run: Callable[[], None]) -> frozenset[File] | None:
+        """The files that what is found out hangs on; None where it hangs on what is itself still being found out."""
+
     def may_be_module(self, cls: Class) -> bool: ...
     def variable(self, name: str) -> Value:
         """The value of a variable at module level, by its full name."""
@@ -270,7 +276,7 @@ class Machine(Noting["Value"], Protocol):
     def call_value(self, callee: Value, call: Call) -> Value: ...
     def run_function(self, target: Target, call: Call) -> Value: ...
     def read_property(self, target: Target, node: ast.Attribute) -> Value: ...
-    def run_nested(self, node: ast.Lambda | FunctionNode, frame: int, call: Call) -> Value: ...
+    def run_nested(self, node: ast.Lambda | FunctionNode, around: Function, call: Call) -> Value: ...
     def run_handed_out(self, call: Call) -> None:
         """Runs the methods among the arguments: whoever gets one may call it at any time, or never."""
 

@@ -132,8 +132,7 @@ class NestedFunction(SomeFunction):
 
     node: ast.Lambda | FunctionNode
     around: Function
-    frame: int
-    """The activation whose variables it sees."""
+    """The one whose variables it sees."""
 
     @property
     def members(self) -> frozenset[Member]:
@@ -148,7 +147,7 @@ class NestedFunction(SomeFunction):
         return True
 
     def call(self, machine: Machine, call: Call) -> Value | None:
-        return machine.run_nested(self.node, self.frame, call)
+        return machine.run_nested(self.node, self.around, call)
 
 
 @dataclass(frozen=True, slots=True)
