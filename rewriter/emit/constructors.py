@@ -28,6 +28,8 @@ def constructor_splices(file: File, changes: list[NamedChange], importer: Import
     if isinstance(place, Holder):
         return holder_splices(source, place, _lines(source, "self", changes, importer, {"self"}), importer, style)
     splices = [*_mixed_in(source, place, importer), *_made(source, place, changes, importer, style)]
+    if place.missed_by is not None:
+        splices.append(_missing(source, place, changes, importer, style))
     for beside in place.beside:
         there = [replace(named, change=replace(named.change, place=beside)) for named in changes]
         splices += _made(source, beside, there, importer, style)
@@ -52,6 +54,20 @@ def _made(
     inner_first = sorted(behind, key=lambda s: s.lineno, reverse=True)
     replaced = [_in_place(source, place, n, importer, locals_) for n in changes if n.change.instead is not None]
     return [*replaced, *(_behind(source, statement, behind[statement], style) for statement in inner_first)]
+
+
+def _missing(
+    source: Source, place: Construction, changes: list[NamedChange], importer: Importer, style: Style
+) -> Splice:
+    """The decorator that makes the modules for objects that run another `__init__`."""
+    own, node = place.self_name, place.cls.node
+    made = [(n.name, _construction(source, own, n.change, importer, {own})) for n in changes]
+    makers = [f"{name}={text[:-2] if text.endswith('()') else f'lambda {own}: {text}'}" for name, text in made]
+    start, header = source.start(node), source.lines[node.lineno - 1]
+    indent = header[: len(header) - len(header.lstrip())]
+    call = f"{importer.spell('runtime.modules.makes_missing', set())}({', '.join(makers)})"
+    decorator = indented(source, f"@{call}", indent, style).removeprefix(indent)
+    return Splice(start, start + len("class"), f"{decorator}{indent}class")  # behind what is put above the class
 
 
 def _in_place(source: Source, place: Construction, named: NamedChange, importer: Importer, locals_: set[str]) -> Splice:

@@ -13,6 +13,7 @@ from rewriter.facts.helpers import why_no_module
 from rewriter.facts.hierarchy import CONTAINERS, own_name
 from rewriter.facts.initialization import every_way, runs_init_of
 from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.scripted import is_scripted
 from rewriter.facts.steps import goes_over_steps, step_walks
 from rewriter.facts.trees import walk
 
@@ -41,6 +42,8 @@ class Construction:
     """It is not a module yet."""
     beside: tuple[Construction, ...] = ()
     """Where subclasses that run another `__init__` in place of this one make the modules as well."""
+    missed_by: Class | None = None
+    """One of such subclasses, where not all can make them: `makes_missing` makes the modules of their objects."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,9 @@ class NoPlace:
     code: str
     reason: str
     advice: str
+
+
+_LOOKING_UP = frozenset({"__getattr__", "__getattribute__"})
 
 
 def find_construction(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
@@ -84,12 +90,15 @@ def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
         return _cannot(cls, way)
     skipping = [c for c in knowledge.hierarchy.subclasses(cls) if not runs_init_of(knowledge.hierarchy, c, cls)]
     beside = None if skipping and (is_mixin or walked) else _beside(knowledge, cls, skipping)
-    if beside is None:
+    missed_by = skipping[0] if beside is None and not walked and _may_make_missing(knowledge, cls, skipping) else None
+    if beside is None and missed_by is None:
         why = "has nn.Module before it, which runs no other" if is_mixin else "does not run this"
         return _cannot(cls, f"its subclass {skipping[0].node.name} {why} __init__")
     if (init := cls.constructor) is not None:
         made = _in_own_init(knowledge, cls, init)
-        return replace(made, walks=walked, beside=beside) if isinstance(made, Construction) else made
+        if isinstance(made, NoPlace):
+            return made
+        return replace(made, walks=walked, beside=beside or (), missed_by=missed_by)
     if cls.node.decorator_list and any(map(_has_fields, lineage.project)):
         return _cannot(cls, "it has no __init__ and a decorator that may write one")
     simple = len(lineage.project) == 1 and lineage.torch == {"torch.nn.Module"} and not lineage.unseen
@@ -114,6 +123,21 @@ def _beside(knowledge: Knowledge, cls: Class, skipping: list[Class]) -> tuple[Co
             return None
         found.append(made)
     return tuple(found)
+
+
+def _may_make_missing(knowledge: Knowledge, cls: Class, skipping: list[Class]) -> bool:
+    """Whether objects of the subclasses can get the modules that their constructors do not make."""
+    hierarchy = knowledge.hierarchy
+    family = hierarchy.sharing(cls)
+    return (
+        knowledge.may_be_module(cls)
+        and cls.constructor is not None
+        and "__init_subclass__" not in cls.methods
+        and not hierarchy.lineage(cls).torch & CONTAINERS
+        and not any(relative.methods.keys() & _LOOKING_UP for relative in family)
+        and not any(goes_over_steps(hierarchy, below) for below in skipping)
+        and not is_scripted(hierarchy, cls)
+    )
 
 
 def ready_for(knowledge: Knowledge, place: Construction, function: Function) -> Construction | NoPlace:

@@ -61,10 +61,9 @@ class Context:
         """Whether the run is of a constructor."""
         return self.frames[0].function.is_constructor
 
-    def about(self) -> Class | None:
-        """The class that the run is about; what is found out from now on hangs on that."""
-        self.trace.reads.about = self.frames[0].cls
-        return self.frames[0].cls
+    def is_about(self, cls: Class) -> bool:
+        """Whether the run is about that class; what is found out from now on hangs on that."""
+        return self.trace.reads.about.setdefault(cls, self.frames[0].cls is cls)
 
     def shown(self, key: str) -> Value | None:
         """What earlier rounds have shown of a value that is taken for a tensor."""

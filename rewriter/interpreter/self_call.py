@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import sys
 
-from rewriter.facts.code import Class
 from rewriter.interpreter.context import Context
 from rewriter.values.base import Call, Machine, Value
 from rewriter.values.classes import TorchClass
@@ -20,23 +19,20 @@ _RUNNING_MODULES = (
 
 def runs_itself(machine: Machine, context: Context, callee: Value, call: Call) -> Value | None:
     """What `self(x)` returns in an `__init__`, which may also hand the object to somebody who calls it."""
-    if not context.sets_up or not any(isinstance(v, ProjectModule) for v in (callee, *call.arguments.values())):
+    if not context.sets_up:
         return None
-    cls = context.about()
-    forward = context.known.hierarchy.lineage(cls).method("forward") if cls is not None else None
-    if cls is None or forward is None:
-        return None
-    if _is_of(callee, cls):
-        return machine.run_function(Target(forward, cls, own=machine.is_own(call.node.func)), call)
-    handed = any(_is_of(argument, cls) for argument in call.arguments.values())
+    if isinstance(callee, ProjectModule) and context.is_about(callee.cls):
+        return _forward(machine, context, callee, call, own=machine.is_own(call.node.func))
+    handed = [v for v in call.arguments.values() if isinstance(v, ProjectModule) and context.is_about(v.cls)]
     if handed and _may_run_modules(callee):
         without = ast.copy_location(ast.Call(call.node.func, [], []), call.node)
-        machine.run_function(Target(forward, cls, own=False), Call(without, {}))
+        _forward(machine, context, handed[0], Call(without, {}), own=False)
     return None
 
 
-def _is_of(value: Value, cls: Class) -> bool:
-    return isinstance(value, ProjectModule) and value.cls is cls
+def _forward(machine: Machine, context: Context, module: ProjectModule, call: Call, own: bool) -> Value | None:
+    forward = context.known.hierarchy.lineage(module.cls).method("forward")
+    return machine.run_function(Target(forward, module.cls, own=own), call) if forward is not None else None
 
 
 def _may_run_modules(callee: Value) -> bool:

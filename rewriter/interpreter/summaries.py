@@ -66,7 +66,7 @@ class Summary:
         return (
             not around & self.trace.met.entered
             and not around & self.trace.met.entered_plain
-            and reads.about in (None, context.frames[0].cls)
+            and all((context.frames[0].cls is cls) == is_about for cls, is_about in reads.about.items())
             and all(context.settled.get(key) == value for key, value in reads.settled.items())
             and all(runs.get(name, 0) == count for name, count in reads.counts.items())
             and all(context.knows_entered(function) == entered for function, entered in reads.entered.items())

@@ -20,8 +20,8 @@ class Reads:
     entered: dict[Function, bool] = field(default_factory=dict)
     """Whether the run had come through a function."""
 
-    about: Class | None = None
-    """The class that the run was about, where that was asked for."""
+    about: dict[Class, bool] = field(default_factory=dict)
+    """Whether the run was about a class."""
 
     def follow(self, later: Reads, met: Met) -> None:
         """Adds what a call inside has read, but for what is of this call's own making."""
@@ -29,7 +29,8 @@ class Reads:
             self.settled.setdefault(key, value)
         for name, count in later.counts.items():
             self.counts.setdefault(name, count)
-        self.about = later.about or self.about
+        for cls, is_about in later.about.items():
+            self.about.setdefault(cls, is_about)
         for function, was_entered in later.entered.items():
             if function not in met.entered:
                 self.entered.setdefault(function, was_entered)

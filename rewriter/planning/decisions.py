@@ -94,7 +94,9 @@ def _left_out_below(change: Change, place: Construction) -> str | None:
     of_object = change.make.needs_another or change.make.repeats is not None or bool(change.turns)
     function = change.make.function if isinstance(change.make, Wrap) else None
     names = {n.id for n in walk(function) if isinstance(n, ast.Name)} if function is not None else set()
-    hidden = (b.cls.node.name for b in place.beside if of_object or (b.init is not None and names & b.init.locals))
+    makers = [(beside.cls, beside.init) for beside in place.beside]
+    makers += [] if place.missed_by is None else [(place.missed_by, place.init)]
+    hidden = (cls.node.name for cls, init in makers if of_object or (init is not None and names & init.locals))
     return next(hidden, None)
 
 

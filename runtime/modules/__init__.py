@@ -9,6 +9,7 @@ from runtime.modules.convert import convert, revert
 from runtime.modules.distiller import DistillerLSTM, DistillerLSTMCell, convert_model_to_distiller_lstm
 from runtime.modules.function import Call, Function, as_module, shared
 from runtime.modules.fused import AddReLU
+from runtime.modules.missing import makes_missing
 from runtime.modules.operations import *  # noqa: F403  # one class for each operation of the catalogue
 from runtime.modules.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from runtime.modules.tied import Tied, again, own
@@ -48,6 +49,7 @@ __all__ = [
     "as_module",
     "convert",
     "convert_model_to_distiller_lstm",
+    "makes_missing",
     "nth",
     "own",
     "revert",

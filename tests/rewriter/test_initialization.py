@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import importlib
+import sys
+from pathlib import Path
+
 import pytest
 import torch
+from torch import nn
 
-from tests.rewriter.executed import HEADER, check, rewritten
+from rewriter.engine import rewrite
+from rewriter.settings import Settings
+from runtime.modules import Exp, makes_missing
+from tests.rewriter.executed import HEADER, assert_equal_models, check, rewritten
 
 X = torch.randn(2, 4)
 
@@ -114,8 +123,120 @@ def test_a_subclass_that_skips_the_init_of_its_base_makes_the_modules_as_well(na
     assert check(source, X).count("self.add = runtime.modules.EltWiseAdd()") == 2
 
 
+def test_a_subclass_that_runs_it_on_one_way_alone_gets_the_modules_as_well() -> None:
+    skips = "Base.__init__(self) if deep else nn.Module.__init__(self)"
+    source = f"""{BASE}class Net(Base):
+    def __init__(self, deep=False):
+        {skips}
+        self.linear = nn.Linear(4, 4)
+"""
+    for deep in (False, True):
+        text = check(source, X, arguments=(deep,))
+    assert "@runtime.modules.makes_missing(add=runtime.modules.EltWiseAdd)\nclass Base(nn.Module)" in text
+
+
+FAR = {
+    "layers.py": HEADER
+    + """from torch.nn import functional as F
+
+
+def turned(x):
+    return torch.cat([-x[..., 1:], x[..., :1]], -1)
+
+
+class Base(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x):
+        y = self.linear(x) + turned(x)
+        return F.dropout(F.softmax(y, dim=-1), p=0.5, training=self.training)
+""",
+    "far.py": """from torch import nn
+
+from pkg_far.layers import Base
+
+
+class Net(Base):
+    def __init__(self):
+        nn.Module.__init__(self)
+        self.linear = nn.Linear(4, 4)
+""",
+}
+
+
+def test_subclasses_in_other_files_get_the_modules_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their files stay as they are: the base's is rewritten alone."""
+    before, after = tmp_path / "before", tmp_path / "after"
+    for folder in (before, after):
+        (folder / "pkg_far").mkdir(parents=True)
+        (folder / "pkg_far/__init__.py").touch()
+        for name, text in FAR.items():
+            (folder / "pkg_far" / name).write_text(text)
+    layers = after / "pkg_far/layers.py"
+    result = rewrite(layers.read_bytes(), layers, Settings())
+    assert not result.refusals and b"@runtime.modules.makes_missing(" in result.after
+    layers.write_bytes(result.after)
+    models = []
+    for folder in (before, after):
+        with monkeypatch.context() as patched:
+            patched.syspath_prepend(str(folder))
+            for name in ("Base", "Net"):
+                models.append(getattr(importlib.import_module(f"pkg_far.{'far' if name == 'Net' else 'layers'}"), name))
+            for name in [name for name in sys.modules if name.partition(".")[0] == "pkg_far"]:
+                del sys.modules[name]
+    for old, new in zip(models[:2], models[2:], strict=True):
+        torch.manual_seed(0)
+        built = old()
+        torch.manual_seed(0)
+        rebuilt = new()
+        assert_equal_models(built, rebuilt, X)
+        assert_equal_models(built, copy.deepcopy(rebuilt), X)
+
+
+@pytest.mark.parametrize("way", ["compile", "export", "trace"])
+def test_missing_modules_are_there_for_compilers(way: str) -> None:
+    class Net(Base):
+        def __init__(self) -> None:
+            nn.Module.__init__(self)
+
+    net, want = Net(), X.exp().softmax(-1)
+    if way == "compile":
+        assert torch.equal(torch.compile(net, fullgraph=True, backend="eager")(X), want)
+    elif way == "export":
+        assert torch.equal(torch.export.export(net, (X,)).module()(X), want)
+    else:
+        assert torch.equal(torch.fx.symbolic_trace(net)(X), want)
+    assert not hasattr(net, "other")
+
+
+@makes_missing(exp=Exp, softmax=lambda self: nn.Softmax(dim=-1))
+class Base(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.exp = Exp()
+        self.softmax = nn.Softmax(dim=-1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.softmax(self.exp(x))  # type: ignore[no-any-return]
+
+
+def test_missing_modules_are_in_the_mode_of_their_object_and_made_once() -> None:
+    class Net(Base):
+        def __init__(self) -> None:
+            nn.Module.__init__(self)
+
+            asked.append(self.eval().softmax)
+
+    asked: list[nn.Module] = []
+    net = Net()
+    assert [name for name, _ in Base().named_children()] == ["exp", "softmax"]
+    assert [name for name, _ in net.named_children()] == ["softmax", "exp"]
+    assert net.softmax is asked[0] and net.exp is net.exp and not net.exp.training
+
+
 NOT_BESIDE = {
-    "on one branch alone": ("Base.__init__(self) if X else nn.Module.__init__(self)", ""),
     "what the base makes again": ("nn.Module.__init__(self)", "self.relu = nn.ReLU()\n        self.other = nn.ReLU()"),
 }
 

@@ -35,6 +35,8 @@ def undo_lines(node: ast.ClassDef, place: Construction, changes: list[NamedChang
             raise Undone(f"{node.name} would run its operations as steps")
         node.bases.remove(mixed_in[0])
     _undo_walks(node, place)
+    if place.missed_by is not None:
+        _undo_missing(node, makers)
     if place.becomes_module:
         _undo_module(node, init)
     if place.init is None:
@@ -42,6 +44,20 @@ def undo_lines(node: ast.ClassDef, place: Construction, changes: list[NamedChang
             raise Undone("the new __init__ does more than make modules")
         node.body.remove(init)
     return makers
+
+
+def _undo_missing(node: ast.ClassDef, makers: Makers) -> None:
+    """Takes the decorator out by which objects that run another `__init__` get the same modules."""
+    wanted = {name: ast.dump(maker) for name, maker in makers.items()}
+    for decorator in node.decorator_list:
+        if not isinstance(decorator, ast.Call) or not ast.unparse(decorator.func).endswith("makes_missing"):
+            continue
+        given = [(k.arg, k.value) for k in decorator.keywords]
+        made = {name: v.body if isinstance(v, ast.Lambda) else ast.Call(v, [], []) for name, v in given}
+        if {name: ast.dump(maker) for name, maker in made.items()} == wanted:
+            node.decorator_list.remove(decorator)
+            return
+    raise Undone(f"{node.name} does not make its modules for objects that run another __init__")
 
 
 _STEPS = {"steps": "children", "named_steps": "named_children", "step_modules": "_modules"}
