@@ -21,7 +21,10 @@ Engine = Callable[[bytes, Path, Settings, Project | None], FileResult]
 # Syntax trees are millions of objects that live to the end: Python's usual thresholds look through them all the time.
 COLLECT_AFTER = (100_000, 50, 1000)
 _MOST_PARSED = 8_000_000
-"""Bytes of source whose trees one process keeps: with all that is known of them they take some 75 times as much."""
+"""Bytes of source whose trees one process keeps: with all that is known of them they take some 75 times as much.
+
+A project of which one file needs more keeps more.
+"""
 _COLLECTED_AFTER = 1_000_000
 """Bytes of source that were parsed and are needed no more, before Python is asked to look for what they left."""
 
@@ -112,6 +115,8 @@ class _Worker:
 
     def __post_init__(self) -> None:
         self.told: set[Path] = set()
+        self.most_needed = 0
+        """Bytes of source that were parsed for one file, at most: the next one is likely to need them as well."""
         self._begin()
 
     def _begin(self) -> None:
@@ -128,15 +133,17 @@ class _Worker:
             return FileResult(path, content, content, failure=Failure("internal", f"{type(error).__name__}: {error}"))
 
     def _judged(self, path: Path, content: bytes) -> FileResult:
-        if self.project.parsed > _MOST_PARSED:
+        if self.project.parsed > max(_MOST_PARSED, 2 * self.most_needed):
             _mind.left += self.project.parsed
             self._begin()
             _collect()
+        before = self.project.parsed
         if path.suffix == NOTEBOOK:
             from rewriter.notebook import judged
 
             return judged(content, path, self.settings, self.project)
         result = self.engine(content, path, self.settings, self.project)
+        self.most_needed = max(self.most_needed, self.project.parsed - before)
         asked = tuple(sorted(self.project.asked - self.told))
         self.told.update(asked)
         return replace(result, asked=asked) if asked else result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 
@@ -27,7 +27,7 @@ from rewriter.values.functions import Choice, SomeFunction
 # A run takes every branch, so that a few say what a function's arguments are; a big library may have hundreds.
 ENOUGH = 4
 IN_VAIN = 64
-"""How many classes in a row may say a function's name and not come through it, before no more of them are run."""
+"""How many runs in a row may not come through a function whose name they say, before no more are looked at."""
 DEEPEST = 3
 """How often a function may be handed on from one constructor to another."""
 _RUNNING_AT_ONCE = frozenset({"apply", "map", "filter", "sorted", "sort", "min", "max", "reduce", "named_apply"})
@@ -42,8 +42,9 @@ _SAID_BY_FORWARD = Question[Class, set[str]]("which names does the forward come 
 def runs_through(knowledge: Knowledge, function: Function) -> list[Run]:
     """The first few runs, in the order of the project's files, of classes whose forward comes through the function."""
     if function not in knowledge.through:
-        found = _runs(knowledge, function) if may_compute(knowledge, function) else iter(())
-        knowledge.through[function] = list(islice(found, ENOUGH))
+        candidates = _candidates(knowledge, function) if may_compute(knowledge, function) else iter(())
+        runs = (knowledge.run(cls) if knowledge.may_be_module(cls) else None for cls in candidates)
+        knowledge.through[function] = list(_through(runs, lambda run: is_entered(run, function)))
     return knowledge.through[function]
 
 
@@ -143,7 +144,19 @@ def _computing(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list
 
 
 def _first_through(runs: Iterator[Run | None], methods: set[Function]) -> list[Run]:
-    return list(islice((run for run in runs if run is not None and methods & run.met.entered), ENOUGH))
+    return list(_through(runs, lambda run: bool(methods & run.met.entered)))
+
+
+def _through(runs: Iterator[Run | None], comes_through: Callable[[Run], bool]) -> Iterator[Run]:
+    """The first few runs that come through what is asked for."""
+    found = in_vain = 0
+    for run in runs:
+        in_vain += 1
+        if run is not None and comes_through(run):
+            found, in_vain = found + 1, 0
+            yield run
+        if found == ENOUGH or in_vain == IN_VAIN:
+            return
 
 
 def _said_by_forward(knowledge: Knowledge, cls: Class) -> set[str]:
@@ -189,18 +202,6 @@ def may_compute(knowledge: Knowledge, function: Function) -> bool:
         for statement in function.node.body
         for node in walk(statement)
     )
-
-
-def _runs(knowledge: Knowledge, function: Function) -> Iterator[Run]:
-    in_vain = 0
-    for cls in _candidates(knowledge, function):
-        run = knowledge.run(cls) if knowledge.may_be_module(cls) else None
-        in_vain += 1
-        if run is not None and is_entered(run, function):
-            in_vain = 0
-            yield run
-        elif in_vain == IN_VAIN:
-            return
 
 
 def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:

@@ -86,7 +86,11 @@ def find_stored(knowledge: Knowledge, cls: Class, takes_modules: TakesModules) -
         if operations > 1 and is_only_called(knowledge.hierarchy, cls, attribute):
             message = f"`self.{attribute}` keeps a function with {operations} operations"
             yield Refusal("RW903", message, init.file.source.span(node), _NAME_IT)
-        elif finder.is_to_be_kept(attribute, node) and may_be_kept(knowledge, cls, attribute):
+        elif (
+            is_only_called(knowledge.hierarchy, cls, attribute)  # first, since it costs little
+            and finder.is_to_be_kept(attribute, node)
+            and may_be_kept(knowledge, cls, attribute)
+        ):
             message = f"`{ast.unparse(node)}`, which may be a function, is stored as a module"
             yield Substitution(CODE, init, node, "runtime.modules.as_module", message, wraps=True)
         elif operations and _is_called(cls, attribute):
