@@ -26,7 +26,7 @@ from rewriter.values.functions import Choice, SomeFunction
 
 # A run takes every branch, so that a few say what a function's arguments are; a big library may have hundreds.
 ENOUGH = 4
-IN_VAIN = 64
+IN_VAIN = 32
 """How many runs in a row may not come through a function whose name they say, before no more are looked at."""
 DEEPEST = 3
 """How often a function may be handed on from one constructor to another."""

@@ -48,10 +48,21 @@ def _telling(hierarchy: Hierarchy, cls: Class, method: Function, by: frozenset[s
 
 def _told(hierarchy: Hierarchy, cls: Class, method: Function, own: str) -> Told:
     answers = hierarchy.project.answers.to(_IN_METHOD)
+    if (cls, method) not in answers and (earlier := _told_earlier(hierarchy, cls, method)) is not None:
+        answers[cls, method] = earlier
     if (cls, method) not in answers:
         own_walks = [n for n in walk(method.node) if isinstance(n, ast.Attribute) and _is_own(n, own, _WALKING)]
         answers[cls, method] = told_by(hierarchy, cls, method, own_walks)
     return answers[cls, method]
+
+
+def _told_earlier(hierarchy: Hierarchy, cls: Class, method: Function) -> Told | None:
+    """What was told before the project got another text of one file, unless it may hang on that file."""
+    replaced = hierarchy.project.replaced
+    told = replaced.project.answers.to(_IN_METHOD).get((cls, method)) if replaced is not None else None
+    if replaced is None or told is None or replaced.file in told.files:
+        return None
+    return None if any(relative.file is replaced.file for relative in hierarchy.sharing(cls)) else told
 
 
 def files_run(hierarchy: Hierarchy, cls: Class) -> frozenset[File]:

@@ -61,7 +61,7 @@ def _constant(run: Runner, node: ast.Constant, frame: Frame) -> Value:
 def _name(run: Runner, node: ast.Name, frame: Frame) -> Value:
     if node.id in frame.variables or node.id in frame.function.locals:
         return frame.read(node.id)
-    return written(frame.hierarchy, frame.function, node) if frame.alone else SAME
+    return written(frame, node) if frame.alone else SAME
 
 
 def _attribute(run: Runner, node: ast.Attribute, frame: Frame) -> Value:

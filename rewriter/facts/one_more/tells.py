@@ -21,7 +21,7 @@ class Told:
     telling: tuple[ast.Attribute, ...]
     """The walks that may do otherwise for one module more."""
     files: frozenset[File]
-    """Where the functions stand that are run with what the walks meet."""
+    """Where the functions stand that are run with what the walks meet, and constants that these read."""
 
 
 def told_by(hierarchy: Hierarchy, cls: Class, method: Function, walks: list[ast.Attribute]) -> Told:

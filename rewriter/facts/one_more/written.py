@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 
 from rewriter.facts.answers import Question
-from rewriter.facts.code import File, Function
-from rewriter.facts.hierarchy import Hierarchy
+from rewriter.facts.code import File
+from rewriter.facts.one_more.frame import Frame
 from rewriter.facts.one_more.things import SAME, Pair, Value, said
 from rewriter.facts.tables import assigned_once
 from rewriter.facts.trees import walk
@@ -14,11 +14,14 @@ from rewriter.facts.trees import walk
 _WRITTEN = Question[None, dict[str, Value]]("which constants does the file say?")
 
 
-def written(hierarchy: Hierarchy, function: Function, node: ast.Name) -> Value:
+def written(frame: Frame, node: ast.Name) -> Value:
     """The constant, or the tuple of constants, that a name outside of the function means."""
-    module, _, name = (function.global_name(node) or "").rpartition(".")
-    file = hierarchy.project.module(module) if module else None
-    return SAME if file is None else _constants(file).get(name, SAME)
+    module, _, name = (frame.function.global_name(node) or "").rpartition(".")
+    file = frame.hierarchy.project.module(module) if module else None
+    if file is None:
+        return SAME
+    frame.files.add(file)
+    return _constants(file).get(name, SAME)
 
 
 def _constants(file: File) -> dict[str, Value]:
