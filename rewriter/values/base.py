@@ -225,12 +225,8 @@ class Known(Protocol):
     def consults(self, file: File) -> None:
         """Whatever is being found out hangs on that file."""
 
-    def guessed(self) -> None:
-        """Whatever is being found out hangs on an answer that is itself still being found out."""
-
-    def watched(self, run: Callable[[], None]) -> frozenset[File] | None:
-        """The files that what is found out hangs on; None where it hangs on what is itself still being found out."""
-
+    def guessed(self) -> None: ...
+    def watched(self, run: Callable[[], None]) -> frozenset[File] | None: ...
     def may_be_module(self, cls: Class) -> bool: ...
     def variable(self, name: str) -> Value:
         """The value of a variable at module level, by its full name."""
@@ -239,9 +235,7 @@ class Known(Protocol):
         """The value of `self.<name>` as `__init__` leaves it."""
 
     def attributes(self, cls: Class) -> Mapping[str, Value]: ...
-    def stated(self, cls: Class, name: str) -> Value:
-        """What the body of a class, or of one above it, says of an attribute of its objects."""
-
+    def stated(self, cls: Class, name: str) -> Value: ...
     def forward_result(self, cls: Class) -> Value:
         """What calling an object of the class returns."""
 
