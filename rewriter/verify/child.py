@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from rewriter.settings import Settings
 from rewriter.verify.inputs import Input
+from rewriter.verify.sides import CASE
 from rewriter.verify.values import Leaf, leaves, text
 
 Seen = dict[str, list[tuple[str, Leaf]]]
@@ -121,7 +122,7 @@ def _run_all(model: nn.Module, cases: list[Case], seed: int, seen: Seen) -> None
     for mode in ("eval", "train"):
         for number, case in enumerate(cases, 1):
             model.train(mode == "train")
-            _record(seen, f"{mode}, case {number}", partial(_run, model, case, seed))
+            _record(seen, f"{mode}{CASE}{number}", partial(_run, model, case, seed))
     model.eval()
     first = cases[0]
     _record(seen, "a deepcopy", lambda: _run(copy.deepcopy(model), first, seed))

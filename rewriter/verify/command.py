@@ -15,7 +15,7 @@ from rewriter.console import FOUND, OK, complain, put_on_stdout
 from rewriter.settings import SettingsError
 from rewriter.verify.errors import VerifyError
 from rewriter.verify.inputs import InputError, parse
-from rewriter.verify.sides import both, target_of, verdict
+from rewriter.verify.sides import NOTHING_COMPARED, both, raises_everywhere, target_of, verdict
 
 
 def verify(arguments: argparse.Namespace) -> int:
@@ -72,4 +72,6 @@ def _judged(arguments: argparse.Namespace, sides: tuple[dict[str, Any], dict[str
     lines.append(f"{len(before['seen'])} observations compared: {how}.")
     lines += filter(None, [after["unprepared"]])
     put_on_stdout("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+    if not differing and raises_everywhere(before["seen"]):
+        return complain(f"{NOTHING_COMPARED}; give it inputs that it takes")
     return FOUND if differing else OK

@@ -157,6 +157,13 @@ def test_before_and_after_fix(project: Path, capfd: pytest.CaptureFixture[str]) 
     assert (project / "src" / "net" / "model.py").read_text() == MODEL
 
 
+def test_a_model_that_always_raises_is_not_verified(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "net.model:Net()", "--input", "1x3x2x2"]) == 2
+    seen = capfd.readouterr()
+    assert "equal    eval, case 1: both raise ValueError: too narrow" in seen.out
+    assert "the model raises in every case, before as well" in seen.err
+
+
 def test_against_a_revision(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com"]
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "before"]):
@@ -269,6 +276,7 @@ def test_fix_writes_nothing_of_what_fails(picking: Path, capfd: pytest.CaptureFi
         ("def cases(): return []", "expected a list of models in it"),
         ("MODELS = [Net()]", "expected a list of models in it"),
         ("MODELS = ['net.gone:Net()']", "could not be built before"),
+        ("MODELS = ['net.picks:Body()']\n\ndef cases():\n    return ['no tensor']", "raises in every case"),
     ],
 )
 def test_what_fix_cannot_verify_it_does_not_write(

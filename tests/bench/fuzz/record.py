@@ -106,7 +106,7 @@ class _Run:
         printed = io.StringIO()
         value: Any
         try:
-            with contextlib.redirect_stdout(printed):
+            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
                 value = action()
             plain = normal(value)
         except Exception as error:

@@ -89,8 +89,9 @@ def lora(draw: Draw) -> Piece:
 @construct
 def walks_outside(draw: Draw) -> Piece:
     """Loops over the whole model, as quantizers, initializers and loggers run them."""
+    one = "What was a function is a module"
     change = draw.pick(
-        ["for c in m.modules():", "    if isinstance(c, nn.Dropout): c.p = 0.0"],
+        draw.hazard(one, ["for c in m.modules():", "    if isinstance(c, nn.Dropout): c.p = 0.0"], ["m.train()"]),
         ["for c in m.modules():", "    if isinstance(c, nn.Linear): nn.init.constant_(c.weight, 0.1)"],
         ["m.apply(lambda c: c.reset_parameters() if hasattr(c, 'reset_parameters') else None)"],
         ["for n, p in m.named_parameters(): seen.append(n)"],
@@ -102,7 +103,9 @@ def walks_outside(draw: Draw) -> Piece:
         ["m.half().float()"],
         ["m.double().float()"],
         ["for p in m.parameters(): p.requires_grad_(False)"],
-        ["m.eval()", "for c in m.modules():", "    if isinstance(c, nn.Dropout): c.train()"],
+        draw.hazard(
+            one, ["m.eval()", "for c in m.modules():", "    if isinstance(c, nn.Dropout): c.train()"], ["m.eval()"]
+        ),
         ["seen.append([type(c).__name__ for c in m.modules() if isinstance(c, nn.Linear)])"],
         ["m = m.share_memory()"],
         [
