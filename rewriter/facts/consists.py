@@ -70,7 +70,7 @@ def _meant(hierarchy: Hierarchy, file: File, path: str, named: ast.expr) -> Iter
 
 
 _PUT = Question[None, dict[str, frozenset[Maker]]]("what does code put into objects that it holds, by attribute?")
-_PUTS = re.compile(rb"(?m)^\s+(?!self\.\w+\s*=)[\w.\[\]'\"]+\.\w+\s*=\s*[\w.]+\(|\bsetattr\(")
+_PUTS = re.compile(rb"(?<!self)\.\w+ *= *[\w.]*[A-Z]\w*\(|\bsetattr\(")
 
 
 def put_into_others(hierarchy: Hierarchy, attributes: Iterable[str]) -> frozenset[Maker]:

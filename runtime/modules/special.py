@@ -34,7 +34,7 @@ class Eltwise(InplaceOperation):
         if len(operands) < 2:
             raise TypeError(f"{type(self).__name__} expects two operands or more, got {len(operands)}")
         if type(operands[0]) not in PLAIN and self._is_method_of(operands[0]):
-            return self._own_method(*operands)
+            return reduce(self._own_method, operands)
         return reduce(type(self).symbol_ if self.in_place else type(self).symbol, operands)
 
     def _is_method_of(self, operand: Any) -> bool:
