@@ -22,6 +22,7 @@ _CHANGING = frozenset(
     "add append appendleft clear extend insert pop popitem popleft remove reverse rotate setdefault sort update".split()
 )
 _USUAL = frozenset({"forward", "extra_repr", "__init__", "_get_name", "load_state_dict", "_load_from_state_dict"})
+_COMPARING = frozenset({"__eq__", "__hash__"})
 _ONLY_READING = frozenset("copy count get index items keys startswith endswith join format values".split())
 _REMEMBERING = frozenset({"functools.cached_property", "functools.lru_cache", "functools.cache", "cached_property"})
 # Passing the object itself to these changes nothing on it.
@@ -33,9 +34,12 @@ _CHANGED_BY_READING = frozenset({"next", "setattr", "delattr", "vars"})
 
 
 def acts_as_module(knowledge: Knowledge, cls: Class) -> str | None:
-    """A method of nn.Module's own that the class overrides: it would run once more for a second instance."""
+    """A method of nn.Module's own that the class overrides: it would run once more for a second instance.
+
+    One that says which objects are equal may take the second for the first, which whoever names modules meets once.
+    """
     names = (name for base in knowledge.hierarchy.lineage(cls).project for name in base.methods)
-    return next((name for name in names if name in MODULE_ATTRIBUTES - _USUAL), None)
+    return next((name for name in names if name in (MODULE_ATTRIBUTES - _USUAL) | _COMPARING), None)
 
 
 _STORES_LATER = Question[Class, bool]("does a method store something on an object that is made already?")
