@@ -33,6 +33,8 @@ class Compared(NamedTuple):
     operator: str
     call: str
     """The module, and which of its calls: `features.0@1`."""
+    is_result: bool
+    """Whether these are what the call returns, not what it is given."""
     ours: Tensor
     theirs: Tensor
     given: dict[str, Tensor]
@@ -54,7 +56,7 @@ def differences(quantized: nn.Module, exported: ExportedProgram, proto: Any, bat
 def compared(quantized: nn.Module, exported: ExportedProgram, proto: Any, batch: Tensor) -> list[Compared]:
     running = _OurCodes(quantized, exported)
     codes = running.of(batch)
-    calls = {name: _call(node) for node, name in running.names.items()}
+    calls = {name: (_call(node), running.last[_call(node)] is node) for node, name in running.names.items()}
     cut = onnx.ModelProto()
     cut.CopyFrom(proto)
     places = _cut(cut, codes)
@@ -64,7 +66,7 @@ def compared(quantized: nn.Module, exported: ExportedProgram, proto: Any, batch:
     known = {place + _GIVEN: codes[place] for place in places} | {proto.graph.input[0].name: batch}
     results = session.run(list(places), {i.name: known[i.name].numpy() for i in session.get_inputs()})
     return [
-        Compared(place, operator, calls[place], codes[place], torch.from_numpy(theirs), codes)
+        Compared(place, operator, *calls[place], codes[place], torch.from_numpy(theirs), codes)
         for (place, operator), theirs in zip(places.items(), results, strict=True)
     ]
 

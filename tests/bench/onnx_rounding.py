@@ -44,10 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         run, _ = onnx_networks.session(path)
         ours, theirs, proto = quantized(data[1]), run(data[1]), onnx.load(path)
         exported = runtime.export.program(quantized, data[0], batch=0)
+        graph = _Graph(proto)
         found = [c for c in compared(quantized, exported, proto, data[1]) if not torch.equal(c.ours, c.theirs)]
         for each in found:
-            print(*_lines(each, _Graph(proto)), sep="\n", flush=True)
-        with_theirs = _changed(quantized, found, data[1])
+            print(*_lines(each, graph), sep="\n", flush=True)
+        with_theirs = _changed(quantized, found, graph, data[1])
     steps = onnx_networks.steps
     print(
         f"outputs are {steps(theirs, ours).max():.2f} steps apart, and {steps(with_theirs, ours).max():.2f} from our own"
@@ -92,12 +93,16 @@ def _real(dequantize: Any, graph: _Graph, codes: dict[str, Tensor], at: tuple[in
     return (int(codes[dequantize.input[0]][at]) - zero) * Fraction(scale)
 
 
-def _changed(quantized: nn.Module, found: Sequence[Compared], batch: Tensor) -> Tensor:
+def _changed(quantized: nn.Module, found: Sequence[Compared], graph: _Graph, batch: Tensor) -> Tensor:
     """What the network returns if these codes are ONNX Runtime's."""
     handles = []
     for each in found:
         path, _, number = each.call.partition("@")
-        handles.append(quantized.get_submodule(path).register_forward_hook(_Changing(each, int(number or 0))))
+        module, changing = quantized.get_submodule(path), _Changing(each, graph, int(number or 0))
+        if each.is_result:
+            handles.append(module.register_forward_hook(lambda m, args, result, changing=changing: changing(result)))
+        else:
+            handles.append(module.register_forward_pre_hook(lambda m, args, changing=changing: changing(args[0])))
     try:
         result: Tensor = quantized(batch)
     finally:
@@ -107,13 +112,18 @@ def _changed(quantized: nn.Module, found: Sequence[Compared], batch: Tensor) -> 
 
 
 class _Changing:
-    def __init__(self, found: Compared, call: int) -> None:
-        self.found, self.call, self.calls = found, call, 0
+    """Puts the number of ONNX Runtime's code in the place of each that differs, in one of a module's calls."""
 
-    def __call__(self, module: Any, args: Any, result: Tensor) -> Tensor:
+    def __init__(self, found: Compared, graph: _Graph, call: int) -> None:
+        self.found, self.call, self.calls = found, call, 0
+        self.scale, self.zero = graph.grid(graph.makers[found.place])
+
+    def __call__(self, values: Tensor) -> Tensor:
         self.calls += 1
-        apart = self.found.theirs.long() - self.found.ours.long()
-        return result + apart * module.output_params.scale if self.calls == self.call + 1 else result
+        if self.calls != self.call + 1:
+            return values
+        theirs = (self.found.theirs.float() - self.zero) * torch.tensor(self.scale)
+        return torch.where(self.found.theirs == self.found.ours, values, theirs)
 
 
 if __name__ == "__main__":
