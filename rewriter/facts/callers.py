@@ -24,12 +24,9 @@ from rewriter.torch_api import catalogue
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 from rewriter.values.functions import Choice, SomeFunction
 
-# A run takes every branch, so that a few say what a function's arguments are; a big library may have hundreds.
-ENOUGH = 4
-IN_VAIN = 32
-"""How many runs in a row may not come through a function whose name they say, before no more are looked at."""
-DEEPEST = 3
-"""How often a function may be handed on from one constructor to another."""
+ENOUGH = 4  # a run takes every branch, so that a few say what a function's arguments are
+IN_VAIN = 32  # how many runs in a row may not come through a function whose name they say
+DEEPEST = 3  # how often a function may be handed on from one constructor to another
 _RUNNING_AT_ONCE = frozenset({"apply", "map", "filter", "sorted", "sort", "min", "max", "reduce", "named_apply"})
 _DIFFERENTIATED = "apply"
 """What code calls of a torch.autograd.Function."""
@@ -223,21 +220,28 @@ def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:
                     pending.append(user)
                     continue
                 saying = [name for name in methods_saying(knowledge, user, named) if name not in _RUN]
-                methods += [(name, user) for name in saying if name != "__call__"]
+                caller = _calling(knowledge, user, named)
+                methods += [(name, caller) for name in saying if name != "__call__"]
                 if "__call__" in saying or (word in user.stated and not knowledge.may_be_module(user)):
                     pending += _class_names(knowledge, user)
                 if not _may_mean(knowledge, user, named):
                     continue
-                said.setdefault(user, set()).update({word}, saying)
-                if user not in seen and _may_run(knowledge, user, {word}):
-                    seen.add(user)
-                    yield user
+                said.setdefault(caller, set()).update({word}, saying)
+                if caller not in seen and _may_run(knowledge, caller, {word}):
+                    seen.add(caller)
+                    yield caller
     yield from _given_it(knowledge, function, list(said), seen)
     for user, words in said.items():
         below = [cls for cls in knowledge.hierarchy.subclasses(user) if cls not in seen]
         found = [cls for cls in below if _may_run(knowledge, cls, words)]
         seen.update(found)
         yield from found
+
+
+def _calling(knowledge: Knowledge, user: Class, named: Named) -> Class:
+    """The class whose objects call what a class names: where one above calls `self.part()`, the one that has it."""
+    is_above = isinstance(named, tuple) and user in knowledge.hierarchy.lineage(named[1]).project
+    return named[1] if isinstance(named, tuple) and is_above else user
 
 
 def _given_it(knowledge: Knowledge, function: Function, makers: list[Class], seen: set[Class]) -> Iterator[Class]:

@@ -215,5 +215,8 @@ class Machine:
     def note_differentiated(self, node: ast.Call, name: str) -> None:
         self.notes.differentiated(node, name)
 
+    def note_nothing(self, node: ast.Call) -> None:
+        self.notes.nothing(node)
+
     def note_at_file_level(self, node: ast.Call) -> None:
         self.notes.at_file_level(node)

@@ -86,6 +86,10 @@ class Notes:
     def differentiated(self, node: ast.Call, name: str) -> None:
         self._note(DifferentiatedCall(node, *self._place(), name))
 
+    def nothing(self, node: ast.Call) -> None:
+        """A call that the source does not have is no site."""
+        self.context.met.sites.pop(node, None)
+
     def at_file_level(self, node: ast.Call) -> None:
         self._note(FileLevelModuleCall(node, *self._place()))
 

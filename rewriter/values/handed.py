@@ -72,6 +72,7 @@ def _of(machine: Machine, function: Value, turn: Call) -> Value:
     computes = isinstance(function, NestedFunction | BoundMethod | Module | Fixed)
     if found is None and (computes or not any(map(holds_tensor, turn.arguments.values()))):
         found = machine.call_value(function, turn)
+    machine.note_nothing(turn.node)
     return UNKNOWN if found is None else found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 from rewriter.facts.callers import runs_through
@@ -75,3 +76,37 @@ def test_a_class_above_calls_what_only_its_subclass_has(tmp_path: Path) -> None:
     found = project.find("pkg.own.Half")
     through = runs_through(Knowledge.of(project), found.methods["_metric"])  # type: ignore[union-attr]
     assert [run.cls.node.name for run in through] == ["Loss"]
+
+
+FOLDED = """
+from functools import reduce
+from itertools import accumulate, starmap
+from operator import add, mul
+
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.num = config.num
+
+    def forward(self, x):
+        top = self.num if isinstance(self.num, int) else reduce(mul, self.num)
+        for each in accumulate(self.num, add):
+            top += each
+        return x.max() > x * top - 1
+"""
+
+
+def test_every_site_is_a_node_of_the_source(tmp_path: Path) -> None:
+    """The turns of `reduce` and its like are calls that only the run has."""
+    path = tmp_path / "folded.py"
+    path.write_text(FOLDED)
+    project = Project.for_paths([path])
+    file = project.file(path)
+    assert file is not None
+    run = Knowledge.of(project).run(file.classes[0])
+    assert run is not None and run.met.sites
+    assert run.met.sites.keys() <= set(ast.walk(file.source.tree))
