@@ -11,7 +11,7 @@ from rewriter.torch_api import tensors
 from rewriter.values.base import UNKNOWN, Known, Value
 from rewriter.values.classes import ProjectClass, TorchClass
 from rewriter.values.dictionary import Dictionary, FunctionTable
-from rewriter.values.elsewhere import DefinedInBranches
+from rewriter.values.elsewhere import DefinedInBranches, Differentiated
 from rewriter.values.functions import ANY_OPERATION, BoundMethod, ProjectFunction, SomeFunction
 from rewriter.values.library import Named, TorchFunction
 from rewriter.values.plain import FACT, NUMBER, OTHER
@@ -39,6 +39,8 @@ def _named(known: Known, name: str) -> Value:
         return DefinedInBranches(name)
     if (static := _static_method(known, name)) is not None:
         return static
+    if name.endswith(".apply") and _is_differentiated(known, name.removesuffix(".apply")):
+        return Differentiated(name)
     if _is_torch_table(known, name):
         return Dictionary(ANY_OPERATION)
     if name in _NUMBERS or name.startswith("sys."):
@@ -68,6 +70,11 @@ def _static_method(known: Known, name: str) -> BoundMethod | None:
     method = known.hierarchy.lineage(cls).method(tail) if isinstance(cls, Class) else None
     is_static = isinstance(cls, Class) and method is not None and method.is_static
     return BoundMethod(method, cls, own=False) if is_static and isinstance(cls, Class) and method is not None else None
+
+
+def _is_differentiated(known: Known, name: str) -> bool:
+    found = known.project.find(name)
+    return isinstance(found, Class) and "torch.autograd.Function" in known.hierarchy.lineage(found).torch
 
 
 def _is_defined_in_branches(known: Known, name: str) -> bool:

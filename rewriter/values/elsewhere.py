@@ -33,16 +33,6 @@ def call_elsewhere(name: str, machine: Machine, call: Call) -> Value | None:
     return found if kind == "tensor" else sequence(found)
 
 
-def call_differentiated(name: str, machine: Machine, call: Call) -> Value:
-    """What the `apply` of a torch.autograd.Function returns, whose forward runs apart from the gradient that it has."""
-    values = list(call.arguments.values())
-    if all_fixed(values):
-        return called_out_of_sight(machine, call)
-    note_written(machine, values)
-    machine.note_differentiated(call.node, name)
-    return ASSUMED
-
-
 def call_unseen(name: str, machine: Machine, call: Call) -> Value:
     """What a function of a library that nobody can see returns: for tensors, a tensor, until its use says otherwise."""
     values = list(call.arguments.values())
@@ -69,6 +59,33 @@ class DefinedInBranches(SomeFunction):
         note_written(machine, values)
         machine.note_outside_call(call.node, self.name)
         return machine.taken_for_tensor(call.node)
+
+
+@dataclass(frozen=True, slots=True)
+class Differentiated(SomeFunction):
+    """The `apply` of a torch.autograd.Function, whose forward runs apart from the gradient that it has."""
+
+    name: str
+
+    @property
+    def has_name(self) -> bool:
+        return True
+
+    @property
+    def may_be_stored(self) -> bool:
+        return True
+
+    def call(self, machine: Machine, call: Call) -> Value | None:
+        values = list(call.arguments.values())
+        if all_fixed(values):
+            return called_out_of_sight(machine, call)
+        note_written(machine, values)
+        machine.note_differentiated(call.node, self.name)
+        return ASSUMED
+
+    def run(self, machine: Machine, call: Call) -> Value | None:
+        note_written(machine, list(call.arguments.values()))
+        return ASSUMED
 
 
 def _is_function_of_library(name: str, machine: Machine) -> bool:

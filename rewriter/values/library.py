@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rewriter.facts.code import RUNS_FOR_EACH, RUNS_ITS_ARGUMENT, Class
+from rewriter.facts.code import RUNS_FOR_EACH, RUNS_ITS_ARGUMENT
 from rewriter.facts.tables import find_instance
 from rewriter.torch_api import catalogue, tensors
 from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value
 from rewriter.values.dictionary import DICT
-from rewriter.values.elsewhere import call_differentiated, call_elsewhere, call_unseen
+from rewriter.values.elsewhere import call_elsewhere, call_unseen
 from rewriter.values.fixed import Fixed, all_fixed, origins_of
 from rewriter.values.functions import (
     ANY_OPERATION,
@@ -31,7 +31,6 @@ from rewriter.values.plain import NONE, NUMBER, OTHER, STRING, WHOLE, String
 from rewriter.values.sequence import SHAPE, Sequence, sequence
 from rewriter.values.tensor import ASSUMED, Tensor, computed, holds_tensor
 
-DIFFERENTIATED = "torch.autograd.Function"
 _ONLY_LOOK = frozenset(
     f"builtins.{name}" for name in "callable getattr hasattr hash id isinstance print repr str type".split()
 ) | {"functools.partial", "functools.wraps", "functools.update_wrapper"}
@@ -108,8 +107,6 @@ def _library(name: str, machine: Machine, call: Call) -> Value:
         return kept
     if name in RUNS_ITS_ARGUMENT and isinstance(first, NestedFunction | BoundMethod):
         return machine.call_value(first, call.of_first([]))
-    if name.endswith(".apply") and _is_differentiated(machine, name.removesuffix(".apply")):
-        return call_differentiated(name, machine, call)
     if (made := find_instance(machine.known.hierarchy, name)) is not None:
         machine.note_at_file_level(call.node)
         return module(made).result(machine, call)
@@ -152,11 +149,6 @@ def _with_arguments(function: Value, call: Call) -> Value:
     if isinstance(function, SomeFunction) and not function.members and not function.is_operation:
         return SomeFunction()
     return Partial(function, call.node, tuple(call.arguments.items()))
-
-
-def _is_differentiated(machine: Machine, name: str) -> bool:
-    found = machine.known.project.find(name)
-    return isinstance(found, Class) and DIFFERENTIATED in machine.known.hierarchy.lineage(found).torch
 
 
 # Python's own functions
