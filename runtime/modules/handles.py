@@ -64,6 +64,9 @@ class Handle(Observed):
         return stands.part_for(name, value)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name == "__dict__":  # torch.export makes a second object of what one has
+            object.__setattr__(self, name, value)
+            return
         stands = self._stands
         if name in self.__dict__:
             self.__dict__[name] = value

@@ -93,3 +93,21 @@ def test_a_list_makes_no_module_while_a_graph_is_made() -> None:
     assert len(model.add) == 1
     model(torch.ones(2))
     assert len(model.add) == 3
+
+
+class InTwoPlaces(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList([CalledTwice()] * 2)
+
+    def forward(self, x: Any) -> Any:
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_block_with_handles_that_stands_in_two_places_is_exported(strict: bool) -> None:
+    model, x = InTwoPlaces().eval(), torch.randn(3, 4)
+    program = torch.export.export(model, (x,), strict=strict)
+    assert torch.equal(program.module()(x), model(x))
