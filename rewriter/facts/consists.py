@@ -10,6 +10,7 @@ from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, File, Function
 from rewriter.facts.hierarchy import Hierarchy, own_name
 from rewriter.facts.names import dotted
+from rewriter.facts.registered import registered_under
 from rewriter.facts.trees import walk
 
 Maker = Class | Function
@@ -65,8 +66,12 @@ def _names_in(hierarchy: Hierarchy, maker: Maker) -> Iterator[Maker]:
 def _meant(hierarchy: Hierarchy, file: File, path: str, named: ast.expr) -> Iterator[Maker]:
     yield from _classes_of(file, path)
     name = file.names.searched_name(named)
-    if name is not None and isinstance(found := hierarchy.project.find(name), Class | Function):
+    if name is None:
+        return
+    if (found := hierarchy.project.find(name)) is not None:
         yield found
+    elif hierarchy.project.module(name.rpartition(".")[0]) is not None:
+        yield from registered_under(hierarchy.project, name)
 
 
 _PUT = Question[None, dict[str, frozenset[Maker]]]("what does code put into objects that it holds, by attribute?")
