@@ -222,7 +222,7 @@ def _passed_on(machine: Machine, call: Call) -> Value:
     if (base := machine.torch_base(rest.node)) is not None:
         return TorchModule(base).result(machine, rest)
     found = call.first.run(machine, rest) if call.first is not None else None
-    return machine.taken_for_tensor(call.node) if found is None else found
+    return of_unknown(machine, call) if found is None else found
 
 
 _ITS_CHILDREN = frozenset({"children", "named_children", "steps", "named_steps", "modules", "named_modules"})
