@@ -42,7 +42,7 @@ X = torch.randn(8, 6)
         (Net(), TensorDataset(X), {}, r"pass torch\.utils\.data\.DataLoader\(data, batch_size=32\)"),
         (Net(), [X], {"bit_weights": 4}, r"no settings \['bit_weights'\]; there are .*'bits_weights'"),
         (Net(), [X], {"overrides": [("fc", {})]}, "overrides must be a dict of patterns"),
-        (Net(), 3, {}, "data must give batches"),
+        (Net(), 3, {}, "data must yield batches"),
     ],
 )
 def test_what_cannot_be_meant(model: Any, data: Any, settings: dict[str, Any], message: str) -> None:

@@ -60,7 +60,7 @@ def test_unused_patterns_are_known() -> None:
     [
         ([("a", {})], TypeError, "must be a dict of patterns"),
         (OrderedDict({"a": 4}), TypeError, "dict of settings"),
-        (OrderedDict({"a(": {}}), ValueError, "no regular expression"),
+        (OrderedDict({"a(": {}}), ValueError, "not a regular expression"),
         (OrderedDict({"a": {"wts": 4}}), ValueError, "'bits_weights'"),
         (OrderedDict({"a": {"bits_weights": 0}}), ValueError, "bits_weights must be a positive number"),
         (OrderedDict({"a": {"bits_bias": True}}), ValueError, "not True"),

@@ -141,13 +141,13 @@ def test_an_argument_that_this_replacement_does_not_take_is_an_error() -> None:
             super().__init__(*args, **kwargs)
             self.replacement_factory[nn.ReLU] = lambda module, name, qbits_map: module
 
-    with pytest.raises(TypeError, match=r"\['note'\] to 'block.2'.* ReLU TakingLess takes \[\]"):
+    with pytest.raises(TypeError, match=r"\['note'\] for 'block.2'.* ReLU TakingLess takes \[\]"):
         prepared(TakingLess, Net(), bits_activations=8, overrides=OrderedDict([(".*", {"note": "x"})]))
 
 
 def test_arguments_for_what_is_not_quantized_are_an_error() -> None:
     overrides = OrderedDict(conv={"bits_activations": None, "bits_weights": None, "note": "x"})
-    with pytest.raises(ValueError, match=r"\['note'\] to 'conv', which they do not quantize"):
+    with pytest.raises(ValueError, match=r"\['note'\] for 'conv', which they do not quantize"):
         prepared(Wrapping, Net(), bits_activations=8, overrides=overrides)
 
 
