@@ -137,11 +137,11 @@ class _Worker:
             _mind.left += self.project.parsed
             self._begin()
             _collect()
-        before = self.project.parsed
         if path.suffix == NOTEBOOK:
             from rewriter.notebook import judged
 
             return judged(content, path, self.settings, self.project)
+        before = self.project.parsed
         result = self.engine(content, path, self.settings, self.project)
         self.most_needed = max(self.most_needed, self.project.parsed - before)
         asked = tuple(sorted(self.project.asked - self.told))

@@ -10,7 +10,7 @@ from rewriter.changes.change import Change, NamedChange
 from rewriter.changes.turns import Turn
 from rewriter.emit.habits import document_of_constructor, result_of_constructor
 from rewriter.emit.holders import holder_splices
-from rewriter.emit.lines import indented
+from rewriter.emit.lines import indent_of, indented
 from rewriter.emit.naming import Importer
 from rewriter.emit.splice import Splice
 from rewriter.emit.style import Style
@@ -63,8 +63,7 @@ def _missing(
     own, node = place.self_name, place.cls.node
     made = [(n.name, _construction(source, own, n.change, importer, {own})) for n in changes]
     makers = [f"{name}={text[:-2] if text.endswith('()') else f'lambda {own}: {text}'}" for name, text in made]
-    start, header = source.start(node), source.lines[node.lineno - 1]
-    indent = header[: len(header) - len(header.lstrip())]
+    start, indent = source.start(node), indent_of(source, node)
     call = f"{importer.spell('runtime.modules.makes_missing', set())}({', '.join(makers)})"
     decorator = indented(source, f"@{call}", indent, style).removeprefix(indent)
     return Splice(start, start + len("class"), f"{decorator}{indent}class")  # behind what is put above the class
@@ -81,8 +80,7 @@ def _in_place(source: Source, place: Construction, named: NamedChange, importer:
 def _opened(source: Source, init: Function, behind: dict[ast.stmt, list[str]], style: Style) -> list[Splice]:
     """A constructor on one line, `def __init__(self): super().__init__()`, gets a line for each statement."""
     body, newline = init.node.body, source.newline
-    header = source.lines[init.node.lineno - 1]
-    indent = header[: len(header) - len(header.lstrip())] + style.step
+    indent = indent_of(source, init.node) + style.step
     colon = source.text.rindex(":", 0, source.start(body[0])) + 1
     splices, before = [Splice(colon, source.start(body[0]), newline + indent)], body[0]
     for statement in body[1:]:

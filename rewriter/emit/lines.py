@@ -19,6 +19,12 @@ def indented(source: Source, line: str, indent: str, style: Style) -> str:
     return indent + text.replace("\n", source.newline) + source.newline
 
 
+def indent_of(source: Source, statement: ast.stmt) -> str:
+    """What stands in front of the line on which a statement begins."""
+    line = source.lines[statement.lineno - 1]
+    return line[: len(line) - len(line.lstrip())]
+
+
 _END = re.compile(r"(?P<code>[^#\r\n]*?)(?P<comment>[ \t]*(?:#[^\r\n]*)?)(?:\r\n|\r|\n|\Z)")
 
 

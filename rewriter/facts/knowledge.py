@@ -59,8 +59,6 @@ class Knowledge:
     """The facts that are being found out, each for the one before it."""
     _asked_back: int = 0
     """The first of these that was asked for again since the last of them was begun."""
-    _pending: set[str] = field(default_factory=set)
-    """The variables whose values are being found out."""
     _provisional: dict[_Key, int] = field(default_factory=dict)
     """Facts that hang on one that is still being found out, with its position among those."""
 
@@ -193,16 +191,13 @@ class Knowledge:
 
     def variable(self, name: str) -> Value:
         """The value of a variable at module level, by its full name."""
-        answers = self.project.answers.to(_VARIABLES)
-        if name not in answers:
-            answers[name] = None, UNKNOWN  # for whoever asks on the way to the answer
-            self._pending.add(name)
-            if (found := find_variable(self.project, name)) is not None:
-                answers[name] = found[0], run_expression(self, *found)
-            self._pending.remove(name)
-        elif name in self._pending:
-            self.guessed()
-        file, value = answers[name]
+        nothing: tuple[File | None, Value] = (None, UNKNOWN)
+
+        def find() -> tuple[File | None, Value]:
+            found = find_variable(self.project, name)
+            return nothing if found is None else (found[0], run_expression(self, *found))
+
+        file, value = self.project.answers.found_out(_VARIABLES, name, nothing, find, self.guessed)
         if file is not None:
             self.consults(file)
         return value

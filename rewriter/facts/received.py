@@ -17,7 +17,6 @@ from rewriter.values.one_of import join_all
 _Call = tuple[Function, ast.Call]
 _CALLS = Question[None, dict[str, list[_Call]]]("which calls does the file make, by the last part of what is called?")
 _VARIABLE = Question[tuple[Function, str], tuple[Value, ...]]("which functions may the variable be?")
-_PENDING = Question[tuple[Class | Function, str], bool]("is the answer for the parameter or variable being found out?")
 _RECEIVED = Question[tuple[Class, str], Value]("which functions is the constructor given for the parameter?")
 
 
@@ -38,18 +37,12 @@ def arguments_received(known: Known, cls: Class, init: Function, parameter: str)
 
 
 def _received(known: Known, cls: Class, init: Function, parameter: str) -> Value:
-    answers = known.project.answers.to(_RECEIVED)
-    pending = known.project.answers.to(_PENDING)
-    if (cls, parameter) in pending:
-        known.guessed()
-    if (cls, parameter) not in answers:
-        answers[cls, parameter] = UNKNOWN  # for whoever asks on the way to the answer
-        pending[cls, parameter] = True
+    def find() -> Value:
         found = [function for maker in _makers(known, cls, init) for function in _given(known, maker, init, parameter)]
         found += _default(known, init, parameter)
-        answers[cls, parameter] = join_all([*found, UNKNOWN]) if found else UNKNOWN
-        del pending[cls, parameter]
-    return answers[cls, parameter]
+        return join_all([*found, UNKNOWN]) if found else UNKNOWN
+
+    return known.project.answers.found_out(_RECEIVED, (cls, parameter), UNKNOWN, find, known.guessed)
 
 
 def _makers(known: Known, cls: Class, init: Function) -> Iterator[_Call]:
@@ -126,16 +119,10 @@ def _values(known: Known, function: Function, node: ast.expr) -> Iterator[Value]
 
 
 def _variable(known: Known, function: Function, name: str) -> tuple[Value, ...]:
-    answers = known.project.answers.to(_VARIABLE)
-    pending = known.project.answers.to(_PENDING)
-    if (function, name) in pending:
-        known.guessed()
-    if (function, name) not in answers:
-        answers[function, name] = ()  # for whoever asks on the way to the answer: variables may be exchanged
-        pending[function, name] = True
-        answers[function, name] = tuple(_values_of_variable(known, function, name))
-        del pending[function, name]
-    return answers[function, name]
+    def find() -> tuple[Value, ...]:  # asks back where variables are exchanged
+        return tuple(_values_of_variable(known, function, name))
+
+    return known.project.answers.found_out(_VARIABLE, (function, name), (), find, known.guessed)
 
 
 def _values_of_variable(known: Known, function: Function, name: str) -> Iterator[Value]:

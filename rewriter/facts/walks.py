@@ -48,12 +48,14 @@ def _telling(hierarchy: Hierarchy, cls: Class, method: Function, by: frozenset[s
 
 def _told(hierarchy: Hierarchy, cls: Class, method: Function, own: str) -> Told:
     answers = hierarchy.project.answers.to(_IN_METHOD)
-    if (cls, method) not in answers and (earlier := _told_earlier(hierarchy, cls, method)) is not None:
-        answers[cls, method] = earlier
     if (cls, method) not in answers:
-        own_walks = [n for n in walk(method.node) if isinstance(n, ast.Attribute) and _is_own(n, own, _WALKING)]
-        answers[cls, method] = told_by(hierarchy, cls, method, own_walks)
+        answers[cls, method] = _told_earlier(hierarchy, cls, method) or _told_anew(hierarchy, cls, method, own)
     return answers[cls, method]
+
+
+def _told_anew(hierarchy: Hierarchy, cls: Class, method: Function, own: str) -> Told:
+    own_walks = [n for n in walk(method.node) if isinstance(n, ast.Attribute) and _is_own(n, own, _WALKING)]
+    return told_by(hierarchy, cls, method, own_walks)
 
 
 def _told_earlier(hierarchy: Hierarchy, cls: Class, method: Function) -> Told | None:

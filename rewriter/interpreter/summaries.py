@@ -5,7 +5,7 @@ A call that shares its object with the caller is run each time: what it stores t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rewriter.facts.answers import Answers, Question
 from rewriter.facts.code import Class, File, Function
@@ -57,7 +57,7 @@ class Summary:
     yields: tuple[Value, ...]
     followed: int
     """How many calls were followed."""
-    files: frozenset[File] = field(default_factory=frozenset)
+    files: frozenset[File]
 
     def holds(self, context: Context) -> bool:
         """Whether running the call would find out the same once more."""

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from rewriter.emit.layout import laid_out
+from rewriter.emit.lines import indent_of
 from rewriter.emit.splice import Splice
 from rewriter.emit.style import Style
 from rewriter.facts.code import Class, Function
@@ -127,11 +128,6 @@ def _first(function: Function) -> ast.stmt:
     """The first statement behind the docstring."""
     body = function.node.body
     return body[1] if ast.get_docstring(function.node) is not None and len(body) > 1 else body[0]
-
-
-def indent_of(source: Source, statement: ast.stmt) -> str:
-    line = source.lines[statement.lineno - 1]
-    return line[: len(line) - len(line.lstrip())]
 
 
 def behind(source: Source, statement: ast.stmt, lines: list[str], style: Style) -> Splice:
