@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from rewriter.emit.splice import Splice
 from rewriter.emit.style import Formatter
 from rewriter.facts.code import File
-from rewriter.facts.project import import_root
+from rewriter.facts.project import holds_installed, import_root
 
 Import = ast.Import | ast.ImportFrom
 Key = tuple[object, ...]
@@ -64,8 +64,7 @@ class Order:
         root = import_root(self.file.path)
         own = top in self.formatter.first_party or top == self.file.module.split(".")[0]
         is_beside = (root / top).is_dir() or (root / f"{top}.py").is_file()
-        among_packages = root.name in ("site-packages", "dist-packages")
-        return own or (is_beside and not among_packages and self.file.path.exists())
+        return own or (is_beside and not holds_installed(root) and self.file.path.exists())
 
     def _block(self, kind: int) -> list[Import]:
         """The imports in a row that the new one belongs to: those with torch among them, or the last."""

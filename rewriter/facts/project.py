@@ -115,7 +115,8 @@ class Project:
         return self.file(path) if path is not None else None
 
     def _path(self, module: str) -> Path | None:
-        stems = (root.joinpath(*module.split(".")) for root in (self.roots if module else ()))
+        parts = module.split(".")
+        stems = (root.joinpath(*parts) for root in self.roots if module and self._may_import(root, parts[0]))
         paths = (path for stem in stems for path in (stem.with_suffix(".py"), stem / "__init__.py"))
         for path in paths:
             if path not in self.texts:
@@ -123,6 +124,10 @@ class Project:
             if path.is_file():
                 return path
         return None
+
+    def _may_import(self, root: Path, top: str) -> bool:
+        """What is installed beside a package is not a part of its project, as it would not be beside its sources."""
+        return not holds_installed(root) or not {root, root / top, root / f"{top}.py"}.isdisjoint(self.texts.scopes)
 
     def find(self, full_name: str) -> Class | Function | None:
         """The class or function of that full name, through re-exports."""
@@ -258,3 +263,8 @@ def import_root(path: Path) -> Path:
     while (folder / "__init__.py").is_file() and folder.parent != folder:
         folder = folder.parent
     return folder
+
+
+def holds_installed(root: Path) -> bool:
+    """Whether a folder holds packages that have nothing to do with each other."""
+    return root.name in ("site-packages", "dist-packages")
