@@ -15,6 +15,7 @@ from rewriter.deep import with_room
 from rewriter.emit.style import Style, style_of
 from rewriter.emit.units import by_unit, edits_of, nesting
 from rewriter.facts.code import File
+from rewriter.facts.given_methods import given_in
 from rewriter.facts.project import Project
 from rewriter.facts.source import Source, SourceError, decode
 from rewriter.planning.plan import Owner, Plan
@@ -141,7 +142,8 @@ class _Rewrite:
         if next(self.planner.knowledge.project.files_mentioning("torch"), None) is None:
             return False
         file = self.file
-        owners: list[Owner] = [*file.classes, *file.functions.values(), *file.static_methods, *file.methods]
+        functions = [*file.functions.values(), *file.static_methods, *file.methods]
+        owners: list[Owner] = [*file.classes, *given_in(file), *functions]
         self.plans = [(owner, self.planner.plan(owner)) for owner in owners]
         self._drop_what_is_nested_too_deeply()
         return any(plan.changes or plan.substitutions for _, plan in self.plans)

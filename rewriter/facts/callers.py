@@ -10,6 +10,7 @@ from itertools import islice
 from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import NoPlace, find_construction
+from rewriter.facts.given_methods import given_by
 from rewriter.facts.helpers import helper_with, may_help
 from rewriter.facts.inner import inner_around
 from rewriter.facts.knowledge import Knowledge
@@ -28,8 +29,7 @@ ENOUGH = 4  # a run takes every branch, so that a few say what a function's argu
 IN_VAIN = 32  # how many runs in a row may not come through a function whose name they say
 DEEPEST = 3  # how often a function may be handed on from one constructor to another
 _RUNNING_AT_ONCE = frozenset({"apply", "map", "filter", "sorted", "sort", "min", "max", "reduce", "named_apply"})
-_DIFFERENTIATED = "apply"
-"""What code calls of a torch.autograd.Function."""
+_DIFFERENTIATED = "apply"  # what code calls of a torch.autograd.Function
 _RUN = frozenset({"forward", "__init__"})
 _KEPT = Question[Class, bool]("do modules keep objects of the class?")
 _CALLED_ON_UNKNOWN = Question[str, bool]("does a forward call a method of that name on what it does not know?")
@@ -81,8 +81,7 @@ def runs_of_users(knowledge: Knowledge, cls: Class, methods: set[Function]) -> l
     """The runs of modules that keep objects of the class and call its methods."""
     if not may_help(knowledge, cls):
         return []
-    names = [method.node.name for method in _computing(knowledge, cls, methods)]
-    users = (user for name in names for user in _users(knowledge, cls, name))
+    users = (user for m in _computing(knowledge, cls, methods) for user in _users(knowledge, cls, m.node.name))
     runs = (knowledge.run(user) for user in dict.fromkeys(users) if knowledge.may_be_module(user))
     return _first_through(runs, methods)
 
@@ -218,6 +217,7 @@ def _candidates(knowledge: Knowledge, function: Function) -> Iterator[Class]:
                     continue
                 if isinstance(user, Function):
                     pending.append(user)
+                    yield from given_by(user)
                     continue
                 saying = [name for name in methods_saying(knowledge, user, named) if name not in _RUN]
                 caller = _calling(knowledge, user, named)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from rewriter.facts.bypass import bypass_of
 from rewriter.facts.code import Class, Function
 from rewriter.facts.deep_walks import deep_walker_over, last_walk, walker_holding_plain, walker_over
+from rewriter.facts.given_methods import GivenMethods, classes_given
 from rewriter.facts.helpers import why_no_module
 from rewriter.facts.hierarchy import CONTAINERS, own_name
 from rewriter.facts.initialization import every_way, runs_init_of
@@ -69,6 +70,8 @@ def find_construction(knowledge: Knowledge, cls: Class) -> Construction | NoPlac
 
 
 def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
+    if isinstance(cls, GivenMethods):
+        return _in_given(knowledge, cls)
     lineage = knowledge.hierarchy.lineage(cls)
     is_mixin = not knowledge.may_be_module(cls)
     if is_mixin and not any(knowledge.may_be_module(below) for below in knowledge.hierarchy.subclasses(cls)):
@@ -224,16 +227,38 @@ def _cannot(cls: Class, why: str) -> NoPlace:
 
 def _in_own_init(knowledge: Knowledge, cls: Class, init: Function) -> Construction | NoPlace:
     name = own_name(init)
-    if name is None or init.decorators:
+    given = isinstance(cls, GivenMethods)
+    if name is None or init.decorators - ({"functools.wraps"} if given else set()):
         return _cannot(cls, "its __init__ is decorated or takes no object")
     body = init.node.body
-    begin = next((i for i, s in enumerate(body) if every_way(s, lambda _: True)), None)
+    begin = next((i for i, s in enumerate(body) if _has_set_up(cls, s, name)), None)
     if begin is None:
         return _cannot(cls, "not every way through its __init__ calls super().__init__()")
     anchor = _last_store(body, name, begin + 1) or body[begin]
     if (walked := last_walk(knowledge, cls, body)) > body.index(anchor) + 1:
         anchor = body[walked - 1]
     return Construction(cls, init, anchor, name, passes_arguments=False, begin=body[begin])
+
+
+def _has_set_up(cls: Class, statement: ast.stmt, own: str) -> bool:
+    return cls.sets_up(statement, own) if isinstance(cls, GivenMethods) else every_way(statement, lambda _: True)
+
+
+def _in_given(knowledge: Knowledge, given: GivenMethods) -> Construction | NoPlace:
+    """The `__init__` that a function puts in the place of a class's own, together with other methods."""
+    init = given.constructor
+    if init is None:
+        return _cannot(given, f"{given.known_as} gives it a forward, and no __init__")
+    for user in classes_given(knowledge.project, given):
+        if (walker := walker_over(knowledge, user)) is not None:
+            return _cannot(user, f"{walker.node.name} walks its own modules, and would meet the new one there")
+        if knowledge.hierarchy.lineage(user).torch & CONTAINERS:
+            return _cannot(user, "it runs its children as steps")
+        if (way := bypass_of(knowledge, user)) is not None:
+            return _cannot(user, way)
+        if knowledge.construction(user).met.entered & {user.methods.get("forward")}:
+            return _cannot(user, "its __init__ runs forward before it could make a module")
+    return _in_own_init(knowledge, given, init)
 
 
 def _in_plain_class(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rewriter.facts.code import Class, Function
+from rewriter.facts.given_methods import GivenMethods, classes_given, given_to_class
 from rewriter.facts.project import Project
 
 CONTAINERS = frozenset({"torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict"})
@@ -123,6 +124,9 @@ class Hierarchy:
             family = [*self.lineage(cls).project, *self.subclasses(cls)]
             joining = [member for member in family if len(member.base_names) > 1]  # others bring in nobody new
             found = {*family, *(relative for member in joining for relative in self.lineage(member).project)}
+            found |= {given for member in found for given in given_to_class(self.project, member)}
+            if isinstance(cls, GivenMethods):
+                found |= {relative for user in classes_given(self.project, cls) for relative in self.sharing(user)}
             self._sharing[cls] = tuple(sorted(found, key=self._depth))
         return self._sharing[cls]
 

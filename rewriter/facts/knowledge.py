@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, File, Function, is_table
+from rewriter.facts.given_methods import GivenMethods, classes_given
 from rewriter.facts.hierarchy import Hierarchy
 from rewriter.facts.patched import ENTRIES, put_in_place_of_forward
 from rewriter.facts.project import Project
@@ -22,7 +23,7 @@ from rewriter.values.annotations import FullName, from_annotation, from_default,
 from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.dictionary import Dictionary
 from rewriter.values.functions import ANY_OPERATION, SomeFunction
-from rewriter.values.modules import Module, ProjectModule, TorchModule
+from rewriter.values.modules import MODULE, Module, ProjectModule, TorchModule
 from rewriter.values.one_of import join
 from rewriter.values.plain import NUMBER
 from rewriter.values.tensor import ASSUMED
@@ -41,6 +42,8 @@ class _Facts(Generic[Answer]):
 
 
 _Key = tuple[_Facts[Any], Class]
+_ENOUGH_USERS = 4
+"""Of the classes that a decorator gives methods: what the first few of them have, these methods find."""
 _GUESSED = -1
 """As what was asked back: an answer that is no fact, and that was being found out."""
 
@@ -148,7 +151,11 @@ class Knowledge:
         return self._fact(self._attributes, cls)
 
     def _find_attributes(self, cls: Class) -> dict[str, Value]:
-        return self._stated(cls) | self.construction(cls).attributes
+        users = classes_given(self.project, cls)[:_ENOUGH_USERS] if isinstance(cls, GivenMethods) else []
+        found: dict[str, Value] = {}
+        for name, value in (pair for user in users for pair in self.attributes(user).items()):
+            found[name] = join(found[name], value) if name in found else value
+        return found | self._stated(cls) | self.construction(cls).attributes
 
     def _stated(self, cls: Class) -> dict[str, Value]:
         """What the bodies of the class and of those above it say, the nearest last."""
@@ -226,7 +233,16 @@ class Knowledge:
         names = (*ENTRIES, *sorted(put_in_place_of_forward(self.project)))
         methods = dict.fromkeys(self.hierarchy.lineage(cls).method(name) for name in names)
         found = [m for m in methods if m is not None and not m.is_static and not m.is_property]
-        return run_forward(self, cls, found[0], found[1:]) if found else None
+        around = dict(self._around(cls, found[0])) if found and isinstance(cls, GivenMethods) else {}
+        return run_forward(self, cls, found[0], found[1:], around) if found else None
+
+    def _around(self, given: GivenMethods, forward: Function) -> Iterator[tuple[str, Value]]:
+        """What is known of the variables that a method sees of the function around it: by their defaults."""
+        for name in sorted(forward.words & given.shadowed):
+            if name in given.had("forward"):
+                yield name, MODULE  # called with the object, it computes what that did before
+            elif (default := given.default_around(name)) is not None:
+                yield name, run_expression(self, given.file, default)
 
     def run_method(self, cls: Class, method: Function) -> Run:
         """The run of a method by itself, as if it were the forward."""

@@ -35,15 +35,17 @@ class Run:
     attributes: dict[str, Value] = field(default_factory=dict)
 
 
-def run_forward(known: Known, cls: Class, forward: Function, others: Sequence[Function]) -> Run:
+def run_forward(
+    known: Known, cls: Class, forward: Function, others: Sequence[Function], around: Mapping[str, Value] | None = None
+) -> Run:
     """Runs the forward, and the methods that somebody puts in its place, each from the same start.
 
-    Untyped arguments are taken for tensors; all runs again while a run shows that some is none after all.
+    `around` is what is known of the variables around the forward. Untyped arguments are taken for tensors; all runs again while a run shows that some is none after all.
     """
     settled: dict[str, Value] = {}
     for _ in range(MAX_ROUNDS):
         entries = [(f, binding.of_entry(known.project, f, own_name(f), assume=True)) for f in (forward, *others)]
-        described = [(f, dict(variables)) for f, variables in entries]
+        described = [(f, {**(around or {}), **dict(variables)}) for f, variables in entries]
         run = _run(known, cls, described, settled)
         if not run.met.demands.keys() - settled.keys():
             break

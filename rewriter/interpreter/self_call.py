@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 
+from rewriter.facts.given_methods import GivenMethods
 from rewriter.interpreter.context import Context
 from rewriter.values.base import Call, Machine, Value
 from rewriter.values.classes import TorchClass
@@ -19,7 +20,7 @@ _RUNNING_MODULES = (
 
 def runs_itself(machine: Machine, context: Context, callee: Value, call: Call) -> Value | None:
     """What `self(x)` returns in an `__init__`, which may also hand the object to somebody who calls it."""
-    if not context.sets_up:
+    if not context.sets_up or _sets_up(context):
         return None
     if isinstance(callee, ProjectModule) and context.is_about(callee.cls):
         return _forward(machine, context, callee, call, own=machine.is_own(call.node.func))
@@ -28,6 +29,13 @@ def runs_itself(machine: Machine, context: Context, callee: Value, call: Call) -
         without = ast.copy_location(ast.Call(call.node.func, [], []), call.node)
         _forward(machine, context, handed[0], Call(without, {}), own=False)
     return None
+
+
+def _sets_up(context: Context) -> bool:
+    """Whether the statement runs the constructor that a class had before it was given another one."""
+    cls, frame = context.cls, context.frame
+    is_given = isinstance(cls, GivenMethods) and frame.statement is not None and frame.self_name is not None
+    return is_given and cls.sets_up(frame.statement, frame.self_name)
 
 
 def _forward(machine: Machine, context: Context, module: ProjectModule, call: Call, own: bool) -> Value | None:

@@ -34,6 +34,9 @@ modules by a keyword, as a function is (RW202): `def update(self, k, *, ops=runt
 The forward calls `self.call(cache.update, k)`, where `runtime.modules.Call(Cache.update)` holds modules for the method
 of the class that it knows, and for all methods that override it.
 
+A class decorator may choose the forward of the class: `def forward(self, x): return TABLE[self.kind](self, x)` inside
+it, and `cls.forward = forward`. Its `__init__`, which it has to put into the class as well, makes the module.
+
 `super().forward(x)` in a subclass of one of torch's layers becomes `self.call(super().forward, x)`, so that the layer's
 operation has a module of its own beside those for what the subclass adds.
 
@@ -55,6 +58,7 @@ from collections.abc import Iterator
 from rewriter.changes.change import Change, Given, as_given
 from rewriter.changes.made import Call
 from rewriter.facts.code import Function
+from rewriter.facts.given_methods import GivenMethods
 from rewriter.facts.objects import Method, class_name
 from rewriter.facts.tables import Table, find_table
 from rewriter.facts.trees import walk
@@ -87,6 +91,7 @@ def call_chosen(site: ChosenCall | OperationOfAnyKind, context: Context) -> Chan
     if isinstance(site, ChosenCall):
         methods = [method for method in site.choice.methods if context.takes_modules(method.function)]
         found = [*_named(site, context, site.choice), *_methods(site, context, methods)]
+        found = found or list(_beside(site, context, site.choice))
     named = {ast.unparse(node): node for node in found}
     if isinstance(site, ChosenCall) and not named:
         message = f"{site.written} calls functions with operations, which have no name where it is made"
@@ -110,6 +115,19 @@ def _named(site: Site, context: Context, choice: Choice) -> Iterator[ast.expr]:
             head = next(n.id for n in walk(node) if isinstance(n, ast.Name)) if name else ""
             if name and not (init is not None and head in init.locals) and _meant(name, context) in told:
                 yield node
+    if isinstance(owner := site.function.owner, GivenMethods):
+        read = (n for n in walk(site.function.node) if isinstance(n, ast.Name))
+        yield from (n for n in read if (full := owner.full_name_around(n.id)) and _meant(full, context) in told)
+
+
+def _beside(site: Site, context: Context, choice: Choice) -> Iterator[ast.expr]:
+    """Functions of the same file, whose names are at hand wherever nothing hides them."""
+    init, file = context.place.init, site.function.file
+    hidden = site.function.shadowed | (init.locals if init is not None else set())
+    for function in choice.functions:
+        name = function.node.name
+        if file.functions.get(name) is function and name not in hidden and context.takes_modules(function):
+            yield ast.Name(name, ast.Load())
 
 
 def _methods(site: Site, context: Context, methods: list[Method]) -> Iterator[ast.expr]:

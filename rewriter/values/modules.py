@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rewriter.facts.code import Class, Function
+from rewriter.facts.given_methods import functions_given
 from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.objects import is_plain, methods_below, methods_meant
 from rewriter.torch_api import modules
@@ -139,9 +140,8 @@ class TorchModule(Module):
         return TorchModule(self.name) if is_alike else Module.joined(self, other)
 
     def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
-        if node.attr in HOLDING_CHILDREN:
-            return Dictionary(MODULE)
-        return TENSOR if node.attr in ("weight", "bias") else UNKNOWN
+        held = Dictionary(MODULE) if node.attr in HOLDING_CHILDREN else UNKNOWN
+        return TENSOR if node.attr in ("weight", "bias") else held
 
     def result(self, machine: Machine, call: Call) -> Value:
         if self.name.endswith(".modules.Call") and call.node.args:
@@ -166,7 +166,7 @@ class TorchModule(Module):
 
 @dataclass(frozen=True, slots=True)
 class WrappedFunction(Module):
-    """`runtime.modules.Function(function)`, and what `runtime.modules.as_module` makes of a function."""
+    """`runtime.modules.Function(function)`, and what `as_module` makes of a function."""
 
     function: SomeFunction
     other: Module | None = None
@@ -230,8 +230,8 @@ HOLDING_CHILDREN = frozenset({"_modules", "step_modules"})
 
 
 def call_method(receiver: Value, cls: Class, machine: Machine, call: Call, func: ast.Attribute) -> Value:
-    own = machine.is_own(func.value)
-    method = machine.known.hierarchy.lineage(cls).method(func.attr)
+    own, known = machine.is_own(func.value), machine.known
+    method = known.hierarchy.lineage(cls).method(func.attr) or functions_given(known.project, cls).get(func.attr)
     if method is not None and not method.is_property:
         return _call_found(receiver, cls, method, machine, call, own)
     if own and func.attr in REGISTERING:
@@ -249,6 +249,8 @@ def _call_found(receiver: Value, cls: Class, method: Function, machine: Machine,
     elif own and machine.of_plain:
         choice = one_of_methods(methods_below(known, cls, name, own))
         return choice.call(machine, call) or UNKNOWN if choice is not None else UNKNOWN
+    elif method.owner is None:  # a decorator has put it there
+        machine.note_choice(call.node, Choice(frozenset({method})))
     elif not receiver.is_class and is_plain(known, cls):
         # it becomes a module where it can; its methods may be given modules where it cannot
         machine.note_choice(call.node, Choice(frozenset(methods_below(known, cls, name, own))))

@@ -42,6 +42,20 @@ PASSING = {
         "    def kernel(name):\n        def give(f):\n            return f\n\n        return give",
         '@kernel("twice")',
     ),
+    "leaves out keywords that the function does not take": (
+        "import functools\nimport inspect\n\n\ndef fallback(f):\n    names = tuple(inspect.signature(f).parameters)\n\n"
+        "    @functools.wraps(f)\n    def run(*args, **kwargs):\n"
+        "        kwargs = {k: v for k, v in kwargs.items() if k in names}\n        return f(*args, **kwargs)\n\n"
+        "    return run",
+        "@fallback",
+    ),
+    "hands a wrapper on to another one": (
+        "import functools\n\n\ndef named(name):\n    return lambda f: f\n\n\ndef kernel(name):\n"
+        "    register = named(name)\n\n    def decorator(f):\n        @functools.wraps(f)\n"
+        "        def run(*args, **kwargs):\n            return f(*args, **kwargs)\n\n        return register(run)\n\n"
+        "    return decorator",
+        '@kernel("twice")',
+    ),
     "torch's own": ("", "@torch.no_grad()"),
     "compiles it in traces alone": ("", "@torch.jit.script_if_tracing"),
 }
@@ -54,6 +68,16 @@ CHANGING = {
     "another function": ("def other(f):\n    return lambda x, scale=2.0: x", "@other"),
     "looks at parameters": (
         "import inspect\n\n\ndef same(f):\n    assert len(inspect.signature(f).parameters) == 2\n    return f",
+        "@same",
+    ),
+    "hands a wrapper on to what may change it": (
+        "import functools\n\n\ndef kernel(f):\n    @functools.wraps(f)\n    def run(*args, **kwargs):\n"
+        "        return f(*args, **kwargs)\n\n    return torch.compile(run)",
+        "@kernel",
+    ),
+    "keeps the names of parameters for more than to leave keywords out": (
+        "import inspect\n\n\ndef same(f):\n    names = tuple(inspect.signature(f).parameters)\n"
+        "    f.width = len(names)\n    return f",
         "@same",
     ),
     "one branch that does not": (
@@ -106,6 +130,55 @@ class Net(nn.Module):
 {fields}    def forward(self, x):
         return x * 2
 """
+
+GIVING = """
+from functools import wraps
+
+
+def thirds(x):
+    return x / 3 + 1
+
+
+FORWARDS = dict(thirds=thirds)
+
+
+def chosen(cls):
+    original = cls.__init__
+
+    @wraps(original)
+    def __init__(self, kind):
+        original(self)
+        self.kind = kind
+
+    def forward(self, x):
+        return FORWARDS[self.kind](self.fc(x)) * 2
+
+    cls.__init__ = __init__
+    cls.forward = forward
+    return cls
+
+
+@chosen
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return x - 1{method}
+"""
+
+
+def test_what_a_decorator_gives_a_class_makes_its_modules_in_the_init_that_it_gives() -> None:
+    after = rewritten(HEADER + GIVING.format(method="")).after.decode()
+    assert "        self.kind = kind\n        self.call = runtime.modules.Call(FORWARDS)\n" in after
+    assert "return self.mul(self.call(FORWARDS[self.kind], self.fc(x)), 2)" in after
+
+
+def test_unless_the_class_would_meet_them() -> None:
+    walks = "\n\n    def count(self):\n        return len(list(self.children()))"
+    result = rewritten(HEADER + GIVING.format(method=walks))
+    assert "RW904" in {r.code for r in result.refusals} and b"self.call" not in result.after
 
 
 def test_a_decorated_class_without_init_gets_one() -> None:

@@ -22,7 +22,7 @@ Makers = dict[str, ast.expr]
 """Attribute name -> the expression that makes one of its modules."""
 
 
-def undo_lines(node: ast.ClassDef, place: Construction, changes: list[NamedChange]) -> Makers:
+def undo_lines(node: ast.ClassDef | ast.FunctionDef, place: Construction, changes: list[NamedChange]) -> Makers:
     """Takes `self.x = ...` of each change out of a class's `__init__`."""
     wanted = place.init.node.name if place.init is not None else "__init__"
     init = next((s for s in node.body if isinstance(s, ast.FunctionDef) and s.name == wanted), None)

@@ -12,6 +12,7 @@ from rewriter.emit.proof.owners import Undone, undo_calls, undo_holder, undo_lin
 from rewriter.emit.proof.sites import Key, MarkOld, key_of
 from rewriter.facts.code import Class
 from rewriter.facts.construction import Construction
+from rewriter.facts.given_methods import GivenMethods
 from rewriter.facts.holders import Holder
 from rewriter.facts.trees import Transformer, children, walk_anew
 from rewriter.planning.plan import Owner, Plan
@@ -40,7 +41,7 @@ def undoes(
         _Replace(replaced).visit(old)
     changes = [named for _, plan in plans for named in plan.changes]
     loops = _loop_keys(old)
-    defined = [(c.name, c.lineno) for c in _classes(old)], [(f.name, f.lineno) for f in _functions(old)]
+    defined = tuple([(d.name, d.lineno) for d in found(old)] for found in (_classes, _functions, _givers))
     for node in _classes(old):
         _forget_object(node, {o.node.lineno for o, p in plans if _becomes_module(p)})
     try:
@@ -62,19 +63,20 @@ def undoes(
     return None
 
 
-def _undo_owners(
-    defined: tuple[list[tuple[str, int]], list[tuple[str, int]]], new: ast.Module, plans: list[tuple[Owner, Plan]]
-) -> None:
+def _undo_owners(defined: tuple[list[tuple[str, int]], ...], new: ast.Module, plans: list[tuple[Owner, Plan]]) -> None:
     """Takes the declared lines out and turns the declared calls back, one class or function after the other."""
     holders = {n.change.place.name for _, p in plans for n in p.changes if isinstance(n.change.place, Holder)}
     classes = _paired(defined[0], [c for c in _classes(new) if c.name not in holders], "classes")
     functions = _paired(defined[1], _functions(new), "functions")
+    givers = _paired(defined[2], _givers(new), "functions that give methods to classes")
     for owner, plan in plans:
         if not plan.changes:
             continue
         place = plan.changes[0].change.place
-        if isinstance(owner, Class):
-            scope: ast.AST = classes[owner.node.lineno]
+        if isinstance(owner, GivenMethods):
+            scope: ast.AST = givers[owner.node.lineno]
+        elif isinstance(owner, Class):
+            scope = classes[owner.node.lineno]
         elif owner.is_free:
             scope = functions[owner.node.lineno]
         else:
@@ -84,7 +86,8 @@ def _undo_owners(
             assert isinstance(scope, ast.FunctionDef)
             makers = undo_holder(new, scope, place, plan.changes)
         else:
-            makers = undo_lines(classes[place.cls.node.lineno], place, plan.changes)
+            around = givers if isinstance(owner, GivenMethods) else classes
+            makers = undo_lines(around[place.cls.node.lineno], place, plan.changes)
             for beside in place.beside:
                 again = undo_lines(classes[beside.cls.node.lineno], beside, plan.changes)
                 if [ast.dump(again[name]) for name in makers] != [ast.dump(made) for made in makers.values()]:
@@ -106,6 +109,17 @@ def _functions(tree: ast.Module) -> list[ast.FunctionDef]:
         if isinstance(node, ast.FunctionDef)
         and (node in tree.body or any(ast.unparse(d) in static for d in node.decorator_list))
     ]
+
+
+def _givers(tree: ast.Module) -> list[ast.FunctionDef]:
+    """The functions that put a forward into a class: `cls.forward = forward`."""
+    functions = [node for node in walk_anew(tree) if isinstance(node, ast.FunctionDef)]
+    return [f for f in functions if any(_puts_forward(s) for s in f.body)]
+
+
+def _puts_forward(statement: ast.stmt) -> bool:
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    return any(isinstance(target, ast.Attribute) and target.attr == "forward" for target in targets)
 
 
 def _method(cls: ast.ClassDef, name: str) -> ast.FunctionDef:
