@@ -60,7 +60,7 @@ _LOOKING_UP = frozenset({"__getattr__", "__getattribute__"})
 
 
 def find_construction(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
-    found = _find(knowledge, cls)
+    found = _in_given(knowledge, cls) if isinstance(cls, GivenMethods) else _find(knowledge, cls)
     lineage = knowledge.hierarchy.lineage(cls)
     if isinstance(found, NoPlace) or not (
         lineage.torch & CONTAINERS or found.walks or goes_over_steps(knowledge.hierarchy, cls)
@@ -70,8 +70,6 @@ def find_construction(knowledge: Knowledge, cls: Class) -> Construction | NoPlac
 
 
 def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
-    if isinstance(cls, GivenMethods):
-        return _in_given(knowledge, cls)
     lineage = knowledge.hierarchy.lineage(cls)
     is_mixin = not knowledge.may_be_module(cls)
     if is_mixin and not any(knowledge.may_be_module(below) for below in knowledge.hierarchy.subclasses(cls)):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rewriter.facts.attributes import first_name, stores
 from rewriter.facts.code import Function
+from rewriter.facts.given_methods import GivenMethods
 from rewriter.interpreter.context import Context
 from rewriter.sites.site import (
     ChosenCall,
@@ -61,9 +62,17 @@ class Notes:
             return  # of what the object has: to note it once more would count the call twice
         if isinstance(func, ast.Attribute) and self.context.is_own(func.value) and self._is_stored_below(func.attr):
             return
+        if isinstance(func, ast.Attribute) and self._is_stored_by_user(func):
+            return
         if isinstance(func, ast.Call) and self._is_child_by_name(func):
             return
         self._note(UnknownCall(node, *self._place()))
+
+    def _is_stored_by_user(self, func: ast.Attribute) -> bool:
+        """What a class has that is given methods, a module as far as these know, is looked after there."""
+        holder, known = self.context.met.values.get(func.value), self.context.known
+        is_given = isinstance(holder, ProjectModule) and isinstance(holder.cls, GivenMethods)
+        return is_given and isinstance(holder, ProjectModule) and func.attr in known.attributes(holder.cls)
 
     def _is_child_by_name(self, call: ast.Call) -> bool:
         """`getattr(self, f"layer{i}")` of an object whose constructor registers modules under such names."""

@@ -40,7 +40,8 @@ def run_forward(
 ) -> Run:
     """Runs the forward, and the methods that somebody puts in its place, each from the same start.
 
-    `around` is what is known of the variables around the forward. Untyped arguments are taken for tensors; all runs again while a run shows that some is none after all.
+    `around` is what is known of the variables around the forward. Untyped arguments are taken for tensors; all runs
+    again while a run shows that some is none after all.
     """
     settled: dict[str, Value] = {}
     for _ in range(MAX_ROUNDS):
