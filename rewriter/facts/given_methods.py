@@ -98,7 +98,7 @@ def _given_by(file: File, node: FunctionNode, around: tuple[FunctionNode, ...]) 
     parameters = [a.arg for a in (*node.args.posonlyargs, *node.args.args)]
     for parameter in parameters[:1]:
         put = dict(_put_into(node, parameter))
-        given = {name: inner[value] for name, value in put.items() if value in inner}
+        given: dict[str, FunctionNode] = {name: inner[value] for name, value in put.items() if value in inner}
         functions = {n: file.functions[value] for n, value in put.items() if value in file.functions and n not in given}
         if "forward" in given:
             body: list[ast.stmt] = sorted(given.values(), key=lambda f: f.lineno)

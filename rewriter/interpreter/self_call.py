@@ -34,8 +34,9 @@ def runs_itself(machine: Machine, context: Context, callee: Value, call: Call) -
 def _sets_up(context: Context) -> bool:
     """Whether the statement runs the constructor that a class had before it was given another one."""
     cls, frame = context.cls, context.frame
-    is_given = isinstance(cls, GivenMethods) and frame.statement is not None and frame.self_name is not None
-    return is_given and cls.sets_up(frame.statement, frame.self_name)
+    if not isinstance(cls, GivenMethods) or frame.statement is None or frame.self_name is None:
+        return False
+    return cls.sets_up(frame.statement, frame.self_name)
 
 
 def _forward(machine: Machine, context: Context, module: ProjectModule, call: Call, own: bool) -> Value | None:

@@ -22,12 +22,22 @@ Makers = dict[str, ast.expr]
 """Attribute name -> the expression that makes one of its modules."""
 
 
-def undo_lines(node: ast.ClassDef | ast.FunctionDef, place: Construction, changes: list[NamedChange]) -> Makers:
-    """Takes `self.x = ...` of each change out of a class's `__init__`."""
+def undo_given(giver: ast.FunctionDef, place: Construction, changes: list[NamedChange]) -> Makers:
+    """Takes `self.x = ...` of each change out of the `__init__` that a function gives a class."""
+    return _taken_out(_init_in(giver, place), place.self_name, changes, giver.name)
+
+
+def _init_in(node: ast.ClassDef | ast.FunctionDef, place: Construction) -> ast.FunctionDef:
     wanted = place.init.node.name if place.init is not None else "__init__"
     init = next((s for s in node.body if isinstance(s, ast.FunctionDef) and s.name == wanted), None)
     if init is None:
         raise Undone(f"{node.name} has no {wanted}")
+    return init
+
+
+def undo_lines(node: ast.ClassDef, place: Construction, changes: list[NamedChange]) -> Makers:
+    """Takes `self.x = ...` of each change out of a class's `__init__`."""
+    init = _init_in(node, place)
     makers = _taken_out(init, place.self_name, changes, node.name)
     if place.apart and not place.apart_already:
         mixed_in = [base for base in node.bases if ast.unparse(base).endswith("modules.WithOperations")]

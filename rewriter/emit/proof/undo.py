@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from rewriter.changes.change import numbered_maps, numberings, turns_of
 from rewriter.changes.turns import Turn
-from rewriter.emit.proof.owners import Undone, undo_calls, undo_holder, undo_lines, undo_maps, undo_numbers
+from rewriter.emit.proof.owners import Undone, undo_calls, undo_given, undo_holder, undo_lines, undo_maps, undo_numbers
 from rewriter.emit.proof.sites import Key, MarkOld, key_of
 from rewriter.facts.code import Class
 from rewriter.facts.construction import Construction
@@ -85,9 +85,10 @@ def _undo_owners(defined: tuple[list[tuple[str, int]], ...], new: ast.Module, pl
         if isinstance(place, Holder):
             assert isinstance(scope, ast.FunctionDef)
             makers = undo_holder(new, scope, place, plan.changes)
+        elif isinstance(owner, GivenMethods):
+            makers = undo_given(givers[owner.node.lineno], place, plan.changes)
         else:
-            around = givers if isinstance(owner, GivenMethods) else classes
-            makers = undo_lines(around[place.cls.node.lineno], place, plan.changes)
+            makers = undo_lines(classes[place.cls.node.lineno], place, plan.changes)
             for beside in place.beside:
                 again = undo_lines(classes[beside.cls.node.lineno], beside, plan.changes)
                 if [ast.dump(again[name]) for name in makers] != [ast.dump(made) for made in makers.values()]:
