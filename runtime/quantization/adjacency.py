@@ -34,7 +34,11 @@ class Place:
     settled: bool = True
     """No call has told it more than its operands: tensors, or sequences of them."""
     dimensions: int = 0
-    """Of its output, where that is one tensor."""
+    """Of its output, where that is one tensor, with as many in each call."""
+
+    def returns(self, output: Any) -> None:
+        dimensions = output.dim() if isinstance(output, Tensor) else 0
+        self.dimensions = dimensions if self.calls == 1 or dimensions == self.dimensions else 0
 
 
 class Adjacency:
@@ -120,7 +124,7 @@ class _Watch(TorchFunctionMode):
         def leave(module: nn.Module, args: Any, output: Any) -> None:
             self._running.pop()
             if not self._running:
-                self.places[name].dimensions = output.dim() if isinstance(output, Tensor) else 0
+                self.places[name].returns(output)
                 for tensor in _tensors(output):
                     self._made_by[id(tensor)] = (name, False)
                     self._kept.append(tensor)

@@ -31,18 +31,19 @@ _BY_TRAIT = {
     Trait.AVERAGE: Kind.AVERAGE,
     Trait.ROWS: Kind.INNER,
 }
-_NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
-def kind_of(module: nn.Module, tensors: int, settled: bool = True) -> Kind:
+def kind_of(module: nn.Module, tensors: int, settled: bool = True, dimensions: int = 0) -> Kind:
     """What becomes of `module`, which is called with so many floating-point tensors, if the model lets it.
 
-    It is `settled` what it does if no call tells it more than its operands.
+    It is `settled` what it does if no call tells it more than its operands. Its results have so many `dimensions` in
+    each call, or 0 where they differ.
     """
     row = row_of(module)
     if is_sum(module):
         return Kind.SUM
-    if is_a(module, _NORMS) and module.running_mean is not None:
+    if is_a(module, _NORMS) and module.running_mean is not None and norm_has_length(module, dimensions):
         return Kind.NORM
     if type(module) is nn.Embedding and module.max_norm is None:
         return Kind.EMBEDDING
@@ -59,3 +60,8 @@ def kind_of(module: nn.Module, tensors: int, settled: bool = True) -> Kind:
             return kind
     alike = is_a(module, nn.PReLU) or all(parameter.numel() == 1 for parameter in module.parameters())
     return Kind.INNER if Trait.TABLE in row.traits and tensors == 1 and alike else Kind.FLOAT
+
+
+def norm_has_length(norm: nn.Module, dimensions: int) -> bool:
+    """Whether something lies behind the channels, as a convolution needs it: only `BatchNorm1d` does without as well."""
+    return dimensions == 3 or not is_a(norm, nn.BatchNorm1d)

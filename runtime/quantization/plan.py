@@ -82,7 +82,7 @@ class Planner:
         module = self.modules[name]
         seen = self.adjacency.places[name]
         tensors = min(map(len, seen.sources), default=0)
-        kind = kind_of(module_of(module), tensors, seen.settled)
+        kind = kind_of(module_of(module), tensors, seen.settled, seen.dimensions)
         if kind is Kind.EMBEDDING and isinstance(module, Tied):
             return Place(name, Kind.FLOAT, "its rows lie on the grid of another call")
         if kind is Kind.FLOAT and name in self.carriers:

@@ -28,7 +28,7 @@ from runtime.quantization.fusion import (
     upper_clamp,
 )
 from runtime.quantization.given_weights import Given, find_given, without_given
-from runtime.quantization.kinds import Kind
+from runtime.quantization.kinds import Kind, norm_has_length
 from runtime.quantization.known import is_a
 from runtime.quantization.metadata import unwrapped
 from runtime.quantization.observers import RangeRule, Statistics, load_statistics, rule
@@ -166,11 +166,12 @@ class PostTrainLinearQuantizer(Quantizer):
 
     def _absorbs(self, adjacency: Adjacency, name: str, after: str) -> bool:
         module, activation = module_of(self._modules[name]), self._modules[after]
-        if is_a(module, nn.BatchNorm1d):
+        dimensions = adjacency.places[name].dimensions
+        if not norm_has_length(module, dimensions):
             return False
         alike = name not in self._given and self._activation_bits(name) == self._activation_bits(after)
         bound = upper_clamp(activation) is not None
-        return (alike or bound) and absorbs(module, activation, adjacency.places[name].dimensions)
+        return (alike or bound) and absorbs(module, activation, dimensions)
 
     def _activation_bits(self, name: str) -> int | None:
         override = self._module_overrides.get(name)

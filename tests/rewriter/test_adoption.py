@@ -234,8 +234,8 @@ def test_folders_that_cannot_be_looked_into(
         (project / name / "model.py").write_text(MODEL)
     listed, looked = os.scandir, Path.stat
 
-    def scandir(path: Path) -> object:
-        if path.name == "closed":
+    def scandir(path: str | Path) -> object:
+        if Path(path).name == "closed":
             raise PermissionError(13, "Permission denied", str(path))
         return listed(path)
 

@@ -222,6 +222,7 @@ def test_layers_with_a_forward_of_their_own_are_none() -> None:
         (runtime.modules.EltWiseDiv(), 2, Kind.FLOAT),
         (nn.BatchNorm2d(3), 1, Kind.NORM),
         (nn.BatchNorm2d(3, track_running_stats=False), 1, Kind.FLOAT),
+        (nn.BatchNorm1d(3), 1, Kind.FLOAT),
         (nn.Embedding(3, 4, max_norm=1.0), 0, Kind.FLOAT),
         (runtime.modules.Split(2), 1, Kind.CARRY),
     ],
