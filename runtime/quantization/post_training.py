@@ -29,7 +29,6 @@ from runtime.quantization.fusion import (
 )
 from runtime.quantization.given_weights import Given, find_given, without_given
 from runtime.quantization.kinds import Kind, norm_has_length
-from runtime.quantization.known import is_a
 from runtime.quantization.metadata import unwrapped
 from runtime.quantization.observers import RangeRule, Statistics, load_statistics, rule
 from runtime.quantization.overrides import Override, QBits
