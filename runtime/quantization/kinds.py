@@ -63,5 +63,5 @@ def kind_of(module: nn.Module, tensors: int, settled: bool = True, dimensions: i
 
 
 def norm_has_length(norm: nn.Module, dimensions: int) -> bool:
-    """Whether something lies behind the channels, as a convolution needs it: only `BatchNorm1d` does without as well."""
+    """Whether something lies behind the channels, as a convolution needs it: `BatchNorm1d` does without as well."""
     return dimensions == 3 or not is_a(norm, nn.BatchNorm1d)
