@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from rewriter.facts.answers import Question
 from rewriter.facts.code import Class, File, Function, FunctionNode
 from rewriter.facts.hierarchy import Hierarchy, own_name
 from rewriter.facts.names import dotted
-from rewriter.facts.project import Project
+from rewriter.facts.plain_receivers import class_of_receiver, is_plain
 from rewriter.facts.trees import walk
 from rewriter.torch_api import catalogue
 
@@ -73,7 +73,7 @@ def operations_in(node: ast.Lambda | FunctionNode, function: Function) -> int:
 
 def is_only_called(hierarchy: Hierarchy, cls: Class, attribute: str) -> bool:
     """Besides `__init__`, which sets it, the family calls the attribute or asks whether it is None."""
-    if handled_from_outside(hierarchy.project, attribute):
+    if handled_from_outside(hierarchy, attribute):
         return False
     called = False
     for relative in [*hierarchy.lineage(cls).project, *hierarchy.subclasses(cls)]:
@@ -81,8 +81,11 @@ def is_only_called(hierarchy: Hierarchy, cls: Class, attribute: str) -> bool:
         compared = [n for n in walk(relative.node) if isinstance(n, ast.Compare) and _is_none(n.comparators)]
         allowed |= {id(n.left) for n in compared}
         set_in_init = {id(store.target) for store in stores_of(relative)}
+        receivers = class_of_receiver(relative.file)
         for node in walk(relative.node):
             if isinstance(node, ast.Attribute) and node.attr == attribute and id(node) not in set_in_init:
+                if node in receivers and is_plain(hierarchy, receivers[node]):
+                    continue
                 if id(node) not in allowed:
                     return False
                 called = True
@@ -121,35 +124,41 @@ def stores_of(cls: Class) -> Iterator[Store]:
 _HANDLED = Question[str, bool]("does other code do more with an attribute of that name than call it?")
 
 
-def handled_from_outside(project: Project, attribute: str) -> bool:
+def handled_from_outside(hierarchy: Hierarchy, attribute: str) -> bool:
     """Whether code sets, reads or changes `model.act` on objects that it holds, or `model.act.p` on what is there."""
-    answers = project.answers.to(_HANDLED)
+    answers = hierarchy.project.answers.to(_HANDLED)
     if attribute not in answers:
-        answers[attribute] = any(attribute in _handled(file) for file in project.files_mentioning(attribute))
+        files = hierarchy.project.files_mentioning(attribute)
+        receivers = (name for file in files for name in _handled(file).get(attribute, ()))
+        answers[attribute] = any(name is None or not is_plain(hierarchy, name) for name in receivers)
     return answers[attribute]
 
 
-_HANDLED_IN = Question[None, frozenset[str]]("which attributes of other objects does the file do more with than call?")
+_HANDLED_IN = Question[None, Mapping[str, frozenset[str | None]]](
+    "which attributes of other objects does the file do more with than call, and of which classes are these objects?"
+)
 
 
-def _handled(file: File) -> frozenset[str]:
+def _handled(file: File) -> Mapping[str, frozenset[str | None]]:
     """A call of it is what everybody does with a module or a function."""
     answers = file.answers.to(_HANDLED_IN)
     if None not in answers:
         used = {id(n.func) for n in walk(file.source.tree) if isinstance(n, ast.Call)}
         own = {own_name(method) for cls in file.classes for method in cls.methods.values()}
-        found: set[str] = set()
+        receivers = class_of_receiver(file)
+        found: dict[str, set[str | None]] = {}
         for node in walk(file.source.tree):
             if isinstance(node, ast.Call):
-                found |= _named_in(node)
-            if not isinstance(node, ast.Attribute) or node.attr in found:
+                for name in _named_in(node):
+                    found.setdefault(name, set()).add(None)
+            if not isinstance(node, ast.Attribute) or None in found.get(node.attr, ()):
                 continue
             path = dotted(node)
             on_other = path is None or len(path) > 2 or path[0] not in own
             is_named = file.names.full_name(node) is not None
             if on_other and not is_named and (isinstance(node.ctx, ast.Store) or id(node) not in used):
-                found.add(node.attr)
-        answers[None] = frozenset(found)
+                found.setdefault(node.attr, set()).add(receivers.get(node))
+        answers[None] = {name: frozenset(classes) for name, classes in found.items()}
     return answers[None]
 
 

@@ -100,7 +100,7 @@ def _maker(site: ForeignOperation, context: Context) -> tuple[ast.Assign, ast.Ca
         return "it belongs to another object, or is not made in __init__"
     hierarchy, cls = context.knowledge.hierarchy, place.cls
     others = [c for c in [*hierarchy.lineage(cls).project[1:], *hierarchy.subclasses(cls)] if _named(c, attribute)]
-    if others or handled_from_outside(context.knowledge.project, attribute):
+    if others or handled_from_outside(context.knowledge.hierarchy, attribute):
         return "other code reads or sets it, too"
     uses = _named(cls, attribute)
     calls = [call for call in _calls(cls.node, attribute) if _holder(call) in uses]

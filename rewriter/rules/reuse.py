@@ -193,7 +193,7 @@ def _maker(site: ModuleCall, context: Context, in_list: bool) -> MakeAgain | Tie
     if statement in context.place.init.node.body and statement.lineno > (0 if anchor is None else anchor.lineno):
         return "it is assigned behind the place where new modules can be made"
     alone = handled_otherwise(context.knowledge, cls, site.attribute) is None
-    alone = alone and not handled_from_outside(context.knowledge.project, site.attribute)
+    alone = alone and not handled_from_outside(context.knowledge.hierarchy, site.attribute)
     plain = ref in modules.PARAMETER_FREE and _makes_another(statement.value, context.place.init, context)
     if plain and not in_list and alone and _says_it_all(site.attribute, statement.value):
         return MakeAgain(site.attribute, statement.value, statement)

@@ -32,7 +32,8 @@ function of the project that takes modules (RW202), also behind `partial`, gets 
 
 **Safety.** Done where the class, its bases and its subclasses do nothing with the attribute but set it in `__init__`
 behind `super().__init__()`, call it and compare it to None, where no class has the name in its body, and where no other
-code of the project handles an attribute of that name on objects that it holds. A module in its place later is called as
+code of the project handles an attribute of that name on objects that it holds. A parameter `cfg: Config` is not meant,
+where `Config` is not a module: `ACTS[cfg.act]` is fine. A module in its place later is called as
 before; a function has to be given to `as_module` first. Elsewhere, and in containers, the function stays, and the call
 becomes one of a module (RW205).
 """

@@ -31,7 +31,7 @@ _BY_TRAIT = {
     Trait.AVERAGE: Kind.AVERAGE,
     Trait.ROWS: Kind.INNER,
 }
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+_NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 def kind_of(module: nn.Module, tensors: int, settled: bool = True, dimensions: int = 0) -> Kind:
@@ -43,8 +43,8 @@ def kind_of(module: nn.Module, tensors: int, settled: bool = True, dimensions: i
     row = row_of(module)
     if is_sum(module):
         return Kind.SUM
-    if is_a(module, _NORMS) and module.running_mean is not None and norm_has_length(module, dimensions):
-        return Kind.NORM
+    if is_a(module, (nn.BatchNorm1d, *_NORMS)) and module.running_mean is not None:
+        return Kind.NORM if norm_has_length(module, dimensions) else Kind.FLOAT
     if type(module) is nn.Embedding and module.max_norm is None:
         return Kind.EMBEDDING
     if row is None or draws(module) or (Trait.RANDOM in row.traits and not settled):

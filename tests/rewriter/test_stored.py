@@ -31,7 +31,30 @@ class Net(nn.Module):
 {more}"""
 
 
+TABLE = '\nACTS = {"relu": F.relu, "gelu": F.gelu}\n'
+SETTINGS = """
+from dataclasses import dataclass
+from typing import Optional
+
+@dataclass
+class Config:
+    act: str = "gelu"
+"""
+
+
+def named_by(annotation: str, settings: str = SETTINGS, rebound: str = "") -> str:
+    """The function that `cfg.act` names, where the attribute that keeps it is called `act` as well."""
+    parameter = f", cfg{annotation} = Config()"
+    return block(parameter, "ACTS[cfg.act]", before=settings + TABLE).replace(
+        "        self.conv", f"{rebound}        self.conv", 1
+    )
+
+
 STORED = {
+    "named by a setting": named_by(": Config"),
+    "named by a setting, in quotes": named_by(': "Config"'),
+    "named by a setting that may lack": named_by(": Optional[Config]"),
+    "named by a setting or None": named_by(": Config | None"),
     "a default": block(", act=F.relu", "act"),
     "a default lambda": block(", act=lambda t: F.relu(t)", "act"),
     "annotated": block(", act: Callable[[Tensor], Tensor] = torch.tanh", "act", before="from typing import Callable\n"),
@@ -168,6 +191,9 @@ LEFT = {
     "read by a subclass": block(
         ", act=F.relu", "act", more="\n\nclass Sub(Net):\n    def kind(self):\n        return self.act.__name__\n"
     ),
+    "read of something unknown": named_by(""),
+    "read of a module": named_by(": Config", SETTINGS + "\n\nclass Setup(Config, nn.Module):\n    pass\n"),
+    "read of something else": named_by(": Config", rebound="        cfg = self.settings\n").replace("    def forward", "    settings = Config()\n\n    def forward"),
     "no function of tensors": block(", make=list", "make", body="return self.act(x)"),
 }  # fmt: skip
 

@@ -46,13 +46,11 @@ def make_quantized(
     return _OTHERS[kind](module)
 
 
-_CONVOLUTIONS = {nn.BatchNorm1d: nn.Conv1d, nn.BatchNorm2d: nn.Conv2d, nn.BatchNorm3d: nn.Conv3d}
-
-
 def as_convolution(norm: _BatchNorm) -> nn.Module:
     """What a batch normalization does in eval mode, as a convolution of each channel with one number."""
-    made = next(made for kind, made in _CONVOLUTIONS.items() if isinstance(norm, kind))
-    convolution = made(norm.num_features, norm.num_features, 1, groups=norm.num_features)
+    beyond_one = nn.Conv2d if isinstance(norm, nn.BatchNorm2d) else nn.Conv3d
+    kind = nn.Conv1d if isinstance(norm, nn.BatchNorm1d) else beyond_one
+    convolution = kind(norm.num_features, norm.num_features, 1, groups=norm.num_features)
     factor, shift = affine_of(norm)
     with torch.no_grad():
         convolution.weight.copy_(factor.reshape(convolution.weight.shape))
