@@ -13,10 +13,11 @@ from torch.utils._pytree import tree_map_only
 
 from runtime.export.operators import Constant, OnGrid
 from runtime.int8.counterparts.base import Int8Module
-from runtime.quantization.arithmetic import PER_TENSOR, per_channel
+from runtime.quantization.arithmetic import PER_TENSOR, per_channel, sum_multipliers
 from runtime.quantization.quantized.base import QuantizedModule
 from runtime.quantization.quantized.given import GivenWeight
 from runtime.quantization.quantized.others import Half, QuantizedEmbedding
+from runtime.quantization.quantized.pointwise import QuantizedAdd
 from runtime.quantization.quantized.sums import DynamicSum, QuantizedSum, operate
 from runtime.quantization.trained import QuantizedOutput, QuantizedWeights
 
@@ -91,6 +92,17 @@ class ExportedSum(Exported):
         return operate(self.inner, args[0], self.weight(), bias, *args[1:], **kwargs)
 
 
+class ExportedAdd(Exported):
+    """`a + b`: integers are read as our own sum reads them, so that every runtime rounds the same number."""
+
+    def __init__(self, simulated: QuantizedAdd) -> None:
+        super().__init__(simulated)
+        params, made = simulated.input_params, simulated.output_params
+        if made is not None and len(params) == 2 and params[0] is not None and params[1] is not None:
+            read_as = [factor * made.scale for factor in sum_multipliers(params[0], params[1], made)]
+            self.inputs = [OnGrid.of(given, read.item()) for given, read in zip(params, read_as, strict=True)]
+
+
 class ExportedEmbedding(Exported):
     """Rows of integers."""
 
@@ -121,7 +133,8 @@ class ExportedGiven(nn.Module):
 def for_export(model: nn.Module, as_pt2e: bool) -> nn.Module:
     """A copy of a quantized or converted model in eval mode, whose quantized modules are made of operators.
 
-    With `as_pt2e` biases are the numbers that their integers stand for, and zero points of weights are int64.
+    With `as_pt2e` biases are the numbers that their integers stand for, zero points of weights are int64, and whoever
+    takes integers reads them with the scale that they were made with.
     """
     made = copy.deepcopy(model).eval()
     modules = list(made.modules())
@@ -154,4 +167,6 @@ def _exported(module: QuantizedModule, as_pt2e: bool) -> nn.Module:
 def _layer(module: QuantizedModule, as_pt2e: bool) -> Exported:
     if isinstance(module, QuantizedSum):
         return ExportedSum(module, as_pt2e)
+    if isinstance(module, QuantizedAdd) and not as_pt2e:
+        return ExportedAdd(module)
     return ExportedEmbedding(module) if isinstance(module, QuantizedEmbedding) else Exported(module)

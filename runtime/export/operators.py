@@ -20,26 +20,27 @@ class OnGrid:
     scale: float
     zero_point: int
     grid: Grid
+    read_as: float
+    """What integers are multiplied with on the way back: the scale, or what a sum makes of it."""
 
     @classmethod
-    def of(cls, params: QParams | None) -> OnGrid | None:
+    def of(cls, params: QParams | None, read_as: float | None = None) -> OnGrid | None:
         if params is None:
             return None
-        return cls(params.scale.item(), int(params.zero_point.item()), params.grid)
+        scale = params.scale.item()
+        return cls(scale, int(params.zero_point.item()), params.grid, scale if read_as is None else read_as)
 
     def __call__(self, x: Tensor) -> Tensor:
         dtype, (low, high) = stored_as(self.grid)
         x = x if x.dtype is torch.float32 else x.to(torch.float32)
         if (low, high) != (self.grid.low, self.grid.high):  # ONNX knows the limits of types, and no others
             x = x.clamp((self.grid.low - self.zero_point) * self.scale, (self.grid.high - self.zero_point) * self.scale)
-        codes = _OPERATORS.quantize_per_tensor(x, self.scale, self.zero_point, low, high, dtype)
-        real: Tensor = _OPERATORS.dequantize_per_tensor(codes, self.scale, self.zero_point, low, high, dtype)
-        return real
+        return self.real(_OPERATORS.quantize_per_tensor(x, self.scale, self.zero_point, low, high, dtype))
 
     def real(self, codes: Tensor) -> Tensor:
         """What codes on the grid stand for."""
         dtype, (low, high) = stored_as(self.grid)
-        real: Tensor = _OPERATORS.dequantize_per_tensor(codes, self.scale, self.zero_point, low, high, dtype)
+        real: Tensor = _OPERATORS.dequantize_per_tensor(codes, self.read_as, self.zero_point, low, high, dtype)
         return real
 
 

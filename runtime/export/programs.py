@@ -43,6 +43,8 @@ def traced(model: nn.Module, *example: Any, batch: int, as_pt2e: bool) -> Export
     with torch.no_grad():
         exported = torch.export.export(module, given, dynamic_shapes=tuple(shapes), strict=False)
     _drop_repeated(exported)
+    if not as_pt2e:
+        _multiply_inputs(exported)
     _warn_of_fixed_batch(exported, batch)
     return exported
 
@@ -65,25 +67,39 @@ def _more_than_one(example: tuple[Any, ...], batch: int) -> tuple[Any, ...]:
 def _drop_repeated(exported: ExportedProgram) -> None:
     """What is on a grid already need not be put there again, as both the module that returns it and its taker do.
 
-    A constant that several steps read is dequantized once.
+    Integers that several steps read with the same scale are dequantized once.
     """
     graph, known = exported.graph_module.graph, dict[tuple[Any, ...], Node]()
     for node in list(graph.nodes):
-        if node.target not in _DEQUANTIZING:
-            continue
-        first = known.setdefault((node.target, node.args), node)
-        quantized = node.args[0]
-        source = quantized.args[0] if quantized.target is _QUANTIZE else None
-        if first is not node:
+        if node.target is _QUANTIZE and _undoes(node, source := node.args[0]):
+            node.replace_all_uses_with(source.args[0])
+            graph.erase_node(node)
+            if not source.users:
+                del known[source.target, source.args]
+                graph.erase_node(source)
+        elif node.target in _DEQUANTIZING and (first := known.setdefault((node.target, node.args), node)) is not node:
             node.replace_all_uses_with(first)
-        elif isinstance(source, Node) and source.target is _DEQUANTIZE and source.args[1:] == node.args[1:]:
-            node.replace_all_uses_with(source)
-            known[node.target, node.args] = source
-        else:
-            continue
-        graph.erase_node(node)
-        if quantized.target is _QUANTIZE and not quantized.users:
-            graph.erase_node(quantized)
+            graph.erase_node(node)
+    exported.graph_module.recompile()
+
+
+def _undoes(quantize: Node, source: Any) -> TypeGuard[Node]:
+    return isinstance(source, Node) and source.target is _DEQUANTIZE and source.args[1:] == quantize.args[1:]
+
+
+def _multiply_inputs(exported: ExportedProgram) -> None:
+    """What a model is given is multiplied with the inverse of the scale, as we do it; runtimes divide by the scale.
+
+    The two differ by one code where a quotient lies next to the middle between two integers, in a photograph or two.
+    """
+    graph = exported.graph_module.graph
+    for node in list(graph.nodes):
+        if node.target is _QUANTIZE and node.args[0].name in exported.graph_signature.user_inputs:
+            given, scale, *told = node.args
+            with graph.inserting_before(node):
+                steps = graph.call_function(torch.ops.aten.mul.Tensor, (given, torch.tensor(scale).reciprocal().item()))
+            steps.meta.update({"val": given.meta["val"], "nn_module_stack": node.meta["nn_module_stack"]})
+            node.args = (steps, 1.0, *told)
     exported.graph_module.recompile()
 
 

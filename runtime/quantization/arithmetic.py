@@ -223,6 +223,28 @@ def multiplier(inputs: Sequence[Tensor], output: Tensor | None = None) -> Tensor
     return torch.where(held, single, double.to(torch.float32))
 
 
+def sum_multipliers(first: QParams, second: QParams, output: QParams) -> tuple[Tensor, Tensor]:
+    """What the two sides of a sum are multiplied with: `multiplier`, as a fraction that leaves no room for doubt.
+
+    Runtimes add in different orders, some with one rounding for a product and a sum, so that a result next to the
+    middle between two integers is rounded up by one and down by another. With fractions A / D and B / D of the same odd
+    D no result is nearer to a middle than 1 / (2 D), and D is small enough for that to be more than all roundings to
+    float32 together, in whatever order. A side is moved by an eighth of a step at most; where that is not to be had
+    (more than 8 bits, sides on much coarser grids than the result), multipliers are what they are.
+    """
+    exact = [multiplier([params.scale], output.scale).to(torch.float64) for params in (first, second)]
+    steps = max(first.grid.steps, second.grid.steps, output.grid.steps)
+    reach = steps * (1 + exact[0] + exact[1])
+    _, exponent = torch.frexp(2**21 / reach + 1)
+    parts = torch.ldexp(torch.ones_like(reach), exponent - 1) - 1
+    fractions = ((torch.round(ratio * parts).clamp(min=1) / parts) for ratio in exact)
+    usable = parts >= 4 * steps
+    left, right = (
+        torch.where(usable, fraction, ratio).to(torch.float32) for fraction, ratio in zip(fractions, exact, strict=True)
+    )
+    return left, right
+
+
 def _product(scales: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
     product = scales[0].to(dtype)
     for scale in scales[1:]:

@@ -1,15 +1,18 @@
-"""Each layer of an exported network on its own: ONNX Runtime is given the codes that our model has before the layer.
+"""Each layer of an exported network on its own: our model on ONNX Runtime's way, given its codes before each layer.
 
-What a whole network gives differs by all that its layers differ by, made larger or smaller by the layers behind them.
-Here each layer starts from the same codes, so that its own difference is seen.
+What a whole network returns differs by all that its layers differ by, made larger or smaller by the layers behind them.
+Here ONNX Runtime runs the whole network and shows all its codes; ours runs beside it, and wherever a layer's codes are
+not the same, this is noted and ONNX Runtime's are put in their place. So each layer starts from the same codes, and what
+the network returns in the end differs by what was noted and by nothing else.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from itertools import count
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import onnx
@@ -17,126 +20,81 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
-from torch.fx import GraphModule, Interpreter, Node
+from torch.fx import Node
 from torch.utils._pytree import tree_map_only
 
+import runtime.export
+from runtime.quantization.arithmetic import QParams, dequantize, quantize
 from runtime.quantization.quantized.base import QuantizedModule
 
 _QUANTIZE = torch.ops.quantized_decomposed.quantize_per_tensor.default
-_GIVEN = ".given"
+
+
+class Place(NamedTuple):
+    """Where codes come from: one of the calls of a module, what it is given or what it returns."""
+
+    name: str
+    operator: str
+    path: str
+    call: int
+    is_result: bool
+
+    def __str__(self) -> str:
+        return self.path + (f"@{self.call}" if self.call else "") + ("" if self.is_result else ", what it is given")
 
 
 class Compared(NamedTuple):
-    """One layer: its codes of ours and of ONNX Runtime, from the same codes before it."""
+    """Codes of ours and of ONNX Runtime, from the same codes before them."""
 
-    place: str
-    operator: str
-    call: str
-    """The module, and which of its calls: `features.0@1`."""
-    is_result: bool
-    """Whether these are what the call returns, not what it is given."""
+    place: Place
     ours: Tensor
     theirs: Tensor
-    given: dict[str, Tensor]
-    """The codes of all places."""
 
 
-def differences(quantized: nn.Module, exported: ExportedProgram, proto: Any, batch: Tensor) -> dict[str, list[int]]:
-    """For each operator before a QuantizeLinear: how many codes differ by 0, by 1, by 2 steps and so on."""
-    found = defaultdict[str, list[int]](list)
-    for each in compared(quantized, exported, proto, batch):
-        apart = (each.theirs.long() - each.ours.long()).abs().flatten().bincount()
-        counts = found[each.operator]
-        counts += [0] * (len(apart) - len(counts))
-        for steps, number in enumerate(apart.tolist()):
-            counts[steps] += number
-    return dict(found)
+class Comparison(NamedTuple):
+    layers: list[Compared]
+    theirs: dict[str, Tensor]
+    """ONNX Runtime's codes at all places."""
+    result: Tensor
+    """What our model returns with ONNX Runtime's codes in the place of all that differ."""
+
+    def by_operator(self) -> dict[str, list[int]]:
+        """For each operator before a QuantizeLinear: how many codes differ by 0, by 1, by 2 steps and so on."""
+        found = defaultdict[str, list[int]](list)
+        for each in self.layers:
+            apart = (each.theirs.long() - each.ours.long()).abs().flatten().bincount().tolist()
+            counts = found[each.place.operator]
+            counts += [0] * (len(apart) - len(counts))
+            for steps, number in enumerate(apart):
+                counts[steps] += number
+        return dict(found)
 
 
-def compared(quantized: nn.Module, exported: ExportedProgram, proto: Any, batch: Tensor) -> list[Compared]:
-    running = _OurCodes(quantized, exported)
-    codes = running.of(batch)
-    calls = {name: (_call(node), running.last[_call(node)] is node) for node, name in running.names.items()}
-    cut = onnx.ModelProto()
-    cut.CopyFrom(proto)
-    places = _cut(cut, codes)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(cut.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    known = {place + _GIVEN: codes[place] for place in places} | {proto.graph.input[0].name: batch}
-    results = session.run(list(places), {i.name: known[i.name].numpy() for i in session.get_inputs()})
-    return [
-        Compared(place, operator, *calls[place], codes[place], torch.from_numpy(theirs), codes)
-        for (place, operator), theirs in zip(places.items(), results, strict=True)
-    ]
+def compared(quantized: nn.Module, path: Path, batch: Tensor, along: int = 0) -> Comparison:
+    """Of a quantized model and of the file that `runtime.export.onnx` made of it."""
+    proto = onnx.load(path)
+    places = _places(quantized, runtime.export.program(quantized, batch, batch=along), proto)
+    theirs = _shown(proto, places, batch)
+    with torch.no_grad(), _Following(quantized, places, theirs) as following:
+        result = quantized(batch)
+    return Comparison(following.found, theirs, result)
 
 
-def _cut(proto: Any, codes: dict[str, Tensor]) -> dict[str, str]:
-    """Cuts the graph behind each QuantizeLinear; returns their results, with the operator before each."""
-    makers = {output: node.op_type for node in proto.graph.node for output in node.output}
-    places = {
-        n.output[0]: makers.get(n.input[0], "input")
-        for n in proto.graph.node
-        if n.op_type == "QuantizeLinear" and n.output[0] in codes
-    }
-    for node in proto.graph.node:
-        for index, name in enumerate(node.input):
-            if name in places:
-                node.input[index] = name + _GIVEN
-    types = {
-        torch.uint8: onnx.TensorProto.UINT8,
-        torch.int8: onnx.TensorProto.INT8,
-        torch.int16: onnx.TensorProto.INT16,
-    }
-    del proto.graph.output[:]
-    for place in places:
-        kind, shape = types[codes[place].dtype], list(codes[place].shape)
-        proto.graph.input.append(onnx.helper.make_tensor_value_info(place + _GIVEN, kind, shape))
-        proto.graph.output.append(onnx.helper.make_tensor_value_info(place, kind, shape))
-    return places
-
-
-class _OurCodes(Interpreter):
-    """Runs the program, in which the result of each quantized module is what our own model has there."""
-
-    def __init__(self, quantized: nn.Module, exported: ExportedProgram) -> None:
-        module = exported.module()
-        assert isinstance(module, GraphModule)
-        super().__init__(module)
-        self.quantized = quantized
-        self.codes: dict[str, Tensor] = {}
-        self.results: dict[str, list[Tensor]] = {}
-        quantizing = [node for node in module.graph.nodes if node.target is _QUANTIZE]
-        self.names = dict(zip(quantizing, _names(), strict=False))
-        self.last = {_call(node): node for node in quantizing}
-
-    def of(self, batch: Tensor) -> dict[str, Tensor]:
-        with torch.no_grad(), _results(self.quantized) as self.results:
-            self.quantized(batch)
-            self.run(batch)
-        return self.codes
-
-    def run_node(self, n: Node) -> Any:
-        result = super().run_node(n)
-        if n.target is not _QUANTIZE:
-            return result
-        call = _call(n)
-        path, _, number = call.partition("@")
-        path = self._owner(path)
-        module = self.quantized.get_submodule(path)
-        is_result = self.last[call] is n and isinstance(module, QuantizedModule) and module.output_params is not None
-        ours = self.results[path][int(number or 0)] if is_result else None
-        if isinstance(ours, Tensor):
-            result = _QUANTIZE(ours.float(), *n.args[1:])
-        self.codes[self.names[n]] = result
-        return result
-
-    def _owner(self, path: str) -> str:
-        """The module of ours: the program has layers inside of those whose weights are arguments."""
-        names = dict(self.quantized.named_modules())
-        while path not in names:
+def _places(quantized: nn.Module, exported: ExportedProgram, proto: Any) -> list[Place]:
+    names, makers = dict(quantized.named_modules()), {o: n.op_type for n in proto.graph.node for o in n.output}
+    sources = {n.output[0]: makers.get(n.input[0], "input") for n in proto.graph.node if n.op_type == "QuantizeLinear"}
+    quantizing = [node for node in exported.graph.nodes if node.target is _QUANTIZE]
+    last = {_call(node): node for node in quantizing}
+    found = []
+    for node, name in zip(quantizing, _names(), strict=False):
+        (path, call), is_last = _call(node), last[_call(node)] is node
+        while path not in names:  # the program has layers inside of those whose weights are arguments
             path = path.rpartition(".")[0]
-        return path
+        module = names[path]
+        is_result = is_last and isinstance(module, QuantizedModule) and module.output_params is not None
+        if name in sources:
+            found.append(Place(name, sources[name], path, call, is_result))
+    return found
 
 
 def _names() -> Iterator[str]:
@@ -145,30 +103,71 @@ def _names() -> Iterator[str]:
     yield from (f"quantize_per_tensor_{number}" for number in count(1))
 
 
-def _call(node: Node) -> str:
-    """The module that the node is of, and which of its calls: `features.0@1`."""
+def _call(node: Node) -> tuple[str, int]:
+    """The module that the node is of, and which of its calls."""
     key, (path, _) = list(node.meta["nn_module_stack"].items())[-1]
-    _, at, number = key.partition("@")
-    return f"{path}{at}{number}"
+    return path, int(key.partition("@")[2] or 0)
 
 
-@contextmanager
-def _results(model: nn.Module) -> Iterator[dict[str, list[Tensor]]]:
-    """What each quantized module returns, call by call."""
-    found = defaultdict[str, list[Tensor]](list)
+def _shown(proto: Any, places: Sequence[Place], batch: Tensor) -> dict[str, Tensor]:
+    """The codes at all places, and the same result as without showing them."""
+    open_proto = onnx.ModelProto()
+    open_proto.CopyFrom(proto)
+    open_proto.graph.output.extend(onnx.ValueInfoProto(name=place.name) for place in places)
+    given = {proto.graph.input[0].name: batch.numpy()}
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    (alone,), (result, *codes) = (
+        onnxruntime.InferenceSession(each.SerializeToString(), options, providers=["CPUExecutionProvider"]).run(
+            None, given
+        )
+        for each in (proto, open_proto)
+    )
+    assert (alone == result).all(), "ONNX Runtime computes other numbers as soon as it shows its codes"
+    return {place.name: torch.from_numpy(theirs) for place, theirs in zip(places, codes, strict=True)}
 
-    def keeping(path: str) -> Any:
-        return lambda module, args, result: found[path].append(
-            tree_map_only(Tensor, Tensor.clone, result)
-        )  # others may change it in place
 
-    handles = [
-        module.register_forward_hook(keeping(path))
-        for path, module in model.named_modules()
-        if isinstance(module, QuantizedModule)
-    ]
-    try:
-        yield found
-    finally:
-        for handle in handles:
-            handle.remove()
+class _Following(ExitStack):
+    """Compares the codes of each module as they come, and puts ONNX Runtime's in their place."""
+
+    def __init__(self, model: nn.Module, places: Sequence[Place], theirs: dict[str, Tensor]) -> None:
+        super().__init__()
+        self.theirs, self.found = theirs, list[Compared]()
+        self.waiting = defaultdict[tuple[str, int], list[Place]](list)
+        self.calls = Counter[str]()
+        for place in places:
+            self.waiting[place.path, place.call].append(place)
+        for path in dict.fromkeys(place.path for place in places):
+            module = model.get_submodule(path)
+            before = module.register_forward_pre_hook(self._before(path), with_kwargs=True)
+            self.callback(before.remove)
+            self.callback(module.register_forward_hook(self._after(path)).remove)
+
+    def _before(self, path: str) -> Any:
+        def given(module: QuantizedModule, args: Any, kwargs: Any) -> Any:
+            waiting = [place for place in self.waiting[path, self.calls[path]] if not place.is_result]
+            params = list(module.input_params) if isinstance(module, QuantizedModule) else []
+
+            def follow(x: Tensor) -> Tensor:
+                grid = params.pop(0) if x.is_floating_point() and params else None
+                if grid is None or not waiting or torch.equal(dequantize(quantize(x, grid), grid), x):
+                    return x
+                return self._follow(x, grid, waiting.pop(0))
+
+            return tree_map_only(Tensor, follow, (args, kwargs))
+
+        return given
+
+    def _after(self, path: str) -> Any:
+        def returned(module: QuantizedModule, args: Any, result: Any) -> None:
+            places = [place for place in self.waiting[path, self.calls[path]] if place.is_result]
+            self.calls[path] += 1
+            if places and module.output_params is not None:
+                result.copy_(self._follow(result, module.output_params, places[0]))
+
+        return returned
+
+    def _follow(self, x: Tensor, grid: QParams, place: Place) -> Tensor:
+        ours, theirs = quantize(x, grid), self.theirs[place.name]
+        self.found.append(Compared(place, ours, theirs))
+        return dequantize(theirs, grid)

@@ -8,8 +8,10 @@ ONNX Runtime has one thread; its sums are exact on processors with VNNI. A row e
 - nodes of the graph
 - the largest difference of an output in steps (255ths of the range of all outputs), and the share of outputs that differ
   by more than one step
-- where outputs differ, the largest difference of any layer that is given our codes, in steps, and how many codes of how
-  many differ at all
+- where outputs differ, the largest difference of any layer that is given the same codes, in steps, how many codes of how
+  many differ at all, and behind which operators
+- the largest difference of an output as soon as these codes are ONNX Runtime's in our network, and nothing else is
+- how near both are to the network in floating point, in decibels: ours, ONNX Runtime
 - milliseconds of CPU for a batch of two, in ONNX Runtime and in ours
 - whether a batch of another size gives the same for each image
 - the largest difference of an output in OpenVINO, in steps, or why it does not load the file
@@ -34,7 +36,8 @@ import runtime.export
 import runtime.int8
 from runtime.quantization.front_door import quantize
 from tests.bench.int8_models import add_site
-from tests.bench.onnx_layers import differences
+from tests.bench.onnx_layers import compared
+from tests.bench.shares import decibels
 
 NETWORKS = """
 mobilenet_v2 resnet18 squeezenet1_1 mobilenet_v3_small shufflenet_v2_x0_5 mnasnet0_5 regnet_x_400mf regnet_y_400mf alexnet
@@ -76,7 +79,8 @@ def made(name: str, size: int) -> tuple[nn.Module, list[Tensor]]:
     return model, [torch.randn(2, 3, side, side) for _ in range(3)]
 
 
-def made_quantized(name: str, size: int) -> tuple[nn.Module, list[Tensor]]:
+def made_quantized(name: str, size: int) -> tuple[nn.Module, list[Tensor], Tensor]:
+    """The network, batches, and what the network returned in floating point for the second of them."""
     torch.manual_seed(0)
     model, data = made(name, size)
     for layer in model.modules():  # random weights alone let signals die out
@@ -85,11 +89,12 @@ def made_quantized(name: str, size: int) -> tuple[nn.Module, list[Tensor]]:
     with torch.no_grad():
         for batch in data:
             model.train()(batch)
-    return quantize(model.eval(), data, verbose=False, allow_unprepared=True), data
+        exact = model.eval()(data[1])
+    return quantize(model, data, verbose=False, allow_unprepared=True), data, exact
 
 
 def row(name: str, size: int) -> str:
-    quantized, data = made_quantized(name, size)
+    quantized, data, exact = made_quantized(name, size)
     along = int(name in RECURRENT)
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
         path = Path(folder) / "network.onnx"
@@ -104,7 +109,8 @@ def row(name: str, size: int) -> str:
             nodes,
             f"{steps(theirs, ours).max().item():.2f}",
             f"{100 * apart:.2f}%",
-            "" if torch.equal(theirs, ours) else layers(quantized, path, data, along),
+            *(("", "") if torch.equal(theirs, ours) else layers(quantized, path, data[1], theirs, along)),
+            f"{decibels(exact, ours):.1f}, {decibels(exact, theirs):.1f}",
             f"{milliseconds(lambda: run(data[1])):.1f}",
             f"{milliseconds(lambda: compiled(data[1])):.1f}",
             any_batch(run, data[1], theirs, along),
@@ -129,14 +135,15 @@ def session(path: Path) -> tuple[Callable[[Tensor], Tensor], int]:
     return lambda batch: torch.from_numpy(run.run(None, {name: batch.numpy()})[0]), nodes
 
 
-def layers(quantized: nn.Module, path: Path, data: list[Tensor], along: int) -> str:
-    import onnx
-
-    exported = runtime.export.program(quantized, data[0], batch=along)
-    found = differences(quantized, exported, onnx.load(path), data[1])
+def layers(quantized: nn.Module, path: Path, batch: Tensor, theirs: Tensor, along: int) -> tuple[str, str]:
+    comparison = compared(quantized, path, batch, along)
+    found = comparison.by_operator()
     most = max(len(counts) for counts in found.values()) - 1
-    equal, every = sum(counts[0] for counts in found.values()), sum(map(sum, found.values()))
-    return f"{most} ({every - equal} of {every})"
+    other = {operator: sum(counts[1:]) for operator, counts in found.items() if len(counts) > 1}
+    where = ", ".join(f"{operator} {number}" for operator, number in sorted(other.items(), key=lambda item: -item[1]))
+    codes = f"{most} ({sum(other.values())} of {sum(map(sum, found.values()))}: {where})"
+    left = steps(theirs, comparison.result).max().item()
+    return codes, "equal" if torch.equal(theirs, comparison.result) else f"{left:.2f}"
 
 
 def any_batch(run: Callable[[Tensor], Tensor], batch: Tensor, together: Tensor, along: int) -> str:

@@ -13,7 +13,7 @@ from rewriter.torch_api.traits import Trait
 from runtime import kernels
 from runtime.int8.codes import Codes
 from runtime.int8.counterparts.base import Int8Module
-from runtime.quantization.arithmetic import multiplier
+from runtime.quantization.arithmetic import multiplier, sum_multipliers
 from runtime.quantization.contraction import contraction_of
 from runtime.quantization.known import has
 from runtime.quantization.quantized.base import QuantizedModule
@@ -38,9 +38,10 @@ class Add(Pair):
     def __init__(self, simulated: QuantizedModule) -> None:
         super().__init__(simulated)
         made, sign = simulated.output_params, -1.0 if has(simulated.inner, Trait.DIFFERENCE) else 1.0
+        first, second = (params for params in simulated.input_params if params is not None)
         assert made is not None
-        first, second = (multiplier([p.scale], made.scale).item() for p in simulated.input_params if p is not None)
-        self.multipliers = (first, sign * second)
+        left, right = sum_multipliers(first, second, made)
+        self.multipliers = (left.item(), sign * right.item())
 
     def on_codes(self, a: Tensor, b: Tensor) -> Tensor:
         (left, of_left), (right, of_right) = self.given(0, a), self.given(1, b)

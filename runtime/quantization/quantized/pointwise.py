@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
 from rewriter.torch_api.traits import Trait
-from runtime.quantization.arithmetic import QParams, multiplier
+from runtime.quantization.arithmetic import QParams, multiplier, sum_multipliers
 from runtime.quantization.contraction import contraction_of
 from runtime.quantization.known import has
 from runtime.quantization.quantized.base import QuantizedModule, centred
@@ -35,8 +35,8 @@ class QuantizedAdd(_TwoOperands):
     """`a + b` or `a - b`: each side times its own multiplier, then one addition in float32."""
 
     def _operate(self, a: Tensor, b: Tensor, a_params: QParams, b_params: QParams, output: QParams) -> Tensor:
-        total = centred(a, a_params) * multiplier([a_params.scale], output.scale)
-        other = centred(b, b_params) * multiplier([b_params.scale], output.scale)
+        left, right = sum_multipliers(a_params, b_params, output)
+        total, other = centred(a, a_params) * left, centred(b, b_params) * right
         both = total - other if has(self.inner, Trait.DIFFERENCE) else total + other
         return self.requantized(both, torch.ones_like(output.scale), output)
 

@@ -115,6 +115,29 @@ def test_onnx_is_standard_and_within_a_step(
         assert steps_apart(in_onnxruntime(path, batch), model(batch)) <= 1
 
 
+class Sums(nn.Module):
+    """Sums of sums, whose codes lie next to a half now and then; results are the last sum's codes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(nn.Conv2d(8, 8, 1) for _ in range(6))
+        self.adds = nn.ModuleList(EltWiseAdd() for _ in range(6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for conv, add in zip(self.convs, self.adds, strict=True):
+            x = add(x, conv(x))
+        return x
+
+
+def test_inputs_and_sums_are_onnx_runtimes_bit_for_bit(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    data = [torch.randn(4, 8, 32, 32) for _ in range(4)]
+    model, path = quantized(Sums(), data), tmp_path / "sums.onnx"
+    runtime.export.onnx(model, path, data[0])
+    differ = [int((in_onnxruntime(path, batch) != model(batch)).sum()) for batch in data]
+    assert differ == [0, 0, 0, 0], "of 131,072 numbers each"
+
+
 @pytest.mark.parametrize("layer", [lambda: LSTM(8, 16), lambda: GRU(8, 16), lambda: LSTM(8, 8, bidirectional=True)])
 def test_recurrent_layers_are_unrolled(layer: Any, tmp_path: Path) -> None:
     torch.manual_seed(0)

@@ -24,6 +24,7 @@ from runtime.quantization.arithmetic import (
     qparams_from_range,
     qparams_of,
     quantize,
+    sum_multipliers,
 )
 from runtime.quantization.straight_through import fake_quantize as fake_quantize_with_gradient
 from runtime.quantization.straight_through import round_straight_through
@@ -260,3 +261,43 @@ def test_a_multiplier_of_scales_whose_product_float32_does_not_hold() -> None:
     small, large = torch.tensor([1e-30, 1e-2]), torch.tensor([1e30, 1e-2])
     assert multiplier([small, small], small).tolist() == pytest.approx([1e-30, 1e-2])
     assert multiplier([large, large], large).tolist() == pytest.approx([1e30, 1e-2])
+
+
+def _asymmetric(scale: Tensor, zero_point: int, bits: int = 8) -> QParams:
+    return QParams(scale, torch.tensor(zero_point, dtype=torch.int32), Grid(bits))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_sums_round_alike_in_whatever_order_they_are_computed(seed: int) -> None:
+    make = torch.Generator().manual_seed(seed)
+    scales = torch.rand(3, generator=make) + 0.05
+    scales[2] = (scales[0] + scales[1]) * (0.4 + 0.6 * scales[2])  # what a sum reaches, or a part of it
+    first, second, made = (
+        _asymmetric(scale, zero)
+        for scale, zero in zip(scales, torch.randint(0, 256, (3,), generator=make).tolist(), strict=True)
+    )
+    left, right = sum_multipliers(first, second, made)
+    for factor, params in ((left, first), (right, second)):
+        assert 255 * abs(factor - params.scale / made.scale) <= 1 / 8
+    a = torch.arange(256.0)
+    b = a[:, None]
+    ours = torch.round((a - first.zero_point) * left + (b - second.zero_point) * right) + made.zero_point
+    assert torch.equal(torch.round(_as_onnx_runtime_adds(a, b, first, second, made, left, right)), ours)
+    real = (a - first.zero_point) * (left * made.scale) + (b - second.zero_point) * (right * made.scale)
+    assert torch.equal(torch.round(real / made.scale) + made.zero_point, ours)
+
+
+def _as_onnx_runtime_adds(
+    a: Tensor, b: Tensor, first: QParams, second: QParams, made: QParams, left: Tensor, right: Tensor
+) -> Tensor:
+    """Zero points in one number, to which two products are added with one rounding each."""
+    left, right = left * made.scale / made.scale, right * made.scale / made.scale
+    zeros = made.zero_point - (left * first.zero_point + right * second.zero_point)
+    total = (a.double() * left.double() + zeros.double()).to(torch.float32)
+    return (b.double() * right.double() + total.double()).to(torch.float32)
+
+
+def test_sums_of_more_than_8_bits_keep_their_multipliers() -> None:
+    first, second, made = (_asymmetric(torch.tensor(scale), 0, 16) for scale in (0.3, 0.4, 0.7))
+    left, right = sum_multipliers(first, second, made)
+    assert torch.equal(left, first.scale / made.scale) and torch.equal(right, second.scale / made.scale)

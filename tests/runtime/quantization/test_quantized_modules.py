@@ -12,7 +12,15 @@ from torch import Tensor, nn
 
 import runtime.modules
 from runtime.kernels import reference
-from runtime.quantization.arithmetic import Grid, QParams, dequantize, multiplier, qparams_from_range, quantize
+from runtime.quantization.arithmetic import (
+    Grid,
+    QParams,
+    dequantize,
+    multiplier,
+    qparams_from_range,
+    quantize,
+    sum_multipliers,
+)
 from runtime.quantization.kinds import Kind, kind_of
 from runtime.quantization.quantized.base import QuantizedModule
 from runtime.quantization.quantized.make import make_quantized
@@ -155,9 +163,10 @@ def test_operands(
     zeros = zero(a_params), zero(b_params), zero(output)
     factors = [multiplier([given.scale], output.scale).item() for given in (a_params, b_params)]
     both = multiplier([a_params.scale, b_params.scale], output.scale).item()
+    left, right = (factor.item() for factor in sum_multipliers(a_params, b_params, output))
     pairs = {
-        runtime.modules.EltWiseAdd(): reference.add(*codes, factors[0], factors[1], *zeros),
-        runtime.modules.EltWiseSub(): reference.add(*codes, factors[0], -factors[1], *zeros),
+        runtime.modules.EltWiseAdd(): reference.add(*codes, left, right, *zeros),
+        runtime.modules.EltWiseSub(): reference.add(*codes, left, -right, *zeros),
         runtime.modules.EltWiseMult(): reference.mul(*codes, both, *zeros),
         runtime.modules.Matmul(): reference.matmul(*codes, both, *zeros),
         runtime.modules.BatchMatmul(): reference.matmul(*codes, both, *zeros),
