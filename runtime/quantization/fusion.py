@@ -23,8 +23,7 @@ from torch.nn.utils import parametrize
 
 from runtime.modules.places import Tied, module_of
 from runtime.quantization.adjacency import Adjacency, find_adjacency
-from runtime.quantization.kinds import OPERANDS
-from runtime.quantization.known import has, is_a, row_of, settings
+from runtime.quantization.known import OPERANDS, has, is_a, row_of, settings
 from runtime.quantization.quantized.sums import is_sum
 from runtime.quantization.standing import StandsFor
 

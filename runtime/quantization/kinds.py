@@ -8,7 +8,7 @@ from torch import nn
 
 from rewriter.torch_api.traits import Trait
 from runtime.quantization.contraction import contraction_of
-from runtime.quantization.known import draws, is_a, row_of
+from runtime.quantization.known import OPERANDS, draws, is_a, row_of
 from runtime.quantization.quantized.sums import is_sum
 
 
@@ -24,7 +24,6 @@ class Kind(enum.Enum):
     FLOAT = "stays in floating point"
 
 
-OPERANDS = Trait.SUM | Trait.DIFFERENCE | Trait.PRODUCT | Trait.MATMUL
 _BY_TRAIT = {
     Trait.MOVE | Trait.RECTIFIER: Kind.CARRY,  # a rectifier is a table as well, but needs none
     Trait.JOIN: Kind.JOIN,

@@ -10,6 +10,7 @@ import functools
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeGuard, TypeVar
 
+import torch
 from torch import nn
 
 import runtime.modules as wrappers
@@ -17,9 +18,11 @@ from rewriter.torch_api.catalogue import ALONE, ROWS, by_target
 from rewriter.torch_api.row import Row
 from rewriter.torch_api.traits import Trait
 from runtime.modules.base import Operation
+from runtime.modules.function import Function
 
 Kind = TypeVar("Kind", bound=nn.Module)
 
+OPERANDS = Trait.SUM | Trait.DIFFERENCE | Trait.PRODUCT | Trait.MATMUL
 _STEPS = ("forward", "_conv_forward", "_output_padding")
 _LIBRARIES = ("torch.nn.modules.", "runtime.modules.")
 _FULL_NAMES = {"torch.nn.modules.": "torch.nn", "runtime.modules": "runtime.modules"}
@@ -40,6 +43,8 @@ def row_of(module: nn.Module | None) -> Row | None:
     """The operation that `module` computes."""
     if module is None or computes_in_its_own_way(module):
         return None
+    if isinstance(module, Function):
+        return _row_of_function(module)
     return _row_of_class(type(module))  # type: ignore[arg-type]  # mypy: no class of modules is hashable
 
 
@@ -70,6 +75,8 @@ def settings(module: nn.Module, args: Iterable[Any] = (), kwargs: Mapping[str, A
     assert row is not None
     if isinstance(module, Operation):
         return {**row.settings, **module.fixed, **dict(zip(row.settings, args, strict=False)), **(kwargs or {})}
+    if isinstance(module, Function):
+        return {**row.settings, **_keywords(module)}
     told = {name: getattr(module, name, default) for name, default in row.settings.items()}
     for name, source in _own_names(row).get(_full_name(type(module)), ()):
         told[name] = getattr(module, source) if source.isidentifier() else ast.literal_eval(source)
@@ -91,6 +98,34 @@ def bound(module: nn.Module, args: Iterable[Any], kwargs: Mapping[str, Any]) -> 
 def draws(module: nn.Module) -> bool:
     """Whether it draws random numbers, as it is now."""
     return has(module, Trait.RANDOM) and bool(settings(module).get("training", True))
+
+
+def _row_of_function(module: Function) -> Row | None:
+    """Of an activation of torch's that the module calls, also behind `partial` with keywords."""
+    function = module.function
+    if isinstance(function, functools.partial):
+        if function.args or "inplace" in function.keywords:
+            return None
+        function = function.func
+    return next((row for known, row in _activations() if known is function), None)
+
+
+def _keywords(module: Function) -> dict[str, Any]:
+    return dict(module.function.keywords) if isinstance(module.function, functools.partial) else {}
+
+
+@functools.cache
+def _activations() -> tuple[tuple[Any, Row], ...]:
+    """The functions that compute each element by itself from a tensor alone."""
+    rows = [row for row in ROWS if row.traits & (Trait.TABLE | Trait.RECTIFIER) and not row.traits & OPERANDS]
+    found = [(_found(spelling.name), row) for row in rows for spelling in row.spellings if not spelling.inplace]
+    return tuple((function, row) for function, row in found if function is not None)
+
+
+def _found(full_name: str) -> Any:
+    """The function that torch has under the name; None for a method or an operator."""
+    home, _, name = full_name.rpartition(".")
+    return getattr({"torch": torch, "torch.nn.functional": nn.functional}.get(home), name, None)
 
 
 @functools.cache

@@ -19,8 +19,7 @@ from rewriter.torch_api.traits import Trait
 from runtime.modules.places import Tied, module_of
 from runtime.quantization.adjacency import Adjacency, find_adjacency
 from runtime.quantization.fusion import absorbs, upper_clamp
-from runtime.quantization.kinds import OPERANDS
-from runtime.quantization.known import has, is_a
+from runtime.quantization.known import OPERANDS, has, is_a
 from runtime.quantization.parameters import LOOKING_UP, WEIGHTED
 
 COMPUTING = OPERANDS | Trait.CONTRACTION | Trait.JOIN
