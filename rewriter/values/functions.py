@@ -182,10 +182,15 @@ class Partial(SomeFunction):
 
     def run(self, machine: Machine, call: Call) -> Value | None:
         """The call that it stands for: a later keyword takes the place of an earlier one."""
-        named = {keyword.arg for keyword in call.node.keywords}
-        keywords = [k for k in self.made.keywords if k.arg not in named] + call.node.keywords
-        whole = ast.Call(self.made.args[0], [*self.made.args[1:], *call.node.args], keywords)
-        return self.function.run(machine, Call(ast.copy_location(whole, call.node), dict(self.given) | call.arguments))
+        return self.function.run(machine, with_given(self.made, self.given, call))
+
+
+def with_given(made: ast.Call, given: tuple[tuple[ast.expr, Value], ...], call: Call) -> Call:
+    """A call of what `partial` has made, as one of what it was made of."""
+    named = {keyword.arg for keyword in call.node.keywords}
+    keywords = [k for k in made.keywords if k.arg not in named] + call.node.keywords
+    whole = ast.Call(made.args[0], [*made.args[1:], *call.node.args], keywords)
+    return Call(ast.copy_location(whole, call.node), dict(given) | call.arguments)
 
 
 Member = Function | Method | Table | BoundMethod | NestedFunction | Partial

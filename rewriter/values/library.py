@@ -12,6 +12,7 @@ from rewriter.facts.code import RUNS_FOR_EACH, RUNS_ITS_ARGUMENT
 from rewriter.facts.tables import find_instance
 from rewriter.torch_api import catalogue, tensors
 from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value
+from rewriter.values.classes import SomeClass
 from rewriter.values.dictionary import DICT
 from rewriter.values.elsewhere import call_elsewhere, call_unseen
 from rewriter.values.fixed import Fixed, all_fixed, origins_of
@@ -27,6 +28,7 @@ from rewriter.values.handed import RUNNING, mapped
 from rewriter.values.handles import again
 from rewriter.values.modules import as_module, module
 from rewriter.values.one_of import join_all
+from rewriter.values.partial_class import PartialClass
 from rewriter.values.plain import NONE, NUMBER, OTHER, STRING, WHOLE, String
 from rewriter.values.sequence import SHAPE, Sequence, sequence
 from rewriter.values.tensor import ASSUMED, Tensor, computed, holds_tensor
@@ -144,9 +146,11 @@ def _kept(name: str, call: Call) -> Value | None:
 def _with_arguments(function: Value, call: Call) -> Value:
     """What `functools.partial` makes of it."""
     spread = any(isinstance(a, ast.Starred) for a in call.node.args)
+    if isinstance(function, SomeClass) and not spread:
+        return PartialClass(function, call.node, tuple(call.arguments.items()))
     if not isinstance(function, SomeFunction) or spread:
         return UNKNOWN
-    if isinstance(function, SomeFunction) and not function.members and not function.is_operation:
+    if not function.members and not function.is_operation:
         return SomeFunction()
     return Partial(function, call.node, tuple(call.arguments.items()))
 
