@@ -129,6 +129,12 @@ class Tie(Made):
     """The assignment that made the attribute; None where a base class made it."""
     parts: bool = False
     """Its parts can have instances of their own, since its forward keeps nothing on the object."""
+    called: str = ""
+    """The method of the module that the site calls."""
+
+    @property
+    def method(self) -> str:
+        return self.called
 
     @property
     def is_handle(self) -> bool:

@@ -16,6 +16,8 @@ def function_meant(hierarchy: Hierarchy, cls: Class, method: Function, node: ast
         return owner.methods[node.attr] if owner is not None else _named(hierarchy, method, node)
     if not isinstance(node, ast.Name):
         return None
+    if node.id == method.node.name and node.id in method.shadowed:
+        return method  # a function inside of another one, which comes back to itself
     inside = [n for n in walk(method.node) if isinstance(n, ast.FunctionDef) and n.name == node.id]
     if inside:
         return Function(inside[0], method.file, method.shadowed | method.locals)

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from rewriter.facts.code import File
+from rewriter.facts.stated import attribute_read
 from rewriter.facts.trees import children, walk
 
 _LOOKING = frozenset({"find", "rfind", "index", "rindex", "count", "startswith", "endswith"})
@@ -15,6 +16,25 @@ Above = tuple[ast.AST, ...]
 
 def texts_compared(file: File) -> Iterator[str]:
     """What a new module's class must not be called by; what is only said, as in an error message, decides nothing."""
+    for node in _comparing(file):
+        constants = (n.value for n in walk(node) if isinstance(n, ast.Constant))
+        yield from (text for text in constants if isinstance(text, str) and text)
+
+
+def attributes_compared(file: File) -> set[str]:
+    """The attributes in which the names of classes are looked for: `type(m).__name__ in self.blocks`."""
+    nodes = [n for node in _comparing(file) for n in walk(node)]
+    names = {n.id for n in nodes if isinstance(n, ast.Name)}
+    for statement in walk(file.source.tree) if nodes else ():
+        if isinstance(statement, ast.Assign) and any(
+            isinstance(t, ast.Name) and t.id in names for t in statement.targets
+        ):
+            nodes.append(statement.value)
+    return {name for name in map(attribute_read, nodes) if name is not None}
+
+
+def _comparing(file: File) -> Iterator[ast.AST]:
+    """What compares the name of a class."""
     if "__name__" not in file.words and "__name__" not in file.source.text:
         return
     tree = file.source.tree
@@ -30,8 +50,7 @@ def texts_compared(file: File) -> Iterator[str]:
             break
     for node in asking:
         if any(_is_read(n) or (isinstance(n, ast.Name) and n.id in names) for n in walk(node)):
-            constants = (n.value for n in walk(node) if isinstance(n, ast.Constant))
-            yield from (text for text in constants if isinstance(text, str) and text)
+            yield node
 
 
 def _looks(node: ast.AST) -> bool:

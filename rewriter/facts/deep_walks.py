@@ -110,14 +110,22 @@ def _held(knowledge: Knowledge, walker: Class) -> Iterator[Class]:
     hierarchy = knowledge.hierarchy
     pending, seen = {walker, *hierarchy.subclasses(walker)}, set[Class]()
     while pending:
-        seen |= pending
         named = {part for part in named_from(hierarchy, pending) if isinstance(part, Class)}
         values = [value for holder in pending for value in knowledge.attributes(holder).values()]
-        put = put_into_others(hierarchy, {name for holder in pending for name in knowledge.attributes(holder)})
+        # what others put into an object once it is made, no walk of its constructor meets
+        open_to_others = pending if seen or not _walks_while_made(knowledge, walker) else ()
+        seen |= pending
+        put = put_into_others(hierarchy, {name for holder in open_to_others for name in knowledge.attributes(holder)})
         named |= {part for part in put if isinstance(part, Class)}
         pending = (named | {part for value in values for part in _modules_in(value)}) - seen
         for part in pending:  # a plain class may become one of modules
             yield from hierarchy.lineage(part).project
+
+
+def _walks_while_made(knowledge: Knowledge, walker: Class) -> bool:
+    """Whether only its constructor goes through what is below an object."""
+    found = walks(knowledge.hierarchy, walker, DESCENDANTS)
+    return all(method is walker.constructor for method, _ in found)
 
 
 def _modules_in(value: Value) -> Iterator[Class]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from rewriter.facts.code import File, Function
-from rewriter.facts.names import dotted
+from rewriter.facts.names import absolute_module, dotted
 from rewriter.facts.trees import walk
 
 _ASKING = frozenset({"hasattr", "getattr"})
@@ -28,10 +28,15 @@ def imported_inside(function: Function, node: ast.expr) -> str | None:
     """The full name of what an import inside the function calls so, and nothing else there does."""
     if not isinstance(node, ast.Name):
         return None
-    imports = [s for s in walk(function.node) if isinstance(s, ast.ImportFrom) and not s.level]
-    found = [f"{s.module}.{a.name}" for s in imports for a in s.names if (a.asname or a.name) == node.id]
+    imports = [s for s in walk(function.node) if isinstance(s, ast.ImportFrom)]
+    found = [_full_name(function.file, s, a) for s in imports for a in s.names if (a.asname or a.name) == node.id]
     stored = any(isinstance(n, ast.Name) and n.id == node.id and not _is_read(n) for n in walk(function.node))
     return found[0] if len(found) == 1 and not stored else None
+
+
+def _full_name(file: File, statement: ast.ImportFrom, imported: ast.alias) -> str:
+    is_package = file.path.stem == "__init__"
+    return f"{absolute_module(statement, file.module, is_package)}.{imported.name}"
 
 
 def _is_read(name: ast.Name) -> bool:

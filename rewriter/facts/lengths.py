@@ -125,7 +125,7 @@ class Lengths(Numbers):
         outer = len(loops_around(function, scope.statement(store) or store))
         parts = [self._part(value, scope)]
         for node in walk(function):
-            added = _added(node, name.id)
+            added = added_to(node, name.id)
             if added is not None and start <= position_of(node) < end:  # type: ignore[arg-type]
                 part = 1 if isinstance(added, int) else self._part(added, scope)
                 parts.append(self._repeated(node, part, outer, scope))
@@ -248,7 +248,7 @@ _KINDS: dict[type[ast.expr], Callable[..., ast.expr | None]] = {
 }  # fmt: skip
 
 
-def _added(node: ast.AST, name: str) -> ast.expr | int | None:
+def added_to(node: ast.AST, name: str) -> ast.expr | int | None:
     """What a node puts into a local list: one member, or all of another list."""
     if isinstance(node, ast.AugAssign) and binds([node.target], name):
         return node.value

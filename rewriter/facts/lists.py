@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.facts.scopes import Scope
+from rewriter.facts.lengths import added_to
+from rewriter.facts.loops import loops_around
+from rewriter.facts.scopes import Scope, position_of
 from rewriter.facts.trees import walk
 from rewriter.torch_api import catalogue
 from rewriter.torch_api.row import Row
@@ -35,10 +37,25 @@ def runs_over_list(node: ast.expr, scope: Scope, depth: int = 0) -> bool:
     if is_open and isinstance(node, ast.Name) and _is_treated_as_list(node.id, scope):
         return True
     if definition is not None and definition[1] is None:
-        return runs_over_list(definition[0], scope, depth + 1)
+        made = definition[0]
+        if isinstance(node, ast.Name) and isinstance(made, ast.List) and not made.elts:
+            return _is_filled_from_lists(node, scope, depth)
+        return runs_over_list(made, scope, depth + 1)
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
         return runs_over_list(node.value, scope, depth + 1)
     return _is_list(scope.value(node))
+
+
+def _is_filled_from_lists(name: ast.Name, scope: Scope, depth: int) -> bool:
+    """Whether a list that begins empty gets a member at each turn of loops over lists, and not of a recurrence."""
+    store = scope.store_before(name)
+    assert store is not None
+    start, end = scope.lasts(store)
+    function = scope.function.node
+    filling = [n for n in walk(function) if added_to(n, name.id) and start <= position_of(n) < end]  # type: ignore[arg-type]
+    loops = [loop for node in filling for loop in loops_around(function, node)]
+    over = [loop.iter for loop in loops]
+    return bool(over) and all(iter is not None and runs_over_list(iter, scope, depth + 1) for iter in over)
 
 
 def _is_of_operation(definition: tuple[ast.expr, int | None] | None, scope: Scope) -> bool:

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rewriter.facts.answers import Question
-from rewriter.facts.class_texts import texts_compared
+from rewriter.facts.class_texts import attributes_compared, texts_compared
 from rewriter.facts.code import Class, File
 from rewriter.facts.deep_walks import may_hold, walking_classes
+from rewriter.facts.kinds import members_of, names_behind
 from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.stated import texts_stated
 from rewriter.facts.trees import Comprehension, walk
 from rewriter.facts.walks import CHILDREN, DESCENDANTS, files_run
 
@@ -43,6 +45,8 @@ class _Picks:
 
     classes: frozenset[str]
     texts: frozenset[str]
+    attributes: frozenset[str] = frozenset()
+    """Those of the object that hold more texts."""
 
 
 def _picks_around(knowledge: Knowledge, cls: Class) -> Iterator[_Picks]:
@@ -60,8 +64,12 @@ def _picks(knowledge: Knowledge, walker: Class) -> _Picks:
     if walker not in answers:
         beyond = files_run(knowledge.hierarchy, walker) - {walker.file}
         found = [_picks_in(walker.file, whole=False), *(_picks_in(file, whole=True) for file in beyond)]
-        classes = frozenset(name for picks in found for name in picks.classes)
-        answers[walker] = _Picks(classes, frozenset(text for picks in found for text in picks.texts))
+        named = {name for picks in found for name in picks.classes}
+        project = knowledge.project
+        classes = frozenset(meant for name in named for meant in names_behind(project, name) if meant is not None)
+        stated = [texts_stated(project, name) or () for picks in found for name in picks.attributes]
+        texts = [*(picks.texts for picks in found), *stated]
+        answers[walker] = _Picks(classes, frozenset(text for each in texts for text in each))
     return answers[walker]
 
 
@@ -69,9 +77,10 @@ def _picks_in(file: File, whole: bool) -> _Picks:
     answers = file.answers.to(_PICKS_IN_FILE)
     if whole not in answers:
         parts = [file.source.tree] if whole else _parts(file)
-        compared = (kind for part in parts for node in walk(part) for kind in _classes_compared(node))
+        asked = [kind for part in parts for node in walk(part) for kind in _classes_compared(node)]
+        compared = [kind for each in asked for kind in (members_of(each) or _members_named(file, each) or [each])]
         classes = frozenset(filter(None, map(file.names.full_name, compared)))
-        answers[whole] = _Picks(classes, frozenset(texts_compared(file)))
+        answers[whole] = _Picks(classes, frozenset(texts_compared(file)), frozenset(attributes_compared(file)))
     return answers[whole]
 
 
@@ -101,4 +110,13 @@ def _classes_compared(node: ast.AST) -> list[ast.expr]:
         wanted = node.comparators
     else:
         return []
-    return [kind for w in wanted for kind in (w.elts if isinstance(w, ast.Tuple | ast.List | ast.Set) else [w])]
+    return wanted
+
+
+def _members_named(file: File, variable: ast.expr) -> list[ast.expr]:
+    """What functions of the file put into tuples under the name of a variable."""
+    if not isinstance(variable, ast.Name):
+        return []
+    sets = (s for s in walk(file.source.tree) if isinstance(s, ast.Assign))
+    made = [s.value for s in sets for t in s.targets if isinstance(t, ast.Name) and t.id == variable.id]
+    return [member for value in made for member in members_of(value) or []]

@@ -14,6 +14,7 @@ from rewriter.facts.type_comments import returns_of
 from rewriter.interpreter import binding
 from rewriter.interpreter.context import Context
 from rewriter.interpreter.met import Caller
+from rewriter.interpreter.notes import method_of_part
 from rewriter.interpreter.state import Frame, State
 from rewriter.interpreter.summaries import Key, Summary, add, begin, end, recalled, remember
 from rewriter.interpreter.supers import super_method
@@ -121,15 +122,28 @@ class Activations:
         func = node.func if isinstance(node, ast.Call) else node
         apart = not target.own and isinstance(func, ast.Attribute)
         holder = f">{ast.unparse(func.value)}" if apart and isinstance(func, ast.Attribute) else ""
+        before = self._calls_before(target, node) if apart and cls is not None else None
+        if before:
+            holder += f"#{before}"
         return Frame(
             target.function,
             own,
             cls,
             deferred=outer.deferred,
-            outer_loops=outer.loops + outer.outer_loops,
+            outer_loops=outer.loops + outer.outer_loops if before is None else 0,
             of_plain=target.is_plain,
             holder=outer.holder + holder,
+            is_part=before is not None,
         )
+
+    def _calls_before(self, target: Target, node: ast.Call | ast.Attribute) -> int | None:
+        """For a method of a part: how many calls came before. Whoever calls it has a part for each, or says so."""
+        func = node.func if isinstance(node, ast.Call) else node
+        held = func.value if isinstance(func, ast.Attribute) else func
+        if not isinstance(held, ast.Attribute) or not self.context.is_stored_on_own(held):
+            return None
+        calls = self.context.state.runs.get(method_of_part(self.context, held.attr, target.function), 0)
+        return calls - 1 if calls else None
 
     def _variables(self, target: Target, call: Call | None, cls: Class | None, own: str | None) -> dict[str, Value]:
         function, stored = target.function, self.context.state.variables
@@ -167,7 +181,7 @@ class Activations:
             frame.returns, frame.yields = list(summary.returns), list(summary.yields)
             for file in summary.files:
                 context.known.consults(file)
-        add(context, summary)
+        add(context, summary, frame.is_part)
 
     def _summarized(self, key: Key, frame: Frame, variables: dict[str, Value]) -> Summary:
         context, before = self.context, self.followed

@@ -186,6 +186,12 @@ class Machine:
         if value.may_be(Module) and (part := part_of(node.func, self.context.is_own)) is not None:
             self.notes.part_call(node, part)
 
+    def note_part_method(
+        self, node: ast.Call, attribute: str, cls: Class, callee: Function, choice: Value | None
+    ) -> None:
+        assert choice is None or isinstance(choice, Choice)
+        self.notes.part_method(node, attribute, cls, callee, choice)
+
     def note_kept_function(self, node: ast.Call, attribute: str, value: Value, function: Value) -> None:
         assert isinstance(function, SomeFunction)
         self.notes.kept_function(node, attribute, value, function)

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 
 from rewriter.facts.attributes import first_name, stores
-from rewriter.facts.code import Function
+from rewriter.facts.code import Class, Function
 from rewriter.facts.given_methods import GivenMethods
 from rewriter.interpreter.context import Context
 from rewriter.sites.site import (
@@ -23,6 +23,7 @@ from rewriter.sites.site import (
     OperationOfAnyKind,
     OutsideCall,
     PartCall,
+    PartMethodCall,
     Site,
     SiteNode,
     UnknownCall,
@@ -30,7 +31,7 @@ from rewriter.sites.site import (
 from rewriter.torch_api.row import Row, Spelling
 from rewriter.values.base import Value
 from rewriter.values.functions import Choice, SomeFunction
-from rewriter.values.modules import Module, ProjectModule
+from rewriter.values.modules import MODULE, Module, ProjectModule
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,10 @@ class Notes:
             PartCall(node, *self._place(), frozenset({self.context.count(f"{self.context.frame.holder}.{part}")}))
         )
 
+    def part_method(self, node: ast.Call, attribute: str, cls: Class, callee: Function, choice: Choice | None) -> None:
+        place, before = self._place(), self.context.count(method_of_part(self.context, attribute, callee))
+        self._note(PartMethodCall(node, *place, attribute, MODULE, frozenset({before}), cls, callee, choice))
+
     def kept_function(self, node: ast.Call, attribute: str, value: Value, function: SomeFunction) -> None:
         before = self._calls_before(attribute)
         self._note(KeptFunctionCall(node, *self._place(), attribute, value, frozenset({before}), function))
@@ -153,6 +158,11 @@ class Notes:
         known.in_loop = known.in_loop or bool(frame.loops)
         known.called_in_loop = known.called_in_loop or bool(frame.outer_loops)
         known.deferred = known.deferred or bool(frame.deferred)
+
+
+def method_of_part(context: Context, attribute: str, method: Function) -> str:
+    """Under which name calls of such a method are counted."""
+    return f"{context.frame.holder}.{attribute}.{method.node.name}()"
 
 
 def own_name_here(context: Context) -> str | None:

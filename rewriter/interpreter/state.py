@@ -60,6 +60,8 @@ class Frame:
     """Loops around the calls that led here."""
     of_plain: bool = False
     """It is a method of an object that is not a module."""
+    is_part: bool = False
+    """It is a method of what an attribute of the caller's object holds."""
     holder: str = "self"
     """Which object `self` is, as seen from the one whose forward is run: the path of attributes to it."""
     returns: list[Value] = field(default_factory=list)

@@ -123,15 +123,16 @@ def end(context: Context, caller: State) -> tuple[Trace, Runs]:
     return trace, runs
 
 
-def add(context: Context, summary: Summary) -> None:
-    """Adds to the run what the call has done."""
+def add(context: Context, summary: Summary, of_part: bool) -> None:
+    """Adds to the run what the call has done; one of a part's method runs sites of that part, as often as it does."""
     trace, outer, runs = summary.trace, context.trace, context.state.runs
     outer.reads.follow(trace.reads, outer.met)
     outer.deepest = max(outer.deepest, len(context.frames) + trace.deepest - trace.base)
-    outer.met.take(trace.met, runs)
+    outer.met.take(trace.met, {} if of_part else runs)
     for function in trace.met.entered | trace.met.entered_plain:
         for around in context.frames[outer.base :]:
             if around.statement is not None:
                 outer.met.entered_at.setdefault((around.function, function), around.statement)
     for name, count in summary.runs.items():
-        runs[name] = runs.get(name, 0) + count
+        before = runs.get(name, 0)
+        runs[name] = max(before, count) if of_part and not isinstance(name, str) else before + count

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -32,6 +31,7 @@ from rewriter.planning.decisions import Decisions
 from rewriter.planning.left import all_refused, of_other_quantizers
 from rewriter.planning.observed import known
 from rewriter.planning.plan import Owner, Plan, Wanted, free_name
+from rewriter.planning.together import in_source_order, joined_values, sites_in
 from rewriter.results import Refusal, Safety
 from rewriter.rules.context import Context
 from rewriter.rules.foreign import incomplete
@@ -51,12 +51,10 @@ from rewriter.sites.site import (
     OperationOfAnyKind,
     OutsideCall,
     PartCall,
+    PartMethodCall,
     Site,
     UnknownCall,
-    merged,
 )
-from rewriter.values.base import Value
-from rewriter.values.one_of import join
 
 
 class Target(Protocol):
@@ -112,10 +110,10 @@ class Planner:
         below += runs_alone(self.knowledge, cls, unseen.difference(*(run.met.entered for run in below)))
         below += runs_handing_out(self.knowledge, cls, unseen.difference(*(run.met.entered for run in below)))
         for method in sorted(unseen, key=lambda m: m.node.lineno):
-            sites += _in_source_order(_met(method, below))
+            sites += in_source_order(sites_in(method, below))
         settled = list(self._settled(sites, cls))
         plan.refusals += [] if self.source or self.target else of_other_quantizers(settled)
-        computing = [s for s in settled if isinstance(s, ModuleCall | PartCall) or self._computes(s)]
+        computing = [s for s in settled if self._calls_module(s, run) or self._computes(s)]
         sites = known(plan, computing, self.evidence)
         if not sites:
             return
@@ -124,7 +122,7 @@ class Planner:
             sites = [s for s in sites if not self._is_given_modules(s.function) and self._needs(s)]
             plan.refusals += all_refused(place, sites)
             return
-        values = _joined_values([*([run] if run else []), *below])
+        values = joined_values([*([run] if run else []), *below])
         loops = Turns(self.knowledge, place, values, run, lambda owner: numberings(self.plan(owner).changes))
         self._decide_all(cls, plan, sites, Context(self.knowledge, place, "", values, self._takes_modules, loops))
 
@@ -142,9 +140,9 @@ class Planner:
         if not function.is_free and not is_of_plain(self.knowledge, function):
             return
         runs = runs_through(self.knowledge, function)
-        sites = [s for s in self._settled(_met(function, runs), None) if not isinstance(s, ModuleCall)]
+        sites = [s for s in self._settled(sites_in(function, runs), None) if not isinstance(s, ModuleCall)]
         plan.refusals += [] if self.source or self.target else of_other_quantizers(sites)
-        sites = known(plan, [s for s in _in_source_order(sites) if self._computes(s)], self.evidence)
+        sites = known(plan, [s for s in in_source_order(sites) if self._computes(s)], self.evidence)
         if not sites:
             if function.is_free:
                 self._substitute_in_making(function, function, None, plan)
@@ -154,7 +152,7 @@ class Planner:
             if function.is_free or not is_kept(self.knowledge, function):
                 plan.refusals += all_refused(held, sites)
             return
-        loops = FunctionLoops(self.knowledge, function, values := _joined_values(runs))
+        loops = FunctionLoops(self.knowledge, function, values := joined_values(runs))
         context = Context(self.knowledge, held.place, held.parameter, values, self._takes_modules, loops)
         self._decide_all(function, plan, sites, context)
 
@@ -164,10 +162,22 @@ class Planner:
     def _settled(self, sites: Iterable[Site], cls: Class | None) -> Iterator[Site]:
         """The sites, where functions that cannot become modules where they are stored are chosen at the call."""
         for site in sites:
+            if isinstance(site, PartMethodCall):
+                is_plain = site.choice is not None and is_of_plain(self.knowledge, site.callee)
+                yield site.otherwise() if is_plain else site
+                continue
             is_kept = (
                 isinstance(site, KeptFunctionCall) and cls and is_kept_in_module(self.knowledge, cls, site.attribute)
             )
             yield site.otherwise() if isinstance(site, KeptFunctionCall) and not is_kept else site
+
+    def _calls_module(self, site: Site, run: Run | None) -> bool:
+        """A call of a module, or of such a method of one as runs operations or modules itself."""
+        if not isinstance(site, PartMethodCall):
+            return isinstance(site, ModuleCall | PartCall)
+        inside = [s for s in (run.met.sites.values() if run is not None else ()) if s.function is not site.function]
+        reached = {site.callee, *(b for a, b in (run.met.entered_at if run is not None else ()) if a is site.callee)}
+        return any(s.function in reached and (isinstance(s, ModuleCall) or self._computes(s)) for s in inside)
 
     def _computes(self, site: Site) -> bool:
         """An operation, or the call of a function that has some."""
@@ -279,21 +289,3 @@ class Planner:
             if relative is cls:
                 break
         return taken
-
-
-def _met(function: Function, runs: list[Run]) -> list[Site]:
-    return merged(function, [run.met.sites.values() for run in runs])
-
-
-def _in_source_order(sites: Iterable[Site]) -> list[Site]:
-    """By where they end, so that an operand comes before what is computed from it."""
-    return sorted(sites, key=lambda site: (site.node.end_lineno or 0, site.node.end_col_offset or 0))
-
-
-def _joined_values(runs: list[Run]) -> dict[ast.expr, Value]:
-    if len(runs) == 1:
-        return runs[0].met.values
-    joined: dict[ast.expr, Value] = {}
-    for node, value in (pair for run in runs for pair in run.met.values.items()):
-        joined[node] = join(joined[node], value) if node in joined else value
-    return joined

@@ -72,16 +72,16 @@ from rewriter.facts.code import Class, Function
 from rewriter.facts.construction import Construction
 from rewriter.facts.handing import handled_otherwise
 from rewriter.facts.kept import stored_in_family
-from rewriter.facts.memory import acts_as_module, stores_later
-from rewriter.facts.memoryless import keeps_nothing, made_class, makes_memoryless, part_that_acts, part_that_stores
-from rewriter.facts.stateless import has_state, is_stateless
+from rewriter.facts.memoryless import keeps_nothing, made_class, makes_memoryless
+from rewriter.facts.stand_ins import why_no_stand_in
+from rewriter.facts.stateless import is_stateless
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.constants import is_repeatable
 from rewriter.rules.context import Context
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
-from rewriter.sites.site import KeptFunctionCall, MappedModule, ModuleCall, PartCall
+from rewriter.sites.site import KeptFunctionCall, MappedModule, ModuleCall, PartCall, PartMethodCall
 from rewriter.torch_api import modules
 from rewriter.values.modules import Made, Module
 
@@ -116,6 +116,15 @@ def decide_call(site: ModuleCall, context: Context) -> Change | Refusal | None:
         why = "which __init__ makes in some cases only: one instance serves all turns of the loop"
         return refuse("RW902", site, f"`self.{site.attribute}` is called in a loop, {why}")
     return replace(again, turns=turns)
+
+
+def decide_method(site: PartMethodCall, context: Context) -> Change | Refusal | None:
+    """`self.coder.decode(x)`, called again, becomes `self.coder2.decode(x)`: another part for each call."""
+    decided = decide_call(site, context)
+    if not isinstance(decided, Change):
+        return decided
+    assert isinstance(decided.make, Tie)
+    return replace(decided, make=replace(decided.make, called=site.callee.node.name))
 
 
 def decide_map(site: MappedModule, context: Context) -> Change | Refusal:
@@ -178,7 +187,7 @@ def _maker(site: ModuleCall, context: Context, in_list: bool) -> MakeAgain | Tie
         return "it is made by subclasses, of which there may be others"
     if len(own) + len(above) != 1 or below:
         return _made_in_several_places(site, context)
-    if isinstance(ref, Class) and (why := _acts_otherwise(ref, context)) is not None:
+    if isinstance(ref, Class) and (why := why_no_stand_in(context.knowledge, ref)) is not None:
         return why
     if above:
         inits = [base.constructor for base in hierarchy.lineage(cls).project[1:]]
@@ -200,21 +209,6 @@ def _maker(site: ModuleCall, context: Context, in_list: bool) -> MakeAgain | Tie
     return Tie(site.attribute, statement, _can_be_taken_apart(ref, statement, context.place.init, context))
 
 
-def _acts_otherwise(cls: Class, context: Context) -> str | None:
-    """Why a second instance of the class would be no stand-in for the first."""
-    if has_state(context.knowledge, cls):
-        return None
-    if stores_later(context.knowledge, cls):
-        return f"{cls.node.name} keeps something between calls"
-    if (part := part_that_stores(context.knowledge, cls)) is not None:
-        return f"its part {part.node.name} keeps something between calls"
-    if (name := acts_as_module(context.knowledge, cls)) is not None:
-        return f"{cls.node.name} has its own {name}, which would run for the second instance as well"
-    if (part := part_that_acts(context.knowledge, cls)) is not None:
-        return f"its part {part.node.name} has methods of nn.Module's own, which would run for the second one as well"
-    return None
-
-
 def _made_in_several_places(site: ModuleCall, context: Context) -> Tie | str:
     """A handle, made behind what `__init__` assigns: it stands for whichever module the object has, then and later."""
     assert isinstance(context.place, Construction)
@@ -229,7 +223,7 @@ def _made_in_several_places(site: ModuleCall, context: Context) -> Tie | str:
         return "it is assigned behind the place where new modules can be made"
     values = [value for _, _, value in stored_in_family(context.knowledge, cls, site.attribute)]
     classes = {v.made for value in values for v in value.parts if isinstance(v, Module) and isinstance(v.made, Class)}
-    reasons = (_acts_otherwise(made, context) for made in sorted(classes, key=lambda made: made.name))
+    reasons = (why_no_stand_in(context.knowledge, made) for made in sorted(classes, key=lambda made: made.name))
     if (why := next(filter(None, reasons), None)) is not None:
         return why
     return Tie(site.attribute, None, isinstance(site.made, Class) and keeps_nothing(context.knowledge, site.made))
@@ -293,5 +287,6 @@ RULE = described(
         KeptFunctionCall: decide_call,
         MappedModule: decide_map,
         PartCall: decide_part,
+        PartMethodCall: decide_method,
     },
 )

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 
-from rewriter.facts.code import Function
+from rewriter.facts.code import Class, Function
 from rewriter.torch_api.row import Row, Spelling
 from rewriter.values.base import Value
 from rewriter.values.functions import Choice, SomeFunction
@@ -130,6 +130,25 @@ class ModuleCall(Site):
     def made(self) -> Made:
         """What made the module, as far as it is known."""
         return self.module.made if isinstance(self.module, Module) else None
+
+
+@dataclass(eq=False)
+class PartMethodCall(ModuleCall):
+    """A call of another method than its forward of what such an attribute holds: `self.coder.decode(x)`."""
+
+    cls: Class
+    callee: Function
+    choice: Choice | None
+    """Where what it holds is no module: what the method may be, once the classes of such objects are known."""
+
+    @property
+    def made(self) -> Made:
+        return self.cls
+
+    def otherwise(self) -> Site:
+        """The same call where the object cannot become a module: its method is given modules."""
+        assert self.choice is not None
+        return ChosenCall(**{f.name: getattr(self, f.name) for f in fields(Site)}, choice=self.choice)
 
 
 @dataclass(eq=False)

@@ -9,13 +9,14 @@ from typing import ClassVar
 from rewriter.facts.code import Class, Function
 from rewriter.facts.given_methods import functions_given
 from rewriter.facts.hierarchy import REGISTERING
-from rewriter.facts.objects import is_plain, methods_below, methods_meant
+from rewriter.facts.objects import methods_below, methods_meant
 from rewriter.torch_api import modules
 from rewriter.torch_api.reserved import RETURNING_ITSELF, SEQUENTIAL_ATTRIBUTES
 from rewriter.values.base import UNKNOWN, Call, Machine, Value
 from rewriter.values.dictionary import Dictionary
-from rewriter.values.functions import BoundMethod, Choice, NestedFunction, ProjectFunction, SomeFunction, one_of_methods
+from rewriter.values.functions import BoundMethod, NestedFunction, ProjectFunction, SomeFunction, one_of_methods
 from rewriter.values.one_of import join, join_all
+from rewriter.values.parts import note_method_of_part
 from rewriter.values.plain import NONE, STRING, Nothing
 from rewriter.values.sequence import children
 from rewriter.values.setting import as_setting
@@ -251,9 +252,8 @@ def _call_found(receiver: Value, cls: Class, method: Function, machine: Machine,
         return choice.call(machine, call) or UNKNOWN if choice is not None else UNKNOWN
     elif method.owner is None:  # a decorator has put it there
         machine.note_choice(call.node, Choice(frozenset({method})))
-    elif not receiver.is_class and is_plain(known, cls):
-        # it becomes a module where it can; its methods may be given modules where it cannot
-        machine.note_choice(call.node, Choice(frozenset(methods_below(known, cls, name, own))))
+    elif not receiver.is_class and not own:
+        note_method_of_part(cls, method, machine, call)
     return machine.run_function(Target(method, cls, own), call)
 
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
-from rewriter.facts.code import Function
+from rewriter.facts.code import Class, Function
 
 Thing = TypeVar("Thing", contravariant=True)
 
@@ -18,6 +18,11 @@ class Noting(Protocol[Thing]):
     def note_module_call(self, node: ast.Call, attribute: str, value: Thing) -> None: ...
     def note_part_call(self, node: ast.Call, value: Thing) -> None:
         """A module may be called that a part of the object holds."""
+
+    def note_part_method(
+        self, node: ast.Call, attribute: str, cls: Class, callee: Function, choice: Thing | None
+    ) -> None:
+        """A method of a part of the object is called: of a module, or of an object that may become one."""
 
     def note_kept_function(self, node: ast.Call, attribute: str, value: Thing, function: Thing) -> None:
         """A call of a function that an attribute keeps; `value` is what it is once a module keeps it."""

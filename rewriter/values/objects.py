@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from rewriter.facts.code import Class
 from rewriter.facts.objects import is_plain, methods_meant, properties_meant
-from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value
+from rewriter.values.base import UNKNOWN, Call, Known, Machine, Unknown, Value
 from rewriter.values.functions import ANY_OPERATION, Choice, SomeFunction, one_of_methods
 from rewriter.values.modules import call_method
 from rewriter.values.one_of import join_all
@@ -38,7 +38,10 @@ class Instance(Unknown):
         if len(read) == 1:
             return machine.read_property(Target(read[0].function, read[0].cls, own=False, is_plain=True), node)
         methods = one_of_methods(methods_meant(known, self.of, node.attr))
-        return self._stated(machine, node.attr) if methods is None else methods
+        if methods is not None:
+            return methods
+        stated = self._stated(machine, node.attr)
+        return self._kept(machine, node.attr) if stated.says_nothing else stated
 
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
         """What the class's body says of a function is what most objects have, and others another one."""
@@ -49,9 +52,19 @@ class Instance(Unknown):
 
     def _stated(self, machine: Machine, attribute: str) -> Value:
         """What the classes' bodies say of the attribute."""
+        return join_all([machine.known.stated(cls, attribute) for cls in self._classes(machine.known)])
+
+    def _kept(self, machine: Machine, attribute: str) -> Value:
+        """What constructors leave in the attribute, where they alone set it, in whichever class below as well."""
         known = machine.known
+        family = [c for cls in self._classes(known) for c in (cls, *known.hierarchy.subclasses(cls))]
+        if not all(machine.is_setting(cls, attribute) for cls in family):
+            return UNKNOWN
+        return join_all([known.attribute(cls, attribute).as_given for cls in family])
+
+    def _classes(self, known: Known) -> list[Class]:
         found = [cls for name in sorted(self.of) if isinstance(cls := known.project.find(name), Class)]
-        return join_all([known.stated(cls, attribute) for cls in found if is_plain(known, cls)])
+        return [cls for cls in found if is_plain(known, cls)]
 
     def call(self, machine: Machine, call: Call) -> Value | None:
         choice = one_of_methods(methods_meant(machine.known, self.of, "__call__"))

@@ -35,8 +35,7 @@ class ModuleList(nn.ModuleList):
                 return super().__getitem__(-1)
             index = min(index, MOST - 1)
             while index >= len(self):
-                last = super().__getitem__(-1)
-                self.append(another(last) if isinstance(last, Handle) else copy.deepcopy(last))
+                self.append(_one_more(super().__getitem__(-1)))
         return super().__getitem__(index)
 
     def each(self, *over: Iterable[Any]) -> Iterator[Any]:
@@ -46,6 +45,17 @@ class ModuleList(nn.ModuleList):
     def named_children(self) -> Iterator[tuple[str, nn.Module]]:
         """Without handles of a module that the owner of the list has as a child itself."""
         return (named for named in super().named_children() if not is_second_name(named[1]))
+
+
+def _one_more(last: nn.Module) -> nn.Module:
+    """A module like the last one; handles, in lists for loops further in as well, stand for the same as theirs."""
+    if isinstance(last, Handle):
+        return another(last)
+    if not isinstance(last, nn.ModuleList):
+        return copy.deepcopy(last)
+    made = type(last)(map(_one_more, last))
+    made.training = last.training
+    return made
 
 
 _PARAMETERS = ("call", "nth", "call_index", "call_number")

@@ -7,8 +7,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from rewriter.facts.code import Function
-from rewriter.facts.imported import imported_inside
+from rewriter.facts.kinds import names_asked
 from rewriter.facts.one_more.frame import Frame, Runner
 from rewriter.facts.one_more.things import (
     ANY,
@@ -23,6 +22,7 @@ from rewriter.facts.one_more.things import (
     Const,
     Grown,
     Pair,
+    Texts,
     Value,
     is_settled,
 )
@@ -91,10 +91,7 @@ def _is_equal(frame: Frame, left: Value, right: Value, asked: ast.expr, among: b
     if right in NEW and not among:
         left, right = right, left
     if left is CLASS:
-        kinds = asked.elts if among and isinstance(asked, ast.Tuple | ast.List | ast.Set) else [asked]
-        if among and kinds == [asked]:
-            return None
-        return False if all(is_never_made(frame.function, kind) for kind in kinds) else None
+        return False if are_never_made(frame, asked) else None
     if left is NAME and not frame.knows_names and _says_texts(right):
         return None
     if left in (NAME, MODULE) and (is_settled(right) or (isinstance(right, Pair) and among)):
@@ -113,6 +110,8 @@ def _class_name_is(left: Value, right: Value, among: bool) -> bool | None:
     said = right if left is CLASS_NAME else left
     if among and left is CLASS_NAME and isinstance(right, Const):
         return None  # a part of a text
+    if isinstance(said, Texts):
+        return None if not among or any(map(is_in_new_class, said.of)) else False
     texts = said.items if isinstance(said, Pair) else (said,)
     if not texts or not all(isinstance(t, Const) and isinstance(t.value, str) and t.value for t in texts):
         return None
@@ -123,9 +122,7 @@ def is_in_new_class(text: str) -> bool:
     return any(text in name for name in _NEW_NAMES)
 
 
-def is_never_made(function: Function, kind: ast.expr) -> bool:
-    """A class of the project, or of torch: where code asks for it, another takes its place in new modules."""
-    if (imported := imported_inside(function, kind)) is not None:
-        return not imported.startswith(("torch.", "runtime."))
-    name = function.name_inside(kind)
-    return name is not None and name not in _MADE_HERE
+def are_never_made(frame: Frame, asked: ast.expr) -> bool:
+    """Classes of the project, or of torch: where code asks for them, others take their place in new modules."""
+    names = names_asked(frame.hierarchy.project, frame.function, asked)
+    return all(name is not None and name not in _MADE_HERE for name in names)

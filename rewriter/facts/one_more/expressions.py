@@ -24,6 +24,7 @@ from rewriter.facts.one_more.things import (
     Grown,
     Pair,
     Tells,
+    Texts,
     Value,
     either,
     is_settled,
@@ -31,6 +32,7 @@ from rewriter.facts.one_more.things import (
     truth,
 )
 from rewriter.facts.one_more.written import written
+from rewriter.facts.stated import texts_stated
 from rewriter.facts.trees import children, walk
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
@@ -68,6 +70,8 @@ def _attribute(run: Runner, node: ast.Attribute, frame: Frame) -> Value:
     of = run.value(run, node.value, frame)
     if of is OBJECT and node.attr in TABLES:
         return TABLES[node.attr] if frame.meets(node) else SAME
+    if of is OBJECT:
+        return stated(frame, node.attr)
     if of is MODULE:
         if node.attr == "__class__":
             return CLASS
@@ -79,6 +83,12 @@ def _attribute(run: Runner, node: ast.Attribute, frame: Frame) -> Value:
     if of is CLASS and node.attr in ("__name__", "__qualname__"):
         return CLASS_NAME
     return SAME if is_settled(of) else ANY
+
+
+def stated(frame: Frame, attribute: str) -> Value:
+    """An attribute of the object, which the bodies of classes may say."""
+    texts = texts_stated(frame.hierarchy.project, attribute)
+    return SAME if texts is None else Texts(texts)
 
 
 def _tuple(run: Runner, node: ast.Tuple | ast.List, frame: Frame) -> Value:

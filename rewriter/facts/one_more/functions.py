@@ -89,7 +89,8 @@ def _free(function: Function, frame: Frame) -> set[str]:
     """The variables around a function that it reads."""
     if function.file is not frame.function.file or not function.shadowed:
         return set()
-    return {n.id for n in walk(function.node) if isinstance(n, ast.Name) and n.id in function.shadowed}
+    around = function.shadowed - function.locals
+    return {n.id for n in walk(function.node) if isinstance(n, ast.Name) and n.id in around}
 
 
 def _bound(function: Function, of: Value | None, given: Given) -> dict[str, Value] | None:

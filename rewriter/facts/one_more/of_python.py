@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
-from rewriter.facts.one_more.compared import is_never_made
-from rewriter.facts.one_more.expressions import HAD_BY_NEW_ONES
+from rewriter.facts.kinds import names_asked
+from rewriter.facts.one_more.compared import are_never_made
+from rewriter.facts.one_more.expressions import HAD_BY_NEW_ONES, stated
 from rewriter.facts.one_more.frame import Frame, Runner
 from rewriter.facts.one_more.functions import applied, given_by
 from rewriter.facts.one_more.texts import only_numbers
@@ -18,6 +19,7 @@ from rewriter.facts.one_more.things import (
     FRESH,
     MODULE,
     NAME,
+    NONE,
     OBJECT,
     POSITIVE,
     SAME,
@@ -119,21 +121,22 @@ def _mapped(run: Runner, name: str, node: ast.Call, frame: Frame) -> Value | Non
 def _kind_asked(run: Runner, node: ast.Call, frame: Frame) -> Value:
     """`isinstance(child, nn.Linear)`, `issubclass(type(child), nn.Linear)`"""
     of, wanted = run.value(run, node.args[0], frame), node.args[1]
-    kinds = wanted.elts if isinstance(wanted, ast.Tuple) else [wanted]
     if isinstance(of, Pair):  # `for child in self.named_modules()`
-        names = [frame.function.name_inside(kind) or "" for kind in kinds]
-        return Const(False) if all(name.startswith("torch.") for name in names) else ANY
+        names = names_asked(frame.hierarchy.project, frame.function, wanted)
+        return Const(False) if all((name or "").startswith("torch.") for name in names) else ANY
     if of not in (MODULE, CLASS):
         return SAME if is_settled(of) and is_settled(run.value(run, wanted, frame)) else ANY
-    return Const(False) if all(is_never_made(frame.function, kind) for kind in kinds) else ANY
+    return Const(False) if are_never_made(frame, wanted) else ANY
 
 
 def _attribute_asked(run: Runner, node: ast.Call, frame: Frame) -> Value:
     """`hasattr(child, "mark")`, `getattr(child, "mark", None)`"""
     of, *rest = (run.value(run, part, frame) for part in node.args)
+    attribute = rest[0].value if isinstance(rest[0], Const) else None
+    if of is OBJECT and isinstance(attribute, str) and rest[1:] == [NONE] and ast.unparse(node.func) == "getattr":
+        return stated(frame, attribute)
     if of is not MODULE:
         return SAME if is_settled(of) and all(map(is_settled, rest)) else ANY
-    attribute = rest[0].value if isinstance(rest[0], Const) else None
     if not isinstance(attribute, str) or attribute in MODULE_ATTRIBUTES | HAD_BY_NEW_ONES:
         return ANY
     if ast.unparse(node.func) == "hasattr":

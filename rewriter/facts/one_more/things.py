@@ -55,7 +55,14 @@ class Grown:
     """The object itself is what both runs meet first."""
 
 
-Value = Thing | Const | Pair | Grown
+@dataclass(frozen=True)
+class Texts:
+    """None, or a list that both runs have, whose members are among these texts."""
+
+    of: frozenset[str]
+
+
+Value = Thing | Const | Pair | Grown | Texts
 NONE = Const(None)
 NEW = (MODULE, NAME, CLASS)
 """What is equal to nothing that both runs have."""
@@ -73,7 +80,7 @@ def is_settled(value: Value) -> bool:
     """Whether the value is the same in both runs."""
     if isinstance(value, Pair):
         return all(map(is_settled, value.items))
-    return isinstance(value, Const) or value in (SAME, FRESH, OBJECT, DOTTED)
+    return isinstance(value, Const | Texts) or value in (SAME, FRESH, OBJECT, DOTTED)
 
 
 def truth(value: Value) -> bool | None:

@@ -1,0 +1,22 @@
+"""Methods of what an object's attributes hold."""
+
+from __future__ import annotations
+
+import ast
+
+from rewriter.facts.code import Class, Function
+from rewriter.facts.objects import is_plain, methods_below
+from rewriter.values.base import Call, Machine
+from rewriter.values.functions import Choice
+
+
+def note_method_of_part(cls: Class, method: Function, machine: Machine, call: Call) -> None:
+    """An object becomes a module where it can; its methods may be given modules where it cannot."""
+    plain = is_plain(machine.known, cls)
+    choice = Choice(frozenset(methods_below(machine.known, cls, method.node.name))) if plain else None
+    func = call.node.func
+    holder = func.value if isinstance(func, ast.Attribute) else func
+    if isinstance(holder, ast.Attribute) and machine.is_stored_on_own(holder):
+        machine.note_part_method(call.node, holder.attr, cls, method, choice)
+    elif choice is not None:
+        machine.note_choice(call.node, choice)
