@@ -59,18 +59,21 @@ import ast
 from dataclasses import replace
 
 from rewriter.changes.change import Change, as_given
-from rewriter.changes.made import Wrap
+from rewriter.changes.made import Make, Wrap
 from rewriter.facts.code import Function
 from rewriter.facts.construction import Construction
 from rewriter.facts.scripted import is_compiled
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.context import Context
-from rewriter.rules.operations import module_for
+from rewriter.rules.operations import decide, module_for
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
-from rewriter.sites.site import FunctionCall, HandedFunction, Site
+from rewriter.sites.site import FunctionCall, HandedFunction, Operation, Site
+from rewriter.torch_api import catalogue
 from rewriter.torch_api.reserved import SCRIPT_FUNCTIONS
+from rewriter.values.base import UNKNOWN, Value
+from rewriter.values.sequence import Sequence
 
 CODE = "RW202"
 _HAND_OVER = "hand over a module, or call the function itself in a loop or comprehension"
@@ -100,7 +103,10 @@ def wrap_handed(site: HandedFunction, context: Context) -> Change | Refusal:
     turn = context.loops.of_map(site)
     change: Change | Refusal | None
     if isinstance(function, str):
-        change = _operation(site, function, context)
+        is_partial = isinstance(node.args[0], ast.Call)
+        change = _partial(site, function, context) if is_partial else _operation(site, function, context)
+    elif isinstance(node.args[0], ast.Call):
+        change = None
     else:
         change = _wrapped(site, node.args[0], function, context)
     if turn is None or change is None:
@@ -120,6 +126,28 @@ def _operation(site: HandedFunction, name: str, context: Context) -> Change | No
         return None
     row, receiver = make.row, context.receiver_at(site)
     return Change(row.code, site, context.place, receiver, row.attribute, make, as_given(node), site.written)
+
+
+def _partial(site: HandedFunction, name: str, context: Context) -> Change | None:
+    """The module of `partial(torch.cat, dim=1)`: what is given before is fixed at construction."""
+    node = site.node
+    assert isinstance(node, ast.Call) and isinstance(node.args[0], ast.Call)
+    partial, operands, found = node.args[0], node.args[1:], catalogue.by_spelling(name)
+    if len(found) != 1 or len(partial.args) != 1 or len(found[0][0].operands) != len(operands):
+        return None
+    row, whole = found[0][0], ast.copy_location(ast.Call(partial.args[0], operands, partial.keywords), node)
+    made = decide(Operation(whole, site.function, site.self_name, site.order, found, True), context)
+    if not isinstance(made, Change) or not isinstance(made.make, Make) or row.follows_training:
+        return None
+    if {k.arg for k in partial.keywords} != {fixed.name for fixed in made.make.fixed} - {"inplace"}:
+        return None
+    if row.operands[0].startswith("*") and not _holds_sequences(context.values.get(operands[0], UNKNOWN)):
+        return None
+    return replace(made, site=site, given=as_given(node), what=site.written)
+
+
+def _holds_sequences(value: Value) -> bool:
+    return bool(value.held) and all(member.is_only(Sequence) for member in value.held)
 
 
 def _wrapped(site: Site, func: ast.expr, callee: Function, context: Context) -> Change | Refusal:

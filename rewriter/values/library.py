@@ -97,10 +97,13 @@ def call_by_name(name: str, machine: Machine, call: Call) -> Value:
 
 def _note_handed(machine: Machine, call: Call) -> None:
     """A function that is handed to another one to run: nothing can be put in its place there."""
-    if isinstance(call.first, ProjectFunction):
-        machine.note_handed(call.node, call.first.function)
-    elif isinstance(call.first, TorchFunction) and call.first.is_operation:
-        machine.note_handed(call.node, call.first.name)
+    first = call.first
+    if isinstance(first, Partial) and first.made is call.node.args[0]:
+        first = first.function
+    if isinstance(first, ProjectFunction):
+        machine.note_handed(call.node, first.function)
+    elif isinstance(first, TorchFunction) and first.is_operation:
+        machine.note_handed(call.node, first.name)
 
 
 def _library(name: str, machine: Machine, call: Call) -> Value:

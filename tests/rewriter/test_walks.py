@@ -63,6 +63,23 @@ HARMLESS = {
     ),
 }
 HARMLESS |= {
+    "a function inside that comes back to itself": """
+        def visit(module):
+            if hasattr(module, "set_scale"):
+                module.set_scale(2)
+            for child in module.children():
+                visit(child)
+
+        for module in self.children():
+            visit(module)
+""",
+    "classes in a variable": """
+        kinds = (nn.Linear, nn.Conv2d)
+        for child in self.children():
+            if not isinstance(child, kinds):
+                continue
+            found.append(child)
+""",
     "asks for a beginning": """
         for name in tuple(self._modules):
             if name.startswith("aux_"):
@@ -76,6 +93,13 @@ HARMLESS |= {
 """,
 }
 TELLING = {
+    "a function inside that counts": (
+        "        def visit(module):\n            self.count += 1\n\n        for child in self.children():\n            visit(child)"
+    ),
+    "classes in a variable that is set again": (
+        "        kinds = (nn.Conv2d,)\n        if self.count == 0:\n            kinds = nn.Module\n"
+        "        for child in self.children():\n            if isinstance(child, kinds):\n                self.count += 1"
+    ),
     "asks for another beginning": (
         "        for name in list(self._modules):\n            if name.startswith('f') or len(name) > 2:\n"
         "                found.append(name)"
@@ -176,6 +200,28 @@ def test_no_new_module_is_of_a_class_that_code_picks_out() -> None:
     assert load(rewritten(HEADER + PICKING).after)["Net"]().counted() == 1
     refused = rewritten(HEADER + PICKING).refusals
     assert [r.code for r in refused] == ["RW904"] and "code picks modules of its class" in refused[0].message
+
+
+PICKING_BY = {
+    "a variable": (PICKING.replace("        for child", "        kinds = (nn.Conv2d, nn.ReLU)\n        for child"), "kinds"),
+    "a variable of the file": (f"KINDS = (nn.Conv2d, nn.ReLU)\n\n\n{PICKING}", "KINDS"),
+    "one of two": (PICKING, "nn.Conv2d | nn.ReLU"),
+}
+
+
+@pytest.mark.parametrize("name", PICKING_BY)
+def test_no_new_module_is_of_a_class_that_code_picks_out_by(name: str) -> None:
+    source, kinds = PICKING_BY[name]
+    after = check(source.replace("isinstance(child, nn.ReLU)", f"isinstance(child, {kinds})"), X)
+    assert "runtime.modules.FunctionalReLU()" in after and "nn.ReLU()" in after
+
+
+def test_no_new_module_is_of_a_class_whose_name_a_list_in_a_class_says() -> None:
+    asking = PICKING.replace("isinstance(child, nn.ReLU)", "child.__class__.__name__ in names")
+    asking = asking.replace("        for child", '        names = getattr(self, "kinds", None)\n        for child')
+    source = asking.replace("class Net(nn.Module):\n", 'class Net(nn.Module):\n    kinds = ["Conv2d", "ReLU"]\n\n', 1)
+    assert "F.relu(" in check(source, X)
+    assert "F.relu(" not in check(source.replace('["Conv2d", "ReLU"]', '["Conv2d"]'), X)
 
 
 DEEP = {

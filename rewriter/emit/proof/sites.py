@@ -46,7 +46,7 @@ class MarkOld(Transformer):
 
 def _old_arguments(change: Change, node: ast.AST) -> dict[str, ast.expr | None]:
     if change.each and isinstance(node, ast.Call):  # `map(f, xs)` calls f
-        node = ast.Call(node.args[0], node.args[1:], node.keywords)
+        node = _turn(node)
     if not isinstance(change.make, Make):
         assert isinstance(node, ast.Call)
         function = node.func if isinstance(change.make, Wrap | Call) else None
@@ -80,6 +80,14 @@ def _old_arguments(change: Change, node: ast.AST) -> dict[str, ast.expr | None]:
     if spelling.inplace:
         found["inplace"] = ast.Constant(True)
     return {name: _normal(value) for name, value in found.items()}
+
+
+def _turn(call: ast.Call) -> ast.Call:
+    """What `map(function, xs)` calls; `map(partial(torch.cat, dim=1), xs)` calls `torch.cat`."""
+    function, over = call.args[0], call.args[1:]
+    if isinstance(function, ast.Call):
+        return ast.Call(function.args[0], over, function.keywords)
+    return ast.Call(function, over, call.keywords)
 
 
 def _is_named_in_full(change: Change) -> bool:
