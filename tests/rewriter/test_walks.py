@@ -203,7 +203,10 @@ def test_no_new_module_is_of_a_class_that_code_picks_out() -> None:
 
 
 PICKING_BY = {
-    "a variable": (PICKING.replace("        for child", "        kinds = (nn.Conv2d, nn.ReLU)\n        for child"), "kinds"),
+    "a variable": (
+        PICKING.replace("        for child", "        kinds = (nn.Conv2d, nn.ReLU)\n        for child"),
+        "kinds",
+    ),
     "a variable of the file": (f"KINDS = (nn.Conv2d, nn.ReLU)\n\n\n{PICKING}", "KINDS"),
     "one of two": (PICKING, "nn.Conv2d | nn.ReLU"),
 }
