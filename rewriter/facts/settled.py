@@ -49,6 +49,7 @@ def settled(knowledge: Knowledge, cls: Class, attribute: str) -> Settled | None:
     may_be_none = knowledge.attribute(cls, attribute).may_be(Nothing)
     stored = tuple(value for m in setters for value in _stored(m.node, attribute))
     filled = any(_fills(node, attribute) for m in setters for node in walk(m.node))
+    filled = filled or any(_is_filled_by(knowledge, m, n, attribute) for m in setters for n in walk(m.node))
     return Settled(sets and not may_be_none, stored, frozenset(m.node.name for m in helpers), filled)
 
 
@@ -147,6 +148,20 @@ def _fills(node: ast.AST, attribute: str) -> bool:
     if isinstance(node, ast.Subscript) and _is_it(node.value, attribute):
         return isinstance(node.ctx, ast.Store)
     return _calls_on(node, attribute, _CHANGING - _EMPTYING)
+
+
+def _is_filled_by(knowledge: Knowledge, method: Function, node: ast.AST, attribute: str) -> bool:
+    """`prepend(self.blocks, block)`, where the function puts something into what it is given there."""
+    place = (
+        next((i for i, a in enumerate(node.args) if _is_it(a, attribute)), None) if isinstance(node, ast.Call) else None
+    )
+    name = method.name_inside(node.func) if place is not None and isinstance(node, ast.Call) else None
+    function = knowledge.project.find(name) if name is not None else None
+    if not isinstance(function, Function) or place is None or place >= len(function.node.args.args):
+        return False
+    parameter = function.node.args.args[place].arg
+    funcs = (n.func for n in walk(function.node) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute))
+    return any(f.attr in _CHANGING - _EMPTYING and ast.unparse(f.value) == parameter for f in funcs)
 
 
 def _calls_on(node: ast.AST, attribute: str, methods: frozenset[str]) -> bool:

@@ -21,7 +21,7 @@ from rewriter.interpreter.supers import super_method
 from rewriter.values.annotations import from_annotation, objects_annotated
 from rewriter.values.base import UNKNOWN, Call, Value
 from rewriter.values.classes import ProjectClass, SomeClass
-from rewriter.values.functions import BoundMethod, Partial
+from rewriter.values.functions import BoundMethod, Partial, SomeFunction
 from rewriter.values.modules import ProjectModule
 from rewriter.values.one_of import join_all
 from rewriter.values.plain import NONE
@@ -239,9 +239,10 @@ class Activations:
         """Runs the methods among the arguments: whoever gets one may call it at any time, or never."""
         for argument in call.arguments.values():
             for part in (*argument.parts, *argument.held):
-                method = part.function if isinstance(part, Partial) else part
-                if isinstance(method, BoundMethod) and not self.context.has_entered(method.function):
-                    self._run_deferred(method)
+                for member in part.members if isinstance(part, SomeFunction) else ():
+                    method = member.function if isinstance(member, Partial) else member
+                    if isinstance(method, BoundMethod) and not self.context.has_entered(method.function):
+                        self._run_deferred(method)
 
     def _run_deferred(self, method: BoundMethod) -> None:
         node = method.function.node

@@ -39,7 +39,8 @@ class Block(nn.Module):
 ```
 
 A function that `map` runs for each of several, `map(scaled, (q, k))`, becomes `self.scaled.each((q, k))`: a list of
-modules, each of which runs it for one of them. So does an operation of torch, as in `map(torch.relu, (q, k))`.
+modules, each of which runs it for one of them. So does an operation of torch, as in `map(torch.relu, (q, k))`, and one
+that a partial gives constants, as in `map(partial(torch.cat, dim=1), pairs)`.
 
 In a function's loop over a list, or over as many turns as the source says, `ops.add[i](x, y)` is another module each
 turn; so is `ops.add[call](x, y)` in a nested function for each of its calls.

@@ -39,8 +39,12 @@ somebody later puts in the place of `self.norm` is what the handle stands for th
 inside a module of the project, or in an `nn.Sequential`, get handles of their own, too; that is done where all of its
 parts are known and no method of theirs stores anything on the object.
 
+Another method than the forward is treated alike: where `self.coder.decode(x)` runs again, or in a loop, the call becomes
+`self.coder2.decode(x)`. The object may be one that is no module yet and becomes one, since it computes for the class.
+
 In a loop whose turns `__init__` can count, each turn has an instance; so it has in a loop over the members of a list,
-however many these are: the list of modules begins with one, and makes more when they are asked for. A method that a
+however many these are, as over one that such loops have filled: the list of modules begins with one, and makes more
+when they are asked for. A method that a
 forward comes to on several ways gets a parameter that says which one is running, and an instance for each: `def
 _mix(self, x, y, *, call=0)`, called as `self._mix(x, y, call=1)`, in a loop as `self._mix(x, y, call=i)`, and by a
 method that is told its own way as `self._mix(x, y, call=call)`. Code elsewhere may override or replace a method with a
