@@ -39,8 +39,8 @@ somebody later puts in the place of `self.norm` is what the handle stands for th
 inside a module of the project, or in an `nn.Sequential`, get handles of their own, too; that is done where all of its
 parts are known and no method of theirs stores anything on the object.
 
-Another method than the forward is treated alike: where `self.coder.decode(x)` runs again, or in a loop, the call becomes
-`self.coder2.decode(x)`. The object may be one that is no module yet and becomes one, since it computes for the class.
+Another method than the forward is treated alike: where `self.coder.decode(x)` runs again, or in a loop, the call
+becomes `self.coder2.decode(x)`. The object may be no module yet, and become one since it computes for the class.
 
 In a loop whose turns `__init__` can count, each turn has an instance; so it has in a loop over the members of a list,
 however many these are, as over one that such loops have filled: the list of modules begins with one, and makes more

@@ -250,9 +250,7 @@ def _call_found(receiver: Value, cls: Class, method: Function, machine: Machine,
     elif own and machine.of_plain:
         choice = one_of_methods(methods_below(known, cls, name, own))
         return choice.call(machine, call) or UNKNOWN if choice is not None else UNKNOWN
-    elif method.owner is None:  # a decorator has put it there
-        machine.note_choice(call.node, Choice(frozenset({method})))
-    elif not receiver.is_class and not own:
+    elif method.owner is None or not (receiver.is_class or own):
         note_method_of_part(cls, method, machine, call)
     return machine.run_function(Target(method, cls, own), call)
 

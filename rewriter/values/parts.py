@@ -12,6 +12,9 @@ from rewriter.values.functions import Choice
 
 def note_method_of_part(cls: Class, method: Function, machine: Machine, call: Call) -> None:
     """An object becomes a module where it can; its methods may be given modules where it cannot."""
+    if method.owner is None:  # a decorator has put it there
+        machine.note_choice(call.node, Choice(frozenset({method})))
+        return
     plain = is_plain(machine.known, cls)
     choice = Choice(frozenset(methods_below(machine.known, cls, method.node.name))) if plain else None
     func = call.node.func
