@@ -48,7 +48,7 @@ class Elsewhere:
             return replace(change, make=again)
         if isinstance(make, MakeAgain) or (isinstance(make, Make) and make.target.startswith("torch.nn.")):
             return change
-        if not isinstance(make, Make):
+        if not isinstance(make, Make) or change.each:  # others have no lists that run a module for each of several
             return self._without(change, f"{change.what} needs a module that only runtime has")
         found = self._made(change, make, context)
         if isinstance(found, Change):

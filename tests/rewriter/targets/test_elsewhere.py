@@ -161,3 +161,20 @@ def test_what_the_catalogue_says_of_torch_ao_is_there() -> None:
 def test_what_the_catalogue_says_of_distiller_is_there() -> None:
     names = [f.target for row in ROWS for f in row.elsewhere if f.library == "distiller"]
     assert names and all(hasattr(runtime.distiller.modules, name.rpartition(".")[2]) for name in names)
+
+
+def test_what_map_runs_by_a_partial_is_left_with_a_reason_where_runtime_alone_has_lists_for_it() -> None:
+    source = (
+        HEADER.replace("import torch\n", "import torch\nfrom functools import partial\n", 1)
+        + """
+
+class Net(nn.Module):
+    def forward(self, x, y):
+        x, y = map(partial(torch.cat, dim=1), ((x, y), (y, x)))
+        x, y = map(partial(F.softmax, dim=1), (x, y))
+        return x + y
+"""
+    )
+    result = rewritten(source, target="torch-ao")
+    assert result.failure is None and "self.softmax.each((x, y))" in result.after.decode()
+    assert [r.code for r in result.refusals] == ["RW910"]
