@@ -22,6 +22,7 @@ from rewriter.values.sequence import Sequence
 # What they draw, or how they react to eval(), is decided by one flag for all who share them.
 _FOLLOWING_TRAINING = frozenset(target for row in ROWS for target in row.targets if Trait.RANDOM in row.traits)
 
+_STATE = frozenset({"torch.nn.Parameter", "torch.nn.Buffer"})
 _QUIET = frozenset("int float bool str len tuple list range min max isinstance round abs super".split())
 
 _WRAPPERS = frozenset(
@@ -47,6 +48,20 @@ def has_state(knowledge: Knowledge, made: Made, seen: frozenset[Class] = frozens
         return made not in seen
     held = (value.member() if value.may_be(Sequence) else value for value in knowledge.attributes(made).values())
     return any(isinstance(value, Module) and has_state(knowledge, value.made, seen | {made}) for value in held)
+
+
+def always_has_state(knowledge: Knowledge, cls: Class) -> bool:
+    """Whether the first constructor of the class makes parameters or buffers for every object, in so many words."""
+    init = knowledge.hierarchy.lineage(cls).constructor
+    calls = [s.value for s in init.node.body if isinstance(s, ast.Assign | ast.Expr)] if init is not None else []
+    return init is not None and any(isinstance(c, ast.Call) and _makes_state(init, c) for c in calls)
+
+
+def _makes_state(init: Function, call: ast.Call) -> bool:
+    registers = isinstance(call.func, ast.Attribute) and call.func.attr in ("register_buffer", "register_parameter")
+    if registers:
+        return len(call.args) > 1 and not isinstance(call.args[1], ast.Constant)
+    return (init.name_inside(call.func) or "") in modules.WITH_PARAMETERS | _STATE
 
 
 def _is_stateless_class(knowledge: Knowledge, cls: Class, across_objects: bool) -> bool:

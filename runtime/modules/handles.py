@@ -134,7 +134,7 @@ class Handle(Observed):
 
 
 class TiedHandle(Handle, Tied):
-    """A handle of a module that has parameters or buffers.
+    """A handle of a module that has parameters or buffers, or is not to be met twice.
 
     It is the same module under a second name, and equal to it, so that `children()`, `apply()` and all that visits each
     module once do so once: nothing is initialized, pruned or wrapped twice. What `named_modules()` has for it is its
@@ -208,7 +208,7 @@ def settle(model: nn.Module) -> None:
             standing(module).settled = True
 
 
-def handle_of(module: nn.Module, parts: bool = False) -> nn.Module:
+def handle_of(module: nn.Module, parts: bool = False, hidden: bool = False) -> nn.Module:
     """A handle; with `parts` or where there is no state, its children are handles as well.
 
     So are those of an nn.Sequential in any case. Of its members those that are torch's own have instances of their
@@ -218,7 +218,7 @@ def handle_of(module: nn.Module, parts: bool = False) -> nn.Module:
         return another(module)
     if isinstance(module, ScriptModule):
         return Passing(module)
-    tied = has_state(module)
+    tied = hidden or has_state(module)
     if parts or not tied:
         return _made(module, tied, _can_be_apart(module), _part_handle)
     return _made(module, tied, type(module).forward is nn.Sequential.forward, _member_handle)
