@@ -50,6 +50,12 @@ def has_state(knowledge: Knowledge, made: Made, seen: frozenset[Class] = frozens
     return any(isinstance(value, Module) and has_state(knowledge, value.made, seen | {made}) for value in held)
 
 
+def may_have_own(knowledge: Knowledge, made: str | Class | None) -> bool:
+    """Whether each place of what several objects share can be given a copy: `own` makes none of what has parameters."""
+    stays = isinstance(made, Class) and always_has_state(knowledge, made)
+    return stays or made in modules.WITH_PARAMETERS or is_stateless(knowledge, made, across_objects=True)
+
+
 def always_has_state(knowledge: Knowledge, cls: Class) -> bool:
     """Whether the first constructor of the class makes parameters or buffers for every object, in so many words."""
     init = knowledge.hierarchy.lineage(cls).constructor
@@ -70,7 +76,8 @@ def _is_stateless_class(knowledge: Knowledge, cls: Class, across_objects: bool) 
         return False
     if any(_mentions_state(base) or (across_objects and _reads_training(base)) for base in lineage.project):
         return False
-    if not all(_sets_up_quietly(base.constructor) for base in lineage.project if base.constructor is not None):
+    quiet = (_sets_up_quietly(base.constructor) for base in lineage.project if base.constructor is not None)
+    if not across_objects and not all(quiet):  # what objects share is copied, and not made again
         return False
     return all(_is_plain(knowledge, value, across_objects) for value in knowledge.attributes(cls).values())
 

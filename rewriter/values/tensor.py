@@ -111,8 +111,11 @@ def computed(kind: str, place: Place, name: str, call: Call, operands: Values[Va
 
 def of_module(name: str, operands: list[Value], is_whole: bool) -> Value:
     """What a module that computes one operation returns for these; one with parameters is said to have none."""
-    if operands and all(o.is_only(Number) for o in operands) and (symbols := modules.operators(name)):
-        return WHOLE if symbols.isdisjoint({"/", "**"}) and all(map(has_no_fractions, operands)) else NUMBER
+    if operands and operands[0].is_only(Number) and (symbols := modules.operators(name)):
+        if all(o.is_only(Number) for o in operands):
+            return WHOLE if symbols.isdisjoint({"/", "**"}) and all(map(has_no_fractions, operands)) else NUMBER
+        if not any(o.may_be(Tensor) for o in operands):
+            return UNKNOWN  # as of the operator: no function of torch takes a number there
     fixed = bool(operands) and all_fixed(operands) and name not in _DRAWING
     return Tensor(only_assumed(operands), is_whole=is_whole, origins=origins_of(operands) if fixed else frozenset())
 
