@@ -20,7 +20,7 @@ from rewriter.values.plain import NONE, STRING, Nothing
 from rewriter.values.sequence import children
 from rewriter.values.setting import as_setting
 from rewriter.values.target import Target
-from rewriter.values.tensor import TENSOR, Tensor, catalogued, of_module, only_assumed
+from rewriter.values.tensor import TENSOR, Tensor, of_operation
 
 _BARE = frozenset({"torch.nn.Sequential", "torch.nn.Module"})
 """What an object of the class itself has besides torch's own methods are its children: `self.features.norm0(x)`."""
@@ -151,9 +151,7 @@ class TorchModule(Module):
             return machine.taken_for_tensor(call.node)
         is_operation = self.name in modules.PARAMETER_FREE or self.name.startswith("runtime.")
         operands = list(call.arguments.values()) if is_operation else []
-        if kind != "tensor":
-            return catalogued(kind, only_assumed(operands))
-        return of_module(self.name, operands, self.gives_whole)
+        return of_operation(self.name, kind, operands, self.gives_whole)
 
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
         """`self.skip_add.add(x, y)`: a method of another library's module may be an operation."""
