@@ -350,7 +350,8 @@ def test_a_handle_of_a_handle_and_what_is_no_module() -> None:
     (linear, linear2), *_ = handles()
     third = again(linear2)
     assert third is not linear2 and module_of(third) is linear
-    assert again(None) is None and again(torch.relu) is torch.relu
+    assert again(None) is None and again(nn.ReLU) is nn.ReLU
+    assert torch.equal(nn.ModuleList([again(torch.relu)])[0](-X), torch.relu(-X))
     scripted = torch.jit.script(nn.Linear(8, 8))
     assert torch.equal(again(scripted)(X), scripted(X))
 
