@@ -14,6 +14,9 @@ from torch import nn
 _OF_A_HANDLE = (types.FunctionType, property, classmethod, staticmethod, functools.partialmethod)
 """What runs on the handle, with its parts; what any other descriptor says or keeps, the module itself is asked for."""
 
+_KNOWN = ("torch.nn.", __name__.rpartition(".")[0])
+"""Classes of torch's, and those here, do nothing of the kind when they run."""
+
 _READING_THE_OBJECT = frozenset({"vars", "__dict__", "__getattribute__"})
 _NEVER_RUN_ON_A_HANDLE = frozenset(
     """
@@ -49,7 +52,7 @@ def of_the_module(cls: Any) -> dict[str, property]:
 @cache
 def reads_its_dict(cls: Any) -> bool:
     """Whether a method looks into the dict of its object: a handle's is another one."""
-    bodies = (body for body in _bodies(cls) if not body.get("__module__", "").startswith("torch.nn."))
+    bodies = (body for body in _bodies(cls) if not body.get("__module__", "").startswith(_KNOWN))
     values = (value for body in bodies for name, value in body.items() if name not in _NEVER_RUN_ON_A_HANDLE)
     return any(not _READING_THE_OBJECT.isdisjoint(_names(code)) for value in values for code in _codes(value))
 
