@@ -33,9 +33,7 @@ from rewriter.values.functions import (
     Choice,
     Member,
     NestedFunction,
-    ProjectFunction,
     SomeFunction,
-    is_torch_operation,
 )
 from rewriter.values.modules import Module, ProjectModule
 
@@ -181,7 +179,7 @@ class Notes:
 
 
 def _is_one_function(callee: Value) -> bool:
-    return is_torch_operation(callee) or isinstance(callee, ProjectFunction)
+    return isinstance(callee, SomeFunction) and callee.has_name and not isinstance(callee, Choice)
 
 
 def _chosen(site: Site, functions: list[SomeFunction]) -> Site:

@@ -12,8 +12,9 @@ from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.objects import is_plain, methods_below, methods_meant
 from rewriter.torch_api import modules
 from rewriter.torch_api.reserved import RETURNING_ITSELF, SEQUENTIAL_ATTRIBUTES
-from rewriter.values.base import UNKNOWN, Call, Machine, Value
+from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value
 from rewriter.values.dictionary import Dictionary
+from rewriter.values.fixed import Fixed
 from rewriter.values.functions import BoundMethod, Choice, NestedFunction, ProjectFunction, SomeFunction, one_of_methods
 from rewriter.values.one_of import join, join_all
 from rewriter.values.plain import NONE, STRING, Nothing
@@ -219,6 +220,8 @@ def _passed_on(machine: Machine, call: Call) -> Value:
     rest = call.of_first(call.node.keywords)
     if (base := machine.torch_base(rest.node)) is not None:
         return TorchModule(base).result(machine, rest)
+    if isinstance(call.first, Unknown) and not isinstance(call.first, Fixed):
+        return UNKNOWN  # no more than the call itself would say
     found = call.first.run(machine, rest) if call.first is not None else None
     return of_unknown(machine, call) if found is None else found
 
