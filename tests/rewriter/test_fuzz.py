@@ -13,6 +13,7 @@ import torch
 
 from rewriter.results import FileResult
 from tests.bench.fuzz import trial
+from tests.bench.fuzz.campaign import judged
 from tests.bench.fuzz.layouts import alone, generated
 from tests.bench.fuzz.minimize import minimized
 from tests.bench.fuzz.piece import CONSTRUCTS
@@ -53,7 +54,7 @@ NOT_SCRIPTED = ("indexing is only supported with integer literals", "functions c
 @pytest.mark.parametrize("seed", range(40))
 def test_generated_programs_stay_the_same(seed: int) -> None:
     program = generated(seed)
-    outcome = trial.tried(program, DOCUMENTED)
+    outcome = judged(seed, (), DOCUMENTED)
     assert not outcome.is_fault or any(why in f"{outcome.where}{outcome.detail}" for why in NOT_SCRIPTED), (
         f"{outcome.where}\n{outcome.detail}\n{program.listing()}"
     )
