@@ -106,7 +106,7 @@ _work: Work
 
 def _start_worker(work: Work | None = None) -> None:
     global _work
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     # Ctrl-C reaches every process of the terminal: the workers end at once and in silence, the first process says so.
     # Where that one ignores it, as behind nohup, they do as well.
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
@@ -118,8 +118,12 @@ def _start_worker(work: Work | None = None) -> None:
         _work = work
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A process that was killed tells its workers nothing: their queue would stay open, and they would wait on it."""
+    threading.Thread(target=_wait_for_its_end, daemon=True).start()
+
+
+def _wait_for_its_end() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     wait([parent.sentinel])

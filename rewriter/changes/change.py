@@ -12,6 +12,7 @@ from rewriter.facts.code import Function
 from rewriter.facts.construction import Construction
 from rewriter.facts.holders import Holder
 from rewriter.facts.steps import STEPS
+from rewriter.facts.trees import walk
 from rewriter.results import Finding, Safety
 from rewriter.sites.site import Site, SiteNode
 from rewriter.torch_api.row import written_order
@@ -113,6 +114,11 @@ class Substitution:
     def finding(self) -> Finding:
         span = self.function.file.source.span(self.node)
         return Finding(self.code, self.message, span, self.safety, self.why_unsafe)
+
+    def leaves(self, other: Substitution) -> bool:
+        """Whether the other one can be done as well: it is elsewhere, or both wrap what they are about."""
+        is_inside = any(node is other.node for node in walk(self.node))
+        return not is_inside or (self.wraps and other.wraps and self.target != other.target)
 
 
 def numberings(changes: Iterable[NamedChange]) -> list[Numbering]:

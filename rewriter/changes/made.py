@@ -129,6 +129,8 @@ class Tie(Made):
     """The assignment that made the attribute; None where a base class made it."""
     parts: bool = False
     """Its parts can have instances of their own, since its forward keeps nothing on the object."""
+    hidden: bool = False
+    """Code picks modules of its class out of all, and is not to meet another one."""
     called: str = ""
     """The method of the module that the site calls."""
 
@@ -141,8 +143,11 @@ class Tie(Made):
         return True
 
     def written(self, writer: Writer, own: str) -> str:
-        parts = ", parts=True" if self.parts else ""
-        return f"{writer.spell('runtime.modules.again')}({own}.{self.attribute}{parts})"
+        return f"{writer.spell('runtime.modules.again')}({own}.{self.attribute}{self.options})"
+
+    @property
+    def options(self) -> str:
+        return (", parts=True" if self.parts else "") + (", hidden=True" if self.hidden else "")
 
     def described(self, what: str, where: str) -> str:
         return f"{what} becomes {where}, an instance of its own"

@@ -24,6 +24,7 @@ _OPERATORS = (
     ("*", "/", "//", "%", "@"),
 )
 _HEADS = {"return", "yield", "assert", "del", "raise", "await", "if", "elif", "while", "for", "in", "with", "not"}
+_BINDING_LESS_THAN_NOT = {"if", "else", "or", "and"}
 
 
 def laid_out(line: str, indent: str, style: Style, reserved: int = 0) -> str | None:
@@ -151,11 +152,17 @@ def _value_start(nodes: list[Node]) -> int:
     """Behind the last `=` of an assignment, or the word that a statement begins with."""
     start = 0
     for place, node in enumerate(nodes):
-        if isinstance(node, Atom) and ((node.text in _HEADS and place == start) or node.is_assignment):
+        is_head = _word(node) in _HEADS and place == start and not _is_of_first_operand(nodes, place)
+        if isinstance(node, Atom) and (is_head or node.is_assignment):
             start = place + 1
     if any(isinstance(n, Atom) and n.text == "in" for n in nodes) and _word(nodes[0]) == "for":
         start = 1 + max(i for i, n in enumerate(nodes) if _word(n) == "in")
     return start
+
+
+def _is_of_first_operand(nodes: list[Node], place: int) -> bool:
+    """`not a or b` is `(not a) or b`."""
+    return _word(nodes[place]) == "not" and any(_word(n) in _BINDING_LESS_THAN_NOT for n in nodes[place + 1 :])
 
 
 def _without_needless_brackets(nodes: list[Node]) -> list[Node]:

@@ -223,7 +223,9 @@ class Knowledge:
     def forward_result(self, cls: Class) -> Value:
         """What calling an object of the class returns."""
         run = self.run(cls)
-        return run.result if run is not None and run.result.known else ASSUMED
+        if run is None or not (run.result.known or run.result.class_names):
+            return ASSUMED
+        return run.result if run.result.known else join(run.result, ASSUMED)  # its class may be one that has items
 
     def run(self, cls: Class) -> Run | None:
         """The run of the class's forward, or of what is run instead; None where the project knows nothing of either."""

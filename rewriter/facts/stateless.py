@@ -22,6 +22,7 @@ from rewriter.values.sequence import Sequence
 # What they draw, or how they react to eval(), is decided by one flag for all who share them.
 _FOLLOWING_TRAINING = frozenset(target for row in ROWS for target in row.targets if Trait.RANDOM in row.traits)
 
+_STATE = frozenset({"torch.nn.Parameter", "torch.nn.Buffer"})
 _QUIET = frozenset("int float bool str len tuple list range min max isinstance round abs super".split())
 
 _WRAPPERS = frozenset(
@@ -49,13 +50,34 @@ def has_state(knowledge: Knowledge, made: Made, seen: frozenset[Class] = frozens
     return any(isinstance(value, Module) and has_state(knowledge, value.made, seen | {made}) for value in held)
 
 
+def may_have_own(knowledge: Knowledge, made: str | Class | None) -> bool:
+    """Whether each place of what several objects share can be given a copy: `own` makes none of what has parameters."""
+    stays = isinstance(made, Class) and always_has_state(knowledge, made)
+    return stays or made in modules.WITH_PARAMETERS or is_stateless(knowledge, made, across_objects=True)
+
+
+def always_has_state(knowledge: Knowledge, cls: Class) -> bool:
+    """Whether the first constructor of the class makes parameters or buffers for every object, in so many words."""
+    init = knowledge.hierarchy.lineage(cls).constructor
+    calls = [s.value for s in init.node.body if isinstance(s, ast.Assign | ast.Expr)] if init is not None else []
+    return init is not None and any(isinstance(c, ast.Call) and _makes_state(init, c) for c in calls)
+
+
+def _makes_state(init: Function, call: ast.Call) -> bool:
+    registers = isinstance(call.func, ast.Attribute) and call.func.attr in ("register_buffer", "register_parameter")
+    if registers:
+        return len(call.args) > 1 and not isinstance(call.args[1], ast.Constant)
+    return (init.name_inside(call.func) or "") in modules.WITH_PARAMETERS | _STATE
+
+
 def _is_stateless_class(knowledge: Knowledge, cls: Class, across_objects: bool) -> bool:
     lineage = knowledge.hierarchy.lineage(cls)
     if lineage.unseen or lineage.torch != {"torch.nn.Module"} or not keeps_nothing(knowledge, cls):
         return False
     if any(_mentions_state(base) or (across_objects and _reads_training(base)) for base in lineage.project):
         return False
-    if not all(_sets_up_quietly(base.constructor) for base in lineage.project if base.constructor is not None):
+    quiet = (_sets_up_quietly(base.constructor) for base in lineage.project if base.constructor is not None)
+    if not across_objects and not all(quiet):  # what objects share is copied, and not made again
         return False
     return all(_is_plain(knowledge, value, across_objects) for value in knowledge.attributes(cls).values())
 

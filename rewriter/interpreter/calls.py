@@ -35,7 +35,10 @@ def call(machine: Machine, node: ast.Call) -> Value:
     callee = _called(machine, node.func)
     given = _given(machine, node)
     machine.note_part_call(node, callee)
-    return machine.call_value(callee, given)
+    machine.notes.comes_to(node)
+    found = machine.call_value(callee, given)
+    machine.notes.called_otherwise(node, callee)
+    return found
 
 
 def _is_global(machine: Machine, func: ast.Attribute) -> bool:

@@ -20,8 +20,9 @@ from rewriter.interpreter.supers import super_method, torch_base
 from rewriter.values.base import UNKNOWN, Call, Known, Value
 from rewriter.values.functions import BoundMethod, Choice, SomeFunction, one_of_methods
 from rewriter.values.modules import Module
+from rewriter.values.one_of import join_all
 from rewriter.values.target import Target
-from rewriter.values.tensor import holds_tensor, taken_for_tensor
+from rewriter.values.tensor import holds_tensor, of_operation, taken_for_tensor
 
 Expressions = Mapping[type[ast.AST], Callable[["Machine", Any], Value]]
 Statements = Mapping[type[ast.AST], Callable[["Machine", Any], None]]
@@ -170,8 +171,9 @@ class Machine:
         candidates = self.operations.of_unknown(f"torch.Tensor.{name}", call, func.value)
         if candidates and not receiver.has_name and not receiver.is_fixed:
             self.notes.operation(call.node, candidates, tensor=False)
-        else:
-            self.note_unknown_call(call.node, call.arguments.values())
+            operands = [receiver, *call.arguments.values()]
+            return join_all([of_operation(row.targets[0], row.returns, operands) for row, _ in candidates])
+        self.note_unknown_call(call.node, call.arguments.values())
         return UNKNOWN
 
     # What they have noted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from rewriter.facts.attributes import first_name, stores
 from rewriter.facts.code import Class, Function
@@ -30,7 +30,12 @@ from rewriter.sites.site import (
 )
 from rewriter.torch_api.row import Row, Spelling
 from rewriter.values.base import Value
-from rewriter.values.functions import Choice, SomeFunction
+from rewriter.values.functions import (
+    Choice,
+    Member,
+    NestedFunction,
+    SomeFunction,
+)
 from rewriter.values.modules import MODULE, Module, ProjectModule
 
 
@@ -86,6 +91,24 @@ class Notes:
 
     def choice(self, node: ast.Call, choice: Choice) -> None:
         self._note(ChosenCall(node, *self._place(), choice))
+
+    def comes_to(self, node: ast.Call) -> None:
+        """A call of what a variable holds is counted, whether or not it is a site this time."""
+        runs = self.context.state.runs
+        runs[node.func] = runs.get(node.func, 0) + 1
+
+    def called_otherwise(self, node: ast.Call, callee: Value) -> None:
+        """A run that comes to a call more than once may find another function there: it is chosen when it runs."""
+        met, runs = self.context.met, self.context.state.runs
+        joined, site = met.values.get(node.func, callee), met.sites.get(node)
+        functions = [part for part in joined.parts if isinstance(part, SomeFunction)]
+        is_one = _is_one_function(joined) or (not functions and joined == callee)
+        if is_one or not isinstance(site, Operation | FunctionCall | OperationOfAnyKind | ChosenCall):
+            return
+        runs[node] = runs[node.func]
+        site.runs = max(site.runs, runs[node])
+        if isinstance(site, Operation | FunctionCall):
+            met.sites[node] = _chosen(site, functions)
 
     def handed(self, node: ast.Call, function: Function | str) -> None:
         self._note(HandedFunction(node, *self._place(), function))
@@ -163,6 +186,19 @@ class Notes:
 def method_of_part(context: Context, attribute: str, method: Function) -> str:
     """Under which name calls of such a method are counted."""
     return f"{context.frame.holder}.{attribute}.{method.node.name}()"
+
+
+def _is_one_function(callee: Value) -> bool:
+    return isinstance(callee, SomeFunction) and callee.has_name and not isinstance(callee, Choice)
+
+
+def _chosen(site: Site, functions: list[SomeFunction]) -> Site:
+    """The site where one of several functions is called."""
+    common = {f.name: getattr(site, f.name) for f in fields(Site)}
+    members = frozenset[Member]().union(*(function.members for function in functions))
+    # What lambdas and functions inside of this one compute is written where they stand.
+    elsewhere = frozenset(member for member in members if not isinstance(member, NestedFunction))
+    return ChosenCall(**common, choice=Choice(elsewhere)) if elsewhere else OperationOfAnyKind(**common)
 
 
 def own_name_here(context: Context) -> str | None:

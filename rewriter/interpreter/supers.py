@@ -40,12 +40,18 @@ def base_method(context: Context, node: ast.Call) -> Function | None:
 
 
 def torch_base(context: Context, node: ast.Call) -> str | None:
-    """The class of torch whose forward `super().forward(...)` runs, where no class of the project is before it."""
+    """The class of torch whose forward `super().forward(...)` runs, where no class of the project is before it.
+
+    So does `nn.LayerNorm.forward(self, ...)`, which names it.
+    """
     func, cls = node.func, context.cls
     if not isinstance(func, ast.Attribute) or func.attr != "forward" or cls is None:
         return None
+    above = context.known.hierarchy.lineage(cls).torch
+    if (named := context.global_name(func.value)) in above:
+        own = node.args[0] if node.args else None
+        return named if isinstance(own, ast.Name) and own.id == own_name_here(context) else None
     is_super = isinstance(func.value, ast.Call) and isinstance(func.value.func, ast.Name)
     if not is_super or ast.unparse(func.value).partition("(")[0] != "super" or super_method(context, node):
         return None
-    bases = sorted(context.known.hierarchy.lineage(cls).torch)
-    return bases[0] if len(bases) == 1 else None
+    return next(iter(above)) if len(above) == 1 else None

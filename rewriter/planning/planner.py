@@ -25,7 +25,6 @@ from rewriter.facts.kept import is_kept_in_module
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.steps import goes_over_steps
 from rewriter.facts.taken import TakenNames, taken_names
-from rewriter.facts.trees import walk
 from rewriter.interpreter.run import Run
 from rewriter.planning.decisions import Decisions
 from rewriter.planning.left import all_refused, of_other_quantizers
@@ -238,7 +237,6 @@ class Planner:
                 yield item
 
     def _substitute(self, owner: Owner, plan: Plan, found: Iterable[Substitution | Refusal]) -> None:
-        nodes = {id(n) for other in plan.substitutions for n in walk(other.node)}
         for item in found:
             if isinstance(item, Refusal):
                 plan.refusals.append(item)
@@ -246,7 +244,7 @@ class Planner:
                 plan.refusals.append(other)
             elif not self.wanted(owner, item):
                 plan.unwanted.append(item)
-            elif id(item.node) not in nodes:
+            elif all(other.leaves(item) for other in plan.substitutions):
                 plan.substitutions.append(item)
 
     def _decide_all(self, owner: Owner, plan: Plan, sites: list[Site], context: Context) -> None:

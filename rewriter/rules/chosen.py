@@ -37,7 +37,8 @@ of the class that it knows, and for all methods that override it.
 A class decorator may choose the forward of the class: `def forward(self, x): return TABLE[self.kind](self, x)` inside
 it, and `cls.forward = forward`. Its `__init__`, which it has to put into the class as well, makes the module.
 
-`super().forward(x)` in a subclass of one of torch's layers becomes `self.call(super().forward, x)`, so that the layer's
+`super().forward(x)` in a subclass of one of torch's layers becomes `self.call(super().forward, x)`, and
+`nn.LayerNorm.forward(self, x)` becomes `self.call(nn.LayerNorm.forward, self, x)`, so that the layer's
 operation has a module of its own beside those for what the subclass adds.
 
 The class is known by an annotation, or where the object is made. The objects themselves keep no module, and are copied

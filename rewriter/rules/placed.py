@@ -33,9 +33,10 @@ class Block(nn.Module):
         return self.act(self.stem(x))
 ```
 
-`act = act or nn.ReLU()` and `if act is None: act = nn.ReLU()` are treated alike, and so is a parameter for which those
-who make objects give `nn.ReLU()`: behind the first place, each gets an instance of its own. `own` copies a module that
-has neither parameters nor buffers, and returns anything else as it is: a caller may go on choosing another module.
+So are activations at file level, of other files and in tables as well, `ACTIVATIONS = {"relu": nn.ReLU()}`, whose
+classes are known. `act = act or nn.ReLU()` and `if act is None: act = nn.ReLU()` are treated alike, and so is a
+parameter for which those who make objects give `nn.ReLU()`: behind the first place, each gets an instance of its own.
+`own` copies a module without parameters and buffers, and returns anything else as it is: others may be chosen later.
 
 **Safety.** Done for classes that keep nothing, and where nothing in the function, or in the class for an attribute,
 could tell one instance from another. Modules with parameters stay shared, since the state_dict names them once for each
@@ -45,13 +46,14 @@ place; RW905 says so. Names of children stay what they were.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TypeGuard
 
 from rewriter.changes.change import Substitution
 from rewriter.facts.code import Class, Function
+from rewriter.facts.file_level import shared_in
 from rewriter.facts.handing import reader_of
 from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
@@ -68,7 +70,7 @@ from rewriter.facts.makings import (
 )
 from rewriter.facts.memoryless import made_class
 from rewriter.facts.placements import Placements, Reader, Reads
-from rewriter.facts.stateless import is_given_stateless, is_stateless
+from rewriter.facts.stateless import is_given_stateless, is_stateless, may_have_own
 from rewriter.facts.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.constants import is_repeatable
@@ -178,7 +180,7 @@ class _Finder:
     def shared_by_objects(self) -> Found:
         """Defaults of parameters, what stands in a class's body, and module-level variables."""
         for reads, made in self._shared():
-            if is_stateless(self.knowledge, made, across_objects=True):
+            if all(may_have_own(self.knowledge, one) for one in made):
                 placements = self.reader.placements(reads)
                 yield from (self._own(node) for node in placements.placed if placements.clear)
 
@@ -200,20 +202,18 @@ class _Finder:
 
     # What is shared
 
-    def _shared(self) -> Iterator[tuple[Reads, str | Class | None]]:
+    def _shared(self) -> Iterator[tuple[Callable[[ast.expr], bool], Sequence[str | Class | None]]]:
         stored = {n.id for n in walk(self.function.node) if isinstance(n, ast.Name) and is_stored(n)}
         for name, default in self.function.defaults.items():
             if isinstance(default, ast.Call) and name not in stored:
-                yield Reads(name), made_class(self.knowledge, default, self.function.full_name)
-        file, own = self.function.file, own_name(self.function)
-        for name, statement in variables_made(file.source.tree.body):
-            if name in self.function.words and name not in self.function.locals:
-                yield Reads(name), made_class(self.knowledge, statement.value, file.names.full_name)
+                yield Reads(name), [made_class(self.knowledge, default, self.function.full_name)]
+        own = own_name(self.function)
+        yield from ((nodes.__contains__, makers) for nodes, makers in shared_in(self.knowledge, self.function))
         for base in self.knowledge.hierarchy.lineage(self.cls).project if self.cls and own else ():
             full_name = partial(base.file.names.full_name, shadowed=base.shadowed)
             for name, statement in variables_made(base.node.body):
                 if name in self.function.words:
-                    yield Reads(name, own or ""), made_class(self.knowledge, statement.value, full_name)
+                    yield Reads(name, own or ""), [made_class(self.knowledge, statement.value, full_name)]
 
     def _made(self, value: ast.expr) -> str | Class | None:
         """The class made; for a class that a parameter chose, the one that it has as its default."""

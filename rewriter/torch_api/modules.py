@@ -66,6 +66,20 @@ def operators(full_name: str) -> frozenset[str]:
     return frozenset(name for name in names if not name[-1].isalnum() and not name.endswith("_"))
 
 
+def tells_no_more(full_name: str) -> bool:
+    """Whether nothing is known of what it returns while nothing is known of its operands.
+
+    So are the operators and methods that it stands for: an object of anybody's may have those. Whatever softmax is
+    called on, as a function or as a method, is a tensor.
+    """
+    spellings = (spelling.name for row in _ROWS.get(full_name, ()) if not _has_layer(row) for spelling in row.spellings)
+    return any(name.startswith("torch.Tensor.") or not name[0].isalnum() for name in spellings)
+
+
+def _has_layer(row: Row) -> bool:
+    return any(target.startswith("torch.nn.") for target in row.targets)
+
+
 def is_one_operation(full_name: str) -> bool:
     """Whether the forward of a class of torch.nn is one operation, which changes values: a layer, an activation."""
     name = full_name.removeprefix("torch.nn.")

@@ -12,8 +12,9 @@ from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.objects import methods_below, methods_meant
 from rewriter.torch_api import modules
 from rewriter.torch_api.reserved import RETURNING_ITSELF, SEQUENTIAL_ATTRIBUTES
-from rewriter.values.base import UNKNOWN, Call, Machine, Value
+from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value
 from rewriter.values.dictionary import Dictionary
+from rewriter.values.fixed import Fixed
 from rewriter.values.functions import BoundMethod, NestedFunction, ProjectFunction, SomeFunction, one_of_methods
 from rewriter.values.one_of import join, join_all
 from rewriter.values.parts import note_method_of_part
@@ -21,7 +22,7 @@ from rewriter.values.plain import NONE, STRING, Nothing
 from rewriter.values.sequence import children
 from rewriter.values.setting import as_setting
 from rewriter.values.target import Target
-from rewriter.values.tensor import TENSOR, Tensor, catalogued, of_module, only_assumed
+from rewriter.values.tensor import TENSOR, Tensor, of_operation
 
 _BARE = frozenset({"torch.nn.Sequential", "torch.nn.Module"})
 """What an object of the class itself has besides torch's own methods are its children: `self.features.norm0(x)`."""
@@ -152,9 +153,7 @@ class TorchModule(Module):
             return machine.taken_for_tensor(call.node)
         is_operation = self.name in modules.PARAMETER_FREE or self.name.startswith("runtime.")
         operands = list(call.arguments.values()) if is_operation else []
-        if kind != "tensor":
-            return catalogued(kind, only_assumed(operands))
-        return of_module(self.name, operands, self.gives_whole)
+        return of_operation(self.name, kind, operands, self.gives_whole)
 
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
         """`self.skip_add.add(x, y)`: a method of another library's module may be an operation."""
@@ -222,6 +221,8 @@ def _passed_on(machine: Machine, call: Call) -> Value:
     rest = call.of_first(call.node.keywords)
     if (base := machine.torch_base(rest.node)) is not None:
         return TorchModule(base).result(machine, rest)
+    if isinstance(call.first, Unknown) and not isinstance(call.first, Fixed):
+        return UNKNOWN  # no more than the call itself would say
     found = call.first.run(machine, rest) if call.first is not None else None
     return of_unknown(machine, call) if found is None else found
 

@@ -11,7 +11,7 @@ from rewriter.torch_api import modules, tensors, whole
 from rewriter.torch_api.catalogue import ROWS
 from rewriter.values.base import UNKNOWN, Call, Machine, Value
 from rewriter.values.computed import Place, has_no_fractions, nature_of
-from rewriter.values.fixed import all_fixed, origins_of
+from rewriter.values.fixed import Fixed, all_fixed, origins_of
 from rewriter.values.plain import FACT, NUMBER, OTHER, STRING, WHOLE, Fact, Number
 from rewriter.values.sequence import SEQUENCE, SHAPE, Sequence, sequence
 
@@ -109,12 +109,26 @@ def computed(kind: str, place: Place, name: str, call: Call, operands: Values[Va
     return found if kind == "tensor" else sequence(found)
 
 
-def of_module(name: str, operands: list[Value], is_whole: bool) -> Value:
-    """What a module that computes one operation returns for these; one with parameters is said to have none."""
-    if operands and all(o.is_only(Number) for o in operands) and (symbols := modules.operators(name)):
-        return WHOLE if symbols.isdisjoint({"/", "**"}) and all(map(has_no_fractions, operands)) else NUMBER
+def of_operation(name: str, kind: str, operands: list[Value], is_whole: bool = False) -> Value:
+    """What a module of one operation returns for these; one with parameters is said to have none."""
+    if (unknown := _of_nothing_known(name, operands)) is not None:
+        return unknown
+    if kind != "tensor":
+        return catalogued(kind, only_assumed(operands))
+    if operands and operands[0].is_only(Number) and (symbols := modules.operators(name)):
+        if all(o.is_only(Number) for o in operands):
+            return WHOLE if symbols.isdisjoint({"/", "**"}) and all(map(has_no_fractions, operands)) else NUMBER
+        if not any(o.may_be(Tensor) for o in operands):
+            return UNKNOWN  # as of the operator: no function of torch takes a number there
     fixed = bool(operands) and all_fixed(operands) and name not in _DRAWING
     return Tensor(only_assumed(operands), is_whole=is_whole, origins=origins_of(operands) if fixed else frozenset())
+
+
+def _of_nothing_known(name: str, operands: list[Value]) -> Value | None:
+    """What it returns where no more is known of that than where the operator or the method stands in its place."""
+    if all(o.known for o in operands) or any(map(holds_tensor, operands)) or not modules.tells_no_more(name):
+        return None
+    return Fixed(origins_of(operands)) if all_fixed(operands) else UNKNOWN
 
 
 def taken_for_tensor(source: str) -> Tensor:

@@ -92,6 +92,20 @@ class ExportedSum(Exported):
         return operate(self.inner, args[0], self.weight(), bias, *args[1:], **kwargs)
 
 
+class ExportedRows(ExportedSum):
+    """A linear layer, given a matrix, whatever dimensions its input has.
+
+    ONNX has one operator for a matrix, its weight and bias, which runtimes know on integers; for more dimensions it has
+    two, which they know in floating point alone.
+    """
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        x, *rest = args
+        if x.dim() < 3:
+            return super().forward(*args, **kwargs)
+        return super().forward(x.flatten(0, -2), *rest, **kwargs).unflatten(0, x.shape[:-1])
+
+
 class ExportedAdd(Exported):
     """`a + b`: integers are read as our own sum reads them, so that every runtime rounds the same number."""
 
@@ -166,7 +180,8 @@ def _exported(module: QuantizedModule, as_pt2e: bool) -> nn.Module:
 
 def _layer(module: QuantizedModule, as_pt2e: bool) -> Exported:
     if isinstance(module, QuantizedSum):
-        return ExportedSum(module, as_pt2e)
+        rows = isinstance(module.inner, nn.Linear) and not as_pt2e
+        return ExportedRows(module, as_pt2e) if rows else ExportedSum(module, as_pt2e)
     if isinstance(module, QuantizedAdd) and not as_pt2e:
         return ExportedAdd(module)
     return ExportedEmbedding(module) if isinstance(module, QuantizedEmbedding) else Exported(module)

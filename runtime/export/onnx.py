@@ -32,6 +32,7 @@ def onnx(model: nn.Module, path: str | os.PathLike[str], *example: Any, batch: i
     assert written is not None
     proto = written.model_proto
     _own_zero_points(proto)
+    _softmax_in_float(proto)
     onnx.save(proto, Path(path))
 
 
@@ -49,3 +50,25 @@ def _own_zero_points(proto: Any) -> None:
             own.name = f"{node.output[0]}.zero_point"
             node.input[2] = own.name
         seen.add(shared)
+
+
+def _softmax_in_float(proto: Any) -> None:
+    """Reads the integers before a softmax by a product: ONNX Runtime then computes it in floating point, as here.
+
+    Straight behind a DequantizeLinear it would take its own softmax of integers, whose exponentials are integers from a
+    table: one result of a hundred is another.
+    """
+    import onnx
+
+    graph = proto.graph
+    makers = {output: node for node in graph.node for output in node.output}
+    for index, node in reversed(list(enumerate(graph.node))):
+        reading = makers.get(node.input[0]) if node.op_type == "Softmax" else None
+        if reading is None or reading.op_type != "DequantizeLinear":
+            continue
+        codes, scale, *zero = reading.input
+        one, steps, real = (f"{node.output[0]}.{name}" for name in ("one", "steps", "real"))
+        graph.initializer.append(onnx.helper.make_tensor(one, onnx.TensorProto.FLOAT, [], [1.0]))
+        graph.node.insert(index, onnx.helper.make_node("Mul", [steps, scale], [real]))
+        graph.node.insert(index, onnx.helper.make_node("DequantizeLinear", [codes, one, *zero], [steps]))
+        node.input[0] = real

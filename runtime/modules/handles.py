@@ -16,7 +16,6 @@ observes each module sees each use once.
 from __future__ import annotations
 
 import copy
-import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, partial, wraps
@@ -27,6 +26,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.jit import ScriptModule
 
+from runtime.modules.bodies import methods, of_the_module, reads_its_dict
 from runtime.modules.passing import Passing, forget_missing
 from runtime.modules.places import Observed, Tied, place_of, standing
 from runtime.modules.standing import CONTAINERS, Standing
@@ -134,7 +134,7 @@ class Handle(Observed):
 
 
 class TiedHandle(Handle, Tied):
-    """A handle of a module that has parameters or buffers.
+    """A handle of a module that has parameters or buffers, or is not to be met twice.
 
     It is the same module under a second name, and equal to it, so that `children()`, `apply()` and all that visits each
     module once do so once: nothing is initialized, pruned or wrapped twice. What `named_modules()` has for it is its
@@ -208,7 +208,7 @@ def settle(model: nn.Module) -> None:
             standing(module).settled = True
 
 
-def handle_of(module: nn.Module, parts: bool = False) -> nn.Module:
+def handle_of(module: nn.Module, parts: bool = False, hidden: bool = False) -> nn.Module:
     """A handle; with `parts` or where there is no state, its children are handles as well.
 
     So are those of an nn.Sequential in any case. Of its members those that are torch's own have instances of their
@@ -218,7 +218,7 @@ def handle_of(module: nn.Module, parts: bool = False) -> nn.Module:
         return another(module)
     if isinstance(module, ScriptModule):
         return Passing(module)
-    tied = has_state(module)
+    tied = hidden or has_state(module)
     if parts or not tied:
         return _made(module, tied, _can_be_apart(module), _part_handle)
     return _made(module, tied, type(module).forward is nn.Sequential.forward, _member_handle)
@@ -246,7 +246,9 @@ def _can_be_apart(module: nn.Module) -> bool:
 def _made(module: nn.Module, tied: bool, apart: bool, of_part: Callable[[nn.Module], nn.Module]) -> Handle:
     cls: Any = type(module)
     handle = _empty(cls, tied)
-    handle.__dict__["_stands"] = stands = Standing(handle, module, cls, apart, of_part, _methods(cls))
+    whole = reads_its_dict(cls)
+    stands = Standing(handle, module, cls, apart and not whole, of_part, methods(cls), whole)
+    handle.__dict__["_stands"] = stands
     stands.take(module)
     return handle
 
@@ -274,31 +276,11 @@ def handle_class(cls: Any, tied: bool) -> type[Handle]:
             return cls.forward(self, *args, **kwargs)
         return module(*args, **kwargs)
 
-    names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__, **_defaults(cls)}
+    names = {
+        "__module__": cls.__module__,
+        "__qualname__": cls.__qualname__,
+        "__doc__": cls.__doc__,
+        **of_the_module(cls),
+    }
     bases = (TiedHandle if tied else Handle, cls)
     return new_class(cls.__name__, bases, {}, lambda body: body.update(names, _class=cls, forward=forward))
-
-
-@cache
-def _methods(cls: Any) -> tuple[str, ...]:
-    bodies = (vars(base) for base in cls.__mro__[: cls.__mro__.index(nn.Module)])
-    return tuple(dict.fromkeys(n for body in bodies for n, v in body.items() if isinstance(v, types.FunctionType)))
-
-
-def _defaults(cls: type[nn.Module]) -> dict[str, property]:
-    """What classes say of an attribute in their bodies would hide what the module itself has under that name."""
-    found: dict[str, property] = {}
-    for base in cls.__mro__[: cls.__mro__.index(nn.Module)]:
-        for name, value in vars(base).items():
-            is_data = not callable(value) and not hasattr(type(value), "__get__")
-            if is_data and not name.startswith("__") and name not in found:
-                found[name] = property(partial(_read, name), partial(_write, name))
-    return found
-
-
-def _read(name: str, handle: Handle) -> Any:
-    return getattr(handle._stands.now(), name)
-
-
-def _write(name: str, handle: Handle, value: Any) -> None:
-    setattr(handle._stands.now(), name, value)

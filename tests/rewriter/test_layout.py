@@ -55,6 +55,7 @@ LONG = {
     "list": "values = [self.first_operand(x, y, z), self.second_operand(x, y, z), self.third_operand(x, y, z)]",
     "comprehension": "values = [self.add[i](first_operand, layer(second_operand)) for i, layer in enumerate(self.layers)]",
     "ternary": "result = self.concat(first_of_all_operands, second_of_all_operands) if self.condition else self.mul(x, y)",
+    "not, of the first operand": "result = not self.first_operand(x, y) or self.second_operand(first_of_all_operands, y)[:, 2:6]",
     "chain": "result = self.softmax(first_of_all_operands).transpose(first_dimension, second).reshape(batch, length)",
     "keyword": "self.resize = runtime.modules.Interpolate(size=(first_dimension, second), mode='bilinear', align=False)",
     "brackets that say nothing": "result = (self.concat(first_of_all_operands, second_of_all_operands, third, fourth_one))",
@@ -69,6 +70,7 @@ def test_a_long_line_is_broken_as_ruff_breaks_it(name: str) -> None:
     code, suite = (line[: line.rindex(": ") + 1], line[line.rindex(": ") + 2 :]) if colon else (line, suite)
     laid = laid_out(code, "        ", Style(88))
     assert laid is not None
+    assert name in ("comparison", "def") or ast.dump(ast.parse(laid.strip())) == ast.dump(ast.parse(line))
     body = f"        {laid}" + (f"\n            {suite}" if suite else "")
     function = f"class A:\n    def f():\n{body}\n".replace("'", '"')
     assert _ruff("format", "--isolated", "--stdin-filename", "a.py", "-", text=function) == function.replace(

@@ -68,6 +68,15 @@ class WorksInPlace(nn.Module):
         return x
 
 
+class AddsToASize(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.add = runtime.modules.EltWiseAdd(inplace=True)
+
+    def forward(self, x: Any) -> Any:
+        return self.add(x.shape[0], x)
+
+
 class CalledTwice(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -80,7 +89,7 @@ class CalledTwice(nn.Module):
         return self.relu2(self.fc2(self.relu(self.fc(x))))
 
 
-@pytest.mark.parametrize("kind", [BringsNoModules, GrowsInALoop, WorksInPlace, CalledTwice])
+@pytest.mark.parametrize("kind", [BringsNoModules, GrowsInALoop, WorksInPlace, AddsToASize, CalledTwice])
 def test_a_graph_computes_what_the_model_does(kind: type[nn.Module]) -> None:
     model, x = kind().eval(), torch.randn(3, 4)
     graph = torch.fx.symbolic_trace(model)

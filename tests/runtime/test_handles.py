@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import gc
 import pickle
 import weakref
@@ -349,7 +350,8 @@ def test_a_handle_of_a_handle_and_what_is_no_module() -> None:
     (linear, linear2), *_ = handles()
     third = again(linear2)
     assert third is not linear2 and module_of(third) is linear
-    assert again(None) is None and again(torch.relu) is torch.relu
+    assert again(None) is None and again(nn.ReLU) is nn.ReLU
+    assert torch.equal(nn.ModuleList([again(torch.relu)])[0](-X), torch.relu(-X))
     scripted = torch.jit.script(nn.Linear(8, 8))
     assert torch.equal(again(scripted)(X), scripted(X))
 
@@ -466,3 +468,55 @@ def test_a_hook_is_told_of_the_module_that_it_was_put_on() -> None:
         module.register_forward_pre_hook(lambda module, *_: met.append(names[id(module)]), with_kwargs=True)
     net(torch.ones(1, 2))
     assert met == ["", "linear", "linear", "linear2", "linear2", ""]
+
+
+class Remembering:
+    """A descriptor that keeps what it was set to in the dict of the object."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, obj: Any, owner: type) -> Any:
+        return self if obj is None else obj.__dict__[self.name]
+
+    def __set__(self, obj: Any, value: Any) -> None:
+        obj.__dict__[self.name] = value
+
+
+class OnceForEachObject(nn.Module):
+    shift = Remembering()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shift = 0.5
+        self.scale = 2.0
+
+    @functools.cached_property
+    def mask(self) -> Tensor:
+        return torch.rand(8)
+
+    @functools.cache  # noqa: B019
+    def table(self, size: int) -> Tensor:
+        return torch.rand(size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.shift += 1
+        return x * self.mask + self.table(8) + self.shift
+
+
+class ReadsItsDict(OnceForEachObject):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * vars(self)["scale"] + self.__dict__["scale"]
+
+
+@pytest.mark.parametrize("parts", [False, True])
+@pytest.mark.parametrize("kind", [OnceForEachObject, ReadsItsDict])
+def test_what_an_object_computes_once_or_keeps_in_its_dict_it_has_once(kind: Any, parts: bool) -> None:
+    module = kind()
+    handle = again(module, parts=parts)
+    torch.manual_seed(0)
+    seen = handle(module(X)), handle(X), module(X), module.shift, handle.shift
+    torch.manual_seed(0)
+    module = kind()
+    wanted = module(module(X)), module(X), module(X), module.shift, module.shift
+    assert all(torch.equal(torch.as_tensor(a), torch.as_tensor(b)) for a, b in zip(seen, wanted, strict=True))

@@ -231,8 +231,7 @@ def _one_of_list(maker: ast.expr, turn: Turn) -> ast.expr:
 def _wrong_maker(change: Change, maker: ast.expr, own: str) -> str | None:
     make, written = change.make, ast.unparse(maker)
     if isinstance(make, Tie):
-        parts = ", parts=True" if make.parts else ""
-        wanted = f"again({own}.{make.attribute}{parts})"
+        wanted = f"again({own}.{make.attribute}{make.options})"
         return None if written.endswith(wanted) else f"`{written}` is not {wanted}"
     if isinstance(make, MakeAgain):
         same = ast.dump(maker) == ast.dump(make.expression)

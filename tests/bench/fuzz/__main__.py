@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+from rewriter.pool import end_with_parent
 from tests.bench.fuzz.campaign import judged, keep, report, tried_all
 from tests.bench.fuzz.layouts import generated
 from tests.bench.fuzz.minimize import SECONDS
@@ -59,9 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 kept.append((seed, outcome))
     print(_summary(counts, faults, time.monotonic() - started), flush=True)
     if options.out:
-        with _pool(options.jobs) as pool:
+        with pool(options.jobs) as workers:
             for task in [
-                pool.submit(keep, s, options.without, o, options.out, options.seconds, options.ignore) for s, o in kept
+                workers.submit(keep, s, options.without, o, options.out, options.seconds, options.ignore)
+                for s, o in kept
             ]:
                 task.result()
     return int(bool(faults))
@@ -91,10 +93,10 @@ def _outcomes(options: argparse.Namespace) -> Iterator[tuple[int, Outcome]]:
     until = time.monotonic() + 60 * options.minutes
     waiting = [seeds[start : start + STRETCH] for start in range(0, len(seeds), STRETCH)]
     while waiting:
-        with _pool(options.jobs) as pool:
+        with pool(options.jobs) as workers:
             # A pool that replaces its workers by itself stands still in Python 3.11.
             some = waiting[: STRETCHES_A_WORKER * options.jobs]
-            tasks = {pool.submit(tried_all, stretch, options.without, options.ignore): stretch for stretch in some}
+            tasks = {workers.submit(tried_all, stretch, options.without, options.ignore): stretch for stretch in some}
             for task, stretch in tasks.items():
                 try:
                     yield from task.result()
@@ -104,12 +106,12 @@ def _outcomes(options: argparse.Namespace) -> Iterator[tuple[int, Outcome]]:
                     break
                 waiting.remove(stretch)
                 if time.monotonic() > until:
-                    pool.shutdown(cancel_futures=True)
+                    workers.shutdown(cancel_futures=True)
                     return
 
 
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
+def pool(jobs: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=end_with_parent)
 
 
 def _count(counts: Counter[str], outcome: Outcome) -> None:

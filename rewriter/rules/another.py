@@ -1,0 +1,164 @@
+"""How the instance for a second call of a module is made, or why it cannot be."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+
+from rewriter.changes.made import MakeAgain, Tie
+from rewriter.facts.attributes import assignments_of, assigns_always, handled_from_outside
+from rewriter.facts.code import Class, Function
+from rewriter.facts.construction import Construction
+from rewriter.facts.handing import handled_otherwise
+from rewriter.facts.kept import stored_in_family
+from rewriter.facts.memory import acts_as_module, stores_later
+from rewriter.facts.memoryless import keeps_nothing, made_class, makes_memoryless, part_that_acts, part_that_stores
+from rewriter.facts.stateless import always_has_state, has_state, is_stateless
+from rewriter.facts.trees import walk
+from rewriter.rules.constants import is_repeatable
+from rewriter.rules.context import Context
+from rewriter.sites.site import ModuleCall
+from rewriter.torch_api import modules
+from rewriter.values.modules import Made, Module
+
+
+def maker_of(site: ModuleCall, context: Context, in_list: bool) -> MakeAgain | Tie | str:
+    """How the second instance is made, or why it cannot be."""
+    assert isinstance(context.place, Construction)
+    cls, ref = context.place.cls, site.made
+    if belongs_to_class(site, context):
+        return Tie(site.attribute, None)
+    if _is_stated(cls, site.attribute, context) and list(assignments_of(cls, site.attribute)):
+        return "the class has something else under that name, which hides the module"
+    made = ref.node.name if isinstance(ref, Class) else str(ref).rpartition(".")[2]
+    is_picked = _is_picked(ref, context) or any(text in made for text in context.picked_texts)
+    if not is_picked or ref in modules.WITH_PARAMETERS:  # walks meet a handle of what has some under no class's name
+        return _handle(site, context, in_list)
+    if not isinstance(ref, Class):
+        return "code picks modules of its class out of all, and would meet another one"
+    make = _handle(site, context, in_list)
+    is_hidden = isinstance(make, Tie) and not always_has_state(context.knowledge, ref)
+    return replace(make, hidden=True) if isinstance(make, Tie) and is_hidden else make
+
+
+def _is_picked(made: Made, context: Context) -> bool:
+    """Whether code asks for the class, or for one above it, among all modules."""
+    if not isinstance(made, Class):
+        return made in context.picked_classes
+    project, above = context.knowledge.project, context.knowledge.hierarchy.lineage(made).project
+    return any(project.find(name) in above for name in context.picked_classes)
+
+
+def _handle(site: ModuleCall, context: Context, in_list: bool) -> MakeAgain | Tie | str:
+    assert isinstance(context.place, Construction)
+    cls, hierarchy, ref = context.place.cls, context.knowledge.hierarchy, site.made
+    own = list(assignments_of(cls, site.attribute))
+    above = [s for base in hierarchy.lineage(cls).project[1:] for s in assignments_of(base, site.attribute)]
+    below = [s for sub in hierarchy.subclasses(cls) for s in assignments_of(sub, site.attribute)]
+    if below and not own and not above:
+        return "it is made by subclasses, of which there may be others"
+    if len(own) + len(above) != 1 or below:
+        return _made_in_several_places(site, context)
+    if isinstance(ref, Class) and (why := _acts_otherwise(ref, context)) is not None:
+        return why
+    if above:
+        inits = [base.constructor for base in hierarchy.lineage(cls).project[1:]]
+        maker = next((init for init in inits if init is not None and above[0] in init.node.body), None)
+        if maker is None:
+            return "a base class makes it in some cases only, or outside of __init__"
+        return Tie(site.attribute, None, _can_be_taken_apart(ref, above[0], maker, context))
+    if context.place.init is None or own[0] not in set(walk(context.place.init.node)):
+        return "it is not assigned in __init__"
+    statement, anchor = own[0], context.place.anchor
+    assert statement.value is not None
+    if statement in context.place.init.node.body and statement.lineno > (0 if anchor is None else anchor.lineno):
+        return "it is assigned behind the place where new modules can be made"
+    alone = handled_otherwise(context.knowledge, cls, site.attribute) is None
+    alone = alone and not handled_from_outside(context.knowledge.hierarchy, site.attribute)
+    plain = ref in modules.PARAMETER_FREE and _makes_another(statement.value, context.place.init, context)
+    if plain and not in_list and alone and _says_it_all(site.attribute, statement.value):
+        return MakeAgain(site.attribute, statement.value, statement)
+    return Tie(site.attribute, statement, _can_be_taken_apart(ref, statement, context.place.init, context))
+
+
+def _acts_otherwise(cls: Class, context: Context) -> str | None:
+    """Why a second instance of the class would be no stand-in for the first."""
+    if has_state(context.knowledge, cls):
+        return None
+    if stores_later(context.knowledge, cls):
+        return f"{cls.node.name} keeps something between calls"
+    if (part := part_that_stores(context.knowledge, cls)) is not None:
+        return f"its part {part.node.name} keeps something between calls"
+    if (name := acts_as_module(context.knowledge, cls)) is not None:
+        return f"{cls.node.name} has its own {name}, which would run for the second instance as well"
+    if (part := part_that_acts(context.knowledge, cls)) is not None:
+        return f"its part {part.node.name} has methods of nn.Module's own, which would run for the second one as well"
+    return None
+
+
+def _made_in_several_places(site: ModuleCall, context: Context) -> Tie | str:
+    """A handle, made behind what `__init__` assigns: it stands for whichever module the object has, then and later."""
+    assert isinstance(context.place, Construction)
+    cls, hierarchy, init = context.place.cls, context.knowledge.hierarchy, context.place.init
+    upper = hierarchy.lineage(cls).project
+    inits = [base.constructor for base in upper if base.constructor is not None]
+    if not any(assigns_always(maker.node.body, site.attribute) for maker in inits):
+        return "__init__ makes it in some cases only"
+    inside = {id(node) for node in walk(init.node)} if init is not None else set()
+    own = [store for store in assignments_of(cls, site.attribute) if id(store) in inside]
+    if any(context.place.anchor is None or s.lineno > (context.place.anchor.end_lineno or 0) for s in own):
+        return "it is assigned behind the place where new modules can be made"
+    values = [value for _, _, value in stored_in_family(context.knowledge, cls, site.attribute)]
+    classes = {v.made for value in values for v in value.parts if isinstance(v, Module) and isinstance(v.made, Class)}
+    reasons = (_acts_otherwise(made, context) for made in sorted(classes, key=lambda made: made.name))
+    if (why := next(filter(None, reasons), None)) is not None:
+        return why
+    return Tie(site.attribute, None, isinstance(site.made, Class) and keeps_nothing(context.knowledge, site.made))
+
+
+def _says_it_all(attribute: str, made: ast.expr) -> bool:
+    """`self.relu = nn.ReLU(inplace=True)`: no setting and no other class that somebody would put there later.
+
+    What is called `act` may become another activation, and what has a number may get another; a handle follows.
+    """
+    if not isinstance(made, ast.Call) or made.args or any(k.arg != "inplace" for k in made.keywords):
+        return False
+    cls = ast.unparse(made.func).rpartition(".")[2]
+    return attribute.rstrip("_0123456789").replace("_", "").lower() == cls.lower()
+
+
+def _makes_another(made: ast.expr, init: Function, context: Context) -> bool:
+    """Whether the expression can run again: it calls a class, or what `__init__` was given, and no function of unknown
+    effect."""
+    if not isinstance(made, ast.Call) or not is_repeatable(made, init.node):
+        return False
+    if made_class(context.knowledge, made, init.name_inside) is not None:
+        return True
+    return not isinstance(made.func, ast.Attribute) and init.name_inside(made.func) is None
+
+
+def _can_be_taken_apart(ref: Made, made: ast.Assign | ast.AnnAssign, maker: Function, context: Context) -> bool:
+    """Whether it is known what the module is made of, and that nothing in there stores anything."""
+    if isinstance(ref, Class):
+        return keeps_nothing(context.knowledge, ref)
+    if ref != "torch.nn.Sequential" or made.value is None:
+        return False
+    return makes_memoryless(context.knowledge, made.value, maker.name_inside)
+
+
+def belongs_to_class(site: ModuleCall, context: Context) -> bool:
+    """Whether the module stands in the class's body: all objects share it, and none has it as a child."""
+    assert isinstance(context.place, Construction)
+    cls, hierarchy, made = context.place.cls, context.knowledge.hierarchy, site.made
+    if not _is_stated(cls, site.attribute, context) or not isinstance(made, str | Class):
+        return False
+    family = [*hierarchy.lineage(cls).project, *hierarchy.subclasses(cls)]
+    stored = any(True for relative in family for _ in assignments_of(relative, site.attribute))
+    return not stored and is_stateless(context.knowledge, made, across_objects=True)
+
+
+def _is_stated(cls: Class, attribute: str, context: Context) -> bool:
+    """Whether the body of the class, or of one above it, binds the name to a value."""
+    bodies = (base.node.body for base in context.knowledge.hierarchy.lineage(cls).project)
+    stated = [s for body in bodies for s in body if isinstance(s, ast.Assign)]
+    return any(isinstance(t, ast.Name) and t.id == attribute for s in stated for t in s.targets)
