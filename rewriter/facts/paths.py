@@ -19,6 +19,9 @@ from rewriter.values.modules import MODULE, Module, ProjectModule
 from rewriter.values.sequence import Sequence
 
 
+_RUN_OVER = frozenset({"torch.nn.Sequential", "torch.nn.ParameterList", "torch.nn.ParameterDict"})
+
+
 @dataclass(frozen=True)
 class Path:
     """What is found at an object: `self.encoder.layers[i]`."""
@@ -94,7 +97,7 @@ class Paths:
         made = value.made if isinstance(value, Module) else None
         if isinstance(made, Class):
             return bool(self.knowledge.hierarchy.lineage(made).torch & CONTAINERS)
-        return made == "torch.nn.Sequential" or value == MODULE  # only containers can be run over
+        return made in _RUN_OVER or value == MODULE  # only containers can be run over
 
 
 def own_of(scope: Scope) -> ast.expr:

@@ -129,12 +129,12 @@ class TorchModule(Module):
         return self.name
 
     def iterated(self) -> Value:
-        return MODULE if self.name == "torch.nn.Sequential" else UNKNOWN
+        return _MEMBERS.get(self.name, UNKNOWN)
 
     def item(self, index: ast.expr) -> Value | None:
-        if self.name != "torch.nn.Sequential":
+        if self.name not in _MEMBERS:
             return None
-        return self if isinstance(index, ast.Slice) else MODULE
+        return self if isinstance(index, ast.Slice) else _MEMBERS[self.name]
 
     def joined(self, other: Value) -> Value:
         is_alike = isinstance(other, TorchModule) and other.name == self.name
@@ -192,12 +192,11 @@ class WrappedFunction(Module):
     def result(self, machine: Machine, call: Call) -> Value:
         found = self.function.run(machine, call)
         results = [self.other.result(machine, call)] if self.other is not None else []
-        if found is not None:
-            return join_all([found, *results])
-        return of_unknown(machine, call)
+        return of_unknown(machine, call) if found is None else join_all([found, *results])
 
 
 MODULE = Module()
+_MEMBERS: dict[str, Value] = {"torch.nn.Sequential": MODULE, "torch.nn.ParameterList": TENSOR}
 Made = Class | Function | str | None
 """What made a module, as far as it is known."""
 
