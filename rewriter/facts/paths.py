@@ -18,7 +18,6 @@ from rewriter.values.module_list import ModuleList
 from rewriter.values.modules import MODULE, Module, ProjectModule
 from rewriter.values.sequence import Sequence
 
-
 _RUN_OVER = frozenset({"torch.nn.Sequential", "torch.nn.ParameterList", "torch.nn.ParameterDict"})
 
 
