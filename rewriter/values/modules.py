@@ -221,6 +221,8 @@ def _passed_on(machine: Machine, call: Call) -> Value:
         return TorchModule(base).result(machine, rest)
     if isinstance(call.first, Unknown) and not isinstance(call.first, Fixed):
         return UNKNOWN  # no more than the call itself would say
+    if isinstance(call.first, NestedFunction):
+        return call.first.call(machine, rest) or UNKNOWN
     found = call.first.run(machine, rest) if call.first is not None else None
     return of_unknown(machine, call) if found is None else found
 
