@@ -60,7 +60,8 @@ class Lengths(Numbers):
         """`self.sizes`, which is annotated as a list, and indexed: it is not an iterator that would run out."""
         path = self.paths.path(node, scope)
         is_list = path is not None and path.always and path.value.is_only(Sequence) and bool(path.value.held)
-        return path.node if path is not None and is_list and self._can_be_read(path.node, scope) else None
+        is_read = path is not None and is_list and not path.grows and self._can_be_read(path.node, scope)
+        return path.node if path is not None and is_read else None
 
     def whole(self, node: ast.expr, scope: Scope) -> ast.expr | None:
         """`node` itself for `__init__`."""
