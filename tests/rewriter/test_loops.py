@@ -309,7 +309,7 @@ def test_what_one_turn_leaves_for_the_next_is_known_there() -> None:
 
 def test_a_list_that_grows_does_not_say_how_often_a_loop_turns() -> None:
     """`runtime.modules.ModuleList([...])` has one member when `__init__` is done, and more once a loop has run."""
-    source = '''
+    source = """
 class Net(nn.Module):
     def __init__(self, sizes):
         super().__init__()
@@ -328,5 +328,5 @@ class Net(nn.Module):
 
     def share(self, y):
         return self.mean(y)
-'''
+"""
     assert b"len(self.conv)" not in rewritten("import runtime.modules\n" + HEADER + source).after
