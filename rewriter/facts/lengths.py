@@ -25,8 +25,9 @@ from rewriter.facts.loops import loops_around, turns_before
 from rewriter.facts.numbers import Numbers, binds
 from rewriter.facts.scopes import Scope, position_of
 from rewriter.facts.trees import walk
+from rewriter.torch_api.reserved import HOLDING_CHILDREN
 from rewriter.values.base import Value
-from rewriter.values.modules import HOLDING_CHILDREN, ProjectModule
+from rewriter.values.modules import ProjectModule
 from rewriter.values.sequence import Sequence
 
 _SAME_LENGTH = ("enumerate", "reversed", "list", "tuple", "iter", "sorted", "set", "filter")

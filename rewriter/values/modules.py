@@ -11,7 +11,7 @@ from rewriter.facts.given_methods import functions_given
 from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.objects import is_plain, methods_below, methods_meant
 from rewriter.torch_api import modules
-from rewriter.torch_api.reserved import RETURNING_ITSELF, SEQUENTIAL_ATTRIBUTES
+from rewriter.torch_api.reserved import HOLDING_CHILDREN, RETURNING_ITSELF, SEQUENTIAL_ATTRIBUTES
 from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value
 from rewriter.values.dictionary import Dictionary
 from rewriter.values.fixed import Fixed
@@ -197,8 +197,7 @@ class WrappedFunction(Module):
 
 MODULE = Module()
 _MEMBERS: dict[str, Value] = {"torch.nn.Sequential": MODULE, "torch.nn.ParameterList": TENSOR}
-Made = Class | Function | str | None
-"""What made a module, as far as it is known."""
+Made = Class | Function | str | None  # what made a module, as far as it is known
 
 
 def module(made: Made) -> Module:
@@ -228,7 +227,6 @@ def _passed_on(machine: Machine, call: Call) -> Value:
 
 
 _ITS_CHILDREN = frozenset({"children", "named_children", "steps", "named_steps", "modules", "named_modules"})
-HOLDING_CHILDREN = frozenset({"_modules", "step_modules"})
 
 
 def call_method(receiver: Value, cls: Class, machine: Machine, call: Call, func: ast.Attribute) -> Value:
