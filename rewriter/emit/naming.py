@@ -51,7 +51,7 @@ class Importer:
     def _torch_prefix(self, locals_: set[str]) -> str:
         names = self.file.names
         for full, suffix in (("torch.nn", ""), ("torch", ".nn")):
-            for bound in names.bindings:
+            for bound in [*names.bindings, full.rpartition(".")[2]]:  # which a star import may bind
                 if names.meaning(bound) == full and bound not in locals_ | self._for_types:
                     return bound + suffix
         return self._add("torch.nn", "nn", locals_)
@@ -93,7 +93,7 @@ class Importer:
     def _add(self, module: str, alias: str, locals_: set[str]) -> str:
         taken = self._bound | locals_
         name, number = alias, 2
-        while name in taken:
+        while name in taken or self.file.names.meaning(name) not in (None, module):
             name, number = f"{alias}{number}", number + 1
         statement = f"import {module} as {name}"
         if statement not in self.needed:

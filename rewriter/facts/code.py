@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from rewriter.facts.answers import Answers
-from rewriter.facts.names import Names, local_names
+from rewriter.facts.names import Names, StarImports, local_names
 from rewriter.facts.source import Source
 from rewriter.facts.trees import children, walk
 from rewriter.torch_api import catalogue
@@ -186,10 +186,11 @@ class File:
     source: Source
     answers: Answers = field(default_factory=Answers)
     """What has been found out from the file alone: it holds in whichever project the file is."""
+    beyond: StarImports | None = field(default=None, repr=False)
 
     @cached_property
     def names(self) -> Names:
-        return Names.of(self.source.tree, self.module, self.path.name == "__init__.py")
+        return Names.of(self.source.tree, self.module, self.path.name == "__init__.py", self.beyond)
 
     @cached_property
     def classes(self) -> list[Class]:

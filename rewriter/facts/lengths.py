@@ -26,8 +26,9 @@ from rewriter.facts.loops import loops_around, turns_before
 from rewriter.facts.numbers import Numbers, binds
 from rewriter.facts.scopes import Scope, position_of
 from rewriter.facts.trees import walk
+from rewriter.torch_api.reserved import HOLDING_CHILDREN
 from rewriter.values.base import Value
-from rewriter.values.modules import HOLDING_CHILDREN, ProjectModule
+from rewriter.values.modules import ProjectModule
 from rewriter.values.sequence import Sequence
 
 _SAME_LENGTH = ("enumerate", "reversed", "list", "tuple", "iter", "sorted", "set", "filter")
@@ -71,7 +72,8 @@ class Lengths(Numbers):
         """`self.sizes`, which is annotated as a list, and indexed: it is not an iterator that would run out."""
         path = self.paths.path(node, scope)
         is_list = path is not None and path.always and path.value.is_only(Sequence) and bool(path.value.held)
-        return path.node if path is not None and is_list and self._can_be_read(path.node, scope) else None
+        is_read = path is not None and is_list and not path.grows and self._can_be_read(path.node, scope)
+        return path.node if path is not None and is_read else None
 
     def whole(self, node: ast.expr, scope: Scope) -> ast.expr | None:
         """`node` itself for `__init__`."""

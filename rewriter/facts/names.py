@@ -11,6 +11,7 @@ import builtins
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Protocol
 
 from rewriter.facts.trees import children, walk
 from rewriter.torch_api.catalogue import by_spelling
@@ -54,6 +55,15 @@ def canonical(name: str) -> str:
     return name
 
 
+class StarImports(Protocol):
+    """What the project's own modules hand on to those that import all names of them."""
+
+    def sees(self, module: str) -> bool: ...
+
+    def through_star(self, module: str, name: str) -> str | None:
+        """The full name of what the import binds; `''` where that is not known, None where it binds no such name."""
+
+
 @dataclass
 class Names:
     """The module-level bindings of one file."""
@@ -64,12 +74,13 @@ class Names:
     """name -> full names it may stand for; `''` among them is something that no full name says."""
     stars: list[str] = field(default_factory=list)
     """Modules that are star-imported, in order."""
+    beyond: StarImports | None = field(default=None, repr=False, compare=False)
     bound_again: set[str] = field(default_factory=set)
     """Names that several statements bind, or a function that declares them global."""
 
     @classmethod
-    def of(cls, tree: ast.Module, module: str, is_package: bool = False) -> Names:
-        names = cls(module)
+    def of(cls, tree: ast.Module, module: str, is_package: bool = False, beyond: StarImports | None = None) -> Names:
+        names = cls(module, beyond=beyond)
         for statement in _module_level(tree.body):
             if not _is_overload(statement):
                 names._bind(statement, is_package)
@@ -122,6 +133,11 @@ class Names:
     def _starred(self, name: str) -> str | None:
         """The meaning that the last star import with the name gives it; None where it may be something else there."""
         for star in reversed(self.stars):
+            if self.beyond is not None and self.beyond.sees(star):
+                found = self.beyond.through_star(star, name)
+                if found is None:
+                    continue
+                return found or None
             full = f"{star}.{name}"
             is_class = full.startswith("torch.nn.") and name[:1].isupper() and not hasattr(builtins, name)
             if star.startswith("torch") and (is_class or by_spelling(full)):

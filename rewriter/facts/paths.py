@@ -18,6 +18,8 @@ from rewriter.values.module_list import ModuleList
 from rewriter.values.modules import MODULE, Module, ProjectModule
 from rewriter.values.sequence import Sequence
 
+_RUN_OVER = frozenset({"torch.nn.Sequential", "torch.nn.ParameterList", "torch.nn.ParameterDict"})
+
 
 @dataclass(frozen=True)
 class Path:
@@ -34,6 +36,11 @@ class Path:
     """What is put there, as far as that is written down."""
     filled: bool = False
     """More is put into that."""
+
+    @property
+    def grows(self) -> bool:
+        """It has as many members as turns of a loop have asked for so far."""
+        return any(map(_grows, self.stored))
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,7 @@ class Paths:
     def is_container(self, path: Path) -> bool:
         """Whether it can be run over any number of times, and does not wait for somebody else to fill it."""
         parts = [part for part in path.value.parts if part.may_be(Sequence, Dictionary, Module)]
-        if not parts:
+        if not parts or path.grows:
             return False
         if all(map(self._is_of_modules, parts)):
             return path.filled or bool(path.value.held) or not path.stored or not all(map(_is_empty, path.stored))
@@ -94,12 +101,19 @@ class Paths:
         made = value.made if isinstance(value, Module) else None
         if isinstance(made, Class):
             return bool(self.knowledge.hierarchy.lineage(made).torch & CONTAINERS)
-        return made == "torch.nn.Sequential" or value == MODULE  # only containers can be run over
+        return made in _RUN_OVER or value == MODULE  # only containers can be run over
 
 
 def own_of(scope: Scope) -> ast.expr:
     assert scope.own is not None
     return copy.deepcopy(scope.own)
+
+
+def _grows(made: ast.expr) -> bool:
+    """`runtime.modules.ModuleList([nn.ReLU()])`"""
+    name = ast.unparse(made.func) if isinstance(made, ast.Call) else ""
+    is_of_runtime = name.endswith(".modules.ModuleList") and not name.endswith("nn.modules.ModuleList")
+    return is_of_runtime and isinstance(made, ast.Call) and bool(made.args) and isinstance(made.args[0], ast.List)
 
 
 def _is_empty(made: ast.expr) -> bool:

@@ -6,11 +6,13 @@ import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from rewriter.facts.answers import Answers
 from rewriter.facts.code import Class, File, Function
 from rewriter.facts.source import Source, SourceError
+from rewriter.facts.star_imports import HandedOn
 from rewriter.facts.texts import Texts
 
 
@@ -57,7 +59,7 @@ class Project:
     def add(self, path: Path, source: Source) -> File:
         """The file whose content is `source`, whatever the disk holds."""
         path = path.absolute()
-        file = File(path, self._module_name(path), source)
+        file = File(path, self._module_name(path), source, beyond=self._stars)
         self._files[path] = self._named[file.module or "__main__"] = file
         if path not in self.texts:
             self._outside[path] = file
@@ -92,6 +94,10 @@ class Project:
                 parts = path.relative_to(root).with_suffix("").parts
                 return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         return path.stem
+
+    @cached_property
+    def _stars(self) -> HandedOn:
+        return HandedOn(self.module)
 
     def file(self, path: Path) -> File | None:
         if path not in self._files:

@@ -22,6 +22,7 @@ from rewriter.values.sequence import Sequence
 # What they draw, or how they react to eval(), is decided by one flag for all who share them.
 _FOLLOWING_TRAINING = frozenset(target for row in ROWS for target in row.targets if Trait.RANDOM in row.traits)
 
+_STAYING = modules.WITH_PARAMETERS | {"torch.nn.PReLU"}
 _STATE = frozenset({"torch.nn.Parameter", "torch.nn.Buffer"})
 _QUIET = frozenset("int float bool str len tuple list range min max isinstance round abs super".split())
 
@@ -53,7 +54,7 @@ def has_state(knowledge: Knowledge, made: Made, seen: frozenset[Class] = frozens
 def may_have_own(knowledge: Knowledge, made: str | Class | None) -> bool:
     """Whether each place of what several objects share can be given a copy: `own` makes none of what has parameters."""
     stays = isinstance(made, Class) and always_has_state(knowledge, made)
-    return stays or made in modules.WITH_PARAMETERS or is_stateless(knowledge, made, across_objects=True)
+    return stays or made in _STAYING or is_stateless(knowledge, made, across_objects=True)
 
 
 def always_has_state(knowledge: Knowledge, cls: Class) -> bool:

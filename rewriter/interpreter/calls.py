@@ -30,7 +30,10 @@ def call(machine: Machine, node: ast.Call) -> Value:
         return TorchModule(base).result(machine, _given(machine, node))
     if isinstance(node.func, ast.Attribute) and not _is_global(machine, node.func):
         receiver = machine.evaluate(node.func.value)
-        found = receiver.method(machine, _given(machine, node), node.func)
+        given = _given(machine, node)
+        machine.notes.comes_to(node)
+        found = receiver.method(machine, given, node.func)
+        machine.notes.called_on_another(node)
         return UNKNOWN if found is None else found
     callee = _called(machine, node.func)
     given = _given(machine, node)

@@ -93,22 +93,39 @@ class Notes:
         self._note(ChosenCall(node, *self._place(), choice))
 
     def comes_to(self, node: ast.Call) -> None:
-        """A call of what a variable holds is counted, whether or not it is a site this time."""
+        """A call of what a variable holds, or of its method, is counted whether or not it is a site this time."""
         runs = self.context.state.runs
         runs[node.func] = runs.get(node.func, 0) + 1
 
     def called_otherwise(self, node: ast.Call, callee: Value) -> None:
         """A run that comes to a call more than once may find another function there: it is chosen when it runs."""
-        met, runs = self.context.met, self.context.state.runs
+        met = self.context.met
         joined, site = met.values.get(node.func, callee), met.sites.get(node)
         functions = [part for part in joined.parts if isinstance(part, SomeFunction)]
         is_one = _is_one_function(joined) or (not functions and joined == callee)
         if is_one or not isinstance(site, Operation | FunctionCall | OperationOfAnyKind | ChosenCall):
             return
-        runs[node] = runs[node.func]
-        site.runs = max(site.runs, runs[node])
+        self._count(site, node)
         if isinstance(site, Operation | FunctionCall):
             met.sites[node] = _chosen(site, functions)
+
+    def no_operation(self, node: SiteNode) -> None:
+        """An operator that computes with numbers or lists this time: where it is a site as well, it has run."""
+        runs = self.context.state.runs
+        runs[node] = runs.get(node, 0) + 1
+        if (site := self.context.met.sites.get(node)) is not None:
+            site.runs = max(site.runs, runs[node])
+
+    def called_on_another(self, node: ast.Call) -> None:
+        """`x.mul(3)`, where `x` is a tensor at one time and an object of some class at another."""
+        site = self.context.met.sites.get(node)
+        if isinstance(site, Operation):
+            self._count(site, node)
+
+    def _count(self, site: Site, node: ast.Call) -> None:
+        runs = self.context.state.runs
+        runs[node] = runs[node.func]
+        site.runs = max(site.runs, runs[node])
 
     def handed(self, node: ast.Call, function: Function | str) -> None:
         self._note(HandedFunction(node, *self._place(), function))

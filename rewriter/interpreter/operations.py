@@ -90,14 +90,17 @@ class Operations:
     def operator(self, node: SiteNode, operator: type[ast.AST], *operands: Value) -> Value:
         """What an operator returns; a site where a tensor is, or may be, among the operands."""
         if (others := self._not_arithmetic(operator, operands)) is not None:
+            self.notes.no_operation(node)
             return others
         symbol = OPERATORS.get(operator, "") + ("=" if isinstance(node, ast.AugAssign) else "")
         tensor = any(o.may_be(Tensor) for o in operands)
         whole = symbol.rstrip("=") not in ("/", "**") and all(map(has_no_fractions, operands))
         if not tensor and all(o.is_only(Number, Nothing, Other) for o in operands):
+            self.notes.no_operation(node)
             return WHOLE if whole else NUMBER
         fixed = all_fixed(operands)
         if not tensor and fixed:
+            self.notes.no_operation(node)
             return Fixed(origins_of(operands))
         if candidates := catalogue.by_spelling(symbol):
             self.notes.operation(node, candidates, tensor, idle=fixed or whole)

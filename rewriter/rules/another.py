@@ -30,7 +30,7 @@ def maker_of(site: ModuleCall, context: Context, in_list: bool) -> MakeAgain | T
         return Tie(site.attribute, None)
     if _is_stated(cls, site.attribute, context) and list(assignments_of(cls, site.attribute)):
         return "the class has something else under that name, which hides the module"
-    made = ref.node.name if isinstance(ref, Class) else str(ref).rpartition(".")[2]
+    made = ref.node.name if isinstance(ref, Class | Function) else (ref or "").rpartition(".")[2]
     is_picked = _is_picked(ref, context) or any(text in made for text in context.picked_texts)
     if not is_picked or ref in modules.WITH_PARAMETERS:  # walks meet a handle of what has some under no class's name
         return _handle(site, context, in_list)

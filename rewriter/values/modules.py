@@ -11,7 +11,7 @@ from rewriter.facts.given_methods import functions_given
 from rewriter.facts.hierarchy import REGISTERING
 from rewriter.facts.objects import methods_below, methods_meant
 from rewriter.torch_api import modules
-from rewriter.torch_api.reserved import RETURNING_ITSELF, SEQUENTIAL_ATTRIBUTES
+from rewriter.torch_api.reserved import HOLDING_CHILDREN, RETURNING_ITSELF, SEQUENTIAL_ATTRIBUTES
 from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value
 from rewriter.values.dictionary import Dictionary
 from rewriter.values.fixed import Fixed
@@ -130,12 +130,12 @@ class TorchModule(Module):
         return self.name
 
     def iterated(self) -> Value:
-        return MODULE if self.name == "torch.nn.Sequential" else UNKNOWN
+        return _MEMBERS.get(self.name, UNKNOWN)
 
     def item(self, index: ast.expr) -> Value | None:
-        if self.name != "torch.nn.Sequential":
+        if self.name not in _MEMBERS:
             return None
-        return self if isinstance(index, ast.Slice) else MODULE
+        return self if isinstance(index, ast.Slice) else _MEMBERS[self.name]
 
     def joined(self, other: Value) -> Value:
         is_alike = isinstance(other, TorchModule) and other.name == self.name
@@ -193,14 +193,12 @@ class WrappedFunction(Module):
     def result(self, machine: Machine, call: Call) -> Value:
         found = self.function.run(machine, call)
         results = [self.other.result(machine, call)] if self.other is not None else []
-        if found is not None:
-            return join_all([found, *results])
-        return of_unknown(machine, call)
+        return of_unknown(machine, call) if found is None else join_all([found, *results])
 
 
 MODULE = Module()
-Made = Class | Function | str | None
-"""What made a module, as far as it is known."""
+_MEMBERS: dict[str, Value] = {"torch.nn.Sequential": MODULE, "torch.nn.ParameterList": TENSOR}
+Made = Class | Function | str | None  # what made a module, as far as it is known
 
 
 def module(made: Made) -> Module:
@@ -223,12 +221,13 @@ def _passed_on(machine: Machine, call: Call) -> Value:
         return TorchModule(base).result(machine, rest)
     if isinstance(call.first, Unknown) and not isinstance(call.first, Fixed):
         return UNKNOWN  # no more than the call itself would say
+    if isinstance(call.first, NestedFunction):
+        return call.first.call(machine, rest) or UNKNOWN
     found = call.first.run(machine, rest) if call.first is not None else None
     return of_unknown(machine, call) if found is None else found
 
 
 _ITS_CHILDREN = frozenset({"children", "named_children", "steps", "named_steps", "modules", "named_modules"})
-HOLDING_CHILDREN = frozenset({"_modules", "step_modules"})
 
 
 def call_method(receiver: Value, cls: Class, machine: Machine, call: Call, func: ast.Attribute) -> Value:

@@ -12,7 +12,7 @@ from rewriter.torch_api.catalogue import ROWS
 from rewriter.values.base import UNKNOWN, Call, Machine, Value
 from rewriter.values.computed import Place, has_no_fractions, nature_of
 from rewriter.values.fixed import Fixed, all_fixed, origins_of
-from rewriter.values.plain import FACT, NUMBER, OTHER, STRING, WHOLE, Fact, Number
+from rewriter.values.plain import FACT, NUMBER, OTHER, STRING, WHOLE, Fact, Number, String
 from rewriter.values.sequence import SEQUENCE, SHAPE, Sequence, sequence
 
 OF_MEMBER = "[]"
@@ -126,6 +126,9 @@ def of_operation(name: str, kind: str, operands: list[Value], is_whole: bool = F
 
 def _of_nothing_known(name: str, operands: list[Value]) -> Value | None:
     """What it returns where no more is known of that than where the operator or the method stands in its place."""
+    joined = next((o for o in operands if o.is_only(Sequence) or o.is_only(String)), None)
+    if joined is not None and modules.operators(name):
+        return joined  # a list with more members, or another text
     if all(o.known for o in operands) or any(map(holds_tensor, operands)) or not modules.tells_no_more(name):
         return None
     return Fixed(origins_of(operands)) if all_fixed(operands) else UNKNOWN

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import inspect
 import types
 from collections.abc import Iterator
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from torch import nn
@@ -15,7 +16,7 @@ _OF_A_HANDLE = (types.FunctionType, property, classmethod, staticmethod, functoo
 """What runs on the handle, with its parts; what any other descriptor says or keeps, the module itself is asked for."""
 
 _KNOWN = ("torch.nn.", __name__.rpartition(".")[0])
-"""Classes of torch's, and those here, do nothing of the kind when they run."""
+"""Classes of torch's, and those here, do nothing when they run that only the module itself could do."""
 
 _READING_THE_OBJECT = frozenset({"vars", "__dict__", "__getattribute__"})
 _NEVER_RUN_ON_A_HANDLE = frozenset(
@@ -24,6 +25,7 @@ _NEVER_RUN_ON_A_HANDLE = frozenset(
     state_dict load_state_dict
     """.split()
 )
+_SAYING_NOTHING = frozenset({"PRECALL", "CACHE", "PUSH_NULL", "NOP", "EXTENDED_ARG", "RESUME"})
 
 
 @cache
@@ -33,28 +35,44 @@ def methods(cls: Any) -> tuple[str, ...]:
     )
 
 
-def of_the_module(cls: Any) -> dict[str, property]:
+def of_the_module(cls: Any) -> dict[str, OfTheModule]:
     """What would hide, or make anew, what the module itself has under that name.
 
     A class's values for attributes, what it computes once for each object, and descriptors that keep something there.
     """
-    found: dict[str, property] = {}
+    found: dict[str, OfTheModule] = {}
     for body in _bodies(cls):
         for name, value in body.items():
             is_data = (
                 not callable(value) if not hasattr(type(value), "__get__") else not isinstance(value, _OF_A_HANDLE)
             )
             if is_data and not name.startswith("__") and name not in found:
-                found[name] = property(partial(_read, name), partial(_write, name), partial(_delete, name))
+                found[name] = OfTheModule(cls, name)
     return found
 
 
+class OfTheModule:
+    """An attribute of a handle's class: read from and set on the module; the class itself has what the module's has."""
+
+    def __init__(self, cls: Any, name: str) -> None:
+        self.cls, self.name = cls, name
+
+    def __get__(self, handle: Any, owner: type) -> Any:
+        return getattr(self.cls if handle is None else handle._stands.now(), self.name)
+
+    def __set__(self, handle: Any, value: Any) -> None:
+        setattr(handle._stands.now(), self.name, value)
+
+    def __delete__(self, handle: Any) -> None:
+        delattr(handle._stands.now(), self.name)
+
+
 @cache
-def reads_its_dict(cls: Any) -> bool:
-    """Whether a method looks into the dict of its object: a handle's is another one."""
+def needs_itself(cls: Any) -> bool:
+    """Whether a method looks into the dict of its object, or asks which class that is of: a handle has others."""
     bodies = (body for body in _bodies(cls) if not body.get("__module__", "").startswith(_KNOWN))
     values = (value for body in bodies for name, value in body.items() if name not in _NEVER_RUN_ON_A_HANDLE)
-    return any(not _READING_THE_OBJECT.isdisjoint(_names(code)) for value in values for code in _codes(value))
+    return any(_needs_itself(code, isinstance(value, classmethod)) for value in values for code in _codes(value))
 
 
 def _bodies(cls: Any) -> Iterator[Any]:
@@ -68,20 +86,39 @@ def _codes(value: Any) -> Iterator[types.CodeType]:
             yield from {function.__code__, getattr(inspect.unwrap(function), "__code__", function.__code__)}
 
 
-def _names(code: types.CodeType) -> Iterator[str]:
-    yield from code.co_names
+def _needs_itself(code: types.CodeType, of_class: bool) -> bool:
+    own = code.co_varnames[0] if code.co_argcount else ""
+    for inside in _with_nested(code):
+        if not _READING_THE_OBJECT.isdisjoint(inside.co_names):
+            return True
+        steps = [step for step in dis.get_instructions(inside) if step.opname not in _SAYING_NOTHING]
+        if of_class and any(step.opname == "STORE_ATTR" for step in steps):
+            return True
+        if not {"type", "__class__"}.isdisjoint(inside.co_names) and _uses_class(steps, own):
+            return True
+    return False
+
+
+def _uses_class(steps: list[dis.Instruction], own: str) -> bool:
+    """Whether the class of the object is compared, set or handed on; to read what it has is another matter."""
+    for at, step in enumerate(steps):
+        if step.argval == "type" and _is_own(steps[at + 1 : at + 2], own):
+            behind = steps[at + 3 : at + 4]
+        elif step.argval == "__class__" and at and _is_own(steps[at - 1 : at], own):
+            behind = steps[at + 1 : at + 2]
+        else:
+            continue
+        if behind and not behind[0].opname.startswith(("LOAD_ATTR", "LOAD_METHOD")):
+            return True
+    return False
+
+
+def _is_own(steps: list[dis.Instruction], own: str) -> bool:
+    return bool(steps) and steps[0].argval == own and steps[0].opname.startswith(("LOAD_FAST", "LOAD_DEREF"))
+
+
+def _with_nested(code: types.CodeType) -> Iterator[types.CodeType]:
+    yield code
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from _names(constant)
-
-
-def _read(name: str, handle: Any) -> Any:
-    return getattr(handle._stands.now(), name)
-
-
-def _write(name: str, handle: Any, value: Any) -> None:
-    setattr(handle._stands.now(), name, value)
-
-
-def _delete(name: str, handle: Any) -> None:
-    delattr(handle._stands.now(), name)
+            yield from _with_nested(constant)

@@ -26,7 +26,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.jit import ScriptModule
 
-from runtime.modules.bodies import methods, of_the_module, reads_its_dict
+from runtime.modules.bodies import methods, needs_itself, of_the_module
 from runtime.modules.passing import Passing, forget_missing
 from runtime.modules.places import Observed, Tied, place_of, standing
 from runtime.modules.standing import CONTAINERS, Standing
@@ -246,7 +246,7 @@ def _can_be_apart(module: nn.Module) -> bool:
 def _made(module: nn.Module, tied: bool, apart: bool, of_part: Callable[[nn.Module], nn.Module]) -> Handle:
     cls: Any = type(module)
     handle = _empty(cls, tied)
-    whole = reads_its_dict(cls)
+    whole = needs_itself(cls)
     stands = Standing(handle, module, cls, apart and not whole, of_part, methods(cls), whole)
     handle.__dict__["_stands"] = stands
     stands.take(module)

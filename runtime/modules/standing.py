@@ -36,7 +36,7 @@ class Standing:
     methods: tuple[str, ...] = ()
     """What the module's class and those above it define, below nn.Module."""
     whole: bool = False
-    """A method looks into the dict of its object: only the module itself can run."""
+    """A method looks into the dict of its object, or at its class: only the module itself can run."""
     before: nn.Module | None = None
     """The module that it was before its owner put another in its place."""
     home: tuple[nn.Module, str] | None = None

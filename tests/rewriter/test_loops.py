@@ -305,3 +305,28 @@ def test_what_one_turn_leaves_for_the_next_is_known_there() -> None:
     turn = ["for i, layer in enumerate(self.layers):", "    if i:", "        x = {}", "    kept = layer(x)"]
     for read, written in (("kept + kept", "self.add[i](kept, kept)"), ("len(kept) + x", "self.add[i](len(kept), x)")):
         assert written in check(net(*(line.format(read) for line in turn)), X)
+
+
+def test_a_list_that_grows_does_not_say_how_often_a_loop_turns() -> None:
+    """`runtime.modules.ModuleList([...])` has one member when `__init__` is done, and more once a loop has run."""
+    source = """
+class Net(nn.Module):
+    def __init__(self, sizes):
+        super().__init__()
+        self.sizes = sizes
+        self.conv = runtime.modules.ModuleList([runtime.modules.FunctionalConv1d()])
+        self.mean = runtime.modules.Mean(dim=-1)
+        self.weight = nn.Parameter(torch.ones(2, 1, 3))
+
+    def forward(self, x):
+        features = []
+        for i, size in enumerate(self.sizes):
+            y = self.conv[i](x, self.weight, padding=size)
+            features.append(self.share(y[:, 1:]))
+            features.append(self.share(y[:, :1]))
+        return features
+
+    def share(self, y):
+        return self.mean(y)
+"""
+    assert b"len(self.conv)" not in rewritten("import runtime.modules\n" + HEADER + source).after

@@ -509,13 +509,44 @@ class ReadsItsDict(OnceForEachObject):
         return super().forward(x) * vars(self)["scale"] + self.__dict__["scale"]
 
 
+class AsksItsClass(OnceForEachObject):
+    by_name: ClassVar[dict[str, float]] = {"k": 2.0}
+    count = 0
+
+    @classmethod
+    def counted(cls) -> int:
+        cls.count += 1
+        return cls.count
+
+    def forward(self, x: Tensor) -> Tensor:
+        type(self).count += 1
+        x = super().forward(x) * type(self).by_name["k"] + self.__class__.by_name["k"] + self.counted()
+        return x + 3 if type(self) is AsksItsClass else x
+
+
+class ReadsItsClass(nn.Module):
+    table: ClassVar[dict[str, float]] = {"k": 2.0}
+    shift = 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * type(self).table["k"] + self.__class__.shift
+
+
+def test_what_a_class_says_is_read_from_the_handles_class() -> None:
+    module = ReadsItsClass()
+    assert torch.equal(again(module)(X), module(X))
+    assert type(again(module)).table is ReadsItsClass.table
+
+
 @pytest.mark.parametrize("parts", [False, True])
-@pytest.mark.parametrize("kind", [OnceForEachObject, ReadsItsDict])
+@pytest.mark.parametrize("kind", [OnceForEachObject, ReadsItsDict, AsksItsClass])
 def test_what_an_object_computes_once_or_keeps_in_its_dict_it_has_once(kind: Any, parts: bool) -> None:
     module = kind()
     handle = again(module, parts=parts)
+    AsksItsClass.count = 0
     torch.manual_seed(0)
     seen = handle(module(X)), handle(X), module(X), module.shift, handle.shift
+    AsksItsClass.count = 0
     torch.manual_seed(0)
     module = kind()
     wanted = module(module(X)), module(X), module(X), module.shift, module.shift

@@ -1,0 +1,84 @@
+"""Names that come by `from module import *` from the project's own files, `torch`, `nn` and `F` among them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rewriter.engine import rewrite
+from rewriter.facts.project import Project
+from rewriter.results import FileResult
+from rewriter.settings import Settings
+
+IMPORTS = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
+CORE = (
+    "from .imports import *\n\n\nclass Base(nn.Module):\n    pass\n\n\ndef swish(x):\n    return x * torch.sigmoid(x)\n"
+)
+MODEL = """from .core import *
+
+
+class Net(Base):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x):
+        return F.relu(self.conv(x)) + swish(x)
+"""
+WRITTEN = """import runtime.modules
+
+from .core import *
+
+
+class Net(Base):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+        self.relu = nn.ReLU()
+        self.swish = runtime.modules.Function(swish)
+        self.add = runtime.modules.EltWiseAdd()
+
+    def forward(self, x):
+        return self.add(self.relu(self.conv(x)), self.swish(x))
+"""
+
+
+def result(tmp_path: Path, **files: str) -> FileResult:
+    folder = tmp_path / "net"
+    folder.mkdir()
+    for name, text in {"__init__": "", "imports": IMPORTS, "core": CORE, "model": MODEL, **files}.items():
+        (folder / f"{name}.py").write_text(text)
+    path = folder / "model.py"
+    return rewrite(path.read_bytes(), path, Settings(isolated=True), Project.for_paths([folder]))
+
+
+def test_they_mean_what_they_mean_there(tmp_path: Path) -> None:
+    assert result(tmp_path).after.decode() == WRITTEN
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"imports": IMPORTS + "__all__ = ['torch', 'nn', 'F']\n"},
+        {"imports": "from net.core import *\n" + IMPORTS},
+        {"core": "from elsewhere import *\n" + CORE},
+    ],
+    ids=["listed", "in a circle", "another library's names before"],
+)
+def test_whichever_way_they_come(tmp_path: Path, files: dict[str, str]) -> None:
+    assert result(tmp_path, **files).after.decode() == WRITTEN
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"imports": IMPORTS + "__all__ = ['torch', 'nn']\n"},
+        {"imports": IMPORTS, "core": CORE.replace("from .imports import *", IMPORTS.replace(" as F", " as _F"))},
+        {"core": CORE + "\n\nclass F:\n    @staticmethod\n    def relu(x):\n        return x\n"},
+        {"model": MODEL.replace("from .core import *", "from .core import *\nfrom elsewhere import *")},
+    ],
+    ids=["not listed", "private", "bound to something else", "another library's behind"],
+)
+def test_what_is_not_known_is_not_taken_for_it(tmp_path: Path, files: dict[str, str]) -> None:
+    assert b"self.relu = nn.ReLU()" not in result(tmp_path, **files).after
