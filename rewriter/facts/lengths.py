@@ -10,7 +10,6 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from rewriter.facts.attributes import assignments_of
 from rewriter.facts.expressions import (
     agreed,
     all_known,
@@ -52,21 +51,12 @@ class Lengths(Numbers):
     def indexed(self, counter: str, inside: tuple[ast.AST, ...], scope: Scope) -> ast.expr | None:
         """As long as a list of the object from which each turn takes another member: `self.convs[i](x)`."""
         for node in (n for part in inside for n in walk(part) if isinstance(n, ast.Subscript)):
-            is_listed = isinstance(node.value, ast.Attribute) and not self._grows(node.value.attr)
-            late = turns_before(node.slice, counter) if is_listed else None
+            path = self.paths.path(node.value, scope) if isinstance(node.value, ast.Attribute) else None
+            late = turns_before(node.slice, counter) if path is not None and not path.grows else None
             members = self.over(node.value, scope) or self._annotated(node.value, scope) if late is not None else None
             if members is not None and late is not None:
                 return sum_of([late, members])
         return None
-
-    def _grows(self, attribute: str) -> bool:
-        """Whether the attribute is a list of modules that began with one, since nobody could count the turns."""
-        for statement in assignments_of(self.place.cls, attribute):
-            made = statement.value
-            name = self.place.cls.file.names.full_name(made.func) if isinstance(made, ast.Call) else None
-            if isinstance(made, ast.Call) and made.args and (name or "").endswith(".modules.ModuleList"):
-                return isinstance(made.args[0], ast.List) and len(made.args[0].elts) == 1
-        return False
 
     def _annotated(self, node: ast.expr, scope: Scope) -> ast.expr | None:
         """`self.sizes`, which is annotated as a list, and indexed: it is not an iterator that would run out."""
