@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from rewriter.facts.bypass import bypass_of
 from rewriter.facts.code import Class, Function
+from rewriter.facts.decorators import runs_as_written
 from rewriter.facts.deep_walks import deep_walker_over, last_walk, walker_holding_plain, walker_over
 from rewriter.facts.given_methods import GivenMethods, classes_given
 from rewriter.facts.helpers import why_no_module
@@ -226,7 +227,8 @@ def _cannot(cls: Class, why: str) -> NoPlace:
 def _in_own_init(knowledge: Knowledge, cls: Class, init: Function) -> Construction | NoPlace:
     name = own_name(init)
     given = isinstance(cls, GivenMethods)
-    if name is None or init.decorators - ({"functools.wraps"} if given else set()):
+    as_written = not init.decorators - {"functools.wraps"} if given else runs_as_written(knowledge.project, init)
+    if name is None or not as_written:
         return _cannot(cls, "its __init__ is decorated or takes no object")
     body = init.node.body
     begin = next((i for i, s in enumerate(body) if _has_set_up(cls, s, name)), None)

@@ -37,6 +37,22 @@ def keeps_parameters(project: Project, function: Function, decorator: ast.expr) 
     return _Decorators(project).keep(function, decorator)
 
 
+_READING_CODE = frozenset({"getsource", "getsourcelines", "__code__", "script", "compile", "exec", "trace"})
+
+
+def runs_as_written(project: Project, function: Function) -> bool:
+    """Whether each of its decorators is the project's and has the function run, whatever it does before and behind."""
+    names = [function.full_name(decorator) for decorator in function.node.decorator_list]
+    found = [project.alternatives(name) if name is not None else [] for name in names]
+    return all(some and all(_calls_it(one) and not one.words & _READING_CODE for one in some) for some in found)
+
+
+def _calls_it(decorator: Function) -> bool:
+    given = _given_first(decorator.node)
+    calls = (n.func for n in walk(decorator.node) if isinstance(n, ast.Call))
+    return given is not None and any(isinstance(func, ast.Name) and func.id == given for func in calls)
+
+
 @dataclass(frozen=True)
 class _Decorators:
     project: Project

@@ -74,8 +74,9 @@ _TEXTS = {
         "def forward(self, x, fn):\n    return fn(x)  # it may compute on x",
     ),
     ("RW912", "unbound-name"): (
-        "A name that is called is bound to nothing.",
-        "The file neither imports nor defines it, and Python has no such name. What it means cannot be known.",
+        "A name is bound to nothing that is in sight.",
+        "The file neither imports nor defines it, and Python has no such name; or it can only come from another "
+        "library by `from module import *`. What it means cannot be known.",
         "import it, as in `import torch`",
         "import torch.nn as nn  # and no `import torch`\n\n\ndef forward(self, x):\n    return torch.relu(x)",
     ),

@@ -1,4 +1,4 @@
-"""Names that code calls and that nothing binds: whoever runs into one gets a NameError, so that nothing can be said."""
+"""Names that nothing in sight binds: those that are called, and those of classes that others are derived from."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ _BINDING_UNSEEN = frozenset({"exec", "globals", "vars"})
 
 
 def unbound(file: File) -> Iterator[Refusal]:
-    """One reason for each such name, where it is called first."""
-    if file.names.stars or file.words & _BINDING_UNSEEN:
+    """One reason for each such name, where it is called first; where a star import may bind it, for each class."""
+    if file.words & _BINDING_UNSEEN:
+        return
+    if file.names.stars:
+        yield from _derived_from_unseen(file)
         return
     missing = _missing(file)
     for node in walk(file.source.tree) if missing else ():
@@ -29,6 +32,21 @@ def unbound(file: File) -> Iterator[Refusal]:
             missing.remove(path[0])
             message = f"`{path[0]}` is bound to nothing here: `{'.'.join(path)}()` raises a NameError"
             yield Refusal(CODE, message, file.source.span(node.func), advice_for(CODE))
+
+
+def _derived_from_unseen(file: File) -> Iterator[Refusal]:
+    """Classes with a forward, of which only a star import from another library can say what they derive from."""
+    for cls in file.classes:
+        paths = [(base, path) for base in cls.node.bases if (path := dotted(base)) is not None]
+        for base, path in paths if "forward" in cls.methods else ():
+            if path[0] not in file.names.bindings and not hasattr(builtins, path[0]) and not _is_known(file, path[0]):
+                origin = f"`from {file.names.stars[-1]} import *`, which is out of sight"
+                message = f"`{'.'.join(path)}` may come from {origin}: {cls.node.name} is not read"
+                yield Refusal(CODE, message, file.source.span(base), advice_for(CODE))
+
+
+def _is_known(file: File, name: str) -> bool:
+    return file.names.meaning(name) is not None or all(star.startswith("torch") for star in file.names.stars)
 
 
 def _missing(file: File) -> set[str]:

@@ -31,9 +31,29 @@ def onnx(model: nn.Module, path: str | os.PathLike[str], *example: Any, batch: i
     written = torch.onnx.export(exported, (), dynamo=True, opset_version=OPSET, verbose=False)
     assert written is not None
     proto = written.model_proto
+    _constants_as_integers(proto)
     _own_zero_points(proto)
     _softmax_in_float(proto)
     onnx.save(proto, Path(path))
+
+
+def _constants_as_integers(proto: Any) -> None:
+    """What is quantized of a constant is stored: OpenVINO does not load sums with a QuantizeLinear of a constant."""
+    import numpy as np
+    from onnx import numpy_helper
+
+    graph = proto.graph
+    initializers = {tensor.name: tensor for tensor in graph.initializer}
+    for node in [node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] in initializers]:
+        real, scale, zero = (numpy_helper.to_array(initializers[name]) for name in node.input)
+        limits = np.iinfo(zero.dtype)
+        steps = np.rint(real * (np.float32(1) / scale)) + zero
+        codes = np.clip(steps, limits.min, limits.max).astype(zero.dtype)
+        graph.initializer.append(numpy_helper.from_array(codes, node.output[0]))
+        graph.node.remove(node)
+    used = {name for node in graph.node for name in node.input}
+    for index in reversed([i for i, tensor in enumerate(graph.initializer) if tensor.name not in used]):
+        del graph.initializer[index]
 
 
 def _own_zero_points(proto: Any) -> None:

@@ -82,3 +82,12 @@ def test_whichever_way_they_come(tmp_path: Path, files: dict[str, str]) -> None:
 )
 def test_what_is_not_known_is_not_taken_for_it(tmp_path: Path, files: dict[str, str]) -> None:
     assert b"self.relu = nn.ReLU()" not in result(tmp_path, **files).after
+
+
+@pytest.mark.parametrize("base", ["nn.Module", "Module"])
+def test_a_class_of_what_is_out_of_sight_is_said(tmp_path: Path, base: str) -> None:
+    found = result(tmp_path, model=MODEL.replace(".core", "elsewhere").replace("Base", base))
+    assert not found.changed
+    assert [r.message for r in found.refusals if r.code == "RW912"] == [
+        f"`{base}` may come from `from elsewhere import *`, which is out of sight: Net is not read"
+    ]

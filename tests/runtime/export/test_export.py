@@ -139,16 +139,18 @@ def test_inputs_and_sums_are_onnx_runtimes_bit_for_bit(tmp_path: Path) -> None:
 
 
 class Attention(nn.Module):
-    """Linear layers of three dimensions, a softmax, normalization and GELU."""
+    """Linear layers of three dimensions, a constant that is added, a softmax, normalization and GELU."""
 
     def __init__(self) -> None:
         super().__init__()
         self.query, self.key, self.value = (nn.Linear(32, 32) for _ in range(3))
         self.scores, self.softmax, self.mix = Matmul(), nn.Softmax(-1), Matmul()
         self.add, self.norm, self.gelu, self.out = EltWiseAdd(), nn.LayerNorm(32), nn.GELU(), nn.Linear(32, 8)
+        self.places, self.add_places = nn.Parameter(torch.randn(1, 100, 100)), EltWiseAdd()
 
     def forward(self, x: Tensor) -> Tensor:
-        mixed = self.mix(self.softmax(self.scores(self.query(x), self.key(x).transpose(1, 2))), self.value(x))
+        scores = self.add_places(self.scores(self.query(x), self.key(x).transpose(1, 2)), self.places)
+        mixed = self.mix(self.softmax(scores), self.value(x))
         return self.out(self.gelu(self.norm(self.add(x, mixed))))
 
 
@@ -157,8 +159,10 @@ def test_attention_is_onnx_runtimes_but_for_a_few_codes(tmp_path: Path) -> None:
     data = [torch.randn(8, 100, 32) for _ in range(2)]
     model, path = quantized(Attention(), data), tmp_path / "attention.onnx"
     runtime.export.onnx(model, path, data[0])
-    kinds = Counter(node.op_type for node in onnx.load(path).graph.node)
+    graph = onnx.load(path).graph
+    kinds, stored = Counter(node.op_type for node in graph.node), {tensor.name for tensor in graph.initializer}
     assert kinds["Gemm"] == 4, "which runtimes know on integers"
+    assert not [n for n in graph.node if n.op_type == "QuantizeLinear" and n.input[0] in stored], "stored as integers"
     for batch in (data[1], data[1][:3]):
         result, expected = in_onnxruntime(path, batch), model(batch)
         assert (result != expected).float().mean() < 1e-3, "one code of a softmax or norm is seen in a few numbers"
