@@ -12,8 +12,8 @@ from typing import Any
 from rewriter.baseline import Known, known
 from rewriter.commands import chosen_settings, examined, found, put, refuse_output_without_folder
 from rewriter.console import ERROR, OK, complain, say_failures
-from rewriter.facts.source import Source, SourceError
 from rewriter.files import NOTEBOOK, FileError
+from rewriter.python.source import Source, SourceError
 from rewriter.report.summary import is_unused_suppression
 from rewriter.results import FileResult
 from rewriter.settings import SettingsError

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rewriter.facts.source import Source
+from rewriter.python.source import Source
 from rewriter.results import FileResult, Span
 
 Known = tuple[str, str, str]

@@ -131,7 +131,7 @@ def _refuse_unknown_codes(settings: Settings) -> None:
     named |= {f"per-file-ignores, {pattern!r}": codes for pattern, codes in settings.per_file_ignores.items()}
     if not any(named.values()):
         return
-    from rewriter import codes
+    from rewriter import rule_codes as codes
 
     for where, prefixes in named.items():
         if (wrong := codes.unknown(prefixes)) is not None:
@@ -242,7 +242,7 @@ def _run(arguments: argparse.Namespace) -> Callable[[Sequence[Path], Job, Worker
 
 def _refuse_unfit(results: Sequence[FileResult], settings: Settings) -> None:
     """Before anything is written."""
-    from rewriter import linking
+    from rewriter import runtime_link as linking
 
     linking.refuse_foreign_runtime((result.path for result in results if result.changed), settings)
     if settings.entry:

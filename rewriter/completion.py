@@ -48,7 +48,7 @@ def _options(parser: argparse.ArgumentParser) -> Iterator[_Option]:
 
 
 def _codes() -> list[str]:
-    from rewriter.codes import CODES
+    from rewriter.rule_codes import CODES
 
     return list(CODES)
 

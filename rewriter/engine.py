@@ -9,17 +9,17 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rewriter import codes
+from rewriter import rule_codes as codes
 from rewriter.changes.change import Change, NamedChange, Substitution
-from rewriter.deep import with_room
+from rewriter.deep_recursion import with_room
 from rewriter.emit.style import Style, style_of
 from rewriter.emit.units import by_unit, edits_of, nesting
-from rewriter.facts.code import File
-from rewriter.facts.given_methods import given_in
-from rewriter.facts.project import Project
-from rewriter.facts.source import Source, SourceError, decode
 from rewriter.planning.plan import Owner, Plan
 from rewriter.planning.planner import Planner
+from rewriter.python.code import File
+from rewriter.python.given_methods import given_in
+from rewriter.python.project import Project
+from rewriter.python.source import Source, SourceError, decode
 from rewriter.results import Edit, Failure, FileResult, Finding, Refusal, Span
 from rewriter.rules.listing import ALL, UNUSED
 from rewriter.rules.refusals import refuse

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rewriter.console import warn
-from rewriter.facts.source import Source
+from rewriter.python.source import Source
 from rewriter.results import FileResult, Span
 from rewriter.selection import digest
 

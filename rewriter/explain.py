@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from rewriter.codes import near
 from rewriter.console import OK, complain, put_on_stdout
+from rewriter.rule_codes import near
 from rewriter.rules.listing import ALL, RULES
 from rewriter.rules.rule import Rule
 from rewriter.torch_api.catalogue import ROWS

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from rewriter.console import ERROR, OK, say_failures, warn
-from rewriter.facts.source import Source
 from rewriter.files import NOTEBOOK, FileError, write_atomically
+from rewriter.python.source import Source
 from rewriter.report.summary import is_unused_suppression, plural
 from rewriter.results import Failure, FileResult, Span
 from rewriter.suppress import COMMENT

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rewriter.engine import judge
-from rewriter.facts.project import Project
+from rewriter.python.project import Project
 from rewriter.results import Failure, FileResult, Finding, Refusal, Span
 from rewriter.rules.listing import NOTEBOOK
 from rewriter.settings import Settings

@@ -17,9 +17,9 @@ from rewriter import __version__
 from rewriter.commands import chosen_settings, found
 from rewriter.console import OK, complain, put_on_stdout
 from rewriter.emit.splice import Splice, apply
-from rewriter.facts.names import dotted
-from rewriter.facts.source import Source, SourceError
 from rewriter.files import FileError, put, read, write_atomically
+from rewriter.python.names import dotted
+from rewriter.python.source import Source, SourceError
 from rewriter.report.summary import plural
 from rewriter.settings import SettingsError
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from rewriter.changes.change import Change, Substitution
-from rewriter.facts.answers import Question
-from rewriter.facts.code import File
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import Project
 from rewriter.planning.plan import Owner, Plan
 from rewriter.planning.planner import Planner, Target
+from rewriter.python.answers import Question
+from rewriter.python.code import File
+from rewriter.python.project import Project
 from rewriter.results import Safety, Span
 from rewriter.settings import LIBRARIES, Settings
 from rewriter.suppress import Suppressions

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 
-from rewriter.facts.parts import parts_of
-from rewriter.facts.project import Project
-from rewriter.facts.texts import Texts
 from rewriter.files import NOTEBOOK, FileError, read
+from rewriter.python.file_texts import Texts
+from rewriter.python.project import Project
+from rewriter.python.separate_parts import parts_of
 from rewriter.results import Failure, FileResult
 from rewriter.settings import Settings
 

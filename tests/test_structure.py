@@ -148,3 +148,11 @@ def test_operations_are_listed_in_the_catalogue_alone() -> None:
                 found.setdefault(place, []).extend(named)
     assert {place: found[place] for place in found if place not in IMPLEMENTING} == {}
     assert found.keys() == IMPLEMENTING.keys()
+
+
+def test_the_model_of_python_asks_nothing_above_it() -> None:
+    """It knows of torch what the catalogue says of names, and nothing of values, runs and rules."""
+    below = ("rewriter.python", "rewriter.torch_api", "rewriter.results")
+    graph = _graph("rewriter")
+    asked = {module: sorted(o for o in graph[module] if not o.startswith(below)) for module in graph}
+    assert {m: others for m, others in asked.items() if m.startswith("rewriter.python") and others} == {}

@@ -20,10 +20,10 @@ from typing import Any
 from rewriter.cache import plain
 from rewriter.cache.state import State, digest, digest_of, names_in
 from rewriter.emit.style import formatter_of
-from rewriter.facts.project import import_root
-from rewriter.facts.texts import Texts
 from rewriter.files import FileError, put, read
 from rewriter.importer.store import cache_folder, close_to_others
+from rewriter.python.file_texts import Texts
+from rewriter.python.project import import_root
 from rewriter.results import FileResult
 from rewriter.run import Workers, run
 from rewriter.settings import PLAIN, Settings

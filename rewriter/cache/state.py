@@ -11,7 +11,7 @@ from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
-from rewriter.facts.texts import Texts, content_of
+from rewriter.python.file_texts import Texts, content_of
 from rewriter.work import Job, Work
 
 Stamp = tuple[str, int, int, int]

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from rewriter.changes.made import Made
 from rewriter.changes.turns import NumberedMap, Numbering, Turn, WalkOverSteps
-from rewriter.facts.code import Function
-from rewriter.facts.construction import Construction
-from rewriter.facts.holders import Holder
-from rewriter.facts.steps import STEPS
-from rewriter.facts.trees import walk
+from rewriter.facts.making.construction import Construction
+from rewriter.facts.making.function_owners import Holder
+from rewriter.facts.walks.steps import STEPS
+from rewriter.python.code import Function
+from rewriter.python.trees import walk
 from rewriter.results import Finding, Safety
 from rewriter.sites.site import Site, SiteNode
 from rewriter.torch_api.row import written_order

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rewriter.facts.code import Function
+from rewriter.python.code import Function
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from rewriter.emit.lines import Line
 from rewriter.emit.pieces import COMMA, NOTHING, Piece, breaks_line, opening_of, pieces_of
 from rewriter.emit.style import Style
 from rewriter.emit.units import Edit, UnitChanges
-from rewriter.facts.source import LINE_BREAK, Source
-from rewriter.facts.trees import walk
+from rewriter.python.source import LINE_BREAK, Source
+from rewriter.python.trees import walk
 
 # Inside a call's brackets these need brackets of their own.
 _BRACKETED = (cst.NamedExpr, cst.Yield, cst.GeneratorExp, cst.Tuple)

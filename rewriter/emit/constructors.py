@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 
 from rewriter.changes.change import Change, NamedChange
 from rewriter.changes.turns import Turn
+from rewriter.emit.function_owners import holder_splices
 from rewriter.emit.habits import document_of_constructor, result_of_constructor
-from rewriter.emit.holders import holder_splices
 from rewriter.emit.lines import indent_of, indented
 from rewriter.emit.naming import Importer
 from rewriter.emit.splice import Splice
 from rewriter.emit.style import Style
-from rewriter.facts.code import File, Function
-from rewriter.facts.construction import Construction
-from rewriter.facts.expressions import is_bare
-from rewriter.facts.holders import Holder
-from rewriter.facts.source import Source
-from rewriter.facts.trees import walk
+from rewriter.facts.expressions.written import is_bare
+from rewriter.facts.making.construction import Construction
+from rewriter.facts.making.function_owners import Holder
+from rewriter.python.code import File, Function
+from rewriter.python.source import Source
+from rewriter.python.trees import walk
 
 
 def constructor_splices(file: File, changes: list[NamedChange], importer: Importer, style: Style) -> list[Splice]:

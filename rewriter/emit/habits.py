@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.facts.source import Source
-from rewriter.facts.trees import walk
+from rewriter.python.source import Source
+from rewriter.python.trees import walk
 
 
 def result_of_constructor(source: Source) -> str:

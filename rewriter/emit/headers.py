@@ -11,9 +11,9 @@ from rewriter.changes.turns import Turn
 from rewriter.emit.layout import laid_out
 from rewriter.emit.splice import Splice, apply
 from rewriter.emit.style import Style
-from rewriter.facts.code import File
-from rewriter.facts.source import Source
-from rewriter.facts.trees import walk
+from rewriter.python.code import File
+from rewriter.python.source import Source
+from rewriter.python.trees import walk
 
 _COLON = re.compile(r"[\s)]*:")
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from rewriter.emit.splice import Splice
 from rewriter.emit.style import Formatter
-from rewriter.facts.code import File
-from rewriter.facts.project import holds_installed, import_root
+from rewriter.python.code import File
+from rewriter.python.project import holds_installed, import_root
 
 Import = ast.Import | ast.ImportFrom
 Key = tuple[object, ...]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rewriter.emit.layout import laid_out
 from rewriter.emit.style import Style
-from rewriter.facts.source import LINE_BREAK, Source
+from rewriter.python.source import LINE_BREAK, Source
 
 
 def indented(source: Source, line: str, indent: str, style: Style) -> str:

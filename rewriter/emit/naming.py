@@ -9,9 +9,9 @@ from functools import cached_property
 from rewriter.emit.import_order import Order
 from rewriter.emit.splice import Splice
 from rewriter.emit.style import Formatter
-from rewriter.facts.code import File
-from rewriter.facts.names import bound_names, dotted
-from rewriter.facts.trees import walk
+from rewriter.python.code import File
+from rewriter.python.names import bound_names, dotted
+from rewriter.python.trees import walk
 
 
 @dataclass

@@ -13,7 +13,7 @@ from rewriter.emit.signatures import parameter_splices
 from rewriter.emit.splice import Splice
 from rewriter.emit.style import Style
 from rewriter.emit.units import Edit
-from rewriter.facts.source import Source
+from rewriter.python.source import Source
 
 
 def spelled(edits: Iterable[Edit], importer: Importer) -> list[Edit]:

@@ -9,8 +9,8 @@ import tokenize
 from rewriter.emit.layout import laid_out
 from rewriter.emit.splice import Splice
 from rewriter.emit.style import Style
-from rewriter.facts.code import FunctionNode
-from rewriter.facts.source import LINE_BREAK, Source
+from rewriter.python.code import FunctionNode
+from rewriter.python.source import LINE_BREAK, Source
 
 _BETWEEN = (tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT)
 

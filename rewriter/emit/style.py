@@ -12,8 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from rewriter.facts.source import Source
-from rewriter.facts.trees import walk
+from rewriter.python.source import Source
+from rewriter.python.trees import walk
 
 # What formatters set, from the one that most projects have; a file that none formats is at home in one of these.
 USUAL = (88, 100, 120)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from rewriter.changes.change import NamedChange, numbered_maps, numberings, walks_over_steps
 from rewriter.changes.turns import NumberedCall, NumberedMap, WalkOverSteps
-from rewriter.facts.source import Source
-from rewriter.facts.trees import children, walk
+from rewriter.python.source import Source
+from rewriter.python.trees import children, walk
 
 Unit = ast.stmt | ast.expr
 Edit = NamedChange | NumberedCall | NumberedMap | WalkOverSteps

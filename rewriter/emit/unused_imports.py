@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from rewriter.emit.splice import Splice
-from rewriter.facts.code import File
-from rewriter.facts.names import last_name
-from rewriter.facts.project import Project
-from rewriter.facts.trees import walk
+from rewriter.python.code import File
+from rewriter.python.names import last_name
+from rewriter.python.project import Project
+from rewriter.python.trees import walk
 from rewriter.torch_api.elsewhere import WITH_MODULES
 
 # Whoever calls one of these in the file may read any name of it.

@@ -15,9 +15,9 @@ from rewriter.emit.splice import Splice, apply
 from rewriter.emit.style import Style
 from rewriter.emit.units import Edit, by_unit, edits_of
 from rewriter.emit.unused_imports import removal_splices, unused_imports
-from rewriter.facts.code import File
-from rewriter.facts.project import Project
 from rewriter.planning.plan import Owner, Plan
+from rewriter.python.code import File
+from rewriter.python.project import Project
 
 
 @dataclass(frozen=True)

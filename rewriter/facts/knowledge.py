@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from rewriter.facts.answers import Question
-from rewriter.facts.code import Class, File, Function, is_table
-from rewriter.facts.given_methods import GivenMethods, classes_given
-from rewriter.facts.hierarchy import Hierarchy
-from rewriter.facts.patched import ENTRIES, put_in_place_of_forward
-from rewriter.facts.project import Project
-from rewriter.facts.received import functions_received
-from rewriter.facts.tables import find_variable
-from rewriter.facts.trees import walk
+from rewriter.facts.functions.received import functions_received
 from rewriter.interpreter.run import Run, run_constructor, run_expression, run_forward
 from rewriter.interpreter.summaries import take_over
+from rewriter.python.answers import Question
+from rewriter.python.code import Class, File, Function, is_table
+from rewriter.python.function_tables import find_variable
+from rewriter.python.given_methods import GivenMethods, classes_given
+from rewriter.python.hierarchy import Hierarchy
+from rewriter.python.patched import ENTRIES, put_in_place_of_forward
+from rewriter.python.project import Project
+from rewriter.python.trees import walk
 from rewriter.values.annotations import FullName, from_annotation, from_default, objects_annotated
 from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.dictionary import Dictionary

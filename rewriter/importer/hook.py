@@ -13,8 +13,8 @@ from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 
 from rewriter.importer.library import Library, RewriteWarning
-from rewriter.linking import foreign_at_import
 from rewriter.results import FileResult
+from rewriter.runtime_link import foreign_at_import
 from rewriter.settings import Settings
 
 # What rewritten code and the rewriter are made of, beside Python's own library.

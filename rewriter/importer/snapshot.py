@@ -18,8 +18,8 @@ from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 
-from rewriter.facts.project import Project, import_root
 from rewriter.files import temporary_folder
+from rewriter.python.project import Project, import_root
 from rewriter.results import FileResult
 from rewriter.settings import Settings
 

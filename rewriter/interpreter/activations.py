@@ -7,10 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from rewriter.facts.code import Class, Function, FunctionNode
-from rewriter.facts.hierarchy import own_name
-from rewriter.facts.trees import walk
-from rewriter.facts.type_comments import returns_of
 from rewriter.interpreter import binding
 from rewriter.interpreter.context import Context
 from rewriter.interpreter.met import Caller
@@ -18,6 +14,10 @@ from rewriter.interpreter.notes import method_of_part
 from rewriter.interpreter.state import Frame, State
 from rewriter.interpreter.summaries import Key, Summary, add, begin, end, recalled, remember
 from rewriter.interpreter.supers import super_method
+from rewriter.python.code import Class, Function, FunctionNode
+from rewriter.python.hierarchy import own_name
+from rewriter.python.trees import walk
+from rewriter.python.type_comments import returns_of
 from rewriter.values.annotations import from_annotation, objects_annotated
 from rewriter.values.base import UNKNOWN, Call, Value
 from rewriter.values.classes import ProjectClass, SomeClass

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 
-from rewriter.facts.code import Class, Function, FunctionNode
-from rewriter.facts.project import Project
-from rewriter.facts.type_comments import annotation_of
+from rewriter.python.code import Class, Function, FunctionNode
+from rewriter.python.project import Project
+from rewriter.python.type_comments import annotation_of
 from rewriter.torch_api import catalogue
 from rewriter.values.annotations import from_annotation, from_default, objects_annotated, or_nothing
 from rewriter.values.base import UNKNOWN, Call, Value

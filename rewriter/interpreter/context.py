@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from rewriter.facts.code import Class, Function
 from rewriter.interpreter.met import Met
 from rewriter.interpreter.state import Frame, State, merge, most
 from rewriter.interpreter.trace import Trace
+from rewriter.python.code import Class, Function
 from rewriter.values.base import UNKNOWN, Known, Value
 from rewriter.values.fixed import all_fixed
 from rewriter.values.sequence import sequence

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from rewriter.facts.trees import children, walk
 from rewriter.interpreter.assignment import assign
 from rewriter.interpreter.binding import names_of
 from rewriter.interpreter.calls import call
@@ -15,6 +14,7 @@ from rewriter.interpreter.global_names import meaning
 from rewriter.interpreter.machine import Machine
 from rewriter.interpreter.narrowing import narrow
 from rewriter.interpreter.state import most
+from rewriter.python.trees import children, walk
 from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.dictionary import Dictionary
 from rewriter.values.fixed import all_fixed, origins_of

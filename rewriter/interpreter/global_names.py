@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.facts.code import Class, Function
-from rewriter.facts.tables import find_table
-from rewriter.facts.trees import walk
+from rewriter.python.code import Class, Function
+from rewriter.python.function_tables import find_table
+from rewriter.python.trees import walk
 from rewriter.torch_api import tensors
 from rewriter.values.base import UNKNOWN, Known, Value
 from rewriter.values.classes import ProjectClass, TorchClass

@@ -6,17 +6,17 @@ import ast
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from rewriter.facts.attributes import changed_later
-from rewriter.facts.code import Class, Function, FunctionNode
-from rewriter.facts.helpers import helper_with
-from rewriter.facts.names import part_of
-from rewriter.facts.objects import Method, is_plain, methods_below, methods_meant
+from rewriter.facts.functions.plain_objects import Method, is_plain, methods_below, methods_meant
+from rewriter.facts.making.helper_classes import helper_with
 from rewriter.interpreter.activations import Activations
 from rewriter.interpreter.context import Context
 from rewriter.interpreter.notes import Notes
 from rewriter.interpreter.operations import Operations
 from rewriter.interpreter.self_call import runs_itself
 from rewriter.interpreter.supers import super_method, torch_base
+from rewriter.python.attributes import changed_later
+from rewriter.python.code import Class, Function, FunctionNode
+from rewriter.python.names import part_of
 from rewriter.values.base import UNKNOWN, Call, Known, Value
 from rewriter.values.functions import BoundMethod, Choice, SomeFunction, one_of_methods
 from rewriter.values.modules import Module

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
 
-from rewriter.facts.code import Function
+from rewriter.python.code import Function
 from rewriter.sites.site import Site, SiteNode
 from rewriter.values.base import Value
 from rewriter.values.one_of import join

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, fields
 
-from rewriter.facts.attributes import first_name, stores
-from rewriter.facts.code import Class, Function
-from rewriter.facts.given_methods import GivenMethods
 from rewriter.interpreter.context import Context
+from rewriter.python.attributes import first_name, stores
+from rewriter.python.code import Class, Function
+from rewriter.python.given_methods import GivenMethods
 from rewriter.sites.site import (
     ChosenCall,
     DifferentiatedCall,

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from rewriter.facts.code import Class, File, Function
-from rewriter.facts.hierarchy import own_name
 from rewriter.interpreter import binding
 from rewriter.interpreter.expressions import EXPRESSIONS
 from rewriter.interpreter.machine import Machine
 from rewriter.interpreter.met import Met
 from rewriter.interpreter.state import Frame
 from rewriter.interpreter.statements import STATEMENTS
+from rewriter.python.code import Class, File, Function
+from rewriter.python.hierarchy import own_name
 from rewriter.values.base import UNKNOWN, Known, Value
 from rewriter.values.modules import ProjectModule
 from rewriter.values.one_of import join, join_all

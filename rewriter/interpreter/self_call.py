@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import sys
 
-from rewriter.facts.given_methods import GivenMethods
 from rewriter.interpreter.context import Context
+from rewriter.python.given_methods import GivenMethods
 from rewriter.values.base import Call, Machine, Value
 from rewriter.values.classes import TorchClass
 from rewriter.values.library import Named, TorchFunction

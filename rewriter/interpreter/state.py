@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from rewriter.facts.code import Class, Function
+from rewriter.python.code import Class, Function
 from rewriter.values.base import Value
 from rewriter.values.one_of import join
 

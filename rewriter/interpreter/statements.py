@@ -7,14 +7,14 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from rewriter.facts.names import bound_names
-from rewriter.facts.objects import is_plain
-from rewriter.facts.trees import children
+from rewriter.facts.functions.plain_objects import is_plain
 from rewriter.interpreter.assignment import assign
 from rewriter.interpreter.binding import names_of
 from rewriter.interpreter.machine import Machine
 from rewriter.interpreter.narrowing import narrow
 from rewriter.interpreter.state import merge
+from rewriter.python.names import bound_names
+from rewriter.python.trees import children
 from rewriter.values.annotations import from_annotation, objects_annotated
 from rewriter.values.base import UNKNOWN
 from rewriter.values.functions import NestedFunction

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rewriter.facts.answers import Answers, Question
-from rewriter.facts.code import Class, File, Function
 from rewriter.interpreter.context import Context
 from rewriter.interpreter.state import Frame, Runs, State
 from rewriter.interpreter.trace import Trace
+from rewriter.python.answers import Answers, Question
+from rewriter.python.code import Class, File, Function
 from rewriter.values.base import Value
 
 MOST_OF_A_CALL = 4

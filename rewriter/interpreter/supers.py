@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.facts.code import Class, Function
-from rewriter.facts.hierarchy import own_name
 from rewriter.interpreter.context import Context
 from rewriter.interpreter.notes import own_name_here
+from rewriter.python.code import Class, Function
+from rewriter.python.hierarchy import own_name
 
 
 def super_method(context: Context, node: ast.expr) -> Function | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rewriter.facts.code import Class, Function
 from rewriter.interpreter.met import Met
+from rewriter.python.code import Class, Function
 from rewriter.values.base import Value
 
 

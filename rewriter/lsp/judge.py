@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rewriter.engine import judge, rewrite
-from rewriter.facts.project import Project
+from rewriter.python.project import Project
 from rewriter.results import FileResult, Finding, Span
 from rewriter.selection import Selection
 from rewriter.settings import Settings, load

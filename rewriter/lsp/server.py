@@ -12,11 +12,11 @@ from pygls.uris import to_fs_path
 from pygls.workspace import ServerTextPosition, ServerTextRange, TextDocument
 
 from rewriter import __version__
-from rewriter.codes import help_page
 from rewriter.explain import of_code
 from rewriter.lsp.judge import Document
 from rewriter.report.text import message
 from rewriter.results import Finding, Refusal, Safety, Span
+from rewriter.rule_codes import help_page
 from rewriter.settings import SettingsError
 
 SOURCE = "rewriter"

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from rewriter.changes.change import Change
 from rewriter.changes.made import Wrap
-from rewriter.facts.construction import Construction, NoPlace, ready_for
-from rewriter.facts.inner import inner_around
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.trees import walk
+from rewriter.facts.making.construction import Construction, NoPlace, ready_for
 from rewriter.planning.observed import left_open
+from rewriter.python.inner_functions import inner_around
+from rewriter.python.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.context import Context
 from rewriter.rules.listing import RULES

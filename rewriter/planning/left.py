@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rewriter.facts.construction import NoPlace
+from rewriter.facts.making.construction import NoPlace
 from rewriter.results import Refusal
 from rewriter.rules.refusals import refuse
 from rewriter.sites.site import (

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 
 from rewriter.evidence import Evidence, Kinds, in_words
-from rewriter.facts.trees import walk
 from rewriter.interpreter.operations import agrees
 from rewriter.planning.plan import Plan
+from rewriter.python.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.operations import arguments_of
 from rewriter.rules.refusals import refuse

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from rewriter.changes.change import Change, NamedChange, Substitution
-from rewriter.facts.code import Class, Function
+from rewriter.python.code import Class, Function
 from rewriter.results import Refusal
 
 Owner = Class | Function

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from rewriter.changes.change import Change, NamedChange, Substitution, numberings
 from rewriter.evidence import Evidence
-from rewriter.facts.callers import (
+from rewriter.facts.functions.callers import (
     is_kept,
     is_of_plain,
     runs_alone,
@@ -17,26 +17,26 @@ from rewriter.facts.callers import (
     runs_of_users,
     runs_through,
 )
-from rewriter.facts.code import Class, Function
-from rewriter.facts.construction import NoPlace, find_construction
-from rewriter.facts.deep_walks import walker_over
-from rewriter.facts.holders import Held, find_holder, holder_of
-from rewriter.facts.kept import is_kept_in_module
+from rewriter.facts.functions.kept import is_kept_in_module
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.steps import goes_over_steps
-from rewriter.facts.taken import TakenNames, taken_names
+from rewriter.facts.making.construction import NoPlace, find_construction
+from rewriter.facts.making.function_owners import Held, find_holder, holder_of
+from rewriter.facts.making.names_in_use import TakenNames, taken_names
+from rewriter.facts.walks.after_making import walker_over
+from rewriter.facts.walks.steps import goes_over_steps
 from rewriter.interpreter.run import Run
 from rewriter.planning.decisions import Decisions
 from rewriter.planning.left import all_refused, of_other_quantizers
 from rewriter.planning.observed import known
 from rewriter.planning.plan import Owner, Plan, Wanted, free_name
 from rewriter.planning.together import in_source_order, joined_values, sites_in
+from rewriter.python.code import Class, Function
 from rewriter.results import Refusal, Safety
 from rewriter.rules.context import Context
 from rewriter.rules.foreign import incomplete
 from rewriter.rules.function_loops import FunctionLoops
 from rewriter.rules.listing import RULES
-from rewriter.rules.loops import Turns
+from rewriter.rules.module_loops import Turns
 from rewriter.rules.refusals import advice_for
 from rewriter.sites.site import (
     ChosenCall,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from rewriter.facts.code import Function
 from rewriter.interpreter.run import Run
+from rewriter.python.code import Function
 from rewriter.sites.site import Site, merged
 from rewriter.values.base import Value
 from rewriter.values.one_of import join

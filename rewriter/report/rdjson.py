@@ -9,12 +9,12 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rewriter.codes import help_page
-from rewriter.facts.source import Source
 from rewriter.files import NOTEBOOK
+from rewriter.python.source import Source
 from rewriter.report.summary import is_applied
 from rewriter.report.text import message, shown_path
 from rewriter.results import Edit, FileResult, Refusal, Span
+from rewriter.rule_codes import help_page
 
 _TOGETHER = "Commit all suggestions of this file together."
 

@@ -11,11 +11,11 @@ from typing import Any
 from urllib.parse import quote
 
 from rewriter import __version__
-from rewriter.codes import help_page
-from rewriter.facts.source import Source
+from rewriter.python.source import Source
 from rewriter.report.summary import is_applied, plural
 from rewriter.report.text import message, shown_path
 from rewriter.results import FileResult, Refusal, Span
+from rewriter.rule_codes import help_page
 from rewriter.rules.listing import ALL
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from rewriter import __version__
-from rewriter.facts.source import Source, SourceError
 from rewriter.files import NOTEBOOK
+from rewriter.python.source import Source, SourceError
 from rewriter.report.as_json import place
 from rewriter.report.summary import Summary, is_applied, is_unused_suppression
 from rewriter.report.text import failure_text, shown_path

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from rewriter.facts.source import Source
+from rewriter.python.source import Source
 from rewriter.results import Edit, FileResult
 
 CONTEXT = 3

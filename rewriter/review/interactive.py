@@ -10,8 +10,8 @@ from pathlib import Path
 
 from rewriter.engine import rewrite
 from rewriter.explain import of_code
-from rewriter.facts.project import Project
 from rewriter.files import FileError, read
+from rewriter.python.project import Project
 from rewriter.report.text import Style, message, shown_path
 from rewriter.results import FileResult, Finding
 from rewriter.selection import Place, Selection

@@ -6,15 +6,21 @@ import ast
 from dataclasses import replace
 
 from rewriter.changes.made import MakeAgain, Tie
-from rewriter.facts.attributes import assignments_of, assigns_always, handled_from_outside
-from rewriter.facts.code import Class, Function
-from rewriter.facts.construction import Construction
-from rewriter.facts.handing import handled_otherwise
-from rewriter.facts.kept import stored_in_family
-from rewriter.facts.memory import acts_as_module, stores_later
-from rewriter.facts.memoryless import keeps_nothing, made_class, makes_memoryless, part_that_acts, part_that_stores
-from rewriter.facts.stateless import always_has_state, has_state, is_stateless
-from rewriter.facts.trees import walk
+from rewriter.facts.functions.kept import stored_in_family
+from rewriter.facts.instances.each_matters import handled_otherwise
+from rewriter.facts.instances.interchangeable import always_has_state, has_state, is_stateless
+from rewriter.facts.instances.memory import acts_as_module, stores_later
+from rewriter.facts.instances.storing_nothing import (
+    keeps_nothing,
+    made_class,
+    makes_memoryless,
+    part_that_acts,
+    part_that_stores,
+)
+from rewriter.facts.making.construction import Construction
+from rewriter.python.attributes import assignments_of, assigns_always, handled_from_outside
+from rewriter.python.code import Class, Function
+from rewriter.python.trees import walk
 from rewriter.rules.constants import is_repeatable
 from rewriter.rules.context import Context
 from rewriter.sites.site import ModuleCall

@@ -57,13 +57,13 @@ import ast
 from collections.abc import Iterator
 
 from rewriter.changes.change import Substitution
-from rewriter.facts.attribute_types import attribute_types, may_lose_type
-from rewriter.facts.callers import runs_of_users
-from rewriter.facts.code import Class
-from rewriter.facts.construction import Construction, find_construction
+from rewriter.facts.functions.callers import runs_of_users
+from rewriter.facts.functions.plain_objects import is_plain
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.objects import is_plain
-from rewriter.facts.trees import walk
+from rewriter.facts.making.attribute_types import attribute_types, may_lose_type
+from rewriter.facts.making.construction import Construction, find_construction
+from rewriter.python.code import Class
+from rewriter.python.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.rule import TakesModules, described
 from rewriter.sites.site import Operation

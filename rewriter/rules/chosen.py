@@ -58,11 +58,11 @@ from collections.abc import Iterator
 
 from rewriter.changes.change import Change, Given, as_given
 from rewriter.changes.made import Call
-from rewriter.facts.code import Function
-from rewriter.facts.given_methods import GivenMethods
-from rewriter.facts.objects import Method, class_name
-from rewriter.facts.tables import Table, find_table
-from rewriter.facts.trees import walk
+from rewriter.facts.functions.plain_objects import Method, class_name
+from rewriter.python.code import Function
+from rewriter.python.function_tables import Table, find_table
+from rewriter.python.given_methods import GivenMethods
+from rewriter.python.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.context import Context
 from rewriter.rules.refusals import refuse

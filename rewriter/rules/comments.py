@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.facts.source import Source
+from rewriter.python.source import Source
 from rewriter.torch_api.row import written_order
 
 

@@ -30,9 +30,9 @@ import ast
 from collections.abc import Iterator
 
 from rewriter.changes.change import Substitution
-from rewriter.facts.code import Class, Function
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.trees import walk
+from rewriter.python.code import Class, Function
+from rewriter.python.trees import walk
 from rewriter.results import Refusal, Safety
 from rewriter.rules.refusals import advice_for
 from rewriter.rules.rule import TakesModules, described

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.facts.code import Function, FunctionNode
-from rewriter.facts.names import bound_names
-from rewriter.facts.trees import walk
+from rewriter.python.code import Function, FunctionNode
+from rewriter.python.names import bound_names
+from rewriter.python.trees import walk
 from rewriter.torch_api import tensors
 
 _PURE = frozenset({"int", "float", "bool", "len", "min", "max", "round", "tuple", "list", "str"})

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from rewriter.facts.code import Class, Function
-from rewriter.facts.construction import Construction
-from rewriter.facts.holders import Holder
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.picked import picked_classes, picked_texts
-from rewriter.rules.doubts import doubt, follows_training
+from rewriter.facts.making.construction import Construction
+from rewriter.facts.making.function_owners import Holder
+from rewriter.facts.walks.picked_classes import picked_classes, picked_texts
+from rewriter.python.code import Class, Function
 from rewriter.rules.function_loops import FunctionLoops
-from rewriter.rules.loops import Turns
+from rewriter.rules.module_loops import Turns
+from rewriter.rules.new_attributes import doubt, follows_training
 from rewriter.sites.site import Site
 from rewriter.values.base import Value
 

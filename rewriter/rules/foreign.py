@@ -50,11 +50,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from rewriter.changes.change import Change, NamedChange
-from rewriter.facts.attributes import handled_from_outside
-from rewriter.facts.code import Class
-from rewriter.facts.construction import Construction
-from rewriter.facts.hierarchy import own_name
-from rewriter.facts.trees import walk
+from rewriter.facts.making.construction import Construction
+from rewriter.python.attributes import handled_from_outside
+from rewriter.python.code import Class
+from rewriter.python.hierarchy import own_name
+from rewriter.python.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.context import Context
 from rewriter.rules.foreign_classes import of_library

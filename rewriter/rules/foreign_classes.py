@@ -6,10 +6,10 @@ import ast
 from collections.abc import Callable, Iterator
 
 from rewriter.changes.change import Substitution
-from rewriter.facts.code import Class, Function
-from rewriter.facts.dealings import only_calls
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.trees import walk
+from rewriter.facts.making.dealings import only_calls
+from rewriter.python.code import Class, Function
+from rewriter.python.trees import walk
 from rewriter.results import Refusal, Safety
 from rewriter.rules.refusals import advice_for
 from rewriter.torch_api import catalogue

@@ -10,16 +10,16 @@ import ast
 from dataclasses import dataclass, field
 
 from rewriter.changes.turns import Turn
-from rewriter.facts.code import Function
-from rewriter.facts.expressions import count_of, times
-from rewriter.facts.inner import inner_around
+from rewriter.facts.expressions.lists import runs_over_list
+from rewriter.facts.expressions.scopes import Scope
+from rewriter.facts.expressions.written import count_of, times
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.lists import runs_over_list
-from rewriter.facts.loops import Loop, loops_around
-from rewriter.facts.scopes import Scope
-from rewriter.facts.scripted import is_compiled_function
-from rewriter.rules.inner import InnerRuns
-from rewriter.rules.loops import hides_counting, index_for
+from rewriter.facts.making.scripted import is_compiled_function
+from rewriter.python.code import Function
+from rewriter.python.inner_functions import inner_around
+from rewriter.python.loops import Loop, loops_around
+from rewriter.rules.inner_functions import InnerRuns
+from rewriter.rules.module_loops import hides_counting, index_for
 from rewriter.sites.site import Site
 from rewriter.values.base import Value
 

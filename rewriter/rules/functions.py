@@ -61,10 +61,10 @@ from dataclasses import replace
 
 from rewriter.changes.change import Change, as_given
 from rewriter.changes.made import Make, Wrap
-from rewriter.facts.code import Function
-from rewriter.facts.construction import Construction
-from rewriter.facts.scripted import is_compiled
-from rewriter.facts.trees import walk
+from rewriter.facts.making.construction import Construction
+from rewriter.facts.making.scripted import is_compiled
+from rewriter.python.code import Function
+from rewriter.python.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.context import Context
 from rewriter.rules.operations import decide, module_for

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from rewriter.changes.change import Change, Given, as_given
 from rewriter.changes.made import Fixed, Make
-from rewriter.facts.trees import walk
+from rewriter.python.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.comments import spoken_of
 from rewriter.rules.constants import is_constant

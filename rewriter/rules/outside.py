@@ -55,11 +55,11 @@ from collections.abc import Iterator
 
 from rewriter.changes.change import Change, Substitution, as_given
 from rewriter.changes.made import Wrap
-from rewriter.facts.callers import may_compute
-from rewriter.facts.code import Class, Function
-from rewriter.facts.dealings import only_calls
+from rewriter.facts.functions.callers import may_compute
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.trees import children, walk
+from rewriter.facts.making.dealings import only_calls
+from rewriter.python.code import Class, Function
+from rewriter.python.trees import children, walk
 from rewriter.results import Refusal
 from rewriter.rules.context import Context
 from rewriter.rules.refusals import refuse

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rewriter.changes.change import Change, Substitution
-from rewriter.facts.code import Class, Function
 from rewriter.facts.knowledge import Knowledge
+from rewriter.python.code import Class, Function
 from rewriter.results import Refusal
 from rewriter.rules.context import Context
 from rewriter.sites.site import Site

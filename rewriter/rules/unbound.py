@@ -7,9 +7,9 @@ import builtins
 import symtable
 from collections.abc import Iterator
 
-from rewriter.facts.code import File
-from rewriter.facts.names import dotted
-from rewriter.facts.trees import walk
+from rewriter.python.code import File
+from rewriter.python.names import dotted
+from rewriter.python.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.refusals import advice_for
 

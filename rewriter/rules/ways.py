@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from rewriter.changes.turns import NumberedCall, Numbering, Turn
-from rewriter.facts.code import Class, Function
-from rewriter.facts.expressions import length_of
-from rewriter.facts.hierarchy import own_name
+from rewriter.facts.expressions.written import length_of
+from rewriter.facts.functions.numbering import is_overridden, is_private, may_take_number, number_parameter
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.numbering import is_overridden, is_private, may_take_number, number_parameter
-from rewriter.facts.trees import walk
 from rewriter.interpreter.run import Run
+from rewriter.python.code import Class, Function
+from rewriter.python.hierarchy import own_name
+from rewriter.python.trees import walk
 
 Size = int | ast.expr
 """How many numbers a call takes up; an expression for `__init__` where that depends on the object."""

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 
-from rewriter.facts.code import Class, Function
+from rewriter.python.code import Class, Function
 from rewriter.torch_api.row import Row, Spelling
 from rewriter.values.base import Value
 from rewriter.values.functions import Choice, SomeFunction

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.facts.trees import walk
+from rewriter.python.trees import walk
 from rewriter.rules.context import Context
 from rewriter.sites.site import Site
 from rewriter.torch_api import catalogue

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rewriter.emit.splice import Splice, apply
-from rewriter.facts.project import Project
-from rewriter.facts.source import Source, SourceError
+from rewriter.python.project import Project
+from rewriter.python.source import Source, SourceError
 from rewriter.results import Edit, Failure, FileResult, Finding, Refusal, Span
 from rewriter.settings import Settings
 from rewriter.targets.record import Entry, Written, entries

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rewriter.facts.source import Source
 from rewriter.files import FileError, put
 from rewriter.importer.store import cache_folder
+from rewriter.python.source import Source
 from rewriter.results import FileResult
 
 _MOST_OF_A_FILE = 50

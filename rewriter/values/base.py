@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from rewriter.facts.code import Class, File, Function, FunctionNode
-from rewriter.facts.hierarchy import Hierarchy
-from rewriter.facts.project import Project
+from rewriter.python.code import Class, File, Function, FunctionNode
+from rewriter.python.hierarchy import Hierarchy
+from rewriter.python.project import Project
 from rewriter.values.noting import Noting
 from rewriter.values.target import Target
 

@@ -6,8 +6,8 @@ import ast
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rewriter.facts.code import Class
-from rewriter.facts.helpers import has_plain_form
+from rewriter.facts.making.helper_classes import has_plain_form
+from rewriter.python.code import Class
 from rewriter.torch_api import modules, whole
 from rewriter.values import named_tuple
 from rewriter.values.base import Call, Machine, Value

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rewriter.facts.tables import Table
+from rewriter.python.function_tables import Table
 from rewriter.values.base import UNKNOWN, Call, Machine, Value
 from rewriter.values.functions import Choice, SomeFunction
 from rewriter.values.one_of import join, join_all

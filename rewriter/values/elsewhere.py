@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from rewriter.facts.imported import is_at_hand
+from rewriter.python.ready_names import is_at_hand
 from rewriter.torch_api import elsewhere
 from rewriter.values.base import Call, Machine, Value
 from rewriter.values.computed import is_idle

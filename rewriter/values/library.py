@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rewriter.facts.code import RUNS_FOR_EACH, RUNS_ITS_ARGUMENT
-from rewriter.facts.tables import find_instance
+from rewriter.python.code import RUNS_FOR_EACH, RUNS_ITS_ARGUMENT
+from rewriter.python.function_tables import find_instance
 from rewriter.torch_api import catalogue, tensors
 from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value
 from rewriter.values.classes import SomeClass

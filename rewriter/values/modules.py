@@ -6,10 +6,10 @@ import ast
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rewriter.facts.code import Class, Function
-from rewriter.facts.given_methods import functions_given
-from rewriter.facts.hierarchy import REGISTERING
-from rewriter.facts.objects import methods_below, methods_meant
+from rewriter.facts.functions.plain_objects import methods_below, methods_meant
+from rewriter.python.code import Class, Function
+from rewriter.python.given_methods import functions_given
+from rewriter.python.hierarchy import REGISTERING
 from rewriter.torch_api import modules
 from rewriter.torch_api.reserved import HOLDING_CHILDREN, RETURNING_ITSELF, SEQUENTIAL_ATTRIBUTES
 from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from rewriter.facts.code import Class
-from rewriter.facts.objects import methods_meant
+from rewriter.facts.functions.plain_objects import methods_meant
+from rewriter.python.code import Class
 from rewriter.values.base import UNKNOWN, Call, Machine, Value
 from rewriter.values.functions import one_of_methods
 from rewriter.values.sequence import Sequence

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
-from rewriter.facts.code import Class, Function
+from rewriter.python.code import Class, Function
 
 Thing = TypeVar("Thing", contravariant=True)
 

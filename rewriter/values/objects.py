@@ -6,8 +6,8 @@ import ast
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rewriter.facts.code import Class
-from rewriter.facts.objects import is_plain, methods_meant, properties_meant
+from rewriter.facts.functions.plain_objects import is_plain, methods_meant, properties_meant
+from rewriter.python.code import Class
 from rewriter.values.base import UNKNOWN, Call, Known, Machine, Unknown, Value
 from rewriter.values.functions import ANY_OPERATION, Choice, SomeFunction, one_of_methods
 from rewriter.values.modules import call_method

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.facts.code import Class, Function
-from rewriter.facts.objects import is_plain, methods_below
+from rewriter.facts.functions.plain_objects import is_plain, methods_below
+from rewriter.python.code import Class, Function
 from rewriter.values.base import Call, Machine
 from rewriter.values.functions import Choice
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rewriter.facts.code import Class, Function
+from rewriter.python.code import Class, Function
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rewriter.engine import rewrite
-from rewriter.facts.project import Project
+from rewriter.python.project import Project
 from rewriter.results import FileResult
 from rewriter.settings import Settings
 

@@ -22,8 +22,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from rewriter.facts.source import Source
 from rewriter.observe import command
+from rewriter.python.source import Source
 from rewriter.selection import digest
 
 TRAIN = """\

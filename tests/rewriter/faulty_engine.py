@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from rewriter.facts.project import Project
+from rewriter.python.project import Project
 from rewriter.results import FileResult
 from rewriter.settings import Settings
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rewriter.cli import main
-from rewriter.facts.source import Source
+from rewriter.python.source import Source
 from rewriter.rules.listing import ALL, REASONS
 
 MODEL = """\

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from rewriter.facts.callers import runs_through
+from rewriter.facts.functions.callers import runs_through
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.project import Project
+from rewriter.python.project import Project
 
 HEADER = "import torch.nn as nn\nimport torch.nn.functional as F\nfrom pkg.{} import {}\n\n\n"
 NET = "class {}(nn.Module):\n    def forward(self, x{}):\n        return {}\n\n\n"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from rewriter import codes
+from rewriter import rule_codes as codes
 from rewriter.engine import rewrite
-from rewriter.facts.source import Source
+from rewriter.python.source import Source
 from rewriter.report import as_json
 from rewriter.report.form import Form
 from rewriter.report.render import render

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from rewriter.engine import rewrite
-from rewriter.facts.project import Project
+from rewriter.python.project import Project
 from rewriter.settings import Settings
 from runtime.inspect import check_prepared
 from tests.rewriter.executed import HEADER, assert_equal_models, check, load, rewritten

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from rewriter.engine import rewrite
-from rewriter.facts.project import Project
+from rewriter.python.project import Project
 from rewriter.report.diff import patch
 from rewriter.results import FileResult
 from rewriter.settings import Settings

@@ -13,8 +13,8 @@ from rewriter.emit.layout import laid_out
 from rewriter.emit.style import Formatter, Style, formatter_of, style_of
 from rewriter.emit.units import units_in
 from rewriter.engine import rewrite
-from rewriter.facts.project import Project
-from rewriter.facts.source import Source
+from rewriter.python.project import Project
+from rewriter.python.source import Source
 from rewriter.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from rewriter.engine import rewrite
-from rewriter.facts.project import Project
+from rewriter.python.project import Project
 from rewriter.results import FileResult
 from rewriter.settings import Settings
 from runtime.inspect import check_prepared

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rewriter.facts.parts import parts_of
-from rewriter.facts.project import Project
-from rewriter.facts.texts import Texts
+from rewriter.python.file_texts import Texts
+from rewriter.python.project import Project
+from rewriter.python.separate_parts import parts_of
 from rewriter.run import run
 from rewriter.settings import Settings
 from rewriter.work import Job

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from rewriter.engine import rewrite
-from rewriter.facts.project import Project
+from rewriter.python.project import Project
 from rewriter.settings import Settings
 from runtime.inspect import check_prepared
 from runtime.modules import own

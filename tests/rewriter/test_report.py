@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 import pytest
 
 from rewriter.engine import rewrite
-from rewriter.facts.source import Source
+from rewriter.python.source import Source
 from rewriter.report.form import Form
 from rewriter.report.render import render
 from rewriter.results import Failure, FileResult, Finding, Refusal, Safety, Span

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rewriter.engine import rewrite
-from rewriter.facts.project import Project
+from rewriter.python.project import Project
 from rewriter.results import FileResult
 from rewriter.settings import Settings
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from rewriter.engine import rewrite
-from rewriter.facts.project import Project
 from rewriter.interpreter import activations
 from rewriter.interpreter.summaries import SUMMARIES, Key, Summary
+from rewriter.python.project import Project
 from rewriter.settings import Settings
 
 FIXTURES = sorted((Path(__file__).parents[2] / "fixtures/exact").glob("*.py"))[::6]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rewriter.facts.texts import MANY_WORDS, Texts
+from rewriter.python.file_texts import MANY_WORDS, Texts
 
 SOURCE = "from parts import *\n\nlast = list(model.named_children())[-1]\n"
 

@@ -8,7 +8,7 @@ import pytest
 
 from rewriter.emit import write as emit_write
 from rewriter.engine import rewrite
-from rewriter.facts.project import Project
+from rewriter.python.project import Project
 from rewriter.settings import Settings
 
 SOURCE = """\

@@ -9,9 +9,9 @@ from rewriter.changes.change import Change, NamedChange
 from rewriter.changes.made import Call, Make, MakeAgain, Tie, Wrap
 from rewriter.changes.turns import NumberedMap, Numbering, Turn
 from rewriter.emit.proof.sites import common_form, new_arguments
-from rewriter.facts.construction import Construction
-from rewriter.facts.holders import Holder
-from rewriter.facts.trees import Transformer, walk_anew
+from rewriter.facts.making.construction import Construction
+from rewriter.facts.making.function_owners import Holder
+from rewriter.python.trees import Transformer, walk_anew
 
 
 class Undone(Exception):

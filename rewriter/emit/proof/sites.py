@@ -10,7 +10,7 @@ import ast
 
 from rewriter.changes.change import Change, NamedChange
 from rewriter.changes.made import Call, Make, MakeElsewhere, Wrap
-from rewriter.facts.trees import Transformer
+from rewriter.python.trees import Transformer
 from rewriter.torch_api.row import bind, parse_signature
 
 Key = tuple[str, int, int, int, int]

@@ -10,12 +10,12 @@ from rewriter.changes.change import numbered_maps, numberings, turns_of
 from rewriter.changes.turns import Turn
 from rewriter.emit.proof.owners import Undone, undo_calls, undo_given, undo_holder, undo_lines, undo_maps, undo_numbers
 from rewriter.emit.proof.sites import Key, MarkOld, key_of
-from rewriter.facts.code import Class
-from rewriter.facts.construction import Construction
-from rewriter.facts.given_methods import GivenMethods
-from rewriter.facts.holders import Holder
-from rewriter.facts.trees import Transformer, children, walk_anew
+from rewriter.facts.making.construction import Construction
+from rewriter.facts.making.function_owners import Holder
 from rewriter.planning.plan import Owner, Plan
+from rewriter.python.code import Class
+from rewriter.python.given_methods import GivenMethods
+from rewriter.python.trees import Transformer, children, walk_anew
 
 Node = TypeVar("Node", ast.ClassDef, ast.FunctionDef)
 

@@ -6,10 +6,10 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 
-from rewriter.facts.code import Class, Function
-from rewriter.facts.hierarchy import own_name
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.trees import walk
+from rewriter.python.code import Class, Function
+from rewriter.python.hierarchy import own_name
+from rewriter.python.trees import walk
 from rewriter.values.modules import TorchModule
 
 LETTERS = {

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from rewriter.emit.splice import Splice, apply
-from rewriter.facts.source import Source
+from rewriter.python.source import Source
 from rewriter.results import Edit, Span
 
 

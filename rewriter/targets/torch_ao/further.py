@@ -8,9 +8,9 @@ from pathlib import Path
 from rewriter.emit.naming import Importer
 from rewriter.emit.splice import Splice
 from rewriter.emit.style import Style
-from rewriter.facts.code import Class, File
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.taken import TakenNames, taken_names
+from rewriter.facts.making.names_in_use import TakenNames, taken_names
+from rewriter.python.code import Class, File
 from rewriter.results import Finding, Refusal
 from rewriter.settings import Settings
 from rewriter.wanted import silenced

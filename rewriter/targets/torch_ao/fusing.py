@@ -9,8 +9,8 @@ import ast
 import json
 from collections.abc import Iterator
 
-from rewriter.facts.code import Class, FunctionNode
-from rewriter.facts.trees import walk
+from rewriter.python.code import Class, FunctionNode
+from rewriter.python.trees import walk
 from rewriter.results import Finding, Refusal
 from rewriter.targets.torch_ao.chains import chains
 from rewriter.targets.torch_ao.further import Found, Further, Rewritten

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from rewriter.emit.splice import Splice
-from rewriter.facts.trees import walk
+from rewriter.python.trees import walk
 from rewriter.results import Finding, Safety
 from rewriter.targets.torch_ao.further import Found, Further, Rewritten
 

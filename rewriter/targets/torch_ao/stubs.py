@@ -9,11 +9,11 @@ from rewriter.emit.layout import laid_out
 from rewriter.emit.lines import indent_of
 from rewriter.emit.splice import Splice
 from rewriter.emit.style import Style
-from rewriter.facts.code import Class, Function
-from rewriter.facts.hierarchy import own_name
-from rewriter.facts.source import Source
-from rewriter.facts.trees import walk
 from rewriter.planning.plan import free_name
+from rewriter.python.code import Class, Function
+from rewriter.python.hierarchy import own_name
+from rewriter.python.source import Source
+from rewriter.python.trees import walk
 from rewriter.results import Finding, Refusal
 from rewriter.targets.torch_ao.further import Found, Further, Rewritten
 from rewriter.values.base import Value

@@ -11,8 +11,8 @@ from rewriter.emit.naming import Importer
 from rewriter.emit.splice import apply
 from rewriter.emit.style import style_of
 from rewriter.engine import rewrite
-from rewriter.facts.project import Project
-from rewriter.facts.source import Source, SourceError
+from rewriter.python.project import Project
+from rewriter.python.source import Source, SourceError
 from rewriter.results import Failure, FileResult, Finding, Refusal, Safety, Span
 from rewriter.settings import Settings
 from rewriter.targets.torch_ao.composed import Added, Composed

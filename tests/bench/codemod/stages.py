@@ -12,8 +12,8 @@ from typing import Any
 from rewriter.emit import write
 from rewriter.emit.proof import undo
 from rewriter.engine import _Rewrite
-from rewriter.facts.source import Source
 from rewriter.files import find
+from rewriter.python.source import Source
 from rewriter.run import run
 from rewriter.settings import Settings
 from rewriter.work import Job, Work

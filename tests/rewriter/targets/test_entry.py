@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from rewriter.cli import main
-from rewriter.facts.source import Source
+from rewriter.python.source import Source
 from rewriter.results import FileResult
 from rewriter.settings import Settings
 from rewriter.targets.record import entry_of

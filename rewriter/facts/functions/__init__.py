@@ -1,0 +1,1 @@
+"""Who calls a function, who keeps it, and who is handed it."""

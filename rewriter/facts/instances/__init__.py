@@ -1,0 +1,1 @@
+"""Whether another instance of a module would do as well."""

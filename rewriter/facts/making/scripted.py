@@ -1,0 +1,100 @@
+"""Classes that the project has TorchScript compile, which takes no list of modules by a variable."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from rewriter.facts.walks.consists import named_from
+from rewriter.python.answers import Question
+from rewriter.python.code import Class, File, Function
+from rewriter.python.hierarchy import Hierarchy
+from rewriter.python.project import Project
+from rewriter.python.trees import walk
+
+_COMPILES = frozenset({"torch.jit.script"})
+_COMPILED = frozenset({"torch.jit.export", "torch.jit.script_method"})
+_COMPILED_FUNCTIONS = frozenset({"torch.jit.script", "torch.jit.script_if_tracing", "torch.jit._script_if_tracing"})
+
+
+_SCRIPTED = Question[Class, bool]("does TorchScript compile an object of the family?")
+_GIVEN = Question[None, tuple[ast.expr, ...]]("what does the file give to the compiler?")
+_COMPILED_WITH = Question[None, frozenset[Class | Function]]("what makes the modules that TorchScript compiles?")
+
+
+def is_scripted(hierarchy: Hierarchy, cls: Class) -> bool:
+    """Whether a method of the family is marked for TorchScript, or code of the project compiles an object of it.
+
+    What an object consists of is compiled with it.
+    """
+    answers = hierarchy.project.answers.to(_SCRIPTED)
+    if cls not in answers:
+        family = hierarchy.sharing(cls)
+        marked = any(method.decorators & _COMPILED for relative in family for method in relative.methods.values())
+        beside = any(_compiles_something(file, hierarchy.project) for file in {c.file for c in family})
+        answers[cls] = marked or beside or not _compiled(hierarchy).isdisjoint(family)
+    return answers[cls]
+
+
+def is_compiled(hierarchy: Hierarchy, function: Function) -> bool:
+    """Whether a function, or a method of a class, is named inside of what the project has TorchScript compile."""
+    if function.owner is not None:
+        return is_scripted(hierarchy, function.owner)
+    return function in _compiled(hierarchy) or _compiles_something(function.file, hierarchy.project)
+
+
+def is_compiled_function(hierarchy: Hierarchy, function: Function) -> bool:
+    """Whether TorchScript compiles the function, by a decorator or with what else it is given."""
+    return bool(function.decorators & _COMPILED_FUNCTIONS) or function in _compiled(hierarchy)
+
+
+def _compiles_something(file: File, project: Project) -> bool:
+    """`torch.jit.script(build())`, where nobody can say of what class that is."""
+    return any(
+        not isinstance(given, ast.Name | ast.Attribute) and _maker(file, project, given) is None
+        for given in _given_to_compiler(file)
+    )
+
+
+def _compiled(hierarchy: Hierarchy) -> frozenset[Class | Function]:
+    """What is compiled by its name, and all classes and functions that are named inside of it."""
+    answers = hierarchy.project.answers.to(_COMPILED_WITH)
+    if None not in answers:
+        files = hierarchy.project.files_mentioning("script")
+        given = ((file, node) for file in files for node in _given_to_compiler(file))
+        makers = [_maker(file, hierarchy.project, node) for file, node in given]
+        answers[None] = named_from(hierarchy, (maker for maker in makers if maker is not None))
+    return answers[None]
+
+
+def _given_to_compiler(file: File) -> tuple[ast.expr, ...]:
+    answers = file.answers.to(_GIVEN)
+    if None not in answers:
+        answers[None] = tuple(_compiled_in(file))
+    return answers[None]
+
+
+def _compiled_in(file: File) -> Iterator[ast.expr]:
+    """What `torch.jit.script` is given in the file; for a variable, what it was assigned."""
+    if not file.words & {"jit", "script"}:
+        return
+    assigned: dict[str, list[ast.expr]] = {}
+    for node in walk(file.source.tree):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            assigned.setdefault(node.targets[0].id, []).append(node.value)
+    for node in walk(file.source.tree):
+        if isinstance(node, ast.Call) and node.args and file.names.full_name(node.func) in _COMPILES:
+            given = node.args[0]
+            yield given
+            if isinstance(given, ast.Name):
+                yield from (value for value in assigned.get(given.id, ()) if isinstance(value, ast.Call))
+
+
+def _maker(file: File, project: Project, given: ast.expr) -> Class | Function | None:
+    """`Block` in `Block(4)` and in `Block(4).eval()`."""
+    while isinstance(given, ast.Call):
+        name = file.names.searched_name(given.func)
+        if name is not None and isinstance(found := project.find(name), Class | Function):
+            return found
+        given = given.func.value if isinstance(given.func, ast.Attribute) else given.func
+    return None

@@ -1,0 +1,134 @@
+"""Code that goes through the modules of an object after new ones are made there, and would meet them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.walks.by_name import goes_by_owner
+from rewriter.facts.walks.consists import named_from, named_in, put_into_others
+from rewriter.facts.walks.of_modules import CHILDREN, DESCENDANTS, walks
+from rewriter.python.answers import Question
+from rewriter.python.code import Class
+from rewriter.python.hierarchy import Hierarchy
+from rewriter.python.project import Project
+from rewriter.python.trees import walk
+from rewriter.values.base import Value
+from rewriter.values.modules import ProjectModule
+
+_DEEP = DESCENDANTS | {"apply"}
+_GOES_DEEP = re.compile(rb"\.(?:modules|named_modules|apply)\(")
+
+
+def walker_over(knowledge: Knowledge, cls: Class, made_early: bool = False) -> Class | None:
+    """A class whose code would meet a new module of an object of `cls`, and may do otherwise for it.
+
+    New modules are made behind the walks of their own `__init__`; `made_early` asks for those that are not.
+    """
+    above = knowledge.hierarchy.lineage(cls).project
+    if made_early and any(walks(knowledge.hierarchy, cls, by) for by in (CHILDREN, DESCENDANTS)):
+        return cls
+    for relative in knowledge.hierarchy.sharing(cls):
+        for method, _ in walks(knowledge.hierarchy, relative, CHILDREN):
+            if method is not relative.constructor or relative not in above:
+                return relative  # an __init__ that has been run when the modules are made meets none of them
+    return deep_walker_over(knowledge, cls)
+
+
+def last_walk(knowledge: Knowledge, cls: Class, body: list[ast.stmt]) -> int:
+    """The position behind the last statement of an `__init__` that goes through the modules made so far."""
+    nodes = {id(node) for by in (CHILDREN, DESCENDANTS) for _, node in walks(knowledge.hierarchy, cls, by)}
+    return max((i + 1 for i, statement in enumerate(body) if any(id(n) in nodes for n in walk(statement))), default=0)
+
+
+_MET = Question[None, dict[Class, frozenset[Class]]]("whose new modules does each walker meet?")
+
+
+def deep_walker_over(knowledge: Knowledge, cls: Class) -> Class | None:
+    """A class above, or one that holds such objects, which goes through all modules below it."""
+    answers = knowledge.project.answers.to(_MET)
+    if None not in answers:
+        answers[None] = {walker: frozenset(_met(knowledge, walker)) for walker in _deep_walkers(knowledge)}
+    walkers = (walker for walker, below in answers[None].items() if cls in below)
+    return next((walker for walker in walkers if not goes_by_owner(knowledge, walker, cls)), None)
+
+
+def _deep_walkers(knowledge: Knowledge) -> Iterator[Class]:
+    hierarchy = knowledge.hierarchy
+    walking = (cls for file in knowledge.project.files_matching(_GOES_DEEP) for cls in file.classes)
+    for cls in dict.fromkeys(c for above in walking for c in (above, *hierarchy.subclasses(above))):
+        if walks(hierarchy, cls, DESCENDANTS):
+            yield cls
+
+
+def _met(knowledge: Knowledge, walker: Class) -> Iterator[Class]:
+    """The classes whose new modules stand below a walker when it walks."""
+    hierarchy = knowledge.hierarchy
+    yield from hierarchy.lineage(walker).project[1:]
+    if any(method is not walker.constructor for method, _ in walks(hierarchy, walker, DESCENDANTS)):
+        yield from hierarchy.sharing(walker)
+    yield from _held(knowledge, walker)
+
+
+def walker_holding_plain(knowledge: Knowledge, plain: Class) -> Class | None:
+    """A class that goes through its children, and makes objects of one that is not a module: it would meet these."""
+    hierarchy = knowledge.hierarchy
+    files = knowledge.project.files_mentioning(plain.node.name)
+    holders = (cls for file in files for cls in file.classes if cls is not plain and _names(hierarchy, cls, plain))
+    return next((cls for cls in holders if walks(hierarchy, cls, CHILDREN)), None)
+
+
+def _names(hierarchy: Hierarchy, cls: Class, other: Class) -> bool:
+    return any(other in named_in(hierarchy, above) for above in hierarchy.lineage(cls).project)
+
+
+_HOLDING = Question[Class, frozenset[Class] | None]("which classes does each that walks hold objects of?")
+_MANY = 300
+"""A class that may hold objects of so many others is taken for one that holds them all."""
+
+
+def walking_classes(project: Project) -> Iterator[Class]:
+    """The classes that go through their modules in whatever way."""
+    for file in project.files_matching(_GOES_DEEP):
+        yield from (cls for cls in file.classes if any(method.words & _DEEP for method in cls.methods.values()))
+
+
+def may_hold(knowledge: Knowledge, walker: Class, cls: Class) -> bool:
+    """Whether objects of `cls` may stand below one of a class that walks."""
+    answers = knowledge.project.answers.to(_HOLDING)
+    if walker not in answers:
+        named = named_from(knowledge.hierarchy, [walker, *knowledge.hierarchy.subclasses(walker)])
+        answers[walker] = frozenset(_held(knowledge, walker)) if len(named) < _MANY else None
+    held = answers[walker]
+    return held is None or cls in held
+
+
+def _held(knowledge: Knowledge, walker: Class) -> Iterator[Class]:
+    """The classes of the objects that may stand below a walker, with their bases: made there, or received."""
+    hierarchy = knowledge.hierarchy
+    pending, seen = {walker, *hierarchy.subclasses(walker)}, set[Class]()
+    while pending:
+        named = {part for part in named_from(hierarchy, pending) if isinstance(part, Class)}
+        values = [value for holder in pending for value in knowledge.attributes(holder).values()]
+        # what others put into an object once it is made, no walk of its constructor meets
+        open_to_others = pending if seen or not _walks_while_made(knowledge, walker) else ()
+        seen |= pending
+        put = put_into_others(hierarchy, {name for holder in open_to_others for name in knowledge.attributes(holder)})
+        named |= {part for part in put if isinstance(part, Class)}
+        pending = (named | {part for value in values for part in _modules_in(value)}) - seen
+        for part in pending:  # a plain class may become one of modules
+            yield from hierarchy.lineage(part).project
+
+
+def _walks_while_made(knowledge: Knowledge, walker: Class) -> bool:
+    """Whether only its constructor goes through what is below an object."""
+    found = walks(knowledge.hierarchy, walker, DESCENDANTS)
+    return all(method is walker.constructor for method, _ in found)
+
+
+def _modules_in(value: Value) -> Iterator[Class]:
+    for member in value.held or (value,):
+        if isinstance(member, ProjectModule):
+            yield member.cls

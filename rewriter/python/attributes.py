@@ -1,0 +1,204 @@
+"""What a family of classes does with an attribute of its objects."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from rewriter.python.answers import Question
+from rewriter.python.code import Class, File, Function, FunctionNode
+from rewriter.python.hierarchy import Hierarchy, own_name
+from rewriter.python.names import dotted
+from rewriter.python.plain_receivers import class_of_receiver, is_plain
+from rewriter.python.trees import walk
+from rewriter.torch_api import catalogue
+
+
+def stores(tree: ast.AST, attribute: str) -> bool:
+    return any(
+        isinstance(n, ast.Attribute) and n.attr == attribute and isinstance(n.ctx, ast.Store) for n in walk(tree)
+    )
+
+
+def first_name(hierarchy: Hierarchy, cls: Class, attribute: str) -> str:
+    """The first of the names that one object has: `self.a = self.b = nn.ReLU()`."""
+    for relative in hierarchy.lineage(cls).project:
+        for node in _assignments(relative.constructor):
+            names = [t.attr for t in node.targets if isinstance(t, ast.Attribute)]
+            if attribute in names:
+                return names[0]
+    return attribute
+
+
+_CHANGED = Question[Class, frozenset[str]]("which attributes do methods change once the object is made?")
+_CHANGING = frozenset("add append appendleft clear extend insert pop popitem remove setdefault update".split())
+
+
+def changed_later(hierarchy: Hierarchy, cls: Class) -> frozenset[str]:
+    """The attributes that a method of the family sets, or changes what they hold, besides the constructors."""
+    answers = hierarchy.project.answers.to(_CHANGED)
+    if cls not in answers:
+        family = [*hierarchy.lineage(cls).project, *hierarchy.subclasses(cls)]
+        methods = (m for relative in family for m in relative.methods.values() if m is not relative.constructor)
+        answers[cls] = frozenset(name for method in methods for name in _changed(method.node))
+    return answers[cls]
+
+
+def _changed(method: FunctionNode) -> Iterator[str]:
+    for node in walk(method):
+        held: ast.AST | None = None
+        if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            held = node if isinstance(node, ast.Attribute) else node.value
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGING:
+            held = node.func.value
+        if isinstance(held, ast.Attribute):
+            yield held.attr
+
+
+def operations_in(node: ast.Lambda | FunctionNode, function: Function) -> int:
+    """How many operations a lambda or nested function looks like having: what it is given is taken for a tensor."""
+
+    def is_operation(part: ast.AST) -> bool:
+        if isinstance(part, ast.Call):
+            name = function.file.names.full_name(part.func, function.shadowed)
+            method = part.func.attr if isinstance(part.func, ast.Attribute) and name is None else ""
+            return catalogue.is_function(name) or bool(catalogue.by_spelling(f"torch.Tensor.{method}"))
+        negates = isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.USub)
+        return negates or isinstance(part, ast.BinOp | ast.AugAssign)
+
+    body = node.body if isinstance(node.body, list) else [node.body]
+    return sum(is_operation(part) for statement in body for part in walk(statement))
+
+
+def is_only_called(hierarchy: Hierarchy, cls: Class, attribute: str) -> bool:
+    """Besides `__init__`, which sets it, the family calls the attribute or asks whether it is None."""
+    if handled_from_outside(hierarchy, attribute):
+        return False
+    called = False
+    for relative in [*hierarchy.lineage(cls).project, *hierarchy.subclasses(cls)]:
+        allowed = {id(n.func) for n in walk(relative.node) if isinstance(n, ast.Call)}
+        compared = [n for n in walk(relative.node) if isinstance(n, ast.Compare) and _is_none(n.comparators)]
+        allowed |= {id(n.left) for n in compared}
+        set_in_init = {id(store.target) for store in stores_of(relative)}
+        receivers = class_of_receiver(relative.file)
+        for node in walk(relative.node):
+            if isinstance(node, ast.Attribute) and node.attr == attribute and id(node) not in set_in_init:
+                if node in receivers and is_plain(hierarchy, receivers[node]):
+                    continue
+                if id(node) not in allowed:
+                    return False
+                called = True
+    return called
+
+
+def _named_in(call: ast.Call) -> set[str]:
+    """The name in `setattr(model, "act", F.gelu)`."""
+    by_name = isinstance(call.func, ast.Name) and call.func.id in ("setattr", "delattr") and len(call.args) > 1
+    name = call.args[1] if by_name else None
+    return {name.value} if isinstance(name, ast.Constant) and isinstance(name.value, str) else set()
+
+
+@dataclass(frozen=True)
+class Store:
+    """`self.name = value` in an `__init__`, the one target of its statement."""
+
+    target: ast.Attribute
+    value: ast.expr
+
+
+def stores_of(cls: Class) -> Iterator[Store]:
+    init = cls.constructor
+    own = own_name(init) if init is not None else None
+    for node in walk(init.node) if init is not None else ():
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        for target in targets if len(targets) == 1 else ():
+            if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == own:
+                assert isinstance(node, ast.Assign | ast.AnnAssign)
+                if node.value is not None:
+                    yield Store(target, node.value)
+
+
+_HANDLED = Question[str, bool]("does other code do more with an attribute of that name than call it?")
+
+
+def handled_from_outside(hierarchy: Hierarchy, attribute: str) -> bool:
+    """Whether code sets, reads or changes `model.act` on objects that it holds, or `model.act.p` on what is there."""
+    answers = hierarchy.project.answers.to(_HANDLED)
+    if attribute not in answers:
+        files = hierarchy.project.files_mentioning(attribute)
+        receivers = (name for file in files for name in _handled(file).get(attribute, ()))
+        answers[attribute] = any(name is None or not is_plain(hierarchy, name) for name in receivers)
+    return answers[attribute]
+
+
+_HANDLED_IN = Question[None, Mapping[str, frozenset[str | None]]](
+    "which attributes of other objects does the file do more with than call, and of which classes are these objects?"
+)
+
+
+def _handled(file: File) -> Mapping[str, frozenset[str | None]]:
+    """A call of it is what everybody does with a module or a function."""
+    answers = file.answers.to(_HANDLED_IN)
+    if None not in answers:
+        used = {id(n.func) for n in walk(file.source.tree) if isinstance(n, ast.Call)}
+        own = {own_name(method) for cls in file.classes for method in cls.methods.values()}
+        receivers = class_of_receiver(file)
+        found: dict[str, set[str | None]] = {}
+        for node in walk(file.source.tree):
+            if isinstance(node, ast.Call):
+                for name in _named_in(node):
+                    found.setdefault(name, set()).add(None)
+            if not isinstance(node, ast.Attribute) or None in found.get(node.attr, ()):
+                continue
+            path = dotted(node)
+            on_other = path is None or len(path) > 2 or path[0] not in own
+            is_named = file.names.full_name(node) is not None
+            if on_other and not is_named and (isinstance(node.ctx, ast.Store) or id(node) not in used):
+                found.setdefault(node.attr, set()).add(receivers.get(node))
+        answers[None] = {name: frozenset(classes) for name, classes in found.items()}
+    return answers[None]
+
+
+def assigns_always(body: list[ast.stmt], attribute: str) -> bool:
+    """Whether every way through the statements that goes on behind them assigns to an attribute of that name."""
+    return any(isinstance(s, ast.Raise | ast.Return) or _assigns_always(s, attribute) for s in body)
+
+
+def _assigns_always(statement: ast.stmt, attribute: str) -> bool:
+    if isinstance(statement, ast.If):
+        return assigns_always(statement.body, attribute) and assigns_always(statement.orelse, attribute)
+    if isinstance(statement, ast.With):
+        return assigns_always(statement.body, attribute)
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    if isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        targets = [statement.target]
+    return any(isinstance(n, ast.Attribute) and n.attr == attribute for t in targets for n in walk(t))
+
+
+def stored_in(init: Function | None, attribute: str) -> Iterator[ast.expr]:
+    """What a constructor stores under the name of an attribute, alone or with others."""
+    for node in _assignments(init) if init is not None and attribute in init.words else ():
+        if any(isinstance(target, ast.Attribute) and target.attr == attribute for target in node.targets):
+            yield node.value
+
+
+def _assignments(function: Function | None) -> Iterator[ast.Assign]:
+    yield from (n for n in (walk(function.node) if function is not None else ()) if isinstance(n, ast.Assign))
+
+
+def _is_none(comparators: list[ast.expr]) -> bool:
+    return all(isinstance(c, ast.Constant) and c.value is None for c in comparators)
+
+
+def assignments_of(cls: Class, attribute: str) -> Iterator[ast.Assign | ast.AnnAssign]:
+    """The statements of a class, in whichever method, that set the attribute, or something in it."""
+    for node in walk(cls.node):
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        if any(isinstance(n, ast.Attribute) and n.attr == attribute for t in targets for n in walk(t)):
+            assert isinstance(node, ast.Assign | ast.AnnAssign)
+            yield node

@@ -1,0 +1,177 @@
+"""What decorators do to a function's parameters, as far as their source tells."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rewriter.python.code import Function, FunctionNode
+from rewriter.python.project import Project
+from rewriter.python.trees import children, walk
+
+# They give back the function itself, or one that passes everything on and says what it wraps.
+_TRANSPARENT = frozenset(
+    {
+        "torch.fx.wrap", "torch.fx._symbolic_trace.wrap", "torch.jit.unused", "torch.jit.ignore",
+        "torch.jit.script_if_tracing", "torch.jit._script_if_tracing", "torch.no_grad", "torch.enable_grad",
+        "torch.inference_mode", "torch.autocast", "torch.amp.autocast", "staticmethod", "classmethod",
+    }
+)  # fmt: skip
+_LOOK_AT_PARAMETERS = frozenset(
+    {
+        "getfullargspec", "getargspec", "get_type_hints", "__code__", "__defaults__", "__kwdefaults__",
+        "__annotations__", "__signature__", "script", "custom_op", "library",
+    }
+)  # fmt: skip
+_COLLECTING = frozenset({"builtins.tuple", "builtins.list", "builtins.set", "builtins.frozenset"})
+
+
+def keeps_parameters(project: Project, function: Function, decorator: ast.expr) -> bool:
+    """Whether the decorated function can be given one more keyword, which callers may leave out.
+
+    A decorator of the project may do with the function what it likes, as long as it gives it back as it is in some
+    case, or in a wrapper that passes everything on, and does not look at its parameters but to leave out keywords that
+    the function does not take. It may hand it on to another such decorator.
+    """
+    return _Decorators(project).keep(function, decorator)
+
+
+_READING_CODE = frozenset({"getsource", "getsourcelines", "__code__", "script", "compile", "exec", "trace"})
+
+
+def runs_as_written(project: Project, function: Function) -> bool:
+    """Whether each of its decorators is the project's and has the function run, whatever it does before and behind."""
+    names = [function.full_name(decorator) for decorator in function.node.decorator_list]
+    found = [project.alternatives(name) if name is not None else [] for name in names]
+    return all(some and all(_calls_it(one) and not one.words & _READING_CODE for one in some) for some in found)
+
+
+def _calls_it(decorator: Function) -> bool:
+    given = _given_first(decorator.node)
+    calls = (n.func for n in walk(decorator.node) if isinstance(n, ast.Call))
+    return given is not None and any(isinstance(func, ast.Name) and func.id == given for func in calls)
+
+
+@dataclass(frozen=True)
+class _Decorators:
+    project: Project
+    asked: tuple[Function, ...] = ()
+    """Those whose decorators are being asked about, each by way of the one before it."""
+
+    def keep(self, function: Function, decorator: ast.expr) -> bool:
+        target = decorator.func if isinstance(decorator, ast.Call) else decorator
+        name = function.full_name(target, function.locals if self.asked else frozenset()) or ast.unparse(target)
+        found = self.project.alternatives(name)
+        further = _Decorators(self.project, (*self.asked, function))
+        made = isinstance(decorator, ast.Call)
+        return all(further._keeps(one, made) for one in found) if found else name in _TRANSPARENT
+
+    def _keeps(self, decorator: Function, made: bool) -> bool:
+        if decorator in self.asked or decorator.words & _LOOK_AT_PARAMETERS or not _only_filters(decorator):
+            return False
+        candidates = [n for n in walk(decorator.node) if isinstance(n, FunctionNode | ast.Lambda)]
+        candidates = candidates if made else [decorator.node]
+        return any(self._gives_back(candidate, decorator) for candidate in candidates)
+
+    def _gives_back(self, node: FunctionNode | ast.Lambda, around: Function) -> bool:
+        """Whether the function gives back what it is given first, or what `functools.wraps` puts around it."""
+        given = _given_first(node)
+        if given is None:
+            return False
+        if isinstance(node, ast.Lambda):
+            return isinstance(node.body, ast.Name) and node.body.id == given
+        wrappers = {s.name for s in walk(node) if isinstance(s, FunctionNode) and _wraps(s, given, around)}
+        kept = {given, *wrappers}
+        return any(self._is_kept(returned, kept, around) for returned in _returned(node))
+
+    def _is_kept(self, node: ast.expr | None, kept: set[str], around: Function) -> bool:
+        """`wrapped`, or `decorate(wrapped)` with another decorator."""
+        if isinstance(node, ast.Name):
+            return node.id in kept
+        if not isinstance(node, ast.Call) or len(node.args) != 1 or node.keywords:
+            return False
+        decorator = _made_before(node.func, around)
+        return decorator is not None and self._is_kept(node.args[0], kept, around) and self.keep(around, decorator)
+
+
+def _made_before(func: ast.expr, around: Function) -> ast.expr | None:
+    """The decorator that a call names: itself, or what the one assignment to a variable of it has made."""
+    if not isinstance(func, ast.Name) or func.id not in around.locals:
+        return func
+    stores = [n for n in walk(around.node) if isinstance(n, ast.Name) and n.id == func.id and not _is_read(n)]
+    made = [s.value for s in walk(around.node) if isinstance(s, ast.Assign) and s.targets == stores]
+    return made[0] if len(made) == 1 else None
+
+
+def _is_read(node: ast.Name) -> bool:
+    return isinstance(node.ctx, ast.Load)
+
+
+def _only_filters(decorator: Function) -> bool:
+    """Whether parameters are asked for only to pass on the keywords that are among them.
+
+    `names = tuple(inspect.signature(f).parameters)`, and then `{k: v for k, v in kwargs.items() if k in names}`.
+    """
+    nodes = list(walk(decorator.node))
+    asked = sum(isinstance(n, ast.Attribute | ast.Name) and ast.unparse(n).endswith("signature") for n in nodes)
+    stores = (s for s in nodes if isinstance(s, ast.Assign) and len(s.targets) == 1)
+    names = [s.targets[0] for s in stores if _names_parameters(s.value, decorator)]
+    told = {name.id for name in names if isinstance(name, ast.Name)}
+    filters = sum(len(_filtering(node, told)) for node in nodes if isinstance(node, ast.DictComp))
+    read = sum(isinstance(n, ast.Name) and n.id in told and _is_read(n) for n in nodes)
+    return asked == len(told) == len(names) and filters == read
+
+
+def _names_parameters(node: ast.expr, around: Function) -> bool:
+    """`tuple(inspect.signature(f).parameters)`"""
+    collects = isinstance(node, ast.Call) and around.global_name(node.func) in _COLLECTING and len(node.args) == 1
+    inner = node.args[0] if isinstance(node, ast.Call) and collects else node
+    asked = inner.value if isinstance(inner, ast.Attribute) and inner.attr == "parameters" else None
+    return isinstance(asked, ast.Call) and around.full_name(asked.func) == "inspect.signature"
+
+
+def _filtering(node: ast.DictComp, names: set[str]) -> list[ast.expr]:
+    """The conditions `k in names` of `{k: v for k, v in kwargs.items() if k in names}`."""
+    (generator, *others), key = node.generators, node.key
+    target = generator.target.elts[0] if isinstance(generator.target, ast.Tuple) else generator.target
+    passes_on = not others and ast.unparse(key) == ast.unparse(target)
+    return [test for test in generator.ifs if passes_on and _is_in(test, ast.unparse(key), names)]
+
+
+def _is_in(test: ast.expr, key: str, names: set[str]) -> bool:
+    if not isinstance(test, ast.Compare) or not isinstance(test.ops[0], ast.In) or len(test.ops) > 1:
+        return False
+    where = test.comparators[0]
+    return isinstance(where, ast.Name) and where.id in names and ast.unparse(test.left) == key
+
+
+def _given_first(node: FunctionNode | ast.Lambda) -> str | None:
+    """The parameter for the function that is decorated, where it stays what it is."""
+    parameters = [*node.args.posonlyargs, *node.args.args]
+    if not parameters:
+        return None
+    if isinstance(node, ast.Lambda):
+        return parameters[0].arg
+    stored = {n.id for n in walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return None if node.decorator_list or parameters[0].arg in stored else parameters[0].arg
+
+
+def _returned(node: ast.AST) -> Iterator[ast.expr | None]:
+    """What the function itself returns, not those inside it."""
+    for child in children(node):
+        if isinstance(child, ast.Return):
+            yield child.value
+        elif not isinstance(child, FunctionNode | ast.Lambda | ast.ClassDef):
+            yield from _returned(child)
+
+
+def _wraps(node: FunctionNode, given: str, around: Function) -> bool:
+    """`@functools.wraps(given)` over a function that takes anything."""
+    takes_anything = node.args.vararg is not None and node.args.kwarg is not None
+    return takes_anything and any(
+        isinstance(d, ast.Call)
+        and around.full_name(d.func) == "functools.wraps"
+        and [ast.unparse(a) for a in d.args] == [given]
+        for d in node.decorator_list
+    )

@@ -1,0 +1,185 @@
+"""Class hierarchies across files: order of bases, who is an nn.Module, which attribute names are taken."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from rewriter.python.code import Class, Function
+from rewriter.python.given_methods import GivenMethods, classes_given, given_to_class
+from rewriter.python.project import Project
+
+CONTAINERS = frozenset({"torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict"})
+
+_HARMLESS_BASES = frozenset({"abc.ABC", "typing.Generic", "typing.Protocol", "builtins.object", "object"})
+
+
+# Where torch keeps module classes; torch.autograd.Function has a forward as well, and is none.
+_MODULES = ("torch.nn.", "torch.ao.", "torch.jit.", "torch.fx.", "torch.distributed.")
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """A class with everything it inherits from, nearest first."""
+
+    project: tuple[Class, ...]
+    """The class itself and its bases that the project defines."""
+    torch: frozenset[str]
+    """Bases that torch defines, by full name."""
+    unseen: frozenset[str]
+    """Bases whose source is not at hand, as written."""
+    holds_operations: bool = False
+    """A base is `runtime.modules.WithOperations`."""
+
+    @property
+    def is_module(self) -> bool:
+        return any(is_torch_module(name) for name in self.torch)
+
+    @property
+    def constructor(self) -> Function | None:
+        """What runs first of the project's code when an object is set up."""
+        return next((c.constructor for c in self.project if c.constructor is not None or c.is_dataclass), None)
+
+    def method(self, name: str) -> Function | None:
+        return next((c.methods[name] for c in self.project if name in c.methods), None)
+
+
+@dataclass(eq=False)
+class Hierarchy:
+    """Answers about classes of one project, remembered."""
+
+    project: Project
+    _lineages: dict[Class, Lineage] = field(default_factory=dict)
+    _orders: dict[Class, tuple[Class | str, ...]] = field(default_factory=dict)
+    _subclasses: dict[Class, list[Class]] = field(default_factory=dict)
+    _sharing: dict[Class, tuple[Class, ...]] = field(default_factory=dict)
+
+    def lineage(self, cls: Class) -> Lineage:
+        if cls not in self._lineages:
+            self._lineages[cls] = Lineage((cls,), frozenset(), frozenset())  # holds against cycles
+            self._lineages[cls] = self._linearize(cls)
+        return self._lineages[cls]
+
+    def _linearize(self, cls: Class) -> Lineage:
+        order: list[Class] = []
+        torch: set[str] = set()
+        unseen: set[str] = set()
+        holds_operations = False
+        for node, name in zip(cls.node.bases, cls.base_names, strict=True):
+            if name and name.startswith("torch."):
+                torch.add(name)
+                continue
+            if name and name.endswith(".modules.WithOperations"):
+                holds_operations = True
+                continue
+            base = self._base(cls, node, name)
+            if isinstance(base, Class):
+                above = self.lineage(base)
+                order += above.project
+                torch |= above.torch
+                unseen |= above.unseen
+                holds_operations |= above.holds_operations
+            elif (name or ast.unparse(node)) not in _HARMLESS_BASES:
+                unseen.add(name or ast.unparse(node))
+        # A base reached twice counts where it comes last, as in Python's own order.
+        last = [c for i, c in enumerate(order) if c not in order[i + 1 :]]
+        return Lineage((cls, *last), frozenset(torch), frozenset(unseen), holds_operations)
+
+    def _base(self, cls: Class, node: ast.expr, name: str | None) -> Class | Function | None:
+        """What a base's name means above the class: in `class Block(Block)`, the one before."""
+        if name is None and ast.unparse(node).partition(".")[0] not in cls.shadowed:
+            name = cls.file.names.searched_name(node.value if isinstance(node, ast.Subscript) else node)
+        found = self.project.find(name) if name else None
+        if not isinstance(found, Class) or found.file is not cls.file or found.node.lineno < cls.node.lineno:
+            return found
+        alike = (c for c in cls.file.classes if c.node.name == found.node.name and c.node.lineno < cls.node.lineno)
+        return max(alike, key=lambda c: c.node.lineno, default=found)
+
+    def lookup_order(self, cls: Class) -> tuple[Class | str, ...]:
+        """Where Python looks attributes up, the project's classes and others by name; by C3, as Python has it."""
+        if cls not in self._orders:
+            self._orders[cls] = (cls,)  # holds against cycles
+            found = [self._base(cls, node, name) for node, name in zip(cls.node.bases, cls.base_names, strict=True)]
+            written = [name or ast.unparse(node) for node, name in zip(cls.node.bases, cls.base_names, strict=True)]
+            bases = [b if isinstance(b, Class) else name for b, name in zip(found, written, strict=True)]
+            bases = [base for base in bases if base not in _HARMLESS_BASES]
+            above = [self.lookup_order(b) if isinstance(b, Class) else _outside(b) for b in bases]
+            self._orders[cls] = (cls, *_merged([*map(list, above), bases]))
+        return self._orders[cls]
+
+    def subclasses(self, cls: Class) -> list[Class]:
+        """All classes of the project below `cls`."""
+        if cls not in self._subclasses:
+            self._subclasses[cls] = []
+            self._subclasses[cls] = list(self.below(cls))
+        return self._subclasses[cls]
+
+    def sharing(self, cls: Class) -> tuple[Class, ...]:
+        """The classes, itself among them, whose methods may run on one object with its own: a mixin and its user, too.
+
+        Bases come before what derives from them, and the order is the same for whichever class is asked.
+        """
+        if cls not in self._sharing:
+            family = [*self.lineage(cls).project, *self.subclasses(cls)]
+            joining = [member for member in family if len(member.base_names) > 1]  # others bring in nobody new
+            found = {*family, *(relative for member in joining for relative in self.lineage(member).project)}
+            found |= {given for member in found for given in given_to_class(self.project, member)}
+            if isinstance(cls, GivenMethods):
+                found |= {relative for user in classes_given(self.project, cls) for relative in self.sharing(user)}
+            self._sharing[cls] = tuple(sorted(found, key=self._depth))
+        return self._sharing[cls]
+
+    def _depth(self, cls: Class) -> tuple[int, str, int]:
+        return len(self.lineage(cls).project), cls.file.module, cls.node.lineno
+
+    def below(self, cls: Class) -> Iterator[Class]:
+        """The same one by one, for those who need only the first: a base may have hundreds of files below it."""
+        found: set[Class] = set()
+        seen: set[str] = set()
+        pending = [cls.node.name]
+        while pending:
+            word = pending.pop()
+            if word in seen:
+                continue
+            seen.add(word)
+            for file in self.project.files_deriving(word):
+                for other in file.classes:
+                    if cls in self.lineage(other).project and other is not cls and other not in found:
+                        found.add(other)
+                        pending.append(other.node.name)
+                        yield other
+
+
+def _outside(name: str) -> tuple[str, ...]:
+    """A class outside of the project, and what is known to be above it."""
+    return (name, "torch.nn.Module") if is_torch_module(name) and name != "torch.nn.Module" else (name,)
+
+
+def is_torch_module(name: str) -> bool:
+    return name.startswith(_MODULES) and not name.endswith("Parameter")
+
+
+def _merged(orders: list[list[Class | str]]) -> Iterator[Class | str]:
+    """The first of the heads that none of the orders has further behind, again and again."""
+    while orders := [order for order in orders if order]:
+        behind = [cls for order in orders for cls in order[1:]]
+        head = next((order[0] for order in orders if order[0] not in behind), orders[0][0])
+        yield head
+        orders = [[cls for cls in order if cls != head] for order in orders]
+
+
+REGISTERING = frozenset({"add_module", "add_operation", "register_module", "register_buffer", "register_parameter"})
+
+
+def own_name(method: Function) -> str | None:
+    """What a method calls its own object; None for static and class methods and for functions without arguments."""
+    if method.is_static:
+        return None
+    parameters = [*method.node.args.posonlyargs, *method.node.args.args]
+    return parameters[0].arg if parameters else None
+
+
+def is_init_call(call: ast.Call) -> bool:
+    """`super().__init__(...)` or `Base.__init__(self, ...)`."""
+    return isinstance(call.func, ast.Attribute) and call.func.attr in ("__init__", "__post_init__")
