@@ -135,7 +135,8 @@ def _whole(file: File, statement: ast.stmt, written_at: set[int]) -> Splice:
     source = file.source
     assert statement.end_lineno is not None
     first, last = statement.lineno, statement.end_lineno
-    if source.line_end(last) not in written_at:
+    above = source.line_end(first - 1) if first > 1 else 0
+    if written_at.isdisjoint({above, source.line_end(last)}):
         before, behind = _blank(reversed(source.lines[: first - 1])), _blank(source.lines[last:])
         first, last = (first - before, last) if before < behind else (first, last + min(before, behind))
     return Splice(source.line_end(first - 1) if first > 1 else 0, source.line_end(last), "")

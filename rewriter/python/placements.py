@@ -78,7 +78,8 @@ class Reader:
         found.placed.sort(key=lambda node: (node.lineno, node.col_offset))
         return found
 
-    def _use(self, node: ast.expr) -> _Use:
+    def _use(self, node: ast.expr, asked: frozenset[str] = frozenset()) -> _Use:
+        """`asked` are variables that are being looked into, as in `act = act`."""
         child: ast.AST = node
         while True:
             parent = self.parents[child]
@@ -91,9 +92,9 @@ class Reader:
             ):
                 child = parent
             else:
-                return self._use_in(parent, child, lone=child is node)
+                return self._use_in(parent, child, child is node, asked)
 
-    def _use_in(self, parent: ast.AST, child: ast.AST, lone: bool) -> _Use:
+    def _use_in(self, parent: ast.AST, child: ast.AST, lone: bool, asked: frozenset[str]) -> _Use:
         if isinstance(parent, ast.Call):
             named = parent.func.id if isinstance(parent.func, ast.Name) else ""
             reads = child is parent.func or named in _READING or self.is_own_maker(parent)
@@ -102,7 +103,7 @@ class Reader:
             targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
             if not lone or all(isinstance(t, ast.Attribute | ast.Subscript) for t in targets):
                 return _Use.PLACED
-            return _Use.READ if all(map(self._is_other_name, targets)) else _Use.UNCLEAR
+            return _Use.READ if all(self._is_other_name(target, asked) for target in targets) else _Use.UNCLEAR
         if isinstance(parent, ast.Return | ast.comprehension | ast.ListComp | ast.GeneratorExp | ast.DictComp):
             return _Use.PLACED
         if isinstance(parent, ast.Attribute):
@@ -121,13 +122,15 @@ class Reader:
         named = (node for node in self.parents if isinstance(node, ast.expr) and names_it(node))
         return next((node for node in named if self._use(node) is _Use.UNCLEAR), None)
 
-    def _is_other_name(self, target: ast.expr) -> bool:
+    def _is_other_name(self, target: ast.expr, asked: frozenset[str]) -> bool:
         """A variable that the object has for another name, and that is only called or asked."""
         if not isinstance(target, ast.Name):
             return False
+        if target.id in asked:
+            return True
         same = [node for node in self.parents if isinstance(node, ast.Name) and node.id == target.id]
         read = [node for node in same if isinstance(node.ctx, ast.Load)]
-        return len(read) == len(same) - 1 and all(self._use(node) is _Use.READ for node in read)
+        return len(read) == len(same) - 1 and all(self._use(node, asked | {target.id}) is _Use.READ for node in read)
 
     def _multiplied(self, node: ast.expr) -> ast.BinOp | None:
         holder = self.parents[node]

@@ -234,3 +234,15 @@ def test_an_import_goes_with_what_silences_its_form(noqa: str, tmp_path: Path) -
 def test_a_star_import_takes_only_what_is_said_to_be_for_others(tmp_path: Path) -> None:
     (tmp_path / "other.py").write_text("from model import *\n")
     assert "functional" not in _rewritten(tmp_path, f'{HEAD}\n__all__ = ["Net"]\n{CLASS}')
+
+
+def test_imports_take_the_place_of_one_that_goes(tmp_path: Path) -> None:
+    """It is the last one of its block, and theirs is sorted in front of it."""
+    head = "import math\n\nimport torch.nn.functional as F\n\n\n"
+    body = "def pad(x, n):\n    return F.pad(x, [math.ceil(n), n])\n\n\n"
+    net = "class Net(torch.nn.Module):\n    def forward(self, x):\n        return pad(x, 1)\n"
+    (tmp_path / "net.py").write_text(f"import torch\n\nfrom pads import pad\n\n\n{net}")
+    found = _rewritten(tmp_path, head + body, "pads")
+    assert found.startswith(
+        "import math\n\nimport runtime.modules\nimport torch.nn as nn\n\n\nclass PadOps(nn.Module):\n"
+    )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 import torch
 from torch import nn
 
 from rewriter.engine import rewrite
+from rewriter.python.placements import Reader, Reads
 from rewriter.python.project import Project
 from rewriter.settings import Settings
 from runtime.inspect import check_prepared
@@ -207,3 +210,14 @@ def test_own_copies_what_has_no_state_alone() -> None:
     relu, linear = nn.ReLU(), nn.Linear(1, 1)
     assert own(relu) is not relu and isinstance(own(relu), nn.ReLU) and own(linear) is linear
     assert own(None) is None and own(torch.relu) is torch.relu and own(nn.ReLU) is nn.ReLU
+
+
+def test_a_parameter_that_is_set_to_itself_is_only_asked() -> None:
+    source = "def __init__(self, dim):\n    dim = dim\n    self.width = dim\n    self.linear = nn.Linear(dim, dim)\n"
+    function = ast.parse(source).body[0]
+    assert isinstance(function, ast.FunctionDef)
+    reader = Reader(function, is_own_maker=lambda call: False, only_places=lambda call, node: True)
+    assert reader.unclear(Reads("dim")) is not None, "what is placed as well has two names"
+    asked = ast.parse("def __init__(self, dim):\n    dim = dim\n    print(dim > 2)\n").body[0]
+    assert isinstance(asked, ast.FunctionDef)
+    assert Reader(asked, lambda call: False, lambda call, node: True).unclear(Reads("dim")) is None
