@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from rewriter.python.code import Class, Function
 from rewriter.python.given_methods import GivenMethods, classes_given, given_to_class
 from rewriter.python.project import Project
+from rewriter.torch_api.bases import names_of_base
 
 CONTAINERS = frozenset({"torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict"})
 
@@ -31,6 +32,8 @@ class Lineage:
     """Bases whose source is not at hand, as written."""
     holds_operations: bool = False
     """A base is `runtime.modules.WithOperations`."""
+    reserved: frozenset[str] = frozenset()
+    """Names that bases of other libraries use."""
 
     @property
     def is_module(self) -> bool:
@@ -66,6 +69,7 @@ class Hierarchy:
         torch: set[str] = set()
         unseen: set[str] = set()
         holds_operations = False
+        reserved: set[str] = set()
         for node, name in zip(cls.node.bases, cls.base_names, strict=True):
             if name and name.startswith("torch."):
                 torch.add(name)
@@ -73,9 +77,14 @@ class Hierarchy:
             if name and name.endswith(".modules.WithOperations"):
                 holds_operations = True
                 continue
+            if name and (names := names_of_base(name)) is not None:
+                torch.add("torch.nn.Module")
+                reserved |= names
+                continue
             base = self._base(cls, node, name)
             if isinstance(base, Class):
                 above = self.lineage(base)
+                reserved |= above.reserved
                 order += above.project
                 torch |= above.torch
                 unseen |= above.unseen
@@ -84,7 +93,7 @@ class Hierarchy:
                 unseen.add(name or ast.unparse(node))
         # A base reached twice counts where it comes last, as in Python's own order.
         last = [c for i, c in enumerate(order) if c not in order[i + 1 :]]
-        return Lineage((cls, *last), frozenset(torch), frozenset(unseen), holds_operations)
+        return Lineage((cls, *last), frozenset(torch), frozenset(unseen), holds_operations, frozenset(reserved))
 
     def _base(self, cls: Class, node: ast.expr, name: str | None) -> Class | Function | None:
         """What a base's name means above the class: in `class Block(Block)`, the one before."""
@@ -153,7 +162,8 @@ class Hierarchy:
 
 def _outside(name: str) -> tuple[str, ...]:
     """A class outside of the project, and what is known to be above it."""
-    return (name, "torch.nn.Module") if is_torch_module(name) and name != "torch.nn.Module" else (name,)
+    is_module = is_torch_module(name) or names_of_base(name) is not None
+    return (name, "torch.nn.Module") if is_module and name != "torch.nn.Module" else (name,)
 
 
 def is_torch_module(name: str) -> bool:

@@ -40,7 +40,7 @@ def taken_names(hierarchy: Hierarchy, cls: Class) -> TakenNames:
         taken.patterns.add(_SHORT)
     taken |= _given_from_outside(hierarchy, cls)
     for relative in hierarchy.sharing(cls):
-        taken |= _said(relative) | _compared(relative)
+        taken |= _said(relative) | _compared(relative) | hierarchy.lineage(relative).reserved
         taken.patterns |= {f"{re.escape(text)}.*" for text in _beginnings(relative)}
         patterns = {pattern for name in _names_given(relative) for pattern in _patterns(name, relative)}
         taken.patterns |= {pattern for pattern in patterns if _says_something(pattern)}
