@@ -91,3 +91,12 @@ def test_a_class_of_what_is_out_of_sight_is_said(tmp_path: Path, base: str) -> N
     assert [r.message for r in found.refusals if r.code == "RW912"] == [
         f"`{base}` may come from `from elsewhere import *`, which is out of sight: Net is not read"
     ]
+
+
+def test_whoever_takes_all_names_and_goes_through_them_meets_no_new_class(tmp_path: Path) -> None:
+    lists = "\nMODELS = [v for v in globals().values() if isinstance(v, type) and issubclass(v, nn.Module)]\n"
+    found = result(tmp_path, lists="from .core import *\n" + lists)
+    assert "self.swish" not in found.after.decode()
+    core = tmp_path / "net" / "core.py"
+    project = Project.for_paths([tmp_path / "net"])
+    assert b"SwishOps" not in rewrite(core.read_bytes(), core, Settings(isolated=True), project).after

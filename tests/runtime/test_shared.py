@@ -101,8 +101,10 @@ def test_initialized_once() -> None:
     assert len(drawn) == 1
 
 
-def test_what_is_no_module_is_given_back() -> None:
-    assert again(None) is None and again(torch.relu) is torch.relu
+def test_what_is_no_module_is_given_back_and_a_function_called_by_one() -> None:
+    assert again(None) is None and again(nn.ReLU) is nn.ReLU
+    relu, x = again(torch.relu), torch.randn(3)
+    assert isinstance(relu, nn.Module) and torch.equal(relu(x), torch.relu(x))
 
 
 class Encoding(nn.Module):

@@ -10,7 +10,7 @@ from rewriter.facts.functions.asked_about import only_asked
 from rewriter.facts.functions.plain_objects import may_be_scripted
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.construction import Construction, NoPlace, find_construction
-from rewriter.facts.making.namespaces import goes_through_names
+from rewriter.facts.making.namespaces import meets_new_names
 from rewriter.interpreter.binding import shared_class
 from rewriter.python.code import Class, Function
 from rewriter.python.decorators import keeps_parameters
@@ -93,7 +93,7 @@ def _rigid(knowledge: Knowledge, function: Function) -> str | None:
         return "its name is bound more than once"
     if function.shadowed:
         return "its class stands in a function"
-    if goes_through_names(function.file):
+    if meets_new_names(knowledge.project, function.file):
         return "its file goes through its own names, and would meet the class for the modules there"
     if not any(s.lineno <= node.lineno <= (s.end_lineno or 0) for s in _definitions(function)):
         return "it stands in a branch of the file"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from rewriter.facts.making.attribute_types import attribute_types, may_lose_type
-from rewriter.facts.making.namespaces import goes_through_names
+from rewriter.facts.making.namespaces import goes_through_names, meets_new_names
 from rewriter.python.code import Class
 from rewriter.python.trees import walk
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
@@ -40,7 +40,8 @@ def why_no_module(knowledge: Known, cls: Class) -> str | None:
         return f"it is not an nn.Module, and {below[0].node.name} derives from it"
     if not all(may_lose_type(knowledge, found) for found in attribute_types(knowledge, cls)):
         return "it is not an nn.Module, and TorchScript compiles it as an attribute's type"
-    if any(map(goes_through_names, knowledge.project.files_mentioning(cls.node.name))):
+    naming = knowledge.project.files_mentioning(cls.node.name)
+    if any(map(goes_through_names, naming)) or meets_new_names(knowledge.project, cls.file):
         return "it is not an nn.Module, and code goes through the names of a file, where it would meet one more"
     held = knowledge.attributes(cls)
     if clash := sorted((held.keys() | cls.methods.keys()) & (MODULE_ATTRIBUTES - {"__init__"})):

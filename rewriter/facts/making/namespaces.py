@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from rewriter.python.code import File
+from rewriter.python.project import Project
 from rewriter.python.trees import walk
 
 # What returns the names of a file as a dict or list.
 _NAMESPACES = frozenset({"globals", "vars", "dir", "locals"})
+
+_STAR = re.compile(rb"import[ \t]*\(?[ \t]*\*")
+
+
+def meets_new_names(project: Project, file: File) -> bool:
+    """Whether the file goes through its names, or another one that takes all of them by a star import."""
+    others = (other for other in project.files_matching(_STAR) if goes_through_names(other))
+    return goes_through_names(file) or any(_takes_all(project, other, file, frozenset()) for other in others)
+
+
+def _takes_all(project: Project, taker: File, file: File, seen: frozenset[str]) -> bool:
+    modules = {star: project.module(star) for star in taker.names.stars if star not in seen}
+    further = seen | modules.keys()
+    return any(
+        found is not None and (found is file or _takes_all(project, found, file, further)) for found in modules.values()
+    )
 
 
 def goes_through_names(file: File) -> bool:
