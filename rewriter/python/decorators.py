@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rewriter.python.code import Function, FunctionNode
 from rewriter.python.project import Project
-from rewriter.python.trees import children, walk
+from rewriter.python.trees import assigned_once, children, walk
 
 # They give back the function itself, or one that passes everything on and says what it wraps.
 _TRANSPARENT = frozenset(
@@ -24,6 +24,7 @@ _LOOK_AT_PARAMETERS = frozenset(
         "__annotations__", "__signature__", "script", "custom_op", "library",
     }
 )  # fmt: skip
+_READING_CODE = frozenset({"getsource", "getsourcelines", "__code__", "script", "compile", "exec", "trace"})
 _COLLECTING = frozenset({"builtins.tuple", "builtins.list", "builtins.set", "builtins.frozenset"})
 
 
@@ -35,9 +36,6 @@ def keeps_parameters(project: Project, function: Function, decorator: ast.expr) 
     the function does not take. It may hand it on to another such decorator.
     """
     return _Decorators(project).keep(function, decorator)
-
-
-_READING_CODE = frozenset({"getsource", "getsourcelines", "__code__", "script", "compile", "exec", "trace"})
 
 
 def runs_as_written(project: Project, function: Function) -> bool:
@@ -99,13 +97,7 @@ def _made_before(func: ast.expr, around: Function) -> ast.expr | None:
     """The decorator that a call names: itself, or what the one assignment to a variable of it has made."""
     if not isinstance(func, ast.Name) or func.id not in around.locals:
         return func
-    stores = [n for n in walk(around.node) if isinstance(n, ast.Name) and n.id == func.id and not _is_read(n)]
-    made = [s.value for s in walk(around.node) if isinstance(s, ast.Assign) and s.targets == stores]
-    return made[0] if len(made) == 1 else None
-
-
-def _is_read(node: ast.Name) -> bool:
-    return isinstance(node.ctx, ast.Load)
+    return assigned_once(around.node, func.id)
 
 
 def _only_filters(decorator: Function) -> bool:
@@ -119,7 +111,7 @@ def _only_filters(decorator: Function) -> bool:
     names = [s.targets[0] for s in stores if _names_parameters(s.value, decorator)]
     told = {name.id for name in names if isinstance(name, ast.Name)}
     filters = sum(len(_filtering(node, told)) for node in nodes if isinstance(node, ast.DictComp))
-    read = sum(isinstance(n, ast.Name) and n.id in told and _is_read(n) for n in nodes)
+    read = sum(isinstance(n, ast.Name) and n.id in told and isinstance(n.ctx, ast.Load) for n in nodes)
     return asked == len(told) == len(names) and filters == read
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from rewriter.python.code import File
+from rewriter.python.trees import texts_in
 
 
 @dataclass(eq=False)
@@ -49,8 +50,7 @@ def _listed(file: File) -> Collection[str] | None:
     values = [s.value for s in file.source.tree.body if isinstance(s, ast.Assign) and _is_list_of_all(s.targets)]
     if len(values) != 1 or "__all__" in file.names.bound_again or not isinstance(values[0], ast.List | ast.Tuple):
         return None
-    texts = [e.value for e in values[0].elts if isinstance(e, ast.Constant) and isinstance(e.value, str)]
-    return texts if len(texts) == len(values[0].elts) else None
+    return texts_in(values[0])
 
 
 def _is_list_of_all(targets: list[ast.expr]) -> bool:

@@ -8,7 +8,7 @@ from rewriter.python.answers import Question
 from rewriter.python.attributes import stores
 from rewriter.python.code import File
 from rewriter.python.project import Project
-from rewriter.python.trees import walk
+from rewriter.python.trees import texts_in, walk
 
 _TEXTS = Question[str, frozenset[str] | None]("which texts do class bodies put into lists under that name?")
 
@@ -58,9 +58,8 @@ def _texts(value: ast.expr | None) -> set[str] | None:
         return set()
     if not isinstance(value, ast.List | ast.Tuple | ast.Set):
         return None
-    found = {member.value for member in value.elts if isinstance(member, ast.Constant)}
-    texts = {text for text in found if isinstance(text, str)}
-    return texts if len(found) == len(texts) == len({ast.dump(member) for member in value.elts}) else None
+    texts = texts_in(value)
+    return None if texts is None else set(texts)
 
 
 def _sets_by_name(node: ast.AST, attribute: str) -> bool:

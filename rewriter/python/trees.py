@@ -89,3 +89,16 @@ def path_to(place: ast.AST, tree: ast.AST) -> Iterator[ast.AST]:
     while node is not None and node is not place:
         yield node
         node = next((c for c in children(node) if any(n is place for n in walk(c))), None)
+
+
+def assigned_once(tree: ast.AST, name: str) -> ast.expr | None:
+    """What the one statement that sets a variable sets it to."""
+    stores = [n for n in walk(tree) if isinstance(n, ast.Name) and n.id == name and not isinstance(n.ctx, ast.Load)]
+    made = [n.value for n in walk(tree) if isinstance(n, ast.Assign) and n.targets == stores]
+    return made[0] if len(stores) == 1 and made else None
+
+
+def texts_in(display: ast.List | ast.Tuple | ast.Set) -> list[str] | None:
+    """The members, where all of them are texts."""
+    texts = [e.value for e in display.elts if isinstance(e, ast.Constant) and isinstance(e.value, str)]
+    return texts if len(texts) == len(display.elts) else None

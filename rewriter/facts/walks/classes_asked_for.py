@@ -8,7 +8,7 @@ from rewriter.python.code import Function
 from rewriter.python.function_tables import find_variable
 from rewriter.python.project import Project
 from rewriter.python.ready_names import imported_inside
-from rewriter.python.trees import walk
+from rewriter.python.trees import assigned_once
 
 
 def names_asked(project: Project, function: Function, wanted: ast.expr) -> list[str | None]:
@@ -19,7 +19,7 @@ def names_asked(project: Project, function: Function, wanted: ast.expr) -> list[
         # what looks for these classes in the whole file sees no import that stands inside of a function
         return [None] if imported.startswith(("torch.", "runtime.")) else [imported]
     if isinstance(wanted, ast.Name) and wanted.id in function.locals:
-        made = _assigned_once(function, wanted.id)
+        made = assigned_once(function.node, wanted.id)
         is_display = made is not None and members_of(made) is not None
         return names_asked(project, function, made) if made is not None and is_display else [None]
     name = function.name_inside(wanted)
@@ -41,14 +41,3 @@ def members_of(wanted: ast.expr) -> list[ast.expr] | None:
     if isinstance(wanted, ast.Tuple | ast.List | ast.Set):
         return None if any(isinstance(member, ast.Starred) for member in wanted.elts) else wanted.elts
     return [wanted.left, wanted.right] if isinstance(wanted, ast.BinOp) and isinstance(wanted.op, ast.BitOr) else None
-
-
-def _assigned_once(function: Function, name: str) -> ast.expr | None:
-    """What the one statement that sets a variable of the function sets it to."""
-    stores = [n for n in walk(function.node) if isinstance(n, ast.Name) and n.id == name and not _is_read(n)]
-    made = [s for s in walk(function.node) if isinstance(s, ast.Assign) and s.targets == stores]
-    return made[0].value if len(stores) == 1 and made else None
-
-
-def _is_read(name: ast.Name) -> bool:
-    return isinstance(name.ctx, ast.Load)
