@@ -26,7 +26,7 @@ from rewriter.values.functions import ANY_OPERATION, SomeFunction
 from rewriter.values.modules import MODULE, Module, ProjectModule, TorchModule
 from rewriter.values.one_of import join
 from rewriter.values.plain import NUMBER
-from rewriter.values.tensor import ASSUMED
+from rewriter.values.tensor import ASSUMED, without_sources
 
 Answer = TypeVar("Answer")
 
@@ -225,7 +225,8 @@ class Knowledge:
         run = self.run(cls)
         if run is None or not (run.result.known or run.result.class_names):
             return ASSUMED
-        return run.result if run.result.known else join(run.result, ASSUMED)  # its class may be one that has items
+        result = without_sources(run.result)
+        return result if result.known else join(result, ASSUMED)  # its class may be one that has items
 
     def run(self, cls: Class) -> Run | None:
         """The run of the class's forward, or of what is run instead; None where the project knows nothing of either."""

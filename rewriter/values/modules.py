@@ -227,7 +227,9 @@ def _passed_on(machine: Machine, call: Call) -> Value:
     return of_unknown(machine, call) if found is None else found
 
 
-_ITS_CHILDREN = frozenset({"children", "named_children", "steps", "named_steps", "modules", "named_modules"})
+_ITS_CHILDREN = frozenset({"children", "named_children", "modules", "named_modules"})
+_ITS_STEPS = frozenset({"steps", "named_steps"})
+"""What `runtime.modules.WithOperations` has beside these; any other class may call something else so."""
 
 
 def call_method(receiver: Value, cls: Class, machine: Machine, call: Call, func: ast.Attribute) -> Value:
@@ -238,7 +240,7 @@ def call_method(receiver: Value, cls: Class, machine: Machine, call: Call, func:
     if own and func.attr in REGISTERING:
         _register(func.attr, machine, call)
         return NONE
-    if func.attr in _ITS_CHILDREN:
+    if func.attr in _ITS_CHILDREN or (func.attr in _ITS_STEPS and known.hierarchy.lineage(cls).holds_operations):
         return children(func.attr, MODULE)
     return _call_attribute(receiver, cls, machine, call, func)
 

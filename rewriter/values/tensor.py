@@ -12,6 +12,7 @@ from rewriter.torch_api.catalogue import ROWS
 from rewriter.values.base import UNKNOWN, Call, Machine, Value
 from rewriter.values.computed import Place, has_no_fractions, nature_of
 from rewriter.values.fixed import Fixed, all_fixed, origins_of
+from rewriter.values.one_of import join_all
 from rewriter.values.plain import FACT, NUMBER, OTHER, STRING, WHOLE, Fact, Number, String
 from rewriter.values.sequence import SEQUENCE, SHAPE, Sequence, sequence
 
@@ -137,6 +138,20 @@ def _of_nothing_known(name: str, operands: list[Value]) -> Value | None:
 def taken_for_tensor(source: str) -> Tensor:
     """What is taken for a tensor under a name by which its use can speak against it."""
     return Tensor(assumed=True, sources=frozenset({source}))
+
+
+def without_sources(value: Value) -> Value:
+    """What another function returned: who called it has arguments of its own under the names of its arguments."""
+    return join_all(map(_part_without_sources, value.parts))
+
+
+def _part_without_sources(part: Value) -> Value:
+    if isinstance(part, Tensor):
+        return replace(part, sources=frozenset()) if part.sources else part
+    if not isinstance(part, Sequence):
+        return part
+    items = None if part.items is None else tuple(map(without_sources, part.items))
+    return replace(part, items=items, element=None if part.element is None else without_sources(part.element))
 
 
 def holds_tensor(value: Value) -> bool:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
+# docs/what-changes.md, 'What was a function is a module': an error that prints a model shows the new modules.
+_PRINTED_CHILDREN = re.compile(r"\(\n(?: .*\n)+\)")
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.Size, torch.device, range, slice)
 
 
@@ -21,7 +23,7 @@ def normal(value: Any) -> Any:
     if isinstance(value, _PLAIN):
         return type(value).__name__, repr(value)
     if isinstance(value, BaseException):
-        return "raised", type(value).__name__, _ADDRESS.sub("0x", _without_lines(str(value)))
+        return "raised", type(value).__name__, _message(value)
     if isinstance(value, Mapping):
         return type(value).__name__, tuple((normal(k), normal(v)) for k, v in value.items())
     if isinstance(value, (set, frozenset)):
@@ -31,6 +33,11 @@ def normal(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return type(value).__name__, tuple((f.name, normal(getattr(value, f.name))) for f in dataclasses.fields(value))
     return "module" if isinstance(value, nn.Module) else ("object", type(value).__name__)
+
+
+def _message(error: BaseException) -> str:
+    """What the error says, without addresses and without the children of a model that it prints."""
+    return _ADDRESS.sub("0x", _PRINTED_CHILDREN.sub("()", _without_lines(str(error))))
 
 
 def _without_lines(message: str) -> str:
