@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from rewriter.changes.change import Change, Given, as_given
 from rewriter.changes.made import Fixed, Make
+from rewriter.facts.functions.own_methods import may_be_other, objects_having, telling_apart
+from rewriter.python.code import Class
 from rewriter.python.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.comments import spoken_of
@@ -29,6 +31,9 @@ def decide(site: Operation, context: Context) -> Change | Refusal:
     arguments = arguments_of(site, spelling)
     if arguments is None:
         return _verbatim(site, row, context)
+    if (other := _own_operator(site, row, spelling, arguments, context)) is not None:
+        why = f"for objects of {other.node.name} it is not what the operator is"
+        return refuse("RW906", site, f"{site.written} may mean several operations: {why}")
     if _is_lone_tensor(row, arguments, context):
         return refuse("RW901", site, f"{site.written} is given a tensor where a sequence of tensors is expected")
     make, left = _split(site, row, spelling, arguments, context)
@@ -153,10 +158,25 @@ def _split(
 
 def _may_be_no_tensor(site: Operation, spelling: Spelling, arguments: tuple[Argument, ...], context: Context) -> bool:
     """`v.relu()` in a function that is called with whatever has such a method; a wrapper leaves it to the object."""
-    if not context.receiver or not isinstance(site.node, ast.Call) or not _receiver(site, site.node, spelling):
+    if not isinstance(site.node, ast.Call) or not _receiver(site, site.node, spelling):
         return False
-    value = context.values.get(arguments[0].value)
-    return value is None or value.assumed or not value.is_only(Tensor)
+    value, name = context.values.get(arguments[0].value), spelling.name.rpartition(".")[2]
+    if context.receiver and may_be_other(value):
+        return True
+    return any(True for _ in objects_having(context.knowledge, value, name))
+
+
+def _own_operator(
+    site: Operation, row: Row, spelling: Spelling, arguments: tuple[Argument, ...], context: Context
+) -> Class | None:
+    """A class for whose objects `x.mul(y)` may not be `x * y`: what stands for an operator computes that one."""
+    is_operator = spelling.name.startswith("operator.") or spelling.name.endswith("__")
+    operators = [s.name.rpartition(".")[2] for s in row.spellings if s.name.startswith("operator.")]
+    if not operators or is_operator or not isinstance(site.node, ast.Call):
+        return None
+    value, as_method = context.values.get(arguments[0].value), bool(_receiver(site, site.node, spelling))
+    written, operator = spelling.name.rpartition(".")[2], operators[-1 if spelling.inplace else 0]
+    return telling_apart(context.knowledge, value, written, f"__{operator}__", as_method)
 
 
 def _follows_training(argument: Argument, row: Row, site: Site, context: Context) -> bool:

@@ -239,8 +239,12 @@ def has_state(module: nn.Module) -> bool:
 def _can_be_apart(module: nn.Module) -> bool:
     """Torch's own modules stay whole, but for those that run or hold others; what has no forward only holds them."""
     forward = type(module).forward
-    is_torchs = forward is not nn.Module.forward and forward.__module__.startswith("torch.nn.")
-    return not is_torchs or isinstance(module, CONTAINERS)
+    return forward is nn.Module.forward or not _is_torchs(forward) or isinstance(module, CONTAINERS)
+
+
+def _is_torchs(forward: Callable[..., Any]) -> bool:
+    """A function that `exec` made of a text, in names without `__name__`, is of no file."""
+    return (forward.__module__ or "").startswith("torch.nn.")
 
 
 def _made(module: nn.Module, tied: bool, apart: bool, of_part: Callable[[nn.Module], nn.Module]) -> Handle:
@@ -258,7 +262,7 @@ def _part_handle(child: nn.Module) -> nn.Module:
 
 
 def _member_handle(child: nn.Module) -> nn.Module:
-    if isinstance(child, Handle | ScriptModule) or type(child).forward.__module__.startswith("torch.nn."):
+    if isinstance(child, Handle | ScriptModule) or _is_torchs(type(child).forward):
         return handle_of(child)
     return _made(child, has_state(child), apart=False, of_part=_part_handle)
 
