@@ -64,6 +64,12 @@ class Hierarchy:
             self._lineages[cls] = self._linearize(cls)
         return self._lineages[cls]
 
+    def holds_children(self, cls: Class | None, attribute: str) -> bool:
+        """Whether an attribute of such an object holds its children, or those that are steps of its forward."""
+        if attribute == "step_modules" and cls is not None:
+            return self.lineage(cls).holds_operations  # any other class may call something else so
+        return attribute == "_modules"
+
     def _linearize(self, cls: Class) -> Lineage:
         order: list[Class] = []
         torch: set[str] = set()

@@ -101,6 +101,3 @@ SCRIPT_FUNCTIONS = frozenset(
     "abs all any bin bool chr complex dict divmod enumerate float getattr hasattr hash hex id int isinstance len list "
     "max min oct ord pow print range rangelist round sorted str sum tuple zip".split()
 )
-
-HOLDING_CHILDREN = frozenset({"_modules", "step_modules"})
-"""Attributes of a module that hold its children, or those that are steps of its forward."""

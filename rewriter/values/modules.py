@@ -11,7 +11,7 @@ from rewriter.python.code import Class, Function
 from rewriter.python.given_methods import functions_given
 from rewriter.python.hierarchy import REGISTERING
 from rewriter.torch_api import modules
-from rewriter.torch_api.reserved import HOLDING_CHILDREN, RETURNING_ITSELF, SEQUENTIAL_ATTRIBUTES
+from rewriter.torch_api.reserved import RETURNING_ITSELF, SEQUENTIAL_ATTRIBUTES
 from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value
 from rewriter.values.dictionary import Dictionary
 from rewriter.values.fixed import Fixed
@@ -67,7 +67,7 @@ class Module(Value):
         return MODULE if type(self) is Module else None
 
     def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
-        return Dictionary(MODULE) if node.attr in HOLDING_CHILDREN else None
+        return Dictionary(MODULE) if node.attr == "_modules" else None
 
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
         if func.attr in RETURNING_ITSELF:
@@ -97,7 +97,7 @@ class ProjectModule(Module):
             return machine.read_property(Target(method, self.cls, own), node)
         if (stored := machine.stored(node)) is not None:
             return stored
-        if node.attr in HOLDING_CHILDREN:
+        if machine.known.hierarchy.holds_children(self.cls, node.attr):
             return Dictionary(MODULE)
         if method is None:
             value = machine.known.attribute(self.cls, node.attr)
@@ -142,7 +142,7 @@ class TorchModule(Module):
         return TorchModule(self.name) if is_alike else Module.joined(self, other)
 
     def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
-        held = Dictionary(MODULE) if node.attr in HOLDING_CHILDREN else UNKNOWN
+        held = Dictionary(MODULE) if node.attr == "_modules" else UNKNOWN
         return TENSOR if node.attr in ("weight", "bias") else held
 
     def result(self, machine: Machine, call: Call) -> Value:

@@ -122,11 +122,12 @@ def undo_numbers(scope: ast.AST, numberings: list[Numbering]) -> None:
     """Takes the parameter, and the number of each call, from methods that count their calls."""
     for numbering in numberings:
         name = numbering.method.node.name
-        node = next(n for n in walk_anew(scope) if isinstance(n, ast.FunctionDef) and n.name == name)
-        last = node.args.kwonlyargs.pop() if node.args.kwonlyargs else None
-        default = node.args.kw_defaults.pop() if last is not None else None
-        if last is None or last.arg != numbering.parameter or default is None or ast.unparse(default) != "0":
+        found = [n for n in walk_anew(scope) if isinstance(n, ast.FunctionDef) and n.name == name]
+        counting = [n for n in found if any(a.arg == numbering.parameter for a in n.args.kwonlyargs[-1:])]
+        default = counting[-1].args.kw_defaults.pop() if counting else None
+        if default is None or ast.unparse(default) != "0":
             raise Undone(f"{name} does not count its calls in {numbering.parameter}")
+        counting[-1].args.kwonlyargs.pop()
         calls = [node for node in walk_anew(scope) if isinstance(node, ast.Call)]
         numbers = Counter(number for call in calls if (number := _taken_number(call, numbering)) is not None)
         if numbers - Counter(call.number for call in numbering.calls):

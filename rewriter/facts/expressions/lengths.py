@@ -25,7 +25,6 @@ from rewriter.facts.expressions.written import (
 )
 from rewriter.python.loops import loops_around, turns_before
 from rewriter.python.trees import walk
-from rewriter.torch_api.reserved import HOLDING_CHILDREN
 from rewriter.values.base import Value
 from rewriter.values.modules import ProjectModule
 from rewriter.values.sequence import Sequence
@@ -85,7 +84,7 @@ class Lengths(Numbers):
         return None if kind is None else kind(self, node, scope)
 
     def _of_path(self, node: ast.expr, scope: Scope) -> ast.expr | None:
-        if isinstance(node, ast.Attribute) and node.attr in HOLDING_CHILDREN:
+        if isinstance(node, ast.Attribute) and self._holds_children(node, scope):
             return self._members(node.value, scope)
         path = self.paths.path(node, scope)
         if path is None or not self.paths.is_container(path):
@@ -94,6 +93,10 @@ class Lengths(Numbers):
         if scope.is_own(node):
             return or_one(path.node)
         return path.node if path.always else if_there(path.node)
+
+    def _holds_children(self, node: ast.Attribute, scope: Scope) -> bool:
+        own = scope.cls if scope.is_own(node.value) else None
+        return self.knowledge.hierarchy.holds_children(own, node.attr)
 
     def _of_name(self, node: ast.Name, scope: Scope) -> ast.expr | None:
         if node in self.followed:
@@ -234,7 +237,7 @@ class Lengths(Numbers):
             if base is None or not all(parts.values()):
                 return None
             return ast.Subscript(base, with_parts(node.slice, parts), ast.Load())
-        if isinstance(node, ast.Attribute) and node.attr in HOLDING_CHILDREN:
+        if isinstance(node, ast.Attribute) and self._holds_children(node, scope):
             base = self._same(node.value, scope)
             return None if base is None else ast.Attribute(base, node.attr, ast.Load())
         if isinstance(node, ast.Name) and (source := scope.gives(node)) is not None:
