@@ -135,8 +135,8 @@ class Names:
         for star in reversed(self.stars):
             if self.beyond is not None and self.beyond.sees(star):
                 found = self.beyond.through_star(star, name)
-                if found is None:
-                    continue
+                if found is None or found == self.own(name):
+                    continue  # it has none, or has it from this file, which has it by an import further up
                 return found or None
             full = f"{star}.{name}"
             is_class = full.startswith("torch.nn.") and name[:1].isupper() and not hasattr(builtins, name)

@@ -63,8 +63,9 @@ def test_they_mean_what_they_mean_there(tmp_path: Path) -> None:
         {"imports": IMPORTS + "__all__ = ['torch', 'nn', 'F']\n"},
         {"imports": "from net.core import *\n" + IMPORTS},
         {"core": "from elsewhere import *\n" + CORE},
+        {"core": CORE.replace("*\n", "*\nfrom .old import *\n", 1), "old": "from net.core import F, nn\n"},
     ],
-    ids=["listed", "in a circle", "another library's names before"],
+    ids=["listed", "in a circle", "another library's names before", "by way of a file that took them from there"],
 )
 def test_whichever_way_they_come(tmp_path: Path, files: dict[str, str]) -> None:
     assert result(tmp_path, **files).after.decode() == WRITTEN
