@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rewriter.python.code import Class, Function
+from rewriter.python.code import Class, File, Function
 from rewriter.python.given_methods import GivenMethods, classes_given, given_to_class
 from rewriter.python.project import Project
 from rewriter.torch_api.bases import names_of_base
@@ -152,6 +152,7 @@ class Hierarchy:
         """The same one by one, for those who need only the first: a base may have hundreds of files below it."""
         found: set[Class] = set()
         seen: set[str] = set()
+        searched: set[File] = set()
         pending = [cls.node.name]
         while pending:
             word = pending.pop()
@@ -159,6 +160,9 @@ class Hierarchy:
                 continue
             seen.add(word)
             for file in self.project.files_deriving(word):
+                if file in searched:
+                    continue
+                searched.add(file)
                 for other in file.classes:
                     if cls in self.lineage(other).project and other is not cls and other not in found:
                         found.add(other)

@@ -123,7 +123,7 @@ def wrapped(draw: Draw) -> Piece:
     mapped = "seen.append(torch.vmap(m)(torch.ones(2, 3, 4)))"  # its error for another result prints the model
     use = draw.pick(
         ["m = nn.Sequential(m, nn.Tanh())", CALL],
-        [draw.hazard("Errors about what is no tensor", chained, f"{tensor}: {chained}"), CALL],
+        [draw.hazard("Errors about what is not a tensor", chained, f"{tensor}: {chained}"), CALL],
         ["m = nn.DataParallel(m)", CALL],
         ["import copy", "a, b = copy.deepcopy(m), copy.copy(m)", "seen += [call(a), call(b)]"],
         ["with torch.inference_mode():", f"    {CALL}"],
