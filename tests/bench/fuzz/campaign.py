@@ -13,7 +13,6 @@ from tests.bench.fuzz.minimize import minimized
 from tests.bench.fuzz.program import Program
 from tests.bench.fuzz.trial import Outcome, tried
 
-
 OF_NO_TENSOR = "Errors about what is not a tensor"
 """The heading in docs/what-changes.md under which the kind of error may be another one."""
 
