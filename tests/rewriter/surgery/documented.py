@@ -24,6 +24,7 @@ _NOT_A_CHAIN = (
 DOCUMENTED = {
     ("replace an activation", "convolutions called twice"): _TWO,
     ("replace an activation by one with parameters", "convolutions called twice"): _TWO,
+    ("layers that are skipped", "convolutions called twice"): _TWO,
     ("hook an activation", "convolutions called twice"): _TWO,
     ("round activations by name", "convolutions called twice"): _TWO,
     ("replace every activation", "a subclass of Sequential"): _FUNCTION,
