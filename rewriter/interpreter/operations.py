@@ -27,6 +27,9 @@ OPERATORS: dict[type[ast.AST], str] = {
     ast.MatMult: "@", ast.USub: "unary -",
 }  # fmt: skip
 
+_OF_LISTS = (ast.Add, ast.Mult, ast.Sub)
+"""The operators that lists, tuples or sets have."""
+
 _NEVER_TENSOR = (String, Sequence, Dictionary, SomeClass, SomeFunction, Module)
 _KINDS: dict[str, tuple[type[Value], ...]] = {
     "int": (Number,), "bool": (Number,), "ints": (Sequence, Number), "tensor": (Tensor,), "str": (String,),
@@ -122,6 +125,8 @@ class Operations:
         if any(o.may_be(String) for o in operands):
             return STRING
         lists = [o for o in operands if o.may_be(Sequence)]
+        if operator not in _OF_LISTS:
+            return UNKNOWN if not any(o.may_be(Tensor) for o in operands) else None
         certain = any(o.is_only(Sequence) for o in lists)  # a tuple added to a tensor would raise
         for other in operands if certain and operator is ast.Add else ():
             self.context.demand(other, sequence(ASSUMED))

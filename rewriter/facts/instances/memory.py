@@ -106,7 +106,7 @@ class _Method:
                 return func.id != "next" or any(self._root(argument) is not None for argument in node.args)
             return func.id not in _ASKING and hands_object_on
         if not isinstance(func, ast.Attribute):
-            return False
+            return hands_object_on and not _is_numbered(func)
         if hands_object_on and not self._is_known_method(func):
             return True
         if self._root(func.value) is None:
@@ -183,6 +183,11 @@ class _Method:
     def _value(self, node: ast.expr) -> Value:
         value = self.knowledge.attribute(self.cls, self._root(node) or "")
         return value.member() if isinstance(node, ast.Subscript) else value
+
+
+def _is_numbered(func: ast.expr) -> bool:
+    """`runtime.modules.nth(self.mix, 1)`, a method of its own."""
+    return isinstance(func, ast.Call) and ast.unparse(func.func).endswith("modules.nth")
 
 
 def _bindings(function: ast.AST) -> Iterator[tuple[str, ast.expr]]:
