@@ -163,7 +163,7 @@ def _through(runs: Iterator[Run | None], comes_through: Callable[[Run], bool]) -
 
 
 def _users(knowledge: Knowledge, cls: Class, name: str) -> Iterator[Class]:
-    """Classes that name a method which they do not have themselves, and may mean this class's."""
+    """Classes that name a method of what is not themselves, and may mean this class's."""
     if name.startswith("__"):
         return
     is_unique = helper_with(knowledge, name) is cls
@@ -171,7 +171,15 @@ def _users(knowledge: Knowledge, cls: Class, name: str) -> Iterator[Class]:
         if is_unique or cls.node.name in file.words or cls.node.name in file.names.bindings:
             named_in = (user for user in file.users.get(name, ()) if isinstance(user, Class))
             users = (user for user in named_in if name in said_by_forward(knowledge, user))
-            yield from (user for user in users if not knowledge.hierarchy.lineage(user).method(name))
+            yield from (user for user in users if _of_others(knowledge, user, name))
+
+
+def _of_others(knowledge: Knowledge, user: Class, name: str) -> bool:
+    """Whether a class may call a method of that name of other objects: it has none itself, or names one of a part."""
+    if not knowledge.hierarchy.lineage(user).method(name):
+        return True
+    named = (n.value for n in walk(user.node) if isinstance(n, ast.Attribute) and n.attr == name)
+    return any(isinstance(holder, ast.Attribute | ast.Subscript) for holder in named)
 
 
 def may_compute(knowledge: Knowledge, function: Function) -> bool:
