@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import islice
 
 from rewriter.facts.functions.candidates import candidates, said_by_forward
 from rewriter.facts.functions.plain_objects import is_plain
@@ -49,7 +48,8 @@ def _runs_apart(knowledge: Knowledge, said: dict[Class, set[str]]) -> Iterator[R
     for cls, names in said.items():
         named = {m for m in cls.methods.values() if names & m.words and not m.is_static and m is not cls.constructor}
         methods = {method for method in named if method.node.name != "forward"}
-        yield from runs_of_users(knowledge, cls, methods) or runs_alone(knowledge, cls, methods)
+        alone = runs_alone(knowledge, cls, methods) if knowledge.may_be_module(cls) else []
+        yield from runs_of_users(knowledge, cls, methods) or alone
 
 
 def is_of_plain(knowledge: Knowledge, method: Function) -> bool:
@@ -95,8 +95,6 @@ def runs_of_users(knowledge: Knowledge, cls: Class, methods: set[Function]) -> l
 
 def runs_alone(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list[Run]:
     """A run of each method that some forward calls on an object of which it knows no more than that it has it."""
-    if not knowledge.may_be_module(cls):
-        return []
     called = (m for m in _computing(knowledge, cls, methods) if not m.node.name.startswith("__") and not m.is_property)
     return [knowledge.run_method(cls, m) for m in called if _is_called_on_unknown(knowledge, m.node.name)]
 
@@ -131,7 +129,7 @@ def _is_called_on_unknown(knowledge: Knowledge, name: str) -> bool:
         files = knowledge.project.files_mentioning(name)
         users = (user for file in files for user in file.users.get(name, ()) if isinstance(user, Class))
         runs = (knowledge.run(user) for user in users if name in said_by_forward(knowledge, user))
-        answers[name] = any(run is not None and name in run.met.unknown_methods for run in islice(runs, ENOUGH))
+        answers[name] = any(run is not None and name in run.met.unknown_methods for run in runs)
     return answers[name]
 
 
