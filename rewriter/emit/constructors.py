@@ -120,6 +120,8 @@ def _made_module(source: Source, place: Construction, importer: Importer) -> lis
         head = Splice(source.text.index("(", named) + 1, source.text.index("(", named) + 1, base)
     else:
         head = Splice(named, named, f"({base})")
+    if place.begin is not None:  # which was object's own, and is nn.Module's now
+        return [head]
     body = init.node.body
     documented = isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
     first = body[1] if documented else body[0]

@@ -252,9 +252,9 @@ class Knowledge:
         return run_forward(self, cls, method, [])
 
     def may_be_module(self, cls: Class) -> bool:
-        """A class with an unknown base is taken for a module where it makes torch modules in `__init__`."""
+        """A class with an unknown base is taken for a module where it has a forward, or makes torch modules."""
         lineage = self.hierarchy.lineage(cls)
-        return lineage.is_module or bool(lineage.unseen and _makes_modules(cls))
+        return lineage.is_module or bool(lineage.unseen and ("forward" in cls.methods or _makes_modules(cls)))
 
 
 _VARIABLES = Question[str, tuple[File | None, Value]]("what is the variable of that full name?")

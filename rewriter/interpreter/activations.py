@@ -16,6 +16,7 @@ from rewriter.interpreter.summaries import Key, Summary, add, begin, end, recall
 from rewriter.interpreter.supers import super_method
 from rewriter.python.code import Class, Function, FunctionNode
 from rewriter.python.hierarchy import own_name
+from rewriter.python.loops import is_another_each_turn
 from rewriter.python.trees import walk
 from rewriter.python.type_comments import returns_of
 from rewriter.values.annotations import from_annotation, objects_annotated
@@ -120,17 +121,21 @@ class Activations:
     def _frame(self, target: Target, node: ast.Call | ast.Attribute, cls: Class | None, own: str | None) -> Frame:
         outer = self.context.frame
         func = node.func if isinstance(node, ast.Call) else node
-        apart = not target.own and isinstance(func, ast.Attribute)
-        holder = f">{ast.unparse(func.value)}" if apart and isinstance(func, ast.Attribute) else ""
+        receiver = func.value if not target.own and isinstance(func, ast.Attribute) else None
+        apart = receiver is not None
+        holder = f">{ast.unparse(receiver)}" if receiver is not None else ""
         before = self._calls_before(target, node) if apart and cls is not None else None
         if before:
             holder += f"#{before}"
+        loops = outer.loops + outer.outer_loops
+        if loops and receiver is not None and is_another_each_turn(receiver, self.context.function.node):
+            loops -= 1
         return Frame(
             target.function,
             own,
             cls,
             deferred=outer.deferred,
-            outer_loops=outer.loops + outer.outer_loops if before is None else 0,
+            outer_loops=loops if before is None else 0,
             of_plain=target.is_plain,
             holder=outer.holder + holder,
             is_part=before is not None,

@@ -19,7 +19,7 @@ from rewriter.facts.functions.callers import (
 )
 from rewriter.facts.functions.kept import is_kept_in_module
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.making.construction import NoPlace, find_construction
+from rewriter.facts.making.construction import Construction, NoPlace, find_construction
 from rewriter.facts.making.function_owners import Held, find_holder, holder_of
 from rewriter.facts.making.names_in_use import TakenNames, taken_names
 from rewriter.facts.walks.after_making import walker_over
@@ -106,7 +106,10 @@ class Planner:
         unseen = own - run.met.entered if run else own
         unseen = {m for m in unseen if m is not cls.constructor and (run is None or m.node.name != "forward")}
         below = runs_below(self.knowledge, cls, unseen) or runs_of_users(self.knowledge, cls, unseen)
-        below += runs_alone(self.knowledge, cls, unseen.difference(*(run.met.entered for run in below)))
+        if self.knowledge.may_be_module(cls) or (
+            below and isinstance(find_construction(self.knowledge, cls), Construction)
+        ):
+            below += runs_alone(self.knowledge, cls, unseen.difference(*(run.met.entered for run in below)))
         below += runs_handing_out(self.knowledge, cls, unseen.difference(*(run.met.entered for run in below)))
         for method in sorted(unseen, key=lambda m: m.node.lineno):
             sites += in_source_order(sites_in(method, below))

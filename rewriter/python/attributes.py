@@ -26,7 +26,7 @@ def first_name(hierarchy: Hierarchy, cls: Class, attribute: str) -> str:
     for relative in hierarchy.lineage(cls).project:
         for node in _assignments(relative.constructor):
             names = [t.attr for t in node.targets if isinstance(t, ast.Attribute)]
-            if attribute in names:
+            if attribute in names and not isinstance(node.value, ast.Constant):  # `self.q = self.k = None` is no object
                 return names[0]
     return attribute
 

@@ -16,6 +16,14 @@ _TRANSPARENT = frozenset(
         "torch.fx.wrap", "torch.fx._symbolic_trace.wrap", "torch.jit.unused", "torch.jit.ignore",
         "torch.jit.script_if_tracing", "torch.jit._script_if_tracing", "torch.no_grad", "torch.enable_grad",
         "torch.inference_mode", "torch.autocast", "torch.amp.autocast", "staticmethod", "classmethod",
+        "beartype.beartype",
+    }
+)  # fmt: skip
+# Of other libraries: they look at what a function is given, or set something for a while, and run it.
+_RUNNING = frozenset(
+    {
+        "beartype.beartype", "pydantic.validate_call", "pydantic.validate_arguments", "torch.no_grad",
+        "torch.enable_grad", "typing.override", "typing_extensions.override", "typing.no_type_check",
     }
 )  # fmt: skip
 _LOOK_AT_PARAMETERS = frozenset(
@@ -39,15 +47,28 @@ def keeps_parameters(project: Project, function: Function, decorator: ast.expr) 
 
 
 def runs_as_written(project: Project, function: Function) -> bool:
-    """Whether each of its decorators is the project's and has the function run, whatever it does before and behind."""
-    names = [function.full_name(decorator) for decorator in function.node.decorator_list]
-    found = [project.alternatives(name) if name is not None else [] for name in names]
-    return all(some and all(_calls_it(one) and not one.words & _READING_CODE for one in some) for some in found)
+    """Whether each of its decorators has the function run, whatever it does before and behind: by its source."""
+    return all(_has_it_run(project, function, decorator) for decorator in function.node.decorator_list)
 
 
-def _calls_it(decorator: Function) -> bool:
-    given = _given_first(decorator.node)
-    calls = (n.func for n in walk(decorator.node) if isinstance(n, ast.Call))
+def _has_it_run(project: Project, function: Function, decorator: ast.expr) -> bool:
+    made = isinstance(decorator, ast.Call)
+    name = function.full_name(decorator.func if isinstance(decorator, ast.Call) else decorator)
+    found = project.alternatives(name) if name is not None else []
+    if not found:
+        return name in _RUNNING
+    return all(_calls_it(one, made) and not one.words & _READING_CODE for one in found)
+
+
+def _calls_it(decorator: Function, made: bool) -> bool:
+    """Whether the decorator, or one that it makes, calls what it decorates."""
+    candidates = [n for n in walk(decorator.node) if isinstance(n, FunctionNode)] if made else [decorator.node]
+    return any(_calls_given(node) for node in candidates)
+
+
+def _calls_given(node: FunctionNode) -> bool:
+    given = _given_first(node)
+    calls = (n.func for n in walk(node) if isinstance(n, ast.Call))
     return given is not None and any(isinstance(func, ast.Name) and func.id == given for func in calls)
 
 

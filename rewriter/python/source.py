@@ -28,22 +28,10 @@ class SourceError(Exception):
 
 
 @dataclass(frozen=True)
-class Source:
-    """A parsed file. `text` has no byte order mark; `encode` puts it back."""
+class Text:
+    """What stands where in a file."""
 
     text: str
-    tree: ast.Module
-    encoding: str
-    bom: bytes
-
-    @classmethod
-    def parse(cls, data: bytes) -> Source:
-        """Raises SourceError for anything that Python itself, or an exact round trip, would not accept."""
-        text, encoding, bom = decode(data)
-        return cls(text, _parse(text), encoding, bom)
-
-    def encode(self, text: str) -> bytes:
-        return self.bom + text.encode(self.encoding)
 
     @cached_property
     def lines(self) -> list[str]:
@@ -62,6 +50,33 @@ class Source:
             column = len(content.encode()[:column].decode())
         return self._starts[line - 1] + column
 
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line from 1 and column from 0 in characters."""
+        line = bisect_right(self._starts, offset, hi=len(self.lines) or 1)
+        return line, offset - self._starts[line - 1]
+
+    def line_end(self, line: int) -> int:
+        """The index in `text` just behind the line end of `line`."""
+        return self._starts[line]
+
+
+@dataclass(frozen=True)
+class Source(Text):
+    """A parsed file. `text` has no byte order mark; `encode` puts it back."""
+
+    tree: ast.Module
+    encoding: str
+    bom: bytes
+
+    @classmethod
+    def parse(cls, data: bytes) -> Source:
+        """Raises SourceError for anything that Python itself, or an exact round trip, would not accept."""
+        text, encoding, bom = decode(data)
+        return cls(text, _parse(text), encoding, bom)
+
+    def encode(self, text: str) -> bytes:
+        return self.bom + text.encode(self.encoding)
+
     def start(self, node: ast.expr | ast.stmt | ast.arg) -> int:
         return self.offset(node.lineno, node.col_offset)
 
@@ -75,11 +90,6 @@ class Source:
     def span(self, node: ast.expr | ast.stmt) -> Span:
         return Span(*self.position(self.start(node)), *self.position(self.end(node)))
 
-    def position(self, offset: int) -> tuple[int, int]:
-        """Line from 1 and column from 0 in characters."""
-        line = bisect_right(self._starts, offset, hi=len(self.lines) or 1)
-        return line, offset - self._starts[line - 1]
-
     @cached_property
     def comments(self) -> dict[int, bool]:
         """The lines with a comment, and whether nothing else stands there."""
@@ -88,10 +98,6 @@ class Source:
         tokens = tokenize.generate_tokens(io.StringIO(self.text, newline="").readline)
         found = (token for token in tokens if token.type == tokenize.COMMENT)
         return {token.start[0]: token.line[: token.start[1]].isspace() or not token.start[1] for token in found}
-
-    def line_end(self, line: int) -> int:
-        """The index in `text` just behind the line end of `line`."""
-        return self._starts[line]
 
     @cached_property
     def newline(self) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from rewriter.files import FileError, put
 from rewriter.importer.store import cache_folder
-from rewriter.python.source import Source
+from rewriter.python.source import Text, decode
 from rewriter.results import FileResult
 
 _MOST_OF_A_FILE = 50
@@ -69,7 +69,8 @@ def entries(path: Path, text: str) -> Iterator[Entry]:
 
 
 def entry_of(result: FileResult) -> Entry:
-    before, after = Source.parse(result.before), Source.parse(result.after).text
+    (text, *_), (after, *_) = decode(result.before), decode(result.after)
+    before = Text(text)
     written: list[Written] = []
     moved = 0
     for edit in result.edits:

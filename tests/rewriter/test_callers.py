@@ -16,7 +16,7 @@ NET = "class {}(nn.Module):\n    def forward(self, x{}):\n        return {}\n\n\
 def runs(folder: Path, files: dict[str, str], function: str) -> tuple[list[str], set[str]]:
     """The classes whose runs come through the function, and all classes that were run to find that out."""
     package = folder / "pkg"
-    package.mkdir()
+    package.mkdir(parents=True)
     for name, text in {"__init__": "", **files}.items():
         (package / f"{name}.py").write_text(text)
     project = Project.for_paths([package])
@@ -47,6 +47,20 @@ def test_a_method_of_the_same_name_is_asked_of_an_object(tmp_path: Path) -> None
         "c": HEADER.format("own", "Scale") + NET.format("Library", "", "F.resize(x)"),
     }
     assert runs(tmp_path, files, "own.twice") == (["Keeps"], {"Keeps"})
+
+
+def test_a_method_of_what_is_not_known_leads_to_a_function(tmp_path: Path) -> None:
+    part = "class Part(nn.Module):\n    def prepare(self, x):\n        return twice(x)\n\n    def forward(self, x):\n"
+    net = "class Net(nn.Module):\n    def __init__(self, parts):\n        super().__init__()\n        self.parts = parts\n\n"
+    net += "    def forward(self, x):\n        for part in self.parts:\n            x = part.prepare(x)\n        return x\n"
+    files = {
+        "own": "def twice(x):\n    return x * 2\n",
+        "a": HEADER.format("own", "twice") + part + "        return x\n",
+        "b": HEADER.format("own", "twice") + net,
+    }
+    assert runs(tmp_path, files, "own.twice")[0] == ["Part"]
+    files["b"] = files["b"].replace("prepare", "other")
+    assert runs(tmp_path / "other", files, "own.twice")[0] == []
 
 
 def test_a_function_between_is_followed(tmp_path: Path) -> None:

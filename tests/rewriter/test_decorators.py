@@ -116,6 +116,20 @@ def test_a_decorator_that_may_change_what_the_function_takes(name: str) -> None:
     assert "RW903" in {r.code for r in result.refusals} and b"TwiceOps" not in result.after
 
 
+@pytest.mark.parametrize(
+    "imports, decorator, changes",
+    [
+        ("from beartype import beartype", "@beartype", True),
+        ("import pydantic", "@pydantic.validate_call(config={})", True),
+        ("from elsewhere import cached", "@cached", False),
+    ],
+)
+def test_a_constructor_behind_a_decorator_of_another_library(imports: str, decorator: str, changes: bool) -> None:
+    net = "class Net(nn.Module):\n    {}\n    def __init__(self):\n        super().__init__()\n\n"
+    source = f"{HEADER}{imports}\n\n\n{net.format(decorator)}    def forward(self, x):\n        return x + 1\n"
+    assert rewritten(source).changed == changes
+
+
 CLASS = """
 
 def registered(name):

@@ -330,3 +330,43 @@ class Net(nn.Module):
         return self.mean(y)
 """
     assert b"len(self.conv)" not in rewritten("import runtime.modules\n" + HEADER + source).after
+
+
+_PARTS = """
+
+class Part(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def step(self, x):
+        return self.fc(x) + x
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.parts = nn.ModuleList([Part() for _ in range(3)])
+
+    def forward(self, x):
+{}
+        return x
+"""
+
+
+@pytest.mark.parametrize(
+    "loop, is_another",
+    [
+        ("for part in self.parts:\n            x = part.step(x)", True),
+        ("for i, part in enumerate(self.parts):\n            x = part.step(x)", True),
+        ("for i in range(len(self.parts)):\n            x = self.parts[i].step(x)", True),
+        ("for _ in range(2):\n            for part in self.parts:\n                x = part.step(x)", False),
+        ("for part in self.parts:\n            for _ in range(2):\n                x = part.step(x)", False),
+        ("for part in self.parts:\n            part = self.parts[0]\n            x = part.step(x)", False),
+    ],
+)
+def test_a_method_of_the_part_that_a_loop_takes_runs_once_for_each(loop: str, is_another: bool) -> None:
+    source = f"{HEADER}{_PARTS.format('        ' + loop)}"
+    said = {refusal.code for refusal in rewritten(source).refusals}
+    assert said == (set() if is_another else {"RW902"})
+    check(_PARTS.format("        " + loop), X)

@@ -174,6 +174,13 @@ def test_a_base_out_of_sight_makes_a_change_unsafe() -> None:
     assert "self.op_add(self.conv(x), x)" in rewritten(source, unsafe_fixes=True).after.decode()
 
 
+def test_a_forward_below_a_base_out_of_sight_is_read() -> None:
+    source = f"{HEADER}from elsewhere import Attention\n\n\nclass Masked(Attention):\n    def forward(self, x, mask):\n"
+    result = rewritten(f"{source}        return self.proj(x.masked_fill(mask, 0.0).softmax(-1))\n")
+    assert not result.changed and {f.code for f in result.findings} == {"RW103", "RW106"}
+    assert all("Attention is out of sight" in found.why_unsafe for found in result.findings)
+
+
 def test_children_picked_by_position_make_a_change_unsafe() -> None:
     source = in_forward("return x + 1") + "\n\nhead = nn.Sequential(*list(Net().children())[:-1])\n"
     result = rewritten(source)

@@ -549,3 +549,9 @@ def test_another_runtime_package() -> None:
 def test_a_local_name_in_the_way_of_the_import() -> None:
     after = check(net("runtime = x + 1\nreturn runtime"), X)
     assert "import runtime.modules as runtime_modules\n" in after and "runtime_modules.EltWiseAdd()" in after
+
+
+def test_attributes_that_are_none_together_do_not_hold_one_module() -> None:
+    init = "self.q = self.k = None\nif X > 0:\n    self.q = nn.Conv2d(4, 4, 1)\n    self.k = nn.Conv2d(4, 4, 1)"
+    after = check(f"X = 1\n\n\n{net('return self.q(x) + self.k(x)', init)}", X)
+    assert "self.add(self.q(x), self.k(x))" in after

@@ -48,7 +48,7 @@ def undo_lines(node: ast.ClassDef, place: Construction, changes: list[NamedChang
     if place.missed_by is not None:
         _undo_missing(node, makers)
     if place.becomes_module:
-        _undo_module(node, init)
+        _undo_module(node, init, called_before=place.begin is not None)
     if place.init is None:
         if len(_undocumented(init.body)) != 1:
             raise Undone("the new __init__ does more than make modules")
@@ -82,13 +82,14 @@ def _undo_walks(node: ast.ClassDef, place: Construction) -> None:
         raise Undone(f"{node.name} does not leave its new modules out wherever it goes through its children")
 
 
-def _undo_module(node: ast.ClassDef, init: ast.FunctionDef) -> None:
+def _undo_module(node: ast.ClassDef, init: ast.FunctionDef, called_before: bool) -> None:
     """Takes the base and the call of its `__init__` from a class that was none of nn.Module's."""
     calls = [s for s in init.body[:2] if ast.unparse(s) == "super().__init__()"]
     if [ast.unparse(base).rpartition(".")[2] for base in node.bases] != ["Module"] or len(calls) != 1:
         raise Undone(f"{node.name} was to become a module")
     node.bases.clear()
-    init.body.remove(calls[0])
+    if not called_before:
+        init.body.remove(calls[0])
 
 
 def undo_holder(new: ast.Module, function: ast.FunctionDef, holder: Holder, changes: list[NamedChange]) -> Makers:
@@ -199,7 +200,7 @@ def _take_out(block: ast.AST, own: str, names: set[str], makers: Makers) -> None
             if made is not None and name in names:
                 makers[name] = made
                 statements.remove(statement)
-            else:
+            elif not isinstance(statement, ast.ClassDef):  # whose objects are others
                 _take_out(statement, own, names, makers)
 
 

@@ -260,6 +260,6 @@ def _remove_imports(tree: ast.Module, imports: list[str]) -> None:
     for text in imports:
         wanted = ast.dump(ast.parse(text).body[0])
         for statement in list(tree.body):
-            if ast.dump(statement) == wanted:
+            if isinstance(statement, ast.Import | ast.ImportFrom) and ast.dump(statement) == wanted:
                 tree.body.remove(statement)
                 break

@@ -10,15 +10,30 @@ from rewriter.python.project import Project
 from rewriter.python.trees import children, walk
 
 _NAMES = frozenset({"__name__", "__qualname__", "__module__", "__class__", "__doc__"})
+_OF_ATTRIBUTES = frozenset({"hasattr", "getattr", "setattr"})
 _KINDS = frozenset({"isinstance", "type", "callable", "id"})
 
 
 def only_asked(project: Project, function: Function) -> Iterator[ast.expr]:
-    """What the function hands to functions of the project that only ask it, as `log_usage(block)` does in `block`."""
+    """What the function hands to functions of the project that only ask it, as `log_usage(block)` does in `block`.
+
+    And where it keeps something on itself: `if not hasattr(gelu, "scale"): gelu.scale = ...`.
+    """
     for statement in function.node.body:
         for node in walk(statement):
+            yield from _kept_on(node)
             if isinstance(node, ast.Call) and not node.keywords:
                 yield from _only_asked_in(project, function, node)
+
+
+def _kept_on(node: ast.AST) -> Iterator[ast.expr]:
+    """`function.scale`, `hasattr(function, "scale")`"""
+    if isinstance(node, ast.Attribute) and not node.attr.startswith("__"):
+        yield node.value
+    elif isinstance(node, ast.Call) and ast.unparse(node.func) in _OF_ATTRIBUTES and len(node.args) > 1:
+        name = node.args[1].value if isinstance(node.args[1], ast.Constant) else "__"
+        if isinstance(name, str) and not name.startswith("__"):
+            yield node.args[0]
 
 
 def _only_asked_in(project: Project, function: Function, call: ast.Call) -> Iterator[ast.expr]:

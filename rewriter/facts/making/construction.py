@@ -275,8 +275,12 @@ def _in_plain_class(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
     documented = isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
     if documented and len(body) == 1:
         return _cannot(cls, "its __init__ is empty")
+    first, calls = body[int(documented)], sum(isinstance(n, ast.Name) and n.id == "super" for n in walk(init.node))
+    begin = first if ast.unparse(first) == "super().__init__()" else None
+    if calls != (begin is not None):
+        return _cannot(cls, "its __init__ calls super(), which would be nn.Module")
     anchor = _last_store(body, name, start=0) or body[-1]
-    return Construction(cls, init, anchor, name, passes_arguments=False, becomes_module=True)
+    return Construction(cls, init, anchor, name, passes_arguments=False, begin=begin, becomes_module=True)
 
 
 def _last_store(body: list[ast.stmt], name: str, start: int) -> ast.stmt | None:
@@ -291,10 +295,5 @@ def _last_store(body: list[ast.stmt], name: str, start: int) -> ast.stmt | None:
 
 
 def _stores_attribute(statement: ast.stmt, name: str) -> bool:
-    return any(
-        isinstance(n, ast.Attribute)
-        and isinstance(n.ctx, ast.Store)
-        and isinstance(n.value, ast.Name)
-        and n.value.id == name
-        for n in walk(statement)
-    )
+    stored = (n.value for n in walk(statement) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store))
+    return any(isinstance(held, ast.Name) and held.id == name for held in stored)

@@ -30,6 +30,7 @@ from rewriter.facts.walks.one_more.things import (
     Value,
     is_settled,
 )
+from rewriter.python.trees import assigned_once
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
 WALKS = {
@@ -43,6 +44,13 @@ _HARMLESS = frozenset(
     "super len str int float bool min max abs repr type id tuple list set frozenset dict range zip iter".split()
 )
 _CONTEXTS = frozenset({"torch.no_grad", "torch.enable_grad", "torch.inference_mode", "contextlib.nullcontext"})
+# They take something off a module, and raise a ValueError where it has no such thing, as no new module has.
+_TAKING_OFF = frozenset(
+    {
+        "torch.nn.utils.remove_weight_norm", "torch.nn.utils.remove_spectral_norm", "torch.nn.utils.prune.remove",
+        "torch.nn.utils.parametrize.remove_parametrizations",
+    }
+)  # fmt: skip
 _OF_TEXTS = frozenset("startswith endswith find lower upper replace split rsplit get join keys items values".split())
 _ADDING = frozenset({"append", "add", "insert", "extend", "update", "appendleft"})
 
@@ -180,12 +188,29 @@ def _of_anything(run: Runner, node: ast.Call, frame: Frame) -> Value:
     if given.is_settled and not frame.alone:
         return SAME
     name = node.func.id if isinstance(node.func, ast.Name) else ""
-    if name in _HARMLESS or _is_harmless(node, frame):
+    path = frame.function.full_name(node.func) or ast.unparse(node.func)
+    if path in _TAKING_OFF and given.positional[:1] == (MODULE,):
+        raise Fails("ValueError")
+    if name in _HARMLESS or _is_harmless(path) or _only_logs(node.func, frame):
         return SAME if given.is_settled else ANY
     return run_function(run, node.func, given, frame)
 
 
-def _is_harmless(node: ast.Call, frame: Frame) -> bool:
+def _only_logs(func: ast.expr, frame: Frame) -> bool:
+    """`logging.debug(...)`, `logger.info(...)`: a message for each module is one more message for a new one."""
+    if (
+        not isinstance(func, ast.Attribute)
+        or func.attr not in ("debug", "info")
+        or not isinstance(func.value, ast.Name)
+    ):
+        return False
+    if func.value.id in frame.variables:
+        return False
+    made = assigned_once(frame.function.file.source.tree, func.value.id)
+    called = frame.function.full_name(made.func) if isinstance(made, ast.Call) else None
+    return frame.function.full_name(func.value) == "logging" or called == "logging.getLogger"
+
+
+def _is_harmless(path: str) -> bool:
     """A call that does nothing but return something, the same each time."""
-    path = frame.function.full_name(node.func) or ast.unparse(node.func)
     return path.startswith("math.") or path in _CONTEXTS or path.rpartition(".")[2] in _OF_TEXTS

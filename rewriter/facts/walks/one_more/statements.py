@@ -193,8 +193,8 @@ def _try(run: Runner, node: ast.Try, frame: Frame) -> bool:
     def tried() -> bool:
         try:
             return run.body(run, [*node.body, *node.orelse], frame)
-        except Fails:
-            catching = [handler for handler in node.handlers if _catches_attribute_errors(handler)]
+        except Fails as failure:
+            catching = [handler for handler in node.handlers if _catches(handler, failure.error)]
             if not frame.alone or not catching:
                 raise
             return run.body(run, catching[0].body, frame)
@@ -208,9 +208,9 @@ def _handled(run: Runner, handler: ast.ExceptHandler, frame: Frame) -> Callable[
     return lambda: run.body(run, handler.body, frame)
 
 
-def _catches_attribute_errors(handler: ast.ExceptHandler) -> bool:
+def _catches(handler: ast.ExceptHandler, error: str) -> bool:
     kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return any(kind is None or ast.unparse(kind) in ("AttributeError", "Exception", "BaseException") for kind in kinds)
+    return any(kind is None or ast.unparse(kind) in (error, "Exception", "BaseException") for kind in kinds)
 
 
 def _function(run: Runner, node: FunctionNode, frame: Frame) -> bool:

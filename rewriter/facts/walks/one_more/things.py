@@ -73,7 +73,11 @@ class Tells(Exception):
 
 
 class Fails(Tells):
-    """The new module has no such attribute."""
+    """What is asked of the new module raises an error."""
+
+    def __init__(self, error: str = "AttributeError") -> None:
+        super().__init__()
+        self.error = error
 
 
 def is_settled(value: Value) -> bool:
