@@ -9,6 +9,7 @@ from tests.bench.fuzz import grammar  # noqa: F401  lists the constructs
 from tests.bench.fuzz.draft import Draft, X
 from tests.bench.fuzz.draw import Draw
 from tests.bench.fuzz.dress import dressed
+from tests.bench.fuzz.families import FAMILIES
 from tests.bench.fuzz.piece import CONSTRUCTS, SCRIPTABLE, Piece, indented
 from tests.bench.fuzz.program import HEADER, Program
 
@@ -330,6 +331,7 @@ LAYOUTS: Sequence[Callable[[Draw], Draft]] = (
     own_container,
     with_arguments,
     mixed,
+    *FAMILIES,
 )
 SCRIPTED: Sequence[Callable[[Draw], Draft]] = (plain, inner)
 
