@@ -23,6 +23,7 @@ from itertools import chain
 from types import new_class
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.jit import ScriptModule
 
@@ -72,6 +73,8 @@ class Handle(Observed):
             self.__dict__[name] = value
             if name == "_modules" and not stands.apart:
                 stands.now()._modules = value
+        elif stands.apart and isinstance(value, nn.Module) and stands.running:
+            setattr(stands.now(), name, stands.own_part(value))
         elif stands.apart and isinstance(value, nn.Module) and name in self._modules:
             stands.put(name, value)
         else:
@@ -276,9 +279,12 @@ def handle_class(cls: Any, tied: bool) -> type[Handle]:
     @wraps(cls.forward)
     def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
         module = self._stands.now()
-        if self._stands.runs_here(module):
+        if not self._stands.runs_here(module):
+            return module(*args, **kwargs)
+        if not self._stands.apart or torch.compiler.is_compiling():
             return cls.forward(self, *args, **kwargs)
-        return module(*args, **kwargs)
+        with self._stands.handing_back():
+            return cls.forward(self, *args, **kwargs)
 
     names = {
         "__module__": cls.__module__,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -51,6 +52,8 @@ class Standing:
     """The handle keeps the parts that it has, whatever children its module gets."""
     observed: bool = False
     """The handle was given hooks of its own."""
+    running: int = 0
+    """How many times the handle's forward is running."""
 
     # Which module it is.
 
@@ -168,6 +171,45 @@ class Standing:
             return False
         # Somebody put something else in the place of a method: the handle has that of the class.
         return not any(name in module.__dict__ for name in self.methods)
+
+    @contextlib.contextmanager
+    def handing_back(self) -> Iterator[None]:
+        """While the forward runs: what it puts in the place of its own children is the module's, as without a handle."""
+        holding = [(stands, dict(stands.handle._modules)) for stands in self._holding()]
+        self.running += 1
+        try:
+            yield
+        finally:
+            self.running -= 1
+            for stands, before in holding:
+                stands._hand_back(before)
+
+    def _holding(self) -> Iterator[Standing]:
+        """Itself, and those of its parts that only hold others. A list for turns grows by itself."""
+        yield self
+        for part in self.handle._modules.values():
+            stands = getattr(part, "__dict__", {}).get("_stands")
+            if stands is not None and stands.apart and isinstance(part, CONTAINERS):
+                yield from () if stands.cls.__module__.startswith("runtime.") else stands._holding()
+
+    def _hand_back(self, before: dict[str, nn.Module | None]) -> None:
+        """Gives the module the children that were put into the handle's dict since then."""
+        own, shared = self.handle._modules, self.module._modules
+        for name in [name for name in before if name not in own and name in shared]:
+            del shared[name]
+        for name, part in own.items():
+            if part is not before.get(name) and part is not self.replaced.get(name) and not self._is_handle(name, part):
+                shared[name] = self.own_part(part)
+
+    def _is_handle(self, name: str, part: nn.Module | None) -> bool:
+        """Whether the part stands for the child that the module has under the name."""
+        stands = getattr(part, "__dict__", {}).get("_stands")
+        return stands is not None and stands.module is self.module._modules.get(name)
+
+    def own_part(self, part: nn.Module | None) -> nn.Module | None:
+        """The module's child, where the part is what stands for it."""
+        name = next((name for name, known in self.handle._modules.items() if known is part), "")
+        return self.children.get(name, part) if "_stands" in getattr(part, "__dict__", {}) else part
 
     def keep_own_hooks(self, kind: str) -> None:
         """The first hook of its kind is about to be put on the handle."""

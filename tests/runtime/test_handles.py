@@ -551,3 +551,86 @@ def test_what_an_object_computes_once_or_keeps_in_its_dict_it_has_once(kind: Any
     module = kind()
     wanted = module(module(X)), module(X), module(X), module.shift, module.shift
     assert all(torch.equal(torch.as_tensor(a), torch.as_tensor(b)) for a, b in zip(seen, wanted, strict=True))
+
+
+def sets(self: Any, x: Tensor) -> Tensor:
+    x = self.act(x)
+    self.act = nn.Tanh()
+    return self.act(x - 0.5)
+
+
+def sets_and_keeps(self: Any, x: Tensor) -> Tensor:
+    x = self.act(x)
+    self.act_before, self.act = self.act, nn.Sigmoid()
+    return self.act(x) + self.act_before(x)
+
+
+def writes_to_the_dict(self: Any, x: Tensor) -> Tensor:
+    x = self.act(x)
+    self._modules["act"] = nn.GELU()
+    return x
+
+
+def registers(self: Any, x: Tensor) -> Tensor:
+    self.add_module("act", nn.Sequential(self.act, nn.Tanh()))
+    return self.act(x)
+
+
+def appends(self: Any, x: Tensor) -> Tensor:
+    for layer in self.layers:
+        x = layer(x) + 1
+    self.layers.append(nn.Tanh())
+    return x
+
+
+def takes_away(self: Any, x: Tensor) -> Tensor:
+    x = self.act(x) if hasattr(self, "act") else x * 2
+    if hasattr(self, "act"):
+        del self.act
+    return x
+
+
+def raises(self: Any, x: Tensor) -> Tensor:
+    self.layers[0] = nn.Linear(8, 8)
+    return self.no_such(x)
+
+
+CHANGING = (sets, sets_and_keeps, writes_to_the_dict, registers, appends, takes_away, raises)
+
+
+@pytest.mark.parametrize("change", CHANGING, ids=lambda change: change.__name__)
+@pytest.mark.parametrize("stateless", [False, True])
+@pytest.mark.parametrize("parts", [False, True])
+def test_a_forward_that_changes_the_modules_parts(change: Any, stateless: bool, parts: bool) -> None:
+    """What it puts in their place is there for the module and for each handle, as it is there for a module called twice."""
+
+    class Changing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.act = nn.ReLU()
+            self.layers = nn.ModuleList([nn.ReLU(), nn.Softsign()] if stateless else [nn.Linear(8, 8), nn.ReLU()])
+
+        forward = change
+
+    seen = []
+    for handled in (False, True):
+        torch.manual_seed(1)
+        module = Changing()
+        others = [again(module, parts=parts), again(module, parts=parts)] if handled else [module, module]
+        outs = [outcome(each) for each in (module, *others, *others, module)]
+        seen.append(
+            (outs, [(name, type(part).__name__) for name, part in module.named_modules()], list(module.state_dict()))
+        )
+    assert_same(*seen)
+
+
+def outcome(module: nn.Module) -> Any:
+    try:
+        return module(X).detach()
+    except AttributeError as error:
+        return str(error)
+
+
+def assert_same(before: Any, after: Any) -> None:
+    assert before[1:] == after[1:]
+    assert all(torch.equal(a, b) if isinstance(a, Tensor) else a == b for a, b in zip(before[0], after[0], strict=True))

@@ -18,6 +18,7 @@ from typing import Any
 import numpy
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from tests.bench.fuzz.normal import normal, sharing, tensors
 from tests.bench.fuzz.program import Places, Program
@@ -202,10 +203,28 @@ def _scripted(model: nn.Module, inputs: Callable[[], Any]) -> Any:
 
 
 def _traced(model: nn.Module, inputs: Callable[[], Any]) -> Any:
-    """Where the graph computes what the model does: torch.fx makes `x += y` one that leaves `x` as it is."""
+    """Where the graph computes what the model does.
+
+    torch.fx makes `x += y` one that leaves `x` as it is, and errors that a model catches are not in its graph.
+    """
     given, keywords = inputs()
-    traced = torch.fx.symbolic_trace(model)
-    found, wanted = (normal(run(*copy.deepcopy(given), **copy.deepcopy(keywords))) for run in (traced, model))
-    if found != wanted:
+    traced, raising = torch.fx.symbolic_trace(model), _Raising()
+    found = normal(traced(*copy.deepcopy(given), **copy.deepcopy(keywords)))
+    with raising:
+        wanted = normal(model(*copy.deepcopy(given), **copy.deepcopy(keywords)))
+    if found != wanted or raising.raised:
         raise ValueError("the graph computes something else")
     return found
+
+
+class _Raising(TorchFunctionMode):
+    """Takes note of operations that raise."""
+
+    raised = False
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        try:
+            return func(*args, **(kwargs or {}))
+        except Exception:
+            self.raised = True
+            raise
