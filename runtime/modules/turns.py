@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 from torch import nn
@@ -40,7 +40,7 @@ class ModuleList(nn.ModuleList):
 
     def each(self, *over: Iterable[Any]) -> Iterator[Any]:
         """What `map(module, *over)` is, where each turn has a module of its own."""
-        return (self[turn](*given) for turn, given in enumerate(zip(*over, strict=False)))
+        return map(lambda turn, *given: self[turn](*given), count(), *over)
 
     def named_children(self) -> Iterator[tuple[str, nn.Module]]:
         """Without handles of a module that the owner of the list has as a child itself."""

@@ -634,3 +634,13 @@ def outcome(module: nn.Module) -> Any:
 def assert_same(before: Any, after: Any) -> None:
     assert before[1:] == after[1:]
     assert all(torch.equal(a, b) if isinstance(a, Tensor) else a == b for a, b in zip(before[0], after[0], strict=True))
+
+
+def test_each_is_what_map_is() -> None:
+    """Also for whoever asks what it is, or goes on after an error."""
+    runs = m.ModuleList([nn.ReLU()])
+    found = runs.each([X, "no tensor", -X])
+    assert type(found) is map and torch.equal(next(found), X.relu())
+    with pytest.raises(TypeError):
+        next(found)
+    assert torch.equal(next(found), (-X).relu()) and list(found) == [] and len(runs) == 3
