@@ -1,0 +1,106 @@
+"""Programs of several files, of which a run may see one: before and after, a user sees the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bench.fuzz.program import HEADER, Program
+from tests.bench.fuzz.trial import tried
+
+TOP = "\n".join(HEADER) + "\n"
+USE = "\n\ndef inputs():\n    return (torch.arange(12.0).reshape(3, 4) - 5,), {}\n\n\ndef make():\n    return Net()\n"
+
+MIXIN = """
+class Mix:
+    def cols(self, x):
+        return F.dropout(F.softmax(x, dim=0), 0.3)
+"""
+MIXED = """
+class Net(Mix, nn.Module):
+    def forward(self, x):
+        return self.cols(x) + F.softmax(F.dropout(x, 0.6), dim=1)
+"""
+LIBRARY = """
+class Library(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.last = nn.Linear(4, 4)
+
+    def act(self, x):
+        return F.relu(x) * 2
+
+    def forward(self, x):
+        return self.last(self.act(self.fc(self.act(x))))
+"""
+KEEPING = """
+class Library(nn.Module):
+    def __init__(self, act=F.relu):
+        super().__init__()
+        self.act = act
+
+    def forward(self, x):
+        return self.act(x) + 1
+"""
+PROBING = """
+def probe(model):
+    return model(torch.ones(1, 4)).shape[1]
+
+
+class Library(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.width = probe(self)
+
+    def forward(self, x):
+        return F.softmax(x, dim=1) + x
+"""
+OVERRIDES = "class Net(Library):\n    def act(self, x):\n        return torch.tanh(x)\n"
+SKIPS_INIT = """
+class Net(Library):
+    def __init__(self):
+        nn.Module.__init__(self)
+        self.fc, self.last = nn.Linear(4, 4), nn.Linear(4, 4)
+"""
+STORES = """
+class Net(Library):
+    def __init__(self):
+        super().__init__()
+        self.act = torch.tanh
+"""
+GIVES = "class Net(Library):\n    def __init__(self):\n        super().__init__(torch.tanh)\n"
+
+ALL_SEEN = {
+    "a mixin in another file": (MIXIN, MIXED),
+    "a base that probes its objects": (PROBING, "class Net(Library):\n    pass\n"),
+    "a subclass that stores a function": (KEEPING, STORES),
+    "a subclass that gives a function": (KEEPING, GIVES),
+    "a subclass that overrides a helper": (LIBRARY, OVERRIDES),
+}
+LIBRARY_SEEN = {
+    "a subclass that overrides a helper": (LIBRARY, OVERRIDES),
+    "a subclass that gives a function": (KEEPING, GIVES),
+    "a base that probes its objects": (PROBING, "class Net(Library):\n    pass\n"),
+}
+
+
+@pytest.mark.parametrize("name", ALL_SEEN)
+def test_all_files_in_one_run(name: str) -> None:
+    parts, model = ALL_SEEN[name]
+    program = Program({"parts.py": TOP + parts, "model.py": f"{TOP}from parts import *\n\n\n{model}{USE}"})
+    outcome = tried(program, ("older pickle",))
+    assert outcome.kind == "same", outcome
+
+
+def test_a_subclass_that_skips_the_constructor_is_a_reason_to_leave_the_operations() -> None:
+    files = {"parts.py": TOP + LIBRARY, "model.py": f"{TOP}from parts import *\n\n\n{SKIPS_INIT}{USE}"}
+    outcome = tried(Program(files), ("older pickle",))
+    assert (outcome.kind, outcome.refusals) == ("unchanged", 2), outcome
+
+
+@pytest.mark.parametrize("name", LIBRARY_SEEN)
+def test_what_no_run_sees_goes_on(name: str) -> None:
+    parts, model = LIBRARY_SEEN[name]
+    user = f"{TOP}from parts import *\n\n\n{model}{USE}"
+    outcome = tried(Program({"parts.py": TOP + parts}, {"user.py": user}, entry="user"), ("older pickle",))
+    assert outcome.kind in ("same", "unchanged"), outcome
