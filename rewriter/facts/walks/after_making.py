@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.walks.by_name import goes_by_owner
 from rewriter.facts.walks.consists import named_from, named_in, put_into_others
-from rewriter.facts.walks.of_modules import CHILDREN, DESCENDANTS, walks
+from rewriter.facts.walks.of_modules import CHILDREN, DESCENDANTS, handed_to_walkers, walks
 from rewriter.python.answers import Question
 from rewriter.python.code import Class
 from rewriter.python.hierarchy import Hierarchy
@@ -40,6 +40,7 @@ def walker_over(knowledge: Knowledge, cls: Class, made_early: bool = False) -> C
 def last_walk(knowledge: Knowledge, cls: Class, body: list[ast.stmt]) -> int:
     """The position behind the last statement of an `__init__` that goes through the modules made so far."""
     nodes = {id(node) for by in (CHILDREN, DESCENDANTS) for _, node in walks(knowledge.hierarchy, cls, by)}
+    nodes |= {id(call) for call in handed_to_walkers(knowledge.hierarchy, cls)}
     return max((i + 1 for i, statement in enumerate(body) if any(id(n) in nodes for n in walk(statement))), default=0)
 
 

@@ -74,6 +74,22 @@ def files_run(hierarchy: Hierarchy, cls: Class) -> frozenset[File]:
     return frozenset(file for each in told for file in each.files)
 
 
+def handed_to_walkers(hierarchy: Hierarchy, cls: Class) -> Iterator[ast.Call]:
+    """`init_weights(self)` in a constructor: functions that go through its modules, and might tell one more."""
+    init = cls.constructor
+    own = own_name(init) if init is not None else None
+    if init is None or own is None:
+        return
+    for call in walk(init.node):
+        if isinstance(call, ast.Call) and call.args and ast.unparse(call.args[0]) == own:
+            found = hierarchy.project.find(init.name_inside(call.func) or "")
+            taken = own_name(found) if isinstance(found, Function) and found.is_free else None
+            if isinstance(found, Function) and taken is not None and found.words & _WALKING:
+                of_taken = [n for n in walk(found.node) if isinstance(n, ast.Attribute) and _is_own(n, taken, _WALKING)]
+                if told_by(hierarchy, cls, found, of_taken).telling:
+                    yield call
+
+
 def _inherited(hierarchy: Hierarchy, cls: Class) -> Iterator[tuple[Class, Function]]:
     """The methods of its bases that may call or hand on what the class, or what it is joined with, has of its own."""
     line = hierarchy.lineage(cls).project
