@@ -86,32 +86,30 @@ def fused(draw: Draw) -> Piece:
 @construct
 def averaged(draw: Draw) -> Piece:
     """A second model whose weights are an average of the first's."""
-    return Piece(
-        imports=["import copy"],
-        body=[f"x = {draw.tensor(in_module=True)}"],
-        init=["self.head = nn.Linear(4, 4)"] if (head := draw.chance(0.5)) else [],
-        extra=[
-            draw.pick(
-                "other = copy.deepcopy(m)",
-                "other = torch.optim.swa_utils.AveragedModel(m)",
-                "other = copy.copy(m)",
-                "other = make()",
-            ),
-            *draw.pick(
-                ["for p, q in zip(other.parameters(), m.parameters()):", "    p.data.lerp_(q.data, 0.5)"],
-                [
-                    "for k, v in other.state_dict().items():",
-                    "    v.copy_(m.state_dict()[k] * 0.5) if k in m.state_dict() else None",
-                ],
-                ["if hasattr(other, 'update_parameters'): other.update_parameters(m)"],
-                ["other.eval()", "seen.append(m.training)"],
-                ["other.load_state_dict(m.state_dict(), strict=False)"],
-            ),
-            "seen.append(call(other))",
-            "seen.append(call(m))",
-            *(["seen.append(len(list(other.parameters())))"] if head else []),
-        ],
+    body = [f"x = {draw.tensor(in_module=True)}"]
+    head = draw.chance(0.5)
+    made = draw.pick(
+        "other = copy.deepcopy(m)",
+        "other = torch.optim.swa_utils.AveragedModel(m)",
+        "other = copy.copy(m)",
+        "other = make()",
     )
+    use = draw.pick(
+        ["for p, q in zip(other.parameters(), m.parameters()):", "    p.data.lerp_(q.data, 0.5)"],
+        [
+            "for k, v in other.state_dict().items():",
+            "    v.copy_(m.state_dict()[k] * 0.5) if k in m.state_dict() else None",
+        ],
+        ["if hasattr(other, 'update_parameters'): other.update_parameters(m)"],
+        ["other.eval()", "seen.append(m.training)"],
+        ["other.load_state_dict(m.state_dict(), strict=False)"],
+    )
+    if "copy.copy" in made and use[0] == "other.eval()":  # what two models share has one mode
+        use = [draw.hazard("What was a function is a module", "other.eval()", "m.eval(), other.eval()"), *use[1:]]
+    extra = [made, *use, "seen.append(call(other))", "seen.append(call(m))"]
+    extra += ["seen.append(len(list(other.parameters())))"] if head else []
+    init = ["self.head = nn.Linear(4, 4)"] if head else []
+    return Piece(imports=["import copy"], body=body, init=init, extra=extra)
 
 
 @construct
