@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from rewriter.changes.change import Change
 from rewriter.changes.made import Wrap
+from rewriter.facts.expressions.written import count_of
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.construction import Construction, NoPlace, ready_for
 from rewriter.planning.observed import left_open
@@ -40,13 +41,15 @@ class Decisions:
             if settled is not decision and isinstance(settled, Refusal):
                 return
             if isinstance(settled, Change) and isinstance(decision, Change) and decision.turns and not settled.turns:
-                what = f"{settled.what} runs more than once in a forward, which __init__ runs before it could count"
+                what = f"{settled.what} runs more than once in a forward, and cannot be counted where modules are made"
                 yield refuse("RW902", site, f"{what}: one module serves all of them")
 
     def _in_time(self, change: Change) -> Change | Refusal:
         """The change, its module made before `__init__` itself comes to the site."""
         place = change.place
         if isinstance(place, Construction) and (below := _left_out_below(change, place)) is not None:
+            if change.turns and _left_out_below(replace(change, turns=()), place) is None:
+                return replace(change, turns=())
             why = f"its subclass {below} does not run this __init__"
             message = f"no place to make a module in {place.cls.node.name}: {why}"
             return refuse("RW904", change.site, message, "make the module by hand in both")
@@ -91,7 +94,8 @@ class Decisions:
 
 def _left_out_below(change: Change, place: Construction) -> str | None:
     """The subclass whose own `__init__` cannot make the module by the same expression."""
-    of_object = change.make.needs_another or change.make.repeats is not None or bool(change.turns)
+    counted = any(turn.each is not None or count_of(turn.over) is None for turn in change.turns)
+    of_object = change.make.needs_another or change.make.repeats is not None or counted
     function = change.make.function if isinstance(change.make, Wrap) else None
     names = {n.id for n in walk(function) if isinstance(n, ast.Name)} if function is not None else set()
     makers = [(beside.cls, beside.init) for beside in place.beside]
