@@ -26,6 +26,7 @@ from rewriter.values.functions import (
 )
 from rewriter.values.handed import RUNNING, mapped
 from rewriter.values.handles import again
+from rewriter.values.iterators import yielded
 from rewriter.values.modules import as_module, module
 from rewriter.values.one_of import join_all
 from rewriter.values.partial_class import PartialClass
@@ -121,6 +122,8 @@ def _library(name: str, machine: Machine, call: Call) -> Value:
         return found
     if (runs := RUNNING.get(name)) is not None and len(values) > 1:
         return runs(machine, call, values)
+    if (members := yielded(name, call, values)) is not None:
+        return members
     for value in values if name in tensors.TAKES_NUMBERS else ():
         machine.demand(value, NUMBER)
     if name.startswith("math."):

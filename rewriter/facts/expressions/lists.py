@@ -12,6 +12,7 @@ from rewriter.torch_api import catalogue
 from rewriter.torch_api.row import Row
 from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.dictionary import Dictionary
+from rewriter.values.iterators import OVER_MEMBERS
 from rewriter.values.modules import ProjectModule, TorchModule
 from rewriter.values.plain import Nothing
 from rewriter.values.sequence import Sequence
@@ -84,7 +85,7 @@ def _call_makes_list(node: ast.Call, scope: Scope, depth: int) -> bool:
     func = node.func
     if scope.is_builtin(func, "range"):
         return any(_counts_list(argument, scope, depth) for argument in node.args)
-    if scope.is_builtin(func, "zip"):
+    if scope.is_builtin(func, "zip") or scope.function.global_name(func) in OVER_MEMBERS:
         return any(runs_over_list(argument, scope, depth + 1) for argument in node.args)
     if scope.is_builtin(func, *_PASSING_ON):
         return bool(node.args) and runs_over_list(node.args[0], scope, depth + 1)
