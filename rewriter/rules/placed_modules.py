@@ -71,7 +71,7 @@ from rewriter.facts.making.written import (
 from rewriter.python.code import Class, Function
 from rewriter.python.hierarchy import own_name
 from rewriter.python.placements import Placements, Reader, Reads
-from rewriter.python.trees import walk
+from rewriter.python.trees import Comprehension, walk
 from rewriter.results import Refusal
 from rewriter.rules.constants import is_repeatable
 from rewriter.rules.refusals import advice_for
@@ -95,7 +95,7 @@ class Net(nn.Module):
 _OWN = "runtime.modules.own"
 _PUTTING = frozenset({"add_module", "register_module", "append", "insert"})
 """Methods of modules that hold others."""
-
+_HOLDING = ast.List | ast.Tuple | ast.Starred | ast.keyword | ast.IfExp | ast.BinOp | Comprehension
 
 Found = Iterator[Substitution | Refusal]
 
@@ -155,6 +155,7 @@ class _Finder:
                 yield from self._separated(self._later(placements.placed, statement), placements, statement)
             elif made[0] is not None:
                 held = self._later([node for node in placements.placed if self._is_held(node)], statement)
+                held += [(product, True) for product in placements.multiplied if self._is_held(product)]
                 yield from (self._refusal(node, made[0]) for node, _ in held[:1])
 
     def stood_in_for(self) -> Found:
@@ -186,8 +187,7 @@ class _Finder:
 
     def attributes(self) -> Found:
         """`self.act = nn.ReLU()`, placed again by the `__init__` that made it."""
-        init, cls = self.function, self.cls
-        own = own_name(init)
+        init, cls, own = self.function, self.cls, own_name(self.function)
         if cls is None or own is None or init is not cls.constructor:
             return
         for attribute, statement in attributes_made(init.node.body, own):
@@ -253,7 +253,7 @@ class _Finder:
     def _is_held(self, node: ast.expr) -> bool:
         """Whether a module takes the object in: one that is made is given it, alone or in a list, or it is put in."""
         parent = self.reader.parents[node]
-        while isinstance(parent, ast.List | ast.Tuple | ast.Starred | ast.keyword | ast.IfExp):
+        while isinstance(parent, _HOLDING):
             parent = self.reader.parents[parent]
         if not isinstance(parent, ast.Call):
             return False

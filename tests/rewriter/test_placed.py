@@ -146,6 +146,11 @@ def test_a_default_that_is_replaced_later_is_the_one_that_counts() -> None:
 
 LEFT = {
     "parameters": ("RW905", net("layer = nn.Linear(4, 4)", "self.seq = nn.Sequential(layer, nn.ReLU(), layer)")),
+    "a variable, many times": ("RW905", net("layer = nn.Linear(4, 4)", "self.seq = nn.ModuleList([layer] * 3)")),
+    "a variable, in a comprehension": (
+        "RW905",
+        net("layer = nn.Linear(4, 4)", "self.seq = nn.ModuleList([layer for _ in range(3)])"),
+    ),
     "a list of modules with parameters": ("RW905", net("self.seq = nn.Sequential(*[nn.Linear(4, 4)] * 2)")),
     "told apart": (
         "RW905",
