@@ -21,6 +21,7 @@ from rewriter.values.base import UNKNOWN, Call, Known, Value
 from rewriter.values.functions import BoundMethod, Choice, SomeFunction, one_of_methods
 from rewriter.values.modules import Module
 from rewriter.values.one_of import join_all
+from rewriter.values.output import OUTPUT
 from rewriter.values.target import Target
 from rewriter.values.tensor import holds_tensor, of_operation, taken_for_tensor
 
@@ -93,7 +94,10 @@ class Machine:
 
     def taken_for_tensor(self, node: ast.Call) -> Value:
         key = f"{self.function.file.module}:{node.lineno}:{node.col_offset}"
-        return self.context.shown(key) or taken_for_tensor(key)
+        shown = self.context.shown(key)
+        if shown is UNKNOWN:  # it has what no tensor has
+            return OUTPUT
+        return shown or taken_for_tensor(key)
 
     def demand(self, value: Value, needed: Value) -> None:
         self.context.demand(value, needed)

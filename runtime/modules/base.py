@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from types import MethodDescriptorType
 from typing import Any, ClassVar
@@ -25,6 +26,19 @@ def has_own_method(operand: Any, name: str) -> bool:
     if isinstance(operand, Tensor):
         return getattr(kind, name, None) is not getattr(Tensor, name, None)
     return callable(getattr(kind, name, None)) and not hasattr(kind, "__torch_function__")
+
+
+def _as_taken(method: Callable[..., Any], args: tuple[Any, ...], given: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The arguments as a method takes them that is no tensor's: by torch's names, by NumPy's, or in their order."""
+    try:
+        taken = inspect.signature(method).parameters
+    except (TypeError, ValueError):  # one that is written in C, as NumPy's
+        return args, {_NUMPY_NAMES.get(name, name): value for name, value in given.items()}
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
+        return args, given
+    known = {name: next((n for n in (name, _NUMPY_NAMES.get(name, "")) if n in taken), "") for name in given}
+    in_order = tuple(value for name, value in given.items() if not known[name])
+    return (*args, *in_order), {known[name]: value for name, value in given.items() if known[name]}
 
 
 class Operation(Scriptable):
@@ -80,9 +94,10 @@ class Operation(Scriptable):
 
     def _own_method(self, operand: Any, *args: Any, **given: Any) -> Any:
         """`x.mean(dim)` of an array of NumPy, or of any object that a helper is given in place of a tensor."""
-        if not isinstance(operand, Tensor):
-            given = {_NUMPY_NAMES.get(name, name): value for name, value in given.items()}
-        return getattr(operand, self.chosen().__name__)(*args, **given)
+        method = getattr(operand, self.chosen().__name__)
+        if not isinstance(operand, Tensor | torch.fx.Proxy):
+            args, given = _as_taken(method, args, given)
+        return method(*args, **given)
 
     def signatures(self) -> Iterable[Signature]:
         """How TorchScript may call `forward`, arguments that are fixed included."""
