@@ -78,9 +78,12 @@ def _codes_made(name: str, args: list[Any], tensors: Sequence[Tensor]) -> int | 
         return int(x.shape[:-1].numel() * weight.shape[0])
     if name in ("conv", "conv_add"):
         return int(x.shape[0] * weight.shape[0] * math.prod(convolved(x.shape[2:], weight.shape[2:], *args[6:9])))
-    if name == "conv_transpose":
-        sizes = transposed(x.shape[2:], weight.shape[2:], *args[6:10])
-        return int(x.shape[0] * weight.shape[1] * args[10] * math.prod(sizes))
+    if name == "conv_float":
+        return int(x.shape[0] * weight.shape[0] * math.prod(convolved(x.shape[2:], weight.shape[2:], *args[5:8])))
+    if name.startswith("conv_transpose"):
+        *geometry, groups = args[5:10] if name == "conv_transpose_float" else args[6:11]
+        sizes = transposed(x.shape[2:], weight.shape[2:], *geometry)
+        return int(x.shape[0] * weight.shape[1] * groups * math.prod(sizes))
     if name == "matmul":
         return int(_broadcast([x[..., :1, :1], weight[..., :1, :1]]) * x.shape[-2] * weight.shape[-1])
     return None

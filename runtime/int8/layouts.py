@@ -12,7 +12,8 @@ _CLONE = "aten.clone.default"
 _OF_THEIR_OWN = {
     f"runtime_int8.{name}.default"
     for name in (
-        *("conv", "conv_add", "conv_transpose", "linear", "linear_float", "matmul"),
+        *("conv", "conv_add", "conv_float", "conv_transpose", "conv_transpose_float"),
+        *("linear", "linear_float", "matmul"),
         *("max_pool", "adaptive_max_pool", "avg_pool", "adaptive_avg_pool", "mean", "softmax", "layer_norm", *ROWS),
     )
 }

@@ -14,7 +14,8 @@ trace. Scales appear only as ratios: a `multiplier` takes a sum to the codes of 
   an output channel, x scale * weight scale / out scale; `bias` is int32 at x scale * weight scale, or None. 1 to 3
   spatial dimensions. `low` and `high` are bounds in codes: ReLU is `low=out_zero`. All but conv_add take `negative`,
   the multipliers of sums below zero: PReLU is `multiplier` times its slopes.
-- `linear_float`: the same sum times the multiplier x scale * weight scale, left in float32.
+- `conv_float`, `conv_transpose_float`, `linear_float`: the same sum times the multiplier x scale * weight scale, left
+  in float32.
 - `matmul`, `add` (each side has its multiplier; negative subtracts), `mul`, `concat`.
 - `max_pool`, `avg_pool`, `adaptive_max_pool`, `adaptive_avg_pool`, `mean`.
 - `prelu`, one slope a channel.

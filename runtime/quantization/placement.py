@@ -21,6 +21,7 @@ from runtime.quantization.adjacency import Adjacency, find_adjacency
 from runtime.quantization.fusion import absorbs, upper_clamp
 from runtime.quantization.known import OPERANDS, has, is_a
 from runtime.quantization.parameters import LOOKING_UP, WEIGHTED
+from runtime.quantization.quantized.sums import is_sum
 
 COMPUTING = OPERANDS | Trait.CONTRACTION | Trait.JOIN
 """Operations on integers take integers, so what they are given has to be on a grid as well."""
@@ -54,11 +55,14 @@ class Placement:
         return self.follower(name) is None and not self._is_result(name)
 
     def _is_result(self, name: str) -> bool:
-        """Whether a linear layer's sums are what the model returns: they need not become integers again."""
-        if self.adjacency is None or not is_a(self._kind(name), nn.Linear):
+        """Whether a layer's sums, with its normalization, are what the model returns: they need not become integers."""
+        if self.adjacency is None or name not in self.adjacency.places:
             return False
-        place = self.adjacency.places.get(name)
-        return place is not None and not any(place.consumers)
+        makers = self.adjacency.makers(name) if is_a(self._kind(name), _BatchNorm) else set()
+        folded = all(self.follower(maker) == name for maker in makers) and bool(makers)
+        if not is_sum(self._kind(name)) and not folded:
+            return False
+        return not any(self.adjacency.places[name].consumers)
 
     def follower(self, name: str) -> str | None:
         """The module that is one operation with this one, because it alone takes what this one returns."""

@@ -17,7 +17,9 @@ from runtime.modules.places import Tied, module_of
 from runtime.quantization.adjacency import Adjacency
 from runtime.quantization.aligned import Alignment, Range
 from runtime.quantization.arithmetic import Grid, QParams, WideGrid, qparams_from_range
+from runtime.quantization.fusion import Absorbed
 from runtime.quantization.kinds import Kind, kind_of
+from runtime.quantization.quantized.sums import is_sum
 
 ALIGN_JOINS_WITHIN = 2.0
 """A join gives up no more than one bit of its narrowest operand to have all on one grid."""
@@ -98,9 +100,15 @@ class Planner:
         return Place(name, Kind.FLOAT, "its values reach infinity" if unbounded else "calibration has not seen it")
 
     def _may_be_real(self, name: str) -> bool:
-        """Linear layers may as well return floating point, if that is what is wanted of them."""
-        module = self.modules[name]
-        return isinstance(module_of(module), nn.Linear)
+        """Linear layers may as well return floating point, if that is what is wanted of them, and so may convolutions
+        that have not absorbed an activation."""
+        if self._is_linear(name):
+            return True
+        behind = (self.modules[absorbed] for absorbed in self._absorbed_by.get(name, ()))
+        return is_sum(module_of(self.modules[name])) and all(isinstance(module, Absorbed) for module in behind)
+
+    def _is_linear(self, name: str) -> bool:
+        return isinstance(module_of(self.modules[name]), nn.Linear)
 
     def _settle(self, place: Place) -> None:
         place.slots = list(self._slots(place.name))
@@ -148,7 +156,7 @@ class Planner:
 
     def takes_wide(self, place: Place) -> bool:
         """Whether it is a linear layer between floating point and floating point, which is to be given 16 bits."""
-        plain = place.kind is Kind.SUM and self._may_be_real(place.name) and not self.gives_integers(place.name)
+        plain = place.kind is Kind.SUM and self._is_linear(place.name) and not self.gives_integers(place.name)
         return plain and self.bits[place.name] == WideGrid().bits
 
     def host(self, name: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from torch import nn
-
 from rewriter.torch_api.traits import Trait
 from runtime.int8.codes import Codes
 from runtime.int8.counterparts.alone import OF_ROWS, PReLU, table
@@ -67,9 +65,8 @@ def _obstacle(simulated: QuantizedModule) -> str:
         return "what it is given has more than 8 bits"
     if len(wanted) < len(given) or not (wanted or isinstance(simulated, QuantizedEmbedding)):
         return "what it is given is in floating point"
-    real = isinstance(simulated, QuantizedSum) and isinstance(simulated.inner, nn.Linear)
     if simulated.output_params is None:
-        return "" if real else "its result is in floating point"
+        return "" if isinstance(simulated, QuantizedSum) else "its result is in floating point"
     return "" if Codes.of(simulated.output_params) is not None else "its result has more than 8 bits"
 
 

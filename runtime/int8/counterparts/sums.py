@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -39,13 +39,20 @@ class Sum(Int8Weights):
         self.register_buffer("negative", negative)
         self.low, self.high = (0, 255) if made is None else simulated.code_bounds
 
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        if self.output is not None:
+            return super().forward(*args, **kwargs)
+        return self.in_real_numbers(*args, **kwargs)
+
+    def in_real_numbers(self, *args: Any, **kwargs: Any) -> Tensor:
+        """The sums in floating point, where nobody takes them as codes."""
+        raise NotImplementedError
+
 
 class Linear(Sum):
-    """A linear layer; one whose result nobody takes as codes leaves its sums in floating point."""
+    """A linear layer."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        if self.output is not None:
-            return cast(Tensor, super().forward(x))
+    def in_real_numbers(self, x: Tensor) -> Tensor:
         codes, of = self.given(0, x)
         return kernels.linear_float(codes, self.integers, self.bias, self.multiplier, of.zero)
 
@@ -90,14 +97,23 @@ class Conv(Sum):
         self.pad_mode = "constant" if inner.padding_mode == "zeros" else inner.padding_mode
 
     def on_codes(self, x: Tensor) -> Tensor:
-        codes, of = self.given(0, x)
-        images = codes if codes.dim() == len(self.stride) + 2 else codes.unsqueeze(0)
-        if self.pad_before is not None:
-            images = self._padded(images, self.pad_before, of)
+        images, of = self._images(x)
         weights, zeros = (self.integers, self.bias, self.multiplier), (of.zero, self.made().zero)
         geometry = (self.stride, self.padding, self.dilation)
         out = kernels.conv(images, *weights, *zeros, *geometry, self.groups, self.low, self.high, self.negative)
-        return out if images.dim() == codes.dim() else out.squeeze(0)
+        return out if images.dim() == x.dim() else out.squeeze(0)
+
+    def in_real_numbers(self, x: Tensor) -> Tensor:
+        images, of = self._images(x)
+        geometry = (self.stride, self.padding, self.dilation)
+        out = kernels.conv_float(images, self.integers, self.bias, self.multiplier, of.zero, *geometry, self.groups)
+        return (out if images.dim() == x.dim() else out.squeeze(0)).contiguous()
+
+    def _images(self, x: Tensor) -> tuple[Tensor, Codes]:
+        """A batch of codes, and what they stand for."""
+        codes, of = self.given(0, x)
+        images = codes if codes.dim() == len(self.stride) + 2 else codes.unsqueeze(0)
+        return images if self.pad_before is None else self._padded(images, self.pad_before, of), of
 
     def _padded(self, images: Tensor, padding: list[int], of: Codes) -> Tensor:
         return F.pad(images, padding, mode=self.pad_mode, value=of.zero if self.pad_mode == "constant" else None)
@@ -106,21 +122,39 @@ class Conv(Sum):
 class ConvTranspose(Sum):
     """A transposed convolution."""
 
+    def __init__(self, simulated: QuantizedSum) -> None:
+        super().__init__(simulated)
+        inner = cast(_ConvTransposeNd, simulated.inner)
+        self.stride, self.dilation, self.groups = list(inner.stride), list(inner.dilation), inner.groups
+        self.padding = list(cast("tuple[int, ...]", inner.padding))
+
     def on_codes(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        images, of, more = self._images(x, output_size)
+        weights, zeros = (self.integers, self.bias, self.multiplier), (of.zero, self.made().zero)
+        geometry = (self.stride, self.padding, more, self.dilation)
+        out = kernels.conv_transpose(
+            images, *weights, *zeros, *geometry, self.groups, self.low, self.high, self.negative
+        )
+        return out if images.dim() == x.dim() else out.squeeze(0)
+
+    def in_real_numbers(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        images, of, more = self._images(x, output_size)
+        weights, geometry = (
+            (self.integers, self.bias, self.multiplier),
+            (self.stride, self.padding, more, self.dilation),
+        )
+        out = kernels.conv_transpose_float(images, *weights, of.zero, *geometry, self.groups)
+        return (out if images.dim() == x.dim() else out.squeeze(0)).contiguous()
+
+    def _images(self, x: Tensor, output_size: list[int] | None) -> tuple[Tensor, Codes, list[int]]:
+        """A batch of codes, what they stand for, and the padding of the output."""
         codes, of = self.given(0, x)
         inner = cast(_ConvTransposeNd, self.simulated.inner)
-        stride, dilation = list(inner.stride), list(inner.dilation)
-        padding = list(cast("tuple[int, ...]", inner.padding))
-        images = codes if codes.dim() == len(stride) + 2 else codes.unsqueeze(0)
+        images = codes if codes.dim() == len(self.stride) + 2 else codes.unsqueeze(0)
         more = inner._output_padding(
-            codes, output_size, stride, padding, list(inner.kernel_size), len(stride), dilation
+            codes, output_size, self.stride, self.padding, list(inner.kernel_size), len(self.stride), self.dilation
         )
-        weights, zeros = (self.integers, self.bias, self.multiplier), (of.zero, self.made().zero)
-        geometry = (stride, padding, list(more), dilation)
-        out = kernels.conv_transpose(
-            images, *weights, *zeros, *geometry, inner.groups, self.low, self.high, self.negative
-        )
-        return out if images.dim() == codes.dim() else out.squeeze(0)
+        return images, of, list(more)
 
 
 def int8_sum(simulated: QuantizedSum) -> Int8Module:

@@ -1,7 +1,9 @@
 """Convolutions, by the native kernels."""
 
-from collections.abc import Sequence
+import ctypes
+from collections.abc import Iterator, Sequence
 
+import torch
 from torch import Tensor
 
 from runtime.kernels.layout import channels_last, empty_channels_last, strides
@@ -10,7 +12,7 @@ from runtime.kernels.native.products import images, row_count, run
 from runtime.kernels.native.weights import Packed, cached
 from runtime.kernels.sizes import convolved, transposed
 
-__all__ = ["conv", "conv_add", "conv_transpose"]
+__all__ = ["conv", "conv_add", "conv_float", "conv_transpose", "conv_transpose_float"]
 
 _FEW_CHANNELS = 16
 
@@ -32,15 +34,26 @@ def conv(
 ) -> Tensor:
     out = _empty_output(x, weight, stride, padding, dilation)
     moved = channels_last(x)
-    along = _line(moved, weight.shape[2:], padding, dilation) if groups == 1 else None
-    if along is None:
-        packed = _packed(weight, bias, groups, x_zero, stride, dilation, out)
-        arguments = images(packed, moved, channels_last(out), weight.shape[2:], stride, padding, dilation)
-    else:
-        packed = cached(weight, bias, ("line", x_zero), lambda: _packed_line(weight, bias, x_zero, out))
-        windows, places = _windows(moved, along, weight, stride), channels_last(out).flatten(1, -2)
-        arguments = images(packed, windows, places, [1], [1], [0], [1])
+    arguments = _arguments(out, moved, weight, bias, x_zero, stride, padding, dilation, groups)
     run(arguments, multiplier, x_zero, out_zero, low, high, negative)
+    return out
+
+
+def conv_float(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    multiplier: Tensor,
+    x_zero: int,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> Tensor:
+    out = _empty_output(x, weight, stride, padding, dilation, torch.float32)
+    moved = channels_last(x)
+    arguments = _arguments(out, moved, weight, bias, x_zero, stride, padding, dilation, groups)
+    run(arguments, multiplier, x_zero, 0, 0, 255)
     return out
 
 
@@ -94,18 +107,73 @@ def conv_transpose(
     high: int = 255,
     negative: Tensor | None = None,
 ) -> Tensor:
-    geometry = (groups, x_zero, *stride, *padding, *dilation)
-    parts = cached(weight, bias, geometry, lambda: phases(weight, bias, x_zero, stride, padding, dilation, groups))
     size = transposed(x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation)
     out = empty_channels_last(x.shape[0], weight.shape[1] * groups, size)
+    for arguments in _phases(out, x, weight, bias, x_zero, stride, padding, dilation, groups):
+        run(arguments, multiplier, x_zero, out_zero, low, high, negative)
+    return out
+
+
+def conv_transpose_float(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    multiplier: Tensor,
+    x_zero: int,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    output_padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> Tensor:
+    size = transposed(x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation)
+    out = empty_channels_last(x.shape[0], weight.shape[1] * groups, size, torch.float32)
+    for arguments in _phases(out, x, weight, bias, x_zero, stride, padding, dilation, groups):
+        run(arguments, multiplier, x_zero, 0, 0, 255)
+    return out
+
+
+def _arguments(
+    out: Tensor,
+    moved: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    x_zero: int,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> ctypes.Structure:
+    """They point to `moved`, which has its channels last, and hold nothing."""
+    along = _line(moved, weight.shape[2:], padding, dilation) if groups == 1 else None
+    if along is None:
+        packed = _packed(weight, bias, groups, x_zero, stride, dilation, out)
+        return images(packed, moved, channels_last(out), weight.shape[2:], stride, padding, dilation)
+    packed = cached(weight, bias, ("line", x_zero), lambda: _packed_line(weight, bias, x_zero, out))
+    windows, places = _windows(moved, along, weight, stride), channels_last(out).flatten(1, -2)
+    return images(packed, windows, places, [1], [1], [0], [1])
+
+
+def _phases(
+    out: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    x_zero: int,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> Iterator[ctypes.Structure]:
+    """A convolution for each share of the outputs that lie `stride` apart."""
+    geometry = (groups, x_zero, *stride, *padding, *dilation)
+    parts = cached(weight, bias, geometry, lambda: phases(weight, bias, x_zero, stride, padding, dilation, groups))
     moved, ones = channels_last(x), [1] * len(stride)
     for part in parts:
         steps = [slice(first, None, step) for first, step in zip(part.first, stride, strict=True)]
         places = (slice(None), *steps)
         share = channels_last(out)[places]
-        arguments = images(part.packed, moved, share, part.kernel, ones, part.padding, part.dilation)
-        run(arguments, multiplier, x_zero, out_zero, low, high, negative)
-    return out
+        yield images(part.packed, moved, share, part.kernel, ones, part.padding, part.dilation)
 
 
 def _packed(
@@ -149,7 +217,12 @@ def _packed_line(weight: Tensor, bias: Tensor | None, x_zero: int, out: Tensor) 
 
 
 def _empty_output(
-    x: Tensor, weight: Tensor, stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int]
+    x: Tensor,
+    weight: Tensor,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    dtype: torch.dtype = torch.uint8,
 ) -> Tensor:
     size = convolved(x.shape[2:], weight.shape[2:], stride, padding, dilation)
-    return empty_channels_last(x.shape[0], weight.shape[0], size)
+    return empty_channels_last(x.shape[0], weight.shape[0], size, dtype)

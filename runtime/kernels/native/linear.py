@@ -41,7 +41,6 @@ def linear_float(x: Tensor, weight: Tensor, bias: Tensor | None, multiplier: Ten
     out = torch.empty(*x.shape[:-1], weight.shape[0], dtype=torch.float32)
     packed, rows = _packed_linear(weight, bias, x_zero, out), x.reshape(-1, 1, x.shape[-1]).contiguous()
     arguments = images(packed, rows, out.view(-1, 1, weight.shape[0]), [1], [1], [0], [1])
-    arguments.out, arguments.out_float = None, out.data_ptr()
     run(arguments, multiplier, x_zero, 0, 0, 255)
     return out
 
@@ -77,7 +76,6 @@ def wide_product(codes: Tensor, weight: Tensor, multiplier: Tensor, sums: Tensor
     packed = cached(weight, None, (1, 128, few), lambda: Packed(weight, None, 1, 128, rows=sums.shape[0]))
     rows, out = codes.unsqueeze(1), sums.unsqueeze(1)
     arguments = images(packed, rows, out, [1], [1], [0], [1])
-    arguments.out, arguments.out_float = None, sums.data_ptr()
     arguments.multiplier, arguments.threads = multiplier.data_ptr(), torch.get_num_threads()
     arguments.x_zero, arguments.high = 128, 255
     return arguments

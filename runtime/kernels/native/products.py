@@ -25,11 +25,14 @@ def images(
     padding: Sequence[int],
     dilation: Sequence[int],
 ) -> ctypes.Structure:
-    """The part of the arguments that says which inputs meet which weights; `x` and `out` have their channels last."""
+    """The part of the arguments that says which inputs meet which weights; `x` and `out` have their channels last.
+
+    An output in floating point is given the sums times the multiplier, unrounded.
+    """
     return abi.arguments("conv")(
         weight=packed.handle,
         x=x.data_ptr(),
-        out=out.data_ptr(),
+        **{"out_float" if out.is_floating_point() else "out": out.data_ptr()},
         batch=x.shape[0],
         x_size=axes(x.shape[1:-1], 1),
         out_size=axes(out.shape[1:-1], 1),

@@ -10,7 +10,8 @@ from runtime.kernels.dispatch import implementation
 from runtime.kernels.layout import empty_channels_last
 from runtime.kernels.operators.register import operator
 
-__all__ = ["conv", "conv_add", "conv_transpose", "linear", "linear_float", "linear_wide", "matmul"]
+__all__ = ["conv", "conv_add", "conv_float", "conv_transpose", "conv_transpose_float"]
+__all__ += ["linear", "linear_float", "linear_wide", "matmul"]
 
 
 def _fake_conv(
@@ -51,6 +52,40 @@ def conv(
     result: Tensor = implementation().conv(
         x, weight, bias, multiplier, x_zero, out_zero, stride, padding, dilation, groups, low, high, negative
     )
+    return result
+
+
+def _fake_conv_float(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    multiplier: Tensor,
+    x_zero: int,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> Tensor:
+    size = sizes.convolved(x.shape[2:], weight.shape[2:], stride, padding, dilation)
+    return empty_channels_last(x.shape[0], weight.shape[0], size, torch.float32)
+
+
+@operator(_fake_conv_float)
+def conv_float(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    multiplier: Tensor,
+    x_zero: int,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> Tensor:
+    _check_conv(x, weight, bias, multiplier, stride, padding, dilation, groups)
+    checks.code_range(0, 255, x_zero=x_zero)
+    geometry = (stride, padding, dilation, groups)
+    result: Tensor = implementation().conv_float(x, weight, bias, multiplier, x_zero, *geometry)
     return result
 
 
@@ -125,17 +160,49 @@ def conv_transpose(
     high: int = 255,
     negative: Tensor | None = None,
 ) -> Tensor:
-    checks.codes("x", x)
-    checks.images(x, weight, groups, weight.shape[0])
-    checks.geometry(x.dim() - 2, stride=stride, padding=padding, output_padding=output_padding, dilation=dilation)
-    checks.weights(weight, bias, multiplier, weight.shape[1] * groups)
-    checks.sizes(sizes.transposed(x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation), x)
+    geometry = (stride, padding, output_padding, dilation, groups)
+    _check_transpose(x, weight, bias, multiplier, *geometry)
     checks.floats("negative", negative, [weight.shape[1] * groups])
     checks.code_range(low, high, x_zero=x_zero, out_zero=out_zero)
-    geometry = (stride, padding, output_padding, dilation, groups)
     result: Tensor = implementation().conv_transpose(
         x, weight, bias, multiplier, x_zero, out_zero, *geometry, low, high, negative
     )
+    return result
+
+
+def _fake_transpose_float(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    multiplier: Tensor,
+    x_zero: int,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    output_padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> Tensor:
+    size = sizes.transposed(x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation)
+    return empty_channels_last(x.shape[0], weight.shape[1] * groups, size, torch.float32)
+
+
+@operator(_fake_transpose_float)
+def conv_transpose_float(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    multiplier: Tensor,
+    x_zero: int,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    output_padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> Tensor:
+    geometry = (stride, padding, output_padding, dilation, groups)
+    _check_transpose(x, weight, bias, multiplier, *geometry)
+    checks.code_range(0, 255, x_zero=x_zero)
+    result: Tensor = implementation().conv_transpose_float(x, weight, bias, multiplier, x_zero, *geometry)
     return result
 
 
@@ -232,6 +299,24 @@ def _check_conv(
     checks.geometry(x.dim() - 2, stride=stride, padding=padding, dilation=dilation)
     checks.weights(weight, bias, multiplier, weight.shape[0])
     checks.sizes(sizes.convolved(x.shape[2:], weight.shape[2:], stride, padding, dilation), x)
+
+
+def _check_transpose(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    multiplier: Tensor,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    output_padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> None:
+    checks.codes("x", x)
+    checks.images(x, weight, groups, weight.shape[0])
+    checks.geometry(x.dim() - 2, stride=stride, padding=padding, output_padding=output_padding, dilation=dilation)
+    checks.weights(weight, bias, multiplier, weight.shape[1] * groups)
+    checks.sizes(sizes.transposed(x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation), x)
 
 
 def _check_linear(x: Tensor, weight: Tensor, bias: Tensor | None, multiplier: Tensor) -> None:

@@ -12,7 +12,8 @@ from torch import Tensor
 from runtime.kernels.reference.pointwise import add
 from runtime.kernels.reference.scales import float32, requantize, wrap_int32
 
-__all__ = ["conv", "conv_add", "conv_transpose", "linear", "linear_float", "linear_wide", "matmul"]
+__all__ = ["conv", "conv_add", "conv_float", "conv_transpose", "conv_transpose_float"]
+__all__ += ["linear", "linear_float", "linear_wide", "matmul"]
 
 LARGEST_WIDE = 127 * 257
 """Of integers of 16 bits: 256 times a number of 8 bits and another one, neither below -128 or above 127."""
@@ -37,11 +38,24 @@ def conv(
     negative: Tensor | None = None,
 ) -> Tensor:
     """Convolution over 1, 2 or 3 spatial dimensions; padding stands for the real number zero."""
-    convolution = _CONVOLUTIONS[len(stride)]
-    total = convolution(
-        x.double() - x_zero, weight.double(), None, tuple(stride), tuple(padding), tuple(dilation), groups
-    )
-    return _finish(total, bias, multiplier, out_zero, low, high, negative)
+    total = _convolved(x, weight, bias, x_zero, stride, padding, dilation, groups)
+    return _by_channel(total, multiplier, out_zero, low, high, negative)
+
+
+def conv_float(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    multiplier: Tensor,
+    x_zero: int,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> Tensor:
+    """A convolution whose result stays in float32: the sum times the multiplier, unrounded."""
+    total = _convolved(x, weight, bias, x_zero, stride, padding, dilation, groups)
+    return total.to(torch.float32) * _spread(multiplier, total)
 
 
 def conv_add(
@@ -89,18 +103,25 @@ def conv_transpose(
     negative: Tensor | None = None,
 ) -> Tensor:
     """Transposed convolution; `weight` is (in, out / groups, ...) as torch has it."""
-    transposed = _TRANSPOSED[len(stride)]
-    total = transposed(
-        x.double() - x_zero,
-        weight.double(),
-        None,
-        tuple(stride),
-        tuple(padding),
-        tuple(output_padding),
-        groups,
-        tuple(dilation),
-    )
-    return _finish(total, bias, multiplier, out_zero, low, high, negative)
+    total = _transposed(x, weight, bias, x_zero, stride, padding, output_padding, dilation, groups)
+    return _by_channel(total, multiplier, out_zero, low, high, negative)
+
+
+def conv_transpose_float(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    multiplier: Tensor,
+    x_zero: int,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    output_padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> Tensor:
+    """The same, left in float32."""
+    total = _transposed(x, weight, bias, x_zero, stride, padding, output_padding, dilation, groups)
+    return total.to(torch.float32) * _spread(multiplier, total)
 
 
 def linear(
@@ -155,19 +176,47 @@ def _linear_sum(x: Tensor, weight: Tensor, bias: Tensor | None, x_zero: int) -> 
     return wrap_int32(total if bias is None else total + bias)
 
 
-def _finish(
-    total: Tensor,
+def _convolved(
+    x: Tensor,
+    weight: Tensor,
     bias: Tensor | None,
-    multiplier: Tensor,
-    out_zero: int,
-    low: int,
-    high: int,
-    negative: Tensor | None,
+    x_zero: int,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
 ) -> Tensor:
-    """Add the bias and requantize, channel by channel along dimension 1."""
-    per_channel = (-1, *[1] * (total.dim() - 2))
+    geometry = (tuple(stride), tuple(padding), tuple(dilation), groups)
+    return _with_bias(_CONVOLUTIONS[len(stride)](x.double() - x_zero, weight.double(), None, *geometry), bias)
+
+
+def _transposed(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    x_zero: int,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    output_padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> Tensor:
+    geometry = (tuple(stride), tuple(padding), tuple(output_padding), groups, tuple(dilation))
+    return _with_bias(_TRANSPOSED[len(stride)](x.double() - x_zero, weight.double(), None, *geometry), bias)
+
+
+def _with_bias(total: Tensor, bias: Tensor | None) -> Tensor:
     exact = total.to(torch.int64)
-    if bias is not None:
-        exact = exact + bias.view(per_channel)
-    below = None if negative is None else negative.view(per_channel)
-    return requantize(wrap_int32(exact), multiplier.view(per_channel), out_zero, low, high, below)
+    return wrap_int32(exact if bias is None else exact + _spread(bias, total))
+
+
+def _by_channel(
+    total: Tensor, multiplier: Tensor, out_zero: int, low: int, high: int, negative: Tensor | None
+) -> Tensor:
+    below = None if negative is None else _spread(negative, total)
+    return requantize(total, _spread(multiplier, total), out_zero, low, high, below)
+
+
+def _spread(values: Tensor, total: Tensor) -> Tensor:
+    """One for each channel, along dimension 1."""
+    return values.view(-1, *[1] * (total.dim() - 2))

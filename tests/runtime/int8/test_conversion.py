@@ -141,6 +141,39 @@ def test_softmax_and_layer_norm_are_within_one_code(between: nn.Module) -> None:
     assert differences(model, converted, x).get("between", 0) <= 1
 
 
+class Heads(nn.Module):
+    """Convolutions whose results nobody takes as codes: with a normalization, transposed, by channel, along time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.relu = nn.Conv2d(3, 8, 3), nn.ReLU()
+        self.scores, self.norm = nn.Conv2d(8, 5, 1), nn.BatchNorm2d(5)
+        self.up, self.depthwise = nn.ConvTranspose2d(8, 3, 2, stride=2), nn.Conv2d(8, 8, 3, padding=1, groups=8)
+        self.along = nn.Conv1d(8, 4, 3)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        x = self.relu(self.first(x))
+        return [self.norm(self.scores(x)), self.up(x), self.depthwise(x), self.along(x.flatten(2))]
+
+
+def test_convolutions_whose_results_nobody_takes_as_codes_return_their_sums() -> None:
+    net, x = random_state(Heads(), 9), torch.randn(2, 3, 9, 9)
+    model = quantized(net, x)
+    assert all(model.get_submodule(name).output_params is None for name in ("scores", "up", "depthwise", "along"))
+    converted = convert(model)
+    assert not report(converted).in_float
+    compiled = compile(converted, x)
+    assert compiled.program is not None
+    names = {op.name.split(".")[1] for op in compiled.program.ops}
+    assert {"conv_float", "conv_transpose_float"} <= names and "dequantize" not in names
+    for batch in (x, torch.randn(3, 3, 9, 9) * 2):
+        with torch.no_grad():
+            expected = model(batch)
+            assert all(torch.equal(*pair) for pair in zip(converted(batch), expected, strict=True))
+            assert all(torch.equal(*pair) for pair in zip(compiled(batch), expected, strict=True))
+        assert all(y.is_contiguous() for y in converted(batch))
+
+
 class Numbers(nn.Module):
     """Operations with numbers that are known only at each call."""
 

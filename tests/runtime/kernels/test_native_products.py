@@ -39,6 +39,7 @@ def test_conv(
     bias = make.bias(groups * columns) if with_bias else None
     multiplier = make.multiplier(groups * columns)
     same_sums("conv", x, weight, bias, multiplier, x_zero, out_zero, stride, padding, dilation, groups, *bound)
+    same("conv_float", x, weight, bias, multiplier, x_zero, stride, padding, dilation, groups)
 
 
 @thorough
@@ -59,6 +60,7 @@ def test_conv_along_one_axis(seed, channels, columns, kernel, stride, more, dims
     x = x[:, :, more:] if cut else x
     conv = (x, make.weights(columns, channels, kernel, *rest), make.bias(columns), make.multiplier(columns), 9, 100)
     same_sums("conv", *conv, [stride, *rest], [0] * dims, [1] * dims, 1, 0, 255)
+    same("conv_float", *conv[:-1], [stride, *rest], [0] * dims, [1] * dims, 1)
 
 
 @thorough
@@ -82,6 +84,7 @@ def test_depthwise(seed, channels, kernel, stride, padding, dilation, size, adds
         same("conv_add", *conv, 5, 250, other, 0.7, 1.3, 9, 30, 30, 200)
     else:
         same_sums("conv", *conv)
+        same("conv_float", *conv[:5], *geometry)
 
 
 @thorough
@@ -114,9 +117,9 @@ def test_conv_transpose(seed, dims, kernel, stride, padding, dilation, groups, c
         return
     x, weight = make.codes(2, groups * channels, *[3] * dims), make.weights(groups * channels, 5, *[kernel] * dims)
     geometry = [[value] * dims for value in (stride, padding, output_padding, dilation)]
-    same_sums(
-        "conv_transpose", x, weight, make.bias(5 * groups), make.multiplier(5 * groups), 9, 100, *geometry, groups
-    )
+    bias, multiplier = make.bias(5 * groups), make.multiplier(5 * groups)
+    same_sums("conv_transpose", x, weight, bias, multiplier, 9, 100, *geometry, groups)
+    same("conv_transpose_float", x, weight, bias, multiplier, 9, *geometry, groups)
 
 
 @thorough

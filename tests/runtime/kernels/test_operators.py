@@ -49,6 +49,11 @@ CALLS = {
         *(codes(2, 4, 5, 6), weights(8, 4, 3, 3), None, SCALES, 3, 100, *PLAIN, 0, 255),
         *(codes(2, 8, 5, 6), 0.5, 0.7, 3, 9, 0, 255),
     ),
+    "conv_float": (codes(2, 4, 5, 6), weights(8, 4, 3, 3), None, SCALES, 3, *PLAIN),
+    "conv_transpose_float": (
+        *(codes(2, 4, 5, 6), weights(4, 8, 3, 3), None, SCALES, 3),
+        *([2, 2], [1, 1], [1, 1], [1, 1], 1),
+    ),
     "conv_transpose": (
         *(codes(2, 4, 5, 6), weights(4, 8, 3, 3), None, SCALES, 3, 100),
         *([2, 2], [1, 1], [1, 1], [1, 1], 1, 0, 255),

@@ -67,6 +67,32 @@ def test_bits_by_layer_are_kept() -> None:
     assert model.fc.weight_scale.shape == ()
 
 
+class Head(nn.Module):
+    """What it returns are the sums of a convolution, with its normalization."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.relu = nn.Conv2d(1, 4, 3), nn.ReLU()
+        self.conv, self.norm = nn.Conv2d(4, 2, 3), nn.BatchNorm2d(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.norm(self.conv(self.relu(self.first(x))))
+        return scores
+
+
+def test_sums_that_a_model_returns_are_rounded_neither_in_training_nor_afterwards() -> None:
+    torch.manual_seed(0)
+    model, x = Head(), torch.randn(8, 1, 9, 9)
+    optimizer = torch.optim.Adam(model.parameters())
+    QuantAwareTrainRangeLinearQuantizer(model, optimizer, bits_activations=8, bits_weights=8).prepare_model(x)
+    model(x).square().mean().backward()
+    model.eval()
+    simulated = model(x)
+    finish_training(model, x)
+    assert model.get_submodule("conv").output_params is None
+    torch.testing.assert_close(model(x), simulated, rtol=1e-4, atol=1e-4)
+
+
 class Twice(nn.Module):
     def __init__(self) -> None:
         super().__init__()
