@@ -11,15 +11,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
+from rewriter.torch_api.traits import Trait
 from runtime.export.operators import Constant, OnGrid
 from runtime.int8.counterparts.base import Int8Module
-from runtime.quantization.arithmetic import PER_TENSOR, per_channel, sum_multipliers
+from runtime.quantization.arithmetic import PER_TENSOR, multiplier, per_channel, sum_multipliers
+from runtime.quantization.known import has, settings
+from runtime.quantization.quantized.averages import QuantizedAverage, equal_counts
 from runtime.quantization.quantized.base import QuantizedModule
 from runtime.quantization.quantized.given import GivenWeight
-from runtime.quantization.quantized.others import Half, QuantizedEmbedding
+from runtime.quantization.quantized.others import Half, QuantizedEmbedding, QuantizedInner
 from runtime.quantization.quantized.pointwise import QuantizedAdd
+from runtime.quantization.quantized.precise import in_double, is_precise
 from runtime.quantization.quantized.sums import DynamicSum, QuantizedSum, operate
 from runtime.quantization.trained import QuantizedOutput, QuantizedWeights
+
+_EXACT_IN_FLOAT32 = 2**24
 
 
 class ExportError(ValueError):
@@ -117,6 +123,44 @@ class ExportedAdd(Exported):
             self.inputs = [OnGrid.of(given, read.item()) for given, read in zip(params, read_as, strict=True)]
 
 
+class ExportedRow(Exported):
+    """A softmax or a normalization, in float64, whose result is multiplied with the inverse of its scale, as ours is.
+
+    Runtimes divide by the scale, and have their own float32 arithmetic.
+    """
+
+    def computed(self, *args: Any, **kwargs: Any) -> Any:
+        if not is_precise(self.inner, args, kwargs):
+            return super().computed(*args, **kwargs)
+        return in_double(self.inner, args, kwargs)
+
+    def _finished(self, x: Tensor) -> Tensor:
+        assert self.output is not None and self.fused is None and self.slope is None
+        return self.output.of_steps()(x * torch.tensor(self.output.scale).reciprocal().item())
+
+
+class ExportedAverage(Exported):
+    """A mean or a pooling by average: exact sums of integers, times the multiplier, divided by how many there were.
+
+    Runtimes round real numbers on the way, and a quotient of integers lies right between two codes often enough.
+    """
+
+    def __init__(self, simulated: QuantizedAverage) -> None:
+        super().__init__(simulated)
+        (given, *_), made = simulated.input_params, simulated.output_params
+        assert given is not None and made is not None
+        self.codes = OnGrid.of(given, 1.0)
+        self.multiplier = multiplier([given.scale], made.scale).item()
+
+    def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Any:
+        assert self.codes is not None and self.output is not None
+        average = self.inner(self.codes(x), *args, **kwargs)
+        count = equal_counts(self.inner, settings(self.inner, args, kwargs), x, average)
+        if count is None or count * 255 >= _EXACT_IN_FLOAT32:
+            return super().forward(x, *args, **kwargs)
+        return self.output.of_steps()(torch.round(average * count) * self.multiplier / count)
+
+
 class ExportedEmbedding(Exported):
     """Rows of integers."""
 
@@ -184,4 +228,12 @@ def _layer(module: QuantizedModule, as_pt2e: bool) -> Exported:
         return ExportedRows(module, as_pt2e) if rows else ExportedSum(module, as_pt2e)
     if isinstance(module, QuantizedAdd) and not as_pt2e:
         return ExportedAdd(module)
+    if (
+        isinstance(module, QuantizedAverage)
+        and not as_pt2e
+        and None not in (*module.input_params, module.output_params)
+    ):
+        return ExportedAverage(module)
+    if isinstance(module, QuantizedInner) and not as_pt2e and has(module.inner, Trait.ROWS):
+        return Exported(module) if module.output_params is None else ExportedRow(module)
     return ExportedEmbedding(module) if isinstance(module, QuantizedEmbedding) else Exported(module)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,10 @@ class OnGrid:
             return None
         scale = params.scale.item()
         return cls(scale, int(params.zero_point.item()), params.grid, scale if read_as is None else read_as)
+
+    def of_steps(self) -> OnGrid:
+        """The same for numbers that have been divided by the scale already."""
+        return replace(self, scale=1.0)
 
     def __call__(self, x: Tensor) -> Tensor:
         dtype, (low, high) = stored_as(self.grid)

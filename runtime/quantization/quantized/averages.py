@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -86,3 +87,21 @@ def _spatial(x: Tensor, average: Tensor) -> int:
     """The number of last dimensions that were pooled, or may as well have been."""
     leading = next((d for d in range(x.dim()) if x.shape[d] != average.shape[d]), x.dim())
     return x.dim() - leading
+
+
+def equal_counts(pool: nn.Module, told: Mapping[str, Any], x: Tensor, average: Tensor) -> int | None:
+    """How many numbers each average is of, where that is one known number for all."""
+    if "kernel_size" in told:
+        kernel, _, padding = windows(told, spatial_dimensions(pool))
+        whole = not any(padding) or told["count_include_pad"]
+        return math.prod(kernel) if whole and not told["ceil_mode"] and told.get("divisor_override") is None else None
+    if "output_size" in told:
+        dims = spatial_dimensions(pool)
+        sizes = list(zip(x.shape[-dims:], average.shape[-dims:], strict=True))
+    else:
+        over = told.get("dim")
+        dims_over = range(x.dim()) if over is None else [over] if isinstance(over, int) else over
+        sizes = [(x.shape[dim], 1) for dim in dims_over]
+    if not all(isinstance(size, int) and size % made == 0 for size, made in sizes):
+        return None
+    return math.prod(size // made for size, made in sizes)

@@ -112,10 +112,14 @@ class QuantizedModule(StandsFor):
 
     def in_float(self, *args: Any, **kwargs: Any) -> Any:
         """The operation in floating point, its result put on the grid."""
-        result, params = self.inner(*args, **kwargs), self.output_params
+        result, params = self.computed(*args, **kwargs), self.output_params
         if params is None or not isinstance(result, Tensor) or not result.is_floating_point():
             return result
         return fake_quantized(self.activated(result), params)
+
+    def computed(self, *args: Any, **kwargs: Any) -> Any:
+        """What `inner` returns."""
+        return self.inner(*args, **kwargs)
 
     def activated(self, result: Tensor) -> Tensor:
         """In floating point, through the activation that was absorbed."""

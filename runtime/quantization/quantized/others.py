@@ -11,6 +11,7 @@ from torch.utils._pytree import tree_map_only
 
 from runtime.quantization.arithmetic import QParams, dequantize, multiplier, quantize
 from runtime.quantization.quantized.base import HoldsIntegers, QuantizedModule, centred
+from runtime.quantization.quantized.precise import in_double, is_precise
 
 
 class QuantizedInner(QuantizedModule):
@@ -19,6 +20,10 @@ class QuantizedInner(QuantizedModule):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         result = self.in_float(*args, **kwargs)
         return self.given_back(result, args) if args and isinstance(result, Tensor) else result
+
+    def computed(self, *args: Any, **kwargs: Any) -> Any:
+        precise = self.output_params is not None and is_precise(self.inner, args, kwargs)
+        return in_double(self.inner, args, kwargs).to(args[0].dtype) if precise else self.inner(*args, **kwargs)
 
 
 class QuantizedPReLU(QuantizedModule):

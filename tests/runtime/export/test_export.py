@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import runtime
 import runtime.export
 import runtime.int8
-from runtime.modules import GRU, LSTM, Concat, EltWiseAdd, EltWiseMult, Matmul
+from runtime.modules import GRU, LSTM, Concat, EltWiseAdd, EltWiseMult, Matmul, Mean
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -116,7 +116,7 @@ def test_onnx_is_standard_and_within_a_step(
 
 
 class Sums(nn.Module):
-    """Sums of sums, whose codes lie next to a half now and then; results are the last sum's codes."""
+    """Sums of sums, whose codes lie next to a half now and then."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -129,13 +129,36 @@ class Sums(nn.Module):
         return x
 
 
-def test_inputs_and_sums_are_onnx_runtimes_bit_for_bit(tmp_path: Path) -> None:
+def test_inputs_and_sums_have_onnx_runtimes_codes(tmp_path: Path) -> None:
     torch.manual_seed(0)
     data = [torch.randn(4, 8, 32, 32) for _ in range(4)]
     model, path = quantized(Sums(), data), tmp_path / "sums.onnx"
     runtime.export.onnx(model, path, data[0])
-    differ = [int((in_onnxruntime(path, batch) != model(batch)).sum()) for batch in data]
-    assert differ == [0, 0, 0, 0], "of 131,072 numbers each"
+    apart = [steps_apart(in_onnxruntime(path, batch), model(batch)) for batch in data]
+    assert max(apart) < 1e-3, "another code would be seen in a hundredth of a step and more"
+
+
+class Averages(nn.Module):
+    """Means and poolings of few numbers, whose quotients often lie right between two codes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.relu, self.pool = nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.AvgPool2d(2)
+        self.padded, self.again = nn.AvgPool2d(3, 1, 1), nn.Conv2d(8, 8, 1)
+        self.adaptive, self.mean, self.head = nn.AdaptiveAvgPool2d(4), Mean(dim=[2, 3]), nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.again(self.padded(self.pool(self.relu(self.conv(x)))))
+        return self.head(self.mean(self.adaptive(x)))
+
+
+def test_averages_have_onnx_runtimes_codes(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    data = [torch.randn(16, 3, 32, 32) for _ in range(4)]
+    model, path = quantized(Averages(), data), tmp_path / "averages.onnx"
+    runtime.export.onnx(model, path, data[0])
+    batches = [*data, data[0][:3]]
+    assert max(steps_apart(in_onnxruntime(path, batch), model(batch)) for batch in batches) < 1e-3
 
 
 class Attention(nn.Module):
@@ -154,7 +177,7 @@ class Attention(nn.Module):
         return self.out(self.gelu(self.norm(self.add(x, mixed))))
 
 
-def test_attention_is_onnx_runtimes_but_for_a_few_codes(tmp_path: Path) -> None:
+def test_attention_has_onnx_runtimes_codes(tmp_path: Path) -> None:
     torch.manual_seed(0)
     data = [torch.randn(8, 100, 32) for _ in range(2)]
     model, path = quantized(Attention(), data), tmp_path / "attention.onnx"
@@ -164,8 +187,7 @@ def test_attention_is_onnx_runtimes_but_for_a_few_codes(tmp_path: Path) -> None:
     assert kinds["Gemm"] == 4, "which runtimes know on integers"
     assert not [n for n in graph.node if n.op_type == "QuantizeLinear" and n.input[0] in stored], "stored as integers"
     for batch in (data[1], data[1][:3]):
-        result, expected = in_onnxruntime(path, batch), model(batch)
-        assert (result != expected).float().mean() < 1e-3, "one code of a softmax or norm is seen in a few numbers"
+        assert steps_apart(in_onnxruntime(path, batch), model(batch)) < 1e-3
 
 
 @pytest.mark.parametrize("layer", [lambda: LSTM(8, 16), lambda: GRU(8, 16), lambda: LSTM(8, 8, bidirectional=True)])
