@@ -210,7 +210,7 @@ def test_programs_stay_on_codes(kind: type[Net]) -> None:
     converted = convert(quantized(kind(), x))
     compiled = compile(converted, x)
     assert compiled.program is not None and compiled.fixed == ""
-    assert [op.name.split(".")[1] for op in compiled.program.ops].count("dequantize") == 1
+    assert "dequantize" not in [op.name.split(".")[1] for op in compiled.program.ops]  # the last returns its sums
     copies = [op for op in compiled.program.ops if "memory_format" in op.kwargs]
     assert len(copies) == 1  # of the result, into torch's usual order
     with torch.no_grad():
