@@ -41,8 +41,13 @@ class Made:
         return None
 
     @property
+    def behind(self) -> ast.stmt | None:
+        """The statement of the constructor that has set what the expression reads."""
+        return None
+
+    @property
     def needs_another(self) -> bool:
-        """Whether another module of the same object has to be made before it."""
+        """Whether something else that the object has, as another module, has to be made before it."""
         return False
 
     @property
@@ -182,9 +187,22 @@ class Call(Made):
 
     functions: tuple[ast.expr, ...] = ()
     """Functions that take modules, and tables of such functions, for which it is to hold some."""
+    kept: str = ""
+    """The attribute that keeps what is called, where that is told by itself."""
+    stored: ast.stmt | None = None
+    """The statement of the constructor that sets this attribute."""
+
+    @property
+    def behind(self) -> ast.stmt | None:
+        return self.stored
+
+    @property
+    def needs_another(self) -> bool:
+        return bool(self.kept)
 
     def written(self, writer: Writer, own: str) -> str:
-        return f"{writer.spell('runtime.modules.Call')}({', '.join(map(writer.text, self.functions))})"
+        told = [f"{own}.{self.kept}"] if self.kept else map(writer.text, self.functions)
+        return f"{writer.spell('runtime.modules.Call')}({', '.join(told)})"
 
     def described(self, what: str, where: str) -> str:
         return f"{what} is called by {where}, a module for whichever function it is"

@@ -136,6 +136,8 @@ def _anchor(init: Function, named: NamedChange) -> ast.stmt:
     assert isinstance(place, Construction) and place.anchor is not None
     if turns:
         return _filled(init.node.body, place.anchor, place.self_name, turns)
+    if (behind := named.change.make.behind) is not None:
+        return max(place.anchor, behind, key=lambda s: s.lineno)
     return place.anchor if repeated is None or repeated in init.node.body else repeated
 
 

@@ -171,7 +171,7 @@ class Knowledge:
                 yield statement.target.id, found or objects_annotated(statement.annotation, full_name)
             elif isinstance(statement, ast.Assign):
                 value = from_default(statement.value) or self._module_made(statement.value, full_name)
-                value = value or self._function_stated(cls, statement.value) or UNKNOWN
+                value = value or self._function_stated(cls, statement.value) or self._class_stated(cls, statement.value)
                 if is_table(statement.value, full_name):
                     value = Dictionary(ANY_OPERATION)
                 yield from ((target.id, value) for target in statement.targets if isinstance(target, ast.Name))
@@ -182,6 +182,11 @@ class Knowledge:
             return None
         value = run_expression(self, cls.file, node, cls.shadowed)
         return join(value, UNKNOWN) if value.may_be(SomeFunction) else None
+
+    def _class_stated(self, cls: Class, node: ast.expr) -> Value:
+        """`processor_class = AttnProcessor` in a class's body."""
+        value = run_expression(self, cls.file, node, cls.shadowed) if isinstance(node, ast.Name) else UNKNOWN
+        return value if value.is_class else UNKNOWN
 
     def stated(self, cls: Class, name: str) -> Value:
         """What the body of a class, or of one above it, says of an attribute of its objects."""

@@ -41,8 +41,10 @@ it, and `cls.forward = forward`. Its `__init__`, which it has to put into the cl
 `nn.LayerNorm.forward(self, x)` becomes `self.call(nn.LayerNorm.forward, self, x)`, so that the layer's
 operation has a module of its own beside those for what the subclass adds.
 
-The class is known by an annotation, or where the object is made. The objects themselves keep no module, and are copied
-and pickled as before. Objects that a module keeps in an attribute become modules, where they can.
+The class is known by an annotation, or where the object is made. An object that the module keeps and calls, and that
+may be of many classes, says itself which one it is of: `self.call = runtime.modules.Call(self.processor)`. The objects
+themselves keep no module, and are copied and pickled as before. Objects that a module keeps in an attribute become
+modules, where they can.
 
 **Safety.** The function is still chosen where and when it was; `Call` passes the arguments on. A function that it was
 not told of, or that takes no modules, is called as it is: functions that join a table later, methods of classes that
@@ -59,6 +61,8 @@ from collections.abc import Iterator
 from rewriter.changes.change import Change, Given, as_given
 from rewriter.changes.made import Call
 from rewriter.facts.functions.plain_objects import Method, class_name
+from rewriter.facts.making.construction import Construction
+from rewriter.facts.making.kept_objects import statement_setting
 from rewriter.python.code import Function
 from rewriter.python.function_tables import Table, find_table
 from rewriter.python.given_methods import GivenMethods
@@ -71,6 +75,8 @@ from rewriter.sites.site import ChosenCall, OperationOfAnyKind, Site
 from rewriter.values.functions import Choice
 
 CODE = "RW205"
+_MOST_NAMED = 3
+"""Of the classes that a kept object may be of; where there are more, the object itself says which one it is of."""
 KEEPS = (
     """\
 class Net(nn.Module):
@@ -94,12 +100,25 @@ def call_chosen(site: ChosenCall | OperationOfAnyKind, context: Context) -> Chan
         found = [*_named(site, context, site.choice), *_methods(site, context, methods)]
         found = found or list(_beside(site, context, site.choice))
     named = {ast.unparse(node): node for node in found}
-    if isinstance(site, ChosenCall) and not named:
+    make = _kept_by_itself(site, context, len(named)) or Call(tuple(named.values()))
+    if isinstance(site, ChosenCall) and not named and not make.kept:
         message = f"{site.written} calls functions with operations, which have no name where it is made"
         return refuse("RW903", site, message)
     given = (Given(node.func), *as_given(node))
-    make = Call(tuple(named.values()))
     return Change(CODE, site, context.place, context.receiver_at(site), "call", make, given, site.written)
+
+
+def _kept_by_itself(site: Site, context: Context, named: int) -> Call | None:
+    """`Call(self.processor)`, where the object keeps what is called and names of all that it may be are not at hand."""
+    func, place = site.node.func if isinstance(site.node, ast.Call) else None, context.place
+    if not isinstance(site, ChosenCall) or not isinstance(place, Construction) or not site.choice.methods:
+        return None
+    if not isinstance(func, ast.Attribute) or ast.unparse(func.value) != site.self_name:
+        return None
+    if named == len(site.choice.methods) <= _MOST_NAMED:
+        return None
+    statement = statement_setting(context.knowledge, place, func.attr)
+    return None if statement is None else Call(kept=func.attr, stored=statement)
 
 
 def _named(site: Site, context: Context, choice: Choice) -> Iterator[ast.expr]:

@@ -275,6 +275,8 @@ def _call_attribute(receiver: Value, cls: Class, machine: Machine, call: Call, f
         return _returned(as_module(value), machine, call)
     if (choice := one_of_methods(methods_meant(known, value.class_names, "__call__"))) is not None:
         return choice.call(machine, call) or UNKNOWN
+    if value.is_class:
+        return machine.call_value(value, call)
     if own:
         machine.note_module_call(call.node, func.attr, value)
     else:

@@ -209,7 +209,8 @@ class Call(nn.Module):
 
     `self.call = Call(ATTENTION, eager_attention)` takes functions and tables of them; `self.call(function, *args)`
     stands for `function(*args)`. Of a method, as in `Call(Cache.update)`, it is told with all that override it, so
-    that `self.call(cache.update, x)` serves whichever class the object is of. Any other callable, and a function that
+    that `self.call(cache.update, x)` serves whichever class the object is of. `Call(self.processor)` is told of the
+    `__call__` of an object that is no module. Any other callable, and a function that
     takes no modules, is called as it is.
     """
 
@@ -253,11 +254,17 @@ class Call(nn.Module):
 
 def _told(functions: Iterable[Callable[..., Any] | Mapping[Any, Any]]) -> Iterator[types.FunctionType]:
     for told in functions:
-        held = told.values() if isinstance(told, Mapping) else [told]
+        held = told.values() if isinstance(told, Mapping) else [_called_by(told)]
         for function in held:
             if isinstance(function, types.FunctionType):
                 yield function
                 yield from _overriding(function)
+
+
+def _called_by(told: Callable[..., Any]) -> Any:
+    """The function that a call comes to: of an object that is no module, its class's `__call__`."""
+    is_object = not isinstance(told, nn.Module | type | types.FunctionType | functools.partial)
+    return inspect.getattr_static(type(told), "__call__", None) if is_object else told
 
 
 def _overriding(method: types.FunctionType) -> Iterator[types.FunctionType]:

@@ -13,6 +13,7 @@ from rewriter.python.function_tables import tables_with
 from rewriter.python.given_methods import given_by
 from rewriter.python.patched import ENTRIES, put_in_place_of_forward
 from rewriter.python.trees import walk
+from rewriter.values.base import Value
 from rewriter.values.functions import Choice, SomeFunction
 
 _DEEPEST = 3  # how often a function may be handed on from one constructor to another
@@ -68,18 +69,23 @@ def _calling(knowledge: Knowledge, user: Class, named: Named) -> Class:
 
 
 def _given_it(knowledge: Knowledge, function: Function, makers: list[Class], seen: set[Class]) -> Iterator[Class]:
-    """Classes to whose constructors those of others hand the function: they keep it, and may hand it on."""
+    """Classes to whose constructors those of others hand the function, or its object: they keep it or hand it on."""
     pending = [(maker, 0) for maker in makers]
     while pending:
         maker, depth = pending.pop(0)
         for cls in _made_by(knowledge, maker) if depth < _DEEPEST else ():
             kept = knowledge.construction(cls).met.values.values() if cls not in seen else ()
-            if any(
-                isinstance(p, SomeFunction) and function in Choice(p.members).functions for v in kept for p in v.parts
-            ):
+            if any(_is_of(part, function) for value in kept for part in value.parts):
                 seen.add(cls)
                 pending.append((cls, depth + 1))
                 yield cls
+
+
+def _is_of(value: Value, function: Function) -> bool:
+    """Whether it is the function, or an object that has it for its `__call__`."""
+    if isinstance(value, SomeFunction):
+        return function in Choice(value.members).functions
+    return function.owner is not None and function.owner.name in value.class_names
 
 
 def _made_by(knowledge: Knowledge, maker: Class) -> Iterator[Class]:

@@ -1,10 +1,14 @@
-"""Functions that constructors are given, by the code that makes objects of a class or by a default: `act=F.gelu`."""
+"""What constructors are given to call, by the code that makes objects of a class or by a default: `act=F.gelu`.
+
+Functions, and objects of the project's plain classes: `processor=AttnProcessor()`.
+"""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 
+from rewriter.facts.functions.plain_objects import is_plain
 from rewriter.interpreter.run import run_expression
 from rewriter.python.answers import Question
 from rewriter.python.code import Class, File, Function
@@ -16,16 +20,16 @@ from rewriter.values.one_of import join_all
 
 _Call = tuple[Function, ast.Call]
 _CALLS = Question[None, dict[str, list[_Call]]]("which calls does the file make, by the last part of what is called?")
-_VARIABLE = Question[tuple[Function, str], tuple[Value, ...]]("which functions may the variable be?")
-_RECEIVED = Question[tuple[Class, str], Value]("which functions is the constructor given for the parameter?")
+_VARIABLE = Question[tuple[Function, str], tuple[Value, ...]]("which functions and objects may the variable be?")
+_RECEIVED = Question[tuple[Class, str], Value]("which functions and objects may a parameter be given?")
 
 
 def functions_received(known: Known, cls: Class, init: Function) -> Iterator[tuple[str, Value]]:
-    """The parameters of a constructor that somebody in the project gives a function, or that have one as default."""
+    """The parameters of a constructor that somebody in the project gives such, or that have one as default."""
     spec = init.node.args
     for argument in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs][1:]:
         value = _received(known, cls, init, argument.arg)
-        if value.may_be(SomeFunction):
+        if value.may_be(SomeFunction) or value.class_names:
             yield argument.arg, value
 
 
@@ -92,7 +96,7 @@ def _given(known: Known, maker: _Call, init: Function, parameter: str) -> Iterat
 
 
 def _functions_in(value: Value) -> Iterator[Value]:
-    yield from (p for p in value.parts if isinstance(p, SomeFunction) and p.may_be_stored)
+    yield from (p for p in value.parts if p.class_names or (isinstance(p, SomeFunction) and p.may_be_stored))
 
 
 def _argument(call: ast.Call, init: Function, parameter: str) -> ast.expr | None:
@@ -108,13 +112,13 @@ def _argument(call: ast.Call, init: Function, parameter: str) -> ast.expr | None
 
 
 def _values(known: Known, function: Function, node: ast.expr) -> Iterator[Value]:
-    """What an argument may be, where it is a function by its name, or a variable that is set to one."""
+    """What an argument may be, where it is a function by its name, an object made there, or a variable that is set."""
     if isinstance(node, ast.IfExp | ast.BoolOp):
         for part in [node.body, node.orelse] if isinstance(node, ast.IfExp) else node.values:
             yield from _values(known, function, part)
     elif isinstance(node, ast.Name) and node.id in function.locals:
         yield from _variable(known, function, node.id)
-    elif isinstance(node, ast.Name | ast.Attribute) or _is_partial(function, node):
+    elif isinstance(node, ast.Name | ast.Attribute) or _is_partial(function, node) or _is_made(known, function, node):
         yield run_expression(known, function.file, node, function.shadowed | function.locals)
 
 
@@ -137,3 +141,12 @@ def _values_of_variable(known: Known, function: Function, name: str) -> Iterator
 
 def _is_partial(function: Function, node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and function.name_inside(node.func) == "functools.partial"
+
+
+def _is_made(known: Known, function: Function, node: ast.expr) -> bool:
+    """`AttnProcessor(scale)`: an object that can be called and is no module."""
+    name = function.name_inside(node.func) if isinstance(node, ast.Call) else None
+    cls = known.project.find(name) if name is not None else None
+    return (
+        isinstance(cls, Class) and known.hierarchy.lineage(cls).method("__call__") is not None and is_plain(known, cls)
+    )

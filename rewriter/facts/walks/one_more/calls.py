@@ -136,6 +136,8 @@ def _of_grown(of: Value, func: ast.Attribute, given: Given, frame: Frame) -> Val
         return SAME if is_settled(of.rest) and of.extra in NEW else ANY
     if name in ("union", "difference", "copy") and given.is_settled and of.extra in NEW:
         return of
+    if name == "pop" and of.is_table and given.is_settled and given.all and not frame.alone:
+        return SAME  # what both runs know by that name
     is_own = isinstance(func.value, ast.Name) and name in _ADDING
     if is_own and (given.positional == (of.extra,) if frame.alone else given.is_settled):
         return NONE
