@@ -20,7 +20,7 @@ from rewriter.values.dictionary import Dictionary
 from rewriter.values.fixed import all_fixed, origins_of
 from rewriter.values.functions import NestedFunction
 from rewriter.values.one_of import join, join_all
-from rewriter.values.plain import FACT, NONE, NUMBER, OTHER, STRING, WHOLE, String
+from rewriter.values.plain import FACT, NONE, NUMBER, OTHER, STRING, WHOLE, String, put_together
 from rewriter.values.sequence import sequence
 from rewriter.values.tensor import Tensor
 
@@ -36,7 +36,7 @@ def _constant(machine: Machine, node: ast.Constant) -> Value:
 
 
 def _formatted(machine: Machine, node: ast.JoinedStr) -> Value:
-    return STRING  # what is formatted changes no value, and its positions are wrong before Python 3.12
+    return put_together(node)  # what is formatted changes no value, and its positions are wrong before Python 3.12
 
 
 def _name(machine: Machine, node: ast.Name) -> Value:
@@ -137,7 +137,8 @@ def _comparison(machine: Machine, node: ast.Compare) -> Value:
 def _binary(machine: Machine, node: ast.BinOp) -> Value:
     left = machine.evaluate(node.left)
     right = machine.evaluate(node.right)
-    return machine.operations.operator(node, type(node.op), left, right)
+    found = machine.operations.operator(node, type(node.op), left, right)
+    return put_together(node) if found == STRING else found
 
 
 def _unary(machine: Machine, node: ast.UnaryOp) -> Value:

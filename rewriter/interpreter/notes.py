@@ -70,8 +70,6 @@ class Notes:
             return
         if isinstance(func, ast.Attribute) and self._is_stored_by_user(func):
             return
-        if isinstance(func, ast.Call) and self._is_child_by_name(func):
-            return
         self._note(UnknownCall(node, *self._place()))
 
     def _is_stored_by_user(self, func: ast.Attribute) -> bool:
@@ -79,15 +77,6 @@ class Notes:
         holder, known = self.context.met.values.get(func.value), self.context.known
         is_given = isinstance(holder, ProjectModule) and isinstance(holder.cls, GivenMethods)
         return is_given and isinstance(holder, ProjectModule) and func.attr in known.attributes(holder.cls)
-
-    def _is_child_by_name(self, call: ast.Call) -> bool:
-        """`getattr(self, f"layer{i}")` of an object whose constructor registers modules under such names."""
-        cls, given = self.context.cls, call.args
-        if cls is None or self.context.global_name(call.func) != "builtins.getattr" or len(given) != 2:
-            return False
-        inits = (base.constructor for base in self.context.known.hierarchy.lineage(cls).project)
-        registers = any(init is not None and init.words & {"add_module", "register_module"} for init in inits)
-        return registers and self.context.is_own(given[0]) and isinstance(given[1], ast.JoinedStr)
 
     def choice(self, node: ast.Call, choice: Choice) -> None:
         self._note(ChosenCall(node, *self._place(), choice))

@@ -268,8 +268,9 @@ def part_of(node: ast.expr, is_own: Callable[[ast.expr], bool]) -> str | None:
     steps: list[str] = []
     if isinstance(node, ast.Call):
         given = node.args if ast.unparse(node.func) == "getattr" else []
-        name = given[1].value if len(given) > 1 and isinstance(given[1], ast.Constant) and is_own(given[0]) else None
-        return f".{name}" if isinstance(name, str) else None
+        if len(given) < 2 or not is_own(given[0]):
+            return None
+        return f".{given[1].value!s}" if isinstance(given[1], ast.Constant) else f".[{ast.unparse(given[1])}]"
     while not is_own(node):
         if isinstance(node, ast.Attribute):
             steps.append(f".{node.attr}")

@@ -19,7 +19,7 @@ from rewriter.python.code import Function
 from rewriter.python.inner_functions import inner_around
 from rewriter.python.loops import Loop, loops_around
 from rewriter.rules.inner_functions import InnerRuns
-from rewriter.rules.module_loops import hides_counting, index_for
+from rewriter.rules.module_loops import counts_unread, hides_counting, index_for
 from rewriter.sites.site import Site
 from rewriter.values.base import Value
 
@@ -72,7 +72,8 @@ class FunctionLoops:
             return None
         made = times(1 if is_open or number is None else number)
         added = loop.counter is None
-        return Turn(target, over, index, added, made, may_grow=is_open, is_open=is_open)
+        unread = added and counts_unread(loop, self.function.file.source.tree)
+        return Turn(target, over, index, added, made, may_grow=is_open, unread=unread, is_open=is_open)
 
 
 def _written_count(over: ast.expr, function: Function) -> int | None:

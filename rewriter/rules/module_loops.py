@@ -165,7 +165,7 @@ class Turns:
             over=over,
             each=each,
             may_grow=is_open or loop.is_while or not _is_short_range(loop.iter),
-            unread=loop.counter is None and _counts_unread(loop, function.file.source.tree),
+            unread=loop.counter is None and counts_unread(loop, function.file.source.tree),
             filled_by=frozenset(lengths.filled_by),
             is_open=is_open,
         )
@@ -225,7 +225,7 @@ def _names(node: ast.expr) -> set[str]:
     return {n.id for n in walk(node) if isinstance(n, ast.Name)}
 
 
-def _counts_unread(loop: Loop, file: ast.Module) -> bool:
+def counts_unread(loop: Loop, file: ast.Module) -> bool:
     """`for _ in range(n)`, in a file that never reads that name."""
     call, target = loop.iter, loop.target
     counts = isinstance(call, ast.Call) and ast.unparse(call.func) == "range" and len(call.args) == 1

@@ -134,14 +134,19 @@ def decide_map(site: MappedModule, context: Context) -> Change | Refusal:
 
 def decide_part(site: PartCall, context: Context) -> Refusal | None:
     """What is said of a call of what a part of the object holds; nothing where it is the first."""
-    if max(site.instances) == 0 and not site.in_loop:
-        return None
     assert isinstance(site.node, ast.Call)
+    if max(site.instances) == 0 and (not site.in_loop or _names_each_turn(site.node.func)):
+        return None
     called = ast.unparse(site.node.func)
     advice = f"make a second one in __init__, as in `self.again = runtime.modules.again({called})`, and call that"
     why = "one module of a part serves several executions"
     how = "in a loop" if site.in_loop else "again"
     return refuse("RW902", site, f"{site.written} is called {how}: {why}", advice)
+
+
+def _names_each_turn(called: ast.expr) -> bool:
+    """`getattr(self, f"block{i}")`"""
+    return isinstance(called, ast.Call) and not isinstance(called.args[1], ast.Constant)
 
 
 def _always_made(again: Change, context: Context) -> bool:

@@ -6,20 +6,21 @@ import ast
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rewriter.facts.functions.plain_objects import Method, is_plain
 from rewriter.facts.making.helper_classes import has_plain_form
 from rewriter.python.code import Class
 from rewriter.torch_api import modules, whole
 from rewriter.values import named_tuple
 from rewriter.values.base import Call, Machine, Value
 from rewriter.values.dictionary import Dictionary
-from rewriter.values.functions import SomeFunction
+from rewriter.values.functions import Choice, SomeFunction, one_of_methods
 from rewriter.values.module_list import module_list
 from rewriter.values.modules import MODULE, ProjectModule, TorchModule, WrappedFunction, call_method
 from rewriter.values.objects import PlainObject, objects
 from rewriter.values.one_of import join_all
 from rewriter.values.plain import OTHER
 from rewriter.values.sequence import SHAPE
-from rewriter.values.tensor import TENSOR
+from rewriter.values.tensor import TENSOR, holds_tensor
 
 _TENSORS = frozenset({"torch.nn.Parameter", "torch.nn.Buffer", "torch.nn.parameter.Parameter", "torch.Tensor"})
 
@@ -57,6 +58,15 @@ class ProjectClass(SomeClass):
     def has_name(self) -> bool:
         return True
 
+    def joined(self, other: Value) -> Value:
+        return one_of_classes(self, other)
+
+    def call(self, machine: Machine, call: Call) -> Value | None:
+        return OneOfClasses(frozenset({self})).call(machine, call)
+
+    def run(self, machine: Machine, call: Call) -> Value | None:
+        return OneOfClasses(frozenset({self})).run(machine, call)
+
     def made(self, machine: Machine, call: Call) -> Value:
         if machine.known.hierarchy.lineage(self.cls).is_module:
             return ProjectModule(self.cls)
@@ -69,6 +79,49 @@ class ProjectClass(SomeClass):
 
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
         return call_method(self, self.cls, machine, call, func)
+
+
+@dataclass(frozen=True, slots=True)
+class OneOfClasses(SomeClass):
+    """One of several classes of the project."""
+
+    of: frozenset[ProjectClass]
+
+    @property
+    def has_name(self) -> bool:
+        return True
+
+    def joined(self, other: Value) -> Value:
+        return one_of_classes(self, other)
+
+    def call(self, machine: Machine, call: Call) -> Value | None:
+        """What is made of something given may compute while it is set up, as any method of an object does."""
+        if (choice := self._setting_up(machine, call)) is not None:
+            choice.call(machine, call)
+        return SomeClass.call(self, machine, call)
+
+    def run(self, machine: Machine, call: Call) -> Value | None:
+        if (choice := self._setting_up(machine, call)) is not None:
+            choice.run(machine, call)
+        return self.made(machine, call)
+
+    def _setting_up(self, machine: Machine, call: Call) -> Choice | None:
+        known = machine.known
+        if not any(holds_tensor(value) and not value.is_fixed for value in call.arguments.values()):
+            return None
+        plain = [member.cls for member in self.of if is_plain(known, member.cls)]
+        inits = ((known.hierarchy.lineage(cls).constructor, cls) for cls in plain)
+        return one_of_methods(Method(init, cls, cls) for init, cls in inits if init is not None)
+
+    def made(self, machine: Machine, call: Call) -> Value:
+        members = sorted(self.of, key=lambda member: member.cls.name)
+        return join_all([member.made(machine, call) for member in members])
+
+
+def one_of_classes(a: Value, b: Value) -> SomeClass:
+    both = [a.of if isinstance(a, OneOfClasses) else {a}, b.of if isinstance(b, OneOfClasses) else {b}]
+    members = [member for found in both for member in found if isinstance(member, ProjectClass)]
+    return OneOfClasses(frozenset(members)) if len(members) == sum(map(len, both)) else SomeClass()
 
 
 @dataclass(frozen=True, slots=True)

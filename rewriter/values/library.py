@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,11 +28,12 @@ from rewriter.values.functions import (
 from rewriter.values.handed import RUNNING, mapped
 from rewriter.values.handles import again
 from rewriter.values.iterators import yielded
-from rewriter.values.modules import as_module, module
+from rewriter.values.modules import ProjectModule, as_module, module
 from rewriter.values.one_of import join_all
 from rewriter.values.partial_class import PartialClass
 from rewriter.values.plain import NONE, NUMBER, OTHER, STRING, WHOLE, String
 from rewriter.values.sequence import SHAPE, Sequence, sequence
+from rewriter.values.stored import store_by_name
 from rewriter.values.tensor import ASSUMED, Tensor, computed, holds_tensor
 
 _ONLY_LOOK = frozenset(
@@ -176,6 +178,8 @@ def _builtin(full_name: str, machine: Machine, call: Call) -> Value:
     values = list(call.arguments.values())
     if name == "getattr" and len(call.node.args) in (2, 3):
         return _attribute_by_name(machine, call)
+    if name == "setattr" and len(call.node.args) == 3:
+        return _set_by_name(machine, call)
     for value in values if name in _TAKES_NUMBERS else ():
         machine.demand(value, NUMBER)
     if any(map(holds_tensor, values)) and (found := machine.operation(full_name, call, None, values)) is not None:
@@ -194,10 +198,34 @@ def _attribute_by_name(machine: Machine, call: Call) -> Value:
     if holder in ("torch", "torch.nn.functional"):
         fixed = isinstance(name, ast.Constant) and isinstance(name.value, str)
         return TorchFunction(f"{holder}.{ast.literal_eval(name)}") if fixed else ANY_OPERATION
-    texts = sorted({text for part in call.arguments[name].parts if isinstance(part, String) for text in part.texts})
-    named = (ast.copy_location(ast.Attribute(node.args[0], text, ast.Load()), node) for text in texts)
-    found = [machine.attribute_of(call.arguments[node.args[0]], attribute) for attribute in named]
+    named = _attributes_named(machine, call.arguments[node.args[0]], call.arguments[name])
+    read = (ast.copy_location(ast.Attribute(node.args[0], attribute, ast.Load()), node) for attribute in named)
+    found = [machine.attribute_of(call.arguments[node.args[0]], attribute) for attribute in read]
     return join_all([*found, *(call.arguments[default] for default in node.args[2:])]) if found else UNKNOWN
+
+
+def _attributes_named(machine: Machine, holder: Value, name: Value) -> list[str]:
+    """What a text may say; of one that is put together, the names in its form that objects of the class have."""
+    strings = [part for part in name.parts if isinstance(part, String)]
+    found = {text for string in strings for text in string.texts}
+    forms = [string.pattern for string in strings if string.pattern]
+    if isinstance(holder, ProjectModule) and forms:
+        had = machine.known.attributes(holder.cls).keys() | _methods_of(machine, holder)
+        found |= {each for each in had for form in forms if each == form or re.fullmatch(form, each)}
+    return sorted(found)
+
+
+def _methods_of(machine: Machine, holder: ProjectModule) -> set[str]:
+    lineage = machine.known.hierarchy.lineage(holder.cls).project
+    return {name for cls in lineage for name in cls.methods if not name.startswith("__")}
+
+
+def _set_by_name(machine: Machine, call: Call) -> Value:
+    """`setattr(self, f"block{i}", Block())`"""
+    holder, name, value = call.node.args
+    if machine.is_own(holder):
+        store_by_name(machine, holder, call.arguments[name], call.arguments[value])
+    return NONE
 
 
 def _passed(machine: Machine, call: Call, values: list[Value]) -> Value:

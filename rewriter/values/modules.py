@@ -21,6 +21,7 @@ from rewriter.values.parts import note_method_of_part
 from rewriter.values.plain import NONE, STRING, Nothing
 from rewriter.values.sequence import children
 from rewriter.values.setting import as_setting
+from rewriter.values.stored import register
 from rewriter.values.target import Target
 from rewriter.values.tensor import TENSOR, Tensor, of_operation
 
@@ -238,7 +239,7 @@ def call_method(receiver: Value, cls: Class, machine: Machine, call: Call, func:
     if method is not None and not method.is_property:
         return _call_found(receiver, cls, method, machine, call, own)
     if own and func.attr in REGISTERING:
-        _register(func.attr, machine, call)
+        register(func.attr, machine, call, MODULE)
         return NONE
     if func.attr in _ITS_CHILDREN or (func.attr in _ITS_STEPS and known.hierarchy.lineage(cls).holds_operations):
         return children(func.attr, MODULE)
@@ -255,14 +256,6 @@ def _call_found(receiver: Value, cls: Class, method: Function, machine: Machine,
     elif method.owner is None or not (receiver.is_class or own):
         note_method_of_part(cls, method, machine, call)
     return machine.run_function(Target(method, cls, own), call)
-
-
-def _register(method: str, machine: Machine, call: Call) -> None:
-    """`self.register_buffer("name", ...)` and its like store an attribute."""
-    arguments = call.node.args
-    if arguments and isinstance(arguments[0], ast.Constant) and isinstance(arguments[0].value, str):
-        value = call.arguments.get(arguments[1]) if len(arguments) > 1 else None
-        machine.store(arguments[0].value, (value or UNKNOWN) if method.endswith(("_module", "_operation")) else TENSOR)
 
 
 def _call_attribute(receiver: Value, cls: Class, machine: Machine, call: Call, func: ast.Attribute) -> Value:

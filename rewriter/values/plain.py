@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from rewriter.values.base import Machine, Value
+from rewriter.python.text_patterns import pattern_of, says_something
+from rewriter.values.base import Call, Machine, Value
 from rewriter.values.fixed import FIXED
 
 MOST_TEXTS = 16
@@ -32,6 +33,8 @@ class String(Value):
 
     texts: frozenset[str] = frozenset()
     """What it may say; empty where that is not known."""
+    pattern: str = ""
+    """A regular expression for what it may say, where it is put together: `f"block{i}"`."""
 
     @property
     def is_fixed(self) -> bool:
@@ -41,6 +44,15 @@ class String(Value):
         assert isinstance(other, String)
         both = self.texts | other.texts
         return String(both) if self.texts and other.texts and len(both) <= MOST_TEXTS else STRING
+
+    def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
+        return put_together(call.node) if func.attr == "format" else None
+
+
+def put_together(node: ast.expr) -> String:
+    """What an expression that makes a text may say."""
+    pattern = pattern_of(node)
+    return String(pattern=pattern) if says_something(pattern) else STRING
 
 
 @dataclass(frozen=True, slots=True)

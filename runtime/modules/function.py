@@ -286,8 +286,10 @@ def _below(cls: type) -> Iterator[type]:
 
 
 def _run_by(function: Any) -> Any:
-    """The function behind a method of an object, or behind an object that is called."""
+    """The function behind a method of an object, or behind an object or a class that is called."""
     function = _without_arguments(function)
+    if isinstance(function, type):
+        return function.__init__  # type: ignore[misc]
     if isinstance(function, types.MethodType):
         return function.__func__
     if isinstance(function, types.FunctionType | types.BuiltinFunctionType | nn.Module):

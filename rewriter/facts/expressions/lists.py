@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from rewriter.facts.expressions.given_numbers import is_given_number
 from rewriter.facts.expressions.lengths import added_to
 from rewriter.facts.expressions.scopes import Scope, position_of
 from rewriter.python.loops import loops_around
@@ -96,9 +97,11 @@ def _call_makes_list(node: ast.Call, scope: Scope, depth: int) -> bool:
 
 
 def _counts_list(node: ast.expr, scope: Scope, depth: int) -> bool:
-    """`len(features) - 1`, `x.ndim`, directly or by a variable."""
+    """`len(features) - 1`, `x.ndim`, a number that the function or its object is given; directly or by a variable."""
     for part in walk(node):
         if isinstance(part, ast.Attribute) and part.attr in _DIMENSIONS:
+            return True
+        if is_given_number(part, scope.function):
             return True
         if isinstance(part, ast.Call) and scope.is_builtin(part.func, "len") and len(part.args) == 1:
             return runs_over_list(part.args[0], scope, depth + 1)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from rewriter.facts.functions.candidates import candidates, said_by_forward
-from rewriter.facts.functions.plain_objects import is_plain
+from rewriter.facts.functions.plain_objects import RUN_BY_CLASS, is_plain
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.construction import NoPlace, find_construction
 from rewriter.facts.making.helper_classes import helper_with, may_help
@@ -55,8 +55,8 @@ def _runs_apart(knowledge: Knowledge, said: dict[Class, set[str]]) -> Iterator[R
 def is_of_plain(knowledge: Knowledge, method: Function) -> bool:
     """Whether a method belongs to objects that are not modules, and that do not become any."""
     cls, name = method.owner, method.node.name
-    if cls is None or not is_plain(knowledge, cls) or (name.startswith("__") and name != "__call__"):
-        return False  # a run does not follow what Python itself calls
+    if cls is None or not is_plain(knowledge, cls) or (name.startswith("__") and name not in RUN_BY_CLASS):
+        return False  # a run does not follow what else Python itself calls
     return not is_kept(knowledge, method) or isinstance(find_construction(knowledge, cls), NoPlace)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from rewriter.facts.functions.plain_objects import RUN_BY_CLASS
 from rewriter.facts.functions.uses import Named, files_using, methods_saying, says, word_of
 from rewriter.facts.knowledge import Knowledge
 from rewriter.python.answers import Question
@@ -43,10 +44,12 @@ def candidates(knowledge: Knowledge, function: Function, said: dict[Class, set[s
                     pending.append(user)
                     yield from given_by(user)
                     continue
-                saying = [name for name in methods_saying(knowledge, user, named) if name not in _RUN]
+                all_saying = methods_saying(knowledge, user, named)
+                saying = [name for name in all_saying if name not in _RUN]
                 caller = _calling(knowledge, user, named)
                 methods += [(name, caller) for name in saying if name != "__call__"]
-                if "__call__" in saying or (word in user.stated and not knowledge.may_be_module(user)):
+                is_said = "__init__" in all_saying or word in user.stated
+                if "__call__" in saying or (is_said and not knowledge.may_be_module(user)):
                     pending += _class_names(knowledge, user)
                 if not _may_mean(knowledge, user, named):
                     continue
@@ -103,7 +106,7 @@ def _names_of(knowledge: Knowledge, function: Function) -> list[Named]:
     cls = function.owner
     if cls is None or function.is_static:
         return [function]
-    if function.node.name != "__call__":
+    if function.node.name not in RUN_BY_CLASS:
         return [(function.node.name, cls)]
     return _class_names(knowledge, cls)
 

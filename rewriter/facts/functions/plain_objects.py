@@ -12,9 +12,13 @@ from rewriter.python.code import Class, File, Function
 from rewriter.python.names import bound_names
 from rewriter.python.project import Project
 from rewriter.python.trees import walk
+from rewriter.python.type_comments import annotation_of
 from rewriter.values.base import Known
 
 _PLAIN = Question[Class, bool]("is no object of the class a module?")
+
+RUN_BY_CLASS = frozenset({"__call__", "__init__"})
+"""Methods that code runs which says at most the name of the class."""
 
 # TorchScript compiles a class whose methods have none of these.
 _NEVER_SCRIPTED = (ast.Lambda, ast.Try, ast.Yield, ast.YieldFrom, ast.Await, ast.Starred, ast.Global, ast.Nonlocal)
@@ -101,7 +105,8 @@ def may_be_scripted(knowledge: Known, cls: Class) -> bool:
 
 def _could_be_scripted(cls: Class) -> bool:
     derives = any(not isinstance(base, ast.Name) or base.id != "object" for base in cls.node.bases)
-    return not derives and not any(map(_is_too_much, cls.methods.values()))
+    methods = cls.methods.values()  # where `super` means nothing to TorchScript
+    return not derives and not any(_is_too_much(method) or "super" in method.words for method in methods)
 
 
 def _is_meant_to_be(knowledge: Known, cls: Class) -> bool:
@@ -110,15 +115,27 @@ def _is_meant_to_be(knowledge: Known, cls: Class) -> bool:
 
 
 def _is_too_much(method: Function) -> bool:
+    """Whether TorchScript cannot compile it: a parameter without a type is a tensor there, and has no other default."""
     spec = method.node.args
-    return bool(spec.vararg or spec.kwarg) or any(isinstance(n, _NEVER_SCRIPTED) for n in walk(method.node))
+    parameters = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]
+    untyped = {parameter.arg for parameter in parameters if annotation_of(method, parameter) is None}
+    if spec.vararg or spec.kwarg or untyped & method.defaults.keys():
+        return True
+    return any(isinstance(n, _NEVER_SCRIPTED) or _is_by_key(n, untyped) for n in walk(method.node))
+
+
+def _is_by_key(node: ast.AST, untyped: set[str]) -> bool:
+    """`inputs["images"]` of what would be a tensor."""
+    of_untyped = isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in untyped
+    key = node.slice if isinstance(node, ast.Subscript) and of_untyped else None
+    return isinstance(key, ast.Constant) and isinstance(key.value, str)
 
 
 def _types_or_makes(file: File, cls: Class) -> bool:
     """`def forward(self, state: State)`, or `State(x)` in a function that is not an `__init__`."""
     methods = [method for other in file.classes for method in other.methods.values()]
     for function in [*file.functions.values(), *methods]:
-        if cls.node.name not in function.words or function.owner is cls:
+        if cls.node.name not in function.words or function.owner is cls or _is_too_much(function):
             continue
         for node in walk(function.node):
             made = node.func if isinstance(node, ast.Call) and function.node.name != "__init__" else None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rewriter.facts.functions.asked_about import only_asked
-from rewriter.facts.functions.plain_objects import may_be_scripted
+from rewriter.facts.functions.plain_objects import RUN_BY_CLASS, may_be_scripted
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.construction import Construction, NoPlace, find_construction
 from rewriter.facts.making.namespaces import meets_new_names
@@ -82,7 +82,7 @@ def _parameter_name(knowledge: Knowledge, function: Function) -> str:
 def _rigid(knowledge: Knowledge, function: Function) -> str | None:
     """Why a function cannot take another parameter."""
     node, name = function.node, function.node.name
-    if function.is_property or (name.startswith("__") and name != "__call__" and function.owner is not None):
+    if function.is_property or (name.startswith("__") and name not in RUN_BY_CLASS and function.owner is not None):
         return "Python itself calls it, and gives it none"
     if not function.is_free and function.owner is not None and may_be_scripted(knowledge, function.owner):
         return f"TorchScript may compile {function.owner.node.name}, whose methods cannot take modules there"

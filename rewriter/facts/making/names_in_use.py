@@ -10,6 +10,7 @@ from rewriter.facts.walks.of_modules import CHILDREN, DESCENDANTS
 from rewriter.python.answers import Question
 from rewriter.python.code import Class, File
 from rewriter.python.hierarchy import REGISTERING, Hierarchy, own_name
+from rewriter.python.text_patterns import ANY, pattern_of, says_something, text_of
 from rewriter.python.trees import walk
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
@@ -17,7 +18,6 @@ _READING = frozenset({"getattr", "hasattr"})
 _BY_NAME = _READING | {"setattr", "delattr"}
 _GIVEN_NAMES = frozenset({"__getattr__", "__getattribute__", "__setattr__", "__delattr__"})
 _NAMES_OF_ITS_OWN = CHILDREN | DESCENDANTS | _BY_NAME | {"vars", "dir", "__dict__", "state_dict", "load_state_dict"}
-_ANY = ".*"
 _SHORT = "[a-z]+[0-9]*"
 """What a base class out of sight may well have: `log`, `add`, `sum`."""
 
@@ -43,8 +43,8 @@ def taken_names(hierarchy: Hierarchy, cls: Class) -> TakenNames:
         taken |= _said(relative) | _compared(relative) | hierarchy.lineage(relative).reserved
         taken.patterns |= {f"{re.escape(text)}.*" for text in _beginnings(relative)}
         patterns = {pattern for name in _names_given(relative) for pattern in _patterns(name, relative)}
-        taken.patterns |= {pattern for pattern in patterns if _says_something(pattern)}
-        if not all(map(_says_something, patterns)):
+        taken.patterns |= {pattern for pattern in patterns if says_something(pattern)}
+        if not all(map(says_something, patterns)):
             users = hierarchy.project.files_mentioning(cls.node.name) if relative is cls else ()
             taken |= _words_in({relative.file, *users})
     return taken
@@ -90,7 +90,7 @@ def _compared(cls: Class) -> set[str]:
     """The texts that methods compare something with that may be the name of a child or attribute."""
     methods = (m for name, m in cls.methods.items() if name in _GIVEN_NAMES or m.words & _NAMES_OF_ITS_OWN)
     compared = (n for method in methods for n in walk(method.node) if isinstance(n, ast.Compare))
-    texts = (_text(part) for node in compared for part in walk(node) if isinstance(part, ast.Constant))
+    texts = (text_of(part) for node in compared for part in walk(node) if isinstance(part, ast.Constant))
     return {text for text in texts if text is not None and text.isidentifier()}
 
 
@@ -122,7 +122,7 @@ def _names_given(cls: Class) -> Iterator[ast.expr]:
             yield from node.args[:1]
             yield from (ast.Constant(keyword.arg) for keyword in node.keywords if keyword.arg is not None)
         elif isinstance(node.func, ast.Name) and node.func.id in _BY_NAME:
-            expects_it = node.func.id == "getattr" and len(node.args) == 2 and _text(node.args[1]) is None
+            expects_it = node.func.id == "getattr" and len(node.args) == 2 and text_of(node.args[1]) is None
             yield from () if expects_it else node.args[1:2]
         elif isinstance(node.func, ast.Attribute) and node.func.attr in REGISTERING:
             yield from node.args[:1]
@@ -140,44 +140,17 @@ def _is_dict_of_object(node: ast.expr) -> bool:
 def _patterns(name: ast.expr, cls: Class) -> Iterator[str]:
     """What an expression for a name may give, also by way of variables."""
     if not isinstance(name, ast.Name):
-        yield _pattern(name)
+        yield pattern_of(name)
         return
     assigned = [
         node.value
         for node in walk(cls.node)
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name.id for t in node.targets)
     ]
-    yield from map(_pattern, assigned) if assigned else [_ANY]
-
-
-def _pattern(name: ast.expr) -> str:
-    if (text := _text(name)) is not None:
-        return re.escape(text)
-    if isinstance(name, ast.JoinedStr):
-        return "".join(map(_pattern, name.values))
-    if isinstance(name, ast.BinOp) and isinstance(name.op, ast.Add):
-        return _pattern(name.left) + _pattern(name.right)
-    if isinstance(name, ast.BinOp) and isinstance(name.op, ast.Mod) and (text := _text(name.left)) is not None:
-        return _with_gaps(text, r"%[^a-zA-Z%]*[a-zA-Z]")
-    if isinstance(name, ast.Call) and isinstance(name.func, ast.Attribute) and name.func.attr == "format":
-        text = _text(name.func.value)
-        return _ANY if text is None else _with_gaps(text, r"\{[^}]*\}")
-    return _ANY
-
-
-def _with_gaps(text: str, gap: str) -> str:
-    return _ANY.join(re.escape(part) for part in re.split(gap, text))
-
-
-def _text(node: ast.expr) -> str | None:
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
-
-
-def _says_something(pattern: str) -> bool:
-    return re.search(r"\w", pattern.replace(_ANY, "")) is not None
+    yield from map(pattern_of, assigned) if assigned else [ANY]
 
 
 def _words_in(files: Iterable[File]) -> set[str]:
     """What a name may be that comes from elsewhere: the words in texts of the files that know the class."""
-    texts = (_text(n) for file in files for n in walk(file.source.tree) if isinstance(n, ast.Constant))
+    texts = (text_of(n) for file in files for n in walk(file.source.tree) if isinstance(n, ast.Constant))
     return {text for text in texts if text is not None and text.isidentifier()}
