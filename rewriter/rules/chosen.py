@@ -46,6 +46,9 @@ may be of many classes, says itself which one it is of: `self.call = runtime.mod
 themselves keep no module, and are copied and pickled as before. Objects that a module keeps in an attribute become
 modules, where they can.
 
+An object that a forward makes of tensors may compute in its `__init__`, which is given modules alike: `CorrBlock(x, y)`
+becomes `self.call(CorrBlock, x, y)`, where `runtime.modules.Call(CorrBlock.__init__)` holds them.
+
 **Safety.** The function is still chosen where and when it was; `Call` passes the arguments on. A function that it was
 not told of, or that takes no modules, is called as it is: functions that join a table later, methods of classes that
 are written later. Methods of a class that TorchScript may compile are left alone, and those that come back to

@@ -44,8 +44,8 @@ Another method than the forward is treated alike: where `self.coder.decode(x)` r
 becomes `self.coder2.decode(x)`. The object may be no module yet, and become one since it computes for the class.
 
 In a loop whose turns `__init__` can count, each turn has an instance; so it has in a loop over the members of a list,
-however many these are, as over one that such loops have filled: the list of modules begins with one, and makes more
-when they are asked for. A method that a
+however many these are, as over one that such loops have filled, and in `range(steps)` of a parameter that has a number
+for its default: the list of modules begins with one, and makes more when they are asked for. A method that a
 forward comes to on several ways gets a parameter that says which one is running, and an instance for each: `def
 _mix(self, x, y, *, call=0)`, called as `self._mix(x, y, call=1)`, in a loop as `self._mix(x, y, call=i)`, and by a
 method that is told its own way as `self._mix(x, y, call=call)`. Code elsewhere may override or replace a method with a
@@ -72,6 +72,7 @@ from dataclasses import replace
 
 from rewriter.changes.change import Change, as_given
 from rewriter.changes.made import Tie
+from rewriter.python.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.another import belongs_to_class, maker_of
 from rewriter.rules.context import Context
@@ -135,18 +136,22 @@ def decide_map(site: MappedModule, context: Context) -> Change | Refusal:
 def decide_part(site: PartCall, context: Context) -> Refusal | None:
     """What is said of a call of what a part of the object holds; nothing where it is the first."""
     assert isinstance(site.node, ast.Call)
-    if max(site.instances) == 0 and (not site.in_loop or _names_each_turn(site.node.func)):
+    repeats = site.in_loop and not _names_each_turn(site.node.func)
+    if max(site.instances) == 0 and not repeats:
         return None
     called = ast.unparse(site.node.func)
     advice = f"make a second one in __init__, as in `self.again = runtime.modules.again({called})`, and call that"
     why = "one module of a part serves several executions"
-    how = "in a loop" if site.in_loop else "again"
+    how = "in a loop" if repeats else "again"
     return refuse("RW902", site, f"{site.written} is called {how}: {why}", advice)
 
 
 def _names_each_turn(called: ast.expr) -> bool:
-    """`getattr(self, f"block{i}")`"""
-    return isinstance(called, ast.Call) and not isinstance(called.args[1], ast.Constant)
+    """`getattr(self, f"block{i}")`, `self.blocks[i]`: another module each turn, as far as can be told."""
+    if isinstance(called, ast.Call):
+        return not isinstance(called.args[1], ast.Constant)
+    keys = (node.slice for node in walk(called) if isinstance(node, ast.Subscript))
+    return not all(isinstance(key, ast.Constant | ast.UnaryOp) for key in keys)
 
 
 def _always_made(again: Change, context: Context) -> bool:

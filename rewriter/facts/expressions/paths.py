@@ -89,7 +89,8 @@ class Paths:
         parts = [part for part in path.value.parts if part.may_be(Sequence, Dictionary, Module)]
         if not parts or path.grows:
             return False
-        if all(map(self._is_of_modules, parts)):
+        is_clear = len(parts) == 1 or MODULE not in parts  # among several, that may be any module
+        if is_clear and all(map(self._is_of_modules, parts)):
             return path.filled or bool(path.value.held) or not path.stored or not all(map(_is_empty, path.stored))
         return bool(path.stored) and all(map(_makes_container, path.stored))
 
