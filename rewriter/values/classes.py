@@ -9,6 +9,7 @@ from typing import ClassVar
 from rewriter.facts.functions.plain_objects import Method, is_plain
 from rewriter.facts.making.helper_classes import has_plain_form
 from rewriter.python.code import Class
+from rewriter.python.hierarchy import Lineage
 from rewriter.torch_api import modules, whole
 from rewriter.values import named_tuple
 from rewriter.values.base import Call, Machine, Value
@@ -109,13 +110,19 @@ class OneOfClasses(SomeClass):
         known = machine.known
         if not any(holds_tensor(value) and not value.is_fixed for value in call.arguments.values()):
             return None
-        plain = [member.cls for member in self.of if is_plain(known, member.cls)]
+        plain = [m.cls for m in self.of if is_plain(known, m.cls) and _is_made_by_init(known.hierarchy.lineage(m.cls))]
         inits = ((known.hierarchy.lineage(cls).constructor, cls) for cls in plain)
         return one_of_methods(Method(init, cls, cls) for init, cls in inits if init is not None)
 
     def made(self, machine: Machine, call: Call) -> Value:
         members = sorted(self.of, key=lambda member: member.cls.name)
         return join_all([member.made(machine, call) for member in members])
+
+
+def _is_made_by_init(lineage: Lineage) -> bool:
+    """Whether nothing but `__init__` is given what a call of the class is given."""
+    by_others = any("__new__" in cls.methods or cls.node.keywords for cls in lineage.project)
+    return not by_others and not lineage.unseen
 
 
 def one_of_classes(a: Value, b: Value) -> SomeClass:
