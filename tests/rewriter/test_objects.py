@@ -179,6 +179,95 @@ class Net(nn.Module):
     assert "return self.call(shift, self.fc(x))" in after
 
 
+PROCESSORS = """
+
+class Scores:
+    def __call__(self, net, x):
+        return net.fc(x) * 2
+
+
+class Shifted:
+    def __init__(self, by=1.0):
+        self.by = by
+
+    def __call__(self, net, x):
+        return net.fc(x) + self.by
+
+
+class Attention(nn.Module):
+    default = Scores
+
+    def __init__(self, processor=None):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        if processor is None:
+            processor = self.default()
+        self.set_processor(processor)
+
+    def set_processor(self, processor):
+        self.processor = processor
+
+    def forward(self, x):
+        return self.processor(self, x)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = Attention()
+        self.b = Attention(processor=Shifted(0.5))
+
+    def forward(self, x):
+        return self.b(self.a(x))
+"""
+
+
+def test_an_object_that_a_module_keeps_and_calls() -> None:
+    after = check(PROCESSORS, X)
+    assert "self.call = runtime.modules.Call(Scores.__call__, Shifted.__call__)" in after
+    several = "".join(f"\n\nclass P{i}(Other):\n    pass\n" for i in range(3)).replace("Other", "object")
+    calls = several.replace("    pass", "    def __call__(self, net, x):\n        return net.fc(x) - 1")
+    made = "".join(f"        self.p{i} = Attention(P{i}())\n" for i in range(3))
+    source = calls + PROCESSORS.replace("        self.b = Attention", made + "        self.b = Attention")
+    after = check(source, X)
+    assert "        self.set_processor(processor)\n        self.call = runtime.modules.Call(self.processor)\n" in after
+    assert "return self.call(self.processor, self, x)" in after
+
+
+MADE = """
+
+class Costs:
+    def __init__(self, x, y, levels=2):
+        self.levels = levels
+        self.costs = x * y
+
+    def __call__(self, x):
+        for level in range(self.levels):
+            x = x + self.costs * x
+        return x
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        costs = Costs(x, self.fc(x))
+        return costs(x)
+"""
+
+
+def test_an_object_that_computes_while_it_is_made() -> None:
+    after = check(MADE, X)
+    assert "costs = self.call(Costs, x, self.fc(x))" in after and "runtime.modules.Call(Costs.__init__)" in after
+    assert "x = ops.add[level](x, ops.mul[level](self.costs, x))" in after
+    by_others = MADE.replace(
+        "    def __call__", "    def __new__(cls, *a):\n        return object.__new__(cls)\n\n    def __call__"
+    )
+    assert "Costs(x, self.fc(x))" in check(by_others, X)
+
+
 def test_a_function_passes_modules_on() -> None:
     function = "\n\ndef store(past: Cache, k, index):\n    return past.update(k, index)\n"
     source = LAYERS + function + ATTENTION.replace("past.update(k, self.index)", "store(past, k, self.index)")
