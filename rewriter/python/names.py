@@ -274,7 +274,7 @@ def part_of(node: ast.expr, is_own: Callable[[ast.expr], bool]) -> str | None:
     while not is_own(node):
         if isinstance(node, ast.Attribute):
             steps.append(f".{node.attr}")
-        elif isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Slice | ast.Tuple):
+        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant | ast.UnaryOp):
             steps.append(f"[{ast.unparse(node.slice)}]")
         else:
             return None

@@ -72,7 +72,6 @@ from dataclasses import replace
 
 from rewriter.changes.change import Change, as_given
 from rewriter.changes.made import Tie
-from rewriter.python.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.another import belongs_to_class, maker_of
 from rewriter.rules.context import Context
@@ -147,11 +146,8 @@ def decide_part(site: PartCall, context: Context) -> Refusal | None:
 
 
 def _names_each_turn(called: ast.expr) -> bool:
-    """`getattr(self, f"block{i}")`, `self.blocks[i]`: another module each turn, as far as can be told."""
-    if isinstance(called, ast.Call):
-        return not isinstance(called.args[1], ast.Constant)
-    keys = (node.slice for node in walk(called) if isinstance(node, ast.Subscript))
-    return not all(isinstance(key, ast.Constant | ast.UnaryOp) for key in keys)
+    """`getattr(self, f"block{i}")`"""
+    return isinstance(called, ast.Call) and not isinstance(called.args[1], ast.Constant)
 
 
 def _always_made(again: Change, context: Context) -> bool:
