@@ -96,6 +96,8 @@ def _left_out_below(change: Change, place: Construction) -> str | None:
     """The subclass whose own `__init__` cannot make the module by the same expression."""
     counted = any(turn.each is not None or count_of(turn.over) is None for turn in change.turns)
     of_object = change.make.needs_another or change.make.repeats is not None or counted
+    if place.missed_by is not None and (of_object or change.turns):  # `makes_missing` is told a class, not a list
+        return place.missed_by.node.name
     function = change.make.function if isinstance(change.make, Wrap) else None
     names = {n.id for n in walk(function) if isinstance(n, ast.Name)} if function is not None else set()
     makers = [(beside.cls, beside.init) for beside in place.beside]
