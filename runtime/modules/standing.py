@@ -22,6 +22,12 @@ HOOKS = {
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
+def _standing(part: nn.Module | None) -> Standing | None:
+    """What a handle knows; None for a part that is none."""
+    found: Standing | None = getattr(part, "__dict__", {}).get("_stands")
+    return found
+
+
 @dataclass(eq=False)
 class Standing:
     """Kept by a handle, whose own attributes would hide those of the module."""
@@ -147,8 +153,8 @@ class Standing:
             return child  # while it is compiled: nothing may be changed then
         part = self.handle._modules[name]
         assert part is not None
-        if "_stands" in part.__dict__:
-            part.__dict__["_stands"].take_up_parts()
+        if (stands := _standing(part)) is not None:
+            stands.take_up_parts()
         return part
 
     def put(self, name: str, part: nn.Module) -> None:
@@ -159,7 +165,7 @@ class Standing:
         """Whether somebody put something in the place of a part, at any depth."""
         if self.replaced:
             return True
-        parts = (getattr(part, "__dict__", {}).get("_stands") for part in self.handle._modules.values() if self.apart)
+        parts = (_standing(part) for part in self.handle._modules.values() if self.apart)
         return any(part.has_own_parts() for part in parts if part is not None)
 
     # How it runs.
@@ -188,7 +194,7 @@ class Standing:
         """Itself, and those of its parts that only hold others. A list for turns grows by itself."""
         yield self
         for part in self.handle._modules.values():
-            stands = getattr(part, "__dict__", {}).get("_stands")
+            stands = _standing(part)
             if stands is not None and stands.apart and isinstance(part, CONTAINERS):
                 yield from () if stands.cls.__module__.startswith("runtime.") else stands._holding()
 
@@ -203,13 +209,13 @@ class Standing:
 
     def _is_handle(self, name: str, part: nn.Module | None) -> bool:
         """Whether the part stands for the child that the module has under the name."""
-        stands = getattr(part, "__dict__", {}).get("_stands")
+        stands = _standing(part)
         return stands is not None and stands.module is self.module._modules.get(name)
 
     def own_part(self, part: nn.Module | None) -> nn.Module | None:
         """The module's child, where the part is what stands for it."""
         name = next((name for name, known in self.handle._modules.items() if known is part), "")
-        return self.children.get(name, part) if "_stands" in getattr(part, "__dict__", {}) else part
+        return self.children.get(name, part) if _standing(part) is not None else part
 
     def keep_own_hooks(self, kind: str) -> None:
         """The first hook of its kind is about to be put on the handle."""

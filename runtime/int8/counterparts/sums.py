@@ -83,6 +83,15 @@ class WideLinear(Int8Weights):
         return kernels.linear_wide(x, self.integers, self.bias, self.multiplier, self.scale)
 
 
+def _batched(codes: Tensor, dims: int) -> Tensor:
+    return codes if codes.dim() == dims + 2 else codes.unsqueeze(0)
+
+
+def _as_given(out: Tensor, x: Tensor) -> Tensor:
+    """The result without the batch that was put around a single image."""
+    return out if out.dim() == x.dim() else out.squeeze(0)
+
+
 class Conv(Sum):
     """A convolution."""
 
@@ -101,18 +110,18 @@ class Conv(Sum):
         weights, zeros = (self.integers, self.bias, self.multiplier), (of.zero, self.made().zero)
         geometry = (self.stride, self.padding, self.dilation)
         out = kernels.conv(images, *weights, *zeros, *geometry, self.groups, self.low, self.high, self.negative)
-        return out if images.dim() == x.dim() else out.squeeze(0)
+        return _as_given(out, x)
 
     def in_real_numbers(self, x: Tensor) -> Tensor:
         images, of = self._images(x)
         geometry = (self.stride, self.padding, self.dilation)
         out = kernels.conv_float(images, self.integers, self.bias, self.multiplier, of.zero, *geometry, self.groups)
-        return (out if images.dim() == x.dim() else out.squeeze(0)).contiguous()
+        return _as_given(out, x).contiguous()
 
     def _images(self, x: Tensor) -> tuple[Tensor, Codes]:
         """A batch of codes, and what they stand for."""
         codes, of = self.given(0, x)
-        images = codes if codes.dim() == len(self.stride) + 2 else codes.unsqueeze(0)
+        images = _batched(codes, len(self.stride))
         return images if self.pad_before is None else self._padded(images, self.pad_before, of), of
 
     def _padded(self, images: Tensor, padding: list[int], of: Codes) -> Tensor:
@@ -135,7 +144,7 @@ class ConvTranspose(Sum):
         out = kernels.conv_transpose(
             images, *weights, *zeros, *geometry, self.groups, self.low, self.high, self.negative
         )
-        return out if images.dim() == x.dim() else out.squeeze(0)
+        return _as_given(out, x)
 
     def in_real_numbers(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         images, of, more = self._images(x, output_size)
@@ -144,13 +153,13 @@ class ConvTranspose(Sum):
             (self.stride, self.padding, more, self.dilation),
         )
         out = kernels.conv_transpose_float(images, *weights, of.zero, *geometry, self.groups)
-        return (out if images.dim() == x.dim() else out.squeeze(0)).contiguous()
+        return _as_given(out, x).contiguous()
 
     def _images(self, x: Tensor, output_size: list[int] | None) -> tuple[Tensor, Codes, list[int]]:
         """A batch of codes, what they stand for, and the padding of the output."""
         codes, of = self.given(0, x)
         inner = cast(_ConvTransposeNd, self.simulated.inner)
-        images = codes if codes.dim() == len(self.stride) + 2 else codes.unsqueeze(0)
+        images = _batched(codes, len(self.stride))
         more = inner._output_padding(
             codes, output_size, self.stride, self.padding, list(inner.kernel_size), len(self.stride), self.dilation
         )
