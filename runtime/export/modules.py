@@ -21,7 +21,7 @@ from runtime.quantization.quantized.base import QuantizedModule
 from runtime.quantization.quantized.given import GivenWeight
 from runtime.quantization.quantized.others import Half, QuantizedEmbedding, QuantizedInner
 from runtime.quantization.quantized.pointwise import QuantizedAdd
-from runtime.quantization.quantized.precise import in_double, is_precise
+from runtime.quantization.quantized.precise import in_double, normalized, normalizes
 from runtime.quantization.quantized.sums import DynamicSum, QuantizedSum, operate
 from runtime.quantization.trained import QuantizedOutput, QuantizedWeights
 
@@ -124,14 +124,22 @@ class ExportedAdd(Exported):
 
 
 class ExportedRow(Exported):
-    """A softmax or a normalization, in float64, whose result is multiplied with the inverse of its scale, as ours is.
+    """A softmax or a normalization, computed as ours is, whose result is multiplied with the inverse of its scale.
 
     Runtimes divide by the scale, and have their own float32 arithmetic.
     """
 
+    def __init__(self, simulated: QuantizedModule) -> None:
+        super().__init__(simulated)
+        given = simulated.input_params[0]
+        self.unit = 1.0 if given is None else given.scale.item()
+        self.of_integers = given is not None and normalizes(simulated.inner)
+        if self.of_integers:
+            self.inputs = [OnGrid.of(given, 1.0)]
+
     def computed(self, *args: Any, **kwargs: Any) -> Any:
-        if not is_precise(self.inner, args, kwargs):
-            return super().computed(*args, **kwargs)
+        if self.of_integers:
+            return normalized(args[0], self.unit, settings(self.inner, args[1:], kwargs))
         return in_double(self.inner, args, kwargs)
 
     def _finished(self, x: Tensor) -> Tensor:

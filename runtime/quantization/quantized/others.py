@@ -9,9 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
+from rewriter.torch_api.traits import Trait
 from runtime.quantization.arithmetic import QParams, dequantize, multiplier, quantize
+from runtime.quantization.known import has, settings
 from runtime.quantization.quantized.base import HoldsIntegers, QuantizedModule, centred
-from runtime.quantization.quantized.precise import in_double, is_precise
+from runtime.quantization.quantized.precise import in_double, normalized, normalizes
 
 
 class QuantizedInner(QuantizedModule):
@@ -22,8 +24,13 @@ class QuantizedInner(QuantizedModule):
         return self.given_back(result, args) if args and isinstance(result, Tensor) else result
 
     def computed(self, *args: Any, **kwargs: Any) -> Any:
-        precise = self.output_params is not None and is_precise(self.inner, args, kwargs)
-        return in_double(self.inner, args, kwargs).to(args[0].dtype) if precise else self.inner(*args, **kwargs)
+        if self.output_params is None or not has(self.inner, Trait.ROWS):
+            return self.inner(*args, **kwargs)
+        x, given = args[0], self.input_params[0]
+        if given is None or not normalizes(self.inner):
+            return in_double(self.inner, args, kwargs).to(x.dtype)
+        told = settings(self.inner, args[1:], kwargs)
+        return normalized(centred(x, given), given.scale.item(), told).to(x.dtype)
 
 
 class QuantizedPReLU(QuantizedModule):
