@@ -15,7 +15,7 @@ from torch.fx import Node
 from torch.utils._pytree import TreeSpec, tree_leaves, tree_unflatten
 
 from runtime.int8.loops import noted, walk
-from runtime.int8.program import LOOP, NAMESPACE, Constant, Input, Op, Program, Ref, function_of
+from runtime.int8.program import ACTIVATIONS, LOOP, NAMESPACE, Constant, Input, Op, Program, Ref, function_of
 from runtime.int8.trees import Tree, is_plain, plain, unpacked
 
 _IGNORED = {"device", "layout", "pin_memory"}
@@ -78,7 +78,7 @@ def capture(model: nn.Module, arguments: tuple[Any, ...], dynamic_batch: bool) -
 
 
 def _decompositions() -> dict[Any, Callable[..., Any]]:
-    """To core operations, but not where torch's way there goes by the layout in memory, or sums in another order."""
+    """To core operations, but not where torch's way there goes by the layout in memory, sums in another order or is slow."""
     table: Any = default_decompositions()
     kept = (torch.ops.aten.adaptive_avg_pool2d.default, torch.ops.aten.linear.default)
     attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
@@ -88,7 +88,7 @@ def _decompositions() -> dict[Any, Callable[..., Any]]:
         result, sums = table[attention](*args, **kwargs)
         return result.transpose(1, 2).contiguous().transpose(1, 2), sums
 
-    others = {function: how for function, how in table.items() if function not in kept}
+    others = {f: how for f, how in table.items() if f not in kept and f._opname not in ACTIVATIONS}
     return {**others, attention: laid_out}
 
 

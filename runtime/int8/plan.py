@@ -6,13 +6,13 @@ import ctypes
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from runtime.int8.memory import Lifetime, place
 from runtime.int8.program import Program
@@ -166,7 +166,8 @@ class _Memory:
                 assert isinstance(step, HostStep)
                 args, kwargs = tree_map_only(View, self._fixed, (step.args, step.kwargs))
                 results: Any = [self._fixed(view) for view in step.results]
-                yield HostStep(step.layer, step.op, step.reads, step.writes, step.function, args, kwargs, results)
+                takes = any(isinstance(leaf, View) for leaf in tree_leaves((args, kwargs)))
+                yield replace(step, args=args, kwargs=kwargs, results=results, takes_inputs=takes)
 
     def _placed(self, step: KernelStep) -> int:
         """The address of a copy of the arguments, with pointers into this memory."""
@@ -219,7 +220,9 @@ def _run(part: _Run, timings: list[Timing] | None) -> None:
 
 def _run_host(step: HostStep, inputs: Sequence[Tensor], timings: list[Timing] | None) -> None:
     start = time.perf_counter_ns()
-    args, kwargs = tree_map_only(View, lambda view: _resolved(view, inputs), (step.args, step.kwargs))
+    args, kwargs = step.args, step.kwargs
+    if step.takes_inputs:
+        args, kwargs = tree_map_only(View, lambda view: _resolved(view, inputs), (args, kwargs))
     made = step.function(*args, **kwargs)
     results: Any = step.results
     for place_, tensor in zip(results, [made] if isinstance(made, Tensor) else made or (), strict=False):

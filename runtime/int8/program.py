@@ -16,7 +16,9 @@ NAMESPACE = "runtime_int8"
 UNSAFE = {"as_strided", "empty", "empty_strided", "rand", "randn", "randperm", "native_dropout", "bernoulli", "copy"}
 """Core operations that read memory which nobody wrote, or have another result each time."""
 
-_MORE = set("adaptive_avg_pool2d linear linalg_vector_norm _unsafe_view".split())
+ACTIVATIONS = set("prelu silu mish softplus hardswish hardsigmoid celu selu".split())
+"""Pure operations that torch computes at once, and its decompositions in several passes over memory."""
+_MORE = ACTIVATIONS | set("adaptive_avg_pool2d linear linalg_vector_norm _unsafe_view".split())
 _MORE |= set("split chunk unflatten detach alias contiguous unbind".split())
 """Operations that are pure but no core ones."""
 _PRIVATE = {"_softmax", "_log_softmax", "_to_copy", "_unsafe_view", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d"}

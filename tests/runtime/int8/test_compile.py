@@ -369,6 +369,24 @@ def test_broadcast_parameters_and_poolings_in_float_leave_the_batch_open() -> No
             torch.testing.assert_close(compiled(x), converted(x))
 
 
+@pytest.mark.parametrize(
+    "activation",
+    [nn.PReLU(4), nn.SiLU(), nn.Mish(), nn.Softplus(), nn.Hardswish(), nn.Hardsigmoid(), nn.CELU(), nn.SELU()],
+    ids=lambda module: type(module).__name__,
+)
+def test_an_activation_in_floating_point_is_one_operation(activation: nn.Module) -> None:
+    torch.manual_seed(0)
+    left, x = {"bits_weights": None, "bits_activations": None}, torch.randn(4, 4, 6, 6)
+    net = nn.Sequential(nn.Conv2d(4, 4, 3), activation, nn.Conv2d(4, 4, 1))
+    converted = convert(quantized(net, x, overrides={"0": left, "1": left}))
+    compiled = compile(converted, x)
+    assert compiled.reason == "" and compiled.program is not None
+    torchs = [op.name.split(".")[1] for op in compiled.program.ops if op.name.startswith("aten.")]
+    assert torchs == ["convolution", type(activation).__name__.lower(), "clone"], "the last puts the result in order"
+    for batch in (x, x[:1]):
+        assert same(converted, compiled, batch)
+
+
 def test_other_inputs_than_the_program_takes_go_to_the_model(small: tuple[nn.Module, CompiledModel]) -> None:
     converted, compiled = small
     assert same(converted, compiled, torch.randn(2, 3, 19, 15))
