@@ -97,6 +97,15 @@ PLACED = {
         ),
         "nn.Sequential(act, nn.Linear(4, 4), runtime.modules.own(act))",
     ),
+    "a class of the project with sizes": (
+        net(
+            "up = Scaled((2, 2))",
+            "self.seq = nn.Sequential(up, nn.Linear(4, 4), up)",
+            before="class Scaled(nn.Module):\n    def __init__(self, size: tuple[int, int]):\n        super().__init__()\n"
+            "        self.size = size\n\n    def forward(self, x):\n        return x * self.size[0]\n",
+        ),
+        "nn.Sequential(up, nn.Linear(4, 4), runtime.modules.own(up))",
+    ),
     "a function that builds": (
         net(
             "self.seq = make(2)",
