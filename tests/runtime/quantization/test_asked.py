@@ -39,6 +39,7 @@ X = torch.randn(8, 6)
         (Net, [X], {}, "Net is a class: make one"),
         ("net", [X], {}, "a torch.nn.Module, not str"),
         (torch.compile(Net()), [X], {}, r"quantize the model itself \(model\._orig_mod\)"),
+        (nn.Sequential(nn.LazyLinear(4)), [X], {}, r"'0\.weight' has no shape before the model has run: run it once"),
         (Net(), TensorDataset(X), {}, r"pass torch\.utils\.data\.DataLoader\(data, batch_size=32\)"),
         (Net(), [X], {"bit_weights": 4}, r"no settings \['bit_weights'\]; there are .*'bits_weights'"),
         (Net(), [X], {"overrides": [("fc", {})]}, "overrides must be a dict of patterns"),
