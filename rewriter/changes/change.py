@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rewriter.changes.made import Made
-from rewriter.changes.turns import NumberedMap, Numbering, Turn, WalkOverSteps
+from rewriter.changes.turns import NumberedCall, NumberedMap, Numbering, Turn, WalkOverSteps
 from rewriter.facts.making.construction import Construction
 from rewriter.facts.making.function_owners import Holder
 from rewriter.facts.walks.steps import STEPS
@@ -108,6 +108,8 @@ class Substitution:
     """The expression becomes the argument of a call of the target; else the target takes its place."""
     is_code: bool = False
     """The target is an expression as it is to be written, and no full name."""
+    number: NumberedCall | None = None
+    """The expression is a call that passes a number to a method of a class above, by the target."""
     safety: Safety = Safety.SAFE
     why_unsafe: str = ""
 
@@ -118,7 +120,8 @@ class Substitution:
     def leaves(self, other: Substitution) -> bool:
         """Whether the other one can be done as well: it is elsewhere, or both wrap what they are about."""
         is_inside = any(node is other.node for node in walk(self.node))
-        return not is_inside or (self.wraps and other.wraps and self.target != other.target)
+        is_told = self.number is not None
+        return not is_inside or is_told or (self.wraps and other.wraps and self.target != other.target)
 
 
 def numberings(changes: Iterable[NamedChange]) -> list[Numbering]:

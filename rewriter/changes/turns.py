@@ -54,6 +54,11 @@ class NumberedCall:
     via: str = ""
     """How the file spells that function."""
 
+    @property
+    def method(self) -> str:
+        """The name by which it is called."""
+        return self.node.func.attr if isinstance(self.node.func, ast.Attribute) else ""
+
 
 @dataclass(frozen=True)
 class Numbering:

@@ -45,16 +45,19 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str, style: 
     importer = Importer(file, runtime, style.formatter)
     plans = list(plans)
     changes = [named for _, plan in plans for named in plan.changes]
+    told = {id(s.node): s for _, plan in plans for s in plan.substitutions if s.number is not None}
+    numbers = [found.number for found in told.values() if found.number is not None]
     crowded: list[Edit] = []
     written = Written(file.source.text)
-    for unit in by_unit(file.source, spelled(edits_of(changes), importer)):
+    for unit in by_unit(file.source, spelled([*edits_of(changes), *numbers], importer)):
         text = rewrite_unit(file.source, unit, style)
         if text is None:
             crowded += unit.changes
             continue
         splice = Splice(file.source.start(unit.unit), file.source.end(unit.unit), text)
-        needed_by = tuple(named.change for named in unit.changes if isinstance(named, NamedChange))
-        written.splices.append(Reasoned(splice, needed_by))
+        sites = [named.change for named in unit.changes if isinstance(named, NamedChange)]
+        also = [told[id(edit.node)] for edit in unit.changes if id(edit.node) in told]
+        written.splices.append(Reasoned(splice, (*sites, *also)))
     if crowded:
         return Written(file.source.text, needing(changes, crowded))
     for _, plan in plans:
@@ -95,6 +98,8 @@ def needing(changes: list[NamedChange], edits: list[Edit]) -> list[NamedChange]:
 
 def _substituted(file: File, importer: Importer, found: Substitution) -> list[Splice]:
     start, end = file.source.start(found.node), file.source.end(found.node)
+    if found.number is not None:
+        return []  # written with the statement around it
     if found.is_code:
         return [Splice(start, end, found.target)]
     name = importer.spell(found.target, found.function.locals)

@@ -17,10 +17,10 @@ from rewriter.values.dictionary import Dictionary
 from rewriter.values.fixed import Fixed, all_fixed, origins_of
 from rewriter.values.functions import SomeFunction
 from rewriter.values.modules import Module
-from rewriter.values.one_of import join_all
+from rewriter.values.one_of import join, join_all
 from rewriter.values.plain import NUMBER, STRING, WHOLE, Nothing, Number, Other, String
 from rewriter.values.sequence import Sequence, sequence
-from rewriter.values.tensor import ASSUMED, TENSOR, Tensor, computed, only_assumed
+from rewriter.values.tensor import ASSUMED, TENSOR, Tensor, computed, is_of_unknown, only_assumed
 
 OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
@@ -56,7 +56,8 @@ class Operations:
             return None
         self.notes.operation(call.node, candidates, tensor=True, idle=is_idle(operands))
         found = [self._result(kind, name, call, operands) for kind in sorted({row.returns for row, _ in candidates})]
-        return join_all(found)
+        is_unsure = receiver is None and any(is_of_unknown(row.target, operands) for row, _ in candidates)
+        return join_all(map(_as_module_returns, found) if is_unsure else found)
 
     def _result(self, kind: str, name: str, call: Call, operands: list[Value]) -> Value:
         return computed(kind, self.context, name, call, operands, only_assumed(operands))
@@ -137,6 +138,14 @@ class Operations:
             return sequence(items=[member for members in items for member in members])
         members = [o.member() for o in lists if o.held]
         return sequence(join_all(members) if members else None)
+
+
+def _as_module_returns(value: Value) -> Value:
+    """A tensor of which the module in the function's place says no more than that it may be anything.
+
+    What would be idle for that tensor alone, such as the sum of its `argmax`, would not stay so.
+    """
+    return sequence(join(value.member(), UNKNOWN)) if isinstance(value, Sequence) else join(value, UNKNOWN)
 
 
 def _bound(found: Candidates, node: ast.Call, receiver: ast.expr | None) -> list[_Bound]:

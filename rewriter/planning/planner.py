@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from rewriter.changes.change import Change, NamedChange, Substitution, numberings
+from rewriter.changes.turns import Numbering
 from rewriter.evidence import Evidence
 from rewriter.facts.functions.callers import (
     is_kept,
@@ -38,6 +39,7 @@ from rewriter.rules.function_loops import FunctionLoops
 from rewriter.rules.listing import RULES
 from rewriter.rules.module_loops import Turns
 from rewriter.rules.refusals import advice_for
+from rewriter.rules.told import numbers_told
 from rewriter.sites.site import (
     ChosenCall,
     FileLevelModuleCall,
@@ -100,6 +102,7 @@ class Planner:
     def _plan_class(self, cls: Class, plan: Plan) -> None:
         self._substitute_in_class(cls, plan)
         run = self.knowledge.run(cls) if self.knowledge.may_be_module(cls) else None
+        self._substitute(cls, plan, numbers_told(self.knowledge, cls, self._numbered_in))
         own = {method for method in cls.methods.values() if not method.is_static}
         sites = [s for s in run.met.sites.values() if s.function in own] if run else []
         sites.sort(key=lambda site: site.order)
@@ -125,8 +128,11 @@ class Planner:
             plan.refusals += all_refused(place, sites)
             return
         values = joined_values([*([run] if run else []), *below])
-        loops = Turns(self.knowledge, place, values, run, lambda owner: numberings(self.plan(owner).changes))
+        loops = Turns(self.knowledge, place, values, run, self._numbered_in)
         self._decide_all(cls, plan, sites, Context(self.knowledge, place, "", values, self._takes_modules, loops))
+
+    def _numbered_in(self, cls: Class) -> list[Numbering]:
+        return numberings(self.plan(cls).changes)
 
     def _place_for(self, function: Function, runs: list[Run]) -> Held | NoPlace:
         if any(function in run.met.recursive for run in runs) and not function.is_free:

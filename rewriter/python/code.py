@@ -110,7 +110,7 @@ class Function:
     @cached_property
     def is_static(self) -> bool:
         """It stands in a class and is given no object."""
-        return bool(self.decorators & {"staticmethod", "classmethod"})
+        return bool(self.decorators & {"staticmethod", "classmethod"}) and self.owner is not None
 
     @cached_property
     def is_free(self) -> bool:

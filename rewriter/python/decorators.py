@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rewriter.python.code import Function, FunctionNode
 from rewriter.python.project import Project
-from rewriter.python.trees import assigned_once, children, walk
+from rewriter.python.trees import assigned_once, returns_in, walk
 
 # They give back the function itself, or one that passes everything on and says what it wraps.
 _TRANSPARENT = frozenset(
@@ -102,7 +101,7 @@ class _Decorators:
             return isinstance(node.body, ast.Name) and node.body.id == given
         wrappers = {s.name for s in walk(node) if isinstance(s, FunctionNode) and _wraps(s, given, around)}
         kept = {given, *wrappers}
-        return any(self._is_kept(returned, kept, around) for returned in _returned(node))
+        return any(self._is_kept(returned.value, kept, around) for returned in returns_in(node.body))
 
     def _is_kept(self, node: ast.expr | None, kept: set[str], around: Function) -> bool:
         """`wrapped`, or `decorate(wrapped)` with another decorator."""
@@ -168,15 +167,6 @@ def _given_first(node: FunctionNode | ast.Lambda) -> str | None:
         return parameters[0].arg
     stored = {n.id for n in walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     return None if node.decorator_list or parameters[0].arg in stored else parameters[0].arg
-
-
-def _returned(node: ast.AST) -> Iterator[ast.expr | None]:
-    """What the function itself returns, not those inside it."""
-    for child in children(node):
-        if isinstance(child, ast.Return):
-            yield child.value
-        elif not isinstance(child, FunctionNode | ast.Lambda | ast.ClassDef):
-            yield from _returned(child)
 
 
 def _wraps(node: FunctionNode, given: str, around: Function) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
 
@@ -81,6 +81,15 @@ def walk_anew(tree: ast.AST) -> list[ast.AST]:
     for node in found:  # which grows on the way
         found += children(node)
     return found
+
+
+def returns_in(statements: Iterable[ast.AST]) -> Iterator[ast.Return]:
+    """Where the function returns whose statements these are; the functions inside it return to whoever calls them."""
+    for node in statements:
+        if isinstance(node, ast.Return):
+            yield node
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            yield from returns_in(children(node))
 
 
 def path_to(place: ast.AST, tree: ast.AST) -> Iterator[ast.AST]:

@@ -28,7 +28,7 @@ from rewriter.python.code import Class, Function
 from rewriter.python.hierarchy import own_name
 from rewriter.python.inner_functions import inner_around
 from rewriter.python.loops import Loop, loops_around
-from rewriter.python.trees import walk
+from rewriter.python.trees import returns_in, walk
 from rewriter.rules.inner_functions import InnerRuns
 from rewriter.rules.ways import Ways
 from rewriter.sites.site import Site
@@ -68,7 +68,7 @@ class Turns:
         init = self.place.init
         if is_scripted(self.knowledge.hierarchy, self.place.cls) or site.self_name is None or site.deferred:
             return ()
-        if init is not None and any(isinstance(n, ast.Return) for n in walk(init.node)):
+        if init is not None and any(returns_in(init.node.body)):
             return ()
         if hides_counting(site.function) or (init is not None and hides_counting(init)):
             return ()

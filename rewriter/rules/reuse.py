@@ -51,7 +51,8 @@ _mix(self, x, y, *, call=0)`, called as `self._mix(x, y, call=1)`, in a loop as 
 method that is told its own way as `self._mix(x, y, call=call)`. Code elsewhere may override or replace a method with a
 public name by one that takes no such parameter: it is called as `runtime.modules.nth(self.mix, 1)(x, y)`, which passes
 the number to a method that takes it. Overrides in the project are told the same numbers, and pass their own on:
-`nth(super().mix, call)(x, y)`.
+`nth(super().mix, call)(x, y)`. Classes below that call a method of their base several times, which the base itself
+calls once at most, number their calls in the same way; the modules of the base are lists that grow then.
 
 A nested function that is called again is told so as well: `def stats(y, *, call=0)`, called as `stats(y, call=1)`.
 So is a lambda that `map` runs for each of several: `map(lambda t, i: self.mul[i](t, cos), (q, k), range(2))`. A module

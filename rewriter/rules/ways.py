@@ -20,6 +20,7 @@ from rewriter.interpreter.run import Run
 from rewriter.python.code import Class, Function
 from rewriter.python.hierarchy import own_name
 from rewriter.python.trees import walk
+from rewriter.rules.told import numbered_for_those_below
 
 Size = int | ast.expr
 """How many numbers a call takes up; an expression for `__init__` where that depends on the object."""
@@ -59,7 +60,9 @@ class Ways:
         """How the method is told its ways; None for one that has a single way, or cannot be told."""
         if method not in self._known:
             self._known[method] = None  # holds against methods that call each other
-            self._known[method] = self._find(method) if self._has_several(method) else None
+            several = self._has_several(method)
+            below = None if several else numbered_for_those_below(self.knowledge, self.cls, method)
+            self._known[method] = self._find(method) if several else below
         return self._known[method]
 
     def _has_several(self, method: Function) -> bool:
@@ -92,7 +95,8 @@ class Ways:
         found = next((n for n in self.numbered_in(root) if n.method is upper), None)
         calls = self.run.met.calls[method]
         known = root_run.met.calls.get(upper, {}) if root_run is not None else {}
-        told = all(node in known and caller.by_name for node, caller in calls.items())
+        for_those_below = found is not None and found.is_open and not found.calls
+        told = all((node in known or for_those_below) and caller.by_name for node, caller in calls.items())
         if found is None or not told or number_parameter(method) != found.parameter:
             return None
         return replace(found, method=method, calls=tuple(self._passed_up(method, found.parameter)), callers=())

@@ -106,10 +106,14 @@ class OneOf(Value):
         return self._first(lambda part: part.run(machine, call))
 
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
-        """What is not known is asked last: an object of some class only if nothing else has the method."""
+        """What is not known is asked last: an object of some class only if nothing else has the method.
+
+        Its method may compute what it likes: `x.argmax()` is of integers where `x` is a tensor.
+        """
         known = [part for part in self.alternatives if not isinstance(part, Unknown)]
         unknown = [part for part in self.alternatives if isinstance(part, Unknown)]
-        return OneOf((*known, *unknown))._first(lambda part: part.method(machine, call, func))
+        found = OneOf((*known, *unknown))._first(lambda part: part.method(machine, call, func))
+        return join(found, UNKNOWN) if found is not None and found.holds_itself and unknown else found
 
     def _first(self, ask: Callable[[Value], Value | None]) -> Value | None:
         return next((found for part in self.alternatives if (found := ask(part)) is not None), None)

@@ -130,9 +130,15 @@ def _of_nothing_known(name: str, operands: list[Value]) -> Value | None:
     joined = next((o for o in operands if o.is_only(Sequence) or o.is_only(String)), None)
     if joined is not None and modules.operators(name):
         return joined  # a list with more members, or another text
-    if all(o.known for o in operands) or any(map(holds_tensor, operands)) or not modules.tells_no_more(name):
+    if not is_of_unknown(name, operands):
         return None
     return Fixed(origins_of(operands)) if all_fixed(operands) else UNKNOWN
+
+
+def is_of_unknown(module: str, operands: list[Value]) -> bool:
+    """Whether a call of a module of that name for these says nothing of what it returns."""
+    unknown = not all(o.known for o in operands) and not any(map(holds_tensor, operands))
+    return unknown and modules.tells_no_more(module)
 
 
 def taken_for_tensor(source: str) -> Tensor:

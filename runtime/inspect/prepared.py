@@ -21,6 +21,7 @@ from rewriter.torch_api.traits import Trait
 from rewriter.torch_api.wrappers import WRAPPERS
 from runtime.inspect.repeats import repeated_calls
 from runtime.modules.operations import OPERATIONS
+from runtime.modules.plain_weights import with_plain_weights
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 _COMPARISONS = {"getitem", "setitem", "index", "eq", "ne", "lt", "le", "gt", "ge"}
@@ -72,6 +73,7 @@ class Preparation:
 
 def check_prepared(model: nn.Module, *args: Any, **kwargs: Any) -> Preparation:
     """Runs `model` once and says which value-changing operations no module stands for."""
+    model = with_plain_weights(model)  # what computes a weight is quantized with it
     found: Counter[tuple[str, str, int]] = Counter()
     with torch.no_grad(), _tracking(model) as stack, _Watch(stack, found):
         model(*args, **kwargs)

@@ -7,7 +7,7 @@ import threading
 import time
 import warnings
 from collections import OrderedDict, UserDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -23,6 +23,7 @@ from runtime.int8.plan import Plan, Timing
 from runtime.int8.program import Program, Step
 from runtime.int8.slices import BUDGET, cut, joined, separable
 from runtime.int8.trees import Tree, packed, unpacked
+from runtime.quantization.metadata import quantizer_metadata
 
 PLANS = 16
 """How many shapes a model keeps plans for; the one that was not used for longest goes first."""
@@ -208,16 +209,15 @@ def _apart(leaf: Any) -> Any:
 def compile(model: nn.Module, /, *given: Any, **named: Any) -> CompiledModel:
     """A converted model as a flat program: one native call, buffers planned once for each shape of inputs.
 
-    The arguments are an example of those that the model is called with. Their first size is a batch of any size, if the
-    model allows it. The program is run beside the model once, and must return the same; where it does not, or cannot be
-    made, the model itself runs, and a warning says why.
+    The arguments are an example of those that the model is called with, or one batch of what `quantize` was given.
+    Their first size is a batch of any size, if the model allows it. The program is run beside the model once, and must
+    return the same; where it does not, or cannot be made, the model itself runs, and a warning says why.
     """
     if isinstance(model, CompiledModel):
         raise TypeError("the model is compiled already")
     check_converted(model)
     model.eval()
-    by_name = given[0] if len(given) == 1 and isinstance(given[0], UserDict) else None
-    example = packed(given, named) if by_name is None else packed((), {**by_name, **named})
+    example = _as_called(model, given, named)
     reasons: list[str] = []
     for dynamic in (True, False):
         try:
@@ -232,6 +232,17 @@ def compile(model: nn.Module, /, *given: Any, **named: Any) -> CompiledModel:
             reasons.append(str(error))
     warnings.warn(f"the model was not compiled, and runs as it is: {reasons[-1]}", stacklevel=2)
     return CompiledModel(None, model, reasons[-1])
+
+
+def _as_called(model: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+    """A batch that holds the arguments, by place or by name, is taken apart as calibration has done."""
+    batch = given[0] if len(given) == 1 else None
+    seen = (quantizer_metadata(model) or {}).get("dummy_input")
+    if isinstance(batch, UserDict) or (isinstance(batch, Mapping) and isinstance(seen, dict)):
+        return packed((), {**batch, **named})
+    if isinstance(batch, (tuple, list)) and isinstance(seen, tuple) and not isinstance(seen[0], (tuple, list)):
+        given = tuple(batch[: len(seen)])
+    return packed(given, named)
 
 
 def _check(compiled: CompiledModel, expected: Any, example: tuple[Any, ...]) -> None:

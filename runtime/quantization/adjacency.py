@@ -36,6 +36,9 @@ class Place:
     dimensions: int = 0
     """Of its output, where that is one tensor, with as many in each call."""
 
+    hooked: bool = False
+    """Hooks of the user's see or change what it is given or returns."""
+
     def returns(self, output: Any) -> None:
         dimensions = output.dim() if isinstance(output, Tensor) else 0
         self.dimensions = dimensions if self.calls == 1 or dimensions == self.dimensions else 0
@@ -50,10 +53,12 @@ class Adjacency:
     def only_consumer(self, name: str) -> str | None:
         """The module that alone takes the output of `name`, once and as it is, if there is one."""
         place = self.places.get(name)
-        if place is None or place.calls != 1 or place.reshaped or len(place.consumers) != 1:
+        if place is None or place.calls != 1 or place.reshaped or place.hooked or len(place.consumers) != 1:
             return None
         consumer = place.consumers[0]
-        return consumer if consumer is not None and self.places[consumer].calls == 1 else None
+        if consumer is None or self.places[consumer].calls != 1 or self.places[consumer].hooked:
+            return None
+        return consumer
 
     def makers(self, name: str) -> set[str]:
         """The modules whose results `name` takes."""
@@ -74,7 +79,11 @@ def find_adjacency(model: nn.Module, dummy_input: Any) -> Adjacency:
     """Runs `model` on `dummy_input`, a tensor, a tuple of arguments or a dict of them; nothing in the model changes."""
     leaves = {name: module for name, module in model.named_modules() if is_leaf(module)}
     watch = _Watch()
+    hooked = {name: module for name, module in model.named_modules() if has_hooks(module)}
     hooks = []
+    for name in hooked.keys() - leaves.keys():
+        hooks.append(hooked[name].register_forward_pre_hook(watch.shown_arguments, prepend=True, with_kwargs=True))
+        hooks.append(hooked[name].register_forward_hook(watch.shown_result, prepend=True))
     for name, module in leaves.items():
         hooks.append(module.register_forward_pre_hook(watch.entering(name), with_kwargs=True))
         hooks.append(module.register_forward_hook(watch.leaving(name), always_call=True))
@@ -89,7 +98,13 @@ def find_adjacency(model: nn.Module, dummy_input: Any) -> Adjacency:
         for module, mode in modes.items():
             module.training = mode
     watch.consumed(output, None)
+    for name in watch.places.keys() & hooked.keys():
+        watch.places[name].hooked = True
     return Adjacency(watch.places)
+
+
+def has_hooks(module: nn.Module) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks)
 
 
 def call(model: nn.Module, dummy_input: Any) -> Any:
@@ -130,6 +145,13 @@ class _Watch(TorchFunctionMode):
                     self._kept.append(tensor)
 
         return leave
+
+    def shown_arguments(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        """To hooks of a module that holds others."""
+        self.consumed((args, kwargs), None)
+
+    def shown_result(self, module: nn.Module, args: Any, output: Any) -> None:
+        self.consumed(output, None)
 
     def consumed(self, values: Any, by: str | None) -> list[str | None]:
         """Notes who takes these tensors; returns the modules that made them."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.jit import ScriptModule
+from torch.nn.parameter import is_lazy
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from runtime.quantization.methods import Method
@@ -29,6 +30,9 @@ def check_model(model: object) -> None:
     if scripted:
         what = f"its part {scripted[0]!r} is" if scripted[0] else "it is"
         raise ValueError(f"a scripted module cannot be watched, and {what} one: quantize first, script or compile then")
+    lazy = [name for name, parameter in model.named_parameters() if is_lazy(parameter)]
+    if lazy:
+        raise ValueError(f"{lazy[0]!r} has no shape before the model has run: run it once, and quantize it then")
 
 
 def is_compiled(model: nn.Module) -> bool:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.utils._pytree import tree_leaves
 
+from runtime.modules.plain_weights import with_plain_weights
 from runtime.quantization.arithmetic import fake_quantize
 from runtime.quantization.asked import batches_of
 from runtime.quantization.aware import weight_granularity
@@ -53,6 +54,7 @@ def search_bits(
     from the most bits on, the layer is narrowed next that costs the least error for each byte saved. The model stays as
     it is. With `path` each error is written to a CSV file at once, and what stands there is not measured again.
     """
+    model = with_plain_weights(model)
     layers: dict[str, nn.Module] = {
         name: module
         for name, module in model.named_modules()

@@ -24,6 +24,7 @@ from torch.utils._pytree import SUPPORTED_NODES, tree_leaves
 from torch.utils.data import DistributedSampler
 
 from runtime.modules.places import is_leaf
+from runtime.modules.plain_weights import with_plain_weights
 from runtime.quantization.observers import Statistics
 
 Forward = Callable[[nn.Module, Any], Any]
@@ -47,6 +48,7 @@ def calibrate(
     """
     forward = forward or run_batch
     collector = _Collector(unobserved)
+    model = with_plain_weights(model)  # its modules have the names that they will have when they are quantized
     with evaluating(model), collector.attached(model), torch.no_grad():
         for number, batch in _own_batches(data, batches):
             collector.begin(number)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from runtime.modules.plain_weights import with_plain_weights
 from runtime.quantization.asked import batches_of, check_model
 from runtime.quantization.calibration import calibrate, evaluating, float_tensors, run_batch
 from runtime.quantization.front_door import first_call
@@ -123,7 +124,8 @@ class _Trial:
 
     def __init__(self, model: nn.Module, data: Iterable[Any], batches: int, settings: Mapping[str, Any]) -> None:
         check_model(model)
-        self.model, self.settings = model, dict(settings)
+        self.model, self.settings = with_plain_weights(model), dict(settings)
+        model = self.model
         self.batches = list(islice(batches_of(data), batches))
         if not self.batches:
             raise ValueError("data has no batch")

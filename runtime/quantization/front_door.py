@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from runtime.inspect import Preparation, check_prepared
+from runtime.modules.plain_weights import copied, make_weights_plain
 from runtime.modules.torch_ao import from_torch_ao, uses_torch_ao
 from runtime.quantization.asked import batches_of, check_model, check_settings
 from runtime.quantization.calibration import Forward, calibrate, evaluating, rank_of_ranks, run_batch
@@ -79,7 +80,8 @@ def quantize(
             f"method {method!r} needs the optimizer that trains the model: pass optimizer= and inplace=True"
         )
     example = None if data is None else first_call(model, data, forward or run_batch)
-    model = model if inplace else copy.deepcopy(model)
+    model = model if inplace else copied(model)
+    make_weights_plain(model, settings.get("optimizer"))
     take_apart(model)
     if uses_torch_ao(model):
         _read_torch_ao(model, example)

@@ -52,7 +52,7 @@ def fold_batch_norms(model: nn.Module, example: Any) -> dict[str, str]:
     """
     if not any(isinstance(module, _BatchNorm) for module in model.modules()):
         return {}  # without a run, which takes long where there are many steps
-    adjacency, linear_dims = _adjacency_and_dimensions(model, example)
+    adjacency = find_adjacency(model, example)
     modules = dict(model.named_modules())
     holders = _holders_of_parameters(model)
     folded: dict[str, str] = {}
@@ -61,7 +61,7 @@ def fold_batch_norms(model: nn.Module, example: Any) -> dict[str, str]:
         norm = modules.get(after or "")
         if after is None or not is_a(norm, _BatchNorm) or norm.running_mean is None:
             continue
-        if isinstance(layer, nn.Linear) and linear_dims.get(name) != 2:
+        if isinstance(layer, nn.Linear) and adjacency.places[name].dimensions != 2:
             continue  # with more dimensions the normalization's channels are not the layer's features
         if _owns_its_weight(layer, holders) and _owns_its_weight(norm, holders):
             _fold(layer, norm)
@@ -199,21 +199,3 @@ def _holders_of_parameters(model: nn.Module) -> dict[int, int]:
     for parameter in chain((p for _, p in model.named_parameters(remove_duplicate=False)), others):
         holders[id(parameter)] = holders.get(id(parameter), 0) + 1
     return holders
-
-
-def _adjacency_and_dimensions(model: nn.Module, example: Any) -> tuple[Adjacency, dict[str, int]]:
-    """And of each linear layer how many dimensions its output has."""
-    dims: dict[str, int] = {}
-    hooks = []
-    for name, module in model.named_modules():
-        if isinstance(module, nn.Linear):
-
-            def note(module: nn.Module, args: Any, output: Tensor, name: str = name) -> None:
-                dims[name] = output.dim()
-
-            hooks.append(module.register_forward_hook(note))
-    try:
-        return find_adjacency(model, example), dims
-    finally:
-        for hook in hooks:
-            hook.remove()

@@ -83,6 +83,8 @@ class Planner:
     def _first_guess(self, name: str) -> Place:
         module = self.modules[name]
         seen = self.adjacency.places[name]
+        if seen.hooked:
+            return Place(name, Kind.FLOAT, "hooks run with it, which take floating point")
         tensors = min(map(len, seen.sources), default=0)
         kind = kind_of(module_of(module), tensors, seen.settled, seen.dimensions)
         if kind is Kind.EMBEDDING and isinstance(module, Tied):

@@ -40,7 +40,7 @@ from runtime.quantization.quantized.others import Half, QuantizedEmbedding
 from runtime.quantization.quantized.sums import DynamicSum, QuantizedSum, is_sum
 from runtime.quantization.quantized.wide import WideLinear, is_wide
 from runtime.quantization.quantizer import Quantizer
-from runtime.quantization.recurrent import WIDE_BITS, bits_of_input, directions, given_in_a_run
+from runtime.quantization.recurrent import WIDE_BITS, bits_of_input, directions, given_in_a_run, show_enough
 
 Ranges = Mapping[str, tuple[float, float]]
 
@@ -255,8 +255,9 @@ class PostTrainLinearQuantizer(Quantizer):
             quantized = make_quantized(module, place.kind, place.output, qbits.wts, self.per_channel_weights)
         quantized.configure(place.inputs, place.output, place.float_output)
         rows = self._rows.get(place.name)
-        if rows is not None and self.per_channel_weights and type(quantized) in (QuantizedSum, WideLinear):
-            assert isinstance(quantized, QuantizedSum) and isinstance(module.weight, torch.Tensor)
+        shown = rows is not None and show_enough(module, rows)
+        if shown and self.per_channel_weights and type(quantized) in (QuantizedSum, WideLinear):
+            assert isinstance(quantized, QuantizedSum) and isinstance(module.weight, torch.Tensor) and rows is not None
             made = compensated(module.weight.detach(), quantized.weight_params, rows)
             quantized.integers = made.to(quantized.integers.dtype)
         return quantized

@@ -23,6 +23,7 @@ from torch.optim import Optimizer
 from runtime.modules.convert import TWINS
 from runtime.modules.handles import TiedHandle, settle
 from runtime.modules.places import is_whole, module_of, place_of, standing
+from runtime.modules.plain_weights import make_weights_plain
 from runtime.modules.twin import Twin
 from runtime.quantization.metadata import constructor_arguments, quantizer_metadata, set_quantizer_metadata, unwrapped
 from runtime.quantization.overrides import Override, Overrides, QBits, accepted_keywords
@@ -100,6 +101,7 @@ class Quantizer:
     def prepare_model(self, dummy_input: Any = None) -> None:
         """Replaces the modules. `dummy_input` is for methods that need to see the model run."""
         self._check_not_prepared()
+        make_weights_plain(self.model, self.optimizer)
         settle(self.model)
         self._map_overrides()
         before = {id(parameter) for parameter in self.model.parameters()}

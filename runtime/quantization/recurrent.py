@@ -1,4 +1,4 @@
-"""What recurrent layers need: what they carry from step to step adds up the errors of all steps.
+"""What recurrent layers and cells need: what they carry from step to step adds up the errors of all steps.
 
 Gates and states stay in floating point, and hidden states enter their product with 16 bits: an LSTM's and a GRU's lie
 between -1 and 1, whatever the data. Weights are rounded so that errors make up for each other on what the layer is
@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 import runtime.modules as wrappers
+from runtime.modules.recurrent.cells import CellTwin
 from runtime.modules.recurrent.layers import RecurrentTwin
 from runtime.quantization.adjacency import call
 from runtime.quantization.arithmetic import Grid, WideGrid, fake_quantize, per_channel, qparams_of
@@ -31,7 +33,7 @@ _LEAST_DECIBELS = 30.0
 
 
 class Direction(NamedTuple):
-    """One layer in one direction: the names of its parts."""
+    """One layer in one direction, or one cell: the names of its parts."""
 
     layer: str
     """The start of its parts' names."""
@@ -49,14 +51,13 @@ class Direction(NamedTuple):
 
 def directions(model: nn.Module) -> Iterator[Direction]:
     for name, layer in model.named_modules():
-        if not isinstance(layer, RecurrentTwin):
+        if not isinstance(layer, (RecurrentTwin, CellTwin)):
             continue
         start = f"{name}." if name else ""
-        suffixes = [part.removeprefix("ih_") for part in layer._modules if part.startswith("ih_")]
-        relu = isinstance(layer, wrappers.RNN) and layer.nonlinearity == "relu"
-        for suffix in suffixes:
-            projection = f"{start}hr_{suffix}" if layer.proj_size else None
-            parts = (f"{start}ih_{suffix}", f"{start}hh_{suffix}", f"{start}gates_{suffix}", projection)
+        relu = isinstance(layer, (wrappers.RNN, wrappers.RNNCell)) and layer.nonlinearity == "relu"
+        for suffix in [part.removeprefix("ih") for part in layer._modules if part.startswith("ih")]:
+            projection = f"{start}hr{suffix}" if isinstance(layer, RecurrentTwin) and layer.proj_size else None
+            parts = (f"{start}ih{suffix}", f"{start}hh{suffix}", f"{start}gates{suffix}", projection)
             yield Direction(start, *parts, bounded=not relu and projection is None)
 
 
@@ -108,24 +109,39 @@ def _some(rows: Tensor) -> Tensor:
 
 def bits_of_input(model: nn.Module, direction: Direction, given: Given, bits_of_weight: int) -> int | None:
     """How many bits what comes into the layer must have for its states to be near enough; None if none are."""
-    twin, projection = model.get_submodule(direction.layer.removesuffix(".")), model.get_submodule(direction.of_input)
+    projection = model.get_submodule(direction.of_input)
     assert isinstance(projection, nn.Linear)
-    rows, (args, kwargs) = given.rows[direction.of_input], given.calls[direction.layer]
-    join = model.get_submodule(direction.gates.replace("gates_", "join_"))
-    exact = _states(twin, join, args, kwargs)
-    power = (exact - exact.mean(0)).square().sum()
+    rows = given.rows[direction.of_input]
+    results = _results_to_compare(model, direction, given)
+    exact = results()
+    power = (exact - exact.mean(0)).square().sum() if len(exact) > 1 else exact.square().sum()
     grids: dict[int, tuple[Grid, bool]] = {8: (Grid(8), False), WIDE_BITS: (WideGrid(), True)}
     with _weight_of(projection, rounded_weight(projection, rows, bits_of_weight)):
         for number, (grid, symmetric) in grids.items():
             params = qparams_of(rows, grid, symmetric)
             hook = projection.register_forward_pre_hook(lambda _, x, params=params: fake_quantize(x[0], params))
             try:
-                noise = (_states(twin, join, args, kwargs) - exact).square().sum()
+                noise = (results() - exact).square().sum()
             finally:
                 hook.remove()
             if noise * 10 ** (_LEAST_DECIBELS / 10) <= power:
                 return number
     return None
+
+
+def _results_to_compare(model: nn.Module, direction: Direction, given: Given) -> Callable[[], Tensor]:
+    """All states of a layer; of a cell, which sees one step of many, what its projection returns."""
+    twin = model.get_submodule(direction.layer.removesuffix("."))
+    if isinstance(twin, CellTwin):
+        return partial(_projected, model.get_submodule(direction.of_input), given.rows[direction.of_input])
+    join = model.get_submodule(direction.gates.replace("gates_", "join_"))
+    return partial(_states, twin, join, *given.calls[direction.layer])
+
+
+def _projected(projection: nn.Module, rows: Tensor) -> Tensor:
+    with torch.no_grad():
+        result: Tensor = projection(rows)
+    return result.double()
 
 
 def _states(twin: nn.Module, join: nn.Module, args: Any, kwargs: Any) -> Tensor:
@@ -153,4 +169,10 @@ def _weight_of(projection: nn.Linear, weight: Tensor) -> Iterator[None]:
 def rounded_weight(layer: nn.Linear, rows: Tensor, bits: int) -> Tensor:
     """The weight on its grid, in real numbers."""
     params = weight_qparams(layer.weight.detach(), bits, per_channel(0))
-    return compensated(layer.weight.detach(), params, rows) * params.scale.unsqueeze(1)
+    shown = rows if show_enough(layer, rows) else torch.zeros_like(rows)
+    return compensated(layer.weight.detach(), params, shown) * params.scale.unsqueeze(1)
+
+
+def show_enough(layer: nn.Module, rows: Tensor) -> bool:
+    """Whether rows tell what the layer is given: of one step they do not, and errors would go where others need it."""
+    return isinstance(layer, nn.Linear) and len(rows) >= layer.in_features

@@ -174,6 +174,51 @@ def test_a_subclass_elsewhere_that_overrides_a_public_method_goes_on() -> None:
         assert_equal_models(before, after, X)
 
 
+BELOW = """
+class Base(nn.Module):
+    def mix(self, x, y):
+        return torch.relu(x) + y
+
+
+class Net(Base):
+    def forward(self, x):
+        return self.mix(self.mix(x, x), x)
+
+
+class Further(Net):
+    def forward(self, x):
+        return self.mix(super().forward(x), x)
+
+
+class Other(Net):
+    def mix(self, x, y):
+        return super().mix(y, x) * 2
+"""
+
+
+def test_calls_of_a_method_of_a_base_are_told_apart_by_the_classes_below() -> None:
+    result = rewritten(HEADER + BELOW)
+    text = result.after.decode()
+    assert "    def mix(self, x, y, *, call=0):\n        return self.add[call](self.relu[call](x), y)\n" in text
+    assert "self.add = runtime.modules.ModuleList([runtime.modules.EltWiseAdd()])\n" in text
+    assert "return runtime.modules.nth(self.mix, 1)(self.mix(x, x), x)\n" in text
+    assert "return runtime.modules.nth(self.mix, 2)(super().forward(x), x)\n" in text
+    assert "return self.mul[call](runtime.modules.nth(super().mix, call)(y, x), 2)\n" in text
+    for name in ("Net", "Further", "Other"):
+        model = load(result.after)[name]()
+        assert_equal_models(load(result.before)[name](), model, X)
+        assert not check_prepared(model, X).repeated
+
+
+def test_a_call_with_a_comment_inside_is_not_told() -> None:
+    commented = BELOW.replace(
+        "self.mix(self.mix(x, x), x)", "self.mix(\n            self.mix(x, x),  # once\n            x,\n        )"
+    )
+    result = rewritten(HEADER + commented)
+    assert result.failure is None and b"nth(self.mix, 1)" not in result.after
+    assert_equal_models(load(result.before)["Net"](), load(result.after)["Net"](), X)
+
+
 def test_calls_that_exclude_each_other_need_no_number() -> None:
     after = check(net("if x.shape[0] > 1:", "    return self._mix(x, x)", "return self._mix(x, -x)"), X)
     assert "call" not in after

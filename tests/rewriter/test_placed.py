@@ -77,6 +77,10 @@ PLACED = {
         net("self.act = nn.ReLU()", "self.a = Block(self.act)", "self.b = Block(self.act)", before=BLOCK, forward="self.b(self.a(x))"),
         "self.a = Block(self.act)\n        self.b = Block(nn.ReLU())",
     ),
+    "one of two attributes": (
+        net("self.act = nn.ReLU()", "self.other = nn.Tanh() if fast else self.act", parameters=", fast=False", forward="self.other(self.act(x))"),
+        "self.other = nn.Tanh() if fast else nn.ReLU()",
+    ),
     "a class that a parameter chose": (
         net("act = act_layer()", "self.seq = nn.Sequential(act, nn.Linear(4, 4), act)", parameters=", act_layer=nn.ReLU"),
         "nn.Sequential(act, nn.Linear(4, 4), runtime.modules.own(act))",
@@ -92,6 +96,15 @@ PLACED = {
             before="class Swish(nn.Module):\n    def forward(self, x):\n        return x * torch.sigmoid(x)\n",
         ),
         "nn.Sequential(act, nn.Linear(4, 4), runtime.modules.own(act))",
+    ),
+    "a class of the project with sizes": (
+        net(
+            "up = Scaled((2, 2))",
+            "self.seq = nn.Sequential(up, nn.Linear(4, 4), up)",
+            before="class Scaled(nn.Module):\n    def __init__(self, size: tuple[int, int]):\n        super().__init__()\n"
+            "        self.size = size\n\n    def forward(self, x):\n        return x * self.size[0]\n",
+        ),
+        "nn.Sequential(up, nn.Linear(4, 4), runtime.modules.own(up))",
     ),
     "a function that builds": (
         net(
@@ -130,6 +143,12 @@ def test_each_place_has_its_own(name: str) -> None:
     assert not found.raw and not found.repeated, found
     names = {name for name, _ in model.named_modules(remove_duplicate=False)}
     assert {name for name, _ in before.named_modules(remove_duplicate=False)} <= names
+
+
+def test_a_module_of_another_library_that_moves_values_is_made_again() -> None:
+    made = ["self.split = Rearrange('b (h d) -> b h d', h=2)", "self.split_gate = self.split"]
+    source = "from einops.layers.torch import Rearrange\n" + net(*made, forward="self.split(x), self.split_gate(x)")
+    assert "self.split_gate = Rearrange('b (h d) -> b h d', h=2)" in rewritten(HEADER + source).after.decode()
 
 
 def test_the_diff_of_a_block_with_a_class_level_default_is_one_line() -> None:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from rewriter.changes.change import numbered_maps, numberings, turns_of
-from rewriter.changes.turns import Turn
-from rewriter.emit.proof.owners import Undone, undo_calls, undo_given, undo_holder, undo_lines, undo_maps, undo_numbers
+from rewriter.changes.turns import NumberedCall, Turn
+from rewriter.emit.proof.owners import (
+    Undone,
+    undo_calls,
+    undo_given,
+    undo_holder,
+    undo_lines,
+    undo_maps,
+    undo_numbers,
+)
 from rewriter.emit.proof.sites import Key, MarkOld, key_of
 from rewriter.facts.making.construction import Construction
 from rewriter.facts.making.function_owners import Holder
@@ -33,7 +42,7 @@ def undoes(
     kept, taken = _unwrapped(old, old_text), _unwrapped(new, new_text)
     if taken != kept + len(stored):
         return "a stored value is not put into a module"
-    substituted = [s for _, plan in plans for s in plan.substitutions if not s.wraps]
+    substituted = [s for _, plan in plans for s in plan.substitutions if not s.wraps and s.number is None]
     if found := [s for s in substituted if not s.is_code]:
         _name_twins(old, {key_of(s.node): s.target for s in found})
         _name_twins(new, {})
@@ -70,6 +79,8 @@ def _undo_owners(defined: tuple[list[tuple[str, int]], ...], new: ast.Module, pl
     functions = _paired(defined[1], _functions(new), "functions")
     givers = _paired(defined[2], _givers(new), "functions that give methods to classes")
     for owner, plan in plans:
+        if told := [s.number for s in plan.substitutions if s.number is not None]:
+            _undo_told(classes[owner.node.lineno], told)
         if not plan.changes:
             continue
         place = plan.changes[0].change.place
@@ -96,6 +107,22 @@ def _undo_owners(defined: tuple[list[tuple[str, int]], ...], new: ast.Module, pl
         undo_numbers(scope, numberings(plan.changes))
         undo_maps(scope, numbered_maps(plan.changes))
         undo_calls(scope, plan.changes, makers)
+
+
+def _undo_told(scope: ast.AST, told: list[NumberedCall]) -> None:
+    """Takes the numbers from calls of methods that classes above have."""
+    wanted = Counter((call.method, call.number) for call in told)
+    for call in [node for node in walk_anew(scope) if isinstance(node, ast.Call)]:
+        func = call.func
+        if not isinstance(func, ast.Call) or not ast.unparse(func.func).endswith("modules.nth") or len(func.args) != 2:
+            continue
+        method, number = func.args
+        found = method.attr if isinstance(method, ast.Attribute) else "", ast.unparse(number)
+        if wanted[found] > 0:
+            wanted[found] -= 1
+            call.func = method
+    if wanted.total():
+        raise Undone("a method of a class above is not told which call it is as declared")
 
 
 def _classes(tree: ast.Module) -> list[ast.ClassDef]:

@@ -10,7 +10,7 @@ from functools import cached_property
 from rewriter.facts.knowledge import Knowledge
 from rewriter.python.code import Class, Function
 from rewriter.python.hierarchy import own_name
-from rewriter.python.trees import children, walk
+from rewriter.python.trees import returns_in, walk
 from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.modules import ProjectModule
 
@@ -148,7 +148,7 @@ class Scope:
         inner = self._entered(call, receiver)
         if inner is None or inner.function.node.decorator_list or isinstance(inner.function.node, ast.AsyncFunctionDef):
             return []
-        values = [statement.value for statement in _returns(inner.function.node)]
+        values = [statement.value for statement in returns_in(inner.function.node.body)]
         known = [value for value in values if value is not None]
         return [(value, inner) for value in known] if len(known) == len(values) else []
 
@@ -184,16 +184,6 @@ class Scope:
         given = {parameter: (argument, self) for parameter, argument in zip(parameters, call.args, strict=False)}
         given |= {k.arg: (k.value, self) for k in call.keywords if k.arg is not None}
         return Scope(self.knowledge, function, name, cls, own, values, frozenset(), given, self.depth + 1)
-
-
-def _returns(node: ast.AST) -> list[ast.Return]:
-    found: list[ast.Return] = []
-    for child in children(node):
-        if isinstance(child, ast.Return):
-            found.append(child)
-        elif not isinstance(child, ast.FunctionDef | ast.Lambda | ast.ClassDef):
-            found += _returns(child)
-    return found
 
 
 def position_of(node: ast.expr | ast.stmt) -> tuple[int, int]:

@@ -99,7 +99,10 @@ def _is_plain(knowledge: Knowledge, value: Value, across_objects: bool) -> bool:
         return value.name.rpartition(".")[2] in _WRAPPERS
     if isinstance(value, ProjectModule | TorchModule):
         return is_stateless(knowledge, value.made, across_objects)
-    return value.is_only(Number, String, Nothing, SomeFunction, WrappedFunction)
+    held = [part for part in value.parts if isinstance(part, Sequence)]
+    if held and not all(part.held and all(one.is_only(Number, String, Nothing) for one in part.held) for part in held):
+        return False
+    return value.is_only(Number, String, Nothing, SomeFunction, WrappedFunction, Sequence)
 
 
 def _mentions_state(cls: Class) -> bool:

@@ -10,6 +10,7 @@ from rewriter.facts.knowledge import Knowledge
 from rewriter.python.code import Class, Function
 from rewriter.python.hierarchy import CONTAINERS
 from rewriter.python.trees import walk
+from rewriter.torch_api import modules
 from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.classes import ProjectClass
 from rewriter.values.dictionary import Dictionary
@@ -32,7 +33,8 @@ def made_class(knowledge: Knowledge, node: ast.expr | None, full_name: FullName)
     found = knowledge.project.find(name)
     if isinstance(found, Class):
         return found if knowledge.hierarchy.lineage(found).is_module else None
-    return name if name.startswith("torch.nn.") and name.rpartition(".")[2][:1].isupper() else None
+    is_of_torch = name.startswith("torch.nn.") and name.rpartition(".")[2][:1].isupper()
+    return name if is_of_torch or name in modules.PARAMETER_FREE else None
 
 
 def keeps_nothing(knowledge: Knowledge, cls: Class, seen: Seen = frozenset()) -> bool:

@@ -17,7 +17,7 @@ from rewriter.python.decorators import runs_as_written
 from rewriter.python.given_methods import GivenMethods, classes_given
 from rewriter.python.hierarchy import CONTAINERS, own_name
 from rewriter.python.initialization import every_way, runs_init_of
-from rewriter.python.trees import walk
+from rewriter.python.trees import returns_in, walk
 
 
 @dataclass(frozen=True)
@@ -287,7 +287,7 @@ def _last_store(body: list[ast.stmt], name: str, start: int) -> ast.stmt | None:
     """The last statement that sets an attribute, of those that are run in any case."""
     found = None
     for statement in body[start:]:
-        if isinstance(statement, ast.Raise) or any(isinstance(n, ast.Return) for n in walk(statement)):
+        if isinstance(statement, ast.Raise) or any(returns_in([statement])):
             break  # who raises further in makes no object
         if _stores_attribute(statement, name):
             found = statement

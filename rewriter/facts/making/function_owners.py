@@ -89,6 +89,8 @@ def _rigid(knowledge: Knowledge, function: Function) -> str | None:
     opaque = (d for d in node.decorator_list if not keeps_parameters(knowledge.project, function, d))
     if (decorator := next(opaque, None)) is not None:
         return f"the decorator {ast.unparse(decorator)} may change what the function takes"
+    if function.owner is None and function.decorators & {"staticmethod", "classmethod"}:
+        return "it is decorated as a method and stands in no class: what that makes of it cannot be copied"
     if _bound_again(function):
         return "its name is bound more than once"
     if function.shadowed:

@@ -7,7 +7,7 @@ import ast
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.construction import Construction
 from rewriter.python.attributes import assigns_always
-from rewriter.python.trees import walk
+from rewriter.python.trees import returns_in
 
 
 def statement_setting(knowledge: Knowledge, place: Construction, attribute: str) -> ast.stmt | None:
@@ -36,4 +36,4 @@ def _sets(knowledge: Knowledge, place: Construction, statement: ast.stmt, attrib
 
 
 def _returns_before(statement: ast.stmt, other: ast.stmt) -> bool:
-    return statement.lineno < other.lineno and any(isinstance(n, ast.Return) for n in walk(statement))
+    return statement.lineno < other.lineno and any(returns_in([statement]))

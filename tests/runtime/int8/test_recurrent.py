@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import runtime
 import runtime.modules as wrappers
 from runtime.int8 import CompiledModel, compile, convert, report
 from runtime.int8.files import from_bytes, to_bytes
@@ -79,6 +80,51 @@ def test_all_steps_are_one_operation(name: str) -> None:
         torch.testing.assert_close(expected, simulated, rtol=0, atol=0.02)
         for given in (compiled(x), loaded(x)):
             torch.testing.assert_close(given, expected, rtol=0, atol=1e-6)
+
+
+class Stream(nn.Module):
+    """One step, whose state the caller hands back: what it has lost is in all steps that follow."""
+
+    def __init__(self, kind: type[nn.RNNCellBase]) -> None:
+        super().__init__()
+        self.inner = nn.Linear(20, 32)
+        self.relu = nn.ReLU()
+        self.cell = kind(32, 64)  # type: ignore[arg-type, call-arg]
+        self.head = nn.Linear(64, 5)
+
+    def forward(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        state = self.cell(self.relu(self.inner(x)), state)
+        hidden = state[0] if isinstance(state, tuple) else state
+        return self.head(hidden), state
+
+
+@pytest.mark.parametrize("kind", [wrappers.LSTMCell, wrappers.GRUCell, wrappers.RNNCell])
+def test_state_of_a_cell_that_the_caller_hands_back_holds_over_hundreds_of_steps(kind: type[nn.RNNCellBase]) -> None:
+    torch.manual_seed(0)
+    model = Stream(kind).eval()
+    for parameter in model.cell.parameters():
+        parameter.data *= 2
+    zeros = torch.zeros(3, 64)
+    begin: Any = (zeros, zeros) if kind is wrappers.LSTMCell else zeros
+    steps = (torch.randn(3, 200, 20).cumsum(1) / 10).unbind(1)
+
+    def run(model: nn.Module) -> tuple[Tensor, list[tuple[Tensor, Any]]]:
+        results, calls, state = [], [], begin
+        with torch.no_grad():
+            for x in steps:
+                calls.append((x, state))
+                result, state = model(x, state)
+                results.append(result)
+        return torch.stack(results), calls
+
+    exact, calls = run(model)
+    converted = convert(runtime.quantize(model, calls[::10], batches=None, verbose=False))
+    compiled = compile(converted, calls[0])
+    assert compiled.reason == ""
+    given, _ = run(compiled)
+    assert torch.equal(given, run(converted)[0])
+    assert 10 * torch.log10(exact.square().sum() / (exact - given).square().sum()) > 30
+    assert torch.cosine_similarity(exact.flatten(), given.flatten(), 0) > 0.999
 
 
 def test_bits_for_one_part_change_that_part_alone() -> None:

@@ -39,6 +39,7 @@ X = torch.randn(8, 6)
         (Net, [X], {}, "Net is a class: make one"),
         ("net", [X], {}, "a torch.nn.Module, not str"),
         (torch.compile(Net()), [X], {}, r"quantize the model itself \(model\._orig_mod\)"),
+        (nn.Sequential(nn.LazyLinear(4)), [X], {}, r"'0\.weight' has no shape before the model has run: run it once"),
         (Net(), TensorDataset(X), {}, r"pass torch\.utils\.data\.DataLoader\(data, batch_size=32\)"),
         (Net(), [X], {"bit_weights": 4}, r"no settings \['bit_weights'\]; there are .*'bits_weights'"),
         (Net(), [X], {"overrides": [("fc", {})]}, "overrides must be a dict of patterns"),
@@ -96,3 +97,31 @@ def test_what_cannot_be_saved(tmp_path: Any) -> None:
     with pytest.raises(TypeError, match=r"save takes what runtime\.int8\.compile makes, not Net"):
         int8.save(Net(), tmp_path / "net.int8")  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
+
+
+class Pair(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.fc = nn.Linear(6, 6)
+        self.head = nn.Linear(6, 2)
+
+    def forward(self, x: Tensor, state: Tensor) -> Tensor:
+        out: Tensor = self.head(self.fc(x)) + state
+        return out
+
+
+@pytest.mark.parametrize(
+    ("batch", "as_called"),
+    [
+        ((X, X[:, :2]), lambda model: model(X, X[:, :2])),
+        ([X, X[:, :2], torch.zeros(8)], lambda model: model(X, X[:, :2])),
+        ({"x": X, "state": X[:, :2]}, lambda model: model(x=X, state=X[:, :2])),
+    ],
+    ids=["tuple", "labels at the end", "mapping"],
+)
+def test_compile_takes_a_batch_of_what_quantize_was_given(batch: Any, as_called: Any) -> None:
+    quantized = runtime.quantize(Pair().eval(), [batch], verbose=False, allow_unprepared=True)
+    converted = int8.convert(quantized)
+    compiled = int8.compile(converted, batch)
+    assert compiled.reason == "" and torch.equal(as_called(compiled), as_called(converted))
