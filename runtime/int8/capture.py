@@ -78,7 +78,7 @@ def capture(model: nn.Module, arguments: tuple[Any, ...], dynamic_batch: bool) -
 
 
 def _decompositions() -> dict[Any, Callable[..., Any]]:
-    """To core operations, but not where torch's way there goes by the layout in memory, sums in another order or is slow."""
+    """To core operations, but not where torch's way there goes by the layout, sums in another order or takes longer."""
     table: Any = default_decompositions()
     kept = (torch.ops.aten.adaptive_avg_pool2d.default, torch.ops.aten.linear.default)
     attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
