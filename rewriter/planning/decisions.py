@@ -81,8 +81,8 @@ class Decisions:
                     "RW902", site, f"{decision.what} runs more than once in a forward: one instance serves all"
                 )
             elif (whole := self._left_whole(site, decision)) is not None:
-                why = f"what objects of {whole.node.name} keep or consist of is not known well enough"
-                yield refuse("RW902", site, f"the operations inside {site.written} serve both calls: {why}")
+                unknown = f"what objects of {whole.node.name} keep or consist of is not known well enough"
+                yield refuse("RW902", site, f"the operations inside {site.written} serve both calls: {unknown}")
             return
         turns = context.loops.around(site)
         yield replace(decision, turns=turns)
