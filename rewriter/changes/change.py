@@ -52,6 +52,8 @@ class Change:
     """The loops around the site, outermost first, if it has a module for each turn."""
     each: bool = False
     """The site is a call of `map`, and becomes `self.norm.each(xs)`."""
+    member: ast.expr | None = None
+    """What chooses the member of its module that the site calls: `self.blocks2[i][i // 2](x)`."""
     instead: ast.Assign | None = None
     """The assignment of `__init__` in whose place its module is made, under the same name."""
     safety: Safety = Safety.SAFE
@@ -60,7 +62,8 @@ class Change:
     @property
     def indices(self) -> list[str]:
         """What chooses one of its modules at the call."""
-        return [] if self.each else [turn.index for turn in self.turns]
+        of_turns = [] if self.each else [turn.index for turn in self.turns]
+        return of_turns if self.member is None else [*of_turns, ast.unparse(self.member)]
 
     @property
     def method(self) -> str:

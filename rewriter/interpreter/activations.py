@@ -186,7 +186,7 @@ class Activations:
             frame.returns, frame.yields = list(summary.returns), list(summary.yields)
             for file in summary.files:
                 context.known.consults(file)
-        add(context, summary, frame.is_part)
+        add(context, summary, frame.holder if frame.is_part else None)
 
     def _summarized(self, key: Key, frame: Frame, variables: dict[str, Value]) -> Summary:
         context, before = self.context, self.followed

@@ -16,6 +16,7 @@ from rewriter.interpreter.self_call import runs_itself
 from rewriter.interpreter.supers import super_method, torch_base
 from rewriter.python.attributes import changed_later
 from rewriter.python.code import Class, Function, FunctionNode
+from rewriter.python.loops import may_repeat
 from rewriter.python.names import part_of
 from rewriter.values.base import UNKNOWN, Call, Known, Value
 from rewriter.values.functions import BoundMethod, Choice, SomeFunction, one_of_methods
@@ -189,8 +190,18 @@ class Machine:
         self.notes.module_call(node, attribute, value)
 
     def note_part_call(self, node: ast.Call, value: Value) -> None:
-        if value.may_be(Module) and (part := part_of(node.func, self.context.is_own)) is not None:
+        func = node.func
+        if not value.may_be(Module):
+            return
+        if (part := part_of(func, self.context.is_own)) is not None:
             self.notes.part_call(node, part)
+        elif isinstance(func, ast.Subscript) and self.is_stored_on_own(func.value):
+            self._note_member_call(node, func, value)
+
+    def _note_member_call(self, node: ast.Call, func: ast.Subscript, value: Value) -> None:
+        assert isinstance(func.value, ast.Attribute)
+        if may_repeat(func.slice, self.function.node):
+            self.notes.member_call(node, func.value.attr, value, func.slice)
 
     def note_part_method(
         self, node: ast.Call, attribute: str, cls: Class, callee: Function, choice: Value | None

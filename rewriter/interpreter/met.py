@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
+from typing import Any
 
 from rewriter.python.code import Function
 from rewriter.sites.site import Site, SiteNode
@@ -50,7 +51,7 @@ class Met:
         before = self.values.get(node)
         self.values[node] = value if before is None else join(before, value)
 
-    def take(self, inner: Met, before: Mapping[ast.AST | Function | str, int]) -> None:
+    def take(self, inner: Met, before: Mapping[Any, int]) -> None:
         """Adds what a call inside has met; `before` is how often sites and functions had run when it began."""
         for node, value in inner.values.items():
             self.value(node, value)

@@ -18,6 +18,7 @@ from rewriter.sites.site import (
     HandedFunction,
     KeptFunctionCall,
     MappedModule,
+    MemberCall,
     ModuleCall,
     Operation,
     OperationOfAnyKind,
@@ -146,6 +147,9 @@ class Notes:
         self._note(
             PartCall(node, *self._place(), frozenset({self.context.count(f"{self.context.frame.holder}.{part}")}))
         )
+
+    def member_call(self, node: ast.Call, attribute: str, value: Value, index: ast.expr) -> None:
+        self._note(MemberCall(node, *self._place(), attribute, value, frozenset({0}), index))
 
     def part_method(self, node: ast.Call, attribute: str, cls: Class, callee: Function, choice: Choice | None) -> None:
         place, before = self._place(), self.context.count(method_of_part(self.context, attribute, callee))

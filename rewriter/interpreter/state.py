@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
+from typing import Any
 
 from rewriter.python.code import Class, Function
 from rewriter.values.base import Value
 from rewriter.values.one_of import join
 
-Runs = dict[ast.AST | Function | str, int]
+OfPart = tuple[str, Any]
+"""A site by the part whose methods come to it, as the caller knows that."""
+Runs = dict[ast.AST | Function | str | OfPart, int]
 """How often each site, or module, has run."""
 
 

@@ -123,16 +123,19 @@ def end(context: Context, caller: State) -> tuple[Trace, Runs]:
     return trace, runs
 
 
-def add(context: Context, summary: Summary, of_part: bool) -> None:
-    """Adds to the run what the call has done; one of a part's method runs sites of that part, as often as it does."""
+def add(context: Context, summary: Summary, part: str | None) -> None:
+    """Adds to the run what the call has done; one of a part's method runs sites of that part, as all such calls do."""
     trace, outer, runs = summary.trace, context.trace, context.state.runs
     outer.reads.follow(trace.reads, outer.met)
     outer.deepest = max(outer.deepest, len(context.frames) + trace.deepest - trace.base)
-    outer.met.take(trace.met, {} if of_part else runs)
+    outer.met.take(trace.met, runs if part is None else {n: runs[part, n] for n in summary.runs if (part, n) in runs})
     for function in trace.met.entered | trace.met.entered_plain:
         for around in context.frames[outer.base :]:
             if around.statement is not None:
                 outer.met.entered_at.setdefault((around.function, function), around.statement)
     for name, count in summary.runs.items():
-        before = runs.get(name, 0)
-        runs[name] = max(before, count) if of_part and not isinstance(name, str) else before + count
+        if part is None or isinstance(name, str):
+            runs[name] = runs.get(name, 0) + count
+        else:
+            runs[part, name] = runs.get((part, name), 0) + count
+            runs[name] = max(runs.get(name, 0), runs[part, name])

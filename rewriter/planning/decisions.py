@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from rewriter.changes.change import Change
-from rewriter.changes.made import Wrap
+from rewriter.changes.made import Tie, Wrap
 from rewriter.facts.expressions.written import count_of
+from rewriter.facts.instances.storing_nothing import classes_of_parts
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.construction import Construction, NoPlace, ready_for
 from rewriter.planning.observed import left_open
+from rewriter.python.code import Class
 from rewriter.python.inner_functions import inner_around
 from rewriter.python.trees import walk
 from rewriter.results import Refusal
@@ -78,11 +80,23 @@ class Decisions:
                 yield refuse(
                     "RW902", site, f"{decision.what} runs more than once in a forward: one instance serves all"
                 )
+            elif (whole := self._left_whole(site, decision)) is not None:
+                unknown = f"what objects of {whole.node.name} keep or consist of is not known well enough"
+                yield refuse("RW902", site, f"the operations inside {site.written} serve both calls: {unknown}")
             return
         turns = context.loops.around(site)
         yield replace(decision, turns=turns)
         if not turns and (why := _shared(site, context)):
             yield refuse("RW908" if site.deferred else "RW902", site, f"{decision.what} {why}")
+
+    def _left_whole(self, site: ModuleCall, change: Change) -> Class | None:
+        """The class of a module whose handle shares the operations inside with it."""
+        made = site.made
+        if not isinstance(change.make, Tie) or change.make.parts or not isinstance(made, Class):
+            return None
+        runs = map(self.knowledge.run, (made, *classes_of_parts(self.knowledge, made)))
+        inside = (s for run in runs if run is not None for s in run.met.sites.values())
+        return made if any(isinstance(s, Operation) and s.tensor and not s.idle for s in inside) else None
 
     def _decision(self, site: Site, context: Context) -> Change | Refusal | None:
         """What the rule for the kind of site says."""

@@ -127,8 +127,10 @@ class Planner:
             sites = [s for s in sites if not self._is_given_modules(s.function) and self._needs(s)]
             plan.refusals += all_refused(place, sites)
             return
-        values = joined_values([*([run] if run else []), *below])
-        loops = Turns(self.knowledge, place, values, run, self._numbered_in)
+        forward = [run] if run else []
+        users = [other for other in below if cls not in self.knowledge.hierarchy.lineage(other.cls).project]
+        values = joined_values([*forward, *below])
+        loops = Turns(self.knowledge, place, values, [*forward, *users], self._numbered_in)
         self._decide_all(cls, plan, sites, Context(self.knowledge, place, "", values, self._takes_modules, loops))
 
     def _numbered_in(self, cls: Class) -> list[Numbering]:

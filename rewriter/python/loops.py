@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from rewriter.python.code import FunctionNode
 from rewriter.python.trees import Comprehension, children, walk
 
+_ROUNDING = frozenset({"int", "round", "min", "max", "math.floor", "math.ceil"})
+
 
 @dataclass(frozen=True)
 class Loop:
@@ -47,6 +49,17 @@ def is_another_each_turn(receiver: ast.expr, function: FunctionNode) -> bool:
         if isinstance(receiver, ast.Subscript) and loop.counter and turns_before(receiver.slice, loop.counter) == 0:
             return True
     return False
+
+
+def may_repeat(index: ast.expr, function: FunctionNode) -> bool:
+    """Whether several turns of a loop may share an index, for what it says: `i // 2`, `i % n`, `int(i / per_group)`."""
+    if isinstance(index, ast.Name):
+        inside = (node for loop in loops_around(function, index) for inner in loop.inside for node in walk(inner))
+        stores = [n for n in inside if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == index.id]
+        index = stores[0].value if len({id(store) for store in stores}) == 1 else index
+    rounds = (n for n in walk(index) if isinstance(n, ast.Call) and ast.unparse(n.func) in _ROUNDING)
+    divides = (n for n in walk(index) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.FloorDiv | ast.Mod))
+    return any(rounds) or any(divides)
 
 
 def _entered(function: FunctionNode, node: ast.AST, step: ast.AST, site: ast.AST) -> Iterator[Loop]:

@@ -191,9 +191,13 @@ class Project:
         return found
 
     def files_meaning(self, function: Function) -> Iterator[File]:
-        """The files in which the function's name may mean it: its own, and those where it means nothing else."""
-        name = function.node.name
-        for path in self.texts.holding(name):
+        """The files in which the function's name may mean it: its own, and those where it means nothing else.
+
+        Its own comes first, then those that say the name of its module, as whoever imports it does.
+        """
+        name, own = function.node.name, function.file
+        near = set(self.texts.holding(own.module.rpartition(".")[2]))
+        for path in sorted(self.texts.holding(name), key=lambda path: (path != own.path, path not in near)):
             if path != function.file.path and self.texts.defines(path, name):
                 continue
             file = self.file(path)

@@ -119,7 +119,8 @@ def _made_in_several_places(site: ModuleCall, context: Context) -> Tie | str:
     reasons = (_acts_otherwise(made, context) for made in sorted(classes, key=lambda made: made.name))
     if (why := next(filter(None, reasons), None)) is not None:
         return why
-    return Tie(site.attribute, None, isinstance(site.made, Class) and keeps_nothing(context.knowledge, site.made))
+    parts = isinstance(site.made, Class) and keeps_nothing(context.knowledge, site.made, but_state=True)
+    return Tie(site.attribute, None, parts)
 
 
 def _says_it_all(attribute: str, made: ast.expr) -> bool:
@@ -144,12 +145,12 @@ def _makes_another(made: ast.expr, init: Function, context: Context) -> bool:
 
 
 def _can_be_taken_apart(ref: Made, made: ast.Assign | ast.AnnAssign, maker: Function, context: Context) -> bool:
-    """Whether it is known what the module is made of, and that nothing in there stores anything."""
+    """Whether it is known what the module is made of, and that nothing in there stores more than statistics."""
     if isinstance(ref, Class):
-        return keeps_nothing(context.knowledge, ref)
+        return keeps_nothing(context.knowledge, ref, but_state=True)
     if ref != "torch.nn.Sequential" or made.value is None:
         return False
-    return makes_memoryless(context.knowledge, made.value, maker.name_inside)
+    return makes_memoryless(context.knowledge, made.value, maker.name_inside, but_state=True)
 
 
 def belongs_to_class(site: ModuleCall, context: Context) -> bool:

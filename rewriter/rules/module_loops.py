@@ -10,7 +10,7 @@ the source say that loops inside each other turn more than 4096 times together, 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
@@ -49,15 +49,15 @@ class Turns:
     knowledge: Knowledge
     place: Construction
     values: dict[ast.expr, Value]
-    run: Run | None = None
-    """The run of the class's forward."""
+    runs: Sequence[Run] = ()
+    """That of the class's forward, then those of others that call its methods."""
     numbered_in: Callable[[Class], list[Numbering]] = lambda _: []
     """The methods of a class that are told which of their calls is running."""
     _known: dict[ast.expr, Turn | None] = field(default_factory=dict)
 
     @cached_property
     def _ways(self) -> Ways:
-        return Ways(self.knowledge, self.place.cls, self.run, self._loops, self.numbered_in)
+        return Ways(self.knowledge, self.place.cls, self.runs, self._loops, self.numbered_in)
 
     @cached_property
     def _inner(self) -> InnerRuns:

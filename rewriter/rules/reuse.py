@@ -54,6 +54,9 @@ the number to a method that takes it. Overrides in the project are told the same
 `nth(super().mix, call)(x, y)`. Classes below that call a method of their base several times, which the base itself
 calls once at most, number their calls in the same way; the modules of the base are lists that grow then.
 
+A member of a list that several turns may take, `self.blocks[i // 2](x)`, becomes `self.blocks2[i][i // 2](x)`: each
+turn has handles of all members.
+
 A nested function that is called again is told so as well: `def stats(y, *, call=0)`, called as `stats(y, call=1)`.
 So is a lambda that `map` runs for each of several: `map(lambda t, i: self.mul[i](t, cos), (q, k), range(2))`. A module
 that `map` runs, `map(self.norm, (q, k))`, becomes `self.norm2.each((q, k))`, where `self.norm2` is a list with a handle
@@ -78,7 +81,7 @@ from rewriter.rules.another import belongs_to_class, maker_of
 from rewriter.rules.context import Context
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
-from rewriter.sites.site import KeptFunctionCall, MappedModule, ModuleCall, PartCall, PartMethodCall
+from rewriter.sites.site import KeptFunctionCall, MappedModule, MemberCall, ModuleCall, PartCall, PartMethodCall
 
 CODE = "RW201"
 KEEPS = (
@@ -133,6 +136,18 @@ def decide_map(site: MappedModule, context: Context) -> Change | Refusal:
     return replace(again, turns=(turn,), each=True, given=again.given[1:])
 
 
+def decide_member(site: MemberCall, context: Context) -> Change | Refusal | None:
+    """`self.blocks[i // 2](x)` in a loop becomes `self.blocks2[i][i // 2](x)`: handles of all blocks for each turn."""
+    if not site.in_loop and not site.called_in_loop:
+        return None
+    turns = context.loops.around(site)
+    again = _again(site, context, in_list=True) if turns else None
+    if isinstance(again, Change) and isinstance(again.make, Tie) and again.make.parts and _always_made(again, context):
+        return replace(again, what=site.written, turns=turns, member=site.index)
+    why = "several turns may run one module, and share the operations inside"
+    return refuse("RW902", site, f"{site.written} is called in a loop: {why}")
+
+
 def decide_part(site: PartCall, context: Context) -> Refusal | None:
     """What is said of a call of what a part of the object holds; nothing where it is the first."""
     assert isinstance(site.node, ast.Call)
@@ -177,6 +192,7 @@ RULE = described(
         ModuleCall: decide_call,
         KeptFunctionCall: decide_call,
         MappedModule: decide_map,
+        MemberCall: decide_member,
         PartCall: decide_part,
         PartMethodCall: decide_method,
     },

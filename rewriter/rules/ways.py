@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from rewriter.changes.turns import NumberedCall, Numbering, Turn
 from rewriter.facts.expressions.written import length_of
 from rewriter.facts.functions.numbering import is_overridden, is_private, may_take_number, number_parameter
 from rewriter.facts.knowledge import Knowledge
+from rewriter.interpreter.met import Met
 from rewriter.interpreter.run import Run
 from rewriter.python.code import Class, Function
 from rewriter.python.hierarchy import own_name
@@ -49,7 +50,8 @@ class Ways:
 
     knowledge: Knowledge
     cls: Class
-    run: Run | None
+    runs: Sequence[Run]
+    """That of the class's forward, then those of others that call its methods."""
     turns_around: Callable[[Function, ast.AST], list[Turn] | None]
     """The loops around a node; None where one of them cannot be counted."""
     numbered_in: Callable[[Class], list[Numbering]]
@@ -65,13 +67,17 @@ class Ways:
             self._known[method] = self._find(method) if several else below
         return self._known[method]
 
+    def _met(self, method: Function) -> Met | None:
+        """What the first run that comes to the method has met."""
+        return next((run.met for run in self.runs if method in run.met.calls), None)
+
     def _has_several(self, method: Function) -> bool:
-        met = self.run.met if self.run is not None else None
+        met = self._met(method)
         return met is not None and (met.runs.get(method, 0) > 1 or method in met.looped)
 
     def _find(self, method: Function) -> Numbering | None:
-        assert self.run is not None
-        met, own = self.run.met, self.cls.methods.get(method.node.name) is method
+        met, own = self._met(method), self.cls.methods.get(method.node.name) is method
+        assert met is not None
         if not own or method in met.recursive or not may_take_number(self.knowledge, self.cls, method):
             return None
         above = [
@@ -90,10 +96,11 @@ class Ways:
 
     def _as_above(self, method: Function, root: Class) -> Numbering | None:
         """The numbers of the method that is overridden, where the calls of that one are all that come here."""
-        assert self.run is not None
+        met = self._met(method)
+        assert met is not None
         upper, root_run = root.methods[method.node.name], self.knowledge.run(root)
         found = next((n for n in self.numbered_in(root) if n.method is upper), None)
-        calls = self.run.met.calls[method]
+        calls = met.calls[method]
         known = root_run.met.calls.get(upper, {}) if root_run is not None else {}
         for_those_below = found is not None and found.is_open and not found.calls
         told = all((node in known or for_those_below) and caller.by_name for node, caller in calls.items())

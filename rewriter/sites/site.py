@@ -152,6 +152,13 @@ class PartMethodCall(ModuleCall):
 
 
 @dataclass(eq=False)
+class MemberCall(ModuleCall):
+    """A call of a member of a list that such an attribute holds, by an index: `self.blocks[i // 2](x)`."""
+
+    index: ast.expr
+
+
+@dataclass(eq=False)
 class PartCall(Site):
     """A call of a module that a part of the function's own object holds: `self.acts["a"](x)`, `self.inner.act(x)`."""
 

@@ -6,7 +6,7 @@ _ALWAYS = frozenset(
     """
     all any argmax argmin argsort argwhere bincount bool bucketize byte char count_nonzero eq equal ge gt
     int isclose isfinite isin isinf isnan isneginf isposinf isreal le logical_and logical_not logical_or logical_xor
-    long lt ne nonzero _shape_as_tensor
+    long lt ne nonzero nonzero_static one_hot _shape_as_tensor
     randint randperm searchsorted short signbit tril_indices triu_indices greater greater_equal less
     less_equal not_equal
     """.split()

@@ -32,6 +32,8 @@ from runtime.modules.passing import Passing, forget_missing
 from runtime.modules.places import Observed, Tied, place_of, standing
 from runtime.modules.standing import CONTAINERS, Standing
 
+_ASKED_FOR_MEMBERS = ("__getitem__", "__len__", "__iter__")
+
 
 class Handle(Observed):
     """What all handles do. `handle_class` derives from it and from a module's class."""
@@ -274,6 +276,19 @@ def _empty(cls: Any, tied: bool) -> Handle:
     return object.__new__(handle_class(cls, tied))
 
 
+def _of_members(cls: Any, name: str) -> Callable[..., Any]:
+    """Asks those that stand for what the container holds now."""
+    of_container = getattr(cls, name)
+
+    @wraps(of_container)
+    def method(self: Any, *args: Any) -> Any:
+        self._stands.now()
+        self._stands.take_up_parts()
+        return of_container(self, *args)
+
+    return method
+
+
 @cache
 def handle_class(cls: Any, tied: bool) -> type[Handle]:
     @wraps(cls.forward)
@@ -291,6 +306,11 @@ def handle_class(cls: Any, tied: bool) -> type[Handle]:
         "__qualname__": cls.__qualname__,
         "__doc__": cls.__doc__,
         **of_the_module(cls),
+        **{
+            name: _of_members(cls, name)
+            for name in _ASKED_FOR_MEMBERS
+            if issubclass(cls, CONTAINERS) and hasattr(cls, name)
+        },
     }
     bases = (TiedHandle if tied else Handle, cls)
     return new_class(cls.__name__, bases, {}, lambda body: body.update(names, _class=cls, forward=forward))

@@ -124,3 +124,17 @@ def test_every_site_is_a_node_of_the_source(tmp_path: Path) -> None:
     run = Knowledge.of(project).run(file.classes[0])
     assert run is not None and run.met.sites
     assert run.met.sites.keys() <= set(ast.walk(file.source.tree))
+
+
+def test_a_file_of_the_function_and_those_that_import_it_are_looked_at_first(tmp_path: Path) -> None:
+    others = {
+        f"a{i}": HEADER.format("other", "nothing") + NET.format(f"A{i}", ", f", "f.softmax(x)") for i in range(40)
+    }
+    files = {
+        "other": "def nothing():\n    pass\n",
+        "own": "import torch.nn as nn\n\n\ndef softmax(x):\n    return x / x.sum()\n\n\n"
+        + NET.format("Own", "", "softmax(x)"),
+        "user": HEADER.format("own", "softmax") + NET.format("Uses", "", "softmax(x)"),
+        **others,
+    }
+    assert runs(tmp_path, files, "own.softmax")[0] == ["Own", "Uses"]

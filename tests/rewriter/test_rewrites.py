@@ -165,6 +165,21 @@ def test_reused_modules_are_taken_apart_where_they_keep_nothing() -> None:
     assert "self.encode2 = runtime.modules.again(self.encode)\n" in check(keeps, X)
 
 
+@pytest.mark.parametrize("stores", ["self.table = self.table * 0.5 + x.detach().mean(0) * 0.5", "self.seen += 1"])
+def test_reused_modules_that_keep_statistics_are_taken_apart(stores: str) -> None:
+    source = ENCODED.replace("        self.drop =", "        self.seen = 0\n        self.drop =")
+    source = source.replace("        return self.drop", f"        {stores}\n        return self.drop")
+    assert "self.encode2 = runtime.modules.again(self.encode, parts=True)" in check(source, X)
+
+
+def test_operations_that_serve_both_calls_of_a_module_are_said() -> None:
+    keeps = ENCODED.replace("        return self.drop", "        self.last = x\n        return self.drop")
+    (reason,) = rewritten(HEADER + keeps).refusals
+    assert reason.code == "RW902" and "the operations inside `self.encode()` serve both calls" in reason.message
+    idle = keeps.replace("x + self.table", "x")
+    assert not rewritten(HEADER + idle).refusals
+
+
 PARTS = """
 class Remembering(nn.Module):
     def forward(self, x):

@@ -644,3 +644,16 @@ def test_each_is_what_map_is() -> None:
     with pytest.raises(TypeError):
         next(found)
     assert torch.equal(next(found), (-X).relu()) and list(found) == [] and len(runs) == 3
+
+
+def test_a_handle_of_a_list_holds_what_the_list_holds_now() -> None:
+    net = nn.Module()
+    net.blocks = nn.ModuleList([nn.Sequential(nn.Linear(2, 2), nn.ReLU()) for _ in range(2)])
+    net.blocks2 = again(net.blocks, parts=True)
+    net.blocks.append(nn.Sequential(nn.Linear(2, 2), nn.Tanh()))
+    net.blocks[0] = nn.Sequential(nn.Linear(2, 2), nn.Sigmoid())
+    x = torch.randn(3, 2)
+    assert len(net.blocks2) == 3
+    assert [type(block[1]).__name__ for block in net.blocks2] == ["Sigmoid", "ReLU", "Tanh"]
+    assert all(torch.equal(one(x), other(x)) for one, other in zip(net.blocks, net.blocks2, strict=True))
+    assert net.blocks2[2] is not net.blocks[2] and net.blocks2[2] is net.blocks2[-1]

@@ -17,6 +17,7 @@ from rewriter.values.iterators import OVER_MEMBERS
 from rewriter.values.modules import ProjectModule, TorchModule
 from rewriter.values.plain import Nothing
 from rewriter.values.sequence import Sequence
+from rewriter.values.tensor import Tensor
 
 _PASSING_ON = ("enumerate", "reversed", "list", "tuple", "iter", "sorted")
 _VIEWS = frozenset({"items", "values", "keys"})
@@ -28,6 +29,7 @@ _DEEPEST = 8
 def runs_over_list(node: ast.expr, scope: Scope, depth: int = 0) -> bool:
     """Whether each turn of a loop over `node` takes another member of a list or dict, or another dimension.
 
+    So does one over indices, as those of the experts that are chosen: a tensor of integers that an operation has found.
     The steps of a recurrence are none: how many there are of `range(x.shape[1])` and `x.unbind(1)` says the input.
     """
     if depth > _DEEPEST:
@@ -135,5 +137,8 @@ def _taken_whole(node: ast.AST, scope: Scope) -> list[ast.expr]:
 
 
 def _is_list(value: Value) -> bool:
+    """A list or dict whose members are known, or indices that an operation has found."""
+    if isinstance(value, Tensor):
+        return value.is_whole and not value.assumed
     parts = [part for part in value.parts if not isinstance(part, Nothing)]
     return bool(parts) and all(isinstance(part, Sequence | Dictionary) and bool(part.held) for part in parts)

@@ -37,34 +37,38 @@ def made_class(knowledge: Knowledge, node: ast.expr | None, full_name: FullName)
     return name if is_of_torch or name in modules.PARAMETER_FREE else None
 
 
-def keeps_nothing(knowledge: Knowledge, cls: Class, seen: Seen = frozenset()) -> bool:
-    """Whether no object of the class, nor any part of it, stores something on itself once it is made."""
+def keeps_nothing(knowledge: Knowledge, cls: Class, seen: Seen = frozenset(), but_state: bool = False) -> bool:
+    """Whether no object of the class, nor any part of it, stores something on itself once it is made.
+
+    With `but_state` statistics do not count, which a handle reads from the module and sets there.
+    """
     lineage = knowledge.hierarchy.lineage(cls)
     if cls in seen:
         return True
-    if lineage.unseen or stores_later(knowledge, cls) or acts_as_module(knowledge, cls) is not None:
+    if lineage.unseen or stores_later(knowledge, cls, but_state) or acts_as_module(knowledge, cls) is not None:
         return False
     seen |= {cls}
     is_container = bool(lineage.torch & CONTAINERS)
     registered = (pair for base in lineage.project for pair in _registered(base, is_container))
-    if not all(makes_memoryless(knowledge, part, name, seen) for part, name in registered):
+    if not all(makes_memoryless(knowledge, part, name, seen, but_state) for part, name in registered):
         return False
     used = {name for base in lineage.project for name in _names_used(base)}
     attributes = knowledge.attributes(cls).items()
-    return all(_is_memoryless(knowledge, held, name in used, seen) for name, v in attributes for held in _members(v))
+    members = ((name in used, held) for name, value in attributes for held in _members(value))
+    return all(_is_memoryless(knowledge, held, is_used, seen, but_state) for is_used, held in members)
 
 
 def part_that_stores(knowledge: Knowledge, cls: Class) -> Class | None:
     """A class of which an object of the class is known to have a module that stores something on itself later."""
-    return next((part for part in _classes_of_parts(knowledge, cls) if stores_later(knowledge, part)), None)
+    return next((part for part in classes_of_parts(knowledge, cls) if stores_later(knowledge, part)), None)
 
 
 def part_that_acts(knowledge: Knowledge, cls: Class) -> Class | None:
     """One of which it is known to have a module with a method of nn.Module's own."""
-    return next((part for part in _classes_of_parts(knowledge, cls) if acts_as_module(knowledge, part)), None)
+    return next((part for part in classes_of_parts(knowledge, cls) if acts_as_module(knowledge, part)), None)
 
 
-def _classes_of_parts(knowledge: Knowledge, cls: Class) -> list[Class]:
+def classes_of_parts(knowledge: Knowledge, cls: Class) -> list[Class]:
     """The classes of the modules that an object of the class is known to have, however far down."""
     found, waiting = list[Class](), [cls]
     while waiting:
@@ -76,24 +80,28 @@ def _classes_of_parts(knowledge: Knowledge, cls: Class) -> list[Class]:
     return found
 
 
-def makes_memoryless(knowledge: Knowledge, node: ast.expr, full_name: FullName, seen: Seen = frozenset()) -> bool:
+def makes_memoryless(
+    knowledge: Knowledge, node: ast.expr, full_name: FullName, seen: Seen = frozenset(), but_state: bool = False
+) -> bool:
     """Whether an expression makes a module, or several, of which none stores anything on itself."""
     if isinstance(node, ast.Constant):
         return True
     made = made_class(knowledge, node, full_name)
     if isinstance(made, Class):
-        return keeps_nothing(knowledge, made, seen)
+        return keeps_nothing(knowledge, made, seen, but_state)
     if made is not None and made not in CONTAINERS:
         return True
     parts = _parts(node, made is not None or _is_ordered_dict(node, full_name))
     if parts is not None:
-        return all(makes_memoryless(knowledge, part, full_name, seen) for part in parts)
+        return all(makes_memoryless(knowledge, part, full_name, seen, but_state) for part in parts)
     name = full_name(node.func) if isinstance(node, ast.Call) else None
     maker = knowledge.project.find(name) if name is not None else None
     if isinstance(maker, Function) and maker not in seen:
         results = [n.value for n in walk(maker.node) if isinstance(n, ast.Return)]
         named, seen = maker.name_inside, seen | {maker}
-        return bool(results) and all(r is not None and makes_memoryless(knowledge, r, named, seen) for r in results)
+        return bool(results) and all(
+            r is not None and makes_memoryless(knowledge, r, named, seen, but_state) for r in results
+        )
     return name is not None and name.startswith("runtime.modules.")
 
 
@@ -139,9 +147,9 @@ def _members(value: Value) -> tuple[Value, ...]:
     return (value.held or (UNKNOWN,)) if value.may_be(Sequence, Dictionary) else (value,)
 
 
-def _is_memoryless(knowledge: Knowledge, held: Value, is_used: bool, seen: Seen) -> bool:
+def _is_memoryless(knowledge: Knowledge, held: Value, is_used: bool, seen: Seen, but_state: bool) -> bool:
     if isinstance(held, ProjectModule | ProjectClass | PlainObject):
-        return keeps_nothing(knowledge, held.cls, seen)
+        return keeps_nothing(knowledge, held.cls, seen, but_state)
     is_some_module = held.is_some_module and not held.has_name
     return not (is_used and (is_some_module or not held.known))
 
