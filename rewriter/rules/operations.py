@@ -51,11 +51,13 @@ def decide(site: Operation, context: Context) -> Change | Refusal:
 def _as_function(site: Operation, row: Row, context: Context) -> Change | None:
     """`runtime.modules.Function(F.layer_norm)`, for code that would find the name of the operation's own class."""
     node, init = site.node, context.place.init
-    func = node.func if isinstance(node, ast.Call) else None
-    if func is None or not is_at_hand(site.function, func) or any(text in "Function" for text in context.picked_texts):
+    if not isinstance(node, ast.Call) or not is_at_hand(site.function, node.func):
         return None
+    func = node.func
     name, head = site.function.global_name(func), ast.unparse(func).partition(".")[0]
     if name != site.candidates[0][1].name or name.startswith("torch.Tensor.") or (init and head in init.locals):
+        return None
+    if any(text in "Function" for text in context.picked_texts):
         return None
     make, receiver = Wrap(func, is_seen=False), context.receiver_at(site)
     return Change(row.code, site, context.place, receiver, row.attribute, make, as_given(node), site.written)
