@@ -22,7 +22,16 @@ _NUMBERS = frozenset({"math.pi", "math.e", "math.tau", "math.inf", "math.nan", "
 def meaning(known: Known, function: Function, node: ast.expr) -> Value:
     """The value of a global name or dotted path."""
     name = function.global_name(node)
-    return UNKNOWN if name is None else _named(known, name)
+    return _in_dispute(known, function, node) if name is None else _named(known, name)
+
+
+def _in_dispute(known: Known, function: Function, node: ast.expr) -> Value:
+    """A function that one branch of the file defines, and another one imports."""
+    if not isinstance(node, ast.Name) or node.id not in function.file.alternatives:
+        return UNKNOWN
+    name = f"{function.file.module}.{node.id}"
+    is_hidden = node.id in function.shadowed | function.locals
+    return UNKNOWN if is_hidden or not _is_defined_in_branches(known, name) else DefinedInBranches(name)
 
 
 def _named(known: Known, name: str) -> Value:
@@ -78,11 +87,11 @@ def _is_differentiated(known: Known, name: str) -> bool:
 
 
 def _is_defined_in_branches(known: Known, name: str) -> bool:
-    """A function with several definitions, of which branches at module level choose one."""
+    """A function that branches at module level define, or import, in several ways."""
     definitions, bare = known.project.alternatives(name), name.rpartition(".")[2]
-    nodes = walk(definitions[0].file.source.tree) if len(definitions) > 1 else ()
+    nodes = walk(definitions[0].file.source.tree) if definitions else ()
     stored = any(isinstance(n, ast.Name) and n.id == bare and not isinstance(n.ctx, ast.Load) for n in nodes)
-    return len(definitions) > 1 and not stored and bare not in definitions[0].file.functions
+    return bool(definitions) and not stored and bare not in definitions[0].file.functions
 
 
 def _is_torch_table(known: Known, name: str) -> bool:

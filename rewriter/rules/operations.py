@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterator
 
 from rewriter.changes.change import Change, Given, as_given
-from rewriter.changes.made import Fixed, Make
+from rewriter.changes.made import Fixed, Make, Wrap
 from rewriter.facts.functions.own_methods import may_be_other, objects_having, telling_apart
 from rewriter.python.code import Class
+from rewriter.python.ready_names import is_at_hand
 from rewriter.python.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.comments import spoken_of
@@ -39,10 +40,27 @@ def decide(site: Operation, context: Context) -> Change | Refusal:
     make, left = _split(site, row, spelling, arguments, context)
     name = make.target.rpartition(".")[2]
     if (text := next((text for text in context.picked_texts if text in name), None)) is not None:
+        if (change := _as_function(site, row, context)) is not None:
+            return change
         why = f"code looks for {text!r} in the names of modules' classes, and would meet the new {name}"
         return refuse("RW904", site, f"{site.written} is left: {why}")
     given = tuple(_given(row, spelling, make.target == row.flexible_target, left))
     return Change(row.code, site, context.place, context.receiver_at(site), row.attribute, make, given, site.written)
+
+
+def _as_function(site: Operation, row: Row, context: Context) -> Change | None:
+    """`runtime.modules.Function(F.layer_norm)`, for code that would find the name of the operation's own class."""
+    node, init = site.node, context.place.init
+    if not isinstance(node, ast.Call) or not is_at_hand(site.function, node.func):
+        return None
+    func = node.func
+    name, head = site.function.global_name(func), ast.unparse(func).partition(".")[0]
+    if name != site.candidates[0][1].name or name.startswith("torch.Tensor.") or (init and head in init.locals):
+        return None
+    if any(text in "Function" for text in context.picked_texts):
+        return None
+    make, receiver = Wrap(func, is_seen=False), context.receiver_at(site)
+    return Change(row.code, site, context.place, receiver, row.attribute, make, as_given(node), site.written)
 
 
 def module_for(name: str, operands: int) -> Make | None:

@@ -48,7 +48,7 @@ def call_unseen(name: str, machine: Machine, call: Call) -> Value:
 
 @dataclass(frozen=True, slots=True)
 class DefinedInBranches(SomeFunction):
-    """A function of the project that has several definitions, of which the file's own branches choose one."""
+    """A function of the project that the file's own branches define, or import, in one of several ways."""
 
     name: str
 
