@@ -21,7 +21,7 @@ from runtime.modules.torch_ao import from_torch_ao, uses_torch_ao
 from runtime.quantization.asked import batches_of, check_model, check_settings
 from runtime.quantization.calibration import Forward, calibrate, evaluating, rank_of_ranks, run_batch
 from runtime.quantization.examples import Examples, as_example
-from runtime.quantization.improvements import check_names, improve_after, improve_before
+from runtime.quantization.improvements import MEND, check_names, improve_after, improve_before
 from runtime.quantization.mending import Mending, Quantized, overrides_for, warn_of_left
 from runtime.quantization.methods import Method, find_method
 from runtime.quantization.overrides import Overrides, QBits
@@ -51,7 +51,6 @@ def quantize(
     improve: Sequence[str] = (),
     allow_unprepared: bool = False,
     inplace: bool = False,
-    mend: bool = True,
     verbose: bool = True,
     **settings: Any,
 ) -> AnyModule:
@@ -64,12 +63,9 @@ def quantize(
 
     `data` yields batches: tensors, dicts of keyword arguments, or tuples of arguments (labels at the end are left out);
     for anything else pass `forward(model, batch)`. `improve` names what else "ptq" shall do for accuracy: "equalize"
-    and "smooth" before, "adaround" (which pays below 8 bits) and "bias_correction" afterwards. `settings` go to the
+    and "smooth" before, "mend", which leaves in floating point what 8 bits cannot hold, "adaround" (which pays below 8
+    bits) and "bias_correction" afterwards. `settings` go to the
     method's quantizer: `bits_weights=4`, `overrides=...`, `activation_range="percentile"`, `optimizer=...` and so on.
-
-    A model that "ptq" brings far from the one in floating point is mended: the layers that lose most stay in floating
-    point, as few as that takes, and a warning names them. `mend=False` leaves that, and so do `inplace` and bits that
-    are given for all.
     """
     chosen = find_method(method)
     check_model(model)
@@ -77,9 +73,7 @@ def quantize(
     data = None if data is None else batches_of(data)
     if data is None and chosen.needs_data:
         raise ValueError(f"method {method!r} needs data, some batches of what the model is used on")
-    check_names(improve)
-    if improve and (not chosen.calibrates or forward is not None):
-        raise ValueError("improve is for method 'ptq', with data whose batches the model takes as they are")
+    _check_improvements(improve, chosen, forward, inplace)
     if settings.get("optimizer") is not None and not inplace:
         raise ValueError("the optimizer holds the parameters of this model, not of a copy: pass inplace=True")
     if chosen.needs_optimizer and settings.get("optimizer") is None:
@@ -102,8 +96,7 @@ def quantize(
     if chosen.calibrates:
         assert data is not None
         run = forward or run_batch
-        mend = mend and not inplace and not any(name.startswith("bits_") for name in settings)
-        found = _calibrated(chosen, model, data, run, batches, improve, example, verbose, mend, settings)
+        found = _calibrated(chosen, model, data, run, batches, improve, example, verbose, settings)
         model, quantizer = cast(AnyModule, found.model), found.quantizer
     else:
         quantizer = chosen.quantizer(model, **settings)
@@ -117,6 +110,14 @@ def quantize(
         warn_of_left(found)
         warn_of_loss(found.result)
     return model
+
+
+def _check_improvements(improve: Sequence[str], chosen: Method, forward: Forward | None, inplace: bool) -> None:
+    check_names(improve)
+    if improve and (not chosen.calibrates or forward is not None):
+        raise ValueError("improve is for method 'ptq', with data whose batches the model takes as they are")
+    if MEND in improve and (inplace or rank_of_ranks()[1] > 1):
+        raise ValueError(f"improve={MEND!r} quantizes copies of the model, in one process: leave out inplace=True")
 
 
 def _read_torch_ao(model: nn.Module, example: dict[str, Any] | tuple[Any, ...] | None) -> None:
@@ -136,7 +137,6 @@ def _calibrated(
     improve: Sequence[str],
     example: Any,
     verbose: bool,
-    mend: bool,
     settings: dict[str, Any],
 ) -> Quantized:
     seen = list(islice(data, batches)) if improve else []
@@ -156,7 +156,7 @@ def _calibrated(
 
     quantizer = prepare(model, ())
     found = Quantized(model, quantizer, compared(reference, model, examples.kept))
-    if mend and rank_of_ranks()[1] == 1:  # each process has seen other data
+    if MEND in improve:
         found = Mending(reference, prepare, examples.kept, overrides.names).of(found)
     if improve:
         improve_after(found.model, reference, improve, seen)

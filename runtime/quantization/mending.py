@@ -1,7 +1,8 @@
 """Leaves layers in floating point where what they compute does not fit on integers of 8 bits.
 
 A quantized model that is far from the one in floating point is quantized again, with the layers in floating point in
-which most was lost, as long as that helps. Who names bits for a layer has these.
+which most was lost, until it is near enough. Then as many go back on integers as that allows. Who names bits for a
+layer has these.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from typing import Any
 from torch import nn
 
 from runtime.quantization.quantizer import Quantizer
-from runtime.quantization.result import GOOD_ENOUGH, Result, compared
+from runtime.quantization.result import Result, compared
 
 IN_FLOAT: dict[str, Any] = {"bits_activations": None, "bits_weights": None}
 GOAL = 30.0
-"""Decibels: once layers are left, so many are that a thousandth of the results' power is noise."""
+"""Decibels: a thousandth of the results' power is noise."""
 _ROUNDS = 8
 _AT_ONCE = 3
 _LEAST_GAIN = 0.5
@@ -55,25 +56,26 @@ class Mending:
 
     def of(self, found: Quantized) -> Quantized:
         """The same, or one that is nearer, with as few layers in floating point as that takes."""
-        if found.result.decibels >= GOOD_ENOUGH:
-            return found
         without = found.result.decibels
+        at_once = _AT_ONCE
         for _ in range(_ROUNDS):
             worst = self._worst(found)
             if found.result.decibels >= GOAL or not worst:
                 break
-            nearer = self._with([*found.left, *worst])
-            if nearer.result.decibels < found.result.decibels + _LEAST_GAIN:
+            nearer = self._with([*found.left, *worst[:at_once]])
+            if nearer.result.decibels >= found.result.decibels + _LEAST_GAIN:
+                found = nearer
+            elif at_once < len(worst):
+                at_once *= 2
+            else:
                 break
-            found = nearer
         if found.result.decibels >= GOAL and len(found.left) > 1:
             found = self._with_fewer(found)
         found.without = without
         return found
 
     def _worst(self, found: Quantized) -> list[str]:
-        lossy = [name for name in found.result.losses if name not in found.left and not self.named(name)]
-        return lossy[:_AT_ONCE]
+        return [name for name in found.result.losses if name not in found.left and not self.named(name)]
 
     def _with_fewer(self, found: Quantized) -> Quantized:
         """Without those that turn out to do no harm on integers."""
@@ -97,7 +99,6 @@ def warn_of_left(found: Quantized) -> None:
     if found.left:
         warnings.warn(
             f"{', '.join(found.left)}: left in floating point. With all on integers the model came within "
-            f"{found.without:.1f} dB of the one in floating point, now {found.result.decibels:.1f} dB; mend=False puts "
-            "all on integers",
+            f"{found.without:.1f} dB of the one in floating point, now {found.result.decibels:.1f} dB",
             stacklevel=3,
         )

@@ -81,8 +81,9 @@ def warn_of_loss(result: Result) -> None:
     worst = list(result.losses)[:_NAMED]
     overrides = "{" + ", ".join(f"{name!r}: {{'bits_activations': None, 'bits_weights': None}}" for name in worst) + "}"
     warnings.warn(
-        f"the quantized model is not near the one in floating point: {result}. What may mend it: these layers in "
-        f"floating point, overrides={overrides}; improve=['equalize', 'bias_correction']; activation_range='minmax'; "
+        f"the quantized model is not near the one in floating point: {result}. What may mend it: improve=['mend'], "
+        f"which leaves as many layers in floating point as it takes, or these, overrides={overrides}; "
+        "improve=['equalize', 'bias_correction']; activation_range='minmax'; "
         "runtime.quantization.sensitivity and accuracy_control measure which layers need it",
         stacklevel=3,
     )

@@ -92,7 +92,7 @@ def test_as_few_layers_stay_in_floating_point_as_are_needed(model: nn.Module, da
     again = runtime.quantize(model, data, overrides=controlled.overrides, verbose=False)
     assert torch.equal(again(data[0]), controlled.model(data[0]))
     with pytest.warns(UserWarning, match="not near the one in floating point"):
-        assert metric(runtime.quantize(model, data, mend=False, verbose=False)) < 25  # type: ignore[operator]
+        assert metric(runtime.quantize(model, data, verbose=False)) < 25  # type: ignore[operator]
 
 
 def test_nothing_stays_in_floating_point_where_nothing_has_to(model: nn.Module, data: list[Tensor]) -> None:
@@ -102,7 +102,7 @@ def test_nothing_stays_in_floating_point_where_nothing_has_to(model: nn.Module, 
 
 def test_quantize_says_what_it_cost(model: nn.Module, data: list[Tensor], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.warns(UserWarning, match=r"most is lost in second .*overrides=\{'second': \{'bits_activations': None"):
-        runtime.quantize(model, data, mend=False)
+        runtime.quantize(model, data)
     assert "against floating point, on the first batch: " in capsys.readouterr().out
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import warnings
 from itertools import pairwise
-from typing import Any
 
 import pytest
 import torch
@@ -58,7 +57,7 @@ def decibels(exact: nn.Module, given: nn.Module, data: list[Tensor]) -> float:
 
 def test_layers_that_lose_most_are_left_and_named(model: nn.Module, data: list[Tensor]) -> None:
     with pytest.warns(UserWarning, match="project: left in floating point. With all on integers"):
-        quantized = runtime.quantize(model, data, batches=None, verbose=False)
+        quantized = runtime.quantize(model, data, improve=["mend"], batches=None, verbose=False)
     assert type(quantized.project) is nn.Conv1d
     assert isinstance(quantized.first, QuantizedSum) and isinstance(quantized.second, QuantizedSum)
     assert decibels(model, quantized, data) > 30
@@ -66,20 +65,21 @@ def test_layers_that_lose_most_are_left_and_named(model: nn.Module, data: list[T
     assert torch.equal(compile(converted, data[0])(data[0]), converted(data[0]))
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [{"mend": False}, {"inplace": True}, {"bits_activations": 8}],
-    ids=lambda settings: next(iter(settings)),
-)
-def test_what_a_user_has_asked_for_is_done(model: nn.Module, data: list[Tensor], settings: dict[str, Any]) -> None:
-    with pytest.warns(UserWarning, match="not near the one in floating point"):
-        quantized = runtime.quantize(model, data, verbose=False, **settings)
+def test_nothing_is_left_unless_it_is_asked_for(model: nn.Module, data: list[Tensor]) -> None:
+    with pytest.warns(UserWarning, match=r"not near the one in floating point.* improve=\['mend'\]"):
+        quantized = runtime.quantize(model, data, verbose=False)
     assert isinstance(quantized.project, QuantizedSum)
+
+
+def test_copies_are_needed(model: nn.Module, data: list[Tensor]) -> None:
+    with pytest.raises(ValueError, match="quantizes copies of the model"):
+        runtime.quantize(model, data, improve=["mend"], inplace=True)
 
 
 def test_layer_that_an_override_names_is_not_left(model: nn.Module, data: list[Tensor]) -> None:
     with pytest.warns(UserWarning, match="left in floating point") as warned:
-        quantized = runtime.quantize(model, data, overrides={"project": {"bits_activations": 8}}, verbose=False)
+        own = {"project": {"bits_activations": 8}}
+        quantized = runtime.quantize(model, data, improve=["mend"], overrides=own, verbose=False)
     assert isinstance(quantized.project, QuantizedSum)
     assert "project" not in str(warned[0].message)
 
@@ -90,7 +90,7 @@ def test_model_that_is_near_is_quantized_once(data: list[Tensor], monkeypatch: p
     monkeypatch.setattr("runtime.quantization.mending.Mending._with", lambda *_: pytest.fail("a second time"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        quantized = runtime.quantize(model, [x * 10 for x in data[::5]], verbose=False)
+        quantized = runtime.quantize(model, [x * 10 for x in data[::5]], improve=["mend"], verbose=False)
     assert all(isinstance(quantized[i], QuantizedSum) for i in (0, 2))
 
 
