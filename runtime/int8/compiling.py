@@ -51,7 +51,7 @@ def _compiled(model: nn.Module, example: tuple[Any, ...]) -> CompiledModel:
             return compiled
         except CaptureError as error:
             reasons.append(str(error))
-    warnings.warn(f"the model was not compiled, and runs as it is: {reasons[-1]}", stacklevel=2)
+    warnings.warn(f"the model was not compiled, and runs as it is: {reasons[-1]}", stacklevel=3)
     return CompiledModel(None, model, reasons[-1])
 
 
