@@ -17,6 +17,9 @@ MODULES_THAT_COMPUTE = frozenset({"einops.layers.torch.Reduce"})
 OF_THEIR_OWN = frozenset({"numpy", "scipy", "pandas", "PIL", "cv2", "skimage", "sklearn", "matplotlib"})
 """Libraries that compute on arrays, images and tables of their own, which no quantizer has to do with."""
 
+READING_SIZES = frozenset({"numpy.shape", "numpy.ndim", "numpy.size"})
+"""They say how large a tensor is, which is a number or, for its shape, several."""
+
 _HOMES = (
     ("distiller.modules.", "distiller.modules."),
     ("aimet_torch.nn.modules.custom.", "aimet_torch.nn.modules.custom."),

@@ -12,7 +12,8 @@ from rewriter.values.fixed import all_fixed, called_out_of_sight, note_written
 from rewriter.values.functions import SomeFunction
 from rewriter.values.modules import TorchModule
 from rewriter.values.one_of import join_all
-from rewriter.values.sequence import SEQUENCE, Sequence, sequence
+from rewriter.values.plain import WHOLE
+from rewriter.values.sequence import SEQUENCE, SHAPE, Sequence, sequence
 from rewriter.values.tensor import ASSUMED, Tensor, holds_tensor
 
 
@@ -24,6 +25,8 @@ def call_elsewhere(name: str, machine: Machine, call: Call) -> Value | None:
             _note(name, machine, call)
     elif name in elsewhere.MODULES_THAT_MOVE | elsewhere.MODULES_THAT_COMPUTE:
         return TorchModule(name)
+    elif name in elsewhere.READING_SIZES:
+        return SHAPE if name.endswith(".shape") else WHOLE
     elif name not in elsewhere.MOVING:
         return None
     found = join_all(map(_as_tensor, values[:1])) if values else ASSUMED

@@ -9,7 +9,8 @@
 where `int8` is this package.
 """
 
-from runtime.int8.compiled import CompiledModel, compile
+from runtime.int8.compiled import CompiledModel
+from runtime.int8.compiling import compile
 from runtime.int8.conversion import convert
 from runtime.int8.files import load, save
 from runtime.int8.reading import FileError

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 import time
 import warnings
-from collections import OrderedDict, UserDict
-from collections.abc import Callable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -16,14 +15,10 @@ from torch.utils._pytree import TreeSpec, tree_leaves, tree_structure, tree_unfl
 
 from runtime import kernels
 from runtime.int8.allowance import Allowance
-from runtime.int8.asked import check_converted
-from runtime.int8.capture import CaptureError, capture
-from runtime.int8.fusion import simplify
 from runtime.int8.plan import Plan, Timing
 from runtime.int8.program import Program, Step
 from runtime.int8.slices import BUDGET, cut, joined, separable
 from runtime.int8.trees import Tree, packed, unpacked
-from runtime.quantization.metadata import quantizer_metadata
 
 PLANS = 16
 """How many shapes a model keeps plans for; the one that was not used for longest goes first."""
@@ -103,14 +98,14 @@ class CompiledModel(nn.Module):
     def _run(self, arguments: tuple[Any, ...], timings: list[list[Timing]] | None) -> Any:
         if self.program is None:
             assert self.model is not None
-            return _results(self.model, arguments)
+            return results_of(self.model, arguments)
         tensors = self._tensors(arguments)
         mismatch = self.program.mismatch(tensors)
         if mismatch:
             if self.model is None:
                 raise ValueError(f"the program was compiled for other inputs: {mismatch}")
             self._say_slow(mismatch)
-            return _results(self.model, arguments)
+            return results_of(self.model, arguments)
         if kernels.selected() == _REFERENCE:
             return self._in_its_types(self.program.interpret(tensors, self._around))
         made = [self._run_part(part, timings) for part in self._parts(tensors)]
@@ -130,7 +125,7 @@ class CompiledModel(nn.Module):
         zeros = [torch.zeros(size, dtype=given.dtype) for size, given in zip(sizes, self.program.inputs, strict=True)]
         arguments = self.program.arguments.build(lambda number: zeros[number])
         args, named = unpacked(arguments)
-        slow, fast = _seconds(lambda: _results(model, arguments)), _seconds(lambda: self(*args, **named))
+        slow, fast = _seconds(lambda: results_of(model, arguments)), _seconds(lambda: self(*args, **named))
         why = f", as {self.fixed}" if self.fixed else ""
         warnings.warn(
             f"these inputs do not run as a program but module by module, which takes {slow / fast:.1f} times as long: "
@@ -206,57 +201,6 @@ def _apart(leaf: Any) -> Any:
     return leaf.contiguous() if overlapping else leaf
 
 
-def compile(model: nn.Module, /, *given: Any, **named: Any) -> CompiledModel:
-    """A converted model as a flat program: one native call, buffers planned once for each shape of inputs.
-
-    The arguments are an example of those that the model is called with, or one batch of what `quantize` was given.
-    Their first size is a batch of any size, if the model allows it. The program is run beside the model once, and must
-    return the same; where it does not, or cannot be made, the model itself runs, and a warning says why.
-    """
-    if isinstance(model, CompiledModel):
-        raise TypeError("the model is compiled already")
-    check_converted(model)
-    model.eval()
-    example = _as_called(model, given, named)
-    reasons: list[str] = []
-    for dynamic in (True, False):
-        try:
-            captured = capture(model, _grown(example) if dynamic else example, dynamic)
-            program, fixed = simplify(captured.program), "" if dynamic else reasons[0]
-            compiled = CompiledModel(program, model, fixed=fixed, result_spec=captured.result_spec)
-            _check(compiled, _results(model, copy.deepcopy(example)), example)
-            if dynamic:
-                _check(compiled, *_of_one(model, example))
-            return compiled
-        except CaptureError as error:
-            reasons.append(str(error))
-    warnings.warn(f"the model was not compiled, and runs as it is: {reasons[-1]}", stacklevel=2)
-    return CompiledModel(None, model, reasons[-1])
-
-
-def _as_called(model: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
-    """A batch that holds the arguments, by place or by name, is taken apart as calibration has done."""
-    batch = given[0] if len(given) == 1 else None
-    seen = (quantizer_metadata(model) or {}).get("dummy_input")
-    if isinstance(batch, UserDict) or (isinstance(batch, Mapping) and isinstance(seen, dict)):
-        return packed((), {**batch, **named})
-    if isinstance(batch, (tuple, list)) and isinstance(seen, tuple) and not isinstance(seen[0], (tuple, list)):
-        given = tuple(batch[: len(seen)])
-    return packed(given, named)
-
-
-def _check(compiled: CompiledModel, expected: Any, example: tuple[Any, ...]) -> None:
-    """The program must return what the model does: equal codes, and floating point as near as another order of sums."""
-    try:
-        args, named = unpacked(copy.deepcopy(example))
-        given = compiled(*args, **named)
-        if tree_structure(given) != tree_structure(expected):
-            raise TypeError(f"it returns {tree_structure(given)}, not {tree_structure(expected)}")
-        torch.testing.assert_close(tree_leaves(given), tree_leaves(expected), rtol=1e-4, atol=1e-4)
-    except Exception as error:
-        raise CaptureError(f"the program does not compute what the model does: {error}") from error
-
-
 def _seconds(run: Callable[[], object]) -> float:
     """The shorter of two runs."""
     taken = []
@@ -267,28 +211,7 @@ def _seconds(run: Callable[[], object]) -> float:
     return min(taken)
 
 
-def _results(model: nn.Module, arguments: tuple[Any, ...]) -> Any:
+def results_of(model: nn.Module, arguments: tuple[Any, ...]) -> Any:
     args, named = unpacked(arguments)
     with torch.no_grad():
         return model(*args, **named)
-
-
-def _grown(example: tuple[Any, ...]) -> tuple[Any, ...]:
-    """With a batch of two at least: sizes of one mean something else to torch.export. What a tensor is a part of, it
-    would look at as well."""
-    return _each(example, lambda x: x.clone() if not x.dim() or x.shape[0] > 1 else torch.cat([x, x]))
-
-
-def _of_one(model: nn.Module, example: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
-    """What the model returns for a batch of one, and that batch."""
-    first = _each(example, lambda x: x[:1])
-    try:
-        return _results(model, copy.deepcopy(first)), first
-    except Exception as error:
-        raise CaptureError(f"the model itself takes no batch of one: {error}") from error
-
-
-def _each(example: tuple[Any, ...], change: Any) -> tuple[Any, ...]:
-    tree = Tree.of(example, lambda leaf: change(leaf) if isinstance(leaf, Tensor) else leaf)
-    changed: tuple[Any, ...] = tree.build(lambda leaf: leaf)
-    return changed

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from runtime.int8.counterparts.cells import step_on_kernel
 from runtime.int8.counterparts.choice import counterpart
 from runtime.int8.counterparts.recurrent import loop_in_programs
 from runtime.int8.unreached import guard_unreached
@@ -82,6 +83,7 @@ def _replace(model: nn.Module) -> dict[nn.Module, nn.Module]:
             if child in made:
                 setattr(parent, name, made[child])
         loop_in_programs(parent)
+        step_on_kernel(parent)
     return made
 
 

@@ -6,7 +6,7 @@ import ctypes
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -127,6 +127,38 @@ class _Run(NamedTuple):
     names: list[Step]
 
 
+class _Call(NamedTuple):
+    """A function of torch, with its tensors in this memory."""
+
+    step: HostStep
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    results: list[Tensor]
+    holes: dict[int, View] | None
+    """Which arguments are views of inputs, which lie elsewhere each time; None where some are inside of arguments."""
+
+    def arguments(self, inputs: Sequence[Tensor]) -> tuple[Sequence[Any], dict[str, Any]]:
+        if self.holes is None:
+            args, kwargs = tree_map_only(View, lambda view: _resolved(view, inputs), (self.args, self.kwargs))
+            return args, kwargs
+        if not self.holes:
+            return self.args, self.kwargs
+        filled = list(self.args)
+        for position, view in self.holes.items():
+            filled[position] = _resolved(view, inputs)
+        return filled, self.kwargs
+
+
+def _holes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[int, View] | None:
+    outer = {position: arg for position, arg in enumerate(args) if isinstance(arg, View)}
+    everywhere = sum(isinstance(leaf, View) for leaf in tree_leaves((args, kwargs), is_leaf=_is_view))
+    return outer if everywhere == len(outer) else None
+
+
+def _is_view(value: Any) -> bool:
+    return isinstance(value, View)
+
+
 class _Memory:
     """One block of memory, and the arguments of all kernels with addresses in it."""
 
@@ -138,7 +170,7 @@ class _Memory:
         """For each field that points into an input: which, where, and the field."""
         self._threads: list[ctypes.c_int32] = []
         self._set_threads = -1
-        self.parts: list[_Run | HostStep] = list(self._parts())
+        self.parts: list[_Run | _Call] = list(self._parts())
         self.outputs = layout.outputs.map(self._fixed)
 
     def run(self, inputs: Sequence[Tensor], timings: list[Timing] | None) -> Any:
@@ -152,7 +184,7 @@ class _Memory:
                 _run_host(part, inputs, timings)
         return self.outputs.build(lambda leaf: _resolved(leaf, inputs, copy=True))
 
-    def _parts(self) -> Iterator[_Run | HostStep]:
+    def _parts(self) -> Iterator[_Run | _Call]:
         for native_steps, steps in groupby(self.layout.steps, lambda step: isinstance(step, KernelStep)):
             if native_steps:
                 kernels = [step for step in steps if isinstance(step, KernelStep)]
@@ -165,9 +197,7 @@ class _Memory:
             for step in steps:
                 assert isinstance(step, HostStep)
                 args, kwargs = tree_map_only(View, self._fixed, (step.args, step.kwargs))
-                results: Any = [self._fixed(view) for view in step.results]
-                takes = any(isinstance(leaf, View) for leaf in tree_leaves((args, kwargs)))
-                yield replace(step, args=args, kwargs=kwargs, results=results, takes_inputs=takes)
+                yield _Call(step, args, kwargs, [self._fixed(view) for view in step.results], _holes(args, kwargs))
 
     def _placed(self, step: KernelStep) -> int:
         """The address of a copy of the arguments, with pointers into this memory."""
@@ -218,14 +248,11 @@ def _run(part: _Run, timings: list[Timing] | None) -> None:
     timings += [Timing(step.layer, step.op, took) for step, took in zip(part.names, nanoseconds, strict=True)]
 
 
-def _run_host(step: HostStep, inputs: Sequence[Tensor], timings: list[Timing] | None) -> None:
+def _run_host(call: _Call, inputs: Sequence[Tensor], timings: list[Timing] | None) -> None:
     start = time.perf_counter_ns()
-    args, kwargs = step.args, step.kwargs
-    if step.takes_inputs:
-        args, kwargs = tree_map_only(View, lambda view: _resolved(view, inputs), (args, kwargs))
-    made = step.function(*args, **kwargs)
-    results: Any = step.results
-    for place_, tensor in zip(results, [made] if isinstance(made, Tensor) else made or (), strict=False):
+    args, kwargs = call.arguments(inputs)
+    made = call.step.function(*args, **kwargs)
+    for place_, tensor in zip(call.results, [made] if isinstance(made, Tensor) else made or (), strict=False):
         place_.copy_(tensor)
     if timings is not None:
-        timings.append(Timing(step.layer, step.op, time.perf_counter_ns() - start))
+        timings.append(Timing(call.step.layer, call.step.op, time.perf_counter_ns() - start))

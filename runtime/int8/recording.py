@@ -76,8 +76,6 @@ class HostStep(Step):
     args: Any = ()
     kwargs: Any = field(default_factory=dict)
     results: list[View] = field(default_factory=list)
-    takes_inputs: bool = True
-    """Whether views of the program's inputs may stand among the arguments, which lie elsewhere in each run."""
 
 
 @dataclass

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from runtime.int8.counterparts.base import InFloat, Int8Module
+from runtime.int8.counterparts.cells import OnKernel
 from runtime.int8.counterparts.recurrent import Looping
 from runtime.int8.refusal import is_unreached
 from runtime.quantization.fusion import Absorbed
@@ -57,7 +58,7 @@ def report(model: nn.Module) -> Report:
     for name, module in model.named_modules():
         if module in inside:
             continue
-        if isinstance(module, Looping):
+        if isinstance(module, (Looping, OnKernel)):
             stepping.update({part: f"{name}.{product}".strip(".") for part, product in module.on_kernels().items()})
         if module in stepping and not any(module.children()):
             lines.append(Line(name, type(module).__name__, "part", f"of {stepping[module]}, in floating point"))

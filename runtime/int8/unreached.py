@@ -16,6 +16,7 @@ from torch import nn
 from runtime.int8.counterparts.base import Int8Module
 from runtime.int8.refusal import Unreached
 from runtime.int8.watching import Watch, watched
+from runtime.modules.kept_state import keeping_state
 from runtime.quantization.adjacency import call
 from runtime.quantization.fusion import Absorbed
 
@@ -47,7 +48,7 @@ def _watched_run(model: nn.Module, example: Any) -> Watch:
     """The first in which all get what they can take; before, modules learn to return real numbers or ordered codes."""
     while True:
         failure = None
-        with torch.no_grad(), watched(model) as watch:
+        with torch.no_grad(), keeping_state(model), watched(model) as watch:
             try:
                 watch.results(call(model, copy.deepcopy(example)))
             except Exception as error:

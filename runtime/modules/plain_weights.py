@@ -16,6 +16,7 @@ from torch.nn.utils import parametrize, prune
 from torch.nn.utils.spectral_norm import SpectralNorm, remove_spectral_norm
 from torch.nn.utils.weight_norm import WeightNorm, remove_weight_norm
 from torch.optim import Optimizer
+from torch.utils._pytree import tree_leaves
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
@@ -87,7 +88,7 @@ def copied(model: AnyModule) -> AnyModule:
         known = {
             id(value): value.detach().clone()
             for module in model.modules()
-            for value in module.__dict__.values()
+            for value in tree_leaves(vars(module))
             if isinstance(value, Tensor) and not value.is_leaf
         }
     return copy.deepcopy(model, known)

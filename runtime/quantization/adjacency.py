@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from runtime.modules.places import is_leaf
+from runtime.quantization.calibration import evaluating
 
 SHAPES_ONLY = frozenset(
     "view reshape view_as reshape_as flatten unflatten ravel transpose permute t movedim moveaxis swapaxes swapdims "
@@ -87,16 +88,12 @@ def find_adjacency(model: nn.Module, dummy_input: Any) -> Adjacency:
     for name, module in leaves.items():
         hooks.append(module.register_forward_pre_hook(watch.entering(name), with_kwargs=True))
         hooks.append(module.register_forward_hook(watch.leaving(name), always_call=True))
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
     try:
-        with torch.no_grad(), watch:
+        with evaluating(model), torch.no_grad(), watch:
             output = call(model, dummy_input)
     finally:
         for hook in hooks:
             hook.remove()
-        for module, mode in modes.items():
-            module.training = mode
     watch.consumed(output, None)
     for name in watch.places.keys() & hooked.keys():
         watch.places[name].hooked = True

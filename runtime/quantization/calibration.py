@@ -23,6 +23,7 @@ from torch.export import register_dataclass
 from torch.utils._pytree import SUPPORTED_NODES, tree_leaves
 from torch.utils.data import DistributedSampler
 
+from runtime.modules.kept_state import keeping_state
 from runtime.modules.places import is_leaf
 from runtime.modules.plain_weights import with_plain_weights
 from runtime.quantization.observers import Statistics
@@ -70,11 +71,12 @@ def run_batch(model: nn.Module, batch: Any) -> Any:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Eval mode, and afterwards each module's own mode again."""
+    """Eval mode, and afterwards each module's own mode again, and what the model carries from call to call."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
-        yield
+        with keeping_state(model):
+            yield
     finally:
         for module, mode in modes:
             module.training = mode

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import nn
@@ -20,12 +20,14 @@ from runtime.modules.plain_weights import copied, make_weights_plain
 from runtime.modules.torch_ao import from_torch_ao, uses_torch_ao
 from runtime.quantization.asked import batches_of, check_model, check_settings
 from runtime.quantization.calibration import Forward, calibrate, evaluating, rank_of_ranks, run_batch
-from runtime.quantization.improvements import check_names, improve_after, improve_before
+from runtime.quantization.examples import Examples, as_example
+from runtime.quantization.improvements import MEND, check_names, improve_after, improve_before
+from runtime.quantization.mending import Mending, Quantized, overrides_for, warn_of_left
 from runtime.quantization.methods import Method, find_method
 from runtime.quantization.overrides import Overrides, QBits
 from runtime.quantization.quantizer import Quantizer
 from runtime.quantization.recurrent import unobserved
-from runtime.quantization.result import Result, compared, warn_of_loss
+from runtime.quantization.result import compared, warn_of_loss
 from runtime.quantization.summary import state_bytes, summarize
 from runtime.quantization.taken_apart import take_apart
 
@@ -61,7 +63,8 @@ def quantize(
 
     `data` yields batches: tensors, dicts of keyword arguments, or tuples of arguments (labels at the end are left out);
     for anything else pass `forward(model, batch)`. `improve` names what else "ptq" shall do for accuracy: "equalize"
-    and "smooth" before, "adaround" (which pays below 8 bits) and "bias_correction" afterwards. `settings` go to the
+    and "smooth" before, "mend", which leaves in floating point what 8 bits cannot hold, "adaround" (which pays below 8
+    bits) and "bias_correction" afterwards. `settings` go to the
     method's quantizer: `bits_weights=4`, `overrides=...`, `activation_range="percentile"`, `optimizer=...` and so on.
     """
     chosen = find_method(method)
@@ -70,9 +73,7 @@ def quantize(
     data = None if data is None else batches_of(data)
     if data is None and chosen.needs_data:
         raise ValueError(f"method {method!r} needs data, some batches of what the model is used on")
-    check_names(improve)
-    if improve and (not chosen.calibrates or forward is not None):
-        raise ValueError("improve is for method 'ptq', with data whose batches the model takes as they are")
+    _check_improvements(improve, chosen, forward, inplace)
     if settings.get("optimizer") is not None and not inplace:
         raise ValueError("the optimizer holds the parameters of this model, not of a copy: pass inplace=True")
     if chosen.needs_optimizer and settings.get("optimizer") is None:
@@ -91,21 +92,32 @@ def quantize(
     before = state_bytes(model)
     if chosen.no_integers:
         warnings.warn(f"runtime.int8.convert cannot take what {method!r} trains: {chosen.no_integers}", stacklevel=2)
+    found = None
     if chosen.calibrates:
         assert data is not None
         run = forward or run_batch
-        quantizer, result = _calibrated(chosen, model, data, run, batches, improve, example, verbose, settings)
+        found = _calibrated(chosen, model, data, run, batches, improve, example, verbose, settings)
+        model, quantizer = cast(AnyModule, found.model), found.quantizer
     else:
-        quantizer, result = chosen.quantizer(model, **settings), None
+        quantizer = chosen.quantizer(model, **settings)
         _prepare(quantizer, example)
     summary = summarize(quantizer, before)
     if not summary.quantized and not quantizer.params_to_quantize:
         raise ValueError(f"nothing was quantized:\n{summary}")
     if verbose:
-        print(summary if result is None else f"{summary}\n\n{result}")
-    if result is not None:
-        warn_of_loss(result)
+        print(summary if found is None else f"{summary}\n\n{found.result}")
+    if found is not None:
+        warn_of_left(found)
+        warn_of_loss(found.result)
     return model
+
+
+def _check_improvements(improve: Sequence[str], chosen: Method, forward: Forward | None, inplace: bool) -> None:
+    check_names(improve)
+    if improve and (not chosen.calibrates or forward is not None):
+        raise ValueError("improve is for method 'ptq', with data whose batches the model takes as they are")
+    if MEND in improve and (inplace or rank_of_ranks()[1] > 1):
+        raise ValueError(f"improve={MEND!r} quantizes copies of the model, in one process: leave out inplace=True")
 
 
 def _read_torch_ao(model: nn.Module, example: dict[str, Any] | tuple[Any, ...] | None) -> None:
@@ -126,18 +138,30 @@ def _calibrated(
     example: Any,
     verbose: bool,
     settings: dict[str, Any],
-) -> tuple[Quantizer, Result]:
+) -> Quantized:
     seen = list(islice(data, batches)) if improve else []
     improve_before(model, improve, seen, example)
-    reference = copy.deepcopy(model)
-    with _progress("calibrating", forward, _number_of(data, batches), verbose) as shown:
-        overrides = Overrides(settings.get("overrides"), QBits())
+    reference, examples = copy.deepcopy(model), Examples()
+    own = settings.get("overrides") or {}
+    overrides = Overrides(own, QBits())
+    with _progress("calibrating", forward, _number_of(data, batches), verbose) as shown, examples.of(model):
         statistics = calibrate(model, data, shown, batches, unobserved(model, overrides.names))
-        settings = {"statistics": statistics, **settings}
-    quantizer = chosen.quantizer(model, **settings)
-    _prepare(quantizer, example)
-    improve_after(model, reference, improve, seen)
-    return quantizer, compared(reference, model, example)
+
+    def prepare(model: nn.Module, left: Sequence[str]) -> Quantizer:
+        quantizer = chosen.quantizer(
+            model, **{"statistics": statistics, **settings, "overrides": {**own, **overrides_for(left)}}
+        )
+        _prepare(quantizer, example)
+        return quantizer
+
+    quantizer = prepare(model, ())
+    found = Quantized(model, quantizer, compared(reference, model, examples.kept))
+    if MEND in improve:
+        found = Mending(reference, prepare, examples.kept, overrides.names).of(found)
+    if improve:
+        improve_after(found.model, reference, improve, seen)
+        found.result = compared(reference, found.model, examples.kept)
+    return found
 
 
 def _prepare(quantizer: Quantizer, example: Any) -> None:
@@ -213,7 +237,7 @@ def first_call(model: nn.Module, data: Iterable[Any], forward: Forward) -> dict[
         args, kwargs = caught[0]
     finally:
         hook.remove()
-    return dict(inspect.signature(model.forward).bind(*args, **kwargs).arguments) if kwargs else args
+    return as_example(model, args, kwargs)
 
 
 def _number_of(data: Iterable[Any], limit: int | None) -> int | None:

@@ -20,6 +20,9 @@ BEFORE: dict[str, Callable[[nn.Module, Batches, Any], object]] = {
 }
 """On the floating-point model, before its statistics are taken."""
 
+MEND = "mend"
+"""Leaves layers in floating point that 8 bits cannot hold (`runtime.quantization.mending`)."""
+
 AFTER: dict[str, Callable[[nn.Module, nn.Module, Batches], object]] = {
     "adaround": lambda quantized, reference, batches: adaround(quantized, reference, batches),
     "bias_correction": lambda quantized, reference, batches: correct_biases(quantized, reference, batches[0]),
@@ -28,7 +31,7 @@ AFTER: dict[str, Callable[[nn.Module, nn.Module, Batches], object]] = {
 
 
 def check_names(chosen: Iterable[str]) -> None:
-    known = [*BEFORE, *AFTER]
+    known = [*BEFORE, MEND, *AFTER]
     for name in chosen:
         if name not in known:
             raise ValueError(f"no improvement is called {name!r}; there are {', '.join(known)}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,14 +20,15 @@ _NAMED = 3
 
 @dataclass(frozen=True)
 class Result:
-    """On one batch."""
+    """On some batches."""
 
     decibels: float
-    """Signal to noise of all results together."""
+    """Signal to noise of all results together. A batch of small numbers counts as much as one of large ones."""
     cosine: float
     """The least of those between the results for each of the batch."""
     layers: Mapping[str, float]
     """Signal to noise of what each layer returns, in decibels: of all that came together up to there."""
+    batches: int = 1
 
     @property
     def losses(self) -> dict[str, tuple[float, float]]:
@@ -39,7 +41,8 @@ class Result:
         return dict(sorted(found.items(), key=lambda item: min(item[1][0], 60.0) - item[1][1], reverse=True))
 
     def __str__(self) -> str:
-        text = f"against floating point, on the first batch: {self.decibels:.1f} dB, cosine {self.cosine:.4f}"
+        seen = "the first batch" if self.batches == 1 else f"{self.batches} batches"
+        text = f"against floating point, on {seen}: {self.decibels:.1f} dB, cosine {self.cosine:.4f}"
         lost = ", ".join(f"{name} ({_range(*loss)})" for name, loss in list(self.losses.items())[:_NAMED])
         return f"{text}; most is lost in {lost}" if lost else text
 
@@ -48,16 +51,27 @@ def _range(before: float, after: float) -> str:
     return f"{after:.1f} dB" if before == float("inf") else f"{before:.1f} to {after:.1f} dB"
 
 
-def compared(exact: nn.Module, quantized: nn.Module, example: Any) -> Result:
-    """Runs both once."""
-    args, kwargs = ((), example) if isinstance(example, dict) else (example, {})
-    layers, *both = noise_and_results(exact, quantized, args, kwargs)
-    wanted, given = ([tensor.double() for tensor in tensors] for tensors in both)
-    signal = sum(x.square().sum() for x in wanted)
-    error = sum((x - y).square().sum() for x, y in zip(wanted, given, strict=True))
-    ratio = torch.as_tensor(signal) / torch.as_tensor(error)
-    cosines = [_least_cosine(x, y) for x, y in zip(wanted, given, strict=True)]
-    return Result(float(10 * torch.log10(ratio)), min(cosines, default=1.0), layers)
+def compared(exact: nn.Module, quantized: nn.Module, examples: Sequence[Any]) -> Result:
+    """Runs both once on each."""
+    cosines: list[float] = []
+    noises: dict[str | None, list[float]] = {}
+    for example in examples:
+        args, kwargs = ((), example) if isinstance(example, dict) else (example, {})
+        layers, *both = noise_and_results(exact, quantized, args, kwargs)
+        wanted, given = ([tensor.double() for tensor in tensors] for tensors in both)
+        signal = sum(float(x.square().sum()) for x in wanted)
+        error = sum(float((x - y).square().sum()) for x, y in zip(wanted, given, strict=True))
+        noises.setdefault(None, []).append(error / signal if error and signal else error)
+        cosines += [_least_cosine(x, y) for x, y in zip(wanted, given, strict=True)]
+        for name, decibels in layers.items():
+            noises.setdefault(name, []).append(10 ** (-decibels / 10))
+    levels = {name: _decibels(sum(each) / len(each)) for name, each in noises.items()}
+    whole = levels.pop(None)
+    return Result(whole, min(cosines, default=1.0), {str(name): level for name, level in levels.items()}, len(examples))
+
+
+def _decibels(noise: float) -> float:
+    return -10 * math.log10(noise) if noise else float("inf")
 
 
 def warn_of_loss(result: Result) -> None:
@@ -67,8 +81,9 @@ def warn_of_loss(result: Result) -> None:
     worst = list(result.losses)[:_NAMED]
     overrides = "{" + ", ".join(f"{name!r}: {{'bits_activations': None, 'bits_weights': None}}" for name in worst) + "}"
     warnings.warn(
-        f"the quantized model is not near the one in floating point: {result}. What may mend it: these layers in "
-        f"floating point, overrides={overrides}; improve=['equalize', 'bias_correction']; activation_range='minmax'; "
+        f"the quantized model is not near the one in floating point: {result}. What may mend it: improve=['mend'], "
+        f"which leaves as many layers in floating point as it takes, or these, overrides={overrides}; "
+        "improve=['equalize', 'bias_correction']; activation_range='minmax'; "
         "runtime.quantization.sensitivity and accuracy_control measure which layers need it",
         stacklevel=3,
     )

@@ -72,12 +72,16 @@ class Looping(RecurrentTwin):
 
     def _plain(self, suffix: str) -> bool:
         """Whether nothing in a step but the product is other than the layer was made with."""
-        parts = list(getattr(self, f"gates_{suffix}").modules())
-        return self.proj_size == 0 and not any(isinstance(part, (Int8Module, QuantizedModule)) for part in parts)
+        return self.proj_size == 0 and are_plain(getattr(self, f"gates_{suffix}"))
 
     def _on_kernel(self, gates: Tensor, state: State, product: WideLinear, reverse: bool) -> tuple[Tensor, State]:
         """All steps in one: the hidden state after each, and the state at the end."""
         raise NotImplementedError
+
+
+def are_plain(gates: nn.Module) -> bool:
+    """Whether all of a step's arithmetic is in floating point."""
+    return not any(isinstance(part, (Int8Module, QuantizedModule)) for part in gates.modules())
 
 
 def _joined(join: nn.Module, outputs: Tensor) -> Tensor:
@@ -94,7 +98,7 @@ class LSTM(Looping, wrappers.LSTM):
     """An LSTM made of int8 modules."""
 
     def _on_kernel(self, gates: Tensor, state: State, product: WideLinear, reverse: bool) -> tuple[Tensor, State]:
-        outputs, cell = kernels.lstm(gates, state[0], state[1], *_weights(product), reverse)
+        outputs, cell = kernels.lstm(gates, state[0], state[1], *weights_of(product), reverse)
         return outputs, (_last(outputs, reverse), cell)
 
 
@@ -102,7 +106,7 @@ class GRU(Looping, wrappers.GRU):
     """A GRU made of int8 modules."""
 
     def _on_kernel(self, gates: Tensor, state: State, product: WideLinear, reverse: bool) -> tuple[Tensor, State]:
-        outputs = kernels.gru(gates, state[0], *_weights(product), reverse)
+        outputs = kernels.gru(gates, state[0], *weights_of(product), reverse)
         return outputs, (_last(outputs, reverse),)
 
 
@@ -111,11 +115,11 @@ class RNN(Looping, wrappers.RNN):
 
     def _on_kernel(self, gates: Tensor, state: State, product: WideLinear, reverse: bool) -> tuple[Tensor, State]:
         relu = self.nonlinearity == "relu"
-        outputs = kernels.rnn(gates, state[0], *_weights(product), relu, reverse)
+        outputs = kernels.rnn(gates, state[0], *weights_of(product), relu, reverse)
         return outputs, (_last(outputs, reverse),)
 
 
-def _weights(product: WideLinear) -> tuple[Tensor, Tensor, Tensor, float]:
+def weights_of(product: WideLinear) -> tuple[Tensor, Tensor, Tensor, float]:
     bias = torch.zeros_like(product.multiplier) if product.bias is None else product.bias
     return product.integers, bias, product.multiplier, product.scale
 

@@ -43,8 +43,13 @@ class CellTwin(Twin, nn.RNNCellBase):
         else:
             state = self._as_state(hx)
             state = state if batched else tuple(s.unsqueeze(0) for s in state)
-        after: State = self.gates(self.ih(input), self.hh(state[0]), state)
+        after = self.after_step(self.ih(input), state)
         return self._as_hx(after if batched else tuple(s.squeeze(0) for s in after))
+
+    def after_step(self, projected: Tensor, state: State) -> State:
+        """The state after it; `projected` is the product with the input."""
+        after: State = self.gates(projected, self.hh(state[0]), state)
+        return after
 
     def _accepts(self, input: Tensor, hx: Any) -> bool:
         """Whether these are arguments that torch takes."""

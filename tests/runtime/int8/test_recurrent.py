@@ -120,7 +120,10 @@ def test_state_of_a_cell_that_the_caller_hands_back_holds_over_hundreds_of_steps
     exact, calls = run(model)
     converted = convert(runtime.quantize(model, calls[::10], batches=None, verbose=False))
     compiled = compile(converted, calls[0])
-    assert compiled.reason == ""
+    assert compiled.reason == "" and compiled.program is not None
+    names = [op.name.split(".")[1] for op in compiled.program.ops]
+    assert sum(name in ("lstm", "gru", "rnn") for name in names) == 1 and not {"sigmoid", "tanh"} & set(names)
+    assert {line.runs for line in report(converted).lines if "gates" in line.name} == {"part"}
     given, _ = run(compiled)
     assert torch.equal(given, run(converted)[0])
     assert 10 * torch.log10(exact.square().sum() / (exact - given).square().sum()) > 30

@@ -116,7 +116,7 @@ def test_improvements_improve() -> None:
     for names in (["equalize"], ["adaround"], ["bias_correction"], ["bias_correction", "adaround", "equalize"]):
         improved = runtime.quantize(model, data, improve=names, **settings)
         assert noise(model(x), improved(x)) > plain, names
-    with pytest.raises(ValueError, match="called 'magic'; there are equalize, smooth, adaround, bias_correction"):
+    with pytest.raises(ValueError, match="called 'magic'; there are equalize, smooth, mend, adaround, bias_correction"):
         runtime.quantize(model, data, improve=["magic"])
     with pytest.raises(ValueError, match="improve is for method 'ptq'"):
         runtime.quantize(model, method="dynamic", improve=["equalize"])

@@ -1,0 +1,106 @@
+"""Layers that 8 bits cannot hold stay in floating point, as few as that takes, and a warning names them."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import runtime
+import runtime.modules as wrappers
+from runtime.int8 import compile, convert
+from runtime.quantization.examples import Examples
+from runtime.quantization.quantized.sums import QuantizedSum
+
+
+class Spectrum(nn.Module):
+    """Squares of a projection, whose numbers reach over many powers of two, as sounds and silence do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.project = nn.Conv1d(1, 32, 16, stride=8, bias=False)
+        self.pow = wrappers.Pow()
+        self.scale = wrappers.EltWiseAdd()
+        self.log = wrappers.Log()
+        self.first = nn.Conv1d(32, 24, 3, padding=1)
+        self.relu = nn.ReLU()
+        self.second = nn.Conv1d(24, 8, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        loud = self.log(self.scale(self.pow(self.project(x), 2), 1e-6))
+        result: Tensor = self.second(self.relu(self.first(loud)))
+        return result
+
+
+@pytest.fixture
+def model() -> nn.Module:
+    return Spectrum().eval()
+
+
+@pytest.fixture
+def data() -> list[Tensor]:
+    torch.manual_seed(1)
+    return [torch.randn(1, 1, 128) * 10.0 ** (-(number % 5)) for number in range(40)]
+
+
+def decibels(exact: nn.Module, given: nn.Module, data: list[Tensor]) -> float:
+    with torch.no_grad():
+        pairs = [(exact(x), given(x)) for x in data]
+    noise = sum(float((a - b).square().sum()) for a, b in pairs)
+    return 10 * math.log10(sum(float(a.square().sum()) for a, _ in pairs) / noise)
+
+
+def test_layers_that_lose_most_are_left_and_named(model: nn.Module, data: list[Tensor]) -> None:
+    with pytest.warns(UserWarning, match="project: left in floating point. With all on integers"):
+        quantized = runtime.quantize(model, data, improve=["mend"], batches=None, verbose=False)
+    assert type(quantized.project) is nn.Conv1d
+    assert isinstance(quantized.first, QuantizedSum) and isinstance(quantized.second, QuantizedSum)
+    assert decibels(model, quantized, data) > 30
+    converted = convert(quantized)
+    assert torch.equal(compile(converted, data[0])(data[0]), converted(data[0]))
+
+
+def test_nothing_is_left_unless_it_is_asked_for(model: nn.Module, data: list[Tensor]) -> None:
+    with pytest.warns(UserWarning, match=r"not near the one in floating point.* improve=\['mend'\]"):
+        quantized = runtime.quantize(model, data, verbose=False)
+    assert isinstance(quantized.project, QuantizedSum)
+
+
+def test_copies_are_needed(model: nn.Module, data: list[Tensor]) -> None:
+    with pytest.raises(ValueError, match="quantizes copies of the model"):
+        runtime.quantize(model, data, improve=["mend"], inplace=True)
+
+
+def test_layer_that_an_override_names_is_not_left(model: nn.Module, data: list[Tensor]) -> None:
+    with pytest.warns(UserWarning, match="left in floating point") as warned:
+        own = {"project": {"bits_activations": 8}}
+        quantized = runtime.quantize(model, data, improve=["mend"], overrides=own, verbose=False)
+    assert isinstance(quantized.project, QuantizedSum)
+    assert "project" not in str(warned[0].message)
+
+
+def test_model_that_is_near_is_quantized_once(data: list[Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv1d(1, 8, 3), nn.ReLU(), nn.Conv1d(8, 8, 3)).eval()
+    monkeypatch.setattr("runtime.quantization.mending.Mending._with", lambda *_: pytest.fail("a second time"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        quantized = runtime.quantize(model, [x * 10 for x in data[::5]], improve=["mend"], verbose=False)
+    assert all(isinstance(quantized[i], QuantizedSum) for i in (0, 2))
+
+
+@pytest.mark.parametrize(("batch", "calls", "expected"), [(1, 3, 3), (1, 100, 7), (4, 100, 2), (8, 100, 1), (2, 9, 3)])
+def test_examples_reach_over_all_calls(batch: int, calls: int, expected: int) -> None:
+    model, examples = nn.Identity(), Examples()
+    with examples.of(model):
+        for number in range(calls):
+            model(torch.full((batch, 2), float(number)))
+    seen = [int(args[0][0, 0]) for args in examples.kept]
+    steps = {later - earlier for earlier, later in pairwise(seen)}
+    assert seen[0] == 0 and len(steps) <= 1
+    assert len(seen) == expected and (expected == 1 or seen[-1] >= calls / 2)
