@@ -17,6 +17,7 @@ from rewriter.interpreter.supers import super_method, torch_base
 from rewriter.python.attributes import changed_later
 from rewriter.python.code import Class, Function, FunctionNode
 from rewriter.python.loops import may_repeat
+from rewriter.python.members import member_of
 from rewriter.python.names import part_of
 from rewriter.values.base import UNKNOWN, Call, Known, Value
 from rewriter.values.functions import BoundMethod, Choice, SomeFunction, one_of_methods
@@ -195,6 +196,8 @@ class Machine:
             return
         if (part := part_of(func, self.context.is_own)) is not None:
             self.notes.part_call(node, part)
+        elif (member := member_of(func, self.function.node, self.context.is_own)) is not None:
+            self.notes.part_call(node, member, is_member=True)
         elif isinstance(func, ast.Subscript) and self.is_stored_on_own(func.value):
             self._note_member_call(node, func, value)
 

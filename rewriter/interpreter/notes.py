@@ -143,10 +143,9 @@ class Notes:
             return  # put there by somebody else, who may put there what he likes
         self._note(ModuleCall(node, *self._place(), attribute, value, frozenset({before})))
 
-    def part_call(self, node: ast.Call, part: str) -> None:
-        self._note(
-            PartCall(node, *self._place(), frozenset({self.context.count(f"{self.context.frame.holder}.{part}")}))
-        )
+    def part_call(self, node: ast.Call, part: str, is_member: bool = False) -> None:
+        before = frozenset({self.context.count(f"{self.context.frame.holder}.{part}")})
+        self._note(PartCall(node, *self._place(), before, is_member=is_member))
 
     def member_call(self, node: ast.Call, attribute: str, value: Value, index: ast.expr) -> None:
         self._note(MemberCall(node, *self._place(), attribute, value, frozenset({0}), index))

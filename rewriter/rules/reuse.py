@@ -151,11 +151,13 @@ def decide_member(site: MemberCall, context: Context) -> Change | Refusal | None
 def decide_part(site: PartCall, context: Context) -> Refusal | None:
     """What is said of a call of what a part of the object holds; nothing where it is the first."""
     assert isinstance(site.node, ast.Call)
-    repeats = site.in_loop and not _names_each_turn(site.node.func)
+    repeats = site.in_loop and not site.is_member and not _names_each_turn(site.node.func)
     if max(site.instances) == 0 and not repeats:
         return None
     called = ast.unparse(site.node.func)
-    advice = f"make a second one in __init__, as in `self.again = runtime.modules.again({called})`, and call that"
+    what = "`self.again = nn.ModuleList(runtime.modules.again(part) for part in self.parts)`"
+    what = what if site.is_member else f"`self.again = runtime.modules.again({called})`"
+    advice = f"make a second one in __init__, as in {what}, and call that"
     why = "one module of a part serves several executions"
     how = "in a loop" if repeats else "again"
     return refuse("RW902", site, f"{site.written} is called {how}: {why}", advice)

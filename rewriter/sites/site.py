@@ -164,6 +164,8 @@ class PartCall(Site):
 
     instances: frozenset[int]
     """How many calls of the same part came before, over all visits."""
+    is_member: bool = field(default=False, kw_only=True)
+    """A loop takes another one at each turn: `for layer in self.layers`, `self.layers[i]`."""
 
     def met_again(self, other: Site) -> None:
         if isinstance(other, PartCall):
