@@ -50,6 +50,10 @@ class Change:
     """The site in a few words, for the message."""
     turns: tuple[Turn, ...] = ()
     """The loops around the site, outermost first, if it has a module for each turn."""
+    of_list: tuple[str, ...] = ()
+    """What chooses a member of the one list that it makes, where that is a handle of a list."""
+    counted: tuple[Turn, ...] = ()
+    """The loop around the site that takes these members, and counts them."""
     each: bool = False
     """The site is a call of `map`, and becomes `self.norm.each(xs)`."""
     member: ast.expr | None = None
@@ -63,12 +67,18 @@ class Change:
     def indices(self) -> list[str]:
         """What chooses one of its modules at the call."""
         of_turns = [] if self.each else [turn.index for turn in self.turns]
-        return of_turns if self.member is None else [*of_turns, ast.unparse(self.member)]
+        member = [] if self.member is None else [ast.unparse(self.member)]
+        return [*of_turns, *member, *self.of_list]
 
     @property
     def method(self) -> str:
         """The method of the module, or of the list of modules, that the site calls; empty where it calls the module."""
         return "each" if self.each else self.make.method
+
+    def shares_list_with(self, other: Change) -> bool:
+        """Whether both call members of one list of handles, and never the same one."""
+        is_list = bool(self.of_list) and bool(other.of_list) and self.make == other.make
+        return is_list and self.of_list != other.of_list and self.site.function is other.site.function
 
     def finding(self, name: str | None = None) -> Finding:
         """What is said of it; `name` is the attribute that it has been given."""
@@ -91,7 +101,8 @@ class NamedChange:
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        return self.change.turns
+        """The loops around the site that have to be counted."""
+        return (*self.change.turns, *self.change.counted)
 
     def finding(self) -> Finding:
         return self.change.finding(self.name)

@@ -167,6 +167,18 @@ class Tie(Made):
 
 
 @dataclass(frozen=True)
+class TieMembers(Tie):
+    """`runtime.modules.again(self.layers, parts=True)`: a handle for each member of a list."""
+
+    filled: ast.stmt | None = None
+    """The last statement of the constructor that touches the list."""
+
+    @property
+    def behind(self) -> ast.stmt | None:
+        return self.filled
+
+
+@dataclass(frozen=True)
 class Wrap(Made):
     """`runtime.modules.Function(function)`: a module that runs a function whose operations are modules."""
 

@@ -25,6 +25,7 @@ from rewriter.python.trees import walk
 def constructor_splices(file: File, changes: list[NamedChange], importer: Importer, style: Style) -> list[Splice]:
     """The lines that make the modules of one class or function, in the order in which the sites run."""
     source, place = file.source, changes[0].change.place
+    changes = list({named.name: named for named in reversed(changes)}.values())[::-1]  # several share a list of handles
     if isinstance(place, Holder):
         return holder_splices(source, place, _lines(source, "self", changes, importer, {"self"}), importer, style)
     splices = [*_mixed_in(source, place, importer), *_made(source, place, changes, importer, style)]
@@ -132,7 +133,7 @@ def _made_module(source: Source, place: Construction, importer: Importer) -> lis
 
 def _anchor(init: Function, named: NamedChange) -> ast.stmt:
     """New lines stand together; one made again inside a branch stands beside the one it repeats."""
-    repeated, turns, place = named.change.make.repeats, named.turns, named.change.place
+    repeated, turns, place = named.change.make.repeats, named.change.turns, named.change.place
     assert isinstance(place, Construction) and place.anchor is not None
     if turns:
         return _filled(init.node.body, place.anchor, place.self_name, turns)

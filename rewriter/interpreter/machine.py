@@ -197,7 +197,7 @@ class Machine:
         if (part := part_of(func, self.context.is_own)) is not None:
             self.notes.part_call(node, part)
         elif (member := member_of(func, self.function.node, self.context.is_own)) is not None:
-            self.notes.part_call(node, member, is_member=True)
+            self.notes.part_call(node, member.path, member)
         elif isinstance(func, ast.Subscript) and self.is_stored_on_own(func.value):
             self._note_member_call(node, func, value)
 

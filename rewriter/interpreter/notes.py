@@ -9,6 +9,7 @@ from rewriter.interpreter.context import Context
 from rewriter.python.attributes import first_name, stores
 from rewriter.python.code import Class, Function
 from rewriter.python.given_methods import GivenMethods
+from rewriter.python.members import ListMember
 from rewriter.sites.site import (
     ChosenCall,
     DifferentiatedCall,
@@ -143,9 +144,9 @@ class Notes:
             return  # put there by somebody else, who may put there what he likes
         self._note(ModuleCall(node, *self._place(), attribute, value, frozenset({before})))
 
-    def part_call(self, node: ast.Call, part: str, is_member: bool = False) -> None:
+    def part_call(self, node: ast.Call, part: str, member: ListMember | None = None) -> None:
         before = frozenset({self.context.count(f"{self.context.frame.holder}.{part}")})
-        self._note(PartCall(node, *self._place(), before, is_member=is_member))
+        self._note(PartCall(node, *self._place(), before, member=member))
 
     def member_call(self, node: ast.Call, attribute: str, value: Value, index: ast.expr) -> None:
         self._note(MemberCall(node, *self._place(), attribute, value, frozenset({0}), index))

@@ -71,7 +71,7 @@ class Decisions:
         decision = self._decision(site, context)
         if decision is None:
             return
-        if isinstance(decision, Refusal) or decision.each:
+        if isinstance(decision, Refusal) or decision.each or decision.of_list:
             yield decision
             return
         if isinstance(site, ModuleCall):

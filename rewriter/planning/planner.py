@@ -277,7 +277,8 @@ class Planner:
                     plan.unwanted.append(change)
                     break
                 taken = self._taken(owner, context) if taken is None else taken
-                name = change.attribute if change.instead is not None else free_name(change.attribute, taken)
+                same = next((n.name for n in plan.changes if n.change.shares_list_with(change)), None)
+                name = change.attribute if change.instead is not None else same or free_name(change.attribute, taken)
                 taken.add(name)
                 plan.changes.append(NamedChange(change, name))
         if isinstance(owner, Class) and self.source:

@@ -42,7 +42,7 @@ def is_another_each_turn(receiver: ast.expr, function: FunctionNode) -> bool:
     """Whether a loop around it takes another one at each turn: `for layer in self.layers`, `self.layers[i]`."""
     for loop in loops_around(function, receiver):
         if isinstance(receiver, ast.Name) and loop.target is not None:
-            inside = [*walk(loop.target), *(n for i in loop.inside for n in walk(i))]
+            inside = {*walk(loop.target), *(n for i in loop.inside for n in walk(i))}
             stores = [n for n in inside if isinstance(n, ast.Name) and n.id == receiver.id and not _is_read(n)]
             if len(stores) == 1 and any(n is stores[0] for n in walk(loop.target)):
                 return True

@@ -4,26 +4,47 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from rewriter.python.code import FunctionNode
 from rewriter.python.loops import is_another_each_turn, loops_around
 from rewriter.python.trees import walk
 
 IsOwn = Callable[[ast.expr], bool]
-_PASSING_ON = frozenset({"list", "tuple", "reversed", "iter"})
+_PASSING_ON = frozenset({"list", "tuple", "iter", "reversed"})
 
 
-def member_of(node: ast.expr, function: FunctionNode, is_own: IsOwn) -> str | None:
-    """The path to all that such an expression comes to in a loop: `.layers[*]`, or `.layers[*][0]` of pairs.
+@dataclass(frozen=True)
+class ListMember:
+    """What an expression comes to in a loop that takes another member of `self.<attribute>` at each turn."""
 
-    One that an index chooses is a path with the index, since another index may choose others.
-    """
+    attribute: str
+    index: str = ""
+    """The variable that chooses it, where it is indexed; else the loop binds it."""
+    part: str = ""
+    """What says which members the index comes to, where these may be some of them only."""
+    inner: int | None = None
+    """Its place in the member, where that is a list itself: `for attention, mlp in self.layers`."""
+    in_order: bool = True
+    """The loop takes the members of a list from the first on."""
+
+    @property
+    def path(self) -> str:
+        """Two with one path are the same modules."""
+        return f".{self.attribute}[{self.part or '*'}]" + ("" if self.inner is None else f"[{self.inner}]")
+
+
+def member_of(node: ast.expr, function: FunctionNode, is_own: IsOwn) -> ListMember | None:
+    """The member that is named, by a loop's variable or an index that a loop counts."""
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Name):
-        path, index = _path(node.value, is_own), node.slice.id
-        counted = path is not None and any(
-            loop.target is not None and _binds(loop.target, index) for loop in loops_around(function, node)
-        )
-        return f"{path}[{index}]" if counted else None
+        member, index = _all(node.value, is_own), node.slice.id
+        loops = [
+            loop for loop in loops_around(function, node) if loop.target is not None and _binds(loop.target, index)
+        ]
+        if member is None or not loops:
+            return None
+        over = ast.unparse(loops[-1].iter) if loops[-1].iter is not None else ""
+        return replace(member, index=index, part="" if loops[-1].counter == index and "," not in over else over)
     if not isinstance(node, ast.Name) or not is_another_each_turn(node, function):
         return None
     for loop in reversed(loops_around(function, node)):
@@ -32,28 +53,24 @@ def member_of(node: ast.expr, function: FunctionNode, is_own: IsOwn) -> str | No
     return None
 
 
-def _taken(target: ast.expr, over: ast.expr, name: str, is_own: IsOwn) -> str | None:
-    """The path to what a loop over an expression binds under the name."""
+def _taken(target: ast.expr, over: ast.expr, name: str, is_own: IsOwn) -> ListMember | None:
+    """What a loop over an expression binds under the name."""
     if isinstance(over, ast.Call) and isinstance(over.func, ast.Name):
         return _of_function(over.func.id, target, over, name, is_own)
     if isinstance(over, ast.Call) and isinstance(over.func, ast.Attribute) and not over.args:
-        holder, method = over.func.value, over.func.attr
-        if method == "items" and isinstance(target, ast.Tuple) and len(target.elts) == 2:
-            return _taken(target.elts[1], holder, name, is_own)
-        return _taken(target, holder, name, is_own) if method in ("values", "children") else None
-    path = _path(over, is_own)
-    if path is None:
-        return None
-    if isinstance(target, ast.Name):
-        return f"{path}[*]"
+        return _of_method(target, over.func, name, is_own)
+    member = _all(over, is_own)
+    if member is None or isinstance(target, ast.Name):
+        return member
     places = [i for i, e in enumerate(target.elts) if _binds(e, name)] if isinstance(target, ast.Tuple) else []
     is_flat = len(places) == 1 and isinstance(target, ast.Tuple) and isinstance(target.elts[places[0]], ast.Name)
-    return f"{path}[*][{places[0]}]" if is_flat else None
+    return replace(member, inner=places[0]) if is_flat else None
 
 
-def _of_function(called: str, target: ast.expr, over: ast.Call, name: str, is_own: IsOwn) -> str | None:
+def _of_function(called: str, target: ast.expr, over: ast.Call, name: str, is_own: IsOwn) -> ListMember | None:
     if called in _PASSING_ON and len(over.args) == 1:
-        return _taken(target, over.args[0], name, is_own)
+        member = _taken(target, over.args[0], name, is_own)
+        return replace(member, in_order=False) if member is not None and called == "reversed" else member
     pair = target.elts if isinstance(target, ast.Tuple) else []
     if called == "enumerate" and len(pair) == 2 and over.args:
         return _taken(pair[1], over.args[0], name, is_own)
@@ -63,9 +80,18 @@ def _of_function(called: str, target: ast.expr, over: ast.Call, name: str, is_ow
     return None
 
 
-def _path(node: ast.expr, is_own: IsOwn) -> str | None:
-    """`.layers` of `self.layers`"""
-    return f".{node.attr}" if isinstance(node, ast.Attribute) and is_own(node.value) else None
+def _of_method(target: ast.expr, func: ast.Attribute, name: str, is_own: IsOwn) -> ListMember | None:
+    """`for key, layer in self.layers.items()`: the members of a dict have no numbers."""
+    if func.attr == "items" and isinstance(target, ast.Tuple) and len(target.elts) == 2:
+        member = _taken(target.elts[1], func.value, name, is_own)
+    else:
+        member = _taken(target, func.value, name, is_own) if func.attr in ("values", "children") else None
+    return None if member is None else replace(member, in_order=False)
+
+
+def _all(node: ast.expr, is_own: IsOwn) -> ListMember | None:
+    """All members of `self.layers`."""
+    return ListMember(node.attr) if isinstance(node, ast.Attribute) and is_own(node.value) else None
 
 
 def _binds(target: ast.expr, name: str) -> bool:

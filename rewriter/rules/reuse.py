@@ -79,6 +79,7 @@ from rewriter.changes.made import Tie
 from rewriter.results import Refusal
 from rewriter.rules.another import belongs_to_class, maker_of
 from rewriter.rules.context import Context
+from rewriter.rules.member_again import member_again
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
 from rewriter.sites.site import KeptFunctionCall, MappedModule, MemberCall, ModuleCall, PartCall, PartMethodCall
@@ -148,15 +149,17 @@ def decide_member(site: MemberCall, context: Context) -> Change | Refusal | None
     return refuse("RW902", site, f"{site.written} is called in a loop: {why}")
 
 
-def decide_part(site: PartCall, context: Context) -> Refusal | None:
-    """What is said of a call of what a part of the object holds; nothing where it is the first."""
+def decide_part(site: PartCall, context: Context) -> Change | Refusal | None:
+    """What becomes of a call of what a part of the object holds; nothing where it is the first."""
     assert isinstance(site.node, ast.Call)
-    repeats = site.in_loop and not site.is_member and not _names_each_turn(site.node.func)
+    repeats = site.in_loop and site.member is None and not _names_each_turn(site.node.func)
     if max(site.instances) == 0 and not repeats:
         return None
+    if site.member is not None and (again := member_again(site, site.member, context)) is not None:
+        return again
     called = ast.unparse(site.node.func)
     what = "`self.again = nn.ModuleList(runtime.modules.again(part) for part in self.parts)`"
-    what = what if site.is_member else f"`self.again = runtime.modules.again({called})`"
+    what = what if site.member is not None else f"`self.again = runtime.modules.again({called})`"
     advice = f"make a second one in __init__, as in {what}, and call that"
     why = "one module of a part serves several executions"
     how = "in a loop" if repeats else "again"

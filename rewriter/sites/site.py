@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 
 from rewriter.python.code import Class, Function
+from rewriter.python.members import ListMember
 from rewriter.torch_api.row import Row, Spelling
 from rewriter.values.base import Value
 from rewriter.values.functions import Choice, SomeFunction
@@ -164,7 +165,7 @@ class PartCall(Site):
 
     instances: frozenset[int]
     """How many calls of the same part came before, over all visits."""
-    is_member: bool = field(default=False, kw_only=True)
+    member: ListMember | None = field(default=None, kw_only=True)
     """A loop takes another one at each turn: `for layer in self.layers`, `self.layers[i]`."""
 
     def met_again(self, other: Site) -> None:

@@ -169,11 +169,10 @@ def _taken_number(call: ast.Call, numbering: Numbering) -> str | None:
 
 def undo_calls(scope: ast.AST, changes: list[NamedChange], makers: Makers) -> None:
     """Brings the calls of the declared attributes to the common form of their sites."""
-    names = {named.name: named for named in changes}
-    back = _TurnBack(names, makers)
+    back = _TurnBack(changes, makers)
     back.generic_visit(scope)
-    if missing := names.keys() - back.used:
-        raise Undone(f"{min(missing)} is never called")
+    if back.names:
+        raise Undone(f"{min(back.names)} is never called")
 
 
 def _taken_out(init: ast.FunctionDef, own: str, changes: list[NamedChange], where: str) -> Makers:
@@ -254,10 +253,12 @@ def _wrong_maker(change: Change, maker: ast.expr, own: str) -> str | None:
 
 
 class _TurnBack(Transformer):
-    def __init__(self, names: dict[str, NamedChange], makers: Makers) -> None:
-        self.names = names
+    def __init__(self, changes: list[NamedChange], makers: Makers) -> None:
         self.makers = makers
-        self.used: set[str] = set()
+        self.names: dict[str, list[NamedChange]] = {}
+        """The changes that are still to be found, by the name of what they call; those of one list have one name."""
+        for named in changes:
+            self.names.setdefault(named.name, []).append(named)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         return node  # a class inside the class has attributes of its own
@@ -268,7 +269,7 @@ class _TurnBack(Transformer):
         while isinstance(holder, ast.Subscript):
             holder = holder.value
         named = self.names.get(holder.attr) if isinstance(holder, ast.Attribute) else None
-        return func.value if named is not None and named.change.method == func.attr else func
+        return func.value if named is not None and named[0].change.method == func.attr else func
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
@@ -280,9 +281,11 @@ class _TurnBack(Transformer):
             func = func.value
         if not (isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) and func.attr in self.names):
             return node
-        named = self.names[func.attr]
-        expected = named.change.indices
-        if func.value.id != named.change.receiver or counters != expected or func.attr in self.used:
+        waiting, receiver = self.names[func.attr], func.value.id
+        fitting = (n for n in waiting if n.change.receiver == receiver and n.change.indices == counters)
+        if (named := next(fitting, None)) is None:
             return node
-        self.used.add(func.attr)
+        self.names[func.attr] = [other for other in waiting if other is not named]
+        if not self.names[func.attr]:
+            del self.names[func.attr]
         return common_form(named, new_arguments(named.change, node, self.makers[func.attr]))

@@ -1,0 +1,73 @@
+"""A member of a list of modules that a loop calls again gets a handle, in a list of handles for all members."""
+
+from __future__ import annotations
+
+import ast
+
+from rewriter.changes.change import Change, as_given
+from rewriter.changes.made import TieMembers
+from rewriter.facts.instances.storing_nothing import makes_memoryless
+from rewriter.facts.making.construction import Construction
+from rewriter.python.attributes import assignments_of
+from rewriter.python.code import Function
+from rewriter.python.loops import loops_around
+from rewriter.python.members import ListMember
+from rewriter.python.trees import walk
+from rewriter.rules.context import Context
+from rewriter.sites.site import PartCall
+
+CODE = "RW201"
+_FILLING = frozenset({"append", "extend", "insert"})
+
+
+def member_again(site: PartCall, member: ListMember, context: Context) -> Change | None:
+    """The call of `self.layers2[i]`; None where it has to stay what it is."""
+    node, place = site.node, context.place
+    assert isinstance(node, ast.Call)
+    many = len(site.instances) > 1 or site.runs > 1 or site.called_in_loop or site.deferred
+    if many or not member.in_order or not isinstance(place, Construction) or not context.receiver_at(site):
+        return None
+    turns = context.loops.around(site)
+    if len(turns) != 1 or turns[0].numbering is not None or len(loops_around(site.function.node, node)) != 1:
+        return None
+    filled = _filled(member.attribute, place, context)
+    if filled is None:
+        return None
+    make = TieMembers(member.attribute, None, parts=True, filled=filled)
+    inner = () if member.inner is None else (str(member.inner),)
+    chosen = (member.index or turns[0].index, *inner)
+    counted = () if member.index else turns
+    given, what = as_given(node), f"`{ast.unparse(node.func)}()` again"
+    receiver = context.receiver_at(site)
+    return Change(CODE, site, place, receiver, member.attribute, make, given, what, of_list=chosen, counted=counted)
+
+
+def _filled(attribute: str, place: Construction, context: Context) -> ast.stmt | None:
+    """The last statement of `__init__` that names the list; None where its members may store something later."""
+    cls, init, hierarchy = place.cls, place.init, context.knowledge.hierarchy
+    family = [*hierarchy.lineage(cls).project, *hierarchy.subclasses(cls)]
+    stores = [store for relative in family for store in assignments_of(relative, attribute)]
+    if init is None or len(stores) != 1 or stores[0] not in init.node.body or stores[0].value is None:
+        return None
+    if context.picked_classes or context.picked_texts:
+        return None
+    made = [stores[0].value, *_added(attribute, init, place.self_name)]
+    if not all(makes_memoryless(context.knowledge, part, init.name_inside) for part in made):
+        return None
+    touching = [s for s in init.node.body if any(_is_list(n, attribute, place.self_name) for n in walk(s))]
+    return touching[-1]
+
+
+def _added(attribute: str, init: Function, own: str) -> list[ast.expr]:
+    """What `__init__` puts into the list; the list itself, of which nothing is known, where it does anything else."""
+    calls = [n for n in walk(init.node) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)]
+    filling = [c for c in calls if c.func.attr in _FILLING and _is_list(c.func.value, attribute, own)]  # type: ignore[attr-defined]
+    held = {id(c.func.value) for c in filling}  # type: ignore[attr-defined]
+    others = [n for n in walk(init.node) if _is_list(n, attribute, own) and id(n) not in held]
+    unknown = [n for n in others if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)]
+    return [*(c.args[-1] for c in filling if c.args), *unknown]
+
+
+def _is_list(node: ast.AST, attribute: str, own: str) -> bool:
+    is_named = isinstance(node, ast.Attribute) and node.attr == attribute
+    return is_named and isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == own
