@@ -75,7 +75,7 @@ from rewriter.rules.context import Context
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
 from rewriter.sites.site import ChosenCall, OperationOfAnyKind, Site
-from rewriter.values.functions import Choice
+from rewriter.values.functions import Choice, Member
 
 CODE = "RW205"
 _MOST_NAMED = 3
@@ -130,6 +130,14 @@ def _named(site: Site, context: Context, choice: Choice) -> Iterator[ast.expr]:
     trees: list[ast.AST] = [site.function.node, *([init.node] if init is not None else [])]
     if site.function.owner is not None:
         trees += [s for s in site.function.owner.node.body if isinstance(s, ast.Assign | ast.AnnAssign)]
+    yield from _named_in(trees, site, context, told)
+    if isinstance(owner := site.function.owner, GivenMethods):
+        read = (n for n in walk(site.function.node) if isinstance(n, ast.Name))
+        yield from (n for n in read if (full := owner.full_name_around(n.id)) and _meant(full, context) in told)
+
+
+def _named_in(trees: list[ast.AST], site: Site, context: Context, told: frozenset[Member]) -> Iterator[ast.expr]:
+    init = context.place.init
     for tree in trees:
         function = init if init is not None and tree is init.node else site.function
         nodes = (n for n in walk(tree) if isinstance(n, ast.Name | ast.Attribute))
@@ -138,14 +146,13 @@ def _named(site: Site, context: Context, choice: Choice) -> Iterator[ast.expr]:
             head = next(n.id for n in walk(node) if isinstance(n, ast.Name)) if name else ""
             if name and not (init is not None and head in init.locals) and _meant(name, context) in told:
                 yield node
-    if isinstance(owner := site.function.owner, GivenMethods):
-        read = (n for n in walk(site.function.node) if isinstance(n, ast.Name))
-        yield from (n for n in read if (full := owner.full_name_around(n.id)) and _meant(full, context) in told)
 
 
 def _beside(site: Site, context: Context, choice: Choice) -> Iterator[ast.expr]:
-    """Functions of the same file, whose names are at hand wherever nothing hides them."""
+    """Functions of the same file, and those that another method names: at hand wherever nothing hides their names."""
     init, file = context.place.init, site.function.file
+    others = [] if site.function.owner is None else [m.node for m in site.function.owner.methods.values()]
+    yield from _named_in([*others], site, context, choice.named)
     hidden = site.function.shadowed | (init.locals if init is not None else set())
     for function in choice.functions:
         name = function.node.name

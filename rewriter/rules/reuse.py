@@ -56,6 +56,9 @@ calls once at most, number their calls in the same way; the modules of the base 
 
 A member of a list that several turns may take, `self.blocks[i // 2](x)`, becomes `self.blocks2[i][i // 2](x)`: each
 turn has handles of all members.
+A member of a list that loops call again, `for layer in self.layers: x = layer(layer(x))` or a second loop over the
+list, becomes `self.layers2[i](x)`, where `self.layers2` is a handle of the list, made behind the last statement that
+fills it. Where it is not known that no member stores anything when it runs, one serves all calls, and RW902 says so.
 
 A nested function that is called again is told so as well: `def stats(y, *, call=0)`, called as `stats(y, call=1)`.
 So is a lambda that `map` runs for each of several: `map(lambda t, i: self.mul[i](t, cos), (q, k), range(2))`. A module

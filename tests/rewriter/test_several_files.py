@@ -70,7 +70,29 @@ class Net(Library):
 """
 GIVES = "class Net(Library):\n    def __init__(self):\n        super().__init__(torch.tanh)\n"
 
+DISTANCE = "def distance(x, y):\n    return (x - y).abs().sum(-1, keepdim=True)\n"
+RESOLVES = """
+class Net(nn.Module):
+    def __init__(self, compiled=False):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.compiled = compiled
+
+    def resolved(self):
+        return torch.compile(distance) if self.compiled else distance
+
+    def batched(self, x, y):
+        return self.resolved()(self.fc(x), y) * 2
+
+    def forward(self, x):
+        cost = self.resolved() if x.dtype == torch.float32 else distance
+        return cost(x, x * 2) + self.batched(x, x)
+"""
+AGAIN = "class Net(Library):\n    def forward(self, x):\n        return self.act(self.act(x)) + self.act(x * x)\n"
+
 ALL_SEEN = {
+    "a function that another method names": (DISTANCE, RESOLVES),
+    "a subclass that calls a helper again": (LIBRARY.partition("    def forward")[0], AGAIN),
     "a mixin in another file": (MIXIN, MIXED),
     "a base that probes its objects": (PROBING, "class Net(Library):\n    pass\n"),
     "a subclass that stores a function": (KEEPING, STORES),
