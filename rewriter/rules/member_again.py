@@ -30,7 +30,7 @@ def member_again(site: PartCall, member: ListMember, context: Context) -> Change
     turns = context.loops.around(site)
     if len(turns) != 1 or turns[0].numbering is not None or len(loops_around(site.function.node, node)) != 1:
         return None
-    filled = _filled(member.attribute, place, context)
+    filled = _filled(member, place, context)
     if filled is None:
         return None
     make = TieMembers(member.attribute, None, parts=True, filled=filled)
@@ -42,9 +42,9 @@ def member_again(site: PartCall, member: ListMember, context: Context) -> Change
     return Change(CODE, site, place, receiver, member.attribute, make, given, what, of_list=chosen, counted=counted)
 
 
-def _filled(attribute: str, place: Construction, context: Context) -> ast.stmt | None:
+def _filled(member: ListMember, place: Construction, context: Context) -> ast.stmt | None:
     """The last statement of `__init__` that names the list; None where its members may store something later."""
-    cls, init, hierarchy = place.cls, place.init, context.knowledge.hierarchy
+    cls, init, hierarchy, attribute = place.cls, place.init, context.knowledge.hierarchy, member.attribute
     family = [*hierarchy.lineage(cls).project, *hierarchy.subclasses(cls)]
     stores = [store for relative in family for store in assignments_of(relative, attribute)]
     if init is None or len(stores) != 1 or stores[0] not in init.node.body or stores[0].value is None:
@@ -52,10 +52,19 @@ def _filled(attribute: str, place: Construction, context: Context) -> ast.stmt |
     if context.picked_classes or context.picked_texts:
         return None
     made = [stores[0].value, *_added(attribute, init, place.self_name)]
-    if not all(makes_memoryless(context.knowledge, part, init.name_inside) for part in made):
+    called = [_called(part, member.inner, is_list=part is stores[0].value) for part in made]
+    if not all(makes_memoryless(context.knowledge, part, init.name_inside) for part in called):
         return None
     touching = [s for s in init.node.body if any(_is_list(n, attribute, place.self_name) for n in walk(s))]
     return touching[-1]
+
+
+def _called(made: ast.expr, inner: int | None, is_list: bool) -> ast.expr:
+    """The one of `nn.ModuleList([attention, mlp])` that is called; all of it where it is written otherwise."""
+    display = made.args[0] if isinstance(made, ast.Call) and len(made.args) == 1 else None
+    if inner is None or is_list or not isinstance(display, ast.List) or len(display.elts) <= inner:
+        return made
+    return made if any(isinstance(e, ast.Starred) for e in display.elts) else display.elts[inner]
 
 
 def _added(attribute: str, init: Function, own: str) -> list[ast.expr]:

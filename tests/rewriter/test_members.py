@@ -67,6 +67,15 @@ AGAIN = {
         ),
         "x = self.layers2[i][1](self.layers2[i][0](x))\n",
     ),
+    "beside what nobody sees": (
+        net(
+            "for first, second in self.layers:",
+            "    x = second(first(first(x)))",
+            made="nn.ModuleList()",
+            more="        for _ in range(depth):\n            self.layers.append(nn.ModuleList([Block(), build()]))\n",
+        ).replace("class Net", "def build():\n    return getattr(nn, 'Identity')()\n\n\nclass Net"),
+        "x = second(self.layers2[i][0](first(x)))\n",
+    ),
 }
 
 
