@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from rewriter.changes.change import Change, NamedChange, Substitution, numberings
-from rewriter.changes.turns import Numbering
 from rewriter.evidence import Evidence
 from rewriter.facts.functions.callers import (
     is_kept,
@@ -102,7 +101,9 @@ class Planner:
     def _plan_class(self, cls: Class, plan: Plan) -> None:
         self._substitute_in_class(cls, plan)
         run = self.knowledge.run(cls) if self.knowledge.may_be_module(cls) else None
-        self._substitute(cls, plan, numbers_told(self.knowledge, cls, self._numbered_in))
+        self._substitute(
+            cls, plan, numbers_told(self.knowledge, cls, lambda above: numberings(self.plan(above).changes))
+        )
         own = {method for method in cls.methods.values() if not method.is_static}
         sites = [s for s in run.met.sites.values() if s.function in own] if run else []
         sites.sort(key=lambda site: site.order)
@@ -130,11 +131,9 @@ class Planner:
         forward = [run] if run else []
         users = [other for other in below if cls not in self.knowledge.hierarchy.lineage(other.cls).project]
         values = joined_values([*forward, *below])
-        loops = Turns(self.knowledge, place, values, [*forward, *users], self._numbered_in)
+        runs = [*forward, *users]
+        loops = Turns(self.knowledge, place, values, runs, lambda owner: numberings(self.plan(owner).changes))
         self._decide_all(cls, plan, sites, Context(self.knowledge, place, "", values, self._takes_modules, loops))
-
-    def _numbered_in(self, cls: Class) -> list[Numbering]:
-        return numberings(self.plan(cls).changes)
 
     def _place_for(self, function: Function, runs: list[Run]) -> Held | NoPlace:
         if any(function in run.met.recursive for run in runs) and not function.is_free:
