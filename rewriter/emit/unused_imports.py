@@ -20,7 +20,7 @@ from rewriter.torch_api.elsewhere import WITH_MODULES
 # Whoever calls one of these in the file may read any name of it.
 _READS_ANY_NAME = {"globals", "locals", "vars", "eval", "exec", "__getattr__", "getmembers"}
 
-# `import torch.nn.functional as F  # noqa: N812` goes as a whole; `# noqa` and F401 say that nobody need read it.
+# An import whose comment is `noqa: N812` goes as a whole; a bare `noqa` and F401 say that nobody need read it.
 _SAYS_NOTHING_OF_USE = re.compile(r"\s*#\s*noqa:(?!.*F401)[\s,]*[A-Z]+\d+[A-Z0-9\s,]*$")
 
 
