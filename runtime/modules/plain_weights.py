@@ -49,8 +49,8 @@ def make_weights_plain(model: nn.Module, optimizer: Optimizer | None = None) -> 
         training, module.training = module.training, False  # else spectral normalization goes one step further
         for hook in _hooks_of(module):
             _REMOVED_BY[type(hook)](module, hook.name)
-        for name in _pruned_in(module):
-            _keep_zeros(module, name)
+        for name, mask in without_pruning(module).items():
+            getattr(module, name).register_hook(mask.mul)
         if parametrize.is_parametrized(module):
             _take_parametrizations_off(module)
         module.training = training
@@ -61,10 +61,12 @@ def _pruned_in(module: nn.Module) -> list[str]:
     return [hook._tensor_name for hook in hooks if isinstance(hook, prune.BasePruningMethod)]
 
 
-def _keep_zeros(module: nn.Module, name: str) -> None:
-    mask = getattr(module, f"{name}_mask")
-    prune.remove(module, name)  # type: ignore[no-untyped-call]  # the Parameter stays the one that it was
-    getattr(module, name).register_hook(mask.mul)
+def without_pruning(module: nn.Module) -> dict[str, Tensor]:
+    """Takes the hooks of torch's pruning out, and returns the masks; each Parameter stays the one that it was."""
+    masks = {name: getattr(module, f"{name}_mask") for name in _pruned_in(module)}
+    for name in masks:
+        prune.remove(module, name)  # type: ignore[no-untyped-call]
+    return masks
 
 
 def _take_parametrizations_off(module: nn.Module) -> None:

@@ -19,12 +19,11 @@ from runtime.quantization.asked import batches_of, check_model
 from runtime.quantization.calibration import calibrate, evaluating, float_tensors, run_batch
 from runtime.quantization.front_door import first_call
 from runtime.quantization.journal import Journal, Progress
+from runtime.quantization.mending import IN_FLOAT, overrides_for
 from runtime.quantization.observers import Statistics
 from runtime.quantization.post_training import PostTrainLinearQuantizer
 from runtime.quantization.quantized.base import QuantizedModule
 from runtime.quantization.quantized.others import Carried
-
-_FLOAT: Mapping[str, Any] = {"bits_activations": None, "bits_weights": None}
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class Controlled:
     @property
     def overrides(self) -> dict[str, dict[str, Any]]:
         """For `runtime.quantize`, to get such a model again."""
-        return _left_in_float(self.in_float)
+        return overrides_for(self.in_float)
 
 
 def accuracy_control(
@@ -144,7 +143,7 @@ class _Trial:
 
     def noise_of(self, name: str) -> float:
         """Decibels, of all results on all batches, with this layer alone on integers."""
-        alone = {re.escape(name): {}, ".*": _FLOAT}
+        alone = {re.escape(name): {}, ".*": IN_FLOAT}
         results = self._results(self._prepared({**self._own_overrides(), **alone}))
         signal = sum(float(x.square().sum()) for x in self.exact)
         noise = sum(float((x - y).square().sum()) for x, y in zip(self.exact, results, strict=True))
@@ -152,7 +151,7 @@ class _Trial:
 
     def quantized(self, left: Sequence[str]) -> nn.Module:
         """A copy with these layers in floating point."""
-        return self._prepared({**_left_in_float(left), **self._own_overrides()})
+        return self._prepared({**overrides_for(left), **self._own_overrides()})
 
     def _prepared(self, overrides: Mapping[str, Any]) -> nn.Module:
         copied = copy.deepcopy(self.model)
@@ -168,7 +167,3 @@ class _Trial:
     def _results(self, model: nn.Module) -> list[torch.Tensor]:
         with evaluating(model), torch.no_grad():
             return [x.double() for batch in self.batches for x in float_tensors(run_batch(model, batch))]
-
-
-def _left_in_float(names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    return {re.escape(name): dict(_FLOAT) for name in names}

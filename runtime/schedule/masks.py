@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import prune
 
+from runtime.modules.plain_weights import without_pruning
 from runtime.quantization.metadata import unwrapped
 
 _PREFIX = "module."
@@ -122,9 +122,6 @@ def _without_torch_pruning(model: nn.Module) -> dict[str, Tensor]:
     """Takes torch's pruning hooks out of the modules, and returns their masks by the parameter's name."""
     found = {}
     for module_name, module in unwrapped(model).named_modules():
-        hooks = [hook for hook in module._forward_pre_hooks.values() if isinstance(hook, prune.BasePruningMethod)]
-        for attribute in [hook._tensor_name for hook in hooks]:
-            mask = getattr(module, f"{attribute}_mask").bool()
-            prune.remove(module, attribute)  # type: ignore[no-untyped-call]
-            found[f"{module_name}.{attribute}".lstrip(".")] = mask
+        for attribute, mask in without_pruning(module).items():
+            found[f"{module_name}.{attribute}".lstrip(".")] = mask.bool()
     return found
