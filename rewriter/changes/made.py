@@ -194,6 +194,19 @@ class Wrap(Made):
 
 
 @dataclass(frozen=True)
+class WrapMethod(Made):
+    """`runtime.modules.Function(torch.Tensor.kron)`: a module that calls the method of what it is given first."""
+
+    name: str
+
+    def written(self, writer: Writer, own: str) -> str:
+        return f"{writer.spell('runtime.modules.Function')}({writer.spell('torch.Tensor')}.{self.name})"
+
+    def described(self, what: str, where: str) -> str:
+        return f"{what} becomes {where}, a module"
+
+
+@dataclass(frozen=True)
 class Call(Made):
     """`runtime.modules.Call(functions)`: a module that runs the function that it is given at each call."""
 

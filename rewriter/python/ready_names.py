@@ -21,7 +21,7 @@ def is_at_hand(function: Function, node: ast.expr) -> bool:
         return False
     if not _is_imported(function.file, chain[0]):
         return False
-    return len(chain) == 1 or not (_is_asked_for(function.file, chain[0]) or _is_tried(function, node))
+    return len(chain) == 1 or not (_is_asked_for(function.file, chain) or _is_tried(function, node))
 
 
 def imported_inside(function: Function, node: ast.expr) -> str | None:
@@ -48,19 +48,23 @@ def _is_imported(file: File, name: str) -> bool:
     return any((a.asname or a.name.partition(".")[0]) == name for s in imports for a in s.names)
 
 
-def _is_asked_for(file: File, library: str) -> bool:
-    """`hasattr(library, "f")`, `library.__version__`"""
+def _is_asked_for(file: File, chain: list[str]) -> bool:
+    """`hasattr(library, "f")` where `library.f` is read, and `library.__version__`, which may decide about anything."""
     if not file.words & {*_ASKING, "__version__"}:
         return False
-    for node in walk(file.source.tree):
-        holder: ast.expr | None = None
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _ASKING and node.args:
-            holder = node.args[0]
-        elif isinstance(node, ast.Attribute) and node.attr == "__version__":
-            holder = node.value
-        if holder is not None and (dotted(holder) or [""])[0] == library:
-            return True
-    return False
+    asked = (path for node in walk(file.source.tree) if (path := _asked(node)))
+    return any(chain[: len(path)] == path for path in asked)
+
+
+def _asked(node: ast.AST) -> list[str]:
+    """The path of what the node asks for; of the holder, where it may be any attribute."""
+    if isinstance(node, ast.Attribute) and node.attr == "__version__":
+        return dotted(node.value) or []
+    is_asking = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _ASKING
+    if not is_asking or not isinstance(node, ast.Call) or not node.args:
+        return []
+    name = node.args[1].value if len(node.args) > 1 and isinstance(node.args[1], ast.Constant) else None
+    return [*(dotted(node.args[0]) or []), *([name] if isinstance(name, str) else [])]
 
 
 def _is_tried(function: Function, node: ast.expr) -> bool:

@@ -1,4 +1,4 @@
-"""A function of another library that computes on tensors is called by a module.
+"""A function of another library, or of torch that has no module of its own, is called by a module.
 
 What `einops.reduce` does inside are operations of torch that no source here shows, and so it is with any function of
 a library that is not rewritten: nothing in them can become a module. The call as a whole can: a quantizer finds it, and
@@ -31,6 +31,11 @@ class Pool(nn.Module):
 So it is with modules that compute this way, such as `einops.layers.torch.Reduce`: `Reduce("b c h w -> b c", "mean")` in
 a constructor becomes `runtime.modules.Whole(Reduce("b c h w -> b c", "mean"))`, which calls it as one operation.
 
+So it is with what torch computes and has no module for: `torch.cdist(x, y)` becomes `self.cdist(x, y)` with
+`self.cdist = runtime.modules.Function(torch.cdist)`, and the method `out.index_add(0, index, x)` becomes
+`self.index_add(out, 0, index, x)` with `runtime.modules.Function(torch.Tensor.index_add)`, which calls the method of
+whatever it is given first. What only moves, selects, sorts, makes or draws stays, and so do losses.
+
 So is a function of the project that the file defines in several branches, `if hasattr(F, "mish"): def mish(x): ...`,
 of which only one is there when the code runs: `self.mish = runtime.modules.Function(mish)`.
 
@@ -53,8 +58,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from rewriter.changes.change import Change, Substitution, as_given
-from rewriter.changes.made import Wrap
+from rewriter.changes.change import Change, Given, Substitution, as_given
+from rewriter.changes.made import Wrap, WrapMethod
 from rewriter.facts.functions.callers import may_compute
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.dealings import only_calls
@@ -64,7 +69,7 @@ from rewriter.results import Refusal
 from rewriter.rules.context import Context
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
-from rewriter.sites.site import DifferentiatedCall, OutsideCall
+from rewriter.sites.site import METHOD, DifferentiatedCall, OutsideCall
 from rewriter.torch_api import elsewhere
 
 CODE = "RW206"
@@ -83,6 +88,8 @@ class Net(nn.Module):
 
 def wrap_call(site: OutsideCall, context: Context) -> Change | Refusal:
     """The call of such a function becomes the call of a module."""
+    if site.name.startswith(METHOD):
+        return _method(site, site.name.removeprefix(METHOD), context)
     return _wrapped(site, site.name.rpartition(".")[2], context)
 
 
@@ -95,6 +102,15 @@ def wrap_differentiated(site: DifferentiatedCall, context: Context) -> Change | 
         return None
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", site.name.split(".")[-2])
     return _wrapped(site, "_".join(words).lower(), context)
+
+
+def _method(site: OutsideCall, name: str, context: Context) -> Change:
+    """The module takes the tensor first, as torch.Tensor's own methods do."""
+    node = site.node
+    assert isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    given = (Given(node.func.value), *as_given(node))
+    receiver, attribute = context.receiver_at(site), name.rstrip("_")
+    return Change(CODE, site, context.place, receiver, attribute, WrapMethod(name), given, site.written)
 
 
 def _wrapped(site: OutsideCall, name: str, context: Context) -> Change | Refusal:

@@ -205,12 +205,20 @@ class FunctionCall(Site):
     callee: Function
 
 
+METHOD = "torch.Tensor."
+"""What the full name of a tensor's method begins with."""
+
+
 @dataclass(eq=False)
 class OutsideCall(Site):
-    """A call of a function of another library, which computes on tensors."""
+    """A call of a function that computes on tensors: another library's, or one of torch's without a row."""
 
     name: str
     """In full."""
+
+    @property
+    def written(self) -> str:
+        return f"`.{self.name.removeprefix(METHOD)}()`" if self.name.startswith(METHOD) else super().written
 
 
 @dataclass(eq=False)

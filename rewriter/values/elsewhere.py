@@ -22,7 +22,7 @@ def call_elsewhere(name: str, machine: Machine, call: Call) -> Value | None:
     values = list(call.arguments.values())
     if name in elsewhere.COMPUTING:
         if not is_idle(values):
-            _note(name, machine, call)
+            note_as_one(name, machine, call)
     elif name in elsewhere.MODULES_THAT_MOVE | elsewhere.MODULES_THAT_COMPUTE:
         return TorchModule(name)
     elif name in elsewhere.READING_SIZES:
@@ -45,7 +45,7 @@ def call_unseen(name: str, machine: Machine, call: Call) -> Value:
     if not found.may_be(Tensor) or not _is_function_of_library(name, machine):
         return called_out_of_sight(machine, call)
     note_written(machine, values)
-    _note(name, machine, call)
+    note_as_one(name, machine, call)
     return found
 
 
@@ -99,10 +99,13 @@ def _is_function_of_library(name: str, machine: Machine) -> bool:
     return is_function and of_tensors and machine.known.project.module(library) is None
 
 
-def _note(name: str, machine: Machine, call: Call) -> None:
-    """It becomes a module where `__init__` can name it, and is called by one elsewhere."""
-    func = call.node.func
-    if machine.global_name(func) == name and is_at_hand(machine.function, func):
+def note_as_one(name: str, machine: Machine, call: Call) -> None:
+    """The function becomes a module where `__init__` can name it, and is called by one elsewhere.
+
+    A method that is named in full is called as it is: the module of one asks the object for it.
+    """
+    func, is_method = call.node.func, name.startswith("torch.Tensor.")
+    if not is_method and machine.global_name(func) == name and is_at_hand(machine.function, func):
         machine.note_outside_call(call.node, name)
     else:
         machine.note_any_operation(call.node)

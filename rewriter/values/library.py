@@ -12,10 +12,12 @@ from typing import ClassVar
 from rewriter.python.code import RUNS_FOR_EACH, RUNS_ITS_ARGUMENT
 from rewriter.python.function_tables import find_instance
 from rewriter.torch_api import catalogue, tensors
+from rewriter.torch_api.computing import computes
 from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value
 from rewriter.values.classes import SomeClass
+from rewriter.values.computed import is_idle
 from rewriter.values.dictionary import DICT
-from rewriter.values.elsewhere import call_elsewhere, call_unseen
+from rewriter.values.elsewhere import call_elsewhere, call_unseen, note_as_one
 from rewriter.values.fixed import Fixed, all_fixed, origins_of
 from rewriter.values.functions import (
     ANY_OPERATION,
@@ -58,6 +60,12 @@ class TorchFunction(SomeFunction):
 
     def call(self, machine: Machine, call: Call) -> Value | None:
         return call_by_name(self.name, machine, call)
+
+    def run(self, machine: Machine, call: Call) -> Value | None:
+        """What a module returns that calls it."""
+        if not computes(self.name):
+            return None
+        return computed(tensors.function(self.name), machine, self.name, call, list(call.arguments.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +138,19 @@ def _library(name: str, machine: Machine, call: Call) -> Value:
         machine.demand(value, NUMBER)
     if name.startswith("math."):
         return NUMBER
-    kind = tensors.function(name) if name.startswith("torch.") else "unknown"
-    if kind == "unknown" and name.startswith("torch.") and any(value.may_be(Tensor) for value in values):
-        return ASSUMED  # what torch makes of tensors is mostly tensors: checkpoint(), vmap() and the like
-    if kind != "unknown":
-        return computed(kind, machine, name, call, values)
+    if name.startswith("torch."):
+        return _of_torch(name, machine, call, values)
     return UNKNOWN if name.partition(".")[0] in sys.stdlib_module_names else call_unseen(name, machine, call)
+
+
+def _of_torch(name: str, machine: Machine, call: Call, values: list[Value]) -> Value:
+    """What a function of torch returns of which the catalogue has no row."""
+    kind, given = tensors.function(name), any(value.may_be(Tensor) for value in values)
+    if kind == "unknown":
+        return ASSUMED if given else call_unseen(name, machine, call)  # checkpoint() and its like mostly return tensors
+    if computes(name) and any(map(holds_tensor, values)) and not is_idle(values):
+        note_as_one(name, machine, call)
+    return computed(kind, machine, name, call, values)
 
 
 def _kept(name: str, call: Call) -> Value | None:

@@ -9,8 +9,9 @@ from typing import ClassVar
 
 from rewriter.torch_api import modules, tensors, whole
 from rewriter.torch_api.catalogue import ROWS
+from rewriter.torch_api.computing import computes
 from rewriter.values.base import UNKNOWN, Call, Machine, Value
-from rewriter.values.computed import Place, has_no_fractions, nature_of
+from rewriter.values.computed import Place, has_no_fractions, is_idle, nature_of
 from rewriter.values.fixed import Fixed, all_fixed, origins_of
 from rewriter.values.one_of import join_all
 from rewriter.values.plain import FACT, NUMBER, OTHER, STRING, WHOLE, Fact, Number, String
@@ -83,6 +84,8 @@ class Tensor(Value):
             return UNKNOWN  # a class of somebody's own may compute otherwise
         if kind == "unknown":
             machine.demand(self, UNKNOWN)
+        elif computes(f"torch.Tensor.{name}") and not is_idle(operands):
+            machine.note_outside_call(call.node, f"torch.Tensor.{name}")
         return computed(kind, machine, f"torch.Tensor.{name}", call, operands, self.assumed)
 
 

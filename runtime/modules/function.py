@@ -166,15 +166,20 @@ class Function(Scriptable):
 
     A function such as `def add(x, y, *, ops=shared[AddOps])` finds the modules for its operations in `ops`. Each
     `Function` makes an `AddOps` and passes it on, so that no two callers share modules. A function that takes no
-    modules is called as it is.
+    modules is called as it is. Of a method such as `torch.Tensor.kron`, the object that is given first is asked for its
+    own, as `x.kron(y)` does.
     """
 
-    __jit_ignored_attributes__ = ("function",)
+    __jit_ignored_attributes__ = ("function", "method")
 
     function: Callable[..., Any]
+    method: str = ""
+    """The name of a method of tensors."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
+        if (name := getattr(function, "__name__", "")) and getattr(torch.Tensor, name, None) is function:
+            self.method = name
         # A module that a library calls by a name of its own is not a child of whoever calls it: keys stay what they were.
         object.__setattr__(self, "function", function)
         takes = _Takes.of(function)
@@ -184,6 +189,8 @@ class Function(Scriptable):
             self.ops = takes.ops()
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
+        if self.method:
+            return getattr(args[0], self.method)(*args[1:], **kwargs)
         if self.keyword is None or _is_compiled_now(self.function):
             return self.function(*args, **kwargs)
         if (wrapped := _wrapped_now(self.function, (args, kwargs))) is not None:
@@ -199,6 +206,7 @@ class Function(Scriptable):
     def extra_repr(self) -> str:
         fixed = self.function.keywords if isinstance(self.function, functools.partial) else {}
         name = getattr(_without_arguments(self.function), "__qualname__", repr(self.function))
+        name = f"Tensor.{self.method}" if self.method else name
         if isinstance(of := getattr(self.function, "__self__", None), type):  # `LayerNorm.apply`
             name = f"{of.__qualname__}.{name.rpartition('.')[2]}"
         return ", ".join([name, *(f"{key}={value!r}" for key, value in fixed.items())])

@@ -6,7 +6,7 @@ import ast
 from collections import Counter
 
 from rewriter.changes.change import Change, NamedChange
-from rewriter.changes.made import Call, Make, MakeAgain, Tie, Wrap
+from rewriter.changes.made import Call, Make, MakeAgain, Tie, Wrap, WrapMethod
 from rewriter.changes.turns import NumberedMap, Numbering, Turn
 from rewriter.emit.proof.sites import common_form, new_arguments
 from rewriter.facts.making.construction import Construction
@@ -243,12 +243,14 @@ def _wrong_maker(change: Change, maker: ast.expr, own: str) -> str | None:
         name = ast.unparse(maker.func) if isinstance(maker, ast.Call) else ""
         made = written.removeprefix(f"{name.rpartition('.')[0]}.")
         return None if made == wanted else f"`{written}` does not make {wanted}"
-    assert isinstance(make, Make | Wrap)
-    target = "Function" if isinstance(make, Wrap) else make.target.rpartition(".")[2]
+    assert isinstance(make, Make | Wrap | WrapMethod)
+    target = "Function" if isinstance(make, Wrap | WrapMethod) else make.target.rpartition(".")[2]
     if not isinstance(maker, ast.Call) or ast.unparse(maker.func).rpartition(".")[2] != target:
         return f"`{written}` does not make a {target}"
-    if isinstance(make, Wrap) and (len(maker.args) != 1 or maker.keywords):
+    if isinstance(make, Wrap | WrapMethod) and (len(maker.args) != 1 or maker.keywords):
         return f"`{written}` does not hold one function"
+    if isinstance(make, WrapMethod) and not ast.unparse(maker.args[0]).endswith(f"Tensor.{make.name}"):
+        return f"`{written}` does not hold torch.Tensor.{make.name}"
     return None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 
 from rewriter.changes.change import Change, NamedChange
-from rewriter.changes.made import Call, Make, MakeElsewhere, Wrap
+from rewriter.changes.made import Call, Make, MakeElsewhere, Wrap, WrapMethod
 from rewriter.python.trees import Transformer
 from rewriter.torch_api.row import bind, parse_signature
 
@@ -49,6 +49,8 @@ def _old_arguments(change: Change, node: ast.AST) -> dict[str, ast.expr | None]:
         node = _turn(node)
     if not isinstance(change.make, Make):
         assert isinstance(node, ast.Call)
+        if isinstance(change.make, WrapMethod):
+            return _of_method(node, change.make)
         function = node.func if isinstance(change.make, Wrap | Call) else None
         return {**_as_written(node), "function": function}
     spelling = change.make.spelling
@@ -82,6 +84,13 @@ def _old_arguments(change: Change, node: ast.AST) -> dict[str, ast.expr | None]:
     return {name: _normal(value) for name, value in found.items()}
 
 
+def _of_method(call: ast.Call, make: WrapMethod) -> dict[str, ast.expr | None]:
+    """`x.kron(y)`, as the call of a function that takes `x` first."""
+    func = call.func
+    assert isinstance(func, ast.Attribute) and func.attr == make.name
+    return {**_as_written(ast.Call(func, [func.value, *call.args], call.keywords)), "function": ast.Constant(func.attr)}
+
+
 def _turn(call: ast.Call) -> ast.Call:
     """What `map(function, xs)` calls; `map(partial(torch.cat, dim=1), xs)` calls `torch.cat`."""
     function, over = call.args[0], call.args[1:]
@@ -113,11 +122,13 @@ def _as_written(call: ast.Call) -> dict[str, ast.expr | None]:
 
 
 def new_arguments(change: Change, call: ast.Call, maker: ast.expr) -> dict[str, ast.expr | None]:
-    assert isinstance(maker, ast.Call) or not isinstance(change.make, Make | Wrap)
+    assert isinstance(maker, ast.Call) or not isinstance(change.make, Make | Wrap | WrapMethod)
     if isinstance(change.make, Call):
         return {**_as_written(ast.Call(call.func, call.args[1:], call.keywords)), "function": call.args[0]}
     if not isinstance(change.make, Make):
-        function = maker.args[0] if isinstance(maker, ast.Call) and isinstance(change.make, Wrap) else None
+        function = maker.args[0] if isinstance(maker, ast.Call) and isinstance(change.make, Wrap | WrapMethod) else None
+        if isinstance(change.make, WrapMethod) and isinstance(function, ast.Attribute):
+            function = ast.Constant(function.attr)
         return {**_as_written(call), "function": function}
     assert isinstance(maker, ast.Call)
     if isinstance(change.make, MakeElsewhere):
