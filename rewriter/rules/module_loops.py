@@ -153,7 +153,7 @@ class Turns:
         over = times(1) if is_open else over
         if over is None:
             return None
-        each = lengths.whole(loop.iter, scope)
+        each = None if is_open else lengths.whole(loop.iter, scope)
         index = index_for(loop, function, outer)
         if index is None:
             return None

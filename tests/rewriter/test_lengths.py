@@ -195,7 +195,18 @@ SHARED = {
 }  # fmt: skip
 
 
+PARTS = """
+    def _parts(self):
+        if self.depth == 1:
+            return nn.Identity()
+        return nn.ModuleList([nn.ModuleList([nn.Linear(4, 4) for _ in range(n + 1)]) for n in range(self.depth)])
+"""
 GROWING = {
+    "a list of lists, or a module that is none": net(
+        "self.act = nn.ReLU()\nself.m = self._parts()",
+        "if self.depth == 1:\n    return x\nfor ms in self.m:\n    y = None\n    for m in ms:\n        y = m(x) if y is None else y + m(x)\n    x = self.act(y)",
+        PARTS,
+    ),
     "a variable that is set in a loop": net(LAYERS, "ys = self.m\nfor _ in range(2):\n    for y in ys:\n        x = x + y(x)\n    ys = [y for y in self.m if y]"),
     "a method that a subclass replaces": net(
         LAYERS,
@@ -208,6 +219,13 @@ GROWING = {
 @pytest.mark.parametrize("name", GROWING)
 def test_lists_of_modules_that_may_be_others_when_they_run(name: str) -> None:
     assert "runtime.modules.ModuleList([runtime" in check(GROWING[name], X)
+
+
+def test_each_turn_has_its_module_where_a_list_may_be_another_module() -> None:
+    source = GROWING["a list of lists, or a module that is none"]
+    after = check(source, X, arguments=(1,)) if "self.add" in check(source, X) else ""
+    assert "self.add[i][j](y, m(x))" in after
+    assert not check_prepared(load(rewritten(HEADER + source).after)["Net"](), X).repeated
 
 
 @pytest.mark.parametrize("name", SHARED)

@@ -14,7 +14,7 @@ from rewriter.torch_api.row import Row
 from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.dictionary import Dictionary
 from rewriter.values.iterators import OVER_MEMBERS
-from rewriter.values.modules import ProjectModule, TorchModule
+from rewriter.values.modules import Module, ProjectModule, TorchModule
 from rewriter.values.plain import Nothing
 from rewriter.values.sequence import Sequence
 from rewriter.values.tensor import Tensor
@@ -137,8 +137,11 @@ def _taken_whole(node: ast.AST, scope: Scope) -> list[ast.expr]:
 
 
 def _is_list(value: Value) -> bool:
-    """A list or dict whose members are known, or indices that an operation has found."""
+    """A list or dict whose members are known, or indices that an operation has found.
+
+    In place of a list an attribute may hold None or a module, `nn.Identity()`, where no loop comes to it.
+    """
     if isinstance(value, Tensor):
         return value.is_whole and not value.assumed
-    parts = [part for part in value.parts if not isinstance(part, Nothing)]
+    parts = [part for part in value.parts if not isinstance(part, Nothing | Module)]
     return bool(parts) and all(isinstance(part, Sequence | Dictionary) and bool(part.held) for part in parts)
