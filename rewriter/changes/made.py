@@ -41,6 +41,11 @@ class Made:
         return None
 
     @property
+    def repeated(self) -> ast.expr | None:
+        """The expression at the site that is written into the constructor as it stands."""
+        return None
+
+    @property
     def behind(self) -> ast.stmt | None:
         """The statement of the constructor that has set what the expression reads."""
         return None
@@ -191,6 +196,27 @@ class Wrap(Made):
 
     def described(self, what: str, where: str) -> str:
         return f"{what} becomes {where}, {'which has modules for its operations' if self.is_seen else 'a module'}"
+
+    @property
+    def repeated(self) -> ast.expr:
+        return self.function
+
+
+@dataclass(frozen=True)
+class MakeEarlier(Made):
+    """The expression by which the forward itself makes a module at each call."""
+
+    expression: ast.Call
+
+    def written(self, writer: Writer, own: str) -> str:
+        return writer.text(self.expression)
+
+    def described(self, what: str, where: str) -> str:
+        return f"{what} becomes {where}, which __init__ makes"
+
+    @property
+    def repeated(self) -> ast.expr:
+        return self.expression
 
 
 @dataclass(frozen=True)

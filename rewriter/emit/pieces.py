@@ -43,6 +43,9 @@ def pieces_of(node: ast.AST, updated: cst.CSTNode) -> dict[int, Piece]:
         beside = _comment_before(updated.func.dot, own_line=False)
         comma = cst.Comma(whitespace_after=beside) if beside else cst.MaybeSentinel.DEFAULT
         found[id(node.func.value)] = Piece(updated.func.value, comma)
+    if isinstance(node.func, ast.Call) and isinstance(updated.func, cst.Call):  # `nn.AvgPool2d(x.shape[2:])(x)`
+        told = (a.value if isinstance(a, ast.keyword) else a for a in written_order(node.func))
+        found.update((id(value), Piece(new.value)) for value, new in zip(told, updated.func.args, strict=True))
     for argument, new in zip(written_order(node), updated.args, strict=True):
         value = argument.value if isinstance(argument, ast.keyword) else argument
         equal = new.equal if isinstance(new.equal, cst.AssignEqual) else None

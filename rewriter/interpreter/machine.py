@@ -20,6 +20,7 @@ from rewriter.python.loops import may_repeat
 from rewriter.python.members import member_of
 from rewriter.python.names import part_of
 from rewriter.values.base import UNKNOWN, Call, Known, Value
+from rewriter.values.computed import is_idle
 from rewriter.values.functions import BoundMethod, Choice, SomeFunction, one_of_methods
 from rewriter.values.modules import Module
 from rewriter.values.one_of import join_all
@@ -240,6 +241,10 @@ class Machine:
 
     def note_differentiated(self, node: ast.Call, name: str) -> None:
         self.notes.differentiated(node, name)
+
+    def note_new_module(self, node: ast.Call, given: Iterable[Value]) -> None:
+        if isinstance(node.func, ast.Call | ast.Name) and not is_idle(list(given)):
+            self.notes.new_module(node)
 
     def note_nothing(self, node: ast.Call) -> None:
         self.notes.nothing(node)

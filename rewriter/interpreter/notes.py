@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass, fields
 
 from rewriter.interpreter.context import Context
+from rewriter.interpreter.made_here import maker_here
 from rewriter.python.attributes import first_name, stores
 from rewriter.python.code import Class, Function
 from rewriter.python.given_methods import GivenMethods
@@ -21,6 +22,7 @@ from rewriter.sites.site import (
     MappedModule,
     MemberCall,
     ModuleCall,
+    NewModuleCall,
     Operation,
     OperationOfAnyKind,
     OutsideCall,
@@ -126,6 +128,10 @@ class Notes:
 
     def differentiated(self, node: ast.Call, name: str) -> None:
         self._note(DifferentiatedCall(node, *self._place(), name))
+
+    def new_module(self, node: ast.Call) -> None:
+        if (made := maker_here(self.context, node.func)) is not None:
+            self._note(NewModuleCall(node, *self._place(), made))
 
     def nothing(self, node: ast.Call) -> None:
         """A call that the source does not have is no site."""

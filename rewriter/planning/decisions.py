@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from rewriter.changes.change import Change
-from rewriter.changes.made import Tie, Wrap
+from rewriter.changes.made import Tie
 from rewriter.facts.expressions.written import count_of
 from rewriter.facts.instances.storing_nothing import classes_of_parts
 from rewriter.facts.knowledge import Knowledge
@@ -112,8 +112,8 @@ def _left_out_below(change: Change, place: Construction) -> str | None:
     of_object = change.make.needs_another or change.make.repeats is not None or counted
     if place.missed_by is not None and (of_object or change.turns):  # `makes_missing` is told a class, not a list
         return place.missed_by.node.name
-    function = change.make.function if isinstance(change.make, Wrap) else None
-    names = {n.id for n in walk(function) if isinstance(n, ast.Name)} if function is not None else set()
+    repeated = change.make.repeated
+    names = {n.id for n in walk(repeated) if isinstance(n, ast.Name)} if repeated is not None else set()
     makers = [(beside.cls, beside.init) for beside in place.beside]
     makers += [] if place.missed_by is None else [(place.missed_by, place.init)]
     hidden = (cls.node.name for cls, init in makers if of_object or (init is not None and names & init.locals))

@@ -12,6 +12,7 @@ from rewriter.sites.site import (
     ForeignOperation,
     FunctionCall,
     HandedFunction,
+    NewModuleCall,
     Operation,
     OperationOfAnyKind,
     OutsideCall,
@@ -27,7 +28,9 @@ def _is_said(site: Site) -> bool:
     """Whether it matters that the site is left: it computes, or calls what does."""
     if isinstance(site, Operation):
         return site.tensor
-    return isinstance(site, OperationOfAnyKind | ChosenCall | OutsideCall | FunctionCall | HandedFunction)
+    return isinstance(
+        site, OperationOfAnyKind | ChosenCall | OutsideCall | NewModuleCall | FunctionCall | HandedFunction
+    )
 
 
 def of_other_quantizers(sites: list[Site]) -> Iterator[Refusal]:

@@ -40,20 +40,17 @@ from rewriter.rules.module_loops import Turns
 from rewriter.rules.refusals import advice_for
 from rewriter.rules.told import numbers_told
 from rewriter.sites.site import (
+    COMPUTING,
     ChosenCall,
-    FileLevelModuleCall,
     ForeignOperation,
     FunctionCall,
     HandedFunction,
     KeptFunctionCall,
     ModuleCall,
     Operation,
-    OperationOfAnyKind,
-    OutsideCall,
     PartCall,
     PartMethodCall,
     Site,
-    UnknownCall,
 )
 
 
@@ -196,8 +193,7 @@ class Planner:
             return False
         if isinstance(site, ForeignOperation):
             return bool(self.source)
-        kinds = Operation | OperationOfAnyKind | FileLevelModuleCall | OutsideCall | UnknownCall
-        return isinstance(site, kinds) or self._has_operations(site)
+        return isinstance(site, COMPUTING) or self._has_operations(site)
 
     def _has_operations(self, site: Site) -> bool:
         """Whether a function that the site calls, or may call, takes modules for its operations."""

@@ -66,6 +66,14 @@ _TEXTS = {
         "call `runtime.modules.convert(model)` on the finished model, or name the class",
         "self.rnn = getattr(nn, kind)(32, 64)",
     ),
+    ("RW914", "made-at-each-call"): (
+        "The forward makes a module anew at each call.",
+        "No object has it for a child, so that nothing can find it or quantize it. One with weights has others each "
+        "time, and a dropout is always in training; with arguments that are known only when it runs it cannot be made "
+        "earlier.",
+        "make it in `__init__` and call it here, or call the function: `F.interpolate(x, size)`",
+        "def forward(self, x):\n    return nn.Linear(8, 8)(x)  # new weights at each call",
+    ),
     ("RW911", "unknown-callable"): (
         "What is called with tensors is not known.",
         "It comes from an argument or a table, or makes an object that the rewriter cannot see. What it computes is "

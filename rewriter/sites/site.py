@@ -227,6 +227,14 @@ class DifferentiatedCall(OutsideCall):
 
 
 @dataclass(eq=False)
+class NewModuleCall(Site):
+    """A call of a module that the forward itself has made: `nn.Softmax(dim=1)(x)`."""
+
+    made: ast.Call
+    """What makes it."""
+
+
+@dataclass(eq=False)
 class UnknownCall(Site):
     """A call with tensors of something that nobody can see."""
 
@@ -254,6 +262,10 @@ class MappedModule(ModuleCall):
 @dataclass(eq=False)
 class FileLevelModuleCall(Site):
     """A call of a module that stands at file level, so that no object has it for a child."""
+
+
+COMPUTING = Operation | OperationOfAnyKind | FileLevelModuleCall | NewModuleCall | OutsideCall | UnknownCall
+"""What computes by itself, or may; the other kinds come to something of the project that may have operations."""
 
 
 def merged(function: Function, met: Iterable[Iterable[Site]]) -> list[Site]:

@@ -22,7 +22,7 @@ PARAMETER_FREE = frozenset(
 WITH_PARAMETERS = frozenset(name for name, row in _OF_TORCH.items() if Trait.WEIGHTED in row.traits)
 
 _UNKNOWN = frozenset(f"torch.nn.{name}" for name in "Sequential ModuleList ModuleDict Module DataParallel".split())
-_COMPUTE_NOTHING = frozenset({"Identity", "Flatten", "Unflatten", "ChannelShuffle"})
+COMPUTE_NOTHING = frozenset({"Identity", "Flatten", "Unflatten", "ChannelShuffle"})
 _OF_SEVERAL = Trait.COMPOUND | Trait.RECURRENT
 
 _ROWS = defaultdict[str, list[Row]](list)
@@ -84,5 +84,5 @@ def is_one_operation(full_name: str) -> bool:
     """Whether the forward of a class of torch.nn is one operation, which changes values: a layer, an activation."""
     name = full_name.removeprefix("torch.nn.")
     row = _OF_TORCH.get(full_name)
-    is_other = name in _COMPUTE_NOTHING or name.endswith("Loss") or (row is not None and bool(row.traits & _OF_SEVERAL))
+    is_other = name in COMPUTE_NOTHING or name.endswith("Loss") or (row is not None and bool(row.traits & _OF_SEVERAL))
     return "." not in name and not is_other and result(full_name) == "tensor"

@@ -56,6 +56,8 @@ class Module(Value):
 
     def call(self, machine: Machine, call: Call) -> Value | None:
         machine.run_handed_out(call)
+        if self.has_name:
+            machine.note_new_module(call.node, call.arguments.values())
         return self.result(machine, call)
 
     def result(self, machine: Machine, call: Call) -> Value:

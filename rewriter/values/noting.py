@@ -47,5 +47,8 @@ class Noting(Protocol[Thing]):
     def note_at_file_level(self, node: ast.Call) -> None:
         """A module is called that no object has for a child."""
 
+    def note_new_module(self, node: ast.Call, given: Iterable[Thing]) -> None:
+        """A module is called that the forward itself may have made."""
+
     def note_nothing(self, node: ast.Call) -> None:
         """A call that stands for one turn of another is no site itself."""

@@ -6,7 +6,7 @@ import ast
 from collections import Counter
 
 from rewriter.changes.change import Change, NamedChange
-from rewriter.changes.made import Call, Make, MakeAgain, Tie, Wrap, WrapMethod
+from rewriter.changes.made import Call, Make, MakeAgain, MakeEarlier, Tie, Wrap, WrapMethod
 from rewriter.changes.turns import NumberedMap, Numbering, Turn
 from rewriter.emit.proof.sites import common_form, new_arguments
 from rewriter.facts.making.construction import Construction
@@ -243,6 +243,8 @@ def _wrong_maker(change: Change, maker: ast.expr, own: str) -> str | None:
         name = ast.unparse(maker.func) if isinstance(maker, ast.Call) else ""
         made = written.removeprefix(f"{name.rpartition('.')[0]}.")
         return None if made == wanted else f"`{written}` does not make {wanted}"
+    if isinstance(make, MakeEarlier):
+        return None if ast.dump(maker) == ast.dump(make.expression) else f"`{written}` is not what the call made"
     assert isinstance(make, Make | Wrap | WrapMethod)
     target = "Function" if isinstance(make, Wrap | WrapMethod) else make.target.rpartition(".")[2]
     if not isinstance(maker, ast.Call) or ast.unparse(maker.func).rpartition(".")[2] != target:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 
 from rewriter.changes.change import Change, NamedChange
-from rewriter.changes.made import Call, Make, MakeElsewhere, Wrap, WrapMethod
+from rewriter.changes.made import Call, Make, MakeEarlier, MakeElsewhere, Wrap, WrapMethod
 from rewriter.python.trees import Transformer
 from rewriter.torch_api.row import bind, parse_signature
 
@@ -51,7 +51,7 @@ def _old_arguments(change: Change, node: ast.AST) -> dict[str, ast.expr | None]:
         assert isinstance(node, ast.Call)
         if isinstance(change.make, WrapMethod):
             return _of_method(node, change.make)
-        function = node.func if isinstance(change.make, Wrap | Call) else None
+        function = node.func if isinstance(change.make, Wrap | Call | MakeEarlier) else None
         return {**_as_written(node), "function": function}
     spelling = change.make.spelling
     positional: list[ast.expr]
@@ -66,7 +66,7 @@ def _old_arguments(change: Change, node: ast.AST) -> dict[str, ast.expr | None]:
         assert isinstance(node, ast.Call)
         method = spelling.name.startswith("torch.Tensor.") and not _is_named_in_full(change)
         receiver = [node.func.value] if method and isinstance(node.func, ast.Attribute) else []
-        positional, keywords = [*receiver, *node.args], node.keywords
+        positional, keywords = [*receiver, *node.args], [*_of_maker(node.func, change.make), *node.keywords]
     bound = bind(spelling, positional, keywords)
     if bound is None:
         return _as_written(ast.Call(func=ast.Name("f", ast.Load()), args=positional, keywords=keywords))
@@ -82,6 +82,18 @@ def _old_arguments(change: Change, node: ast.AST) -> dict[str, ast.expr | None]:
     if spelling.inplace:
         found["inplace"] = ast.Constant(True)
     return {name: _normal(value) for name, value in found.items()}
+
+
+def _of_maker(maker: ast.expr, make: Make) -> list[ast.keyword]:
+    """The arguments with which the call of a class has made what is called: `nn.AvgPool2d(x.shape[2])(x)`."""
+    if not isinstance(maker, ast.Call) or not make.spelling.name.startswith("torch.nn.") or _is_function(make):
+        return []
+    names = [p.name for p in make.spelling.parameters][len(make.row.operands) :]
+    return [*(ast.keyword(name, value) for name, value in zip(names, maker.args, strict=False)), *maker.keywords]
+
+
+def _is_function(make: Make) -> bool:
+    return make.spelling.name.startswith("torch.nn.functional.")
 
 
 def _of_method(call: ast.Call, make: WrapMethod) -> dict[str, ast.expr | None]:
@@ -123,6 +135,8 @@ def _as_written(call: ast.Call) -> dict[str, ast.expr | None]:
 
 def new_arguments(change: Change, call: ast.Call, maker: ast.expr) -> dict[str, ast.expr | None]:
     assert isinstance(maker, ast.Call) or not isinstance(change.make, Make | Wrap | WrapMethod)
+    if isinstance(change.make, MakeEarlier):
+        return {**_as_written(call), "function": maker}
     if isinstance(change.make, Call):
         return {**_as_written(ast.Call(call.func, call.args[1:], call.keywords)), "function": call.args[0]}
     if not isinstance(change.make, Make):
