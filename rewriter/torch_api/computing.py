@@ -42,6 +42,8 @@ _MAKING = frozenset(
 _OTHER = frozenset("apply backward cond map map2 while_loop fork wait from_pipeline reinforce".split())
 """They run other code, or end the forward."""
 
+_RUNNING = ("torch.func.", "torch.ops.", "torch.autograd.", "torch.nn.modules.")
+_RUNNING_NAMES = frozenset("associative_scan cond forward functional_call map scan vmap while_loop __call__".split())
 _PREFIXES = ("sparse_", "to_", "fake_quantize", "fused_moving_avg", "quantize", "choose_qparams", "dequantize", "sym_")
 _PARTS_WITHOUT_OPERATIONS = ("torch.func.", "torch.testing.", "torch.export.", "torch.nn.")
 _OPERATIONS = "torch.nn.functional."
@@ -57,6 +59,13 @@ def computes(full_name: str) -> bool:
     if name in MOVING | _MAKING | _OTHER or is_loss(name):
         return False
     return not whole.always(name) and not whole.draws(name) and _returns_tensors(full_name)
+
+
+def runs_what_is_not_seen(full_name: str) -> bool:
+    """Whether it comes to code or kernels of which nothing is known here, and computes by them."""
+    owner, _, name = full_name.rpartition(".")
+    is_method_of_module = owner.startswith("torch.nn.") and owner.rpartition(".")[2][:1].isupper()
+    return full_name.startswith(_RUNNING) or is_method_of_module or (owner == "torch" and name in _RUNNING_NAMES)
 
 
 def is_loss(name: str) -> bool:

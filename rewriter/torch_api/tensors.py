@@ -69,11 +69,10 @@ _FUNCTIONS = {
     **dict.fromkeys(
         ["finfo", "iinfo", "device", "dtype", "get_default_dtype", "result_type", "promote_types"], "fact",
     ),
-    **dict.fromkeys(["_make_subclass", "_make_wrapper_subclass"], "unknown"),
+    **dict.fromkeys(["_make_subclass", "_make_wrapper_subclass", "vmap", "compile"], "unknown"),
     **dict.fromkeys(
         ["no_grad", "enable_grad", "inference_mode", "set_grad_enabled", "save", "autocast", "manual_seed",
-         "Generator", "compile", "set_default_dtype", "typename", "set_num_threads", "set_default_device", "load",
-         "vmap"], "other",
+         "Generator", "set_default_dtype", "typename", "set_num_threads", "set_default_device", "load"], "other",
     ),
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 from rewriter.python.code import RUNS_FOR_EACH, RUNS_ITS_ARGUMENT
 from rewriter.python.function_tables import find_instance
 from rewriter.torch_api import catalogue, tensors
-from rewriter.torch_api.computing import computes
+from rewriter.torch_api.computing import computes, runs_what_is_not_seen
 from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value
 from rewriter.values.classes import SomeClass
 from rewriter.values.computed import is_idle
@@ -146,6 +146,8 @@ def _library(name: str, machine: Machine, call: Call) -> Value:
 def _of_torch(name: str, machine: Machine, call: Call, values: list[Value]) -> Value:
     """What a function of torch returns of which the catalogue has no row."""
     kind, given = tensors.function(name), any(value.may_be(Tensor) for value in values)
+    if runs_what_is_not_seen(name) and not is_idle(values):
+        machine.note_unknown_call(call.node, values)
     if kind == "unknown":
         return ASSUMED if given else call_unseen(name, machine, call)  # checkpoint() and its like mostly return tensors
     if computes(name) and any(map(holds_tensor, values)) and not is_idle(values):

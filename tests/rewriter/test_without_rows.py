@@ -125,3 +125,19 @@ def test_what_moves_makes_no_new_values(name: str) -> None:
 
 def test_integers_and_random_numbers_are_told_elsewhere() -> None:
     assert not any(whole.always(name) for name in computing.MOVING)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "torch.ops.aten.relu(x)",
+        "torch.vmap(torch.sin)(x)",
+        "torch.compile(F.relu)(x)",
+        "torch.func.functional_call(self.fc, {}, (x,))",
+        "nn.Linear.forward(self.fc, x)",
+        "torch.autograd.grad(y.sum(), x)[0]",
+    ],
+)
+def test_what_runs_other_code_is_said(expression: str) -> None:
+    result = rewritten(HEADER + FORWARD.format(expression))
+    assert "RW911" in {r.code for r in result.refusals}
