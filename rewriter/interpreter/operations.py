@@ -35,9 +35,6 @@ _KINDS: dict[str, tuple[type[Value], ...]] = {
     "int": (Number,), "bool": (Number,), "ints": (Sequence, Number), "tensor": (Tensor,), "str": (String,),
     "tensors": (Sequence,), "number": (Number,),
 }  # fmt: skip
-_PARAMETERS_OF_LAYERS = frozenset({"weight", "bias", "running_mean", "running_var"})
-"""What torch's functions call the tensors that a layer would hold."""
-
 Candidates = tuple[tuple[Row, Spelling], ...]
 _Bound = tuple[tuple[Row, Spelling], tuple[Argument, ...]]
 
@@ -83,10 +80,9 @@ class Operations:
 
     def _demand_constants(self, bindings: tuple[Argument, ...], row: Row) -> None:
         """Parameters that are not operands take numbers: an assumed argument given there is one."""
-        operands = {name.lstrip("*") for name in row.operands} | _PARAMETERS_OF_LAYERS
         for argument in bindings:
             value = self.context.met.values.get(argument.value)
-            if argument.parameter.name not in operands and value is not None:
+            if argument.parameter.name not in row.takes_tensors_for and value is not None:
                 self.context.demand(value, NUMBER)
 
     # Operators

@@ -60,6 +60,12 @@ def result(full_name: str, given: frozenset[str] = frozenset()) -> str:
     return min((row.returns for row in having or rows), default="tensor")
 
 
+def takes_number(full_name: str, parameter: str | None) -> bool:
+    """Whether each operation that the class stands for, and that has such a parameter, takes a number there."""
+    having = [row for row in _ROWS.get(full_name, ()) if parameter in row.parameters]
+    return bool(having) and not any(parameter in row.takes_tensors_for for row in having)
+
+
 def operators(full_name: str) -> frozenset[str]:
     """The operators that an object of the class stands for: called with numbers, it computes what they do."""
     names = (spelling.name for row in _ROWS.get(full_name, ()) for spelling in row.spellings)

@@ -103,6 +103,10 @@ class TorchModule:
     """(parameter, source) pairs: a constant, or the attribute of the module that has it: `("pad", "padding")`."""
 
 
+_PARAMETERS_OF_LAYERS = frozenset({"weight", "bias", "running_mean", "running_var"})
+"""What torch's functions call the tensors that a layer would hold."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One torch operation: how people write it and which module takes its place.
@@ -172,6 +176,11 @@ class Row:
         operands = {operand.lstrip("*") for operand in self.operands} | {"out"}
         parameters = [p for p in self.function.parameters if p.name not in operands] if self.spellings else []
         return {p.name: ast.literal_eval(p.default) if p.default else None for p in parameters}
+
+    @cached_property
+    def takes_tensors_for(self) -> frozenset[str]:
+        """The parameters that are operands, or what a layer would hold; the others take numbers."""
+        return _PARAMETERS_OF_LAYERS | {name.lstrip("*") for name in self.operands}
 
     @property
     def takes_tensors(self) -> bool:

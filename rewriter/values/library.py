@@ -134,8 +134,8 @@ def _library(name: str, machine: Machine, call: Call) -> Value:
         return runs(machine, call, values)
     if (members := yielded(name, call, values)) is not None:
         return members
-    for value in values if name in tensors.TAKES_NUMBERS else ():
-        machine.demand(value, NUMBER)
+    if name in tensors.TAKES_NUMBERS:
+        _demand_numbers(machine, values)
     if name.startswith("math."):
         return NUMBER
     if name.startswith("torch."):
@@ -153,6 +153,13 @@ def _of_torch(name: str, machine: Machine, call: Call, values: list[Value]) -> V
     if computes(name) and any(map(holds_tensor, values)) and not is_idle(values):
         note_as_one(name, machine, call)
     return computed(kind, machine, name, call, values)
+
+
+def _demand_numbers(machine: Machine, sizes: list[Value]) -> None:
+    """`torch.ones(2 * n)`, `torch.ones([2 * n])`"""
+    for value in sizes:
+        for size in value.held if isinstance(value, Sequence) else (value,):
+            machine.demand(size, NUMBER)
 
 
 def _kept(name: str, call: Call) -> Value | None:

@@ -18,7 +18,7 @@ from rewriter.values.fixed import Fixed
 from rewriter.values.functions import BoundMethod, NestedFunction, ProjectFunction, SomeFunction, one_of_methods
 from rewriter.values.one_of import join, join_all
 from rewriter.values.parts import note_method_of_part
-from rewriter.values.plain import NONE, STRING, Nothing
+from rewriter.values.plain import NONE, NUMBER, STRING, Nothing
 from rewriter.values.sequence import children
 from rewriter.values.setting import as_setting
 from rewriter.values.stored import register
@@ -154,6 +154,9 @@ class TorchModule(Module):
         given = self.fixed | {keyword.arg for keyword in call.node.keywords if keyword.arg is not None}
         if (kind := modules.result(self.name, given)) == "unknown":
             return machine.taken_for_tensor(call.node)
+        for keyword in call.node.keywords:  # as its function demands of what is no operand
+            if modules.takes_number(self.name, keyword.arg):
+                machine.demand(call.arguments[keyword.value], NUMBER)
         is_operation = self.name in modules.PARAMETER_FREE or self.name.startswith("runtime.")
         operands = list(call.arguments.values()) if is_operation else []
         return of_operation(self.name, kind, operands, self.gives_whole)

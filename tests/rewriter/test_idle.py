@@ -75,3 +75,22 @@ def test_a_setting_restores_all_operations(name: str) -> None:
     source = HEADER + model(IDLE[name])
     result = rewrite(source.encode(), Path("model.py"), Settings(all_operations=True))
     assert "runtime.modules" in result.after.decode() and not result.failure
+
+
+SIZES = {
+    "a list of them": "t = torch.ones([2 * n + 3]) * 0.5",
+    "a bound": "t = torch.clip(x, min=0, max=2 * n)",
+    "a list and a bound": "t = torch.ones([2 * n, 6]).sum() + torch.clip(x, min=0, max=2 * n)",
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_what_torch_takes_for_a_number_is_one_in_a_second_run_as_well(name: str) -> None:
+    source = f"""
+class Net(nn.Module):
+    def forward(self, x, lengths=(1, 2)):
+        n = max(lengths)
+        {SIZES[name]}
+        return (x * n).sum() + t.sum()
+"""
+    assert "2 * n" in check(source, X)
