@@ -34,8 +34,9 @@ class Block(nn.Module):
 ```
 
 So are activations at file level, of other files and in tables as well, `ACTIVATIONS = {"relu": nn.ReLU()}`, whose
-classes are known. `act = act or nn.ReLU()` and `if act is None: act = nn.ReLU()` are treated alike, and so is a
-parameter for which those who make objects give `nn.ReLU()`: behind the first place, each gets an instance of its own.
+classes are known, and one that a name chose, `act = getattr(nn, kind)()`. `act = act or nn.ReLU()` and
+`if act is None: act = nn.ReLU()` are treated alike, and so is a parameter for which those who make objects give
+`nn.ReLU()`: behind the first place, each gets an instance of its own.
 `own` copies a module without parameters and buffers, and returns anything else as it is: others may be chosen later.
 
 **Safety.** Done for classes that keep nothing, and where nothing in the function, or in the class for an attribute,
@@ -66,6 +67,7 @@ from rewriter.facts.making.written import (
     member_of_product,
     parameters_kept,
     parameters_set,
+    picks_of_torch,
     variables_made,
 )
 from rewriter.python.code import Class, Function
@@ -74,7 +76,7 @@ from rewriter.python.placements import Placements, Reader, Reads
 from rewriter.python.trees import Comprehension, walk
 from rewriter.results import Refusal
 from rewriter.rules.constants import is_repeatable
-from rewriter.rules.refusals import advice_for
+from rewriter.rules.places import Places
 from rewriter.rules.rule import described
 from rewriter.torch_api import modules
 
@@ -92,7 +94,6 @@ class Net(nn.Module):
 """,
 )
 
-_OWN = "runtime.modules.own"
 _PUTTING = frozenset({"add_module", "register_module", "append", "insert"})
 """Methods of modules that hold others."""
 _HOLDING = ast.List | ast.Tuple | ast.Starred | ast.keyword | ast.IfExp | ast.BinOp | Comprehension
@@ -118,6 +119,10 @@ class _Finder:
     cls: Class | None
 
     @cached_property
+    def places(self) -> Places:
+        return Places(CODE, self.function)
+
+    @cached_property
     def reader(self) -> Reader:
         return reader_of(self.knowledge, self.function, self.cls, self._gives_own)
 
@@ -138,25 +143,28 @@ class _Finder:
                 made = made_class(self.knowledge, member, self._name)
                 counts = not {"range"} & (self.function.file.names.bindings.keys() | self.function.locals)
                 if counts and is_stateless(self.knowledge, made) and is_repeatable(member, self.function.node):
-                    yield self._repeated(node, member)
+                    yield self.places.repeated(node, member)
                 elif made is not None:
-                    yield self._refusal(node, made)
+                    yield self.places.stays(node, made)
 
     def variables(self) -> Found:
         """`act = nn.ReLU()`, placed again."""
         for name, statement in variables_made(walk(self.function.node)):
             if not bound_once(self.function, name):
                 continue
-            made = [self._made(value) for value in alternatives(statement.value)]
-            if all(m is None for m in made):
+            values = alternatives(statement.value)
+            made = [self._made(value) for value in values]
+            picked = [picks_of_torch(value, self._name) for value in values]
+            if all(m is None for m in made) and not any(picked):
                 continue
             placements = self.reader.placements(Reads(name))
-            if all(is_stateless(self.knowledge, m) for m in made) and placements.clear:
+            may_part = all(p or is_stateless(self.knowledge, m) for m, p in zip(made, picked, strict=True))
+            if may_part and placements.clear:
                 yield from self._separated(self._later(placements.placed, statement), placements, statement)
             elif made[0] is not None:
                 held = self._later([node for node in placements.placed if self._is_held(node)], statement)
                 held += [(product, True) for product in placements.multiplied if self._is_held(product)]
-                yield from (self._refusal(node, made[0]) for node, _ in held[:1])
+                yield from (self.places.stays(node, made[0]) for node, _ in held[:1])
 
     def stood_in_for(self) -> Found:
         """`act = act or nn.ReLU()`: a parameter, or what stands in for it, placed again."""
@@ -167,7 +175,7 @@ class _Finder:
             placements, inside = self.reader.placements(Reads(name)), set(walk(statement))
             placed = [node for node in placements.placed if node not in inside]
             if placements.clear:
-                yield from (self._own(node) for node, _ in self._later(placed, statement))
+                yield from (self.places.own(node) for node, _ in self._later(placed, statement))
 
     def handed_in(self) -> Found:
         """`nn.Sequential(conv, act, conv, act)`, where those who make objects give `nn.GELU()` for `act`."""
@@ -176,14 +184,14 @@ class _Finder:
             placements = self.reader.placements(Reads(name))
             later = self._later(placements.placed, None) if placements.clear else []
             if later and self.cls is not None and is_given_stateless(self.knowledge, self.cls, init, name):
-                yield from (self._own(node) for node, _ in later)
+                yield from (self.places.own(node) for node, _ in later)
 
     def shared_by_objects(self) -> Found:
         """Defaults of parameters, what stands in a class's body, and module-level variables."""
         for reads, made in self._shared():
             if all(may_have_own(self.knowledge, one) for one in made):
                 placements = self.reader.placements(reads)
-                yield from (self._own(node) for node in placements.placed if placements.clear)
+                yield from (self.places.own(node) for node in placements.placed if placements.clear)
 
     def attributes(self) -> Found:
         """`self.act = nn.ReLU()`, placed again by the `__init__` that made it."""
@@ -191,8 +199,8 @@ class _Finder:
         if cls is None or own is None or init is not cls.constructor:
             return
         for attribute, statement in attributes_made(init.node.body, own):
-            made = self._made(statement.value)
-            if made is None or not is_stateless(self.knowledge, made):
+            picked = picks_of_torch(statement.value, self._name)
+            if not picked and not is_stateless(self.knowledge, self._made(statement.value)):
                 continue
             placements = self.reader.placements(Reads(attribute, own))
             if placements.placed and placements.clear and self._is_settled(attribute):
@@ -267,30 +275,11 @@ class _Finder:
         again = named in modules.PARAMETER_FREE and is_repeatable(statement.value, self.function.node)
         unused = len(later) == len(placements.placed) and isinstance(statement.targets[0], ast.Name)
         for node, repeats in later:
-            yield self._again(node, statement.value) if again and not repeats and not unused else self._own(node)
-
-    def _own(self, node: ast.expr) -> Substitution:
-        message = f"`{ast.unparse(node)}`, which is placed several times, is given an instance for this place"
-        return Substitution(CODE, self.function, node, _OWN, message, wraps=True)
-
-    def _again(self, node: ast.expr, expression: ast.expr) -> Substitution:
-        code = ast.unparse(expression) if expression.lineno != expression.end_lineno else self._text(expression)
-        message = f"`{ast.unparse(node)}`, which is placed several times, is made again as `{code}`"
-        return Substitution(CODE, self.function, node, code, message, is_code=True)
-
-    def _repeated(self, node: ast.BinOp, member: ast.expr) -> Substitution:
-        times = node.right if isinstance(node.left, ast.List) else node.left
-        code = f"[{self._text(member)} for _ in range({self._text(times)})]"
-        message = f"`{ast.unparse(node)}`, one instance many times, becomes `{code}`"
-        return Substitution(CODE, self.function, node, code, message, is_code=True)
-
-    def _text(self, node: ast.expr) -> str:
-        return self.function.file.source.segment(node)
-
-    def _refusal(self, node: ast.expr, made: str | Class) -> Refusal:
-        name = made.node.name if isinstance(made, Class) else made.removeprefix("torch.")
-        message = f"one {name} is placed several times, and may hold what all of these places share"
-        return Refusal("RW905", message, self.function.file.source.span(node), advice_for("RW905"))
+            yield (
+                self.places.made_again(node, statement.value)
+                if again and not repeats and not unused
+                else self.places.own(node)
+            )
 
 
 def _is_attribute(node: ast.AST, attribute: str) -> TypeGuard[ast.Attribute]:

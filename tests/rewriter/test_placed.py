@@ -245,3 +245,31 @@ def test_a_parameter_that_is_set_to_itself_is_only_asked() -> None:
     asked = ast.parse("def __init__(self, dim):\n    dim = dim\n    print(dim > 2)\n").body[0]
     assert isinstance(asked, ast.FunctionDef)
     assert Reader(asked, lambda call: False, lambda call, node: True).unclear(Reads("dim")) is None
+
+
+@pytest.mark.parametrize("kind", ["ReLU", "GELU", "PReLU"])
+def test_what_a_name_chose_of_torch_is_parted_where_it_has_no_parameters(kind: str) -> None:
+    source = net(
+        "act = getattr(nn, kind)()",
+        "layers = []",
+        "for _ in range(2):",
+        "    layers.append(nn.Linear(4, 4))",
+        "    layers.append(act)",
+        "self.seq = nn.Sequential(*layers)",
+        parameters=f", kind='{kind}'",
+    )
+    after = check(source, X)
+    assert "layers.append(runtime.modules.own(act))" in after
+    seq = load((HEADER + after).encode())["Net"]().seq
+    assert (seq[1] is seq[3]) is (kind == "PReLU")
+
+
+@pytest.mark.parametrize("value", ["getattr(F, kind)", "getattr(self, kind)()", "getattr(nn, kind)(*given)"])
+def test_what_a_name_chose_of_anything_else_stays(value: str) -> None:
+    source = net(f"act = {value}", "self.seq = nn.ModuleList([act, act])", parameters=", kind='relu', given=()")
+    assert not rewritten(HEADER + source).changed
+
+
+def test_an_attribute_that_a_name_chose_is_parted_as_well() -> None:
+    source = net("self.act = getattr(nn, 'SiLU')()", "self.seq = nn.Sequential(self.act, self.act)")
+    assert "nn.Sequential(self.act, runtime.modules.own(self.act))" in check(source, X)

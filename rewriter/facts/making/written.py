@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from rewriter.python.code import Function
 from rewriter.python.trees import walk
@@ -67,6 +67,16 @@ def alternatives(value: ast.expr) -> list[ast.expr]:
     if isinstance(value, ast.IfExp):
         return [*alternatives(value.body), *alternatives(value.orelse)]
     return [value]
+
+
+def picks_of_torch(value: ast.expr, full_name: Callable[[ast.expr], str | None]) -> bool:
+    """`getattr(nn, activation)()`: an object of whichever class of torch.nn has that name."""
+    if not isinstance(value, ast.Call) or not isinstance(picks := value.func, ast.Call):
+        return False
+    if ast.unparse(picks.func) != "getattr" or len(picks.args) != 2:
+        return False
+    home = f"{full_name(picks.args[0])}."
+    return not value.args and (home == "torch.nn." or home.startswith("torch.nn.modules."))
 
 
 def member_of_product(product: ast.BinOp) -> ast.Call | None:
