@@ -13,8 +13,8 @@ from rewriter.python.trees import assigned_once, returns_in, walk
 _TRANSPARENT = frozenset(
     {
         "torch.fx.wrap", "torch.fx._symbolic_trace.wrap", "torch.jit.unused", "torch.jit.ignore",
-        "torch.jit.script_if_tracing", "torch.jit._script_if_tracing", "torch.no_grad", "torch.enable_grad",
-        "torch.inference_mode", "torch.autocast", "torch.amp.autocast", "staticmethod", "classmethod",
+        "torch.no_grad", "torch.enable_grad", "torch.inference_mode", "torch.autocast",
+        "torch.amp.autocast", "staticmethod", "classmethod",
         "beartype.beartype",
     }
 )  # fmt: skip
@@ -31,6 +31,9 @@ _LOOK_AT_PARAMETERS = frozenset(
         "__annotations__", "__signature__", "script", "custom_op", "library",
     }
 )  # fmt: skip
+_SCRIPTING = frozenset({"torch.jit.script_if_tracing", "torch.jit._script_if_tracing"})
+_TELLING_SCRIPTING = frozenset({"__original_fn", "__script_if_tracing_wrapper"})
+"""What torch's own decorator sets on its wrapper, and by which a copy of it is told."""
 _READING_CODE = frozenset({"getsource", "getsourcelines", "__code__", "script", "compile", "exec", "trace"})
 _COLLECTING = frozenset({"builtins.tuple", "builtins.list", "builtins.set", "builtins.frozenset"})
 
@@ -43,6 +46,19 @@ def keeps_parameters(project: Project, function: Function, decorator: ast.expr) 
     the function does not take. It may hand it on to another such decorator.
     """
     return _Decorators(project).keep(function, decorator)
+
+
+def scripts_in_traces(project: Project, function: Function) -> bool:
+    """Whether a decorator has TorchScript compile the function while it is traced: torch's own, or a copy of it."""
+    if function.decorators & _SCRIPTING:
+        return True
+    names = (function.full_name(d) for d in function.node.decorator_list)
+    found = (one for name in names if name is not None for one in project.alternatives(name))
+    return any(map(_tells_scripting, found))
+
+
+def _tells_scripting(decorator: Function) -> bool:
+    return decorator.words >= _TELLING_SCRIPTING
 
 
 def runs_as_written(project: Project, function: Function) -> bool:
@@ -83,10 +99,11 @@ class _Decorators:
         found = self.project.alternatives(name)
         further = _Decorators(self.project, (*self.asked, function))
         made = isinstance(decorator, ast.Call)
-        return all(further._keeps(one, made) for one in found) if found else name in _TRANSPARENT
+        return all(further._keeps(one, made) for one in found) if found else name in _TRANSPARENT | _SCRIPTING
 
     def _keeps(self, decorator: Function, made: bool) -> bool:
-        if decorator in self.asked or decorator.words & _LOOK_AT_PARAMETERS or not _only_filters(decorator):
+        looks = decorator.words & _LOOK_AT_PARAMETERS - ({"script"} if _tells_scripting(decorator) else set())
+        if decorator in self.asked or looks or not _only_filters(decorator):
             return False
         candidates = [n for n in walk(decorator.node) if isinstance(n, FunctionNode | ast.Lambda)]
         candidates = candidates if made else [decorator.node]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -25,6 +29,19 @@ class Net(nn.Module):
         return twice(self.fc(x)) + twice(x, scale=3.0)
 """
 
+SCRIPTING = """import functools
+
+
+def compiled_in_traces(f):
+    @functools.wraps(f)
+    def run(*args, **kwargs):
+        if not torch._C._is_tracing():
+            return f(*args, **kwargs)
+        return torch.jit.script(run.__original_fn)(*args, **kwargs)
+
+    run.__original_fn = f
+    run.__script_if_tracing_wrapper = True
+    return run"""
 PASSING = {
     "gives it back": ("def same(f):\n    f.marked = True\n    return f", "@same"),
     "a factory that gives it back": ("def named(name):\n    return lambda f: f", '@named("twice")'),
@@ -58,6 +75,7 @@ PASSING = {
     ),
     "torch's own": ("", "@torch.no_grad()"),
     "compiles it in traces alone": ("", "@torch.jit.script_if_tracing"),
+    "a copy of torch's own": (SCRIPTING, "@compiled_in_traces"),
 }
 CHANGING = {
     "out of sight": ("from functools import cache", "@cache"),
@@ -114,6 +132,34 @@ def test_a_decorator_that_may_change_what_the_function_takes(name: str) -> None:
     definition, decorator = CHANGING[name]
     result = rewritten(HEADER + f"\n{definition}\n" + NET.format(decorator=decorator))
     assert "RW903" in {r.code for r in result.refusals} and b"TwiceOps" not in result.after
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_copy_of_the_decorator_that_compiles_in_traces(tmp_path: Path, told: bool) -> None:
+    """A loop in the function shares a module, as TorchScript takes no list of them by a variable."""
+    definition = SCRIPTING if told else SCRIPTING.replace("    run.__script_if_tracing_wrapper = True\n", "")
+    net = NET.replace("return x * scale", "for i in range(3):\n        x = x * scale\n    return x")
+    net = net.replace("def twice(x, scale=2.0)", "def twice(x, scale: float = 2.0)")
+    source = f"{HEADER}\n{definition}\n{net.format(decorator='@compiled_in_traces')}"
+    result = rewritten(source)
+    assert (b"ops.mul(x, scale)" in result.after) is told
+    torch.manual_seed(0)
+    before = imported(tmp_path / "before.py", source.encode())
+    torch.manual_seed(0)
+    after = imported(tmp_path / "after.py", result.after)
+    assert torch.equal(torch.jit.trace(after, X)(X[:1]), torch.jit.trace(before, X)(X[:1]))  # type: ignore[no-untyped-call]
+
+
+def imported(path: Path, source: bytes) -> torch.nn.Module:
+    """TorchScript reads the source that it compiles."""
+    path.write_bytes(source)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    net: torch.nn.Module = module.Net()
+    return net
 
 
 @pytest.mark.parametrize(

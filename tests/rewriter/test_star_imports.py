@@ -101,3 +101,14 @@ def test_whoever_takes_all_names_and_goes_through_them_meets_no_new_class(tmp_pa
     core = tmp_path / "net" / "core.py"
     project = Project.for_paths([tmp_path / "net"])
     assert b"SwishOps" not in rewrite(core.read_bytes(), core, Settings(isolated=True), project).after
+
+
+@pytest.mark.parametrize(
+    "goes_through, takes",
+    [("name in globals().keys()", True), ("globals()[name]", True), ("sorted(globals().keys())", False)],
+)
+def test_whoever_looks_one_name_up_meets_no_new_class(tmp_path: Path, goes_through: str, takes: bool) -> None:
+    result(tmp_path, core=f"{CORE}\n\ndef known(name):\n    return {goes_through}\n")
+    core = tmp_path / "net" / "core.py"
+    found = rewrite(core.read_bytes(), core, Settings(isolated=True), Project.for_paths([tmp_path / "net"]))
+    assert (b"SwishOps" in found.after) is takes

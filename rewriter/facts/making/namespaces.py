@@ -45,7 +45,13 @@ def goes_through_names(file: File) -> bool:
         elif (
             isinstance(node, ast.Compare) and len(node.comparators) == 1 and isinstance(node.ops[0], ast.In | ast.NotIn)
         ):
-            listed.discard(id(node.comparators[0]))
+            listed.discard(id(_without_keys(node.comparators[0])))
         elif isinstance(node, ast.FunctionDef):  # `vars()` and `dir()` are the function's own names there
             listed -= {id(n) for n in walk(node) if isinstance(n, ast.Call) and ast.unparse(n.func) != "globals"}
     return bool(listed)
+
+
+def _without_keys(names: ast.expr) -> ast.expr:
+    """`globals()` of `name in globals().keys()`"""
+    takes_keys = isinstance(names, ast.Call) and isinstance(names.func, ast.Attribute) and names.func.attr == "keys"
+    return names.func.value if takes_keys else names  # type: ignore[attr-defined]

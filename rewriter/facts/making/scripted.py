@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from rewriter.facts.walks.consists import named_from
 from rewriter.python.answers import Question
 from rewriter.python.code import Class, File, Function
+from rewriter.python.decorators import scripts_in_traces
 from rewriter.python.hierarchy import Hierarchy
 from rewriter.python.project import Project
 from rewriter.python.trees import walk
 
 _COMPILES = frozenset({"torch.jit.script"})
 _COMPILED = frozenset({"torch.jit.export", "torch.jit.script_method"})
-_COMPILED_FUNCTIONS = frozenset({"torch.jit.script", "torch.jit.script_if_tracing", "torch.jit._script_if_tracing"})
-
 
 _SCRIPTED = Question[Class, bool]("does TorchScript compile an object of the family?")
 _GIVEN = Question[None, tuple[ast.expr, ...]]("what does the file give to the compiler?")
@@ -45,7 +44,9 @@ def is_compiled(hierarchy: Hierarchy, function: Function) -> bool:
 
 def is_compiled_function(hierarchy: Hierarchy, function: Function) -> bool:
     """Whether TorchScript compiles the function, by a decorator or with what else it is given."""
-    return bool(function.decorators & _COMPILED_FUNCTIONS) or function in _compiled(hierarchy)
+    if function.decorators & _COMPILES or scripts_in_traces(hierarchy.project, function):
+        return True
+    return function in _compiled(hierarchy)
 
 
 def _compiles_something(file: File, project: Project) -> bool:
