@@ -14,7 +14,7 @@ from rewriter.python.code import Class, File, Function
 from rewriter.python.hierarchy import own_name
 from rewriter.python.names import dotted
 from rewriter.python.project import Project
-from rewriter.python.trees import walk
+from rewriter.python.trees import assigned_once, walk
 from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.modules import ProjectModule
 
@@ -46,9 +46,9 @@ def _picks_children(knowledge: Knowledge, file: File, cls: Class) -> int | None:
     """The line of something like `list(model.children())[:-2]`, where the model may be an object of the class."""
     if not file.words & _WALKS:
         return None
-    methods = [method for other in file.classes for method in other.methods.values()]
+    functions = [*(m for other in file.classes for m in other.methods.values()), *file.functions.values()]
     for node in _picked(file.source.tree):
-        inside = (m for m in methods if m.node.lineno <= node.lineno <= (m.node.end_lineno or 0))
+        inside = (f for f in functions if f.node.lineno <= node.lineno <= (f.node.end_lineno or 0))
         has_such = cls.file is file or deals_with(
             file, cls.node.name, {n.id for n in walk(node) if isinstance(n, ast.Name)}
         )
@@ -73,6 +73,8 @@ def _picked(tree: ast.AST) -> Iterator[ast.Attribute]:
 
 def _may_be_of(knowledge: Knowledge, model: ast.expr, method: Function | None, cls: Class, file: File) -> bool:
     """Whether an expression may be an object of the class, as far as attributes and constructors tell."""
+    if isinstance(model, ast.Name) and method is not None:
+        model = _local(method, model.id) or model
     made = file.names.full_name(model.func) if isinstance(model, ast.Call) else None
     if made is not None and isinstance(found := knowledge.project.find(made), Class):
         return _related(knowledge, found, cls)
@@ -83,6 +85,12 @@ def _may_be_of(knowledge: Knowledge, model: ast.expr, method: Function | None, c
     for name in path[1:]:
         value = knowledge.attribute(value.cls, name) if isinstance(value, ProjectModule) else UNKNOWN
     return not value.known or (isinstance(value, ProjectModule) and _related(knowledge, value.cls, cls))
+
+
+def _local(function: Function, name: str) -> ast.expr | None:
+    """What a variable is set to, where no parameter has its name, of a function inside either."""
+    given = any(isinstance(n, ast.arg) and n.arg == name for n in walk(function.node))
+    return None if given else assigned_once(function.node, name)
 
 
 def _related(knowledge: Knowledge, owner: Class, cls: Class) -> bool:

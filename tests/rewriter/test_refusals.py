@@ -208,6 +208,25 @@ def test_children_are_picked_of_what_the_file_deals_with(tmp_path: Path, rest: s
     assert result.changed is is_safe
 
 
+@pytest.mark.parametrize(
+    "rest, is_safe",
+    [
+        ("def head():\n    model = Other()\n    return model", True),
+        ("def head():\n    model = Net()\n    return model", False),
+        ("def head(model):\n    model = Other()\n    return model", False),
+        ("def head():\n    model = Other()\n    return lambda model: model", False),
+        ("def head(flag):\n    model = Other()\n    if flag:\n        model = Net()\n    return model", False),
+    ],
+)
+def test_children_are_picked_of_what_a_variable_was_made(tmp_path: Path, rest: str, is_safe: bool) -> None:
+    (tmp_path / "net.py").write_text(in_forward("return x + 1"))
+    other = "class Other(nn.Module):\n    pass\n\n\n"
+    picks = rest.rpartition("model")[0] + "isinstance(model, Net) and list(model.children())[:-1]"
+    (tmp_path / "tools.py").write_text(f"from net import Net\nfrom torch import nn\n\n\n{other}{picks}\n")
+    path = tmp_path / "net.py"
+    assert rewrite(path.read_bytes(), path, Settings(), Project.for_paths([tmp_path])).changed is is_safe
+
+
 def test_a_lost_comment_is_a_reason_not_to_write() -> None:
     result = rewritten(in_forward("return (  # why", "    x", "    + 1)"))
     assert not result.changed and [r.code for r in result.refusals] == ["RW907"]
