@@ -9,7 +9,7 @@ from rewriter.interpreter.machine import Machine
 from rewriter.interpreter.supers import base_method, super_method, torch_base
 from rewriter.torch_api import modules
 from rewriter.values.base import UNKNOWN, Call, Value
-from rewriter.values.dictionary import FunctionTable
+from rewriter.values.function_table import FunctionTable
 from rewriter.values.modules import TorchModule
 from rewriter.values.target import Target
 

@@ -10,8 +10,9 @@ from rewriter.python.trees import walk
 from rewriter.torch_api import tensors
 from rewriter.values.base import UNKNOWN, Known, Value
 from rewriter.values.classes import ProjectClass, TorchClass
-from rewriter.values.dictionary import Dictionary, FunctionTable
+from rewriter.values.dictionary import Dictionary
 from rewriter.values.elsewhere import DefinedInBranches, Differentiated
+from rewriter.values.function_table import FunctionTable
 from rewriter.values.functions import ANY_OPERATION, BoundMethod, ProjectFunction, SomeFunction
 from rewriter.values.library import Named, TorchFunction
 from rewriter.values.plain import FACT, NUMBER, OTHER

@@ -12,12 +12,15 @@ from rewriter.torch_api.catalogue import ROWS
 from rewriter.torch_api.computing import computes
 from rewriter.values.base import UNKNOWN, Call, Machine, Value
 from rewriter.values.computed import Place, has_no_fractions, is_idle, nature_of
+from rewriter.values.dictionary import Dictionary
 from rewriter.values.fixed import Fixed, all_fixed, origins_of
 from rewriter.values.one_of import join_all
 from rewriter.values.plain import FACT, NUMBER, OTHER, STRING, WHOLE, Fact, Number, String
 from rewriter.values.sequence import SEQUENCE, SHAPE, Sequence, sequence
 
 OF_MEMBER = "[]"
+_OF_MAPPINGS = frozenset({"get", "items", "keys"})
+"""Methods that tell that an argument is a dict: its values are taken for tensors, as is what `batch["x"]` returns."""
 _DRAWING = frozenset(name for row in ROWS for name in row.targets if row.spellings and whole.draws(row.function.name))
 """Modules that draw random numbers."""
 
@@ -68,7 +71,7 @@ class Tensor(Value):
         if node.attr == "dtype" and self.is_whole:
             return Fact(is_whole=True)
         if kind == "unknown":  # an argument taken for a tensor that has what no tensor has
-            machine.demand(self, UNKNOWN)
+            machine.demand(self, _needed_for(node.attr))
         return replace(self, sources=frozenset()) if kind == "tensor" else catalogued(kind)
 
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
@@ -83,7 +86,7 @@ class Tensor(Value):
         if name == "as_subclass" and [machine.global_name(node) for node in call.node.args] != ["torch.Tensor"]:
             return UNKNOWN  # a class of somebody's own may compute otherwise
         if kind == "unknown":
-            machine.demand(self, UNKNOWN)
+            machine.demand(self, _needed_for(name))
         elif computes(f"torch.Tensor.{name}") and not is_idle(operands):
             machine.note_outside_call(call.node, f"torch.Tensor.{name}")
         return computed(kind, machine, f"torch.Tensor.{name}", call, operands, self.assumed)
@@ -91,7 +94,14 @@ class Tensor(Value):
 
 TENSOR = Tensor()
 ASSUMED = Tensor(assumed=True)
+_MAPPING = Dictionary(ASSUMED)
 TENSORS = Sequence(TENSOR)
+
+
+def _needed_for(attribute: str) -> Value:
+    """What has such an attribute or method, which no tensor has."""
+    return _MAPPING if attribute in _OF_MAPPINGS else UNKNOWN
+
 
 _RESULTS: dict[str, Value] = {
     "tensor": TENSOR, "tensors": TENSORS, "number": NUMBER, "shape": SHAPE, "string": STRING,

@@ -570,3 +570,29 @@ def test_attributes_that_are_none_together_do_not_hold_one_module() -> None:
     init = "self.q = self.k = None\nif X > 0:\n    self.q = nn.Conv2d(4, 4, 1)\n    self.k = nn.Conv2d(4, 4, 1)"
     after = check(f"X = 1\n\n\n{net('return self.q(x) + self.k(x)', init)}", X)
     assert "self.add(self.q(x), self.k(x))" in after
+
+
+@pytest.mark.parametrize(
+    "body, written",
+    [
+        (['y = x.get("b", None)', 'return x["a"] * 2 if y is None else y * 2'], 'self.mul(x["a"], 2)'),
+        (["return [value + 1 for name, value in x.items()]"], "self.add[i](value, 1)"),
+        (["return sum(x[name].mean() for name in x.keys())"], "self.mean[i](x[name])"),
+    ],
+)
+def test_the_values_of_a_dict_that_forward_is_given_are_taken_for_tensors(body: list[str], written: str) -> None:
+    lines = "".join(f"        {line}\n" for line in body)
+    source = f"class Net(nn.Module):\n    def forward(self, x):\n{lines}"
+    batch = {"a": torch.randn(2, 4, requires_grad=True), "b": torch.randn(2, 4, requires_grad=True)}
+    result = rewritten(HEADER + source)
+    assert written in result.after.decode(), result.after.decode()
+    before, after = load(result.before)["Net"](), load(result.after)["Net"]()
+    assert torch.equal(torch.stack(list(before(batch))), torch.stack(list(after(batch))))
+
+
+def test_what_a_dict_holds_may_be_anything() -> None:
+    source = (
+        'class Net(nn.Module):\n    def forward(self, x):\n        return x.get("scale", 2) * 3, x["names"] + ["c"]\n'
+    )
+    net = load(rewritten(HEADER + source).after)["Net"]()
+    assert net({"names": ["a"]}) == (6, ["a", "c"]) and net({"scale": "x", "names": []}) == ("xxx", ["c"])
