@@ -6,7 +6,9 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rewriter.facts.expressions.written import is_bare
 from rewriter.python.code import Function
+from rewriter.python.trees import walk
 
 
 @dataclass(frozen=True)
@@ -102,3 +104,15 @@ class WalkOverSteps:
     name: str
     """What it asks for in place of the children."""
     turns: tuple[Turn, ...] = ()
+
+
+def names_run_over(turns: tuple[Turn, ...], own: str) -> set[str]:
+    """What a constructor names where it touches what the loops run over."""
+    named = {n.attr for t in turns for n in walk(t.over) if isinstance(n, ast.Attribute)}
+    named = named.union(*(t.filled_by for t in turns))
+    return named | ({own} if any(is_bare(t.over, own) for t in turns) else set())
+
+
+def is_named(node: ast.AST, names: set[str]) -> bool:
+    name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
+    return name in names

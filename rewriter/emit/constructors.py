@@ -7,14 +7,13 @@ import re
 from dataclasses import dataclass, replace
 
 from rewriter.changes.change import Change, NamedChange
-from rewriter.changes.turns import Turn
+from rewriter.changes.turns import Turn, is_named, names_run_over
 from rewriter.emit.function_owners import holder_splices
 from rewriter.emit.habits import document_of_constructor, result_of_constructor
 from rewriter.emit.lines import indent_of, indented
 from rewriter.emit.naming import Importer
 from rewriter.emit.splice import Splice
 from rewriter.emit.style import Style
-from rewriter.facts.expressions.written import is_bare
 from rewriter.facts.making.construction import Construction
 from rewriter.facts.making.function_owners import Holder
 from rewriter.python.code import File, Function
@@ -135,7 +134,7 @@ def _anchor(init: Function, named: NamedChange) -> ast.stmt:
     """New lines stand together; one made again inside a branch stands beside the one it repeats."""
     repeated, turns, place = named.change.make.repeats, named.change.turns, named.change.place
     assert isinstance(place, Construction) and place.anchor is not None
-    if turns:
+    if turns and (repeated is None or repeated in init.node.body):
         return _filled(init.node.body, place.anchor, place.self_name, turns)
     if (behind := named.change.make.behind) is not None:
         return max(place.anchor, behind, key=lambda s: s.lineno)
@@ -144,16 +143,9 @@ def _anchor(init: Function, named: NamedChange) -> ast.stmt:
 
 def _filled(body: list[ast.stmt], anchor: ast.stmt, own: str, turns: tuple[Turn, ...]) -> ast.stmt:
     """The last statement that touches what the loops run over: until then it may still be filled."""
-    read = {n.attr for t in turns for n in walk(t.over) if isinstance(n, ast.Attribute)}
-    read = read.union(*(t.filled_by for t in turns))
-    if any(is_bare(t.over, own) for t in turns):
-        read.add(own)
-    touching = [s for s in body if any(_named(n) in read for n in walk(s))]
+    read = names_run_over(turns, own)
+    touching = [s for s in body if any(is_named(n, read) for n in walk(s))]
     return max([anchor, *touching], key=lambda s: s.lineno)
-
-
-def _named(node: ast.AST) -> str | None:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
 
 
 def _lines(source: Source, own: str, changes: list[NamedChange], importer: Importer, locals_: set[str]) -> list[str]:

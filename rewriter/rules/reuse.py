@@ -79,6 +79,9 @@ from dataclasses import replace
 
 from rewriter.changes.change import Change, as_given
 from rewriter.changes.made import Tie
+from rewriter.changes.turns import is_named, names_run_over
+from rewriter.facts.making.construction import Construction
+from rewriter.python.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.another import belongs_to_class, maker_of
 from rewriter.rules.context import Context
@@ -114,10 +117,7 @@ def decide_call(site: ModuleCall, context: Context) -> Change | Refusal | None:
     again = _again(site, context, in_list=bool(turns))
     if isinstance(again, Refusal):
         return again
-    if turns and not _always_made(again, context):
-        why = "which __init__ makes in some cases only: one instance serves all turns of the loop"
-        return refuse("RW902", site, f"`self.{site.attribute}` is called in a loop, {why}")
-    return replace(again, turns=turns)
+    return _in_turns(replace(again, turns=turns), site, context)
 
 
 def decide_method(site: PartMethodCall, context: Context) -> Change | Refusal | None:
@@ -137,7 +137,7 @@ def decide_map(site: MappedModule, context: Context) -> Change | Refusal:
     again = _again(site, context, in_list=True)
     if isinstance(again, Refusal):
         return again
-    return replace(again, turns=(turn,), each=True, given=again.given[1:])
+    return _in_turns(replace(again, turns=(turn,), each=True, given=again.given[1:]), site, context)
 
 
 def decide_member(site: MemberCall, context: Context) -> Change | Refusal | None:
@@ -146,8 +146,8 @@ def decide_member(site: MemberCall, context: Context) -> Change | Refusal | None
         return None
     turns = context.loops.around(site)
     again = _again(site, context, in_list=True) if turns else None
-    if isinstance(again, Change) and isinstance(again.make, Tie) and again.make.parts and _always_made(again, context):
-        return replace(again, what=site.written, turns=turns, member=site.index)
+    if isinstance(again, Change) and isinstance(again.make, Tie) and again.make.parts:
+        return _in_turns(replace(again, what=site.written, turns=turns, member=site.index), site, context)
     why = "several turns may run one module, and share the operations inside"
     return refuse("RW902", site, f"{site.written} is called in a loop: {why}")
 
@@ -174,10 +174,20 @@ def _names_each_turn(called: ast.expr) -> bool:
     return isinstance(called, ast.Call) and not isinstance(called.args[1], ast.Constant)
 
 
-def _always_made(again: Change, context: Context) -> bool:
-    """Whether every way through `__init__` makes what is to be made again."""
-    init, statement = context.place.init, again.make.repeats
-    return statement is None or (init is not None and statement in init.node.body)
+def _in_turns(again: Change, site: ModuleCall, context: Context) -> Change | Refusal:
+    """With a list for the turns, which stands in a branch of `__init__` where the module does.
+
+    Nothing behind the branch may touch what the loops run over: there it could be filled.
+    """
+    place, statement = context.place, again.make.repeats
+    if not isinstance(place, Construction) or place.init is None or statement is None:
+        return again
+    named, nodes = names_run_over(again.turns, place.self_name), list(walk(place.init.node))
+    later = (n.lineno for n in nodes if isinstance(n, ast.expr) and is_named(n, named))
+    if statement not in place.init.node.body and any(line > (statement.end_lineno or 0) for line in later):
+        why = "which __init__ makes in some cases only: one instance serves all turns of the loop"
+        return refuse("RW902", site, f"`self.{site.attribute}` is called in a loop, {why}")
+    return again
 
 
 def _again(site: ModuleCall, context: Context, in_list: bool) -> Change | Refusal:

@@ -276,6 +276,32 @@ class Net(nn.Module):
     assert {r.code for r in rewritten(HEADER + source).refusals} == {"RW902"}
 
 
+def test_a_module_that_is_made_in_some_cases_only_has_its_handles_in_that_branch() -> None:
+    source = """
+
+class Net(nn.Module):
+    def __init__(self, depth=1):
+        super().__init__()
+        self.depth = depth
+        self.layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(depth))
+        if depth > 1:
+            self.norm = nn.Sequential(nn.LayerNorm(4), nn.GELU())
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        for _ in range(self.depth - 1):
+            x = self.norm(x)
+        return self.fc(x) * 2
+"""
+    for arguments in ((), (3,)):
+        after = check(source, X, arguments=arguments)
+    assert "            self.norm2 = runtime.modules.ModuleList(\n" in after and "self.norm2[i](x)" in after
+    net = load((HEADER + after).encode())["Net"](3)
+    assert check_prepared(net, X) and not rewritten(HEADER + source).refusals
+
+
 def test_a_module_that_a_base_makes_in_some_cases_only_stays_one() -> None:
     source = """
 
