@@ -93,6 +93,8 @@ class NamedChange:
 
     change: Change
     name: str
+    via: str = ""
+    """How the file spells `runtime.modules.handed`, where the module is given to another one."""
 
     @property
     def node(self) -> SiteNode:

@@ -165,6 +165,8 @@ class _ToCalls(cst.CSTTransformer):
                 targets=[target], value=self._call(placed.named, pieces, None), semicolon=updated_node.semicolon
             )
         assert isinstance(updated_node, cst.BaseExpression)
+        if isinstance(updated_node, cst.Attribute):
+            return _handed(placed.named, updated_node)
         pieces = pieces_of(node, updated_node)
         call = self._call(placed.named, pieces, updated_node if isinstance(updated_node, cst.Call) else None)
         if isinstance(updated_node, cst.Call) or placed.glued:
@@ -183,9 +185,7 @@ class _ToCalls(cst.CSTTransformer):
         before = (
             opening_of(change.site.node, change.given, old) if old and not self.collapse else cst.SimpleWhitespace("")
         )
-        func: cst.BaseExpression = cst.Attribute(cst.Name(change.receiver), cst.Name(named.name))
-        for counter in change.indices:
-            func = cst.Subscript(func, [cst.SubscriptElement(cst.Index(cst.parse_expression(counter)))])
+        func = _member(named)
         if change.method:
             func = cst.Attribute(func, cst.Name(change.method))
         call = cst.Call(func=func, args=arguments, whitespace_before_args=before)
@@ -212,6 +212,21 @@ class _ToCalls(cst.CSTTransformer):
         if self.collapse or not isinstance(piece.comma, cst.Comma):
             return COMMA
         return piece.comma
+
+
+def _member(named: NamedChange) -> cst.BaseExpression:
+    """`self.add[i]`"""
+    found: cst.BaseExpression = cst.Attribute(cst.Name(named.change.receiver), cst.Name(named.name))
+    for counter in named.change.indices:
+        found = cst.Subscript(found, [cst.SubscriptElement(cst.Index(cst.parse_expression(counter)))])
+    return found
+
+
+def _handed(named: NamedChange, module: cst.Attribute) -> cst.Call:
+    """`runtime.modules.handed(self.bias, self.bias2[i])`"""
+    bare = module.with_changes(lpar=[], rpar=[])
+    given = [cst.Arg(bare, comma=COMMA), cst.Arg(_member(named))]
+    return cst.Call(cst.parse_expression(named.via), given, lpar=module.lpar, rpar=module.rpar)
 
 
 def _with_number(call: cst.Call, number: NumberedCall) -> cst.Call:

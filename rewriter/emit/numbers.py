@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeGuard
@@ -17,8 +18,15 @@ from rewriter.python.source import Source
 
 
 def spelled(edits: Iterable[Edit], importer: Importer) -> list[Edit]:
-    """The edits, where calls that get a number know how their file spells what hands it on."""
-    return [replace(edit, via=_nth(edit, importer)) if _is_handed_on(edit) else edit for edit in edits]
+    """The edits, which know how their file spells what hands on a number, or a module."""
+    return [_spelled(edit, importer) for edit in edits]
+
+
+def _spelled(edit: Edit, importer: Importer) -> Edit:
+    if isinstance(edit, NamedChange) and isinstance(edit.node, ast.Attribute):
+        function = edit.change.site.function
+        return replace(edit, via=importer.spell("runtime.modules.handed", function.locals))
+    return replace(edit, via=_nth(edit, importer)) if _is_handed_on(edit) else edit
 
 
 def _is_handed_on(edit: Edit) -> TypeGuard[NumberedCall]:

@@ -34,6 +34,7 @@ def call(machine: Machine, node: ast.Call) -> Value:
         machine.notes.comes_to(node)
         found = receiver.method(machine, given, node.func)
         machine.notes.called_on_another(node)
+        machine.notes.handed_modules(given)
         return UNKNOWN if found is None else found
     callee = _called(machine, node.func)
     given = _given(machine, node)
@@ -41,6 +42,7 @@ def call(machine: Machine, node: ast.Call) -> Value:
     machine.notes.comes_to(node)
     found = machine.call_value(callee, given)
     machine.notes.called_otherwise(node, callee)
+    machine.notes.handed_modules(given)
     return found
 
 

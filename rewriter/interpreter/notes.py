@@ -18,6 +18,7 @@ from rewriter.sites.site import (
     ForeignOperation,
     FunctionCall,
     HandedFunction,
+    HandedModule,
     KeptFunctionCall,
     MappedModule,
     MemberCall,
@@ -33,7 +34,7 @@ from rewriter.sites.site import (
     UnknownCall,
 )
 from rewriter.torch_api.row import Row, Spelling
-from rewriter.values.base import Value
+from rewriter.values.base import Call, Value
 from rewriter.values.functions import (
     Choice,
     Member,
@@ -160,6 +161,15 @@ class Notes:
     def part_method(self, node: ast.Call, attribute: str, cls: Class, callee: Function, choice: Choice | None) -> None:
         place, before = self._place(), self.context.count(method_of_part(self.context, attribute, callee))
         self._note(PartMethodCall(node, *place, attribute, MODULE, frozenset({before}), cls, callee, choice))
+
+    def handed_modules(self, call: Call) -> None:
+        """The modules that the object gives to another one, or to something unknown, which may call them."""
+        if not isinstance(self.context.met.sites.get(call.node), ModuleCall | PartCall | UnknownCall):
+            return
+        for node, value in call.arguments.items():
+            if isinstance(node, ast.Attribute) and self.context.is_own(node.value) and value.may_be(Module):
+                before = self.context.count(f"{self.context.frame.holder}.{node.attr} handed on")
+                self._note(HandedModule(node, *self._place(), node.attr, value, frozenset({before})))
 
     def kept_function(self, node: ast.Call, attribute: str, value: Value, function: SomeFunction) -> None:
         before = self._calls_before(attribute)

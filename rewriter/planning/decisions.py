@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from rewriter.changes.change import Change
 from rewriter.changes.made import Tie
 from rewriter.facts.expressions.written import count_of
+from rewriter.facts.functions.kept import stored_in_family
 from rewriter.facts.instances.storing_nothing import classes_of_parts
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.construction import Construction, NoPlace, ready_for
@@ -29,6 +30,7 @@ from rewriter.sites.site import (
     OperationOfAnyKind,
     Site,
 )
+from rewriter.values.modules import Module
 
 
 @dataclass(frozen=True)
@@ -91,12 +93,19 @@ class Decisions:
 
     def _left_whole(self, site: ModuleCall, change: Change) -> Class | None:
         """The class of a module whose handle shares the operations inside with it."""
-        made = site.made
-        if not isinstance(change.make, Tie) or change.make.parts or not isinstance(made, Class):
+        if not isinstance(change.make, Tie) or change.make.parts or not isinstance(change.place, Construction):
             return None
+        values = [value for _, _, value in stored_in_family(self.knowledge, change.place.cls, site.attribute)]
+        parts = (part for value in [site.module, *values] for part in value.parts)
+        classes = dict.fromkeys(
+            part.made for part in parts if isinstance(part, Module) and isinstance(part.made, Class)
+        )
+        return next(filter(self._has_operations, classes), None)
+
+    def _has_operations(self, made: Class) -> bool:
         runs = map(self.knowledge.run, (made, *classes_of_parts(self.knowledge, made)))
         inside = (s for run in runs if run is not None for s in run.met.sites.values())
-        return made if any(isinstance(s, Operation) and s.tensor and not s.idle for s in inside) else None
+        return any(isinstance(s, Operation) and s.tensor and not s.idle for s in inside)
 
     def _decision(self, site: Site, context: Context) -> Change | Refusal | None:
         """What the rule for the kind of site says."""

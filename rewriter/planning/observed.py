@@ -69,6 +69,7 @@ def _openings(site: Site) -> list[ast.expr]:
 
 def _operands(site: Operation) -> list[ast.expr]:
     node = site.node
+    assert not isinstance(node, ast.Attribute)
     if isinstance(node, ast.BinOp):
         return [node.left, node.right]
     if isinstance(node, ast.AugAssign):

@@ -20,12 +20,15 @@ from rewriter.facts.instances.storing_nothing import (
 from rewriter.facts.making.construction import Construction
 from rewriter.python.attributes import assignments_of, assigns_always, handled_from_outside
 from rewriter.python.code import Class, Function
+from rewriter.python.hierarchy import CONTAINERS
 from rewriter.python.trees import walk
 from rewriter.rules.constants import is_repeatable
 from rewriter.rules.context import Context
 from rewriter.sites.site import ModuleCall
 from rewriter.torch_api import modules
-from rewriter.values.modules import Made, Module
+from rewriter.values.base import Value
+from rewriter.values.modules import Made, Module, ProjectModule, TorchModule
+from rewriter.values.plain import Nothing
 
 
 def maker_of(site: ModuleCall, context: Context, in_list: bool) -> MakeAgain | Tie | str:
@@ -119,8 +122,14 @@ def _made_in_several_places(site: ModuleCall, context: Context) -> Tie | str:
     reasons = (_acts_otherwise(made, context) for made in sorted(classes, key=lambda made: made.name))
     if (why := next(filter(None, reasons), None)) is not None:
         return why
-    parts = isinstance(site.made, Class) and keeps_nothing(context.knowledge, site.made, but_state=True)
-    return Tie(site.attribute, None, parts)
+    return Tie(site.attribute, None, all(_keeps_nothing(part, context) for value in values for part in value.parts))
+
+
+def _keeps_nothing(held: Value, context: Context) -> bool:
+    """Whether what the attribute holds at one time is known, and stores nothing but statistics."""
+    if isinstance(held, ProjectModule):
+        return keeps_nothing(context.knowledge, held.cls, but_state=True)
+    return isinstance(held, Nothing) or (isinstance(held, TorchModule) and held.name not in CONTAINERS)
 
 
 def _says_it_all(attribute: str, made: ast.expr) -> bool:

@@ -8,16 +8,14 @@ from rewriter.changes.change import Change, as_given
 from rewriter.changes.made import TieMembers
 from rewriter.facts.instances.storing_nothing import makes_memoryless
 from rewriter.facts.making.construction import Construction
+from rewriter.facts.making.filled import added_to_list, touching
 from rewriter.python.attributes import assignments_of
-from rewriter.python.code import Function
 from rewriter.python.loops import loops_around
 from rewriter.python.members import ListMember
-from rewriter.python.trees import walk
 from rewriter.rules.context import Context
 from rewriter.sites.site import PartCall
 
 CODE = "RW201"
-_FILLING = frozenset({"append", "extend", "insert"})
 
 
 def member_again(site: PartCall, member: ListMember, context: Context) -> Change | None:
@@ -51,12 +49,11 @@ def _filled(member: ListMember, place: Construction, context: Context) -> ast.st
         return None
     if context.picked_classes or context.picked_texts:
         return None
-    made = [stores[0].value, *_added(attribute, init, place.self_name)]
+    made = [stores[0].value, *added_to_list(attribute, init, place.self_name)]
     called = [_called(part, member.inner, is_list=part is stores[0].value) for part in made]
     if not all(makes_memoryless(context.knowledge, part, init.name_inside) for part in called):
         return None
-    touching = [s for s in init.node.body if any(_is_list(n, attribute, place.self_name) for n in walk(s))]
-    return touching[-1]
+    return [*touching(attribute, init, place.self_name)][-1]
 
 
 def _called(made: ast.expr, inner: int | None, is_list: bool) -> ast.expr:
@@ -65,18 +62,3 @@ def _called(made: ast.expr, inner: int | None, is_list: bool) -> ast.expr:
     if inner is None or is_list or not isinstance(display, ast.List) or len(display.elts) <= inner:
         return made
     return made if any(isinstance(e, ast.Starred) for e in display.elts) else display.elts[inner]
-
-
-def _added(attribute: str, init: Function, own: str) -> list[ast.expr]:
-    """What `__init__` puts into the list; the list itself, of which nothing is known, where it does anything else."""
-    calls = [n for n in walk(init.node) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)]
-    filling = [c for c in calls if c.func.attr in _FILLING and _is_list(c.func.value, attribute, own)]  # type: ignore[attr-defined]
-    held = {id(c.func.value) for c in filling}  # type: ignore[attr-defined]
-    others = [n for n in walk(init.node) if _is_list(n, attribute, own) and id(n) not in held]
-    unknown = [n for n in others if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)]
-    return [*(c.args[-1] for c in filling if c.args), *unknown]
-
-
-def _is_list(node: ast.AST, attribute: str, own: str) -> bool:
-    is_named = isinstance(node, ast.Attribute) and node.attr == attribute
-    return is_named and isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == own

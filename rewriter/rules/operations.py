@@ -85,6 +85,7 @@ def _reads_alike(target: ast.expr) -> bool:
 def arguments_of(site: Site, spelling: Spelling) -> tuple[Argument, ...] | None:
     """Operands and arguments by the parameters that they bind; None where that is known only when it runs."""
     node = site.node
+    assert not isinstance(node, ast.Attribute)
     if isinstance(node, ast.BinOp):
         operands = [node.left, node.right]
     elif isinstance(node, ast.AugAssign):

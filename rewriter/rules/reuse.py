@@ -40,6 +40,10 @@ inside a module of the project, or in an `nn.Sequential`, get handles of their o
 parts are known and no method of theirs stores anything on the object. With `hidden=True`, code that picks modules of
 the class out of all modules meets the first one only.
 
+A module that the object gives to others, `block(x, bias=self.bias)`, may be called by each of them: all but the first
+get a handle, and in a loop each turn does: `block(x, bias=runtime.modules.handed(self.bias, self.bias2[i]))`. Where
+the object has None under that name, `handed` returns None.
+
 Another method than the forward is treated alike: where `self.coder.decode(x)` runs again, or in a loop, the call
 becomes `self.coder2.decode(x)`. The object may be no module yet, and become one since it computes for the class.
 
@@ -88,7 +92,15 @@ from rewriter.rules.context import Context
 from rewriter.rules.member_again import member_again
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
-from rewriter.sites.site import KeptFunctionCall, MappedModule, MemberCall, ModuleCall, PartCall, PartMethodCall
+from rewriter.sites.site import (
+    HandedModule,
+    KeptFunctionCall,
+    MappedModule,
+    MemberCall,
+    ModuleCall,
+    PartCall,
+    PartMethodCall,
+)
 
 CODE = "RW201"
 KEEPS = (
@@ -138,6 +150,14 @@ def decide_map(site: MappedModule, context: Context) -> Change | Refusal:
     if isinstance(again, Refusal):
         return again
     return _in_turns(replace(again, turns=(turn,), each=True, given=again.given[1:]), site, context)
+
+
+def decide_handed(site: HandedModule, context: Context) -> Change | Refusal | None:
+    """`block(x, bias=self.bias)` in a loop: at each turn `block` is given a handle to call, `self.bias2[i]`."""
+    decided = decide_call(site, context)
+    if isinstance(decided, Refusal) and decided.code == "RW902":
+        return refuse("RW902", site, f"{site.written} is given to others more than once, and each may call it")
+    return replace(decided, given=(), what=site.written) if isinstance(decided, Change) else decided
 
 
 def decide_member(site: MemberCall, context: Context) -> Change | Refusal | None:
@@ -194,9 +214,7 @@ def _again(site: ModuleCall, context: Context, in_list: bool) -> Change | Refusa
     make = maker_of(site, context, in_list)
     if isinstance(make, str):
         return refuse("RW904", site, f"`self.{site.attribute}` is called again, but {make}")
-    node = site.node
-    assert isinstance(node, ast.Call)
-    given = as_given(node)
+    given = as_given(site.node) if isinstance(site.node, ast.Call) else ()
     what = f"`self.{site.attribute}()` again"
     return Change(CODE, site, context.place, context.receiver_at(site), site.attribute, make, given, what)
 
@@ -209,6 +227,7 @@ RULE = described(
     decides={
         ModuleCall: decide_call,
         KeptFunctionCall: decide_call,
+        HandedModule: decide_handed,
         MappedModule: decide_map,
         MemberCall: decide_member,
         PartCall: decide_part,

@@ -13,7 +13,7 @@ from rewriter.values.base import Value
 from rewriter.values.functions import Choice, SomeFunction
 from rewriter.values.modules import Made, Module
 
-SiteNode = ast.Call | ast.BinOp | ast.UnaryOp | ast.AugAssign
+SiteNode = ast.Call | ast.BinOp | ast.UnaryOp | ast.AugAssign | ast.Attribute
 
 
 @dataclass(eq=False)
@@ -157,6 +157,15 @@ class MemberCall(ModuleCall):
     """A call of a member of a list that such an attribute holds, by an index: `self.blocks[i // 2](x)`."""
 
     index: ast.expr
+
+
+@dataclass(eq=False)
+class HandedModule(ModuleCall):
+    """What such an attribute holds is given to a module, which may call it: `block(x, bias=self.bias)`."""
+
+    @property
+    def written(self) -> str:
+        return f"`{ast.unparse(self.node)}`"
 
 
 @dataclass(eq=False)

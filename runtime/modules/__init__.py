@@ -12,7 +12,7 @@ from runtime.modules.fused import AddReLU
 from runtime.modules.missing import makes_missing
 from runtime.modules.operations import *  # noqa: F403  # one class for each operation of the catalogue
 from runtime.modules.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
-from runtime.modules.tied import Tied, again, own
+from runtime.modules.tied import Tied, again, handed, own
 from runtime.modules.transformer import (
     Transformer,
     TransformerDecoder,
@@ -49,6 +49,7 @@ __all__ = [
     "as_module",
     "convert",
     "convert_model_to_distiller_lstm",
+    "handed",
     "makes_missing",
     "nth",
     "own",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from torch import nn
 from torch.nn.modules.module import register_module_module_registration_hook
@@ -13,7 +13,7 @@ from runtime.modules.handles import handle_of, has_state
 from runtime.modules.owners import notice
 from runtime.modules.places import Tied
 
-__all__ = ["Tied", "again", "own"]
+__all__ = ["Tied", "again", "handed", "own"]
 
 Called = TypeVar("Called")
 
@@ -35,6 +35,14 @@ def again(module: Called, parts: bool = False, hidden: bool = False) -> Called:
     object of its class, so that nothing is initialized twice. With `hidden` the same holds where there are none.
     """
     return cast(Called, handle_of(module, parts, hidden) if isinstance(module, nn.Module) else as_module(module))
+
+
+def handed(module: Any, handle: Any) -> Any:
+    """What is given to others in place of `module`, which may call it: its handle.
+
+    Where the object has None under the name now, or had when the handle was to be made, it is what the object has.
+    """
+    return module if module is None or handle is None else handle
 
 
 def own(module: Called) -> Called:

@@ -8,10 +8,9 @@ from collections import Counter
 from rewriter.changes.change import Change, NamedChange
 from rewriter.changes.made import Call, Make, MakeAgain, MakeEarlier, Tie, Wrap, WrapMethod
 from rewriter.changes.turns import NumberedMap, Numbering, Turn
-from rewriter.emit.proof.sites import common_form, new_arguments
 from rewriter.facts.making.construction import Construction
 from rewriter.facts.making.function_owners import Holder
-from rewriter.python.trees import Transformer, walk_anew
+from rewriter.python.trees import walk_anew
 
 
 class Undone(Exception):
@@ -167,14 +166,6 @@ def _taken_number(call: ast.Call, numbering: Numbering) -> str | None:
     return ast.unparse(last.value)
 
 
-def undo_calls(scope: ast.AST, changes: list[NamedChange], makers: Makers) -> None:
-    """Brings the calls of the declared attributes to the common form of their sites."""
-    back = _TurnBack(changes, makers)
-    back.generic_visit(scope)
-    if back.names:
-        raise Undone(f"{min(back.names)} is never called")
-
-
 def _taken_out(init: ast.FunctionDef, own: str, changes: list[NamedChange], where: str) -> Makers:
     makers: Makers = {}
     names = {named.name: named.change for named in changes}
@@ -254,42 +245,3 @@ def _wrong_maker(change: Change, maker: ast.expr, own: str) -> str | None:
     if isinstance(make, WrapMethod) and not ast.unparse(maker.args[0]).endswith(f"Tensor.{make.name}"):
         return f"`{written}` does not hold torch.Tensor.{make.name}"
     return None
-
-
-class _TurnBack(Transformer):
-    def __init__(self, changes: list[NamedChange], makers: Makers) -> None:
-        self.makers = makers
-        self.names: dict[str, list[NamedChange]] = {}
-        """The changes that are still to be found, by the name of what they call; those of one list have one name."""
-        for named in changes:
-            self.names.setdefault(named.name, []).append(named)
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        return node  # a class inside the class has attributes of its own
-
-    def _without_method(self, func: ast.Attribute) -> ast.expr:
-        """`self.add.add` -> `self.add`, where the change calls that method."""
-        holder = func.value
-        while isinstance(holder, ast.Subscript):
-            holder = holder.value
-        named = self.names.get(holder.attr) if isinstance(holder, ast.Attribute) else None
-        return func.value if named is not None and named[0].change.method == func.attr else func
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        func, counters = node.func, list[str]()
-        if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Attribute | ast.Subscript):
-            func = self._without_method(func)
-        while isinstance(func, ast.Subscript):
-            counters.insert(0, ast.unparse(func.slice))
-            func = func.value
-        if not (isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) and func.attr in self.names):
-            return node
-        waiting, receiver = self.names[func.attr], func.value.id
-        fitting = (n for n in waiting if n.change.receiver == receiver and n.change.indices == counters)
-        if (named := next(fitting, None)) is None:
-            return node
-        self.names[func.attr] = [other for other in waiting if other is not named]
-        if not self.names[func.attr]:
-            del self.names[func.attr]
-        return common_form(named, new_arguments(named.change, node, self.makers[func.attr]))

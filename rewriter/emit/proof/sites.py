@@ -45,6 +45,8 @@ class MarkOld(Transformer):
 
 
 def _old_arguments(change: Change, node: ast.AST) -> dict[str, ast.expr | None]:
+    if isinstance(node, ast.Attribute):  # `block(x, self.bias)` gives a module away
+        return {"_0": node}
     if change.each and isinstance(node, ast.Call):  # `map(f, xs)` calls f
         node = _turn(node)
     if not isinstance(change.make, Make):

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from rewriter.changes.change import numbered_maps, numberings, turns_of
 from rewriter.changes.turns import NumberedCall, Turn
+from rewriter.emit.proof.calls import undo_calls
 from rewriter.emit.proof.owners import (
     Undone,
-    undo_calls,
     undo_given,
     undo_holder,
     undo_lines,

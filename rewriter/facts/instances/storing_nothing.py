@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 
 from rewriter.facts.instances.memory import acts_as_module, stores_later
 from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.making.filled import added_to_list
+from rewriter.python.attributes import assignments_of
 from rewriter.python.code import Class, Function
-from rewriter.python.hierarchy import CONTAINERS
+from rewriter.python.hierarchy import CONTAINERS, own_name
 from rewriter.python.trees import walk
 from rewriter.torch_api import modules
 from rewriter.values.base import UNKNOWN, Value
@@ -54,8 +56,25 @@ def keeps_nothing(knowledge: Knowledge, cls: Class, seen: Seen = frozenset(), bu
         return False
     used = {name for base in lineage.project for name in _names_used(base)}
     attributes = knowledge.attributes(cls).items()
-    members = ((name in used, held) for name, value in attributes for held in _members(value))
-    return all(_is_memoryless(knowledge, held, is_used, seen, but_state) for is_used, held in members)
+    return all(
+        all(_is_memoryless(knowledge, held, name in used, seen, but_state) for held in _members(value))
+        or _is_filled_with_memoryless(knowledge, cls, name, seen, but_state)
+        for name, value in attributes
+    )
+
+
+def _is_filled_with_memoryless(knowledge: Knowledge, cls: Class, name: str, seen: Seen, but_state: bool) -> bool:
+    """Whether the constructor that makes a list puts modules into it, of different kinds, that store nothing."""
+    classes = knowledge.hierarchy.lineage(cls).project
+    stores = [(store, base.constructor) for base in classes for store in assignments_of(base, name)]
+    if len(stores) != 1:
+        return False
+    (store, init), *_ = stores
+    own = own_name(init) if init is not None else None
+    if init is None or own is None or store.value is None or store not in init.node.body:
+        return False
+    made = [store.value, *added_to_list(name, init, own)]
+    return all(makes_memoryless(knowledge, part, init.name_inside, seen, but_state) for part in made)
 
 
 def part_that_stores(knowledge: Knowledge, cls: Class) -> Class | None:
@@ -81,7 +100,11 @@ def classes_of_parts(knowledge: Knowledge, cls: Class) -> list[Class]:
 
 
 def makes_memoryless(
-    knowledge: Knowledge, node: ast.expr, full_name: FullName, seen: Seen = frozenset(), but_state: bool = False
+    knowledge: Knowledge,
+    node: ast.expr,
+    full_name: FullName,
+    seen: Seen = frozenset(),
+    but_state: bool = False,
 ) -> bool:
     """Whether an expression makes a module, or several, of which none stores anything on itself."""
     if isinstance(node, ast.Constant):
