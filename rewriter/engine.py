@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from rewriter import rule_codes as codes
 from rewriter.changes.change import Change, NamedChange, Substitution
 from rewriter.deep_recursion import with_room
-from rewriter.emit.style import Style, style_of
+from rewriter.emit.authors_style import style_of
+from rewriter.emit.style import Style
 from rewriter.emit.units import by_unit, edits_of, nesting
 from rewriter.planning.plan import Owner, Plan
 from rewriter.planning.planner import Planner

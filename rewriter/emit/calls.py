@@ -13,6 +13,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from rewriter.changes.change import NamedChange
 from rewriter.changes.turns import NumberedCall, NumberedMap, Turn, WalkOverSteps
+from rewriter.emit.aligned import realigned
 from rewriter.emit.lines import Line
 from rewriter.emit.pieces import COMMA, NOTHING, Piece, breaks_line, opening_of, pieces_of
 from rewriter.emit.style import Style
@@ -43,9 +44,10 @@ def rewrite_unit(source: Source, unit: UnitChanges, style: Style) -> str | None:
         formatted = None
     if formatted is not None and line.laid_out(text) == text:
         return formatted
-    tidy = parsed.render(collapse=True)
+    tidy = realigned(parsed.render(collapse=True), text, line.column)
     if parsed.keeps_calls_whole and _comments(tidy) == _comments(text) and line.holds(tidy, text):
         return tidy
+    kept = realigned(kept, text, line.column)
     is_whole = _comments(kept) == _comments(text)
     if formatted is not None and not (is_whole and _comments(text) and line.holds(kept, text)):
         return formatted

@@ -10,7 +10,7 @@ from rewriter.changes.change import Change, NamedChange
 from rewriter.changes.turns import Turn, is_named, names_run_over
 from rewriter.emit.function_owners import holder_splices
 from rewriter.emit.habits import document_of_constructor, result_of_constructor
-from rewriter.emit.lines import indent_of, indented
+from rewriter.emit.lines import indent_of, indented, laid_out_anew
 from rewriter.emit.naming import Importer
 from rewriter.emit.splice import Splice
 from rewriter.emit.style import Style
@@ -52,7 +52,8 @@ def _made(
         return _opened(source, place.init, behind, style)
     # A branch may end where the constructor does: its lines come before those that stand outside of it.
     inner_first = sorted(behind, key=lambda s: s.lineno, reverse=True)
-    replaced = [_in_place(source, place, n, importer, locals_) for n in changes if n.change.instead is not None]
+    instead = [n for n in changes if n.change.instead is not None]
+    replaced = [splice for n in instead for splice in _in_place(source, place, n, importer, style)]
     return [*replaced, *(_behind(source, statement, behind[statement], style) for statement in inner_first)]
 
 
@@ -69,12 +70,15 @@ def _missing(
     return Splice(start, start + len("class"), f"{decorator}{indent}class")  # behind what is put above the class
 
 
-def _in_place(source: Source, place: Construction, named: NamedChange, importer: Importer, locals_: set[str]) -> Splice:
+def _in_place(
+    source: Source, place: Construction, named: NamedChange, importer: Importer, style: Style
+) -> list[Splice]:
     """Another value for the attribute."""
-    assert named.change.instead is not None
+    assert named.change.instead is not None and place.init is not None
     value = named.change.instead.value
-    made = _construction(source, place.self_name, named.change, importer, locals_)
-    return Splice(source.start(value), source.end(value), made)
+    made = _construction(source, place.self_name, named.change, importer, place.init.locals)
+    part = Splice(source.start(value), source.end(value), made)
+    return laid_out_anew(source, named.change.instead, [part], style)
 
 
 def _opened(source: Source, init: Function, behind: dict[ast.stmt, list[str]], style: Style) -> list[Splice]:

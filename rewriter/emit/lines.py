@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from rewriter.emit.layout import laid_out
+from rewriter.emit.splice import Splice, apply
 from rewriter.emit.style import Style
 from rewriter.python.source import LINE_BREAK, Source
 
@@ -51,6 +52,11 @@ class Line:
         reserved = len(end["comment"]) if end["comment"].strip() else 0
         return cls(indent, before[len(indent) :], end["code"], reserved, style, source.newline)
 
+    @property
+    def column(self) -> int:
+        """Where the unit begins."""
+        return len(self.indent) + len(self.before)
+
     def laid_out(self, text: str) -> str | None:
         """The unit as a formatter lays it out; None for what the layout does not know."""
         if bool(self.before) != bool(self.after):
@@ -67,4 +73,15 @@ class Line:
 
     def _longest(self, text: str) -> int:
         first, *others = LINE_BREAK.split(text)
-        return max([len(self.indent) + len(self.before) + len(first), *map(len, others)])
+        return max([self.column + len(first), *map(len, others)])
+
+
+def laid_out_anew(source: Source, statement: ast.stmt, parts: list[Splice], style: Style) -> list[Splice]:
+    """Parts of a statement that change; or all of it, where the author wrote it as a formatter does, and that tells."""
+    start, end = source.start(statement), source.end(statement)
+    old, line = source.text[start:end], Line.around(source, statement, style)
+    new = apply(old, [Splice(p.start - start, p.end - start, p.new) for p in parts])
+    if line.laid_out(old) != old:
+        return parts
+    laid = line.laid_out(new)
+    return parts if laid is None or laid == new else [Splice(start, end, laid)]

@@ -55,8 +55,8 @@ def pieces_of(node: ast.AST, updated: cst.CSTNode) -> dict[int, Piece]:
                 found[id(element)] = Piece(piece.value, piece.comma)
             if value.elts:
                 margin = _inner_margins(new.value)[1]
-                closes_line = not isinstance(margin, cst.ParenthesizedWhitespace) and breaks_line(new.comma)
-                closing = new.comma if closes_line else cst.Comma(whitespace_after=margin)
+                breaks = isinstance(margin, cst.ParenthesizedWhitespace)
+                closing = cst.Comma(whitespace_after=margin) if breaks else new.comma
                 found[id(value.elts[-1])] = Piece(new.value.elements[-1].value, closing)
     return found
 

@@ -1,8 +1,7 @@
-"""How the author of a file writes: the length of lines, by the project's formatter or by the file itself."""
+"""How lines are laid out, and what a project's settings say of it."""
 
 from __future__ import annotations
 
-import ast
 import configparser
 import contextlib
 import re
@@ -12,10 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from rewriter.python.source import Source
-from rewriter.python.trees import walk
-
-# What formatters set, from the one that most projects have; a file that none formats is at home in one of these.
+# What formatters set, from the one that most projects have.
 USUAL = (88, 100, 120)
 
 
@@ -35,27 +31,6 @@ class Style:
     step: str = "    "
     """What one level of indentation is."""
     formatter: Formatter = Formatter()
-
-
-def style_of(source: Source, path: Path, isolated: bool) -> Style:
-    formatter = Formatter() if isolated else formatter_of(path)
-    return Style(formatter.width or _own_width(source), _step(source), formatter)
-
-
-def _own_width(source: Source) -> int:
-    """The smallest of the usual lengths that the file keeps."""
-    longest = max((len(line.rstrip()) for line in source.lines if not line.lstrip().startswith("#")), default=0)
-    return next((width for width in USUAL if longest <= width), USUAL[-1])
-
-
-def _step(source: Source) -> str:
-    for node in walk(source.tree):
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.body[0].lineno > node.lineno:
-            line = source.lines[node.body[0].lineno - 1]
-            step = line[node.col_offset : len(line) - len(line.lstrip())]
-            if step and node.col_offset == 0:
-                return step
-    return Style.step
 
 
 def formatter_of(path: Path) -> Formatter:

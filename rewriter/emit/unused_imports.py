@@ -14,11 +14,14 @@ from rewriter.emit.splice import Splice
 from rewriter.python.code import File
 from rewriter.python.names import last_name
 from rewriter.python.project import Project
-from rewriter.python.trees import walk
+from rewriter.python.trees import children, walk
 from rewriter.torch_api.elsewhere import WITH_MODULES
 
 # Whoever calls one of these in the file may read any name of it.
 _READS_ANY_NAME = {"globals", "locals", "vars", "eval", "exec", "__getattr__", "getmembers"}
+
+# Called in a function without arguments, these read what is local there.
+_READS_LOCALS = {"locals", "vars"}
 
 # An import whose comment is `noqa: N812` goes as a whole; a bare `noqa` and F401 say that nobody need read it.
 _SAYS_NOTHING_OF_USE = re.compile(r"\s*#\s*noqa:(?!.*F401)[\s,]*[A-Z]+\d+[A-Z0-9\s,]*$")
@@ -82,8 +85,22 @@ def _is_plain(file: File, found: Unused) -> bool:
 
 def _read(tree: ast.Module) -> set[str]:
     """The names that the code reads, and those that it binds: a function may hide an import or declare it global."""
-    names = {n.id for n in walk(tree) if isinstance(n, ast.Name)}
+    local = {
+        id(name) for function in walk(tree) if isinstance(function, ast.FunctionDef) for name in _of_locals(function)
+    }
+    names = {n.id for n in walk(tree) if isinstance(n, ast.Name) and id(n) not in local}
     return names | {name for n in walk(tree) if isinstance(n, ast.Global | ast.Nonlocal) for name in n.names}
+
+
+def _of_locals(function: ast.FunctionDef) -> Iterator[ast.expr]:
+    """The `locals` of `kwargs = dict(locals())`, which the body of a class in the function would not share."""
+    pending: list[ast.AST] = [*function.body]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Call) and not node.args and not node.keywords and last_name(node.func) in _READS_LOCALS:
+            yield node.func
+        if not isinstance(node, ast.ClassDef):
+            pending += children(node)
 
 
 def _mentioned(tree: ast.Module, text: str) -> str:

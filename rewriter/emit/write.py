@@ -13,6 +13,7 @@ from rewriter.emit.naming import Importer
 from rewriter.emit.numbers import number_splices, spelled
 from rewriter.emit.splice import Splice, apply
 from rewriter.emit.style import Style
+from rewriter.emit.substitutions import substitution_splices
 from rewriter.emit.units import Edit, by_unit, edits_of
 from rewriter.emit.unused_imports import removal_splices, unused_imports
 from rewriter.planning.plan import Owner, Plan
@@ -61,14 +62,17 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str, style: 
     if crowded:
         return Written(file.source.text, needing(changes, crowded))
     for _, plan in plans:
-        for found in plan.substitutions:
-            written.splices += [Reasoned(splice, (found,)) for splice in _substituted(file, importer, found)]
         if plan.changes:
             splices = constructor_splices(file, plan.changes, importer, style)
             splices += header_splices(file, plan.changes, style, [reasoned.splice for reasoned in written.splices])
             splices += number_splices(file.source, plan.changes, style)
             needed_by = tuple(named.change for named in plan.changes)
             written.splices += [Reasoned(splice, needed_by) for splice in splices]
+    others = [reasoned.splice for reasoned in written.splices]
+    substituted = [s for _, plan in plans for s in plan.substitutions if s.number is None]
+    # In front of the others: where a file ends without a line end, new lines begin where its last statement ends.
+    found = substitution_splices(file.source, substituted, importer, style, others)
+    written.splices[:0] = [Reasoned(splice, reason) for splice, reason in found]
     written.imports = importer.needed
     written.splices[:0] = [Reasoned(splice) for splice in importer.splices()]
     written.text = apply(file.source.text, [reasoned.splice for reasoned in written.splices])
@@ -94,15 +98,3 @@ def needing(changes: list[NamedChange], edits: list[Edit]) -> list[NamedChange]:
     if found := [named for named in changes if id(named.node) in nodes]:
         return found  # without them, others may need less
     return [named for named in changes if any(id(edit.node) in nodes for edit in edits_of([named]))]
-
-
-def _substituted(file: File, importer: Importer, found: Substitution) -> list[Splice]:
-    start, end = file.source.start(found.node), file.source.end(found.node)
-    if found.number is not None:
-        return []  # written with the statement around it
-    if found.is_code:
-        return [Splice(start, end, found.target)]
-    name = importer.spell(found.target, found.function.locals)
-    if found.wraps:
-        return [Splice(start, start, f"{name}("), Splice(end, end, ")")]
-    return [Splice(start, end, name)]

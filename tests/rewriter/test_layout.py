@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from rewriter.emit.authors_style import style_of
 from rewriter.emit.layout import laid_out
-from rewriter.emit.style import Formatter, Style, formatter_of, style_of
+from rewriter.emit.style import Formatter, Style, formatter_of
 from rewriter.emit.units import units_in
 from rewriter.engine import rewrite
 from rewriter.python.project import Project
@@ -122,6 +123,12 @@ def test_imports_of_torch_that_nothing_reads_any_more_go(tmp_path: Path) -> None
     assert "functional" not in after and "import torch\n" in after and "import os\n" in after
 
 
+@pytest.mark.parametrize("call", ["dict(locals())", "vars()"])
+def test_the_locals_of_a_function_are_no_imports(call: str, tmp_path: Path) -> None:
+    kept = f"    def settings(self, x=1):\n        return {call}\n"
+    assert "functional" not in _rewritten(tmp_path, HEAD + CLASS + kept)
+
+
 USES = {
     "in the file": ("model", HEAD + CLASS + "\n\ndef f(x):\n    return F.softmax\n"),
     "as text": ("model", HEAD + CLASS + "\n\ndef f(x: 'F.Thing'):\n    return x\n"),
@@ -129,6 +136,9 @@ USES = {
     "marked among others": ("model", HEAD.replace(" as F\n", " as F  # noqa: N812, F401\n") + CLASS),
     "marked for all": ("model", HEAD.replace(" as F\n", " as F  # noqa\n") + CLASS),
     "by any name": ("model", HEAD + CLASS + "\n\nnames = globals()\n"),
+    "by the locals of the file": ("model", HEAD + CLASS + "\n\nnames = dict(locals())\n"),
+    "by the locals of whoever runs it": ("model", HEAD + CLASS + "\n\ndef names(run):\n    return run(locals)\n"),
+    "by any name of an object": ("model", HEAD + CLASS + "\n\ndef names(m):\n    return vars(m)\n"),
     "a package's own file": ("__init__", HEAD + CLASS),
 }
 
@@ -181,6 +191,80 @@ def test_settings_that_cannot_be_read_are_none(tmp_path: Path) -> None:
 def test_without_a_formatter_the_file_itself_says_it(longest: int, width: int, tmp_path: Path) -> None:
     source = Source.parse(f"x = '{'a' * (longest - 6)}'\n# {'c' * 500}\n".encode())
     assert style_of(source, tmp_path / "model.py", isolated=True).width == width
+
+
+LONG_TEXT = f"x = '{'a' * 104}'\n"
+BROKEN_AT = {
+    88: "y = function(\n    first_argument_of_the_call, second_argument_of_the_call, third_argument_of_it, d\n)\n",
+    100: "y = function(\n    first_argument_of_the_call, second_argument_of_the_call, third_argument_of_it, the_fourth_one\n)\n",
+}
+
+
+@pytest.mark.parametrize("width", BROKEN_AT)
+def test_the_statements_that_are_broken_say_it_better_than_the_longest_line(width: int, tmp_path: Path) -> None:
+    source = Source.parse((LONG_TEXT + BROKEN_AT[width]).encode())
+    assert style_of(source, tmp_path / "model.py", isolated=True).width == width
+
+
+STORED = """
+class Net(nn.Module):
+    def __init__(self, approximation_of_gelu="tanh"):
+        super().__init__()
+        self.act = partial(nn.functional.gelu, approximate=approximation_of_gelu)
+
+    def forward(self, x):
+        return self.act(x)
+"""
+
+
+def test_a_statement_that_holds_a_stored_function_is_laid_out(tmp_path: Path) -> None:
+    after = _rewritten(tmp_path, f"from functools import partial\n\nfrom torch import nn\n\n{STORED}")
+    assert "runtime.modules.as_module(\n            partial(" in after
+    _ruff("format", "--isolated", "--check", "model.py", folder=tmp_path)
+    (tmp_path / "model.py").write_text(after)
+    _ruff("format", "--isolated", "--check", "model.py", folder=tmp_path)
+
+
+ALIGNED = {
+    "a longer name": (
+        """return F.grid_sample(x, y,  # sampled
+                             mode='nearest',  # there
+                             align_corners=c)""",
+        """return self.grid_sample(x, y,  # sampled
+                                mode='nearest',  # there
+                                align_corners=c)""",
+    ),
+    "brackets further in": (
+        """return F.softmax(torch.cat([x, y],  # both
+                                   dim=c),  # last
+                         c)""",
+        """return self.softmax(self.concat(x, y,  # both
+                                        dim=c),  # last
+                            c)""",
+    ),
+    "lines that hang": (
+        """return F.grid_sample(x, y,  # sampled
+          mode='nearest',  # there
+          align_corners=c)""",
+        """return self.grid_sample(x, y,  # sampled
+          mode='nearest',  # there
+          align_corners=c)""",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ALIGNED)
+def test_lines_under_a_bracket_move_with_it(name: str, tmp_path: Path) -> None:
+    before, after = ALIGNED[name]
+    head = "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n\n\nclass Net(nn.Module):\n"
+    assert after in _rewritten(tmp_path, f"{head}    def forward(self, x, y, c):\n        {before}\n")
+
+
+def test_what_follows_a_list_of_operands_keeps_its_blank(tmp_path: Path) -> None:
+    head = "import torch\nfrom torch import nn\n\n\nclass Net(nn.Module):\n    def forward(self, x, d):\n"
+    assert "return self.concat(x, x, dim=d)\n" in _rewritten(
+        tmp_path, f"{head}        return torch.cat([x, x], dim=d)\n"
+    )
 
 
 def test_a_files_own_indentation_is_kept(tmp_path: Path) -> None:

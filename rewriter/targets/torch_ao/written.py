@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from rewriter.emit.authors_style import style_of
 from rewriter.emit.naming import Importer
 from rewriter.emit.splice import apply
-from rewriter.emit.style import style_of
 from rewriter.engine import rewrite
 from rewriter.python.project import Project
 from rewriter.python.source import Source, SourceError
