@@ -15,6 +15,7 @@ from rewriter.values.elsewhere import DefinedInBranches, Differentiated
 from rewriter.values.function_table import FunctionTable
 from rewriter.values.functions import ANY_OPERATION, BoundMethod, ProjectFunction, SomeFunction
 from rewriter.values.library import Named, TorchFunction
+from rewriter.values.named_tuple_class import NamedTupleClass
 from rewriter.values.plain import FACT, NUMBER, OTHER
 
 _NUMBERS = frozenset({"math.pi", "math.e", "math.tau", "math.inf", "math.nan", "numpy.pi"})
@@ -60,7 +61,8 @@ def _named(known: Known, name: str) -> Value:
     if (table := find_table(known.hierarchy, name)) is not None:
         return FunctionTable.of(table)
     value = known.variable(name)
-    return value if any(part.may_be(SomeFunction) for part in (value, *value.held)) else Named(name)
+    is_told = isinstance(value, NamedTupleClass) or any(part.may_be(SomeFunction) for part in (value, *value.held))
+    return value if is_told else Named(name)
 
 
 def _of_torch(name: str) -> Value:

@@ -71,8 +71,8 @@ class ProjectClass(SomeClass):
     def made(self, machine: Machine, call: Call) -> Value:
         if machine.known.hierarchy.lineage(self.cls).is_module:
             return ProjectModule(self.cls)
-        if named_tuple.fields(self.cls):
-            return named_tuple.made(self.cls, call)
+        if names := named_tuple.fields(self.cls):
+            return named_tuple.made(names, call, self.cls)
         return PlainObject(self.cls) if has_plain_form(self.cls) else objects(self.cls.name)
 
     def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:

@@ -30,7 +30,8 @@ from rewriter.values.functions import (
 from rewriter.values.handed import RUNNING, mapped
 from rewriter.values.handles import again
 from rewriter.values.iterators import yielded
-from rewriter.values.modules import ProjectModule, as_module, module
+from rewriter.values.modules import Module, ProjectModule, as_module, module
+from rewriter.values.named_tuple_class import MAKING, class_made
 from rewriter.values.one_of import join_all
 from rewriter.values.partial_class import PartialClass
 from rewriter.values.plain import NONE, NUMBER, OTHER, STRING, WHOLE, String
@@ -123,6 +124,8 @@ def _library(name: str, machine: Machine, call: Call) -> Value:
         return kept
     if name in RUNS_ITS_ARGUMENT and isinstance(first, NestedFunction | BoundMethod):
         return machine.call_value(first, call.of_first([]))
+    if name in RUNS_ITS_ARGUMENT and isinstance(first, Module):
+        return first.call(machine, call) or UNKNOWN
     if (made := find_instance(machine.known.hierarchy, name)) is not None:
         machine.note_at_file_level(call.node)
         return module(made).result(machine, call)
@@ -167,6 +170,8 @@ def _kept(name: str, call: Call) -> Value | None:
     first = call.first
     if name == "functools.partial" and first is not None:
         return join_all([_with_arguments(part, call) for part in first.parts])
+    if name in MAKING:
+        return class_made(call.node)
     if name == "dataclasses.field":
         given = (call.arguments[k.value] for k in call.node.keywords if k.arg == "default")
         return next(given, UNKNOWN)

@@ -1,8 +1,9 @@
-"""Tuples whose members have names: objects of classes that derive from `typing.NamedTuple`."""
+"""Tuples whose members have names: objects of classes that derive from `typing.NamedTuple`, or that a call makes."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence as Names
 from dataclasses import dataclass
 
 from rewriter.facts.functions.plain_objects import methods_meant
@@ -18,7 +19,9 @@ _BASE = "typing.NamedTuple"
 class NamedTuple(Sequence):
     """Nothing can be stored on such an object: its members stay what its class was given."""
 
+    names: tuple[str, ...] = ()
     cls: Class | None = None
+    """Where the project has one."""
 
     @property
     def class_names(self) -> frozenset[str]:
@@ -27,16 +30,15 @@ class NamedTuple(Sequence):
     def joined(self, other: Value) -> Value:
         both = Sequence.joined(self, other)
         assert isinstance(both, Sequence)
-        same = isinstance(other, NamedTuple) and other.cls is self.cls
-        return NamedTuple(both.element, both.items, both.assumed, self.cls) if same else both
+        same = isinstance(other, NamedTuple) and other.cls is self.cls and other.names == self.names
+        return NamedTuple(both.element, both.items, both.assumed, self.names, self.cls) if same else both
 
     def beside(self, others: frozenset[type[Value]]) -> Value:
         return Sequence(self.member() if self.held else None)
 
     def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
-        names = fields(self.cls) if self.cls is not None else []
-        if self.items is not None and node.attr in names:
-            return self.items[names.index(node.attr)]
+        if self.items is not None and node.attr in self.names:
+            return self.items[self.names.index(node.attr)]
         return one_of_methods(methods_meant(machine.known, self.class_names, node.attr))
 
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
@@ -52,10 +54,10 @@ def fields(cls: Class) -> list[str]:
     return [target.id for target in stated if isinstance(target, ast.Name)]
 
 
-def made(cls: Class, call: Call) -> NamedTuple:
+def made(names: Names[str], call: Call, cls: Class | None = None) -> NamedTuple:
     """What calling the class with these arguments makes; a member that has only its default is not known."""
-    names, given = fields(cls), dict[str, Value]()
+    given = dict[str, Value]()
     if not any(isinstance(argument, ast.Starred) for argument in call.node.args):
         given.update(zip(names, (call.arguments[argument] for argument in call.node.args), strict=False))
     given.update({keyword.arg: call.arguments[keyword.value] for keyword in call.node.keywords if keyword.arg})
-    return NamedTuple(items=tuple(given.get(name, UNKNOWN) for name in names), cls=cls)
+    return NamedTuple(items=tuple(given.get(name, UNKNOWN) for name in names), names=tuple(names), cls=cls)

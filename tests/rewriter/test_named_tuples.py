@@ -56,3 +56,29 @@ def test_a_default_is_not_known() -> None:
 def test_a_method_is_run() -> None:
     source = PAIR.format("return pair.twice(x)[1] + 1")
     assert "self.add(pair.twice(x)[1], 1)" in check(source, torch.randn(2, 4))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        'collections.namedtuple("Pair", "left right")',
+        'collections.namedtuple("Pair", ["left", "right"])',
+        'NamedTuple("Pair", [("left", Tensor), ("right", Tensor)])',
+    ],
+)
+def test_classes_that_a_call_makes(made: str) -> None:
+    source = f"""
+import collections
+from typing import NamedTuple
+
+Pair = {made}
+
+
+class Net(nn.Module):
+    def forward(self, x):
+        pair = Pair(x + 1, right=x * 2)
+        left, right = pair
+        return pair.left * left + pair[1] * right
+"""
+    after = check(source, torch.randn(2, 3))
+    assert " + " not in after and " * " not in after
