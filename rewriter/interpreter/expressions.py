@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from rewriter.interpreter.assignment import assign
@@ -13,12 +14,14 @@ from rewriter.interpreter.calls import call
 from rewriter.interpreter.global_names import meaning
 from rewriter.interpreter.machine import Machine
 from rewriter.interpreter.narrowing import narrow
+from rewriter.interpreter.notes import counted_as
 from rewriter.interpreter.state import most
 from rewriter.python.trees import children, walk
 from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.dictionary import Dictionary
 from rewriter.values.fixed import all_fixed, origins_of
 from rewriter.values.functions import NestedFunction
+from rewriter.values.modules import Module
 from rewriter.values.one_of import join, join_all
 from rewriter.values.plain import FACT, NONE, NUMBER, OTHER, STRING, WHOLE, String, put_together
 from rewriter.values.sequence import sequence
@@ -49,7 +52,11 @@ def _name(machine: Machine, node: ast.Name) -> Value:
 def _attribute(machine: Machine, node: ast.Attribute) -> Value:
     if machine.global_name(node):
         return meaning(machine.known, machine.function, node)
-    return machine.attribute_of(machine.evaluate(node.value), node)
+    value, context = machine.attribute_of(machine.evaluate(node.value), node), machine.context
+    is_module = isinstance(value, Module) and value.has_name and not context.sets_up
+    if is_module and isinstance(value, Module) and context.is_stored_on_own(node):
+        return replace(value, read_from=frozenset({counted_as(context, node.attr)}))
+    return value
 
 
 # Containers

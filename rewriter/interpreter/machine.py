@@ -246,6 +246,9 @@ class Machine:
         if isinstance(node.func, ast.Call | ast.Name) and not is_idle(list(given)):
             self.notes.new_module(node)
 
+    def note_module_by_another_name(self, node: ast.Call, names: frozenset[str]) -> None:
+        self.notes.by_another_name(node, names)
+
     def note_nothing(self, node: ast.Call) -> None:
         self.notes.nothing(node)
 

@@ -12,6 +12,7 @@ from rewriter.python.code import Class, Function
 from rewriter.python.given_methods import GivenMethods
 from rewriter.python.members import ListMember
 from rewriter.sites.site import (
+    CallByAnotherName,
     ChosenCall,
     DifferentiatedCall,
     FileLevelModuleCall,
@@ -134,6 +135,12 @@ class Notes:
         if (made := maker_here(self.context, node.func)) is not None:
             self._note(NewModuleCall(node, *self._place(), made))
 
+    def by_another_name(self, node: ast.Call, names: frozenset[str]) -> None:
+        """A call of what was read from an attribute; where several were, each turn may take another one."""
+        before = frozenset(self.context.count(name) for name in sorted(names))
+        said = tuple(sorted(name.rpartition(".")[2] for name in names))
+        self._note(CallByAnotherName(node, *self._place(), before, attributes=said))
+
     def nothing(self, node: ast.Call) -> None:
         """A call that the source does not have is no site."""
         self.context.met.sites.pop(node, None)
@@ -177,10 +184,7 @@ class Notes:
 
     def _calls_before(self, attribute: str) -> int:
         """How many calls of what the object has under the name came before this one."""
-        context = self.context
-        cls, hierarchy = context.cls, context.known.hierarchy
-        name = first_name(hierarchy, cls, attribute) if cls is not None else attribute
-        return self.context.count(f"{context.frame.holder}.{name}")
+        return self.context.count(counted_as(self.context, attribute))
 
     def _is_stored(self, attribute: str) -> bool:
         known, cls = self.context.known, self.context.cls
@@ -207,6 +211,13 @@ class Notes:
         known.in_loop = known.in_loop or bool(frame.loops)
         known.called_in_loop = known.called_in_loop or bool(frame.outer_loops)
         known.deferred = known.deferred or bool(frame.deferred)
+
+
+def counted_as(context: Context, attribute: str) -> str:
+    """Under which name calls of what the object has under a name are counted."""
+    cls, hierarchy = context.cls, context.known.hierarchy
+    name = first_name(hierarchy, cls, attribute) if cls is not None else attribute
+    return f"{context.frame.holder}.{name}"
 
 
 def method_of_part(context: Context, attribute: str, method: Function) -> str:

@@ -38,9 +38,11 @@ from rewriter.rules.function_loops import FunctionLoops
 from rewriter.rules.listing import RULES
 from rewriter.rules.module_loops import Turns
 from rewriter.rules.refusals import advice_for
+from rewriter.rules.reuse import called_again
 from rewriter.rules.told import numbers_told
 from rewriter.sites.site import (
     COMPUTING,
+    CallByAnotherName,
     ChosenCall,
     ForeignOperation,
     FunctionCall,
@@ -148,6 +150,7 @@ class Planner:
         runs = runs_through(self.knowledge, function)
         sites = [s for s in self._settled(sites_in(function, runs), None) if not isinstance(s, ModuleCall)]
         plan.refusals += [] if self.source or self.target else of_other_quantizers(sites)
+        plan.refusals += filter(None, (called_again(s) for s in sites if isinstance(s, CallByAnotherName)))
         sites = known(plan, [s for s in in_source_order(sites) if self._computes(s)], self.evidence)
         if not sites:
             if function.is_free:
@@ -180,7 +183,7 @@ class Planner:
     def _calls_module(self, site: Site, run: Run | None) -> bool:
         """A call of a module, or of such a method of one as runs operations or modules itself."""
         if not isinstance(site, PartMethodCall):
-            return isinstance(site, ModuleCall | PartCall)
+            return isinstance(site, ModuleCall | PartCall | CallByAnotherName)
         inside = [s for s in (run.met.sites.values() if run is not None else ()) if s.function is not site.function]
         reached = {site.callee, *(b for a, b in (run.met.entered_at if run is not None else ()) if a is site.callee)}
         return any(s.function in reached and (isinstance(s, ModuleCall) or self._computes(s)) for s in inside)

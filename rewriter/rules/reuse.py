@@ -94,6 +94,7 @@ from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
 from rewriter.sites.site import (
     HandedModule,
+    CallByAnotherName,
     KeptFunctionCall,
     MappedModule,
     MemberCall,
@@ -189,6 +190,22 @@ def decide_part(site: PartCall, context: Context) -> Change | Refusal | None:
     return refuse("RW902", site, f"{site.written} is called {how}: {why}", advice)
 
 
+def decide_by_another_name(site: CallByAnotherName, context: Context) -> Refusal | None:
+    """`f = self.act` and `f(f(x))`: nothing where it is the first call of what the attribute holds."""
+    return called_again(site)
+
+
+def called_again(site: CallByAnotherName) -> Refusal | None:
+    """The reason why one module serves several calls, wherever they stand."""
+    is_one = len(site.attributes) == 1
+    often = is_one and (site.in_loop or site.called_in_loop)
+    if max(site.instances) == 0 and not often:
+        return None
+    what = " or ".join(f"`self.{attribute}`" for attribute in site.attributes)
+    advice = "call the attribute by its own name, or make a second module in __init__"
+    return refuse("RW902", site, f"{site.written} calls {what} {'in a loop' if often else 'again'}", advice)
+
+
 def _names_each_turn(called: ast.expr) -> bool:
     """`getattr(self, f"block{i}")`"""
     return isinstance(called, ast.Call) and not isinstance(called.args[1], ast.Constant)
@@ -231,6 +248,7 @@ RULE = described(
         MappedModule: decide_map,
         MemberCall: decide_member,
         PartCall: decide_part,
+        CallByAnotherName: decide_by_another_name,
         PartMethodCall: decide_method,
     },
 )

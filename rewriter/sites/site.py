@@ -183,6 +183,21 @@ class PartCall(Site):
 
 
 @dataclass(eq=False)
+class CallByAnotherName(Site):
+    """A call of what an attribute holds, by a variable or an argument: `f = self.act` and `f(x)`."""
+
+    instances: frozenset[int]
+    """How many calls of the same attribute came before, over all visits."""
+    attributes: tuple[str, ...] = field(kw_only=True)
+    """The attributes that it may be."""
+
+    def met_again(self, other: Site) -> None:
+        if isinstance(other, CallByAnotherName):
+            self.instances |= other.instances
+            self.attributes = tuple(sorted({*self.attributes, *other.attributes}))
+
+
+@dataclass(eq=False)
 class KeptFunctionCall(ModuleCall):
     """A call of a function that such an attribute keeps, which becomes a module where it is stored."""
 

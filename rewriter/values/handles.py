@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rewriter.values.base import Call, Machine, Value
-from rewriter.values.modules import Module, of_unknown
+from rewriter.values.modules import Module
+from rewriter.values.tensor import of_unknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from rewriter.facts.functions.plain_objects import methods_below, methods_meant
@@ -23,7 +23,7 @@ from rewriter.values.sequence import children
 from rewriter.values.setting import as_setting
 from rewriter.values.stored import register
 from rewriter.values.target import Target
-from rewriter.values.tensor import TENSOR, Tensor, of_operation
+from rewriter.values.tensor import TENSOR, of_operation, of_unknown
 
 _BARE = frozenset({"torch.nn.Sequential", "torch.nn.Module"})
 """What an object of the class itself has besides torch's own methods are its children: `self.features.norm0(x)`."""
@@ -34,6 +34,9 @@ class Module(Value):
     """A module of which no more is known."""
 
     rank: ClassVar[int] = 25
+
+    read_from: frozenset[str] = field(default=frozenset(), kw_only=True)
+    """The attributes that it was read from, as calls of what they hold are counted: `f = self.act`."""
 
     @property
     def made(self) -> Class | Function | str | None:
@@ -49,14 +52,16 @@ class Module(Value):
         return self.made is not None
 
     def joined(self, other: Value) -> Value:
-        return other.joined(self) if isinstance(other, WrappedFunction) else MODULE
+        return other.joined(self) if isinstance(other, WrappedFunction) else _read_from_any(MODULE, self, other)
 
     def beside(self, others: frozenset[type[Value]]) -> Value:
         return MODULE
 
     def call(self, machine: Machine, call: Call) -> Value | None:
         machine.run_handed_out(call)
-        if self.has_name:
+        if self.read_from:
+            machine.note_module_by_another_name(call.node, self.read_from)
+        elif self.has_name:
             machine.note_new_module(call.node, call.arguments.values())
         return self.result(machine, call)
 
@@ -142,7 +147,7 @@ class TorchModule(Module):
 
     def joined(self, other: Value) -> Value:
         is_alike = isinstance(other, TorchModule) and other.name == self.name
-        return TorchModule(self.name) if is_alike else Module.joined(self, other)
+        return _read_from_any(TorchModule(self.name), self, other) if is_alike else Module.joined(self, other)
 
     def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
         held = Dictionary(MODULE) if node.attr == "_modules" else UNKNOWN
@@ -200,6 +205,13 @@ class WrappedFunction(Module):
         found = self.function.run(machine, call)
         results = [self.other.result(machine, call)] if self.other is not None else []
         return of_unknown(machine, call) if found is None else join_all([found, *results])
+
+
+def _read_from_any(joined: Module, one: Module, other: Value) -> Module:
+    """What may be either of two that attributes hold."""
+    assert isinstance(other, Module)
+    read_from = one.read_from | other.read_from
+    return replace(joined, read_from=read_from) if read_from else joined
 
 
 MODULE = Module()
@@ -292,9 +304,3 @@ def _returned(value: Value, machine: Machine, call: Call) -> Value:
     if not value.may_be(NestedFunction):  # that one is known, and refused where it is stored
         machine.note_unknown_call(call.node, call.arguments.values())
     return of_unknown(machine, call)
-
-
-def of_unknown(machine: Machine, call: Call) -> Value:
-    """What a call of something unknown returns."""
-    given = any(argument.may_be(Tensor) for argument in call.arguments.values())
-    return machine.taken_for_tensor(call.node) if given else UNKNOWN

@@ -50,5 +50,8 @@ class Noting(Protocol[Thing]):
     def note_new_module(self, node: ast.Call, given: Iterable[Thing]) -> None:
         """A module is called that the forward itself may have made."""
 
+    def note_module_by_another_name(self, node: ast.Call, names: frozenset[str]) -> None:
+        """A module is called that was read from the attributes of these names."""
+
     def note_nothing(self, node: ast.Call) -> None:
         """A call that stands for one turn of another is no site itself."""

@@ -182,3 +182,9 @@ def only_assumed(operands: list[Value]) -> bool:
     held = [operand.member() if operand.may_be(Sequence) else operand for operand in operands]
     found = [value for value in held if value.may_be(Tensor)]
     return bool(found) and all(value.assumed for value in found)
+
+
+def of_unknown(machine: Machine, call: Call) -> Value:
+    """What a call of something unknown returns."""
+    given = any(argument.may_be(Tensor) for argument in call.arguments.values())
+    return machine.taken_for_tensor(call.node) if given else UNKNOWN

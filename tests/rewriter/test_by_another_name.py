@@ -1,0 +1,75 @@
+"""A module that a variable or an argument stands for is counted like any other: what is called again is said."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.rewriter.executed import HEADER, check, rewritten
+
+X = torch.randn(2, 8)
+NET = """
+from torch.utils.checkpoint import checkpoint
+
+
+def twice(f, x):
+    return f(f(x))
+
+
+def once(f, x):
+    return f(x)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.act = nn.ReLU()
+        self.other = nn.Tanh()
+
+    def forward(self, x):
+{}
+"""
+AGAIN = {
+    "f = self.act\nreturn f(f(x))": "f",
+    "return (a := self.act)(a(x))": "(a := self.act)",
+    "return twice(self.act, x)": "f",
+    "y = self.act(x)\nreturn once(self.act, y)": "f",
+    "f = self.act\nfor _ in range(2):\n    x = f(x)\nreturn x": "f",
+    "y = self.act(x)\nreturn checkpoint(self.act, y, use_reentrant=False)": "checkpoint",
+}
+ONCE = (
+    "f = self.act\nreturn f(x)",
+    "f = self.act if x.dim() > 1 else self.other\nreturn f(x)",
+    "for f in (self.act, self.other):\n    x = f(x)\nreturn x",
+    "return once(self.act, once(self.other, x))",
+)
+
+
+def _net(body: str) -> str:
+    return NET.format("\n".join(f"        {line}" for line in body.split("\n")))
+
+
+@pytest.mark.parametrize("body", AGAIN)
+def test_it_is_said_where_it_is_called_again(body: str) -> None:
+    found = rewritten(HEADER + _net(body)).refusals
+    assert [(r.code, r.message) for r in found if "calls `self.act`" in r.message]
+    assert all(r.code == "RW902" and f"`{AGAIN[body]}()`" in r.message for r in found)
+
+
+@pytest.mark.parametrize("body", ONCE)
+def test_nothing_is_said_of_one_call(body: str) -> None:
+    assert not rewritten(HEADER + _net(body)).refusals
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "f = self.act\ny = f(x)\nreturn self.act(y + 1)",
+        "y = once(self.act, x)\nreturn self.act(y + 1)",
+        "y = checkpoint(self.act, x, use_reentrant=False)\nreturn self.act(y + 1)",
+    ],
+)
+def test_a_call_by_its_own_name_behind_it_gets_another_instance(body: str) -> None:
+    after = check(_net(body), X)
+    assert "self.act2(" in after
+    assert not rewritten(HEADER + after).changed
