@@ -12,7 +12,7 @@ from rewriter.torch_api import catalogue
 from rewriter.values.annotations import from_annotation, from_default, objects_annotated, or_nothing
 from rewriter.values.base import UNKNOWN, Call, Value
 from rewriter.values.dictionary import DICT
-from rewriter.values.functions import ANY_OPERATION, ProjectFunction, SomeFunction, is_torch_operation
+from rewriter.values.functions import ANY_OPERATION, ProjectFunction, SomeFunction
 from rewriter.values.modules import ProjectModule
 from rewriter.values.objects import Instance
 from rewriter.values.one_of import join, join_all
@@ -50,7 +50,7 @@ def of_call(
             found = annotated or from_default(default) or _made_by(default, project, function)
         if found.says_nothing:
             found = objects_annotated(annotation_of(function, argument), function.full_name, found)
-        if is_torch_operation(found):
+        if _is_torch_operation(found):
             found = ANY_OPERATION  # another caller may give another one
         is_object = any(isinstance(part, Instance) for part in found.parts)
         yield argument.arg, found if found.known or is_object or annotated is None else annotated
@@ -141,3 +141,8 @@ def bound(
     for keyword in call.node.keywords:
         if keyword.arg is not None:
             yield keyword.arg, arguments[keyword.value]
+
+
+def _is_torch_operation(value: Value) -> bool:
+    """Whether it is one function of torch that is an operation."""
+    return isinstance(value, SomeFunction) and value.is_operation and value != ANY_OPERATION

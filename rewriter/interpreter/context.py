@@ -71,9 +71,14 @@ class Context:
 
     def count(self, name: str) -> int:
         """How often the module of that name has run before; it runs once more."""
+        before = self.counted(name)
+        self.state.runs[name] = before + 1
+        return before
+
+    def counted(self, name: str) -> int:
+        """How often the module of that name has run; what is found out from now on hangs on that."""
         before = self.state.runs.get(name, 0)
         self.trace.reads.counts.setdefault(name, before)
-        self.state.runs[name] = before + 1
         return before
 
     # The function that is being run

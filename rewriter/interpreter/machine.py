@@ -242,12 +242,11 @@ class Machine:
     def note_differentiated(self, node: ast.Call, name: str) -> None:
         self.notes.differentiated(node, name)
 
-    def note_new_module(self, node: ast.Call, given: Iterable[Value]) -> None:
-        if isinstance(node.func, ast.Call | ast.Name) and not is_idle(list(given)):
+    def note_module_otherwise(self, node: ast.Call, value: Value, given: Iterable[Value]) -> None:
+        if isinstance(value, Module) and value.read_from:
+            self.notes.by_another_name(node, value.read_from)
+        elif value.has_name and isinstance(node.func, ast.Call | ast.Name) and not is_idle(list(given)):
             self.notes.new_module(node)
-
-    def note_module_by_another_name(self, node: ast.Call, names: frozenset[str]) -> None:
-        self.notes.by_another_name(node, names)
 
     def note_nothing(self, node: ast.Call) -> None:
         self.notes.nothing(node)

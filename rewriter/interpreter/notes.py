@@ -160,7 +160,12 @@ class Notes:
 
     def part_call(self, node: ast.Call, part: str, member: ListMember | None = None) -> None:
         before = frozenset({self.context.count(f"{self.context.frame.holder}.{part}")})
-        self._note(PartCall(node, *self._place(), before, member=member))
+        self._note(PartCall(node, *self._place(), before, member=member, whole=self._whole_before(part)))
+
+    def _whole_before(self, part: str) -> str:
+        """The attribute of which the part is one, if what that holds has been called as a whole."""
+        attribute = part.removeprefix(".").replace("[", ".").partition(".")[0]
+        return attribute if self.context.counted(counted_as(self.context, attribute)) else ""
 
     def member_call(self, node: ast.Call, attribute: str, value: Value, index: ast.expr) -> None:
         self._note(MemberCall(node, *self._place(), attribute, value, frozenset({0}), index))

@@ -97,5 +97,7 @@ def _run(
     else:
         context.met.entered.update(function for function, _ in entries)
         context.alternatives(*(partial(enter, *entry) for entry in entries))
+    for site in context.met.sites.values():
+        site.called_in_loop |= site.function in context.met.recursive
     stored = {n.removeprefix("self."): v for n, v in context.state.variables.items() if n.startswith("self.")}
     return Run(cls, entries[0][0], context.met, join_all(results), stored)

@@ -40,6 +40,7 @@ from rewriter.rules.module_loops import Turns
 from rewriter.rules.refusals import advice_for
 from rewriter.rules.reuse import called_again
 from rewriter.rules.told import numbers_told
+from rewriter.rules.upper_again import upper_run_again
 from rewriter.sites.site import (
     COMPUTING,
     CallByAnotherName,
@@ -100,9 +101,9 @@ class Planner:
     def _plan_class(self, cls: Class, plan: Plan) -> None:
         self._substitute_in_class(cls, plan)
         run = self.knowledge.run(cls) if self.knowledge.may_be_module(cls) else None
-        self._substitute(
-            cls, plan, numbers_told(self.knowledge, cls, lambda above: numberings(self.plan(above).changes))
-        )
+        told = numbers_told(self.knowledge, cls, lambda above: numberings(self.plan(above).changes))
+        self._substitute(cls, plan, told)
+        plan.refusals += upper_run_again(cls, run)
         own = {method for method in cls.methods.values() if not method.is_static}
         sites = [s for s in run.met.sites.values() if s.function in own] if run else []
         sites.sort(key=lambda site: site.order)

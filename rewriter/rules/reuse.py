@@ -85,6 +85,7 @@ from rewriter.changes.change import Change, as_given
 from rewriter.changes.made import Tie
 from rewriter.changes.turns import is_named, names_run_over
 from rewriter.facts.making.construction import Construction
+from rewriter.python.code import Class
 from rewriter.python.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.another import belongs_to_class, maker_of
@@ -93,8 +94,8 @@ from rewriter.rules.member_again import member_again
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
 from rewriter.sites.site import (
-    HandedModule,
     CallByAnotherName,
+    HandedModule,
     KeptFunctionCall,
     MappedModule,
     MemberCall,
@@ -102,6 +103,7 @@ from rewriter.sites.site import (
     PartCall,
     PartMethodCall,
 )
+from rewriter.values.modules import Module
 
 CODE = "RW201"
 KEEPS = (
@@ -178,7 +180,10 @@ def decide_part(site: PartCall, context: Context) -> Change | Refusal | None:
     assert isinstance(site.node, ast.Call)
     repeats = site.in_loop and site.member is None and not _names_each_turn(site.node.func)
     if max(site.instances) == 0 and not repeats:
-        return None
+        if not _whole_runs(site, context):
+            return None
+        why = f"`self.{site.whole}()` has run it already: one module serves both"
+        return refuse("RW902", site, f"{site.written} is called again, and {why}")
     if site.member is not None and (again := member_again(site, site.member, context)) is not None:
         return again
     called = ast.unparse(site.node.func)
@@ -188,6 +193,20 @@ def decide_part(site: PartCall, context: Context) -> Change | Refusal | None:
     why = "one module of a part serves several executions"
     how = "in a loop" if repeats else "again"
     return refuse("RW902", site, f"{site.written} is called {how}: {why}", advice)
+
+
+def _whole_runs(site: PartCall, context: Context) -> bool:
+    """Whether the call of the whole, which came before, has run the part."""
+    assert isinstance(site.node, ast.Call)
+    if not site.whole or context.cls is None:
+        return False
+    whole = context.knowledge.attribute(context.cls, site.whole)
+    made = whole.made if isinstance(whole, Module) else None
+    if made == "torch.nn.Sequential":
+        return True
+    run = context.knowledge.run(made) if isinstance(made, Class) else None
+    called = {s.attribute for s in run.met.sites.values() if isinstance(s, ModuleCall)} if run is not None else set()
+    return ast.unparse(site.node.func).partition(f".{site.whole}.")[2] in called
 
 
 def decide_by_another_name(site: CallByAnotherName, context: Context) -> Refusal | None:

@@ -176,10 +176,13 @@ class PartCall(Site):
     """How many calls of the same part came before, over all visits."""
     member: ListMember | None = field(default=None, kw_only=True)
     """A loop takes another one at each turn: `for layer in self.layers`, `self.layers[i]`."""
+    whole: str = field(default="", kw_only=True)
+    """The attribute that it is a part of, where the whole has been called before."""
 
     def met_again(self, other: Site) -> None:
         if isinstance(other, PartCall):
             self.instances |= other.instances
+            self.whole = self.whole or other.whole
 
 
 @dataclass(eq=False)

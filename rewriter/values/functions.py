@@ -251,7 +251,10 @@ class Choice(SomeFunction):
         return sorted(found, key=lambda m: (*_place(m.function), m.cls.name, m.called_on.name, m.own))
 
     def call(self, machine: Machine, call: Call) -> Value | None:
-        machine.note_choice(call.node, self)
+        if all(isinstance(member, NestedFunction) for member in self.of):  # which nothing here could name
+            machine.note_unknown_call(call.node, call.arguments.values())
+        else:
+            machine.note_choice(call.node, self)
         return self.run(machine, call)
 
     def run(self, machine: Machine, call: Call) -> Value | None:
@@ -266,9 +269,8 @@ class Choice(SomeFunction):
         bound = sorted((m for m in self.of if isinstance(m, BoundMethod)), key=lambda m: m.function.node.lineno)
         plain = [self._to_be_run[function] for function in sorted(self._to_be_run, key=_place)]
         targets = [*map(_target, plain), *(method.target for method in bound)]
-        partials = sorted(
-            (m for m in self.of if isinstance(m, Partial)), key=lambda m: (m.made.lineno, m.made.col_offset)
-        )
+        partials = [m for m in self.of if isinstance(m, Partial)]
+        partials.sort(key=lambda m: (m.made.lineno, m.made.col_offset))
         ways: list[Callable[[], None]] = [partial(run, target) for target in targets]
         ways += [partial(run_partial, function) for function in partials]
         if not ways:
@@ -293,8 +295,3 @@ def _target(member: Function | Method) -> Target:
 def one_of_methods(methods: Iterable[Method]) -> Choice | None:
     found = frozenset(methods)
     return Choice(found) if found else None
-
-
-def is_torch_operation(value: Value) -> bool:
-    """Whether it is one function of torch that is an operation."""
-    return isinstance(value, SomeFunction) and value.is_operation and value != ANY_OPERATION

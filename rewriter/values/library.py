@@ -14,7 +14,7 @@ from rewriter.python.function_tables import find_instance
 from rewriter.torch_api import catalogue, tensors
 from rewriter.torch_api.computing import computes, runs_what_is_not_seen
 from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value
-from rewriter.values.classes import SomeClass
+from rewriter.values.classes import ProjectClass, SomeClass
 from rewriter.values.computed import is_idle
 from rewriter.values.dictionary import DICT
 from rewriter.values.elsewhere import call_elsewhere, call_unseen, note_as_one
@@ -114,7 +114,7 @@ def _note_handed(machine: Machine, call: Call) -> None:
         first = first.function
     if isinstance(first, ProjectFunction):
         machine.note_handed(call.node, first.function)
-    elif isinstance(first, TorchFunction) and first.is_operation:
+    elif isinstance(first, TorchFunction | Named) and catalogue.by_spelling(first.name):
         machine.note_handed(call.node, first.name)
 
 
@@ -209,6 +209,8 @@ def _builtin(full_name: str, machine: Machine, call: Call) -> Value:
         return _attribute_by_name(machine, call)
     if name == "setattr" and len(call.node.args) == 3:
         return _set_by_name(machine, call)
+    if name == "type" and len(values) == 1 and isinstance(values[0], ProjectModule):
+        return ProjectClass(values[0].cls)
     for value in values if name in _TAKES_NUMBERS else ():
         machine.demand(value, NUMBER)
     if any(map(holds_tensor, values)) and (found := machine.operation(full_name, call, None, values)) is not None:

@@ -59,10 +59,7 @@ class Module(Value):
 
     def call(self, machine: Machine, call: Call) -> Value | None:
         machine.run_handed_out(call)
-        if self.read_from:
-            machine.note_module_by_another_name(call.node, self.read_from)
-        elif self.has_name:
-            machine.note_new_module(call.node, call.arguments.values())
+        machine.note_module_otherwise(call.node, self, call.arguments.values())
         return self.result(machine, call)
 
     def result(self, machine: Machine, call: Call) -> Value:
@@ -209,8 +206,7 @@ class WrappedFunction(Module):
 
 def _read_from_any(joined: Module, one: Module, other: Value) -> Module:
     """What may be either of two that attributes hold."""
-    assert isinstance(other, Module)
-    read_from = one.read_from | other.read_from
+    read_from = one.read_from | other.read_from if isinstance(other, Module) else one.read_from
     return replace(joined, read_from=read_from) if read_from else joined
 
 

@@ -47,11 +47,8 @@ class Noting(Protocol[Thing]):
     def note_at_file_level(self, node: ast.Call) -> None:
         """A module is called that no object has for a child."""
 
-    def note_new_module(self, node: ast.Call, given: Iterable[Thing]) -> None:
-        """A module is called that the forward itself may have made."""
-
-    def note_module_by_another_name(self, node: ast.Call, names: frozenset[str]) -> None:
-        """A module is called that was read from the attributes of these names."""
+    def note_module_otherwise(self, node: ast.Call, value: Thing, given: Iterable[Thing]) -> None:
+        """A module is called, and not as an attribute: by a variable, or as soon as it is made."""
 
     def note_nothing(self, node: ast.Call) -> None:
         """A call that stands for one turn of another is no site itself."""

@@ -73,3 +73,66 @@ def test_a_call_by_its_own_name_behind_it_gets_another_instance(body: str) -> No
     after = check(_net(body), X)
     assert "self.act2(" in after
     assert not rewritten(HEADER + after).changed
+
+
+OTHERS = """
+class Base(nn.Module):
+    def forward(self, x):
+        return F.relu(x) * 2
+
+
+class Twice(Base):
+    def forward(self, x):
+        return super().forward(super().forward(x))
+
+
+class Part(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.act, self.spare = nn.ReLU(), nn.ReLU()
+
+    def forward(self, x):
+        return self.act(x)
+
+
+class Inner(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.part = Part()
+        self.steps = nn.Sequential(nn.ReLU(), nn.Tanh())
+
+    def forward(self, x):
+        return self.part.{}(self.steps(self.part(x)))
+
+
+class Deep(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.act = nn.ReLU()
+
+    def deeper(self, x, depth):
+        return x if depth == 0 else self.deeper(self.act(x), depth - 1)
+
+    def forward(self, x):
+        return self.deeper(x, 3)
+"""
+
+
+def test_what_runs_again_by_super_by_a_part_and_in_a_recursion_is_said() -> None:
+    said = [r.message for r in rewritten(HEADER + OTHERS.format("act")).refusals]
+    assert any("`super().forward()` runs more than once" in message for message in said)
+    assert any("`self.part.act()` is called again, and `self.part()` has run it" in message for message in said)
+    assert any("`self.act` is called more than once" in message for message in said)
+    assert not any("self.part" in r.message for r in rewritten(HEADER + OTHERS.format("spare")).refusals)
+
+
+def test_a_part_of_a_sequential_behind_the_whole_is_said() -> None:
+    source = OTHERS.replace("self.part.{}(self.steps(self.part(x)))", "self.steps[0](self.steps(x))")
+    said = [r.message for r in rewritten(HEADER + source).refusals]
+    assert any("`self.steps[0]()` is called again, and `self.steps()` has run it" in message for message in said)
+
+
+def test_operators_that_are_handed_to_reduce_are_said() -> None:
+    source = "import functools, operator\n\n\nclass Net(nn.Module):\n    def forward(self, x, y):\n        "
+    source += "return functools.reduce(operator.add, [x, y, x])\n"
+    assert [r.code for r in rewritten(HEADER + source).refusals] == ["RW903"]
