@@ -205,7 +205,6 @@ class WrappedFunction(Module):
 
 
 def _read_from_any(joined: Module, one: Module, other: Value) -> Module:
-    """What may be either of two that attributes hold."""
     read_from = one.read_from | other.read_from if isinstance(other, Module) else one.read_from
     return replace(joined, read_from=read_from) if read_from else joined
 
@@ -242,8 +241,7 @@ def _passed_on(machine: Machine, call: Call) -> Value:
 
 
 _ITS_CHILDREN = frozenset({"children", "named_children", "modules", "named_modules"})
-_ITS_STEPS = frozenset({"steps", "named_steps"})
-"""What `runtime.modules.WithOperations` has beside these; any other class may call something else so."""
+_ITS_STEPS = frozenset({"steps", "named_steps"})  # of `WithOperations`; any other class may call something else so
 
 
 def call_method(receiver: Value, cls: Class, machine: Machine, call: Call, func: ast.Attribute) -> Value:
