@@ -42,7 +42,6 @@ from rewriter.rules.reuse import called_again
 from rewriter.rules.told import numbers_told
 from rewriter.rules.upper_again import upper_run_again
 from rewriter.sites.site import (
-    COMPUTING,
     CallByAnotherName,
     ChosenCall,
     ForeignOperation,
@@ -55,6 +54,7 @@ from rewriter.sites.site import (
     PartMethodCall,
     Site,
 )
+from rewriter.sites.together import COMPUTING
 
 
 class Target(Protocol):

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from rewriter.interpreter.run import Run
 from rewriter.python.code import Function
-from rewriter.sites.site import Site, merged
+from rewriter.sites.site import Site
+from rewriter.sites.together import merged
 from rewriter.values.base import Value
 from rewriter.values.one_of import join
 

@@ -10,7 +10,8 @@ from rewriter.interpreter.run import Run
 from rewriter.python.code import Class, Function
 from rewriter.results import Refusal
 from rewriter.rules.refusals import advice_for
-from rewriter.sites.site import COMPUTING, ModuleCall, Operation
+from rewriter.sites.site import ModuleCall, Operation
+from rewriter.sites.together import COMPUTING
 
 CODE = "RW902"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 
 from rewriter.python.code import Class, Function
@@ -289,18 +288,3 @@ class MappedModule(ModuleCall):
 @dataclass(eq=False)
 class FileLevelModuleCall(Site):
     """A call of a module that stands at file level, so that no object has it for a child."""
-
-
-COMPUTING = Operation | OperationOfAnyKind | FileLevelModuleCall | NewModuleCall | OutsideCall | UnknownCall
-"""What computes by itself, or may; the other kinds come to something of the project that may have operations."""
-
-
-def merged(function: Function, met: Iterable[Iterable[Site]]) -> list[Site]:
-    """What several runs together say of the sites in a function."""
-    found: dict[SiteNode, Site] = {}
-    for sites in met:
-        for site in sites:
-            if site.function is function:
-                known = found.get(site.node)
-                found[site.node] = site if known is None else known.merged(site)
-    return list(found.values())
