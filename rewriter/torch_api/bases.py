@@ -17,11 +17,17 @@ _LIGHTNING = frozenset(
     "training_step training_step_end transfer_batch_to_device truncated_bptt_steps unfreeze untoggle_optimizer "
     "use_amp val_dataloader validation_epoch_end validation_step validation_step_end".split()
 )
+# Of mmengine's, and of mmcv's before it; what initializes the weights goes through modules by the names of layers.
+_OF_MMENGINE = frozenset({"init_cfg", "init_weights", "is_init"})
 _HOMES = ("lightning", "lightning.pytorch", "pytorch_lightning")
 _NAMES = {
     f"{home}{place}.LightningModule": _LIGHTNING
     for home in _HOMES
     for place in ("", ".core", ".core.module", ".core.lightning")
+} | {
+    f"{home}{place}.BaseModule": _OF_MMENGINE
+    for home in ("mmengine.model", "mmcv.runner")
+    for place in ("", ".base_module")
 }
 
 

@@ -81,9 +81,14 @@ class Handle(Observed):
             stands.put(name, value)
         else:
             setattr(stands.now(), name, value)
+            stands.marked.add(name)
 
     def __delattr__(self, name: str) -> None:
-        delattr(self._stands.now(), name)
+        """Who marks all modules, and takes the marks off again, has met the module before he comes to the handle."""
+        module, marked = self._stands.now(), name in self._stands.marked
+        self._stands.marked.discard(name)
+        if not marked or hasattr(module, name):
+            delattr(module, name)
 
     def __dir__(self) -> list[str]:
         return dir(self._stands.now())

@@ -58,6 +58,8 @@ class Standing:
     """The handle keeps the parts that it has, whatever children its module gets."""
     observed: bool = False
     """The handle was given hooks of its own."""
+    marked: set[str] = field(default_factory=set)
+    """What was set through the handle, on the module."""
     running: int = 0
     """How many times the handle's forward is running."""
 

@@ -64,3 +64,59 @@ def test_it_is_prepared_as_any_module(library: str) -> None:
 def test_other_classes_of_the_library_are_out_of_sight(library: str) -> None:
     source = NET.format(module=library, base="pl.Trainer").replace("log(x", "exp(x")
     assert not rewritten(HEADER + source).changed
+
+
+INITIALIZED = """
+from {place} import BaseModule
+
+
+class Block(BaseModule):
+    def __init__(self, init_cfg=None):
+        super().__init__(init_cfg)
+        self.conv = nn.Conv2d(3, 3, 1)
+        self.relu = nn.ReLU()
+
+    def forward(self, x):
+        return self.relu(self.conv(self.relu(self.conv(x))) + x)
+
+
+class Net(BaseModule):
+    def __init__(self):
+        super().__init__()
+        self.block = Block({{"std": 0.1}})
+        self.init_weights()
+
+    def forward(self, x):
+        return self.block(self.block(x)) * 2
+"""
+
+
+class BaseModule(nn.Module):
+    """What matters of the library's: it goes through all modules, marks them, and initializes layers by name."""
+
+    def __init__(self, init_cfg: dict[str, float] | None = None) -> None:
+        super().__init__()
+        self.init_cfg = init_cfg
+
+    def init_weights(self) -> None:
+        for module in self.modules():
+            module.known = True  # type: ignore[assignment]
+        for module in self.modules():
+            if self.init_cfg is not None and type(module).__name__ == "Conv2d":
+                nn.init.normal_(module.weight, std=self.init_cfg["std"])  # type: ignore[arg-type]
+        for child in self.children():
+            if hasattr(child, "init_weights"):
+                child.init_weights()  # type: ignore[operator]
+        for module in self.modules():
+            if "known" in module.__dict__:
+                del module.known
+
+
+@pytest.mark.parametrize("place", ["mmengine.model", "mmengine.model.base_module", "mmcv.runner"])
+def test_a_base_that_initializes_weights(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = place.split(".")
+    for end in range(1, len(parts) + 1):
+        monkeypatch.setitem(sys.modules, ".".join(parts[:end]), types.ModuleType(parts[end - 1]))
+    monkeypatch.setattr(sys.modules[place], "BaseModule", BaseModule, raising=False)
+    after = check(INITIALIZED.format(place=place), torch.randn(2, 3, 4, 4))
+    assert "self.relu2 = nn.ReLU()" in after and "self.add(" in after

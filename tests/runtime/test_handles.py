@@ -657,3 +657,20 @@ def test_a_handle_of_a_list_holds_what_the_list_holds_now() -> None:
     assert [type(block[1]).__name__ for block in net.blocks2] == ["Sigmoid", "ReLU", "Tanh"]
     assert all(torch.equal(one(x), other(x)) for one, other in zip(net.blocks, net.blocks2, strict=True))
     assert net.blocks2[2] is not net.blocks[2] and net.blocks2[2] is net.blocks2[-1]
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_marks_on_all_modules_can_be_taken_off_again(apart: bool) -> None:
+    """Code that initializes weights notes something on each module, and takes it off behind."""
+    net = nn.Module()
+    net.block = nn.Sequential(nn.Linear(8, 8), nn.ReLU())
+    net.block2 = again(net.block, parts=apart)
+    for _ in range(2):
+        for module in net.modules():
+            module.mark = 1
+        assert net.block[1].mark == net.block2[1].mark == 1
+        for module in net.modules():
+            del module.mark
+        assert not any(hasattr(module, "mark") for module in net.modules())
+    with pytest.raises(AttributeError):
+        del net.block2[1].mark
