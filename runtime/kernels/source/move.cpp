@@ -10,6 +10,7 @@ namespace {
 
 constexpr int64_t kShortLoop = 8;  // elements below which another dimension had better be the inner loop
 constexpr int64_t kElementsForThreads = 1 << 16;
+constexpr int64_t kLine = 64;  // bytes that memory comes in
 
 // The dimensions of a move as loops: the last is the innermost.
 struct Loops {
@@ -67,6 +68,24 @@ struct Loops {
         return 0;
     }
 
+    // Puts the dimension along which x goes on last, and the one along which out goes on before it, if these are two long
+    // ones: says whether they are.
+    bool take_square() {
+        const int32_t column = following(x), row = following(out);
+        if (column < 0 || row < 0 || column == row) return false;
+        exchange(column, count - 1);
+        exchange(row == count - 1 ? column : row, count - 2);
+        return true;
+    }
+
+    // A long dimension whose elements are neighbours, or -1.
+    int32_t following(const int64_t *stride) const {
+        for (int32_t d = 0; d < count; ++d) {
+            if (stride[d] == 1 && size[d] >= kShortLoop) return d;
+        }
+        return -1;
+    }
+
     int64_t outer() const {
         int64_t product = 1;
         for (int32_t i = 0; i + 1 < count; ++i) product *= size[i];
@@ -85,11 +104,31 @@ void move_inner(const Loops &loops, const T *x, T *out) {
     }
 }
 
-// Calls body(x, out) with where each innermost loop starts.
+// out[c][r] = x[r][c], for as many rows and columns as a line holds or fewer. Lines are read and written whole: where
+// they lie a power of two apart, the cache would not keep them until their next element.
+template <class T>
+void transpose(const T *x, int64_t x_row, int64_t rows, T *out, int64_t out_column, int64_t columns) {
+    constexpr int64_t kSide = kLine / sizeof(T);
+    T tile[kSide * kSide];
+    if (rows == kSide && columns == kSide) {
+        for (int64_t r = 0; r < kSide; ++r) {
+            for (int64_t c = 0; c < kSide; ++c) tile[c * kSide + r] = x[r * x_row + c];
+        }
+        for (int64_t c = 0; c < kSide; ++c) std::memcpy(out + c * out_column, tile + c * kSide, kLine);
+        return;
+    }
+    for (int64_t r = 0; r < rows; ++r) {
+        for (int64_t c = 0; c < columns; ++c) tile[c * kSide + r] = x[r * x_row + c];
+    }
+    for (int64_t c = 0; c < columns; ++c)
+        std::memcpy(out + c * out_column, tile + c * kSide, static_cast<size_t>(rows) * sizeof(T));
+}
+
+// Calls body(x, out, number) with where each innermost loop starts, which moves `lines` times as much as it is long.
 template <class T, class Body>
-void each_loop(const Loops &loops, const rk_move_args &a, Body body) {
-    const int64_t outer = loops.outer(), inner = loops.size[loops.count - 1];
-    const int64_t block = std::max<int64_t>(1, kElementsForThreads / std::max<int64_t>(inner, 1));
+void each_loop(const Loops &loops, const rk_move_args &a, int64_t lines, Body body) {
+    const int64_t outer = loops.outer(), inner = lines * loops.size[loops.count - 1];
+    const int64_t block = std::max<int64_t>(1, kElementsForThreads / inner);
     rk::parallel_for((outer + block - 1) / block, a.threads, [&](int64_t part) {
         const int64_t end = std::min(outer, (part + 1) * block);
         for (int64_t i = part * block; i < end; ++i) {
@@ -101,8 +140,24 @@ void each_loop(const Loops &loops, const rk_move_args &a, Body body) {
                 out += index % loops.size[d] * loops.out[d];
                 index /= loops.size[d];
             }
-            body(x, out);
+            body(x, out, i);
         }
+    });
+}
+
+template <class T>
+void move_squares(Loops &loops, const rk_move_args &a) {
+    constexpr int64_t kSide = kLine / sizeof(T);
+    const int32_t last = loops.count - 1, before = last - 1;
+    const int64_t rows = loops.size[before], columns = loops.size[last];
+    const int64_t x_row = loops.x[before], out_column = loops.out[last];
+    loops.size[before] = (rows + kSide - 1) / kSide;
+    loops.x[before] *= kSide;
+    loops.out[before] = kSide;
+    each_loop<T>(loops, a, kSide, [&](const T *x, T *out, int64_t loop) {
+        const int64_t height = std::min(kSide, rows - loop % loops.size[before] * kSide);
+        for (int64_t c = 0; c < columns; c += kSide)
+            transpose(x + c, x_row, height, out + c * out_column, out_column, std::min(kSide, columns - c));
     });
 }
 
@@ -112,7 +167,7 @@ void move(const rk_move_args &a) {
     if constexpr (sizeof(T) == 1) {
         int64_t step;
         if (const int64_t planes = loops.take_planes(step)) {
-            each_loop<T>(loops, a, [&](const uint8_t *x, uint8_t *out) {
+            each_loop<T>(loops, a, planes, [&](const uint8_t *x, uint8_t *out, int64_t) {
                 const uint8_t *plane[rk::kMostPlanes];
                 for (int64_t p = 0; p < planes; ++p) plane[p] = x + p * step;
                 rk::interleave(plane, planes, out, loops.size[loops.count - 1]);
@@ -120,7 +175,8 @@ void move(const rk_move_args &a) {
             return;
         }
     }
-    each_loop<T>(loops, a, [&](const T *x, T *out) { move_inner(loops, x, out); });
+    if (loops.take_square()) return move_squares<T>(loops, a);
+    each_loop<T>(loops, a, 1, [&](const T *x, T *out, int64_t) { move_inner(loops, x, out); });
 }
 
 }  // namespace

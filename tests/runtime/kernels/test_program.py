@@ -71,6 +71,19 @@ def test_large_moves_are_shared_among_threads() -> None:
     assert torch.equal(out, x)
 
 
+@pytest.mark.parametrize("width", sorted(DTYPES))
+@pytest.mark.parametrize("size", [(8, 8), (64, 64), (65, 127), (9, 130), (200, 8), (128, 17)])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_long_dimensions_change_their_places(width: int, size: tuple[int, int], threads: int) -> None:
+    whole = torch.randint(0, 100, (3, size[0], 2, size[1] + 1)).to(DTYPES[width])
+    x = whole[..., 1:]
+    for order in ((0, 3, 2, 1), (3, 0, 2, 1), (2, 3, 1, 0), (3, 2, 0, 1)):
+        out = torch.zeros([x.shape[d] for d in order], dtype=x.dtype).permute([order.index(d) for d in range(4)])
+        arguments = moving(x, out, threads)
+        run(steps(("move", arguments)))
+        assert torch.equal(out, x)
+
+
 def test_recorded_kernels_run_again() -> None:
     a, b = torch.randint(0, 255, (2, 50), dtype=torch.uint8), torch.randint(0, 255, (2, 50), dtype=torch.uint8)
     with library.recorded() as recording:
