@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from rewriter.torch_api.traits import Trait
 from runtime.modules.convert import TWINS
 from runtime.modules.places import Tied, module_of
 from runtime.quantization.adjacency import Adjacency
@@ -19,6 +20,7 @@ from runtime.quantization.aligned import Alignment, Range
 from runtime.quantization.arithmetic import Grid, QParams, WideGrid, qparams_from_range
 from runtime.quantization.fusion import Absorbed
 from runtime.quantization.kinds import Kind, kind_of
+from runtime.quantization.known import has
 from runtime.quantization.quantized.sums import is_sum
 
 ALIGN_JOINS_WITHIN = 2.0
@@ -91,6 +93,9 @@ class Planner:
             return Place(name, Kind.FLOAT, "its rows lie on the grid of another call")
         if kind is Kind.FLOAT and name in self.carriers:
             kind = Kind.CARRY
+        if kind is Kind.INNER and has(module_of(module), Trait.NORMALIZATION) and len(self.adjacency.makers(name)) > 1:
+            # It takes the magnitude out, so what it is given may be of any: what is small would be lost.
+            return Place(name, Kind.FLOAT, "several modules give to it, and would have one grid for all")
         if kind is Kind.FLOAT:
             compound = isinstance(module, tuple(TWINS))
             return Place(name, kind, "runtime.modules.convert makes it of modules" if compound else "no integer form")
