@@ -77,7 +77,7 @@ class Change:
 
     def shares_list_with(self, other: Change) -> bool:
         """Whether both call members of one list of handles, and never the same one."""
-        is_list = bool(self.of_list) and bool(other.of_list) and self.make == other.make
+        is_list = bool(self.of_list) and bool(other.of_list) and self.make == other.make and self.turns == other.turns
         return is_list and self.of_list != other.of_list and self.site.function is other.site.function
 
     def finding(self, name: str | None = None) -> Finding:

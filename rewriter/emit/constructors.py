@@ -138,9 +138,11 @@ def _anchor(init: Function, named: NamedChange) -> ast.stmt:
     """New lines stand together; one made again inside a branch stands beside the one it repeats."""
     repeated, turns, place = named.change.make.repeats, named.change.turns, named.change.place
     assert isinstance(place, Construction) and place.anchor is not None
+    behind = named.change.make.behind or place.anchor
     if turns and (repeated is None or repeated in init.node.body):
-        return _filled(init.node.body, place.anchor, place.self_name, turns)
-    if (behind := named.change.make.behind) is not None:
+        filled = _filled(init.node.body, place.anchor, place.self_name, turns)
+        return max(filled, behind, key=lambda s: s.lineno)
+    if named.change.make.behind is not None:
         return max(place.anchor, behind, key=lambda s: s.lineno)
     return place.anchor if repeated is None or repeated in init.node.body else repeated
 

@@ -53,6 +53,17 @@ def member_of(node: ast.expr, function: FunctionNode, is_own: IsOwn) -> ListMemb
     return None
 
 
+def loops_beside(node: ast.expr, function: FunctionNode) -> list[bool]:
+    """For each loop around a member that is named so, outermost first, whether it runs the same ones at each turn."""
+    chosen = node.slice if isinstance(node, ast.Subscript) else node
+    loops = loops_around(function, node)
+    taking = [
+        isinstance(chosen, ast.Name) and loop.target is not None and _binds(loop.target, chosen.id) for loop in loops
+    ]
+    last = max((place for place, takes in enumerate(taking) if takes), default=-1)
+    return [place != last for place in range(len(loops))]
+
+
 def _taken(target: ast.expr, over: ast.expr, name: str, is_own: IsOwn) -> ListMember | None:
     """What a loop over an expression binds under the name."""
     if isinstance(over, ast.Call) and isinstance(over.func, ast.Name):
@@ -90,7 +101,10 @@ def _of_method(target: ast.expr, func: ast.Attribute, name: str, is_own: IsOwn) 
 
 
 def _all(node: ast.expr, is_own: IsOwn) -> ListMember | None:
-    """All members of `self.layers`."""
+    """All members of `self.layers`, or some in a row: `self.layers[a:b]`."""
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
+        member = _all(node.value, is_own)
+        return None if member is None else replace(member, part=ast.unparse(node.slice), in_order=False)
     return ListMember(node.attr) if isinstance(node, ast.Attribute) and is_own(node.value) else None
 
 

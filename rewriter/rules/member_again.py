@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 from rewriter.changes.change import Change, as_given
 from rewriter.changes.made import TieMembers
@@ -10,8 +11,7 @@ from rewriter.facts.instances.storing_nothing import makes_memoryless
 from rewriter.facts.making.construction import Construction
 from rewriter.facts.making.filled import added_to_list, touching
 from rewriter.python.attributes import assignments_of
-from rewriter.python.loops import loops_around
-from rewriter.python.members import ListMember
+from rewriter.python.members import ListMember, loops_beside
 from rewriter.rules.context import Context
 from rewriter.sites.site import PartCall
 
@@ -25,19 +25,22 @@ def member_again(site: PartCall, member: ListMember, context: Context) -> Change
     many = len(site.instances) > 1 or site.runs > 1 or site.called_in_loop or site.deferred
     if many or not member.in_order or not isinstance(place, Construction) or not context.receiver_at(site):
         return None
-    turns = context.loops.around(site)
-    if len(turns) != 1 or turns[0].numbering is not None or len(loops_around(site.function.node, node)) != 1:
+    turns, beside = context.loops.around(site), loops_beside(node.func, site.function.node)
+    if len(turns) != len(beside) or all(beside) or any(turn.numbering is not None for turn in turns):
         return None
+    taking, others = (
+        turns[beside.index(False)],
+        tuple(turn for turn, is_other in zip(turns, beside, strict=True) if is_other),
+    )
     filled = _filled(member, place, context)
-    if filled is None:
+    if filled is None or taking.each is not None:
         return None
     make = TieMembers(member.attribute, None, parts=True, filled=filled)
     inner = () if member.inner is None else (str(member.inner),)
-    chosen = (member.index or turns[0].index, *inner)
-    counted = () if member.index else turns
-    given, what = as_given(node), f"`{ast.unparse(node.func)}()` again"
-    receiver = context.receiver_at(site)
-    return Change(CODE, site, place, receiver, member.attribute, make, given, what, of_list=chosen, counted=counted)
+    chosen = (member.index or taking.index, *inner)
+    what, receiver = f"`{ast.unparse(node.func)}()` again", context.receiver_at(site)
+    change = Change(CODE, site, place, receiver, member.attribute, make, as_given(node), what, turns=others)
+    return replace(change, of_list=chosen, counted=() if member.index else (taking,))
 
 
 def _filled(member: ListMember, place: Construction, context: Context) -> ast.stmt | None:

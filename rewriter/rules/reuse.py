@@ -62,7 +62,9 @@ A member of a list that several turns may take, `self.blocks[i // 2](x)`, become
 turn has handles of all members.
 A member of a list that loops call again, `for layer in self.layers: x = layer(layer(x))` or a second loop over the
 list, becomes `self.layers2[i](x)`, where `self.layers2` is a handle of the list, made behind the last statement that
-fills it. Where it is not known that no member stores anything when it runs, one serves all calls, and RW902 says so.
+fills it. Where such a loop stands in another one, `for i in range(2):`, there is a handle of the list for each turn of
+that: `self.layers2[i][j](x)`. Where it is not known that no member stores anything when it runs, one serves all calls,
+and RW902 says so.
 
 A nested function that is called again is told so as well: `def stats(y, *, call=0)`, called as `stats(y, call=1)`.
 So is a lambda that `map` runs for each of several: `map(lambda t, i: self.mul[i](t, cos), (q, k), range(2))`. A module
@@ -86,6 +88,7 @@ from rewriter.changes.made import Tie
 from rewriter.changes.turns import is_named, names_run_over
 from rewriter.facts.making.construction import Construction
 from rewriter.python.code import Class
+from rewriter.python.members import loops_beside
 from rewriter.python.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.another import belongs_to_class, maker_of
@@ -178,7 +181,9 @@ def decide_member(site: MemberCall, context: Context) -> Change | Refusal | None
 def decide_part(site: PartCall, context: Context) -> Change | Refusal | None:
     """What becomes of a call of what a part of the object holds; nothing where it is the first."""
     assert isinstance(site.node, ast.Call)
-    repeats = site.in_loop and site.member is None and not _names_each_turn(site.node.func)
+    repeats = site.in_loop and not _names_each_turn(site.node.func)
+    if site.member is not None:
+        repeats = site.called_in_loop or any(loops_beside(site.node.func, site.function.node))
     if max(site.instances) == 0 and not repeats:
         if not _whole_runs(site, context):
             return None

@@ -92,8 +92,58 @@ def test_each_call_has_modules_of_its_own(name: str) -> None:
     assert keys[0] == keys[1]
 
 
+PAIRS = {
+    "made": "nn.ModuleList([])",
+    "more": "        for _ in range(depth):\n            self.layers.append(nn.ModuleList([Block(), nn.ReLU()]))\n",
+}
+NESTED = {
+    "in a loop around": (
+        net("for _ in range(3):", "    for layer in self.layers:", "        x = layer(layer(x))"),
+        "x = self.layers3[i][j](self.layers2[i][j](x))\n",
+    ),
+    "in a loop inside": (
+        net("for layer in self.layers:", "    for n in range(3):", "        x = layer(x) * n"),
+        "x = self.mul[i][n](self.layers2[n][i](x), n)\n",
+    ),
+    "by index": (
+        net("for _ in range(self.depth):", "    for i in range(2):", "        x = self.layers[i](x)"),
+        "x = self.layers2[j][i](x)\n",
+    ),
+    "pairs": (
+        net("for _ in range(2):", "    for first, second in self.layers:", "        x = second(first(x))", **PAIRS),
+        "x = self.layers2[i][j][1](self.layers2[i][j][0](x))\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_each_turn_of_a_loop_beside_it_has_handles(name: str) -> None:
+    source, expected = NESTED[name]
+    after = check(source, X)
+    assert expected in after, after
+    result = rewritten(HEADER + source)
+    found = check_prepared(load(result.after)["Net"](), X)
+    assert not found.raw and not found.repeated and not result.refusals, found
+
+
+def test_members_that_come_later_run_in_each_turn() -> None:
+    result = rewritten(HEADER + NESTED["pairs"][0])
+    models = []
+    for code in (result.before, result.after):
+        names = load(code)
+        torch.manual_seed(0)
+        model = names["Net"]()
+        model.layers.append(torch.nn.ModuleList([names["Block"](), torch.nn.Tanh()]))
+        model.layers[0][0] = torch.nn.Linear(4, 4)
+        models.append(model)
+    assert_equal_models(*models, X)
+
+
 SAID = {
-    "in a loop around": net("for _ in range(3):", "    for layer in self.layers:", "        x = layer(layer(x))"),
+    "some in a loop around": net("for _ in range(3):", "    for layer in self.layers[1:]:", "        x = layer(x)"),
+    "as often as it takes": net("while x.sum() < 0:", "    for layer in self.layers:", "        x = layer(x) + 5"),
+    "by a method that a loop calls": net("for _ in range(3):", "    x = self.all(x)")
+    + "\n    def all(self, x):\n        for layer in self.layers:\n            x = layer(x)\n        return x\n",
     "from the last on": net("for layer in reversed(self.layers):", "    x = layer(layer(x))"),
     "made by what nobody sees": net(
         "for layer in self.layers:", "    x = layer(layer(x))", made="build(depth)"
