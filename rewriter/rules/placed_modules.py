@@ -198,15 +198,25 @@ class _Finder:
         init, cls, own = self.function, self.cls, own_name(self.function)
         if cls is None or own is None or init is not cls.constructor:
             return
-        for attribute, statement in attributes_made(init.node.body, own):
-            picked = picks_of_torch(statement.value, self._name)
-            if not picked and not is_stateless(self.knowledge, self._made(statement.value)):
+        statements = [s for s in walk(init.node) if isinstance(s, ast.stmt)]
+        made: dict[str, list[ast.Assign]] = {}
+        for attribute, statement in attributes_made(statements, own):
+            made.setdefault(attribute, []).append(statement)
+        for attribute, makes in made.items():
+            if not all(self._may_part(statement.value) for statement in makes):
                 continue
             placements = self.reader.placements(Reads(attribute, own))
-            if placements.placed and placements.clear and self._is_settled(attribute):
-                later = [(node, self.reader.repeats(node, statement)) for node in placements.placed]
+            if placements.placed and placements.clear and self._is_settled(attribute, len(makes)):
+                since = makes[0] if len(makes) == 1 else None
+                later = [(node, self.reader.repeats(node, since)) for node in placements.placed]
                 kept = 0 if self._is_called(attribute) or later[0][1] else 1
-                yield from self._separated(later[kept:], placements, statement)
+                if since is not None:
+                    yield from self._separated(later[kept:], placements, since)
+                else:
+                    yield from (self.places.own(node) for node, _ in later[kept:])
+
+    def _may_part(self, value: ast.expr) -> bool:
+        return picks_of_torch(value, self._name) or is_stateless(self.knowledge, self._made(value))
 
     # What is shared
 
@@ -235,13 +245,14 @@ class _Finder:
         hierarchy = self.knowledge.hierarchy
         return [*hierarchy.lineage(self.cls).project, *hierarchy.subclasses(self.cls)]
 
-    def _is_settled(self, attribute: str) -> bool:
-        """The attribute is set once in the whole family, and nothing but calls and this `__init__` makes use of it."""
+    def _is_settled(self, attribute: str, times: int) -> bool:
+        """The whole family sets it so often, in this `__init__`, and only that and calls make use of it."""
         nodes = [n for cls in self._family() for n in walk(cls.node) if _is_attribute(n, attribute)]
         called = {id(n.func) for cls in self._family() for n in walk(cls.node) if isinstance(n, ast.Call)}
         here = {id(n) for n in walk(self.function.node)}
-        set_here = [n for n in nodes if not isinstance(n.ctx, ast.Load)]
-        return len(set_here) == 1 and all(id(n) in here or id(n) in called for n in nodes)
+        declared = {id(n.target) for n in walk(self.function.node) if isinstance(n, ast.AnnAssign) and n.value is None}
+        set_here = [n for n in nodes if not isinstance(n.ctx, ast.Load) and id(n) not in declared]
+        return len(set_here) == times and all(id(n) in here or id(n) in called for n in nodes)
 
     def _is_called(self, attribute: str) -> bool:
         calls = (n for cls in self._family() for n in walk(cls.node) if isinstance(n, ast.Call))

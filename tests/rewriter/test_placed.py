@@ -274,3 +274,29 @@ def test_what_a_name_chose_of_anything_else_stays(value: str) -> None:
 def test_an_attribute_that_a_name_chose_is_parted_as_well() -> None:
     source = net("self.act = getattr(nn, 'SiLU')()", "self.seq = nn.Sequential(self.act, self.act)")
     assert "nn.Sequential(self.act, runtime.modules.own(self.act))" in check(source, X)
+
+
+ALIAS = net(
+    "self.linear = nn.Linear(4, 4)",
+    "self.first: nn.Dropout | nn.Identity",
+    "if rate:",
+    "    self.first = nn.Dropout(rate)",
+    "    self.second = self.first",
+    "else:",
+    "    self.first = nn.Identity()",
+    "    self.second = nn.Identity()",
+    parameters=", rate=0.5",
+    forward="self.second(self.linear(self.first(x)))",
+)
+
+
+@pytest.mark.parametrize("arguments", [(), (0,)])
+def test_a_second_name_for_what_a_branch_has_made_is_an_instance_of_its_own(arguments: tuple[int, ...]) -> None:
+    after = check(ALIAS, X, arguments=arguments)
+    assert "self.second = runtime.modules.own(self.first)" in after
+    assert not check_prepared(load((HEADER + after).encode())["Net"](*arguments), X).repeated
+
+
+def test_a_second_name_stays_where_something_else_sets_the_first() -> None:
+    assert not rewritten(HEADER + ALIAS + "\n    def calm(self):\n        self.first = self.linear\n").changed
+    assert not rewritten(HEADER + ALIAS.replace("Identity()", "Linear(4, 4)")).changed
