@@ -101,7 +101,7 @@ def test_what_runs_in_others_processes_imports_python_alone() -> None:
 
 
 IMPLEMENTING = {
-    "rewriter/values/library.py": "Python's own functions of numbers",
+    "rewriter/values/of_python.py": "Python's own functions of numbers",
     "rewriter/targets/torch_ao/chains.py": "what the other library fuses",
     "runtime/distiller/modules.py": "the other library's names",
     "runtime/inspect/report/page.py": "statistics",

@@ -42,7 +42,7 @@ from rewriter.values.functions import (
     NestedFunction,
     SomeFunction,
 )
-from rewriter.values.modules import MODULE, Module, ProjectModule
+from rewriter.values.modules import MODULE, Module, ProjectModule, WrappedFunction
 
 
 @dataclass(frozen=True)
@@ -176,8 +176,10 @@ class Notes:
 
     def handed_modules(self, call: Call) -> None:
         """The modules that the object gives to another one, or to something unknown, which may call them."""
-        if not isinstance(self.context.met.sites.get(call.node), ModuleCall | PartCall | UnknownCall):
-            return
+        site = self.context.met.sites.get(call.node)
+        runs_function = isinstance(site, ModuleCall) and isinstance(site.module, WrappedFunction)
+        if runs_function or not isinstance(site, ModuleCall | PartCall | UnknownCall):
+            return  # what a function does with them is seen
         for node, value in call.arguments.items():
             if isinstance(node, ast.Attribute) and self.context.is_own(node.value) and value.may_be(Module):
                 before = self.context.count(f"{self.context.frame.holder}.{node.attr} handed on")

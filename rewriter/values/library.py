@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,7 +15,6 @@ from rewriter.torch_api.computing import computes, runs_what_is_not_seen
 from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value
 from rewriter.values.classes import ProjectClass, SomeClass
 from rewriter.values.computed import is_idle
-from rewriter.values.dictionary import DICT
 from rewriter.values.elsewhere import call_elsewhere, call_unseen, note_as_one
 from rewriter.values.fixed import Fixed, all_fixed, origins_of
 from rewriter.values.functions import (
@@ -27,15 +25,16 @@ from rewriter.values.functions import (
     ProjectFunction,
     SomeFunction,
 )
-from rewriter.values.handed import RUNNING, mapped
+from rewriter.values.handed import RUNNING
 from rewriter.values.handles import again
 from rewriter.values.iterators import yielded
 from rewriter.values.modules import Module, ProjectModule, as_module, module
 from rewriter.values.named_tuple_class import MAKING, class_made
+from rewriter.values.of_python import PASSING, RESULTS
 from rewriter.values.one_of import join_all
 from rewriter.values.partial_class import PartialClass
-from rewriter.values.plain import NONE, NUMBER, OTHER, STRING, WHOLE, String
-from rewriter.values.sequence import SHAPE, Sequence, sequence
+from rewriter.values.plain import NONE, NUMBER, String
+from rewriter.values.sequence import Sequence
 from rewriter.values.stored import store_by_name
 from rewriter.values.tensor import ASSUMED, Tensor, computed, holds_tensor
 
@@ -114,8 +113,10 @@ def _note_handed(machine: Machine, call: Call) -> None:
         first = first.function
     if isinstance(first, ProjectFunction):
         machine.note_handed(call.node, first.function)
-    elif isinstance(first, TorchFunction | Named) and catalogue.by_spelling(first.name):
+    elif isinstance(first, TorchFunction) and first.is_operation:
         machine.note_handed(call.node, first.name)
+    elif isinstance(first, Named) and catalogue.by_spelling(first.name):  # `operator.add`
+        machine.note_unknown_call(call.node, call.arguments.values())
 
 
 def _library(name: str, machine: Machine, call: Call) -> Value:
@@ -194,11 +195,6 @@ def _with_arguments(function: Value, call: Call) -> Value:
 
 # Python's own functions
 
-_RESULTS: dict[str, Value] = {
-    "len": WHOLE, "int": WHOLE, "float": NUMBER, "bool": WHOLE, "round": NUMBER, "isinstance": WHOLE,
-    "hasattr": WHOLE, "callable": WHOLE, "all": WHOLE, "any": WHOLE, "str": STRING, "repr": STRING,
-    "range": SHAPE, "print": NONE, "type": OTHER, "id": WHOLE, "super": OTHER, "divmod": SHAPE, "dict": DICT,
-}  # fmt: skip
 _TAKES_NUMBERS = frozenset({"range", "int", "float"})
 
 
@@ -215,10 +211,10 @@ def _builtin(full_name: str, machine: Machine, call: Call) -> Value:
         machine.demand(value, NUMBER)
     if any(map(holds_tensor, values)) and (found := machine.operation(full_name, call, None, values)) is not None:
         return found
-    if values and (makes := _MAKING.get(name)) is not None:
+    if values and (makes := PASSING.get(name)) is not None:
         return makes(machine, call, values)
-    if name in _RESULTS:
-        return _RESULTS[name]
+    if name in RESULTS:
+        return RESULTS[name]
     return Fixed(origins_of(values)) if all_fixed(values) else UNKNOWN
 
 
@@ -257,43 +253,3 @@ def _set_by_name(machine: Machine, call: Call) -> Value:
     if machine.is_own(holder):
         store_by_name(machine, holder, call.arguments[name], call.arguments[value])
     return NONE
-
-
-def _passed(machine: Machine, call: Call, values: list[Value]) -> Value:
-    """`list(xs)`: the same members."""
-    items = values[0].items if isinstance(values[0], Sequence) else None
-    return Sequence(values[0].member() if items is None else None, items)
-
-
-def _itself(machine: Machine, call: Call, values: list[Value]) -> Value:
-    return values[0]
-
-
-def _next(machine: Machine, call: Call, values: list[Value]) -> Value:
-    """`next(it, default)`: one of the members."""
-    return join_all([values[0].member(), *values[1:]])
-
-
-def _turned_round(machine: Machine, call: Call, values: list[Value]) -> Value:
-    return sequence(values[0].member())
-
-
-def _zipped(machine: Machine, call: Call, values: list[Value]) -> Value:
-    return sequence(sequence(items=[value.iterated() for value in values]))
-
-
-def _counted(machine: Machine, call: Call, values: list[Value]) -> Value:
-    return sequence(sequence(items=[WHOLE, values[0].iterated()]))
-
-
-def _chosen(machine: Machine, call: Call, values: list[Value]) -> Value:
-    """`max(a, b)` and `max(xs)`: one of those given, or of those held."""
-    return join_all([value.member() if value.may_be(Sequence) else value for value in values])
-
-
-_MAKING: dict[str, Callable[[Machine, Call, list[Value]], Value]] = {
-    **dict.fromkeys(["list", "tuple", "sorted", "iter", "set"], _passed),
-    **dict.fromkeys(["min", "max", "sum", "abs", "pow"], _chosen),
-    "staticmethod": _itself, "next": _next, "reversed": _turned_round, "map": mapped, "zip": _zipped,
-    "enumerate": _counted,
-}  # fmt: skip

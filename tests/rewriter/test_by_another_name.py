@@ -135,4 +135,4 @@ def test_a_part_of_a_sequential_behind_the_whole_is_said() -> None:
 def test_operators_that_are_handed_to_reduce_are_said() -> None:
     source = "import functools, operator\n\n\nclass Net(nn.Module):\n    def forward(self, x, y):\n        "
     source += "return functools.reduce(operator.add, [x, y, x])\n"
-    assert [r.code for r in rewritten(HEADER + source).refusals] == ["RW903"]
+    assert [r.code for r in rewritten(HEADER + source).refusals] == ["RW911"]

@@ -82,6 +82,14 @@ EXPRESSIONS = (
     "F.linear(V, torch.eye(4))",
     "V.pow(2)",
     "+V + 0",
+    "torch.float_power(V, 2).float()",
+    "torch.logcumsumexp(V, 1)",
+    "V.index_add(0, torch.arange(V.shape[0]), V)",
+    "torch.layer_norm(V, (4,))",
+    "torch.var_mean(V, 1, keepdim=True)[1] + V",
+    "V.diff(dim=1).sum() + V",
+    "V.scatter_add(0, torch.zeros_like(V).long(), V)",
+    "torch.special.log_ndtr(V)",
 )
 OF_MODULES = ("F.dropout(V, 0.5, self.training)", "F.dropout(V, p=0.3, training=self.training)")
 RANDOM = ("F.dropout(V, 0.4)", "V + torch.rand(1)", "V * torch.randn_like(V)")
