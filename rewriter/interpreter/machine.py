@@ -17,7 +17,7 @@ from rewriter.interpreter.supers import super_method, torch_base
 from rewriter.python.attributes import changed_later
 from rewriter.python.code import Class, Function, FunctionNode
 from rewriter.python.loops import may_repeat
-from rewriter.python.members import member_of
+from rewriter.python.members import loops_beside, member_of
 from rewriter.python.names import part_of
 from rewriter.values.base import UNKNOWN, Call, Known, Value
 from rewriter.values.computed import is_idle
@@ -201,6 +201,8 @@ class Machine:
             self.notes.part_call(node, member.path, member)
         elif isinstance(func, ast.Subscript) and self.is_stored_on_own(func.value):
             self._note_member_call(node, func, value)
+        elif isinstance(func, ast.Name) and value.known and any(loops_beside(func, self.function.node)):
+            self.notes.part_call(node, f" {func.id} in line {func.lineno}")
 
     def _note_member_call(self, node: ast.Call, func: ast.Subscript, value: Value) -> None:
         assert isinstance(func.value, ast.Attribute)

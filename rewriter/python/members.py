@@ -54,14 +54,20 @@ def member_of(node: ast.expr, function: FunctionNode, is_own: IsOwn) -> ListMemb
 
 
 def loops_beside(node: ast.expr, function: FunctionNode) -> list[bool]:
-    """For each loop around a member that is named so, outermost first, whether it runs the same ones at each turn."""
+    """For each loop around a member that is named so, outermost first, whether it runs the same ones at each turn.
+
+    `for i in range(2): for layer in self.layers[i * 3 : i * 3 + 3]:` takes others.
+    """
     chosen = node.slice if isinstance(node, ast.Subscript) else node
-    loops = loops_around(function, node)
-    taking = [
-        isinstance(chosen, ast.Name) and loop.target is not None and _binds(loop.target, chosen.id) for loop in loops
-    ]
-    last = max((place for place, takes in enumerate(taking) if takes), default=-1)
-    return [place != last for place in range(len(loops))]
+    read, beside = _names(chosen), list[bool]()
+    for loop in reversed(loops_around(function, node)):
+        bound = _names(loop.target) if loop.target is not None else set()
+        set_inside = {n.id for part in loop.inside for n in walk(part) if isinstance(n, ast.Name) and _is_set(n)}
+        takes = bool(read & (bound | set_inside))
+        if takes and loop.iter is not None:
+            read = (read - bound) | _names(loop.iter)
+        beside.insert(0, not takes)
+    return beside
 
 
 def _taken(target: ast.expr, over: ast.expr, name: str, is_own: IsOwn) -> ListMember | None:
@@ -106,6 +112,14 @@ def _all(node: ast.expr, is_own: IsOwn) -> ListMember | None:
         member = _all(node.value, is_own)
         return None if member is None else replace(member, part=ast.unparse(node.slice), in_order=False)
     return ListMember(node.attr) if isinstance(node, ast.Attribute) and is_own(node.value) else None
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {n.id for n in walk(node) if isinstance(n, ast.Name)}
+
+
+def _is_set(name: ast.Name) -> bool:
+    return not isinstance(name.ctx, ast.Load)
 
 
 def _binds(target: ast.expr, name: str) -> bool:

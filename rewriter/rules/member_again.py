@@ -26,7 +26,7 @@ def member_again(site: PartCall, member: ListMember, context: Context) -> Change
     if many or not member.in_order or not isinstance(place, Construction) or not context.receiver_at(site):
         return None
     turns, beside = context.loops.around(site), loops_beside(node.func, site.function.node)
-    if len(turns) != len(beside) or all(beside) or any(turn.numbering is not None for turn in turns):
+    if len(turns) != len(beside) or beside.count(False) != 1 or any(turn.numbering is not None for turn in turns):
         return None
     taking, others = (
         turns[beside.index(False)],

@@ -193,7 +193,11 @@ def decide_part(site: PartCall, context: Context) -> Change | Refusal | None:
         return again
     called = ast.unparse(site.node.func)
     what = "`self.again = nn.ModuleList(runtime.modules.again(part) for part in self.parts)`"
-    what = what if site.member is not None else f"`self.again = runtime.modules.again({called})`"
+    what = (
+        what
+        if site.member is not None or isinstance(site.node.func, ast.Name)
+        else f"`self.again = runtime.modules.again({called})`"
+    )
     advice = f"make a second one in __init__, as in {what}, and call that"
     why = "one module of a part serves several executions"
     how = "in a loop" if repeats else "again"

@@ -141,6 +141,13 @@ def test_members_that_come_later_run_in_each_turn() -> None:
 
 SAID = {
     "some in a loop around": net("for _ in range(3):", "    for layer in self.layers[1:]:", "        x = layer(x)"),
+    "of a list in a list": net(
+        "for layers in self.layers:",
+        "    for layer in layers:",
+        "        for _ in range(3):",
+        "            x = layer(x)",
+        made="nn.ModuleList([nn.ModuleList([Block()])])",
+    ),
     "as often as it takes": net("while x.sum() < 0:", "    for layer in self.layers:", "        x = layer(x) + 5"),
     "by a method that a loop calls": net("for _ in range(3):", "    x = self.all(x)")
     + "\n    def all(self, x):\n        for layer in self.layers:\n            x = layer(x)\n        return x\n",
@@ -164,6 +171,18 @@ def test_one_module_for_all_calls_and_says_so(name: str) -> None:
 
 
 APART = {
+    "parts of the list in turn": net(
+        "for i in range(2):", "    for layer in self.layers[i : i + 1]:", "        x = layer(x)"
+    ),
+    "parts that begin where a turn says": net(
+        "for i in range(2):", "    n = i * 1", "    for layer in self.layers[n : n + 1]:", "        x = layer(x)"
+    ),
+    "lists in the list": net(
+        "for layers in self.layers:",
+        "    for layer in layers:",
+        "        x = layer(x)",
+        made="nn.ModuleList([nn.ModuleList([Block()])])",
+    ),
     "parts of the list": net(
         "for layer in self.layers[:1]:", "    x = layer(x)", "for layer in self.layers[1:]:", "    x = layer(x)"
     ),
