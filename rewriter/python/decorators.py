@@ -13,16 +13,16 @@ from rewriter.python.trees import assigned_once, returns_in, walk
 _TRANSPARENT = frozenset(
     {
         "torch.fx.wrap", "torch.fx._symbolic_trace.wrap", "torch.jit.unused", "torch.jit.ignore",
-        "torch.no_grad", "torch.enable_grad", "torch.inference_mode", "torch.autocast",
-        "torch.amp.autocast", "staticmethod", "classmethod",
-        "beartype.beartype",
+        "torch.no_grad", "torch.enable_grad", "torch.inference_mode", "torch.autocast", "torch.amp.autocast",
+        "staticmethod", "classmethod", "beartype.beartype", "typeguard.typechecked",
     }
 )  # fmt: skip
 # Of other libraries: they look at what a function is given, or set something for a while, and run it.
 _RUNNING = frozenset(
     {
-        "beartype.beartype", "pydantic.validate_call", "pydantic.validate_arguments", "torch.no_grad",
-        "torch.enable_grad", "typing.override", "typing_extensions.override", "typing.no_type_check",
+        "beartype.beartype", "jaxtyping.jaxtyped", "typeguard.typechecked", "pydantic.validate_call",
+        "pydantic.validate_arguments", "torch.no_grad", "torch.enable_grad", "typing.override",
+        "typing_extensions.override", "typing.no_type_check",
     }
 )  # fmt: skip
 _LOOK_AT_PARAMETERS = frozenset(

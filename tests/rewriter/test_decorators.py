@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,9 @@ def imported(path: Path, source: bytes) -> torch.nn.Module:
     "imports, decorator, changes",
     [
         ("from beartype import beartype", "@beartype", True),
+        ("from typeguard import typechecked", "@typechecked", True),
+        ("import typeguard as tg", "@tg.typechecked(forward_refs_policy=None)", True),
+        ("from jaxtyping import jaxtyped", "@jaxtyped(typechecker=None)", True),
         ("import pydantic", "@pydantic.validate_call(config={})", True),
         ("from elsewhere import cached", "@cached", False),
     ],
@@ -248,3 +252,14 @@ def test_a_decorated_class_without_init_gets_one() -> None:
 def test_unless_the_decorator_may_write_one_from_fields() -> None:
     result = rewritten(HEADER + CLASS.format(decorator='@registered("net")', fields="    width: int = 4\n\n"))
     assert not result.changed and {r.code for r in result.refusals} == {"RW904"}
+
+
+@pytest.mark.parametrize("library, decorator", [("beartype", "beartype"), ("typeguard", "typechecked")])
+def test_a_function_whose_arguments_another_library_checks(
+    library: str, decorator: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = types.ModuleType(library)
+    setattr(module, decorator, lambda function: function)
+    monkeypatch.setitem(sys.modules, library, module)
+    after = check(f"from {library} import {decorator}\n" + NET.format(decorator=f"@{decorator}"), X)
+    assert "ops=runtime.modules.shared[TwiceOps]" in after
