@@ -21,7 +21,7 @@ from rewriter.python.code import File
 from rewriter.python.given_methods import given_in
 from rewriter.python.project import Project
 from rewriter.python.source import Source, SourceError, decode
-from rewriter.results import Edit, Failure, FileResult, Finding, Refusal, Span
+from rewriter.results import Edit, Failure, FileResult, Finding, Refusal, Safety, Span
 from rewriter.rules.listing import ALL, UNUSED
 from rewriter.rules.refusals import refuse
 from rewriter.rules.unbound import unbound
@@ -234,12 +234,14 @@ class _Rewrite:
         return [*silent, *unknown]
 
     def _report(self, before: bytes, after: bytes) -> FileResult:
+        applied = {f.span for f in self.findings if f.safety is Safety.SAFE or self.settings.unsafe_fixes}
+        refusals = [replace(refusal, is_remark=refusal.span in applied) for refusal in self.refusals]
         return FileResult(
             self.path,
             before,
             after,
             findings=self._in_order(),
-            refusals=tuple(sorted([*self.refusals, *self._unused()], key=lambda r: r.span)),
+            refusals=tuple(sorted([*refusals, *self._unused()], key=lambda r: r.span)),
             suppressed=tuple(self.suppressed),
             open=tuple(self.open),
         )

@@ -39,12 +39,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Refusal:
-    """One thing left as it is: why, and what a person could do about it."""
+    """One thing left as it is, or done in part: why, and what a person could do about it."""
 
     code: str
     message: str
     span: Span
     advice: str = ""
+    is_remark: bool = False
+    """The operation becomes a module all the same: one that several executions share."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def dumps(results: Sequence[FileResult], unsafe_fixes: bool) -> str:
             "unused_suppressions": summary.unused,
             "findings": dict(sorted(summary.findings.items())),
             "unsafe_findings": dict(sorted(summary.unsafe.items())),
-            "refusals": dict(sorted(summary.refusals.items())),
+            "refusals": dict(sorted((summary.refusals + summary.remarks).items())),
         },
     }
     return json.dumps(document, indent=2)

@@ -32,6 +32,8 @@ class Summary:
     unsafe: Counter[str] = field(default_factory=Counter)
     """By code, those that it would only apply with --unsafe-fixes."""
     refusals: Counter[str] = field(default_factory=Counter)
+    remarks: Counter[str] = field(default_factory=Counter)
+    """By code, what is said of operations that become modules all the same."""
 
     @classmethod
     def of(cls, results: Sequence[FileResult], unsafe_fixes: bool) -> Summary:
@@ -46,7 +48,7 @@ class Summary:
                 if is_unused_suppression(refusal):
                     summary.unused += 1
                 else:
-                    summary.refusals[refusal.code] += 1
+                    (summary.remarks if refusal.is_remark else summary.refusals)[refusal.code] += 1
         return summary
 
 

@@ -74,7 +74,8 @@ def _item(item: Finding | Refusal, form: Form, style: Style) -> str:
 def message(item: Finding | Refusal, unsafe_fixes: bool) -> str:
     """What the item says, and what becomes of it."""
     if isinstance(item, Refusal):
-        return item.message if is_unused_suppression(item) else f"left: {item.message}"
+        kind = "note" if item.is_remark else "left"
+        return item.message if is_unused_suppression(item) else f"{kind}: {item.message}"
     if item.safety is Safety.SAFE:
         return item.message
     condition = "unsafe" if is_applied(item, unsafe_fixes) else "only with --unsafe-fixes"
@@ -88,6 +89,8 @@ def closing(summary: Summary, written: bool) -> str:
         parts.append(f"{summary.unsafe.total()} more with --unsafe-fixes")
     if summary.refusals:
         parts.append(f"{summary.refusals.total()} left with a reason")
+    if summary.remarks:
+        parts.append(plural(summary.remarks.total(), "note"))
     if summary.suppressed:
         parts.append(f"{summary.suppressed} suppressed")
     if summary.unused:
@@ -106,6 +109,12 @@ def _statistics(summary: Summary, written: bool) -> Iterator[str]:
     from rewriter.rules.listing import ALL
 
     names = {rule.code: rule.name for rule in ALL}
-    for title, counts in ((_done(written), summary.findings), ("unsafe", summary.unsafe), ("left", summary.refusals)):
+    kinds = {
+        _done(written): summary.findings,
+        "unsafe": summary.unsafe,
+        "left": summary.refusals,
+        "noted": summary.remarks,
+    }
+    for title, counts in kinds.items():
         for code, count in counts.most_common():
             yield f"{count:6d}  {title:10}  {code}  {names.get(code, '')}"

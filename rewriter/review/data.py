@@ -43,8 +43,8 @@ def _summary(results: Sequence[FileResult], unsafe_fixes: bool) -> dict[str, int
         "suppressed": summary.suppressed,
         "rewritten": summary.findings.total(),
         "unsafe": summary.unsafe.total(),
-        "left": sum(len(_left(result, unsafe_fixes)) for result in results),
-        "remarks": sum(len(_remarks(result, unsafe_fixes)) for result in results),
+        "left": sum(len(_left(result)) for result in results),
+        "remarks": sum(len(_remarks(result)) for result in results),
     }
 
 
@@ -72,8 +72,8 @@ def _file(result: FileResult, unsafe_fixes: bool) -> dict[str, Any]:
             {"start": hunk.start, "end": hunk.end, "text": hunk.text, "findings": hunk.findings}
             for hunk in hunks(result)
         ],
-        "left": [{**quoted(refusal), "advice": refusal.advice} for refusal in _left(result, unsafe_fixes)],
-        "remarks": [{**quoted(refusal), "advice": refusal.advice} for refusal in _remarks(result, unsafe_fixes)],
+        "left": [{**quoted(refusal), "advice": refusal.advice} for refusal in _left(result)],
+        "remarks": [{**quoted(refusal), "advice": refusal.advice} for refusal in _remarks(result)],
     }
 
 
@@ -86,12 +86,11 @@ def _lines(result: FileResult) -> list[str]:
         return []
 
 
-def _remarks(result: FileResult, unsafe_fixes: bool) -> list[Refusal]:
+def _remarks(result: FileResult) -> list[Refusal]:
     """What is said of an operation that becomes a module all the same, and suppressions of no use."""
-    rewritten = {finding.span for finding in result.findings if is_applied(finding, unsafe_fixes)}
-    return [r for r in result.refusals if r.span in rewritten or is_unused_suppression(r)]
+    return [refusal for refusal in result.refusals if refusal.is_remark or is_unused_suppression(refusal)]
 
 
-def _left(result: FileResult, unsafe_fixes: bool) -> list[Refusal]:
-    remarks = _remarks(result, unsafe_fixes)
+def _left(result: FileResult) -> list[Refusal]:
+    remarks = _remarks(result)
     return [refusal for refusal in result.refusals if refusal not in remarks]

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -34,6 +35,14 @@ class Net(nn.Module):
         return self.relu(x)
 """
 
+LOOP = """
+class Net(nn.Module):
+    def forward(self, x):
+        while x.sum() > 1:
+            x = x * 0.5
+        return x
+"""
+
 SAFE = Finding("RW101", "`+` becomes self.add", Span(3, 4, 3, 9))
 UNSAFE = Finding("RW301", "`nn.LSTM(3)` becomes its twin", Span(5, 0, 6, 1), Safety.UNSAFE, "types are compared")
 LEFT = Refusal("RW902", "100% of\nit: runs, again", Span(4, 2, 4, 3), "unroll it")
@@ -48,6 +57,20 @@ RESULTS = [
 
 def text(form: Form, results: list[FileResult] | None = None) -> str:
     return render(RESULTS if results is None else results, form).decode()
+
+
+def test_what_is_said_of_an_operation_that_is_rewritten_is_a_note() -> None:
+    noted = replace(LEFT, is_remark=True)
+    shown = text(Form("text", statistics=True), [FileResult(Path("a.py"), b"old", b"new", (SAFE,), (noted, LEFT))])
+    assert "a.py:4:3: RW902 note: 100% of" in shown and "a.py:4:3: RW902 left: 100% of" in shown
+    assert "1 operation to rewrite in 1 file; 1 left with a reason; 1 note (1 file read)." in shown
+    assert [line.split()[:3] for line in shown.splitlines()[-2:]] == [["1", "left", "RW902"], ["1", "noted", "RW902"]]
+
+
+def test_what_shares_a_module_is_noted() -> None:
+    source = f"import torch\nfrom torch import nn\n{LOOP}"
+    result = rewrite(source.encode(), Path("a.py"), Settings())
+    assert [(r.code, r.is_remark) for r in result.refusals] == [("RW902", True)] * 2 and len(result.findings) == 2
 
 
 def test_text() -> None:
