@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -45,13 +46,24 @@ def find(paths: Sequence[Path], settings: Settings, force_exclude: bool = False)
 def _meant_by(path: Path, settings: Settings) -> Iterable[tuple[Path, Path]]:
     """Each file as it was given, and its real place."""
     try:
-        if path.is_dir():
-            return _walk(path, settings)
-        if path.exists():
-            return [(path, path.resolve())]
+        mode = _mode(path)
     except OSError as error:  # no permission above it, or a name that is too long
         raise FileError(f"{path}: cannot be found: {error.strerror}") from error
-    raise FileError(f"{path}: no such file or folder")
+    if mode is None:
+        raise FileError(f"{path}: no such file or folder")
+    return _walk(path, settings) if stat.S_ISDIR(mode) else [(path, path.resolve())]
+
+
+def _mode(path: Path) -> int | None:
+    """None where there is nothing. OSError where nobody may look: Path.exists no longer raises it in Python 3.14."""
+    try:
+        return path.stat().st_mode
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP):
+            return None
+        raise
+    except ValueError:  # a name with a null byte
+        return None
 
 
 def _walk(root: Path, settings: Settings) -> Iterator[tuple[Path, Path]]:
@@ -105,7 +117,8 @@ def _gitignores_above(root: Path) -> Iterator[tuple[Path, GitIgnoreSpec]]:
 
 def _gitignore(folder: Path) -> tuple[Path, GitIgnoreSpec] | None:
     file = folder / ".gitignore"
-    if not file.is_file():
+    mode = _mode(file)
+    if mode is None or not stat.S_ISREG(mode):
         return None
     from pathspec import GitIgnoreSpec
 
