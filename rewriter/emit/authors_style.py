@@ -28,14 +28,15 @@ def style_of(source: Source, path: Path, isolated: bool) -> Style:
 
 def _own_width(source: Source, step: str) -> int:
     """The length at which most statements are laid out as a formatter does, else the smallest that the file keeps."""
+    widths = (*USUAL, _SHORTEST)
+    laid = (
+        [_is_laid_out(source, s, Style(width, step)) for width in widths] for s in islice(_telling(source), _ENOUGH)
+    )
+    differing = [row for row in laid if len(set(row)) > 1]
+    if differing:
+        return max(zip(map(sum, zip(*differing, strict=True)), widths, strict=True), key=lambda found: found[0])[1]
     longest = max((len(line.rstrip()) for line in source.lines if not line.lstrip().startswith("#")), default=0)
-    kept = next((width for width in USUAL if longest <= width), USUAL[-1])
-    telling = list(islice(_telling(source), _ENOUGH))
-    agreeing = {
-        width: sum(_is_laid_out(source, s, Style(width, step)) for s in telling) for width in (_SHORTEST, *USUAL)
-    }
-    best = max(agreeing.values())
-    return kept if agreeing[kept] == best else next(width for width, count in agreeing.items() if count == best)
+    return next((width for width in USUAL if longest <= width), USUAL[-1])
 
 
 def _telling(source: Source) -> Iterator[ast.stmt]:
