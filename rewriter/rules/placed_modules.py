@@ -73,7 +73,7 @@ from rewriter.facts.making.written import (
 from rewriter.python.code import Class, Function
 from rewriter.python.hierarchy import own_name
 from rewriter.python.placements import Placements, Reader, Reads
-from rewriter.python.trees import Comprehension, walk
+from rewriter.python.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.constants import is_repeatable
 from rewriter.rules.places import Places
@@ -94,10 +94,6 @@ class Net(nn.Module):
 """,
 )
 
-_PUTTING = frozenset({"add_module", "register_module", "append", "insert"})
-"""Methods of modules that hold others."""
-_HOLDING = ast.List | ast.Tuple | ast.Starred | ast.keyword | ast.IfExp | ast.BinOp | Comprehension
-
 Found = Iterator[Substitution | Refusal]
 
 
@@ -110,6 +106,7 @@ def find_placed(knowledge: Knowledge, function: Function, cls: Class | None) -> 
     yield from finder.handed_in()
     yield from finder.shared_by_objects()
     yield from finder.attributes()
+    yield from finder.unknown()
 
 
 @dataclass(frozen=True)
@@ -120,7 +117,7 @@ class _Finder:
 
     @cached_property
     def places(self) -> Places:
-        return Places(CODE, self.function)
+        return Places(CODE, self.function, self.knowledge, self.reader)
 
     @cached_property
     def reader(self) -> Reader:
@@ -160,10 +157,10 @@ class _Finder:
             placements = self.reader.placements(Reads(name))
             may_part = all(p or is_stateless(self.knowledge, m) for m, p in zip(made, picked, strict=True))
             if may_part and placements.clear:
-                yield from self._separated(self._later(placements.placed, statement), placements, statement)
+                yield from self._separated(self.places.later(placements.placed, statement), placements, statement)
             elif made[0] is not None:
-                held = self._later([node for node in placements.placed if self._is_held(node)], statement)
-                held += [(product, True) for product in placements.multiplied if self._is_held(product)]
+                held = self.places.later([node for node in placements.placed if self.places.is_held(node)], statement)
+                held += [(product, True) for product in placements.multiplied if self.places.is_held(product)]
                 yield from (self.places.stays(node, made[0]) for node, _ in held[:1])
 
     def stood_in_for(self) -> Found:
@@ -175,14 +172,14 @@ class _Finder:
             placements, inside = self.reader.placements(Reads(name)), set(walk(statement))
             placed = [node for node in placements.placed if node not in inside]
             if placements.clear:
-                yield from (self.places.own(node) for node, _ in self._later(placed, statement))
+                yield from (self.places.own(node) for node, _ in self.places.later(placed, statement))
 
     def handed_in(self) -> Found:
         """`nn.Sequential(conv, act, conv, act)`, where those who make objects give `nn.GELU()` for `act`."""
         init = self.function
         for name in parameters_kept(init) if self.cls is not None and init is self.cls.constructor else ():
             placements = self.reader.placements(Reads(name))
-            later = self._later(placements.placed, None) if placements.clear else []
+            later = self.places.later(placements.placed, None) if placements.clear else []
             if later and self.cls is not None and is_given_stateless(self.knowledge, self.cls, init, name):
                 yield from (self.places.own(node) for node, _ in later)
 
@@ -217,6 +214,18 @@ class _Finder:
 
     def _may_part(self, value: ast.expr) -> bool:
         return picks_of_torch(value, self._name) or is_stateless(self.knowledge, self._made(value))
+
+    def unknown(self) -> Found:
+        """`act = build(config)`, of a class that nobody can see, placed again in a container: that is said."""
+        init, own = self.function, own_name(self.function)
+        statements = [s for s in walk(init.node) if isinstance(s, ast.stmt)]
+        made = [(Reads(name), s) for name, s in variables_made(statements) if bound_once(init, name)]
+        made += [(Reads(name, own), s) for name, s in attributes_made(statements, own)] if own is not None else []
+        for reads, statement in made:
+            if not any(self._may_part(value) or self._made(value) for value in alternatives(statement.value)):
+                placed = [node for node in self.reader.placements(reads).placed if self.places.is_contained(node)]
+                later = self.places.later(placed, statement)
+                yield from (self.places.stays(node, statement.value) for node, _ in later[:1])
 
     # What is shared
 
@@ -259,25 +268,6 @@ class _Finder:
         return any(_is_attribute(call.func, attribute) for call in calls)
 
     # What becomes of it
-
-    def _later(self, placed: list[ast.expr], statement: ast.stmt | None) -> list[tuple[ast.expr, bool]]:
-        """The places that hold the object beside another one, each with whether a loop runs it several times."""
-        found = []
-        for index, node in enumerate(placed):
-            repeats = self.reader.repeats(node, statement)
-            if repeats or not all(self.reader.exclude_each_other(node, earlier) for earlier in placed[:index]):
-                found.append((node, repeats))
-        return found
-
-    def _is_held(self, node: ast.expr) -> bool:
-        """Whether a module takes the object in: one that is made is given it, alone or in a list, or it is put in."""
-        parent = self.reader.parents[node]
-        while isinstance(parent, _HOLDING):
-            parent = self.reader.parents[parent]
-        if not isinstance(parent, ast.Call):
-            return False
-        puts = isinstance(parent.func, ast.Attribute) and parent.func.attr in _PUTTING
-        return puts or made_class(self.knowledge, parent, self._name) is not None
 
     def _separated(
         self, later: list[tuple[ast.expr, bool]], placements: Placements, statement: ast.Assign

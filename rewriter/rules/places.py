@@ -6,17 +6,65 @@ import ast
 from dataclasses import dataclass
 
 from rewriter.changes.change import Substitution
+from rewriter.facts.instances.storing_nothing import made_class
+from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.making.written import attributes_made
 from rewriter.python.code import Class, Function
+from rewriter.python.hierarchy import CONTAINERS, own_name
+from rewriter.python.placements import Reader
+from rewriter.python.trees import Comprehension, walk
 from rewriter.results import Refusal
 from rewriter.rules.refusals import advice_for
 
 _OWN = "runtime.modules.own"
+_PUTTING = frozenset({"add_module", "register_module", "append", "insert"})
+"""Methods of modules that hold others."""
+_HOLDING = ast.List | ast.Tuple | ast.Starred | ast.keyword | ast.IfExp | ast.BinOp | Comprehension
 
 
 @dataclass(frozen=True)
 class Places:
     code: str
     function: Function
+    knowledge: Knowledge
+    reader: Reader
+
+    def later(self, placed: list[ast.expr], statement: ast.stmt | None) -> list[tuple[ast.expr, bool]]:
+        """The places that hold the object beside another one, each with whether a loop runs it several times."""
+        found = []
+        for index, node in enumerate(placed):
+            repeats = self.reader.repeats(node, statement)
+            if repeats or not all(self.reader.exclude_each_other(node, earlier) for earlier in placed[:index]):
+                found.append((node, repeats))
+        return found
+
+    def is_held(self, node: ast.expr) -> bool:
+        """Whether a module takes the object in: one that is made is given it, alone or in a list, or it is put in."""
+        holder = self._holder(node)
+        if holder is None:
+            return False
+        puts = isinstance(holder.func, ast.Attribute) and holder.func.attr in _PUTTING
+        return puts or made_class(self.knowledge, holder, self.function.name_inside) is not None
+
+    def is_contained(self, node: ast.expr) -> bool:
+        """Whether one of torch's containers takes the object in, so that it is a module, whatever its class."""
+        holder = self._holder(node)
+        if holder is None or made_class(self.knowledge, holder, self.function.name_inside) in CONTAINERS:
+            return holder is not None
+        func, own = holder.func, own_name(self.function)
+        if not isinstance(func, ast.Attribute) or func.attr not in _PUTTING or own is None:
+            return False
+        statements = [s for s in walk(self.function.node) if isinstance(s, ast.stmt)]
+        made = [s.value for name, s in attributes_made(statements, own) if ast.unparse(func.value) == f"{own}.{name}"]
+        classes = [made_class(self.knowledge, value, self.function.name_inside) for value in made]
+        return bool(classes) and all(cls in CONTAINERS for cls in classes)
+
+    def _holder(self, node: ast.expr) -> ast.Call | None:
+        """The call that is given the object, alone or in a list."""
+        parent = self.reader.parents[node]
+        while isinstance(parent, _HOLDING):
+            parent = self.reader.parents[parent]
+        return parent if isinstance(parent, ast.Call) else None
 
     def own(self, node: ast.expr) -> Substitution:
         message = f"`{ast.unparse(node)}`, which is placed several times, is given an instance for this place"
@@ -36,7 +84,10 @@ class Places:
     def _text(self, node: ast.expr) -> str:
         return self.function.file.source.segment(node)
 
-    def stays(self, node: ast.expr, made: str | Class) -> Refusal:
-        name = made.node.name if isinstance(made, Class) else made.removeprefix("torch.")
+    def stays(self, node: ast.expr, made: str | Class | ast.expr) -> Refusal:
+        if isinstance(made, ast.expr):
+            name = f"object that `{ast.unparse(made.func) if isinstance(made, ast.Call) else ast.unparse(made)}` makes"
+        else:
+            name = made.node.name if isinstance(made, Class) else made.removeprefix("torch.")
         message = f"one {name} is placed several times, and may hold what all of these places share"
         return Refusal("RW905", message, self.function.file.source.span(node), advice_for("RW905"))

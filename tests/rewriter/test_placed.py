@@ -300,3 +300,26 @@ def test_a_second_name_for_what_a_branch_has_made_is_an_instance_of_its_own(argu
 def test_a_second_name_stays_where_something_else_sets_the_first() -> None:
     assert not rewritten(HEADER + ALIAS + "\n    def calm(self):\n        self.first = self.linear\n").changed
     assert not rewritten(HEADER + ALIAS.replace("Identity()", "Linear(4, 4)")).changed
+
+
+UNSEEN = {
+    "a variable": (["act = build(4)", "self.seq = nn.Sequential(act, nn.Linear(4, 4), act)"], 1),
+    "an attribute, in a loop": (["self.act = build(4)", "self.seq = nn.Sequential(*[self.act for _ in range(2)])"], 1),
+    "put into a list": (
+        ["act = build(4)", "self.seq = nn.ModuleList()", "for _ in range(2):", "    self.seq.append(act)"],
+        1,
+    ),
+    "one place": (["act = build(4)", "self.seq = nn.Sequential(nn.Linear(4, 4), act)"], 0),
+    "no container of torch": (["size = build(4)", "self.seq = [size, size]", "self.sizes = Sizes(size, size)"], 0),
+    "branches": (["act = build(4)", "if build(3):", "    self.seq = nn.Sequential(act)", "else:", "    self.seq = nn.Sequential(act)"], 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+def test_one_object_of_a_class_that_nobody_sees_in_several_places_is_said(name: str) -> None:
+    body, said = UNSEEN[name]
+    found = rewritten(f"{HEADER}from elsewhere import Sizes, build\n{net(*body)}")
+    assert [r.message for r in found.refusals if r.code == "RW905"] == [
+        "one object that `build` makes is placed several times, and may hold what all of these places share"
+    ] * said
+    assert not found.changed
