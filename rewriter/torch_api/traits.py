@@ -36,7 +36,7 @@ class Trait(enum.Flag):
     REDUCTION = enum.auto()
     """Fewer elements, each of many."""
     ROWS = enum.auto()
-    """Of whole rows, or of channels, with a kernel that takes and returns integers, and computes on real numbers."""
+    """A function of whole rows with a kernel that takes and returns integers, and computes on real numbers inside."""
     WEIGHTED = enum.auto()
     """Takes a weight that is worth quantizing: it multiplies with it, or looks up its rows."""
     NORMALIZATION = enum.auto()

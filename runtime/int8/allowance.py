@@ -19,7 +19,7 @@ _WIDEST = 8
 """Bytes of the widest element that an operation of torch's may give."""
 _VIEWS = set("view _unsafe_view permute expand unsqueeze alias squeeze t transpose slice select".split())
 _VIEWS |= set("split_with_sizes split chunk unbind detach unflatten".split())
-_AS_LARGE = PLAIN | set("quantize lookup softmax layer_norm group_norm concat mean".split())
+_AS_LARGE = PLAIN | set("quantize lookup softmax layer_norm concat mean".split())
 
 
 class Allowance:

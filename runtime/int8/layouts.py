@@ -14,8 +14,7 @@ _OF_THEIR_OWN = {
     for name in (
         *("conv", "conv_add", "conv_float", "conv_transpose", "conv_transpose_float"),
         *("linear", "linear_float", "matmul"),
-        *("max_pool", "adaptive_max_pool", "avg_pool", "adaptive_avg_pool", "mean"),
-        *("softmax", "layer_norm", "group_norm", *ROWS),
+        *("max_pool", "adaptive_max_pool", "avg_pool", "adaptive_avg_pool", "mean", "softmax", "layer_norm", *ROWS),
     )
 }
 """Operations that take any order, and whose results have one that does not depend on it."""

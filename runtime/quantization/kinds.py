@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 
 from torch import nn
-from torch.nn.modules.instancenorm import _InstanceNorm
 
 from rewriter.torch_api.traits import Trait
 from runtime.quantization.contraction import contraction_of
@@ -47,8 +46,6 @@ def kind_of(module: nn.Module, tensors: int, settled: bool = True, dimensions: i
         return Kind.NORM if norm_has_length(module, dimensions) else Kind.FLOAT
     if type(module) is nn.Embedding and module.max_norm is None:
         return Kind.EMBEDDING
-    if is_a(module, _InstanceNorm) and not _of_its_own_images(module, dimensions):
-        return Kind.FLOAT
     if row is None or draws(module) or (Trait.RANDOM in row.traits and not settled):
         return Kind.FLOAT
     if contraction_of(module) is not None and tensors == 2:
@@ -67,9 +64,3 @@ def kind_of(module: nn.Module, tensors: int, settled: bool = True, dimensions: i
 def norm_has_length(norm: nn.Module, dimensions: int) -> bool:
     """Whether something lies behind the channels, as a convolution needs it: `BatchNorm1d` does without as well."""
     return dimensions == 3 or not is_a(norm, nn.BatchNorm1d)
-
-
-def _of_its_own_images(norm: _InstanceNorm, dimensions: int) -> bool:
-    """Whether a normalization takes the statistics of what it is given, with a batch in front of the channels."""
-    without_batch: int = norm._get_no_batch_dim()  # type: ignore[no-untyped-call]
-    return norm.running_mean is None and dimensions == without_batch + 1

@@ -31,7 +31,7 @@ warnings.filterwarnings("ignore")
 ALONE = Trait.TABLE | Trait.RECTIFIER | Trait.AVERAGE | Trait.MAXIMUM | Trait.ROWS
 """Operations on integers that take one tensor."""
 EXACT = Trait.TABLE | Trait.RECTIFIER | Trait.AVERAGE | Trait.MAXIMUM
-WITH_WEIGHTS = {"group_norm", "instance_norm", "layer_norm", "prelu", "rms_norm"}
+WITH_WEIGHTS = {"layer_norm", "prelu", "rms_norm"}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.op)

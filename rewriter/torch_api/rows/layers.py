@@ -86,13 +86,13 @@ ROWS = (
     ),
     _fed(
         "group_norm", "FunctionalGroupNorm", "F.group_norm", "input, num_groups, weight=None, bias=None, eps=1e-05",
-        traits=Trait.NORMALIZATION | Trait.ROWS, modules="GroupNorm", aimet="GroupNorm",
+        traits=Trait.NORMALIZATION, modules="GroupNorm", aimet="GroupNorm",
     ),
     _fed(
         "instance_norm", "FunctionalInstanceNorm", "F.instance_norm",
         "input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1, "
         "eps=1e-05",
-        traits=Trait.NORMALIZATION | Trait.ROWS, modules="InstanceNorm1d; InstanceNorm2d; InstanceNorm3d",
+        traits=Trait.NORMALIZATION, modules="InstanceNorm1d; InstanceNorm2d; InstanceNorm3d",
     ),
     _fed(
         "rms_norm", "FunctionalRMSNorm", "F.rms_norm torch.rms_norm", "input, normalized_shape, weight=None, eps=None",

@@ -109,7 +109,7 @@ class Softmax(Int8Module):
         return made.held(kernels.softmax(codes, dim, of.scale, made.scale, made.zero))
 
 
-class Normalization(Int8Module):
+class LayerNorm(Int8Module):
     """Within one code of what was simulated. Its weights are the module's, or those that each call passes."""
 
     weight: Tensor | None
@@ -121,37 +121,14 @@ class Normalization(Int8Module):
         for name in ("weight", "bias"):
             self.register_buffer(name, _as_real(own.get(name)))
 
-    def on_codes(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor | None:
+    def on_codes(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         codes, of = self.given(0, x)
         told, made = settings(self.simulated.inner, args, kwargs), self.made()
         affine = (self.weight, self.bias)
         if isinstance(self.simulated.inner, Operation):
             affine = (_as_real(told["weight"]), _as_real(told["bias"]))
-        result = self.normalized(codes, told, (*affine, told["eps"], of.scale, of.zero, made.scale, made.zero))
-        return None if result is None else made.held(result)
-
-    def normalized(self, codes: Tensor, told: dict[str, Any], rest: tuple[Any, ...]) -> Tensor | None:
-        """By a kernel that takes the codes, what is normalized together, and the rest; None where none does it."""
-        raise NotImplementedError
-
-
-class LayerNorm(Normalization):
-    def normalized(self, codes: Tensor, told: dict[str, Any], rest: tuple[Any, ...]) -> Tensor:
-        return kernels.layer_norm(codes, list(told["normalized_shape"]), *rest)
-
-
-class GroupNorm(Normalization):
-    def normalized(self, codes: Tensor, told: dict[str, Any], rest: tuple[Any, ...]) -> Tensor | None:
-        return kernels.group_norm(codes, told["num_groups"], *rest) if codes.dim() > 1 else None
-
-
-class InstanceNorm(Normalization):
-    """Groups of one channel each, unless its statistics are those of training."""
-
-    def normalized(self, codes: Tensor, told: dict[str, Any], rest: tuple[Any, ...]) -> Tensor | None:
-        if told["running_mean"] is not None or not told["use_input_stats"] or codes.dim() < 3:
-            return None
-        return kernels.group_norm(codes, codes.shape[1], *rest)
+        scales = (of.scale, of.zero, made.scale, made.zero)
+        return made.held(kernels.layer_norm(codes, list(told["normalized_shape"]), *affine, told["eps"], *scales))
 
 
 class RMSNorm(Int8Module):
@@ -196,8 +173,6 @@ def _as_real(weight: Tensor | None) -> Tensor | None:
 OF_ROWS: dict[str, type[Int8Module]] = {
     "softmax": Softmax,
     "layer_norm": LayerNorm,
-    "group_norm": GroupNorm,
-    "instance_norm": InstanceNorm,
     "rms_norm": RMSNorm,
     "normalize": Normalize,
 }

@@ -1,4 +1,4 @@
-"""Softmax and normalizations, by the native kernels."""
+"""Softmax and layer norm, by the native kernels."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from torch import Tensor
 from runtime.kernels.native import abi, library
 from runtime.kernels.native.scales import inverse
 
-__all__ = ["group_norm", "layer_norm", "softmax"]
+__all__ = ["layer_norm", "softmax"]
 
 
 def softmax(x: Tensor, dim: int, scale: float, out_scale: float, out_zero: int) -> Tensor:
@@ -61,36 +61,3 @@ def layer_norm(
     )
     library.call("layer_norm", arguments)
     return out
-
-
-def group_norm(
-    x: Tensor,
-    groups: int,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    eps: float,
-    scale: float,
-    zero: int,
-    out_scale: float,
-    out_zero: int,
-) -> Tensor:
-    pixels = x.movedim(1, -1).contiguous()
-    out = torch.empty_like(pixels)
-    weight, bias = (None if affine is None else affine.contiguous() for affine in (weight, bias))
-    arguments = abi.arguments("group_norm")(
-        x=pixels.data_ptr(),
-        out=out.data_ptr(),
-        weight=None if weight is None else weight.data_ptr(),
-        bias=None if bias is None else bias.data_ptr(),
-        images=x.shape[0],
-        positions=math.prod(x.shape[2:]),
-        channels=x.shape[1],
-        groups=groups,
-        eps=eps,
-        scale=scale,
-        inverse_out_scale=inverse(out_scale),
-        zero=out_zero,
-        threads=torch.get_num_threads(),
-    )
-    library.call("group_norm", arguments)
-    return out.movedim(-1, 1)

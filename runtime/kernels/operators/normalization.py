@@ -8,7 +8,7 @@ from runtime.kernels import checks
 from runtime.kernels.dispatch import implementation
 from runtime.kernels.operators.register import operator
 
-__all__ = ["group_norm", "layer_norm", "softmax"]
+__all__ = ["layer_norm", "softmax"]
 
 
 def _fake_softmax(x: Tensor, dim: int, *rest: object) -> Tensor:
@@ -50,31 +50,4 @@ def layer_norm(
     checks.scale(scale=scale, out_scale=out_scale)
     checks.code_range(0, 255, zero=zero, out_zero=out_zero)
     result: Tensor = implementation().layer_norm(x, shape, weight, bias, eps, scale, zero, out_scale, out_zero)
-    return result
-
-
-def _fake_group_norm(x: Tensor, *rest: object) -> Tensor:
-    return x.new_empty(x.movedim(1, -1).shape).movedim(-1, 1)
-
-
-@operator(_fake_group_norm)
-def group_norm(
-    x: Tensor,
-    groups: int,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    eps: float,
-    scale: float,
-    zero: int,
-    out_scale: float,
-    out_zero: int,
-) -> Tensor:
-    checks.codes("x", x)
-    if x.dim() < 2 or groups < 1 or x.shape[1] < 1 or x.shape[1] % groups:
-        raise ValueError(f"x must have channels behind the batch, in {groups} groups, not shape {tuple(x.shape)}")
-    checks.floats("weight", weight, x.shape[1:2])
-    checks.floats("bias", bias, x.shape[1:2])
-    checks.scale(scale=scale, out_scale=out_scale)
-    checks.code_range(0, 255, zero=zero, out_zero=out_zero)
-    result: Tensor = implementation().group_norm(x, groups, weight, bias, eps, scale, zero, out_scale, out_zero)
     return result

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from runtime.kernels.reference.scales import dequantize, float32, quantize
 
-__all__ = ["group_norm", "layer_norm", "rms_norm", "softmax"]
+__all__ = ["layer_norm", "rms_norm", "softmax"]
 
 
 def softmax(x: Tensor, dim: int, scale: float, out_scale: float, out_zero: int) -> Tensor:
@@ -28,22 +28,6 @@ def layer_norm(
     out_zero: int,
 ) -> Tensor:
     normal = F.layer_norm(dequantize(x, scale, zero), tuple(shape), weight, bias, eps)
-    return quantize(normal, out_scale, out_zero)
-
-
-def group_norm(
-    x: Tensor,
-    groups: int,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    eps: float,
-    scale: float,
-    zero: int,
-    out_scale: float,
-    out_zero: int,
-) -> Tensor:
-    """The channels of each group together, all over the image."""
-    normal = F.group_norm(dequantize(x, scale, zero), groups, weight, bias, eps)
     return quantize(normal, out_scale, out_zero)
 
 

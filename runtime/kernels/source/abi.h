@@ -177,17 +177,6 @@ typedef struct {
     int32_t threads;
 } rk_rms_norm_args;
 
-// Images with channels side by side: (images, positions, channels). `groups` divide the channels.
-typedef struct {
-    const uint8_t *x;
-    uint8_t *out;
-    const float *weight, *bias;  // one number for each channel, or null
-    int64_t images, positions, channels, groups;
-    float eps, scale, inverse_out_scale;
-    int32_t zero;
-    int32_t threads;
-} rk_group_norm_args;
-
 // Numbers of 16 bits as two codes each: v = round(x * inverse_scale), held between -32639 and 32639, is
 // 256 * (high - 128) + (low - 128). `out` has the high codes of all numbers, then the low ones.
 typedef struct {
@@ -250,7 +239,6 @@ typedef struct {
     X(softmax, rk_softmax_args)        \
     X(layer_norm, rk_layer_norm_args)  \
     X(rms_norm, rk_rms_norm_args)      \
-    X(group_norm, rk_group_norm_args)  \
     X(widen, rk_widen_args)            \
     X(joined, rk_joined_args)          \
     X(lstm, rk_recurrent_args)         \

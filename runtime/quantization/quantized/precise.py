@@ -16,53 +16,31 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._pytree import tree_map_only
 
-from rewriter.torch_api.traits import Trait
 from runtime.quantization.known import row_of, settings
 
 
 def normalizes(inner: nn.Module) -> bool:
     """Whether `normalized` computes what `inner` does."""
     row = row_of(inner)
-    if row is None or Trait.NORMALIZATION | Trait.ROWS not in row.traits:
-        return False
-    told = settings(inner)
-    return told.get("p") is None and told.get("running_mean") is None  # a length, and statistics of training
+    return row is not None and row.op in ("layer_norm", "rms_norm")
 
 
 def normalized(integers: Tensor, scale: float, told: Mapping[str, Any]) -> Tensor:
-    """Integers by their deviation, as a layer, group or instance norm or, where `told` has no bias, by their root mean
-    square.
+    """Rows of integers by their deviation, as a layer norm or, where `told` has no bias, by their root mean square.
 
     Runtimes are slow in float64, in which only the sums are here.
     """
-    eps = torch.finfo(torch.float32).eps if told["eps"] is None else told["eps"]
-    eps, last = eps / scale**2, 0
-    if "num_groups" in told:
-        together = integers.reshape(len(integers), told["num_groups"], -1)
-        rows, last = _over_deviation(together, [-1], eps).reshape(integers.shape), integers.dim() - 2
-    elif "use_input_stats" in told:
-        last = integers.dim() - 2
-        rows = _over_deviation(integers, list(range(-last, 0)), eps)
-    else:
-        dims = list(range(-len(told["normalized_shape"]), 0))
-        rows = _over_deviation(integers, dims, eps) if "bias" in told else _over_magnitude(integers, dims, eps)
-    for name, apply in (("weight", torch.mul), ("bias", torch.add)):
-        if (numbers := told.get(name)) is not None:
-            rows = apply(rows, numbers.to(torch.float32).reshape(*numbers.shape, *[1] * last))
-    return rows
-
-
-def _over_deviation(integers: Tensor, dims: list[int], eps: float) -> Tensor:
-    exact = integers.double()
-    mean = exact.mean(dims, keepdim=True)
-    square = (exact * exact).mean(dims, keepdim=True) - mean * mean
-    return (integers - mean.to(torch.float32)) * (square + eps).sqrt().reciprocal().to(torch.float32)
-
-
-def _over_magnitude(integers: Tensor, dims: list[int], eps: float) -> Tensor:
+    dims = list(range(-len(told["normalized_shape"]), 0))
     exact = integers.double()
     square = (exact * exact).mean(dims, keepdim=True)
-    return integers * (square + eps).sqrt().reciprocal().to(torch.float32)
+    if "bias" in told:
+        mean = exact.mean(dims, keepdim=True)
+        square, integers = square - mean * mean, integers - mean.to(torch.float32)
+    eps = torch.finfo(torch.float32).eps if told["eps"] is None else told["eps"]
+    rows = integers * (square + eps / scale**2).sqrt().reciprocal().to(torch.float32)
+    weight, bias = told["weight"], told.get("bias")
+    rows = rows if weight is None else rows * weight.to(torch.float32)
+    return rows if bias is None else rows + bias.to(torch.float32)
 
 
 def in_double(inner: nn.Module, args: Any, kwargs: Any) -> Tensor:

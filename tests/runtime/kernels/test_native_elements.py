@@ -147,21 +147,6 @@ def test_softmax_and_layer_norm(length):
         within_a_step(native.layer_norm(*arguments), reference.layer_norm(*arguments))
 
 
-@pytest.mark.parametrize(
-    "sizes", [(8, 8, 5), (6, 3, 40000), (64, 64, 7), (66, 1, 9), (130, 2, 3), (320, 32, 4), (4, 2)]
-)
-def test_group_norm(sizes):
-    channels, groups, *positions = sizes
-    x = torch.randint(0, 256, (2, channels, *positions), dtype=torch.uint8)
-    weight, bias = torch.rand(channels) + 0.5, torch.randn(channels)
-    for affine in ((weight, bias), (None, None), (weight, None)):
-        arguments = (groups, *affine, 1e-5, 0.02, 100, 0.03, 128)
-        if x.numel() > 2 * groups:
-            within_a_step(native.group_norm(x, *arguments), reference.group_norm(x, *arguments))
-    last = x.movedim(1, -1).contiguous().movedim(-1, 1)
-    assert torch.equal(native.group_norm(last, *arguments), native.group_norm(x, *arguments))
-
-
 @thorough
 @given(seeds, st.sampled_from([(7, 3), (1, 64), (300, 20)]), zeros, zeros, st.integers(2, 4))
 def test_prelu(seed, sizes, x_zero, zero, dims):

@@ -32,7 +32,7 @@ def weights(*shape: int) -> torch.Tensor:
     return torch.randint(-128, 128, shape, dtype=torch.int8)
 
 
-FLOAT32_INSIDE = {"softmax", "layer_norm", "group_norm", *k.operators.ROWS}
+FLOAT32_INSIDE = {"softmax", "layer_norm", *k.operators.ROWS}
 PLAIN = ([1, 1], [1, 1], [1, 1], 1)
 SCALES = torch.full((8,), 1e-3)
 
@@ -73,7 +73,6 @@ CALLS = {
     "mean": (codes(2, 3, 4, 5), [2, 3], False, 0.5, 3, 4),
     "softmax": (codes(2, 3, 4, 5), 1, 0.1, 1 / 255, 0),
     "layer_norm": (codes(2, 3, 4), [4], torch.ones(4), None, 1e-5, 0.1, 3, 0.05, 128),
-    "group_norm": (codes(2, 6, 4, 5), 3, torch.ones(6), None, 1e-5, 0.1, 3, 0.05, 128),
     "linear_wide": (torch.randn(2, 3, 4), weights(8, 4), torch.randn(8), SCALES, 0.01),
     "prelu": (codes(2, 3, 4, 5), 0.5, torch.tensor([0.1, 0.0, -2.0]), 100, 20),
     "lstm": (*(torch.randn(5, 2, 8), *torch.randn(2, 2, 2)), weights(8, 2), torch.randn(8), SCALES / 1e3, 1e-4, False),

@@ -18,9 +18,6 @@ LAYERS = {
     "over two dimensions": lambda: nn.LayerNorm((5, 12), eps=1e-3),
     "without a bias": lambda: nn.LayerNorm(12, bias=False),
     "without weights": lambda: nn.LayerNorm(12, elementwise_affine=False),
-    "groups": lambda: nn.GroupNorm(5, 5),
-    "all channels": lambda: nn.GroupNorm(1, 5, eps=1e-3, affine=False),
-    "images": lambda: nn.InstanceNorm1d(5, affine=True),
     "root mean square": lambda: nn.RMSNorm(12, eps=1e-6),
     "root mean square without weights": lambda: nn.RMSNorm((5, 12), eps=1e-6, elementwise_affine=False),
 }
