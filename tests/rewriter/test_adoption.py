@@ -82,6 +82,36 @@ def test_what_is_gone_is_said(project: Path, capsys: pytest.CaptureFixture[str])
     assert "2 no longer exist; `rewriter baseline`" in capsys.readouterr().err
 
 
+STORED = """\
+import torch
+from torch import nn
+
+
+def swish(x):
+    return x * torch.sigmoid(x)
+
+
+class Act(nn.Module):
+    def __init__(self, act=swish):
+        super().__init__()
+        self.act = act
+
+    def forward(self, x):
+        return self.act(x)
+
+
+net = nn.Sequential(Act(), Act(torch.relu))
+"""
+
+
+def test_a_finding_that_needs_another_one_is_not_stale(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "stored.py").write_text(STORED)
+    main(["baseline"])
+    capsys.readouterr()
+    assert main(["check", "--baseline", ".rewriter-baseline.json"]) == 0
+    assert "no longer exist" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("content", "said"), [(None, "No such file"), ("[]", "not a baseline"), ("{", "not a baseline")]
 )
