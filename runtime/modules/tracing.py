@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.fx
+
+# Older versions of torch have `is_fx_tracing` alone, which means more in newer ones. The flag behind them has other names.
+_IN_FX: Callable[[], bool] = getattr(
+    torch.fx._symbolic_trace, "is_fx_symbolic_tracing", torch.fx._symbolic_trace.is_fx_tracing
+)
 
 
 def is_watched() -> bool:
@@ -13,4 +20,4 @@ def is_watched() -> bool:
 
 def is_traced_by_fx() -> bool:
     """Whether torch.fx runs stand-ins through a model: it looks up each module that runs among the model's own."""
-    return not torch.compiler.is_compiling() and torch.fx._symbolic_trace._is_fx_tracing_flag
+    return not torch.compiler.is_compiling() and _IN_FX()
