@@ -103,13 +103,13 @@ def _mixed_in(source: Source, place: Construction, importer: Importer) -> list[S
     """`runtime.modules.WithOperations` as a base of what runs its children, nn.Module as that of a plain class."""
     if place.becomes_module:
         return _made_module(source, place, importer)
-    if not place.apart or place.apart_already:
+    if not place.apart or place.mixed_in is None:
         return []
     name = importer.spell("runtime.modules.WithOperations", set())
     bases = zip(place.cls.node.bases, place.cls.base_names, strict=True)
     if (plain := next((node for node, base in bases if base == "torch.nn.Module"), None)) is not None:
         return [Splice(source.start(plain), source.start(plain), f"{name}, ")]  # it derives from nn.Module itself
-    end = source.end(place.cls.node.bases[-1])
+    end = source.end(place.cls.node.bases[place.mixed_in])
     return [Splice(end, end, f", {name}")]
 
 

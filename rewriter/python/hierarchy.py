@@ -70,6 +70,18 @@ class Hierarchy:
             return self.lineage(cls).holds_operations  # any other class may call something else so
         return attribute == "_modules"
 
+    def last_module_base(self, cls: Class) -> int:
+        """The last of the bases that is a module: what follows it comes behind nn.Module in Python's own order."""
+        bases = list(zip(cls.node.bases, cls.base_names, strict=True))
+        found = [place for place, (node, name) in enumerate(bases) if self._is_module_base(cls, node, name)]
+        return found[-1] if found else len(bases) - 1
+
+    def _is_module_base(self, cls: Class, node: ast.expr, name: str | None) -> bool:
+        if name is not None and (name.startswith("torch.nn.") or names_of_base(name) is not None):
+            return True
+        base = self._base(cls, node, name)
+        return isinstance(base, Class) and self.lineage(base).is_module
+
     def _linearize(self, cls: Class) -> Lineage:
         order: list[Class] = []
         torch: set[str] = set()

@@ -38,7 +38,7 @@ def undo_lines(node: ast.ClassDef, place: Construction, changes: list[NamedChang
     """Takes `self.x = ...` of each change out of a class's `__init__`."""
     init = _init_in(node, place)
     makers = _taken_out(init, place.self_name, changes, node.name)
-    if place.apart and not place.apart_already:
+    if place.apart and place.mixed_in is not None:
         mixed_in = [base for base in node.bases if ast.unparse(base).endswith("modules.WithOperations")]
         if len(mixed_in) != 1:
             raise Undone(f"{node.name} would run its operations as steps")

@@ -38,8 +38,8 @@ class Construction:
     """The class is a container, or goes through its children: new modules must not become its steps."""
     walks: tuple[ast.Attribute, ...] = ()
     """Where it goes through its children: it is to leave out the new ones."""
-    apart_already: bool = False
-    """It has `runtime.modules.WithOperations` among its bases."""
+    mixed_in: int | None = None
+    """Which of its bases `runtime.modules.WithOperations` is put behind; None where it has that already."""
     becomes_module: bool = False
     """It is not a module yet."""
     beside: tuple[Construction, ...] = ()
@@ -67,7 +67,8 @@ def find_construction(knowledge: Knowledge, cls: Class) -> Construction | NoPlac
         lineage.torch & CONTAINERS or found.walks or goes_over_steps(knowledge.hierarchy, cls)
     ):
         return found
-    return replace(found, apart=True, apart_already=lineage.holds_operations)
+    mixed_in = None if lineage.holds_operations else knowledge.hierarchy.last_module_base(cls)
+    return replace(found, apart=True, mixed_in=mixed_in)
 
 
 def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
