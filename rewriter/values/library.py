@@ -30,7 +30,7 @@ from rewriter.values.handles import again
 from rewriter.values.iterators import yielded
 from rewriter.values.modules import Module, ProjectModule, as_module, module
 from rewriter.values.named_tuple_class import MAKING, class_made
-from rewriter.values.of_python import PASSING, RESULTS
+from rewriter.values.of_python import PASSING, RESULTS, WITHOUT_ARGUMENTS
 from rewriter.values.one_of import join_all
 from rewriter.values.partial_class import PartialClass
 from rewriter.values.plain import NONE, NUMBER, String
@@ -213,8 +213,9 @@ def _builtin(full_name: str, machine: Machine, call: Call) -> Value:
         return found
     if values and (makes := PASSING.get(name)) is not None:
         return makes(machine, call, values)
-    if name in RESULTS:
-        return RESULTS[name]
+    known = RESULTS if values else WITHOUT_ARGUMENTS
+    if name in known:
+        return known[name]
     return Fixed(origins_of(values)) if all_fixed(values) else UNKNOWN
 
 

@@ -17,6 +17,9 @@ RESULTS: dict[str, Value] = {
     "range": SHAPE, "print": NONE, "type": OTHER, "id": WHOLE, "super": OTHER, "divmod": SHAPE, "dict": DICT,
 }  # fmt: skip
 
+WITHOUT_ARGUMENTS = RESULTS | dict.fromkeys(["list", "tuple", "set"], sequence(items=[]))
+"""What they return where they are given nothing: `outputs = list()`."""
+
 
 def _passed(machine: Machine, call: Call, values: list[Value]) -> Value:
     """`list(xs)`: the same members."""

@@ -596,3 +596,23 @@ def test_what_a_dict_holds_may_be_anything() -> None:
     )
     net = load(rewritten(HEADER + source).after)["Net"]()
     assert net({"names": ["a"]}) == (6, ["a", "c"]) and net({"scale": "x", "names": []}) == ("xxx", ["c"])
+
+
+@pytest.mark.parametrize("made", ["list()", "[]"])
+def test_what_is_put_into_an_empty_list_is_in_it(made: str) -> None:
+    source = f"""
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(2))
+
+    def forward(self, x):
+        found, firsts = {made}, {made.replace("list", "tuple").replace("[]", "()")}
+        for layer in self.layers:
+            found.append(layer(x) * 2)
+        firsts += (found[0],)
+        return torch.cat(found, 1) + torch.cat(firsts + (x,), 1)
+"""
+    after = check(source, torch.randn(2, 4))
+    assert "self.concat(*found)" in after or "self.concat(found)" in after
+    assert not rewritten(HEADER + source).refusals
