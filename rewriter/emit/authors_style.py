@@ -17,7 +17,7 @@ from rewriter.python.trees import walk
 _SHORTEST = 79
 
 # So many statements say enough of a file.
-_ENOUGH = 40
+_ENOUGH = 16
 
 
 def style_of(source: Source, path: Path, isolated: bool) -> Style:

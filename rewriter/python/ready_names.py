@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 
+from rewriter.python.answers import Question
 from rewriter.python.code import File, Function
 from rewriter.python.names import absolute_module, dotted
 from rewriter.python.trees import walk
 
 _ASKING = frozenset({"hasattr", "getattr"})
+_ASKED_FOR = Question[None, list[list[str]]]("which names does the file ask for before it reads them?")
 
 
 def is_at_hand(function: Function, node: ast.expr) -> bool:
@@ -50,10 +52,11 @@ def _is_imported(file: File, name: str) -> bool:
 
 def _is_asked_for(file: File, chain: list[str]) -> bool:
     """`hasattr(library, "f")` where `library.f` is read, and `library.__version__`, which may decide about anything."""
-    if not file.words & {*_ASKING, "__version__"}:
-        return False
-    asked = (path for node in walk(file.source.tree) if (path := _asked(node)))
-    return any(chain[: len(path)] == path for path in asked)
+    asked = file.answers.to(_ASKED_FOR)
+    if None not in asked:
+        nodes = walk(file.source.tree) if file.words & {*_ASKING, "__version__"} else ()
+        asked[None] = [path for node in nodes if (path := _asked(node))]
+    return any(chain[: len(path)] == path for path in asked[None])
 
 
 def _asked(node: ast.AST) -> list[str]:
