@@ -251,7 +251,7 @@ class Choice(SomeFunction):
         return sorted(found, key=lambda m: (*_place(m.function), m.cls.name, m.called_on.name, m.own))
 
     def call(self, machine: Machine, call: Call) -> Value | None:
-        if all(isinstance(member, NestedFunction) for member in self.of):  # which nothing here could name
+        if all(isinstance(m, NestedFunction) and m.around is not machine.function for m in self.of):  # has no name here
             machine.note_unknown_call(call.node, call.arguments.values())
         else:
             machine.note_choice(call.node, self)
