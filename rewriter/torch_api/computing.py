@@ -12,13 +12,15 @@ MOVING = frozenset(
     """
     adjoint alias_copy align_as align_tensors align_to as_strided as_strided_copy as_strided_scatter
     as_subclass as_tensor asarray atleast_1d atleast_2d atleast_3d bfloat16 broadcast_tensors broadcast_to cdouble
-    cfloat chalf chunk clone coalesce col_indices combinations complex conj conj_physical contiguous copy cpu
+    ccol_indices cfloat chalf chunk clone coalesce col_indices combinations complex conj conj_physical contiguous copy
+    cpu
     crow_indices cuda cummax cummin dequantize detach detach_copy diag diag_embed diagflat diagonal diagonal_copy
     diagonal_scatter double dsplit expand expand_as expand_copy fftshift flatten flip fliplr flipud float
     from_dlpack gather half hsplit ifftshift imag index index_copy index_fill index_put index_select indices
     int_repr kthvalue masked_scatter masked_select meshgrid mode moveaxis movedim msort mtia narrow narrow_copy
     permute permute_copy pin_memory positive put ravel real refine_names rename repeat repeat_interleave
-    requires_grad reshape reshape_as resize resize_as resolve_conj resolve_neg roll rot90 scatter select select_copy
+    requires_grad reshape reshape_as resize resize_as resolve_conj resolve_neg roll rot90 row_indices scatter select
+    select_copy
     select_scatter set share_memory slice_copy slice_inverse slice_scatter sort sparse_mask split split_copy
     split_with_sizes split_with_sizes_copy squeeze squeeze_copy swapaxes swapdims t t_copy take take_along_dim
     tensor_split tile to topk transpose transpose_copy tril triu type_as unbind unbind_copy unflatten unfold
@@ -42,6 +44,12 @@ _MAKING = frozenset(
 _OTHER = frozenset("apply backward cond map map2 while_loop fork wait from_pipeline reinforce".split())
 """They run other code, or end the forward."""
 
+_NO_METHODS = frozenset(
+    "H T mH mT data device dtype grad grad_dtype grad_fn itemsize layout name nbytes ndim output_nr retains_grad shape "
+    "volatile".split()
+)
+"""Attributes of tensors: what calls something of that name calls what another object has. So are all `is_cuda`."""
+
 _RUNNING = ("torch.func.", "torch.ops.", "torch.autograd.", "torch.nn.modules.")
 _RUNNING_NAMES = frozenset("associative_scan cond forward functional_call map scan vmap while_loop __call__".split())
 _PREFIXES = ("sparse_", "to_", "fake_quantize", "fused_moving_avg", "quantize", "choose_qparams", "dequantize", "sym_")
@@ -52,7 +60,7 @@ _OPERATIONS = "torch.nn.functional."
 def computes(full_name: str) -> bool:
     """Whether the function or method makes new values of those that it is given; of losses no forward has need."""
     name = full_name.rpartition(".")[2].rstrip("_")
-    if name.startswith(("_", *_PREFIXES)):
+    if name.startswith(("_", "is_", *_PREFIXES)) or name in _NO_METHODS:
         return False
     if full_name.startswith(_PARTS_WITHOUT_OPERATIONS) and not full_name.startswith(_OPERATIONS):
         return False

@@ -16,6 +16,7 @@ from torch.utils import _pytree as pytree
 import runtime.modules
 from rewriter.torch_api import modules, tensors, whole
 from rewriter.torch_api.catalogue import ROWS, by_spelling
+from rewriter.torch_api.computing import computes
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 from rewriter.torch_api.row import Row
 from rewriter.torch_api.tensor_names import TENSOR_NAMES
@@ -153,3 +154,9 @@ def test_the_names_of_tensors() -> None:
 def test_constants_are_no_functions() -> None:
     for name in ("float32", "bfloat16", "channels_last", "strided", "pi"):
         assert tensors.is_constant(f"torch.{name}") and not callable(getattr(torch, name))
+
+
+def test_what_computes_can_be_called() -> None:
+    """`x.is_cuda()` is a method of another object: a tensor has an attribute of that name."""
+    methods = [name for name in TENSOR_NAMES if computes(f"torch.Tensor.{name}")]
+    assert len(methods) > 100 and [n for n in methods if not callable(getattr(torch.Tensor, n, None))] == []
