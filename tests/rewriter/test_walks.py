@@ -342,3 +342,19 @@ def test_rewritten_where_one_more_below_is_passed_over(name: str) -> None:
         f"import re\nfrom functools import partial\n{HEADER}{DEEP_SOURCE.format(walk=PASSED_OVER[name])}"
     )
     assert b"runtime.modules.EltWiseAdd()" in result.after and not result.refusals
+
+
+def test_an_attribute_by_the_name_of_another_walk_stays_what_it_is() -> None:
+    source = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.steps = 2
+
+    def forward(self, x):
+        for _ in range(self.steps):
+            x = x.softmax(dim=0) * len(self._modules)
+        return x
+"""
+    after = check(source, torch.randn(3, 4))
+    assert "len(self.step_modules)" in after and "range(self.steps)" in after

@@ -74,7 +74,8 @@ _STEPS = {"steps": "children", "named_steps": "named_children", "step_modules": 
 
 def _undo_walks(node: ast.ClassDef, place: Construction) -> None:
     """Lets code go through all children again, where it was told to leave out the new ones."""
-    turned = [n for n in walk_anew(node) if isinstance(n, ast.Attribute) and n.attr in _STEPS] if place.walks else []
+    walked = {walk.attr for walk in place.walks}  # the class may have something else by the name of another walk
+    turned = [n for n in walk_anew(node) if isinstance(n, ast.Attribute) and _STEPS.get(n.attr) in walked]
     for attribute in turned:
         attribute.attr = _STEPS[attribute.attr]
     if len(turned) != len(place.walks):
