@@ -92,7 +92,7 @@ def _object_of(number: int) -> nn.Module:
 def _computed_by(shared: nn.Module) -> Any:
     """What such a module computes, for a graph: it belongs to no model, so that no graph could name it."""
     if isinstance(shared, Function):
-        return shared.function
+        return shared.forward if shared.method else shared.function
     if isinstance(shared, Call):
         return _call
     return _Parts(shared) if isinstance(shared, nn.ModuleList) else shared.forward
@@ -320,6 +320,8 @@ def _names(ops: nn.Module) -> types.ModuleType:
 
 
 def _computing(part: nn.Module) -> Callable[..., Any] | None:
+    if isinstance(part, Function) and part.method:
+        return overloaded([without_self(method) for method in part.scripted()["forward"]])
     if isinstance(part, Function):
         return with_names(part.function, part.keyword, _names(part.ops)) if part.keyword else part.function
     if isinstance(part, Operation):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -141,3 +143,34 @@ def test_integers_and_random_numbers_are_told_elsewhere() -> None:
 def test_what_runs_other_code_is_said(expression: str) -> None:
     result = rewritten(HEADER + FORWARD.format(expression))
     assert "RW911" in {r.code for r in result.refusals}
+
+
+MIX = """
+def mix(x, y):
+    return x.index_add(0, torch.zeros_like(y[:, 0]).long(), y) * torch.dist(y, x)
+
+
+class Net(nn.Module):
+    def forward(self, x, y):
+        f = mix
+        return f(x, y)
+"""
+
+
+def test_a_function_with_such_methods_is_traced_where_nobody_brings_modules_for_it() -> None:
+    source = HEADER + MIX
+    result = rewritten(source)
+    assert "Function(torch.Tensor.index_add)" in result.after.decode()
+    before, after = load(result.before), load(result.after)
+    wanted = before["mix"](SQUARE, SQUARE)
+    assert torch.equal(torch.fx.symbolic_trace(after["Net"]())(SQUARE, SQUARE), wanted)
+
+
+def test_a_function_with_such_methods_is_scripted_where_a_module_brings_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = HEADER + MIX.replace("        f = mix\n", "").replace("f(x, y)", "mix(x, y)")
+    (tmp_path / "with_methods.py").write_bytes(rewritten(source).after)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    net = importlib.import_module("with_methods").Net()
+    assert torch.equal(torch.jit.script(net)(SQUARE, SQUARE), net(SQUARE, SQUARE))
