@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -258,6 +259,11 @@ def _headers(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
 
 def _target_names(target: ast.expr) -> set[str]:
     return {n.id for n in walk(target) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+
+
+def in_small_letters(name: str) -> str:
+    """`LayerNorm2d` -> `layer_norm_2_d`: the words of a class's name, for an attribute."""
+    return "_".join(re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)).lower()
 
 
 def part_of(node: ast.expr, is_own: Callable[[ast.expr], bool]) -> str | None:

@@ -35,13 +35,13 @@ and a layer has other weights each time: they stay, and RW914 says so.
 from __future__ import annotations
 
 import ast
-import re
 
 from rewriter.changes.change import Change, Given, as_given
 from rewriter.changes.made import Fixed, Make, MakeEarlier
 from rewriter.facts.instances.interchangeable import is_stateless
 from rewriter.facts.instances.storing_nothing import made_class
 from rewriter.python.code import Class
+from rewriter.python.names import in_small_letters
 from rewriter.python.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.constants import is_constant
@@ -181,8 +181,7 @@ def _attribute(cls: str | Class | None) -> str:
     if row is not None:
         return row.attribute
     name = cls.node.name if isinstance(cls, Class) else str(cls).rpartition(".")[2]
-    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)
-    return "_".join(words).lower() or "module"
+    return in_small_letters(name) or "module"
 
 
 RULE = described(CODE, "module-made-in-forward", __doc__, KEEPS, decides={NewModuleCall: make_earlier})

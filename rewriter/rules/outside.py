@@ -55,7 +55,6 @@ then: `self.call(f, x)` (RW205).
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from rewriter.changes.change import Change, Given, Substitution, as_given
@@ -64,6 +63,7 @@ from rewriter.facts.functions.callers import may_compute
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.dealings import only_calls
 from rewriter.python.code import Class, Function
+from rewriter.python.names import in_small_letters
 from rewriter.python.trees import children, walk
 from rewriter.results import Refusal
 from rewriter.rules.context import Context
@@ -100,8 +100,7 @@ def wrap_differentiated(site: DifferentiatedCall, context: Context) -> Change | 
     forward = hierarchy.lineage(cls).method("forward") if isinstance(cls, Class) else None
     if forward is not None and not may_compute(context.knowledge, forward):
         return None
-    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", site.name.split(".")[-2])
-    return _wrapped(site, "_".join(words).lower(), context)
+    return _wrapped(site, in_small_letters(site.name.split(".")[-2]), context)
 
 
 def _method(site: OutsideCall, name: str, context: Context) -> Change:

@@ -41,7 +41,7 @@ _MAKING = frozenset(
 )
 """They make tensors of numbers, or overwrite them with numbers."""
 
-_OTHER = frozenset("apply backward cond map map2 while_loop fork wait from_pipeline reinforce".split())
+_OTHER = frozenset("apply backward cond map map2 while_loop fork wait reinforce".split())
 """They run other code, or end the forward."""
 
 _NO_METHODS = frozenset(
@@ -51,7 +51,7 @@ _NO_METHODS = frozenset(
 """Attributes of tensors: what calls something of that name calls what another object has. So are all `is_cuda`."""
 
 _RUNNING = ("torch.func.", "torch.ops.", "torch.autograd.", "torch.nn.modules.")
-_RUNNING_NAMES = frozenset("associative_scan cond forward functional_call map scan vmap while_loop __call__".split())
+_RUNNING_NAMES = frozenset("cond vmap while_loop".split())
 _PREFIXES = ("sparse_", "to_", "fake_quantize", "fused_moving_avg", "quantize", "choose_qparams", "dequantize", "sym_")
 _PARTS_WITHOUT_OPERATIONS = ("torch.func.", "torch.testing.", "torch.export.", "torch.nn.")
 _OPERATIONS = "torch.nn.functional."
