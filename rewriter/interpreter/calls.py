@@ -42,7 +42,7 @@ def call(machine: Machine, node: ast.Call) -> Value:
     machine.notes.comes_to(node)
     found = machine.call_value(callee, given)
     machine.notes.called_otherwise(node, callee)
-    machine.notes.handed_modules(given)
+    machine.notes.handed_modules(given, callee)
     return found
 
 

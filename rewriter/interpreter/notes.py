@@ -174,11 +174,11 @@ class Notes:
         place, before = self._place(), self.context.count(method_of_part(self.context, attribute, callee))
         self._note(PartMethodCall(node, *place, attribute, MODULE, frozenset({before}), cls, callee, choice))
 
-    def handed_modules(self, call: Call) -> None:
+    def handed_modules(self, call: Call, callee: Value | None = None) -> None:
         """The modules that the object gives to another one, or to something unknown, which may call them."""
         site = self.context.met.sites.get(call.node)
-        runs_function = isinstance(site, ModuleCall) and isinstance(site.module, WrappedFunction)
-        if runs_function or not isinstance(site, ModuleCall | PartCall | UnknownCall):
+        receiver = site.module if isinstance(site, ModuleCall) else callee
+        if isinstance(receiver, WrappedFunction) or not isinstance(site, ModuleCall | PartCall | UnknownCall):
             return  # what a function does with them is seen
         for node, value in call.arguments.items():
             if isinstance(node, ast.Attribute) and self.context.is_own(node.value) and value.may_be(Module):

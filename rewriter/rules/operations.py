@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from rewriter.changes.change import Change, Given, as_given
 from rewriter.changes.made import Fixed, Make, Wrap
-from rewriter.facts.functions.own_methods import may_be_other, objects_having, telling_apart
+from rewriter.facts.functions.own_methods import may_be_other, objects_having, telling_apart, tensors_having
 from rewriter.python.code import Class
 from rewriter.python.ready_names import is_at_hand
 from rewriter.python.trees import walk
@@ -44,6 +44,9 @@ def decide(site: Operation, context: Context) -> Change | Refusal:
             return change
         why = f"code looks for {text!r} in the names of modules' classes, and would meet the new {name}"
         return refuse("RW904", site, f"{site.written} is left: {why}")
+    if (other := _own_method(site, row, make, context)) is not None:
+        why = f"{other.node.name} has a method of that name, which the function does not call"
+        return _as_function(site, row, context) or refuse("RW906", site, f"{site.written} is left: {why}")
     given = tuple(_given(row, spelling, make.target == row.flexible_target, left))
     return Change(row.code, site, context.place, context.receiver_at(site), row.attribute, make, given, site.written)
 
@@ -196,6 +199,14 @@ def _own_operator(
     value, as_method = context.values.get(arguments[0].value), bool(_receiver(site, site.node, spelling))
     written, operator = spelling.name.rpartition(".")[2], operators[-1 if spelling.inplace else 0]
     return telling_apart(context.knowledge, value, written, f"__{operator}__", as_method)
+
+
+def _own_method(site: Operation, row: Row, make: Make, context: Context) -> Class | None:
+    """A class of tensors whose own `relu` the wrapper would run for `F.relu(x)`, as it does for `x.relu()`."""
+    is_wrapper = make.target == row.flexible_target and make.target.startswith("runtime.modules.")
+    if not is_wrapper or not isinstance(site.node, ast.Call) or _receiver(site, site.node, make.spelling):
+        return None
+    return next(tensors_having(context.knowledge, make.spelling.name.rpartition(".")[2]), None)
 
 
 def _follows_training(argument: Argument, row: Row, site: Site, context: Context) -> bool:

@@ -79,6 +79,19 @@ def test_what_stays(name: str) -> None:
     assert "handed" not in check(source(STAYS[name]), X)
 
 
+def test_what_is_given_to_a_function_of_a_module_is_what_it_was_before_the_rewriting() -> None:
+    """The function itself says that it calls one module more than once, in a second run as in the first."""
+    run = "def run(layer, x):\n    return layer(x) + x\n\n\n"
+    after = check(
+        run
+        + source("for _ in range(3):\n    x = run(self.linear, x)\nreturn x").replace(
+            "depth\n", "depth\n        self.linear = nn.Linear(4, 4)\n"
+        ),
+        X,
+    )
+    assert "x = self.run[i](self.linear, x)" in after, after
+
+
 def test_a_part_that_stores_something_is_said() -> None:
     keeps = source(LOOP).replace(
         "        return self.linear(torch.arange", "        self.kept = [n]\n        return self.linear(torch.arange"

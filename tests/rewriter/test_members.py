@@ -113,6 +113,24 @@ NESTED = {
         net("for _ in range(2):", "    for first, second in self.layers:", "        x = second(first(x))", **PAIRS),
         "x = self.layers2[i][j][1](self.layers2[i][j][0](x))\n",
     ),
+    "one activation twice": (
+        net(
+            "for _ in range(2):",
+            "    for layer in self.layers:",
+            "        x = layer(x)",
+            made="nn.ModuleList([nn.ReLU()] * 3)",
+        ),
+        "x = self.layers2[i][j](x)\n",
+    ),
+    "added lists": (
+        net(
+            "for _ in range(2):",
+            "    for layer in self.layers:",
+            "        x = layer(x)",
+            made="nn.ModuleList([nn.ReLU(), nn.Tanh()] + [Block() for _ in range(depth)])",
+        ),
+        "x = self.layers2[i][j](x)\n",
+    ),
 }
 
 

@@ -174,3 +174,26 @@ def test_a_function_with_such_methods_is_scripted_where_a_module_brings_them(
     monkeypatch.syspath_prepend(str(tmp_path))
     net = importlib.import_module("with_methods").Net()
     assert torch.equal(torch.jit.script(net)(SQUARE, SQUARE), net(SQUARE, SQUARE))
+
+
+OWN = """
+class Tagged(torch.Tensor):
+    def {name}(self, *args, **given):
+        return self * 100
+
+
+class Net(nn.Module):
+    def forward(self, x):
+        return {call}
+"""
+
+
+@pytest.mark.parametrize("call", ("F.hardshrink(x)", "F.max_pool1d(x[None], 1)[0]", "torch.relu(x)", "x.relu()"))
+def test_a_tensor_with_a_method_of_its_own_is_asked_for_it_where_the_source_asks(call: str) -> None:
+    """`F.relu(x)` computes what torch does; the wrapper would run the method, as for `x.relu()`."""
+    name = call.partition("(")[0].rpartition(".")[2]
+    walks = "\n\ndef convert(module):\n    return [c for c in module.children() if isinstance(c, nn.ReLU)]\n"
+    result = rewritten(HEADER + OWN.format(name=name, call=call) + walks)
+    codes = [load(code) for code in (result.before, result.after)]
+    assert result.changed
+    assert torch.equal(*(code["Net"]()(SQUARE.as_subclass(code["Tagged"])).as_subclass(Tensor) for code in codes))

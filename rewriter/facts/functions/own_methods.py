@@ -24,6 +24,11 @@ def objects_having(knowledge: Knowledge, value: Value | None, method: str) -> It
             yield cls
 
 
+def tensors_having(knowledge: Knowledge, method: str) -> Iterator[Class]:
+    """The classes of tensors with such a method of their own."""
+    return (cls for cls in objects_having(knowledge, None, method) if _is_tensor(knowledge, cls))
+
+
 def may_be_other(value: Value | None) -> bool:
     """Whether the value is not known for a tensor."""
     return value is None or value.assumed or not value.is_only(Tensor)

@@ -138,6 +138,10 @@ def _parts(node: ast.expr, is_container: bool) -> list[ast.expr] | None:
         return [node.elt]
     if isinstance(node, ast.IfExp):
         return [node.body, node.orelse]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):  # `[nn.ReLU()] * depth`
+        return [side for side in (node.left, node.right) if isinstance(side, ast.List | ast.Tuple)] or None
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return [node.left, node.right]
     if isinstance(node, ast.Dict) and None not in node.keys:
         return node.values
     return [node.value] if isinstance(node, ast.Starred) else None
