@@ -14,6 +14,8 @@ from rewriter.python.attributes import assignments_of
 from rewriter.python.members import ListMember, loops_beside
 from rewriter.rules.context import Context
 from rewriter.sites.site import PartCall
+from rewriter.values.module_list import ModuleList
+from rewriter.values.modules import Module
 
 CODE = "RW201"
 
@@ -52,6 +54,8 @@ def _filled(member: ListMember, place: Construction, context: Context) -> ast.st
         return None
     if context.picked_classes or context.picked_texts:
         return None
+    if not context.knowledge.attribute(cls, attribute).is_only(Module, ModuleList):
+        return None  # a plain list: there is no module for a handle to stand for
     made = [stores[0].value, *added_to_list(attribute, init, place.self_name)]
     called = [_called(part, member.inner, is_list=part is stores[0].value) for part in made]
     if not all(makes_memoryless(context.knowledge, part, init.name_inside) for part in called):

@@ -144,6 +144,17 @@ def test_each_turn_of_a_loop_beside_it_has_handles(name: str) -> None:
     assert not found.raw and not found.repeated and not result.refusals, found
 
 
+PLAIN = ("[Block(), nn.ReLU()]", "(nn.ReLU(), nn.Tanh())", "[nn.ReLU() for _ in range(depth)]")
+
+
+@pytest.mark.parametrize("made", PLAIN)
+def test_members_of_a_plain_list_are_said(made: str) -> None:
+    """It is no module, for which a handle could stand."""
+    source = net("for _ in range(2):", "    for layer in self.layers:", "        x = layer(x) + 1", made=made)
+    assert "again(self.layers" not in check(source, X)
+    assert "is called in a loop" in " ".join(r.message for r in rewritten(HEADER + source).refusals)
+
+
 def test_members_that_come_later_run_in_each_turn() -> None:
     result = rewritten(HEADER + NESTED["pairs"][0])
     models = []

@@ -34,7 +34,8 @@ def main() -> None:
     arguments = parser.parse_args()
     packages = [path.resolve() for path in arguments.paths] or _models()
     with tempfile.TemporaryDirectory() as folder:  # away from what stands beside them, which would be read as well
-        paths = [Path(shutil.copytree(package, Path(folder) / package.name)) for package in packages]
+        places = (Path(folder, str(number), package.name) for number, package in enumerate(packages))
+        paths = [Path(shutil.copytree(*pair)) for pair in zip(packages, places, strict=True)]
         sides.show(paths, arguments.rounds)
         print(measured([sys.executable, "-m", "tests.bench.codemod.stages", *map(str, paths)]).said)
         growth.show(paths, arguments.lines, arguments.jobs)
