@@ -181,9 +181,7 @@ def decide_member(site: MemberCall, context: Context) -> Change | Refusal | None
 def decide_part(site: PartCall, context: Context) -> Change | Refusal | None:
     """What becomes of a call of what a part of the object holds; nothing where it is the first."""
     assert isinstance(site.node, ast.Call)
-    repeats = site.in_loop and not _names_each_turn(site.node.func)
-    if site.member is not None:
-        repeats = site.called_in_loop or any(loops_beside(site.node.func, site.function.node))
+    repeats = repeats_part(site)
     if max(site.instances) == 0 and not repeats:
         if not _whole_runs(site, context):
             return None
@@ -202,6 +200,14 @@ def decide_part(site: PartCall, context: Context) -> Change | Refusal | None:
     why = "one module of a part serves several executions"
     how = "in a loop" if repeats else "again"
     return refuse("RW902", site, f"{site.written} is called {how}: {why}", advice)
+
+
+def repeats_part(site: PartCall) -> bool:
+    """Whether one part runs as often as a loop has turns."""
+    assert isinstance(site.node, ast.Call)
+    if site.member is not None:
+        return site.called_in_loop or any(loops_beside(site.node.func, site.function.node))
+    return site.in_loop and not _names_each_turn(site.node.func)
 
 
 def _whole_runs(site: PartCall, context: Context) -> bool:
