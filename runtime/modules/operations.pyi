@@ -495,7 +495,7 @@ class FunctionalSiLU(Operation):
     def __init__(self, inplace: Any = ...) -> None: ...
 
 class FunctionalSigmoid(InplaceOperation):
-    """`torch.nn.functional.sigmoid(input)`: takes at each call what `nn.Sigmoid` fixes or owns."""
+    """`torch.sigmoid(input)`: takes at each call what `nn.Sigmoid` fixes or owns."""
     def __init__(self, inplace: Any = ...) -> None: ...
 
 class FunctionalSoftmax(Operation):
@@ -519,7 +519,7 @@ class FunctionalSoftsign(Operation):
     def __init__(self) -> None: ...
 
 class FunctionalTanh(InplaceOperation):
-    """`torch.nn.functional.tanh(input)`: takes at each call what `nn.Tanh` fixes or owns."""
+    """`torch.tanh(input)`: takes at each call what `nn.Tanh` fixes or owns."""
     def __init__(self, inplace: Any = ...) -> None: ...
 
 class FunctionalTanhshrink(Operation):

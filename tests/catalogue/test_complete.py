@@ -160,3 +160,12 @@ def test_what_computes_can_be_called() -> None:
     """`x.is_cuda()` is a method of another object: a tensor has an attribute of that name."""
     methods = [name for name in TENSOR_NAMES if computes(f"torch.Tensor.{name}")]
     assert len(methods) > 100 and [n for n in methods if not callable(getattr(torch.Tensor, n, None))] == []
+
+
+def test_a_wrapper_calls_the_function_that_takes_most() -> None:
+    """`torch.sigmoid` takes `out`, `F.sigmoid` does not: the module for both is given whatever the call was given."""
+    for row in ROWS:
+        functions = [s for s in row.spellings if s.name.startswith("torch.") and not s.is_method and not s.inplace]
+        called = {p.name for s in functions if s.name == row.function.name for p in s.parameters}
+        for spelling in functions:
+            assert {p.name for p in spelling.parameters} <= called | {"inplace"}, (row.op, spelling.name)

@@ -71,13 +71,13 @@ ROWS = (
     ),
     module(
         "sigmoid", "Sigmoid", "",
-        spelled("F.sigmoid Tensor.sigmoid Tensor.sigmoid_ torch.sigmoid_", "input"),
         spelled("torch.sigmoid torch.special.expit", "input, *, out=None"),
+        spelled("F.sigmoid Tensor.sigmoid Tensor.sigmoid_ torch.sigmoid_", "input"),
         traits=_NOT_NEGATIVE,
     ),
     module(
         "tanh", "Tanh", "",
-        spelled("F.tanh Tensor.tanh Tensor.tanh_ torch.tanh_", "input"), spelled("torch.tanh", "input, *, out=None"),
+        spelled("torch.tanh", "input, *, out=None"), spelled("F.tanh Tensor.tanh Tensor.tanh_ torch.tanh_", "input"),
         traits=Trait.TABLE,
     ),
     _softmax("softmax", "Softmax", "torch.softmax Tensor.softmax", Trait.ROWS | Trait.NOT_NEGATIVE, "Softmax2d(dim=-3)"),
