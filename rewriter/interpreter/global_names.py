@@ -6,6 +6,7 @@ import ast
 
 from rewriter.python.code import Class, Function
 from rewriter.python.function_tables import find_table
+from rewriter.python.patched import is_set_from_outside
 from rewriter.python.trees import walk
 from rewriter.torch_api import tensors
 from rewriter.values.base import UNKNOWN, Known, Value
@@ -61,7 +62,8 @@ def _named(known: Known, name: str) -> Value:
     if (table := find_table(known.hierarchy, name)) is not None:
         return FunctionTable.of(table)
     value = known.variable(name)
-    is_told = isinstance(value, NamedTupleClass) or any(part.may_be(SomeFunction) for part in (value, *value.held))
+    is_function = any(part.may_be(SomeFunction) for part in (value, *value.held))
+    is_told = isinstance(value, NamedTupleClass) or (is_function and not is_set_from_outside(known.project, name))
     return value if is_told else Named(name)
 
 

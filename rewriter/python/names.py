@@ -85,8 +85,15 @@ class Names:
         for statement in _module_level(tree.body):
             if not _is_overload(statement):
                 names._bind(statement, is_package)
-        names.bound_again.update(name for n in walk(tree) if isinstance(n, ast.Global) for name in n.names)
+        for name in {name for n in walk(tree) if isinstance(n, ast.Global) for name in n.names}:
+            names._bind_from_function(name)
         return names
+
+    def _bind_from_function(self, name: str) -> None:
+        """`global act` lets a function put anything else in the place of what the file has under that name."""
+        self.bound_again.add(name)
+        if self.bindings.get(name, set()) - {self.own(name)}:
+            self.bindings[name].add("")
 
     def _bind(self, statement: ast.stmt, is_package: bool) -> None:
         if isinstance(statement, ast.Import):

@@ -9,6 +9,7 @@ from rewriter.changes.change import Change, Given, as_given
 from rewriter.changes.made import Fixed, Make, Wrap
 from rewriter.facts.functions.own_methods import may_be_other, objects_having, telling_apart, tensors_having
 from rewriter.python.code import Class
+from rewriter.python.patched import replaced
 from rewriter.python.ready_names import is_at_hand
 from rewriter.python.trees import walk
 from rewriter.results import Refusal
@@ -27,6 +28,10 @@ def decide(site: Operation, context: Context) -> Change | Refusal:
     if len({row.flexible_target for row, _ in site.candidates}) > 1:
         return refuse("RW906", site, f"{site.written} may mean several operations, which differ by their arguments")
     row, spelling = site.candidates[0]
+    if (name := replaced(context.knowledge.project, row)) is not None:
+        return refuse(
+            "RW906", site, f"{site.written} may mean several operations: code puts another one in the place of {name}"
+        )
     if isinstance(site.node, ast.AugAssign) and not _reads_alike(site.node.target):
         return refuse("RW907", site, f"the target of {site.written} would be evaluated twice")
     arguments = arguments_of(site, spelling)

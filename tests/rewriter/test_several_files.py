@@ -90,10 +90,38 @@ class Net(nn.Module):
 """
 AGAIN = "class Net(Library):\n    def forward(self, x):\n        return self.act(self.act(x)) + self.act(x * x)\n"
 
+VARIABLE = """
+activation = F.relu
+
+
+def halved(x):
+    return x / 2
+"""
+SETS = """
+import parts
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return parts.activation(self.fc(x)) + halved(x)
+
+
+def extra(model):
+    parts.activation = torch.tanh
+    try:
+        return model(torch.ones(2, 4))
+    finally:
+        parts.activation = F.relu
+"""
 ALL_SEEN = {
     "a function that another method names": (DISTANCE, RESOLVES),
     "a subclass that calls a helper again": (LIBRARY.partition("    def forward")[0], AGAIN),
     "a mixin in another file": (MIXIN, MIXED),
+    "a variable of another file that it sets": (VARIABLE, SETS),
     "a base that probes its objects": (PROBING, "class Net(Library):\n    pass\n"),
     "a subclass that stores a function": (KEEPING, STORES),
     "a subclass that gives a function": (KEEPING, GIVES),
