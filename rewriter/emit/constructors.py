@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from rewriter.changes.change import Change, NamedChange
 from rewriter.changes.turns import Turn, is_named, names_run_over
+from rewriter.emit.added import Added
 from rewriter.emit.function_owners import holder_splices
 from rewriter.emit.habits import document_of_constructor, result_of_constructor
 from rewriter.emit.lines import indent_of, indented, laid_out_anew
@@ -18,43 +19,37 @@ from rewriter.facts.making.construction import Construction
 from rewriter.facts.making.function_owners import Holder
 from rewriter.python.code import File, Function
 from rewriter.python.source import Source
-from rewriter.python.trees import walk
+from rewriter.python.trees import begin_of, walk
 
 
-def constructor_splices(file: File, changes: list[NamedChange], importer: Importer, style: Style) -> list[Splice]:
-    """The lines that make the modules of one class or function, in the order in which the sites run."""
+def constructor_splices(
+    file: File, changes: list[NamedChange], importer: Importer, style: Style
+) -> tuple[list[Splice], list[Added]]:
+    """What makes the modules of one class or function, in the order in which the sites run.
+
+    Lines of constructors that are there are left to the caller: other classes may have some to add to the same one.
+    """
     source, place = file.source, changes[0].change.place
     changes = list({named.name: named for named in reversed(changes)}.values())[::-1]  # several share a list of handles
     if isinstance(place, Holder):
-        return holder_splices(source, place, _lines(source, "self", changes, importer, {"self"}), importer, style)
-    splices = [*_mixed_in(source, place, importer), *_made(source, place, changes, importer, style)]
+        lines = _lines(source, "self", changes, importer, {"self"})
+        return holder_splices(source, place, lines, importer, style), []
+    splices, added = _mixed_in(source, place, importer), list[Added]()
     if place.missed_by is not None:
         splices.append(_missing(source, place, changes, importer, style))
-    for beside in place.beside:
-        there = [replace(named, change=replace(named.change, place=beside)) for named in changes]
-        splices += _made(source, beside, there, importer, style)
-    return splices
-
-
-def _made(
-    source: Source, place: Construction, changes: list[NamedChange], importer: Importer, style: Style
-) -> list[Splice]:
-    if place.init is None:
-        return [_new_init(source, place, changes, importer, style)]
-    locals_ = place.init.locals
-    behind: dict[ast.stmt, list[str]] = {}
-    for named in changes:
-        if named.change.instead is not None:
+    beside = [[replace(n, change=replace(n.change, place=other)) for n in changes] for other in place.beside]
+    for at, there in zip((place, *place.beside), (changes, *beside), strict=True):
+        if at.init is None:
+            splices.append(_new_init(source, at, there, importer, style))
             continue
-        lines = _lines(source, place.self_name, [named], importer, locals_)
-        behind.setdefault(_anchor(place.init, named), []).extend(lines)
-    if place.init.node.body[0].lineno == place.init.node.lineno:
-        return _opened(source, place.init, behind, style)
-    # A branch may end where the constructor does: its lines come before those that stand outside of it.
-    inner_first = sorted(behind, key=lambda s: s.lineno, reverse=True)
-    instead = [n for n in changes if n.change.instead is not None]
-    replaced = [splice for n in instead for splice in _in_place(source, place, n, importer, style)]
-    return [*replaced, *(_behind(source, statement, behind[statement], style) for statement in inner_first)]
+        splices += [s for n in there if n.change.instead is not None for s in _in_place(source, at, n, importer, style)]
+        added += [
+            Added(at.init, _anchor(at.init, n), line)
+            for n in there
+            if n.change.instead is None
+            for line in _lines(source, at.self_name, [n], importer, at.init.locals)
+        ]
+    return splices, added
 
 
 def _missing(
@@ -79,24 +74,6 @@ def _in_place(
     made = _construction(source, place.self_name, named.change, importer, place.init.locals)
     part = Splice(source.start(value), source.end(value), made)
     return laid_out_anew(source, named.change.instead, [part], style)
-
-
-def _opened(source: Source, init: Function, behind: dict[ast.stmt, list[str]], style: Style) -> list[Splice]:
-    """A constructor on one line, `def __init__(self): super().__init__()`, gets a line for each statement."""
-    body, newline = init.node.body, source.newline
-    indent = indent_of(source, init.node) + style.step
-    colon = source.text.rindex(":", 0, source.start(body[0])) + 1
-    splices, before = [Splice(colon, source.start(body[0]), newline + indent)], body[0]
-    for statement in body[1:]:
-        added = "".join(indented(source, line, indent, style) for line in behind.get(before, []))
-        splices.append(Splice(source.end(before), source.start(statement), newline + added + indent))
-        before = statement
-    if before in behind:
-        offset = source.line_end(before.end_lineno or before.lineno)
-        added = "".join(indented(source, line, indent, style) for line in behind[before])
-        ended = source.text[offset - 1] in "\r\n"
-        splices.append(Splice(offset, offset, added if ended else newline + added.removesuffix(newline)))
-    return splices
 
 
 def _mixed_in(source: Source, place: Construction, importer: Importer) -> list[Splice]:
@@ -141,9 +118,9 @@ def _anchor(init: Function, named: NamedChange) -> ast.stmt:
     behind = named.change.make.behind or place.anchor
     if turns and (repeated is None or repeated in init.node.body):
         filled = _filled(init.node.body, place.anchor, place.self_name, turns)
-        return max(filled, behind, key=lambda s: s.lineno)
+        return max(filled, behind, key=begin_of)
     if named.change.make.behind is not None:
-        return max(place.anchor, behind, key=lambda s: s.lineno)
+        return max(place.anchor, behind, key=begin_of)
     return place.anchor if repeated is None or repeated in init.node.body else repeated
 
 
@@ -151,7 +128,7 @@ def _filled(body: list[ast.stmt], anchor: ast.stmt, own: str, turns: tuple[Turn,
     """The last statement that touches what the loops run over: until then it may still be filled."""
     read = names_run_over(turns, own)
     touching = [s for s in body if any(is_named(n, read) for n in walk(s))]
-    return max([anchor, *touching], key=lambda s: s.lineno)
+    return max([anchor, *touching], key=begin_of)
 
 
 def _lines(source: Source, own: str, changes: list[NamedChange], importer: Importer, locals_: set[str]) -> list[str]:
@@ -212,20 +189,6 @@ def _one_line(source: Source, node: ast.expr) -> str:
         return ast.unparse(node)  # it stands nowhere in the file
     text = source.segment(node)
     return text if not any(end in text for end in "\r\n") else ast.unparse(node)
-
-
-def _behind(source: Source, statement: ast.stmt, lines: list[str], style: Style) -> Splice:
-    """Whole lines after the line on which `statement` ends, at its indentation."""
-    assert statement.end_lineno is not None
-    start = source.start(statement)
-    indent = source.lines[statement.lineno - 1][: source.position(start)[1]]
-    if indent.strip():  # behind a semicolon: the line's own indentation counts
-        indent = indent[: len(indent) - len(indent.lstrip())]
-    offset = source.line_end(statement.end_lineno)
-    text = "".join(indented(source, line, indent, style) for line in lines)
-    if source.text[offset - 1] not in "\r\n":  # the file ends here without a line end
-        text = source.newline + text.removesuffix(source.newline)
-    return Splice(offset, offset, text)
 
 
 def _new_init(

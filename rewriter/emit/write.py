@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from rewriter.changes.change import Change, NamedChange, Substitution
+from rewriter.emit.added import Added, added_splices
 from rewriter.emit.calls import rewrite_unit
 from rewriter.emit.constructors import constructor_splices
 from rewriter.emit.headers import header_splices
@@ -61,13 +62,16 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str, style: 
         written.splices.append(Reasoned(splice, (*sites, *also)))
     if crowded:
         return Written(file.source.text, needing(changes, crowded))
+    added: list[tuple[Added, Plan]] = []
     for _, plan in plans:
         if plan.changes:
-            splices = constructor_splices(file, plan.changes, importer, style)
+            splices, lines = constructor_splices(file, plan.changes, importer, style)
+            added += [(line, plan) for line in lines]
             splices += header_splices(file, plan.changes, style, [reasoned.splice for reasoned in written.splices])
             splices += number_splices(file.source, plan.changes, style)
             needed_by = tuple(named.change for named in plan.changes)
             written.splices += [Reasoned(splice, needed_by) for splice in splices]
+    written.splices += _added(file, added, style)
     others = [reasoned.splice for reasoned in written.splices]
     substituted = [s for _, plan in plans for s in plan.substitutions if s.number is None]
     # In front of the others: where a file ends without a line end, new lines begin where its last statement ends.
@@ -82,6 +86,16 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str, style: 
         written.splices += [Reasoned(splice) for splice in removal_splices(file, unused, others)]
         written.text = apply(file.source.text, [reasoned.splice for reasoned in written.splices])
     return written
+
+
+def _added(file: File, added: list[tuple[Added, Plan]], style: Style) -> Iterator[Reasoned]:
+    """The new lines of constructors, each of which may make the modules of several classes."""
+    for function in {line.function.node: line.function for line, _ in added}.values():
+        here = [(line, plan) for line, plan in added if line.function.node is function.node]
+        plans = {id(plan): plan for _, plan in here}.values()
+        needed_by = tuple(named.change for plan in plans for named in plan.changes)
+        for splice in added_splices(file.source, function, [line for line, _ in here], style):
+            yield Reasoned(splice, needed_by)
 
 
 def without_room(file: File, changes: list[NamedChange], runtime: str, style: Style) -> list[NamedChange]:

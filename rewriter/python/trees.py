@@ -83,6 +83,15 @@ def walk_anew(tree: ast.AST) -> list[ast.AST]:
     return found
 
 
+def begin_of(node: ast.expr | ast.stmt) -> tuple[int, int]:
+    """Where it begins in its file. Several statements may share a line, so that lines alone tell no order."""
+    return node.lineno, node.col_offset
+
+
+def end_of(node: ast.expr | ast.stmt) -> tuple[int, int]:
+    return node.end_lineno or node.lineno, node.end_col_offset or 0
+
+
 def returns_in(statements: Iterable[ast.AST]) -> Iterator[ast.Return]:
     """Where the function returns whose statements these are; the functions inside it return to whoever calls them."""
     for node in statements:

@@ -21,7 +21,7 @@ from rewriter.facts.making.construction import Construction
 from rewriter.python.attributes import assignments_of, assigns_always, handled_from_outside
 from rewriter.python.code import Class, Function
 from rewriter.python.hierarchy import CONTAINERS
-from rewriter.python.trees import walk
+from rewriter.python.trees import begin_of, end_of, walk
 from rewriter.rules.constants import is_repeatable
 from rewriter.rules.context import Context
 from rewriter.sites.site import ModuleCall
@@ -80,7 +80,7 @@ def _handle(site: ModuleCall, context: Context, in_list: bool) -> MakeAgain | Ti
         return "it is not assigned in __init__"
     statement, anchor = own[0], context.place.anchor
     assert statement.value is not None
-    if statement in context.place.init.node.body and statement.lineno > (0 if anchor is None else anchor.lineno):
+    if statement in context.place.init.node.body and (anchor is None or begin_of(statement) > begin_of(anchor)):
         return "it is assigned behind the place where new modules can be made"
     alone = handled_otherwise(context.knowledge, cls, site.attribute) is None
     alone = alone and not handled_from_outside(context.knowledge.hierarchy, site.attribute)
@@ -115,7 +115,7 @@ def _made_in_several_places(site: ModuleCall, context: Context) -> Tie | str:
         return "__init__ makes it in some cases only"
     inside = {id(node) for node in walk(init.node)} if init is not None else set()
     own = [store for store in assignments_of(cls, site.attribute) if id(store) in inside]
-    if any(context.place.anchor is None or s.lineno > (context.place.anchor.end_lineno or 0) for s in own):
+    if any(context.place.anchor is None or begin_of(s) > end_of(context.place.anchor) for s in own):
         return "it is assigned behind the place where new modules can be made"
     values = [value for _, _, value in stored_in_family(context.knowledge, cls, site.attribute)]
     classes = {v.made for value in values for v in value.parts if isinstance(v, Module) and isinstance(v.made, Class)}

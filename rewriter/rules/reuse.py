@@ -89,7 +89,7 @@ from rewriter.changes.turns import is_named, names_run_over
 from rewriter.facts.making.construction import Construction
 from rewriter.python.code import Class
 from rewriter.python.members import loops_beside
-from rewriter.python.trees import walk
+from rewriter.python.trees import begin_of, end_of, walk
 from rewriter.results import Refusal
 from rewriter.rules.another import belongs_to_class, maker_of
 from rewriter.rules.context import Context
@@ -254,8 +254,8 @@ def _in_turns(again: Change, site: ModuleCall, context: Context) -> Change | Ref
     if not isinstance(place, Construction) or place.init is None or statement is None:
         return again
     named, nodes = names_run_over(again.turns, place.self_name), list(walk(place.init.node))
-    later = (n.lineno for n in nodes if isinstance(n, ast.expr) and is_named(n, named))
-    if statement not in place.init.node.body and any(line > (statement.end_lineno or 0) for line in later):
+    later = (begin_of(n) for n in nodes if isinstance(n, ast.expr) and is_named(n, named))
+    if statement not in place.init.node.body and any(at > end_of(statement) for at in later):
         why = "which __init__ makes in some cases only: one instance serves all turns of the loop"
         return refuse("RW902", site, f"`self.{site.attribute}` is called in a loop, {why}")
     return again

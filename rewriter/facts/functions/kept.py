@@ -12,6 +12,8 @@ from rewriter.python.answers import Question
 from rewriter.python.attributes import Store, is_only_called, stores_of
 from rewriter.python.code import Class
 from rewriter.python.names import bound_names
+from rewriter.python.trees import begin_of, end_of
+from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 from rewriter.values.base import UNKNOWN, Unknown, Value
 from rewriter.values.functions import SomeFunction
 from rewriter.values.modules import Module
@@ -36,6 +38,8 @@ def may_be_kept(knowledge: Knowledge, cls: Class, attribute: str) -> bool:
 
 
 def _may_be_kept(knowledge: Knowledge, cls: Class, attribute: str) -> bool:
+    if attribute in MODULE_ATTRIBUTES:
+        return False  # `self.half = scaled_by(0.5)`: a child is found behind the method of that name alone
     if not knowledge.may_be_module(cls) or not is_only_called(knowledge.hierarchy, cls, attribute):
         return False
     place = find_construction(knowledge, cls)
@@ -45,7 +49,7 @@ def _may_be_kept(knowledge: Knowledge, cls: Class, attribute: str) -> bool:
         return False  # it stands where the author stored it, perhaps before a walk
     if any(_is_bound_in_body(relative, attribute) for relative in knowledge.hierarchy.sharing(cls)):
         return False  # what the class has under the name hides a child
-    early = any(store.target.lineno <= place.begin.lineno for store in _stores(cls, attribute))
+    early = any(begin_of(store.target) < end_of(place.begin) for store in _stores(cls, attribute))
     return not early and all(value.is_only(*_FITS) for _, _, value in stored_in_family(knowledge, cls, attribute))
 
 

@@ -17,7 +17,7 @@ from rewriter.python.decorators import runs_as_written
 from rewriter.python.given_methods import GivenMethods, classes_given
 from rewriter.python.hierarchy import CONTAINERS, own_name
 from rewriter.python.initialization import every_way, runs_init_of
-from rewriter.python.trees import returns_in, walk
+from rewriter.python.trees import begin_of, end_of, returns_in, walk
 
 
 @dataclass(frozen=True)
@@ -154,23 +154,23 @@ def ready_for(knowledge: Knowledge, place: Construction, function: Function) -> 
     assert place.anchor is not None
     for beside in place.beside:
         entered_at = knowledge.construction(beside.cls).met.entered_at
-        early_at = [at.lineno for (by, inner), at in entered_at.items() if by is beside.init and inner is function]
-        if beside.anchor is None or any(line <= (beside.anchor.end_lineno or 0) for line in early_at):
+        early_at = [begin_of(at) for (by, inner), at in entered_at.items() if by is beside.init and inner is function]
+        if beside.anchor is None or any(at < end_of(beside.anchor) for at in early_at):
             return _cannot(beside.cls, f"its __init__ runs {name} before it could make a module")
-    first = min((found[init, function].lineno for found in entered if (init, function) in found), default=None)
-    if first is None or first > (place.anchor.end_lineno or 0):
+    first = min((begin_of(found[init, function]) for found in entered if (init, function) in found), default=None)
+    if first is None or first > end_of(place.anchor):
         return place
-    if place.begin is None or first <= (place.begin.end_lineno or 0):
+    if place.begin is None or first < end_of(place.begin):
         return _cannot(place.cls, f"its __init__ runs {name} before it could make a module")
     return _early(knowledge, place, place.begin, init.node.body, first, name)
 
 
 def _early(
-    knowledge: Knowledge, place: Construction, begin: ast.stmt, body: list[ast.stmt], first: int, name: str
+    knowledge: Knowledge, place: Construction, begin: ast.stmt, body: list[ast.stmt], first: tuple[int, int], name: str
 ) -> Construction | NoPlace:
-    """The place before the line that comes to a function, and behind the walks over the modules made so far."""
+    """The place before what comes to a function, and behind the walks over the modules made so far."""
     walked = last_walk(knowledge, place.cls, body)
-    if any((statement.end_lineno or 0) >= first for statement in body[:walked]):
+    if any(end_of(statement) > first for statement in body[:walked]):
         return _cannot(place.cls, f"its __init__ runs {name}, and walks its modules behind that or at once")
     return replace(place, anchor=body[walked - 1] if walked > body.index(begin) + 1 else begin)
 

@@ -7,7 +7,7 @@ import ast
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.construction import Construction
 from rewriter.python.attributes import assigns_always
-from rewriter.python.trees import returns_in
+from rewriter.python.trees import begin_of, returns_in
 
 
 def statement_setting(knowledge: Knowledge, place: Construction, attribute: str) -> ast.stmt | None:
@@ -21,7 +21,7 @@ def statement_setting(knowledge: Knowledge, place: Construction, attribute: str)
     certain = [statement for statement in init.node.body if _sets(knowledge, place, statement, attribute)]
     if not certain or any(_returns_before(statement, certain[0]) for statement in init.node.body):
         return None
-    return certain[0] if certain[0].lineno > place.begin.lineno else None
+    return certain[0] if begin_of(certain[0]) > begin_of(place.begin) else None
 
 
 def _sets(knowledge: Knowledge, place: Construction, statement: ast.stmt, attribute: str) -> bool:
@@ -36,4 +36,4 @@ def _sets(knowledge: Knowledge, place: Construction, statement: ast.stmt, attrib
 
 
 def _returns_before(statement: ast.stmt, other: ast.stmt) -> bool:
-    return statement.lineno < other.lineno and any(returns_in([statement]))
+    return begin_of(statement) < begin_of(other) and any(returns_in([statement]))
