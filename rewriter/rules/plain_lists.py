@@ -33,29 +33,34 @@ class Net(nn.Module):
 
 **Safety.** Applied to modules of torch that keep nothing and act alike in training, and that one expression takes out,
 to run each of them once. Layers with weights would have new names in the state_dict, a dropout would begin to follow
-`eval()`, and a list that is changed, compared or handed on may have to be a list: these are left.
+`eval()`, and a list that is changed, compared or handed on may have to be a list: these stay, and RW915 says so.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rewriter.changes.change import Substitution
 from rewriter.facts.instances.interchangeable import is_stateless
 from rewriter.facts.instances.storing_nothing import made_class
 from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.making.filled import added_to_list
 from rewriter.facts.making.written import member_of_product
 from rewriter.facts.walks.after_making import walker_over
-from rewriter.python.attributes import assignments_of, handled_from_outside, stores_of
+from rewriter.python.attributes import Store, assignments_of, handled_from_outside, stores_of
 from rewriter.python.code import Class, Function
+from rewriter.python.hierarchy import own_name
 from rewriter.python.trees import path_to, walk
 from rewriter.results import Refusal
 from rewriter.rules.constants import is_repeatable
+from rewriter.rules.refusals import advice_for
 from rewriter.rules.reuse import repeats_part
 from rewriter.rules.rule import TakesModules, described
 from rewriter.sites.site import PartCall
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
+from rewriter.values.dictionary import Dictionary
+from rewriter.values.sequence import Sequence
 
 CODE = "RW209"
 _RUNNING_OVER = frozenset({"enumerate", "zip", "len", "reversed"})
@@ -85,16 +90,38 @@ def find_plain(knowledge: Knowledge, cls: Class, _: TakesModules) -> Iterator[Su
     if init is None or not knowledge.may_be_module(cls):
         return
     for store in stores_of(cls):
-        made, attribute = store.value, store.target.attr
-        display = made if isinstance(made, ast.Dict) else _as_list(made, init)
-        parts = _parts(display)
-        names = [_name_beside(knowledge, part, init) for part in parts]
-        if not names or None in names or not _is_taken_once(knowledge, cls, attribute, isinstance(made, ast.Dict)):
-            continue
-        holder = "ModuleDict" if isinstance(made, ast.Dict) else "ModuleList"
-        text = init.file.source.segment(made) if display is made else ast.unparse(display)
-        message = f"`self.{attribute}` keeps modules that are no children of the object: it becomes an nn.{holder}"
-        yield Substitution(CODE, init, made, f"{names[0]}{holder}({text})", message, is_code=True)
+        if isinstance(store.value, ast.Dict | ast.List | ast.Tuple | ast.ListComp | ast.BinOp):
+            holder = _as_children(knowledge, cls, store, init)
+            if holder is not None:
+                yield holder
+            elif _are_no_children(knowledge, cls, store, init):
+                message = f"`self.{store.target.attr}` keeps modules in a plain list or dict: no children of the object"
+                yield Refusal("RW915", message, init.file.source.span(store.value), advice_for("RW915"))
+
+
+def _as_children(knowledge: Knowledge, cls: Class, store: Store, init: Function) -> Substitution | None:
+    made, attribute = store.value, store.target.attr
+    display = made if isinstance(made, ast.Dict) else _as_list(made, init)
+    names = [_name_beside(knowledge, part, init) for part in _parts(display)]
+    if not names or None in names or not _is_taken_once(knowledge, cls, attribute, isinstance(made, ast.Dict)):
+        return None
+    holder = "ModuleDict" if isinstance(made, ast.Dict) else "ModuleList"
+    text = init.file.source.segment(made) if display is made else ast.unparse(display)
+    message = f"`self.{attribute}` keeps modules that are no children of the object: it becomes an nn.{holder}"
+    return Substitution(CODE, init, made, f"{names[0]}{holder}({text})", message, is_code=True)
+
+
+def _are_no_children(knowledge: Knowledge, cls: Class, store: Store, init: Function) -> bool:
+    """Whether the constructor makes modules for the list alone, and the forward calls them."""
+    own, attribute = own_name(init), store.target.attr
+    display = store.value if isinstance(store.value, ast.Dict) else _as_list(store.value, init)
+    made = _parts(display, any_keys=True)
+    made = [*made, *(added_to_list(attribute, init, own) if own is not None else ())]
+    if not made or any(made_class(knowledge, part, init.name_inside) is None for part in made):
+        return False
+    return bool(_calls_of(knowledge, cls, attribute)) and knowledge.attribute(cls, attribute).may_be(
+        Sequence, Dictionary
+    )
 
 
 def _as_list(made: ast.expr, init: Function) -> ast.expr:
@@ -108,9 +135,12 @@ def _as_list(made: ast.expr, init: Function) -> ast.expr:
     return ast.parse(f"[{ast.unparse(member)} for _ in range({ast.unparse(times)})]", mode="eval").body
 
 
-def _parts(display: ast.expr) -> list[ast.expr]:
+def _parts(display: ast.expr, any_keys: bool = False) -> list[ast.expr]:
+    """What makes the members; nothing of a dict with keys that no nn.ModuleDict takes, unless these may be any."""
     if isinstance(display, ast.List | ast.Tuple):
         return display.elts
+    if isinstance(display, ast.Dict) and any_keys:
+        return display.values
     if isinstance(display, ast.Dict):
         keys = (key.value if isinstance(key, ast.Constant) else None for key in display.keys)
         named = (isinstance(k, str) and k.isidentifier() and k not in _NO_KEYS for k in keys)
@@ -161,16 +191,25 @@ def _takes_members(read: ast.Attribute, cls: Class, is_dict: bool) -> bool:
 
 
 def _runs_each_once(knowledge: Knowledge, cls: Class, attribute: str, read: ast.Attribute) -> bool:
-    run = knowledge.run(cls)
-    calls = [s for s in (run.met.sites.values() if run is not None else ()) if isinstance(s, PartCall)]
-    of_read = [s for s in calls if _calls_member(s, attribute, read)]
+    calls = _calls_of(knowledge, cls, attribute)
+    of_read = [s for s in calls if s.member is not None or any(node is read for node in _callee(s))]
     return bool(of_read) and not any(max(s.instances) or repeats_part(s) for s in of_read)
 
 
-def _calls_member(site: PartCall, attribute: str, read: ast.Attribute) -> bool:
+def _calls_of(knowledge: Knowledge, cls: Class, attribute: str) -> list[PartCall]:
+    """The calls of what the attribute holds, by name or by a variable of a loop."""
+    run = knowledge.run(cls)
+    calls = [s for s in (run.met.sites.values() if run is not None else ()) if isinstance(s, PartCall)]
+    return [s for s in calls if attribute in ({s.member.attribute} if s.member is not None else _named(s))]
+
+
+def _named(site: PartCall) -> set[str]:
+    return {node.attr for node in _callee(site) if isinstance(node, ast.Attribute)}
+
+
+def _callee(site: PartCall) -> Iterable[ast.AST]:
     assert isinstance(site.node, ast.Call)
-    is_taken = site.member is not None and site.member.attribute == attribute
-    return is_taken or any(node is read for node in walk(site.node.func))
+    return walk(site.node.func)
 
 
 RULE = described(CODE, "modules-in-plain-list", __doc__, KEEPS, finds_in_class=find_plain)

@@ -74,6 +74,13 @@ _TEXTS = {
         "make it in `__init__` and call it here, or call the function: `F.interpolate(x, size)`",
         "def forward(self, x):\n    return nn.Linear(8, 8)(x)  # new weights at each call",
     ),
+    ("RW915", "no-child"): (
+        "Modules stand in a plain list, tuple or dict.",
+        "They are no children of the object that runs them: no quantizer finds them, and neither do `parameters()`, "
+        "`state_dict()`, `to()` and `eval()`. As children, layers with weights would have new names in the state_dict.",
+        "make it an `nn.ModuleList` or `nn.ModuleDict`, if saved weights may have the new names",
+        "self.layers = [nn.Linear(8, 8), nn.Linear(8, 8)]",
+    ),
     ("RW911", "unknown-callable"): (
         "What is called with tensors is not known.",
         "It comes from an argument or a table, or makes an object that the rewriter cannot see. What it computes is "

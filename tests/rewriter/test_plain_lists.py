@@ -75,3 +75,18 @@ STAY = {
 @pytest.mark.parametrize("name", STAY)
 def test_what_stays(name: str) -> None:
     assert "RW209" not in {finding.code for finding in rewritten(HEADER + STAY[name]).findings}
+
+
+@pytest.mark.parametrize("name", STAY)
+def test_layers_that_no_object_has_for_children_are_said(name: str) -> None:
+    """Another module may take them in, whose children they are."""
+    codes = {refusal.code for refusal in rewritten(HEADER + STAY[name]).refusals}
+    assert ("RW915" in codes) is (name != "in another module")
+
+
+def test_layers_that_are_added_to_an_empty_list_are_said() -> None:
+    more = "        for _ in range(depth):\n            self.acts.append(nn.Linear(4, 4))\n"
+    found = rewritten(HEADER + net("self.acts = []", *LOOP, more=more)).refusals
+    assert [r.code for r in found] == ["RW915"] and "`self.acts`" in found[0].message
+    registered = more + "            self.add_module(f'act{_}', self.acts[-1])\n"
+    assert not rewritten(HEADER + net("self.acts = []", *LOOP, more=registered)).refusals
