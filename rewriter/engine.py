@@ -30,6 +30,7 @@ from rewriter.suppress import Suppressions
 from rewriter.wanted import planner_for, silenced, suppressions_of
 
 if TYPE_CHECKING:  # brings in libcst
+    from rewriter.emit.removal import Unused
     from rewriter.emit.write import Reasoned
 
 # Python's parser takes 200 brackets inside each other; some stand in the source already.
@@ -152,7 +153,7 @@ class _Rewrite:
     def _write(self) -> str:
         """The new text; what cannot be written becomes a refusal and the rest is written without it."""
         self.imports: list[str] = []
-        self.unused: list[str] = []
+        self.unused: list[Unused] = []
         if not self._has_changes():
             return self.file.source.text
         from rewriter.emit.write import write  # brings in libcst, which most files never need

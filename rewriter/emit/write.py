@@ -12,11 +12,13 @@ from rewriter.emit.constructors import constructor_splices
 from rewriter.emit.headers import header_splices
 from rewriter.emit.naming import Importer
 from rewriter.emit.numbers import number_splices, spelled
+from rewriter.emit.removal import Unused, removal_splices
 from rewriter.emit.splice import Splice, apply
 from rewriter.emit.style import Style
 from rewriter.emit.substitutions import substitution_splices
 from rewriter.emit.units import Edit, by_unit, edits_of
-from rewriter.emit.unused_imports import removal_splices, unused_imports
+from rewriter.emit.unused_imports import unused_imports
+from rewriter.emit.unused_names import unused_names
 from rewriter.planning.plan import Owner, Plan
 from rewriter.python.code import File
 from rewriter.python.project import Project
@@ -38,8 +40,8 @@ class Written:
     dropped: list[NamedChange] = field(default_factory=list)
     """Changes that could not be written without losing a comment: nothing is written before they are taken out."""
     imports: list[str] = field(default_factory=list)
-    unused: list[str] = field(default_factory=list)
-    """Names whose imports went, since nothing reads them any more."""
+    unused: list[Unused] = field(default_factory=list)
+    """What went since nothing reads it any more."""
     splices: list[Reasoned] = field(default_factory=list)
 
 
@@ -80,12 +82,18 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str, style: 
     written.imports = importer.needed
     written.splices[:0] = [Reasoned(splice) for splice in importer.splices()]
     written.text = apply(file.source.text, [reasoned.splice for reasoned in written.splices])
-    if written.text != file.source.text and (unused := unused_imports(file, written.text, project)):
-        written.unused = [found.name for found in unused]
+    if written.text != file.source.text:
+        _remove(file, written, unused_names(file, written.text))
+        _remove(file, written, unused_imports(file, written.text, project))
+    return written
+
+
+def _remove(file: File, written: Written, unused: list[Unused]) -> None:
+    if unused:
         others = [reasoned.splice for reasoned in written.splices]
+        written.unused += unused
         written.splices += [Reasoned(splice) for splice in removal_splices(file, unused, others)]
         written.text = apply(file.source.text, [reasoned.splice for reasoned in written.splices])
-    return written
 
 
 def _added(file: File, added: list[tuple[Added, Plan]], style: Style) -> Iterator[Reasoned]:

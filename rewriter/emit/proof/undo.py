@@ -18,7 +18,9 @@ from rewriter.emit.proof.owners import (
     undo_maps,
     undo_numbers,
 )
+from rewriter.emit.proof.removed import remove, still_read
 from rewriter.emit.proof.sites import Key, MarkOld, key_of
+from rewriter.emit.removal import Unused
 from rewriter.facts.making.construction import Construction
 from rewriter.facts.making.function_owners import Holder
 from rewriter.planning.plan import Owner, Plan
@@ -30,13 +32,14 @@ Node = TypeVar("Node", ast.ClassDef, ast.FunctionDef)
 
 
 def undoes(
-    old_text: str, new_text: str, plans: Iterable[tuple[Owner, Plan]], imports: list[str], unused: list[str]
+    old_text: str, new_text: str, plans: Iterable[tuple[Owner, Plan]], imports: list[str], unused: list[Unused]
 ) -> str | None:
     """None where the proof holds, else what does not."""
     old, new = ast.parse(old_text), ast.parse(new_text)
-    if read := [name for name in unused if any(isinstance(n, ast.Name) and n.id == name for n in walk_anew(new))]:
-        return f"`{read[0]}` is still read, and its import is gone"
-    _remove_imports_of(old, set(unused))
+    if name := still_read(old, new, unused):
+        return f"`{name}` is still read, and what bound it is gone"
+    if not remove(old, unused):
+        return "something that is gone did more than bind a name"
     plans = [(owner, plan) for owner, plan in plans if plan.changes or plan.substitutions]
     stored = [s for _, plan in plans for s in plan.substitutions if s.wraps]
     kept, taken = _unwrapped(old, old_text), _unwrapped(new, new_text)
@@ -271,16 +274,6 @@ def _stop_counting(new: ast.Module, loops: list[Key], counted: dict[Key, Turn]) 
 
 def _reads(tree: ast.Module, name: str) -> bool:
     return any(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load) for n in walk_anew(tree))
-
-
-def _remove_imports_of(tree: ast.Module, names: set[str]) -> None:
-    for statement in [s for s in tree.body if names and isinstance(s, ast.Import | ast.ImportFrom)]:
-        assert isinstance(statement, ast.Import | ast.ImportFrom)
-        kept = [a for a in statement.names if (a.asname or a.name.split(".")[0]) not in names]
-        if kept:
-            statement.names = kept
-        else:
-            tree.body.remove(statement)
 
 
 def _remove_imports(tree: ast.Module, imports: list[str]) -> None:
