@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rewriter.facts.expressions.written import is_bare
 from rewriter.python.code import Function
@@ -68,6 +69,8 @@ class Numbering:
 
     method: Function
     parameter: str
+    document: ClassVar[str] = "Which of its calls this is, counted from 0."
+    """What is said of the parameter."""
     calls: tuple[NumberedCall, ...]
     """Those that pass a number. One that passes none is the first, since the parameter has 0 for its default."""
     size: int | ast.expr

@@ -24,7 +24,8 @@ def holder_splices(source: Source, holder: Holder, lines: list[str], importer: I
     offset = _above(source, holder.function.node)
     block = "".join([*text, *[source.newline] * _blank_lines(source, offset)])
     shared = f"{importer.spell('runtime.modules.shared', set())}[{holder.name}]"
-    parameter = parameter_splices(source, holder.function.node, holder.parameter, holder.name, shared, style)
+    node, name = holder.function.node, holder.name
+    parameter = parameter_splices(source, node, holder.parameter, name, shared, holder.document, style)
     return [Splice(offset, offset, block), *parameter]
 
 

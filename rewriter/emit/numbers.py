@@ -40,6 +40,6 @@ def _nth(call: NumberedCall, importer: Importer) -> str:
 def number_splices(source: Source, changes: Iterable[NamedChange], style: Style) -> list[Splice]:
     return [
         splice
-        for numbering in numberings(changes)
-        for splice in parameter_splices(source, numbering.method.node, numbering.parameter, "int", "0", style)
+        for n in numberings(changes)
+        for splice in parameter_splices(source, n.method.node, n.parameter, "int", "0", n.document, style)
     ]

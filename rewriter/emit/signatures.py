@@ -6,6 +6,7 @@ import ast
 import io
 import tokenize
 
+from rewriter.emit.documented import document_splices
 from rewriter.emit.layout import laid_out
 from rewriter.emit.splice import Splice
 from rewriter.emit.style import Style
@@ -16,9 +17,11 @@ _BETWEEN = (tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT, tokenize.INDENT, to
 
 
 def parameter_splices(
-    source: Source, node: FunctionNode, name: str, annotation: str, default: str, style: Style
+    source: Source, node: FunctionNode, name: str, annotation: str, default: str, says: str, style: Style
 ) -> list[Splice]:
-    return _broken(source, node, _parameter(source, node, name, annotation, default, style), style)
+    """The parameter; `says` is what a docstring that documents all others says of it."""
+    added = _broken(source, node, _parameter(source, node, name, annotation, default, style), style)
+    return [*added, *document_splices(source, node, name, annotation, says)]
 
 
 def _parameter(source: Source, node: FunctionNode, name: str, annotation: str, default: str, style: Style) -> Splice:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 
 from rewriter.changes.change import Change, NamedChange
@@ -110,6 +111,7 @@ def undo_holder(new: ast.Module, function: ast.FunctionDef, holder: Holder, chan
         raise Undone(f"{function.name} does not take {holder.parameter}")
     spec.kwonlyargs.pop()
     spec.kw_defaults.pop()
+    _undo_document(function, holder.parameter, holder.document)
     return makers
 
 
@@ -117,6 +119,15 @@ def _undocumented(body: list[ast.stmt]) -> list[ast.stmt]:
     first = body[0]
     is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and type(first.value.value) is str
     return body[1:] if is_text else body
+
+
+def _undo_document(function: ast.FunctionDef, parameter: str, says: str) -> None:
+    """Takes what was written of a new parameter out of the docstring, if there is any such line."""
+    first = function.body[0]
+    value = first.value if isinstance(first, ast.Expr) else None
+    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        line = rf"\n[ \t]*{parameter}(?: \(\w+\):| : \w+\n|:|\n)[ \t]*{re.escape(says)}(?=\n)"
+        value.value = re.sub(line, "", value.value, count=1)
 
 
 def undo_numbers(scope: ast.AST, numberings: list[Numbering]) -> None:
@@ -129,6 +140,7 @@ def undo_numbers(scope: ast.AST, numberings: list[Numbering]) -> None:
         if default is None or ast.unparse(default) != "0":
             raise Undone(f"{name} does not count its calls in {numbering.parameter}")
         counting[-1].args.kwonlyargs.pop()
+        _undo_document(counting[-1], numbering.parameter, numbering.document)
         calls = [node for node in walk_anew(scope) if isinstance(node, ast.Call)]
         numbers = Counter(number for call in calls if (number := _taken_number(call, numbering)) is not None)
         if numbers - Counter(call.number for call in numbering.calls):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rewriter.facts.functions.asked_about import only_asked
 from rewriter.facts.functions.plain_objects import RUN_BY_CLASS, may_be_scripted
@@ -25,6 +26,8 @@ class Holder:
     function: Function
     name: str
     parameter: str
+    document: ClassVar[str] = "The modules of its operations."
+    """What is said of the parameter."""
 
     @property
     def init(self) -> None:
