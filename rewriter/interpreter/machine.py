@@ -16,7 +16,7 @@ from rewriter.interpreter.self_call import runs_itself
 from rewriter.interpreter.supers import super_method, torch_base
 from rewriter.python.attributes import changed_later
 from rewriter.python.code import Class, Function, FunctionNode
-from rewriter.python.loops import may_repeat
+from rewriter.python.loops import is_settled, may_repeat
 from rewriter.python.members import loops_beside, member_of
 from rewriter.python.names import part_of
 from rewriter.values.base import UNKNOWN, Call, Known, Value
@@ -208,6 +208,8 @@ class Machine:
         assert isinstance(func.value, ast.Attribute)
         if may_repeat(func.slice, self.function.node):
             self.notes.member_call(node, func.value.attr, value, func.slice)
+        elif is_settled(func.slice, self.function.node):
+            self.notes.part_call(node, f".{func.value.attr}[{ast.unparse(func.slice)}]")
 
     def note_part_method(
         self, node: ast.Call, attribute: str, cls: Class, callee: Function, choice: Value | None

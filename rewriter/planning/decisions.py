@@ -10,12 +10,12 @@ from rewriter.changes.change import Change
 from rewriter.changes.made import Tie
 from rewriter.facts.expressions.written import count_of
 from rewriter.facts.functions.kept import stored_in_family
-from rewriter.facts.instances.storing_nothing import classes_of_parts
+from rewriter.facts.instances.storing_nothing import classes_of_parts, made_class
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.construction import Construction, NoPlace, ready_for
 from rewriter.planning.observed import left_open
 from rewriter.python.code import Class
-from rewriter.python.inner_functions import inner_around
+from rewriter.python.inner_functions import inner_around, is_used_again
 from rewriter.python.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.context import Context
@@ -95,12 +95,19 @@ class Decisions:
         """The class of a module whose handle shares the operations inside with it."""
         if not isinstance(change.make, Tie) or change.make.parts or not isinstance(change.place, Construction):
             return None
-        values = [value for _, _, value in stored_in_family(self.knowledge, change.place.cls, site.attribute)]
-        parts = (part for value in [site.module, *values] for part in value.parts)
-        classes = dict.fromkeys(
-            part.made for part in parts if isinstance(part, Module) and isinstance(part.made, Class)
-        )
+        stored = list(stored_in_family(self.knowledge, change.place.cls, site.attribute))
+        parts = (part for value in (site.module, *(value for _, _, value in stored)) for part in value.parts)
+        known = (part.made for part in parts if isinstance(part, Module))
+        written = (made for cls, expression, _ in stored for made in self._classes_named(cls, expression))
+        classes = dict.fromkeys(made for made in (*known, *written) if isinstance(made, Class))
         return next(filter(self._has_operations, classes), None)
+
+    def _classes_named(self, cls: Class, expression: ast.expr) -> Iterator[str | Class | None]:
+        """The classes of modules that the expression names, among them those that a Sequential is made of."""
+        if (init := cls.constructor) is not None:
+            for node in walk(expression):
+                if isinstance(node, ast.Call):
+                    yield made_class(self.knowledge, node, init.name_inside)
 
     def _has_operations(self, made: Class) -> bool:
         runs = map(self.knowledge.run, (made, *classes_of_parts(self.knowledge, made)))
@@ -151,7 +158,8 @@ def _shared(site: Site, context: Context) -> str | None:
         where = "lambda or nested function" if inner_around(site.function, site.node) else "method that is handed on"
         return f"stands in a {where}: one module serves however often that is called"
     again = site.runs > 1 or site.called_in_loop
-    if site.in_loop or (again and not context.receiver):
+    inner = inner_around(site.function, site.node) if context.receiver else ()
+    if site.in_loop or (again and not context.receiver) or any(is_used_again(site.function, i) for i in inner):
         return "runs more than once in a forward: one module serves all of them"
     return None
 

@@ -33,6 +33,15 @@ def calls_by_name(function: Function, inner: Inner) -> list[ast.Call]:
     return sorted(found, key=lambda call: (call.lineno, call.col_offset))
 
 
+def is_used_again(function: Function, inner: Inner) -> bool:
+    """Whether the function says the name of `def area(box): ...`, or of `area = lambda box: ...`, more than once."""
+    nodes = walk(function.node)
+    stores = (n.targets for n in nodes if isinstance(n, ast.Assign) and n.value is inner)
+    targets = next(stores, []) if isinstance(inner, ast.Lambda) else []
+    names = {t.id for t in targets if isinstance(t, ast.Name)} or {getattr(inner, "name", "")}
+    return sum(isinstance(n, ast.Name) and n.id in names and isinstance(n.ctx, ast.Load) for n in nodes) > 1
+
+
 def map_of(function: Function, inner: Inner) -> ast.Call | None:
     """The call `map(lambda x: ..., xs)` that the lambda is written in."""
     for node in walk(function.node):

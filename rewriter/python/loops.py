@@ -62,6 +62,13 @@ def may_repeat(index: ast.expr, function: FunctionNode) -> bool:
     return any(rounds) or any(divides)
 
 
+def is_settled(index: ast.expr, function: FunctionNode) -> bool:
+    """Whether an index that the code names, `self.acts[kind]`, is the same wherever the function names it."""
+    stores = {n.id for n in walk(function) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+    plain = all(isinstance(n, ast.Name | ast.Attribute) for n in walk(index))
+    return plain and not any(isinstance(n, ast.Name) and n.id in stores for n in walk(index))
+
+
 def _entered(function: FunctionNode, node: ast.AST, step: ast.AST, site: ast.AST) -> Iterator[Loop]:
     """The loops of `node` that are around its child `step`."""
     if isinstance(node, ast.For) and step in node.body:

@@ -157,7 +157,7 @@ def _can_be_taken_apart(ref: Made, made: ast.Assign | ast.AnnAssign, maker: Func
     """Whether it is known what the module is made of, and that nothing in there stores more than statistics."""
     if isinstance(ref, Class):
         return keeps_nothing(context.knowledge, ref, but_state=True)
-    if ref != "torch.nn.Sequential" or made.value is None:
+    if made.value is None or not (ref == "torch.nn.Sequential" or isinstance(made.value, ast.IfExp)):
         return False
     return makes_memoryless(context.knowledge, made.value, maker.name_inside, but_state=True)
 

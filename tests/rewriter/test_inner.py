@@ -67,6 +67,8 @@ SHARED = {
     ),
     "a nested function that is handed on": net("def f(y):", "    return y + 1", "return f(x), f(f(x)), call(f)"),
     "arguments that are spread": net("def f(y):", "    return y + 1", "xs = [x]", "return f(*xs), f(x)"),
+    "a lambda of a function of the file": "def overlap(a):\n    area = lambda t: t * 2\n    return area(a) - area(a.T).T\n\n\n"
+    + net("return overlap(x)"),
 }
 
 

@@ -180,6 +180,38 @@ def test_operations_that_serve_both_calls_of_a_module_are_said() -> None:
     assert not rewritten(HEADER + idle).refusals
 
 
+def test_either_of_two_modules_is_taken_apart() -> None:
+    source = ENCODED.replace("self.encode = Encode()", "self.encode = Encode() if wide else nn.Identity()")
+    source = source.replace(
+        "class Net(nn.Module):\n    def __init__(self)", "class Net(nn.Module):\n    def __init__(self, wide)"
+    )
+    for wide in (True, False):
+        assert "again(self.encode, parts=True)" in check(source, X, arguments=(wide,))
+
+
+def test_operations_of_a_part_of_a_sequential_that_serve_both_calls_are_said() -> None:
+    source = ENCODED.replace("self.encode = Encode()", "self.encode = nn.Sequential(Encode(), plain(nn.Linear(6, 6)))")
+    result = rewritten(f"{HEADER}\n\ndef plain(module, *hooks):\n    return module\n\n{source}")
+    assert ["the operations inside" in r.message for r in result.refusals if r.code == "RW902"] == [True]
+    assert_equal_models(load(result.before)["Net"](), load(result.after)["Net"](), X)
+
+
+@pytest.mark.parametrize(("stores", "said"), [("", ["RW902"]), ("key = key[:]", [])])
+def test_a_member_by_one_key_that_is_called_again_is_said(stores: str, said: list[str]) -> None:
+    source = f"""
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.acts = nn.ModuleDict({{"relu": nn.ReLU(), "tanh": nn.Tanh()}})
+
+    def forward(self, x, key="relu"):
+        {stores}
+        x = self.acts[key](x)
+        return self.acts[key](x - 1)
+"""
+    assert [r.code for r in rewritten(HEADER + source).refusals] == said
+
+
 PARTS = """
 class Remembering(nn.Module):
     def forward(self, x):
