@@ -26,7 +26,7 @@ class Table:
 
 
 _TABLE = Question[str, "Table | None"]("which table has that full name?")
-_HOLDING = Question[None, dict[str, set[str]]]("which of the file's dicts hold a function of that name?")
+_HOLDING = Question[None, dict[str, set[str]]]("which of the file's dicts and lists hold a function of that name?")
 
 
 def find_table(hierarchy: Hierarchy, name: str) -> Table | None:
@@ -84,9 +84,10 @@ def tables_with(project: Project, file: File, function: str) -> Iterator[str]:
 
 
 def _holding(file: File) -> Iterator[tuple[str, set[str]]]:
-    """By the name of a function: the variables and classes of the file that have a dict with it."""
+    """By the name of a function: the variables and classes of the file that have a dict, or a list, with it."""
     found: dict[str, set[str]] = {}
-    tables = [(name, values) for name, value in assigned_once(file).items() if (values := _given_values(value))]
+    variables = ((name, _given_values(value) or _members(value)) for name, value in assigned_once(file).items())
+    tables = [(name, values) for name, values in variables if values]
     tables += [(f"class {cls.node.name}", held.values) for cls in file.classes for held in _dicts(cls)]
     for name, values in tables:
         for value in values:
@@ -102,6 +103,14 @@ def _given_values(table: ast.expr) -> list[ast.expr]:
         return []
     dicts = (argument.values for argument in table.args if isinstance(argument, ast.Dict))
     return [*(k.value for k in table.keywords if k.arg is not None), *(value for values in dicts for value in values)]
+
+
+def _members(display: ast.expr) -> list[ast.expr]:
+    """`[mix, gate]`, and `[("mix", mix), ("gate", gate)]`"""
+    if not isinstance(display, ast.List | ast.Tuple | ast.Set):
+        return []
+    inner = [member for element in display.elts for member in _members(element)]
+    return [*(e for e in display.elts if isinstance(e, ast.Name | ast.Attribute)), *inner]
 
 
 def _find(hierarchy: Hierarchy, name: str) -> Table | None:

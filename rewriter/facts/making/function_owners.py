@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rewriter.facts.functions.asked_about import only_asked
+from rewriter.facts.functions.asked_for_parameters import are_counted
 from rewriter.facts.functions.plain_objects import RUN_BY_CLASS, may_be_scripted
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.construction import Construction, NoPlace, find_construction
@@ -94,12 +95,10 @@ def _rigid(knowledge: Knowledge, function: Function) -> str | None:
         return f"the decorator {ast.unparse(decorator)} may change what the function takes"
     if function.owner is None and function.decorators & {"staticmethod", "classmethod"}:
         return "it is decorated as a method and stands in no class: what that makes of it cannot be copied"
-    if _bound_again(function):
-        return "its name is bound more than once"
     if function.shadowed:
         return "its class stands in a function"
-    if meets_new_names(knowledge.project, function.file):
-        return "its file goes through its own names, and would meet the class for the modules there"
+    if why := _met_by_others(knowledge, function):
+        return why
     if not any(s.lineno <= node.lineno <= (s.end_lineno or 0) for s in _definitions(function)):
         return "it stands in a branch of the file"
     if isinstance(node, ast.AsyncFunctionDef) or any(isinstance(n, ast.Yield | ast.YieldFrom) for n in walk(node)):
@@ -109,6 +108,17 @@ def _rigid(knowledge: Knowledge, function: Function) -> str | None:
         return "it refers to itself"
     if any(function.full_name(call.func) == "torch.jit.script" for call in _calls_with(function)):
         return "it is compiled by torch.jit.script, where a function cannot take modules"
+    return None
+
+
+def _met_by_others(knowledge: Knowledge, function: Function) -> str | None:
+    """Why code would notice that the function has become another one, or has a class beside it."""
+    if _bound_again(function):
+        return "its name is bound more than once"
+    if are_counted(knowledge.project, function):
+        return "code counts or goes through the parameters that it takes"
+    if meets_new_names(knowledge.project, function.file):
+        return "its file goes through its own names, and would meet the class for the modules there"
     return None
 
 
