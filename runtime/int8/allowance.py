@@ -74,14 +74,14 @@ def _codes_made(name: str, args: list[Any], tensors: Sequence[Tensor]) -> int | 
     if name in ("max_pool", "avg_pool"):
         axes = zip(x.shape[2:], args[2], args[3], strict=True)
         return int(x.shape[:2].numel() * math.prod((n + 2 * padding) // stride + 2 for n, stride, padding in axes))
-    if name in ("linear", "linear_float"):
+    if name in ("linear", "linear_float", "linear_wide"):
         return int(x.shape[:-1].numel() * weight.shape[0])
     if name in ("conv", "conv_add"):
         return int(x.shape[0] * weight.shape[0] * math.prod(convolved(x.shape[2:], weight.shape[2:], *args[6:9])))
-    if name == "conv_float":
+    if name in ("conv_float", "conv_wide"):
         return int(x.shape[0] * weight.shape[0] * math.prod(convolved(x.shape[2:], weight.shape[2:], *args[5:8])))
     if name.startswith("conv_transpose"):
-        *geometry, groups = args[5:10] if name == "conv_transpose_float" else args[6:11]
+        *geometry, groups = args[6:11] if name == "conv_transpose" else args[5:10]
         sizes = transposed(x.shape[2:], weight.shape[2:], *geometry)
         return int(x.shape[0] * weight.shape[1] * groups * math.prod(sizes))
     if name == "matmul":

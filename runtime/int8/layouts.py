@@ -13,7 +13,7 @@ _OF_THEIR_OWN = {
     f"runtime_int8.{name}.default"
     for name in (
         *("conv", "conv_add", "conv_float", "conv_transpose", "conv_transpose_float"),
-        *("linear", "linear_float", "matmul"),
+        *("linear", "linear_float", "linear_wide", "conv_wide", "conv_transpose_wide", "matmul"),
         *("max_pool", "adaptive_max_pool", "avg_pool", "adaptive_avg_pool", "mean", "softmax", "layer_norm", *ROWS),
     )
 }
@@ -25,6 +25,9 @@ _AS_GIVEN = {
         f"aten.{name}"
         for name in ("transpose.int", "slice.Tensor", "select.int", "split.Tensor", "unbind.int", "index.Tensor")
     ),
+    *(f"aten.{name}" for name in ("relu.default", "hardtanh.default", "clamp.default", "clamp_min.default")),
+    *(f"aten.{name}.{kind}" for name in ("add", "sub", "mul") for kind in ("Tensor", "Scalar")),
+    "aten.cat.default",
     "aten.split_with_sizes.default",
     "number.getitem",
     "number.size",

@@ -22,7 +22,8 @@ BUDGET = 8 << 20
 _SIZES = (1009, 1013)
 """Batches to walk with: what is the batch's size, and what depends on it, differs; no other size is one of them."""
 
-_FIRST = set("quantize lookup linear linear_float conv conv_float conv_transpose conv_transpose_float".split())
+_FIRST = set("quantize lookup linear linear_float linear_wide conv conv_float conv_wide".split())
+_FIRST |= set("conv_transpose conv_transpose_float conv_transpose_wide".split())
 _FIRST |= PLAIN | set("prelu adaptive_avg_pool adaptive_max_pool avg_pool max_pool".split())
 """Kernels of something of the batch and of what is the same for all, that leave the first of its dimensions alone."""
 _ALONG = {"softmax": 0, "slice": 0, "select": 0, "unsqueeze": 0, "mean": 0, "split": 1, "split_with_sizes": 1}

@@ -20,7 +20,8 @@ trace. Scales appear only as ratios: a `multiplier` takes a sum to the codes of 
 - `max_pool`, `avg_pool`, `adaptive_max_pool`, `adaptive_avg_pool`, `mean`.
 - `prelu`, one slope a channel.
 - `lookup(x, table)`, with `unary_table` for any function of one number and `rescale_table` for another scale.
-- `linear_wide`: float32 in and out, on integers of 16 bits in between; so do `lstm`, `gru` and `rnn` with states.
+- `linear_wide`, `conv_wide`, `conv_transpose_wide`: float32 in and out, on integers of 16 bits in between; so do
+  `lstm`, `gru` and `rnn` with states.
 - `softmax`, `layer_norm`; `quantize`, `dequantize`.
 
 Results of image operations lie in memory with their channels side by side (torch.channels_last). Inputs in that layout,

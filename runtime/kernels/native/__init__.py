@@ -12,6 +12,7 @@ from runtime.kernels.native.pointwise import *  # noqa: F403
 from runtime.kernels.native.pooling import *  # noqa: F403
 from runtime.kernels.native.recurrent import *  # noqa: F403
 from runtime.kernels.native.scales import *  # noqa: F403
+from runtime.kernels.native.wide import *  # noqa: F403
 
 
 def __getattr__(name: str) -> Callable[..., Any]:

@@ -34,7 +34,7 @@ def conv(
 ) -> Tensor:
     out = _empty_output(x, weight, stride, padding, dilation)
     moved = channels_last(x)
-    arguments = _arguments(out, moved, weight, bias, x_zero, stride, padding, dilation, groups)
+    arguments = conv_arguments(out, moved, weight, bias, x_zero, stride, padding, dilation, groups)
     run(arguments, multiplier, x_zero, out_zero, low, high, negative)
     return out
 
@@ -52,7 +52,7 @@ def conv_float(
 ) -> Tensor:
     out = _empty_output(x, weight, stride, padding, dilation, torch.float32)
     moved = channels_last(x)
-    arguments = _arguments(out, moved, weight, bias, x_zero, stride, padding, dilation, groups)
+    arguments = conv_arguments(out, moved, weight, bias, x_zero, stride, padding, dilation, groups)
     run(arguments, multiplier, x_zero, 0, 0, 255)
     return out
 
@@ -109,7 +109,7 @@ def conv_transpose(
 ) -> Tensor:
     size = transposed(x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation)
     out = empty_channels_last(x.shape[0], weight.shape[1] * groups, size)
-    for arguments in _phases(out, x, weight, bias, x_zero, stride, padding, dilation, groups):
+    for arguments in conv_phases(out, x, weight, bias, x_zero, stride, padding, dilation, groups):
         run(arguments, multiplier, x_zero, out_zero, low, high, negative)
     return out
 
@@ -128,12 +128,12 @@ def conv_transpose_float(
 ) -> Tensor:
     size = transposed(x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation)
     out = empty_channels_last(x.shape[0], weight.shape[1] * groups, size, torch.float32)
-    for arguments in _phases(out, x, weight, bias, x_zero, stride, padding, dilation, groups):
+    for arguments in conv_phases(out, x, weight, bias, x_zero, stride, padding, dilation, groups):
         run(arguments, multiplier, x_zero, 0, 0, 255)
     return out
 
 
-def _arguments(
+def conv_arguments(
     out: Tensor,
     moved: Tensor,
     weight: Tensor,
@@ -154,7 +154,7 @@ def _arguments(
     return images(packed, windows, places, [1], [1], [0], [1])
 
 
-def _phases(
+def conv_phases(
     out: Tensor,
     x: Tensor,
     weight: Tensor,

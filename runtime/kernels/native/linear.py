@@ -9,14 +9,10 @@ from torch import Tensor
 from runtime.kernels.layout import int64s
 from runtime.kernels.native import abi, library
 from runtime.kernels.native.products import images, row_count, run
-from runtime.kernels.native.scales import inverse
 from runtime.kernels.native.weights import Packed, cached
 from runtime.kernels.sizes import broadcast
 
-__all__ = ["linear", "linear_float", "linear_wide", "matmul"]
-
-_FEW_ROWS = 8
-"""For which an instruction set may lay weights out in another way."""
+__all__ = ["linear", "linear_float", "matmul"]
 
 
 def linear(
@@ -43,42 +39,6 @@ def linear_float(x: Tensor, weight: Tensor, bias: Tensor | None, multiplier: Ten
     arguments = images(packed, rows, out.view(-1, 1, weight.shape[0]), [1], [1], [0], [1])
     run(arguments, multiplier, x_zero, 0, 0, 255)
     return out
-
-
-def linear_wide(x: Tensor, weight: Tensor, bias: Tensor | None, multiplier: Tensor, scale: float) -> Tensor:
-    rows = x.reshape(-1, x.shape[-1]).contiguous()
-    codes = torch.empty(2, *rows.shape, dtype=torch.uint8)
-    sums = torch.empty(2, rows.shape[0], weight.shape[0])
-    out = torch.empty(*x.shape[:-1], weight.shape[0])
-    threads = torch.get_num_threads()
-    widened = abi.arguments("widen")(
-        x=rows.data_ptr(), out=codes.data_ptr(), length=rows.numel(), inverse_scale=inverse(scale), threads=threads
-    )
-    library.call("widen", widened)
-    library.call("conv", wide_product(codes.flatten(0, 1), weight, multiplier.contiguous(), sums.flatten(0, 1)))
-    bias = None if bias is None else bias.contiguous()
-    joined = abi.arguments("joined")(
-        high=sums[0].data_ptr(),
-        low=sums[1].data_ptr(),
-        bias=None if bias is None else bias.data_ptr(),
-        out=out.data_ptr(),
-        rows=rows.shape[0],
-        columns=weight.shape[0],
-        threads=threads,
-    )
-    library.call("joined", joined)
-    return out
-
-
-def wide_product(codes: Tensor, weight: Tensor, multiplier: Tensor, sums: Tensor) -> ctypes.Structure:
-    """The arguments of the product of both codes of numbers of 16 bits, whose zero is 128."""
-    few = sums.shape[0] <= _FEW_ROWS  # many calls have so many, and what is packed for few suits few alone
-    packed = cached(weight, None, (1, 128, few), lambda: Packed(weight, None, 1, 128, rows=sums.shape[0]))
-    rows, out = codes.unsqueeze(1), sums.unsqueeze(1)
-    arguments = images(packed, rows, out, [1], [1], [0], [1])
-    arguments.multiplier, arguments.threads = multiplier.data_ptr(), torch.get_num_threads()
-    arguments.x_zero, arguments.high = 128, 255
-    return arguments
 
 
 def matmul(

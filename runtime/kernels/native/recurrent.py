@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from runtime.kernels.native import abi, library
-from runtime.kernels.native.linear import wide_product
 from runtime.kernels.native.scales import inverse
+from runtime.kernels.native.wide import wide_product
 
 __all__ = ["gru", "lstm", "rnn"]
 

@@ -13,6 +13,7 @@ from runtime.kernels.operators.plain import plain_operator as _plain_operator
 from runtime.kernels.operators.pointwise import *  # noqa: F403
 from runtime.kernels.operators.pooling import *  # noqa: F403
 from runtime.kernels.operators.recurrent import *  # noqa: F403
+from runtime.kernels.operators.wide import *  # noqa: F403
 
 _PLAIN = {name: _plain_operator(name) for name in _plain_names(globals())}
 

@@ -11,7 +11,7 @@ from runtime.kernels.layout import empty_channels_last
 from runtime.kernels.operators.register import operator
 
 __all__ = ["conv", "conv_add", "conv_float", "conv_transpose", "conv_transpose_float"]
-__all__ += ["linear", "linear_float", "linear_wide", "matmul"]
+__all__ += ["linear", "linear_float", "matmul"]
 
 
 def _fake_conv(
@@ -55,7 +55,7 @@ def conv(
     return result
 
 
-def _fake_conv_float(
+def fake_conv_float(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
@@ -70,7 +70,7 @@ def _fake_conv_float(
     return empty_channels_last(x.shape[0], weight.shape[0], size, torch.float32)
 
 
-@operator(_fake_conv_float)
+@operator(fake_conv_float)
 def conv_float(
     x: Tensor,
     weight: Tensor,
@@ -170,7 +170,7 @@ def conv_transpose(
     return result
 
 
-def _fake_transpose_float(
+def fake_transpose_float(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
@@ -186,7 +186,7 @@ def _fake_transpose_float(
     return empty_channels_last(x.shape[0], weight.shape[1] * groups, size, torch.float32)
 
 
-@operator(_fake_transpose_float)
+@operator(fake_transpose_float)
 def conv_transpose_float(
     x: Tensor,
     weight: Tensor,
@@ -229,30 +229,15 @@ def linear(
     return result
 
 
-def _fake_linear_float(x: Tensor, weight: Tensor, *rest: object) -> Tensor:
+def fake_linear_float(x: Tensor, weight: Tensor, *rest: object) -> Tensor:
     return x.new_empty(*x.shape[:-1], weight.shape[0], dtype=torch.float32)
 
 
-@operator(_fake_linear_float)
+@operator(fake_linear_float)
 def linear_float(x: Tensor, weight: Tensor, bias: Tensor | None, multiplier: Tensor, x_zero: int) -> Tensor:
     _check_linear(x, weight, bias, multiplier)
     checks.code_range(0, 255, x_zero=x_zero)
     result: Tensor = implementation().linear_float(x, weight, bias, multiplier, x_zero)
-    return result
-
-
-def _fake_linear_wide(x: Tensor, weight: Tensor, *rest: object) -> Tensor:
-    return x.new_empty(*x.shape[:-1], weight.shape[0])
-
-
-@operator(_fake_linear_wide)
-def linear_wide(x: Tensor, weight: Tensor, bias: Tensor | None, multiplier: Tensor, scale: float) -> Tensor:
-    checks.floats("x", x, x.shape)
-    _check_linear_shapes(x, weight)
-    checks.weights(weight, None, multiplier, weight.shape[0])
-    checks.floats("bias", bias, weight.shape[:1])
-    checks.scale(scale=scale)
-    result: Tensor = implementation().linear_wide(x, weight, bias, multiplier, scale)
     return result
 
 
@@ -295,6 +280,19 @@ def _check_conv(
     groups: int,
 ) -> None:
     checks.codes("x", x)
+    check_conv_shapes(x, weight, bias, multiplier, stride, padding, dilation, groups)
+
+
+def check_conv_shapes(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    multiplier: Tensor,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> None:
     checks.images(x, weight, groups, weight.shape[1] * groups)
     checks.geometry(x.dim() - 2, stride=stride, padding=padding, dilation=dilation)
     checks.weights(weight, bias, multiplier, weight.shape[0])
@@ -313,6 +311,20 @@ def _check_transpose(
     groups: int,
 ) -> None:
     checks.codes("x", x)
+    check_transpose_shapes(x, weight, bias, multiplier, stride, padding, output_padding, dilation, groups)
+
+
+def check_transpose_shapes(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    multiplier: Tensor,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    output_padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> None:
     checks.images(x, weight, groups, weight.shape[0])
     checks.geometry(x.dim() - 2, stride=stride, padding=padding, output_padding=output_padding, dilation=dilation)
     checks.weights(weight, bias, multiplier, weight.shape[1] * groups)
@@ -321,11 +333,11 @@ def _check_transpose(
 
 def _check_linear(x: Tensor, weight: Tensor, bias: Tensor | None, multiplier: Tensor) -> None:
     checks.codes("x", x)
-    _check_linear_shapes(x, weight)
+    check_linear_shapes(x, weight)
     checks.weights(weight, bias, multiplier, weight.shape[0])
 
 
-def _check_linear_shapes(x: Tensor, weight: Tensor) -> None:
+def check_linear_shapes(x: Tensor, weight: Tensor) -> None:
     if weight.dim() != 2 or x.dim() < 1 or x.shape[-1] != weight.shape[1]:
         raise ValueError(
             f"x and weight must be (..., in) and (out, in), not {tuple(x.shape)} and {tuple(weight.shape)}"

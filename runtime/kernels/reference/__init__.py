@@ -13,3 +13,4 @@ from runtime.kernels.reference.pointwise import *  # noqa: F403
 from runtime.kernels.reference.pooling import *  # noqa: F403
 from runtime.kernels.reference.recurrent import *  # noqa: F403
 from runtime.kernels.reference.scales import *  # noqa: F403
+from runtime.kernels.reference.wide import *  # noqa: F403

@@ -10,13 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from runtime.kernels.reference.pointwise import add
-from runtime.kernels.reference.scales import float32, requantize, wrap_int32
+from runtime.kernels.reference.scales import requantize, wrap_int32
 
 __all__ = ["conv", "conv_add", "conv_float", "conv_transpose", "conv_transpose_float"]
-__all__ += ["linear", "linear_float", "linear_wide", "matmul"]
-
-LARGEST_WIDE = 127 * 257
-"""Of integers of 16 bits: 256 times a number of 8 bits and another one, neither below -128 or above 127."""
+__all__ += ["linear", "linear_float", "matmul"]
 
 _CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
@@ -38,7 +35,7 @@ def conv(
     negative: Tensor | None = None,
 ) -> Tensor:
     """Convolution over 1, 2 or 3 spatial dimensions; padding stands for the real number zero."""
-    total = _convolved(x, weight, bias, x_zero, stride, padding, dilation, groups)
+    total = convolved_sum(x, weight, bias, x_zero, stride, padding, dilation, groups)
     return _by_channel(total, multiplier, out_zero, low, high, negative)
 
 
@@ -54,8 +51,8 @@ def conv_float(
     groups: int,
 ) -> Tensor:
     """A convolution whose result stays in float32: the sum times the multiplier, unrounded."""
-    total = _convolved(x, weight, bias, x_zero, stride, padding, dilation, groups)
-    return total.to(torch.float32) * _spread(multiplier, total)
+    total = convolved_sum(x, weight, bias, x_zero, stride, padding, dilation, groups)
+    return total.to(torch.float32) * spread(multiplier, total)
 
 
 def conv_add(
@@ -103,7 +100,7 @@ def conv_transpose(
     negative: Tensor | None = None,
 ) -> Tensor:
     """Transposed convolution; `weight` is (in, out / groups, ...) as torch has it."""
-    total = _transposed(x, weight, bias, x_zero, stride, padding, output_padding, dilation, groups)
+    total = transposed_sum(x, weight, bias, x_zero, stride, padding, output_padding, dilation, groups)
     return _by_channel(total, multiplier, out_zero, low, high, negative)
 
 
@@ -120,8 +117,8 @@ def conv_transpose_float(
     groups: int,
 ) -> Tensor:
     """The same, left in float32."""
-    total = _transposed(x, weight, bias, x_zero, stride, padding, output_padding, dilation, groups)
-    return total.to(torch.float32) * _spread(multiplier, total)
+    total = transposed_sum(x, weight, bias, x_zero, stride, padding, output_padding, dilation, groups)
+    return total.to(torch.float32) * spread(multiplier, total)
 
 
 def linear(
@@ -136,24 +133,12 @@ def linear(
     negative: Tensor | None = None,
 ) -> Tensor:
     """`x` (..., in) by `weight` (out, in)."""
-    return requantize(_linear_sum(x, weight, bias, x_zero), multiplier, out_zero, low, high, negative)
+    return requantize(linear_sum(x, weight, bias, x_zero), multiplier, out_zero, low, high, negative)
 
 
 def linear_float(x: Tensor, weight: Tensor, bias: Tensor | None, multiplier: Tensor, x_zero: int) -> Tensor:
     """A linear layer whose result stays in float32: the sum times the multiplier, unrounded."""
-    return _linear_sum(x, weight, bias, x_zero).to(torch.float32) * multiplier
-
-
-def linear_wide(x: Tensor, weight: Tensor, bias: Tensor | None, multiplier: Tensor, scale: float) -> Tensor:
-    """A linear layer on float32 that is put on integers of 16 bits: each is 256 times one of 8 bits and another.
-
-    The sums of the first and those of the second are exact; each is a float32 then.
-    """
-    numbers = torch.round((x * (1 / float32(scale))).clamp(-LARGEST_WIDE, LARGEST_WIDE)).to(torch.int32)
-    high = (numbers + 128) >> 8
-    sums = (_linear_sum(part, weight, None, 0) for part in (high, numbers - 256 * high))
-    first, second = (total.to(torch.float32) * multiplier for total in sums)
-    return first * 256 + second if bias is None else first * 256 + second + bias
+    return linear_sum(x, weight, bias, x_zero).to(torch.float32) * multiplier
 
 
 def matmul(
@@ -171,12 +156,12 @@ def matmul(
     return requantize(total, torch.tensor(multiplier, dtype=torch.float32), out_zero, low, high)
 
 
-def _linear_sum(x: Tensor, weight: Tensor, bias: Tensor | None, x_zero: int) -> Tensor:
+def linear_sum(x: Tensor, weight: Tensor, bias: Tensor | None, x_zero: int) -> Tensor:
     total = F.linear(x.double() - x_zero, weight.double()).to(torch.int64)
     return wrap_int32(total if bias is None else total + bias)
 
 
-def _convolved(
+def convolved_sum(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
@@ -190,7 +175,7 @@ def _convolved(
     return _with_bias(_CONVOLUTIONS[len(stride)](x.double() - x_zero, weight.double(), None, *geometry), bias)
 
 
-def _transposed(
+def transposed_sum(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
@@ -207,16 +192,16 @@ def _transposed(
 
 def _with_bias(total: Tensor, bias: Tensor | None) -> Tensor:
     exact = total.to(torch.int64)
-    return wrap_int32(exact if bias is None else exact + _spread(bias, total))
+    return wrap_int32(exact if bias is None else exact + spread(bias, total))
 
 
 def _by_channel(
     total: Tensor, multiplier: Tensor, out_zero: int, low: int, high: int, negative: Tensor | None
 ) -> Tensor:
-    below = None if negative is None else _spread(negative, total)
-    return requantize(total, _spread(multiplier, total), out_zero, low, high, below)
+    below = None if negative is None else spread(negative, total)
+    return requantize(total, spread(multiplier, total), out_zero, low, high, below)
 
 
-def _spread(values: Tensor, total: Tensor) -> Tensor:
+def spread(values: Tensor, total: Tensor) -> Tensor:
     """One for each channel, along dimension 1."""
     return values.view(-1, *[1] * (total.dim() - 2))

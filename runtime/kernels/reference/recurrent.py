@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from runtime.kernels.reference.linear import linear_wide
+from runtime.kernels.reference.wide import linear_wide
 
 __all__ = ["gru", "lstm", "rnn"]
 

@@ -123,6 +123,38 @@ def test_conv_transpose(seed, dims, kernel, stride, padding, dilation, groups, c
 
 
 @thorough
+@given(
+    seed=seeds,
+    size=st.lists(st.integers(1, 9), min_size=1, max_size=3),
+    kernel=st.integers(1, 4),
+    stride=st.integers(1, 3),
+    padding=st.integers(0, 3),
+    dilation=st.integers(1, 2),
+    groups=st.sampled_from([1, 2, 16]),
+    channels=st.sampled_from([1, 3, 8]),
+    columns=st.sampled_from([1, 2, 17, 33]),
+    scale=st.sampled_from([1e-4, 0.03, 1 / 32639]),
+)
+def test_convolutions_of_numbers_of_16_bits(
+    seed, size, kernel, stride, padding, dilation, groups, channels, columns, scale
+):
+    make, dims = Source(seed), len(size)
+    size = [max(n, dilation * (kernel - 1) + 1 - 2 * padding) for n in size]
+    x = (torch.randn(2, groups * channels, *size, generator=make.generator) * scale * 20000).round() * 0.5
+    weight = make.weights(groups * columns, channels, *[kernel] * dims)
+    geometry = [[value] * dims for value in (stride, padding, dilation)]
+    for bias in (None, torch.randn(groups * columns, generator=make.generator)):
+        same("conv_wide", x, weight, bias, make.multiplier(groups * columns), scale, *geometry, groups)
+    if 2 * stride - 2 * padding + dilation * (kernel - 1) + 1 > 0:
+        stride, padding, dilation = geometry
+        back, x = make.weights(groups * channels, columns, *[kernel] * dims), x[..., :3]
+        sizes = [n * s for n, s in zip(x.shape[2:], stride, strict=True)]
+        if all(n - s - 2 * padding[0] + dilation[0] * (kernel - 1) + 1 > 0 for n, s in zip(sizes, stride, strict=True)):
+            geometry = (stride, padding, [0] * dims, dilation, groups)
+            same("conv_transpose_wide", x, back, None, make.multiplier(groups * columns), scale, *geometry)
+
+
+@thorough
 @given(seed=seeds, rows=st.integers(0, 20), depth=st.integers(1, 200), columns=st.integers(1, 130), zero=zeros)
 def test_linear(seed, rows, depth, columns, zero):
     make = Source(seed)

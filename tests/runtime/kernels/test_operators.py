@@ -74,6 +74,11 @@ CALLS = {
     "softmax": (codes(2, 3, 4, 5), 1, 0.1, 1 / 255, 0),
     "layer_norm": (codes(2, 3, 4), [4], torch.ones(4), None, 1e-5, 0.1, 3, 0.05, 128),
     "linear_wide": (torch.randn(2, 3, 4), weights(8, 4), torch.randn(8), SCALES, 0.01),
+    "conv_wide": (torch.randn(2, 4, 5, 6), weights(8, 4, 3, 3), torch.randn(8), SCALES, 0.01, *PLAIN),
+    "conv_transpose_wide": (
+        *(torch.randn(2, 4, 5, 6), weights(4, 8, 3, 3), None, SCALES, 0.01),
+        *([2, 2], [1, 1], [1, 1], [1, 1], 1),
+    ),
     "prelu": (codes(2, 3, 4, 5), 0.5, torch.tensor([0.1, 0.0, -2.0]), 100, 20),
     "lstm": (*(torch.randn(5, 2, 8), *torch.randn(2, 2, 2)), weights(8, 2), torch.randn(8), SCALES / 1e3, 1e-4, False),
     "gru": (torch.randn(5, 2, 6), torch.randn(2, 2), weights(6, 2), torch.randn(6), SCALES[:6] / 1e3, 1e-4, True),
