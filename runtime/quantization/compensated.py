@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from runtime.quantization.arithmetic import QParams
+from runtime.quantization.arithmetic import Grid, QParams
 
 _DAMPING = 1e-3
 """Of the inputs' mean power, added to each: what the data leave open is rounded as if it were noise."""
@@ -19,17 +19,27 @@ def compensated(weight: Tensor, params: QParams, rows: Tensor) -> Tensor:
     """The integers of a matrix whose grid is one of its rows each, for `rows` of what it is multiplied with."""
     inputs = rows.double()
     power = inputs.T @ inputs / len(inputs)
-    mean = power.diagonal().mean()
-    if not mean > 0:
-        power, mean = torch.eye(len(power), dtype=power.dtype), torch.ones((), dtype=power.dtype)
-    power += _DAMPING * mean * torch.eye(len(power), dtype=power.dtype)
-    order = power.diagonal().argsort(descending=True)
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(power[order][:, order]))
+    spaced = weight.double() / params.scale.double().reshape(-1, 1)
+    return rounded_together(spaced.unsqueeze(0), params.grid, power.unsqueeze(0)).squeeze(0)
+
+
+def rounded_together(spaced: Tensor, grid: Grid, power: Tensor) -> Tensor:
+    """The integers for weights in units of their grids, (groups, outputs, columns), whose inputs have these second
+    moments, (groups, columns, columns)."""
+    groups, _, columns = spaced.shape
+    power, one = power.clone(), torch.eye(columns, dtype=power.dtype)
+    mean = power.diagonal(dim1=1, dim2=2).mean(1).reshape(-1, 1, 1)
+    power = torch.where(mean > 0, power + _DAMPING * mean * one, one)
+    order = power.diagonal(dim1=1, dim2=2).argsort(dim=1, descending=True)
+    of_group = torch.arange(groups).unsqueeze(1)
+    power = power[of_group.unsqueeze(2), order.unsqueeze(2), order.unsqueeze(1)]
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(power))
     shares = torch.linalg.cholesky(inverse, upper=True)
-    left, integers = (weight.double() / params.scale.double().reshape(-1, 1))[:, order], torch.empty(weight.shape)
-    for column in range(weight.shape[1]):
-        number = left[:, column].round().clamp(params.grid.low, params.grid.high)
+    left = spaced.to(power.dtype).transpose(1, 2)[of_group, order]  # (groups, columns, outputs)
+    integers = torch.empty(left.shape)
+    for column in range(columns):
+        number = left[:, column].round().clamp(grid.low, grid.high)
         integers[:, column] = number
-        error = (left[:, column] - number) / shares[column, column]
-        left[:, column:] -= error.unsqueeze(1) * shares[column, column:]
-    return integers[:, order.argsort()]
+        error = (left[:, column] - number) / shares[:, column, column].unsqueeze(1)
+        left[:, column:] -= shares[:, column, column:].unsqueeze(2) * error.unsqueeze(1)
+    return integers[of_group, order.argsort(dim=1)].transpose(1, 2)

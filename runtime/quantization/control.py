@@ -69,7 +69,7 @@ class Controlled:
     @property
     def overrides(self) -> dict[str, dict[str, Any]]:
         """For `runtime.quantize`, to get such a model again."""
-        return overrides_for(self.in_float)
+        return overrides_for(dict.fromkeys(self.in_float, IN_FLOAT))
 
 
 def accuracy_control(
@@ -151,7 +151,7 @@ class _Trial:
 
     def quantized(self, left: Sequence[str]) -> nn.Module:
         """A copy with these layers in floating point."""
-        return self._prepared({**overrides_for(left), **self._own_overrides()})
+        return self._prepared({**overrides_for(dict.fromkeys(left, IN_FLOAT)), **self._own_overrides()})
 
     def _prepared(self, overrides: Mapping[str, Any]) -> nn.Module:
         copied = copy.deepcopy(self.model)

@@ -20,6 +20,11 @@ def as_example(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any
     return dict(inspect.signature(model.forward).bind(*args, **kwargs).arguments) if kwargs else args
 
 
+def as_call(example: Any) -> tuple[Any, dict[str, Any]]:
+    """The arguments by place, and those by name."""
+    return ((), example) if isinstance(example, dict) else (example, {})
+
+
 class Examples:
     """Those of the first call, and of others at even distances where a call brings few samples."""
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from contextlib import contextmanager
-from itertools import islice
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -19,15 +16,13 @@ from runtime.inspect import Preparation, check_prepared
 from runtime.modules.plain_weights import copied, make_weights_plain
 from runtime.modules.torch_ao import from_torch_ao, uses_torch_ao
 from runtime.quantization.asked import batches_of, check_model, check_settings
-from runtime.quantization.calibration import Forward, calibrate, evaluating, rank_of_ranks, run_batch
-from runtime.quantization.examples import Examples, as_example
-from runtime.quantization.improvements import MEND, check_names, improve_after, improve_before
-from runtime.quantization.mending import Mending, Quantized, overrides_for, warn_of_left
+from runtime.quantization.calibrated import Wanted, calibrated, prepare
+from runtime.quantization.calibration import Forward, evaluating, rank_of_ranks, run_batch
+from runtime.quantization.examples import as_example
+from runtime.quantization.improvements import MEND, check_names
+from runtime.quantization.mending import warn_of_left
 from runtime.quantization.methods import Method, find_method
-from runtime.quantization.overrides import Overrides, QBits
-from runtime.quantization.quantizer import Quantizer
-from runtime.quantization.recurrent import unobserved
-from runtime.quantization.result import compared, warn_of_loss
+from runtime.quantization.result import GOAL, warn_of_loss
 from runtime.quantization.summary import state_bytes, summarize
 from runtime.quantization.taken_apart import take_apart
 
@@ -49,6 +44,7 @@ def quantize(
     forward: Forward | None = None,
     batches: int | None = 32,
     improve: Sequence[str] = (),
+    goal: float = GOAL,
     allow_unprepared: bool = False,
     inplace: bool = False,
     verbose: bool = True,
@@ -62,10 +58,17 @@ def quantize(
     with rounding; so do "dorefa", "pact" and "wrpn", whose models cannot compute on integers afterwards.
 
     `data` yields batches: tensors, dicts of keyword arguments, or tuples of arguments (labels at the end are left out);
-    for anything else pass `forward(model, batch)`. `improve` names what else "ptq" shall do for accuracy: "equalize"
-    and "smooth" before, "mend", which leaves in floating point what 8 bits cannot hold, "adaround" (which pays below 8
-    bits) and "bias_correction" afterwards. `settings` go to the
-    method's quantizer: `bits_weights=4`, `overrides=...`, `activation_range="percentile"`, `optimizer=...` and so on.
+    for anything else pass `forward(model, batch)`.
+
+    "ptq" compares its result with the model in floating point. Where it is further away than the `goal`, in decibels,
+    weights are rounded anew so that their errors make up for each other, and the layers that lose most get 16 bits, as
+    long as they have no more than a quarter of all multiplications; a warning says what is missing then. With
+    `goal=0` nothing of that is done. `improve` names what else "ptq" shall do for accuracy: "equalize" and "smooth"
+    before, "mend", which gives 16 bits to all layers that need them and leaves in floating point what these cannot hold
+    either, "adaround" (which pays below 8 bits) and "bias_correction" afterwards.
+
+    `settings` go to the method's quantizer: `bits_weights=4`, `overrides=...`, `activation_range="percentile"`,
+    `optimizer=...` and so on.
     """
     chosen = find_method(method)
     check_model(model)
@@ -95,20 +98,20 @@ def quantize(
     found = None
     if chosen.calibrates:
         assert data is not None
-        run = forward or run_batch
-        found = _calibrated(chosen, model, data, run, batches, improve, example, verbose, settings)
+        wanted = Wanted(chosen, settings, improve, goal, inplace)
+        found = calibrated(wanted, model, data, forward or run_batch, batches, example, verbose)
         model, quantizer = cast(AnyModule, found.model), found.quantizer
     else:
         quantizer = chosen.quantizer(model, **settings)
-        _prepare(quantizer, example)
+        prepare(quantizer, example)
     summary = summarize(quantizer, before)
     if not summary.quantized and not quantizer.params_to_quantize:
         raise ValueError(f"nothing was quantized:\n{summary}")
     if verbose:
-        print(summary if found is None else f"{summary}\n\n{found.result}")
+        print(summary if found is None else f"{summary}\n\n{found.result}{found}")
     if found is not None:
         warn_of_left(found)
-        warn_of_loss(found.result)
+        warn_of_loss(found.result, goal, MEND in improve)
     return model
 
 
@@ -126,48 +129,6 @@ def _read_torch_ao(model: nn.Module, example: dict[str, Any] | tuple[Any, ...] |
     if example is not None:
         with evaluating(model), torch.no_grad():
             model(**example) if isinstance(example, dict) else model(*example)
-
-
-def _calibrated(
-    chosen: Method,
-    model: nn.Module,
-    data: Iterable[Any],
-    forward: Forward,
-    batches: int | None,
-    improve: Sequence[str],
-    example: Any,
-    verbose: bool,
-    settings: dict[str, Any],
-) -> Quantized:
-    seen = list(islice(data, batches)) if improve else []
-    improve_before(model, improve, seen, example)
-    reference, examples = copy.deepcopy(model), Examples()
-    own = settings.get("overrides") or {}
-    overrides = Overrides(own, QBits())
-    with _progress("calibrating", forward, _number_of(data, batches), verbose) as shown, examples.of(model):
-        statistics = calibrate(model, data, shown, batches, unobserved(model, overrides.names))
-
-    def prepare(model: nn.Module, left: Sequence[str]) -> Quantizer:
-        quantizer = chosen.quantizer(
-            model, **{"statistics": statistics, **settings, "overrides": {**own, **overrides_for(left)}}
-        )
-        _prepare(quantizer, example)
-        return quantizer
-
-    quantizer = prepare(model, ())
-    found = Quantized(model, quantizer, compared(reference, model, examples.kept))
-    if MEND in improve:
-        found = Mending(reference, prepare, examples.kept, overrides.names).of(found)
-    if improve:
-        improve_after(found.model, reference, improve, seen)
-        found.result = compared(reference, found.model, examples.kept)
-    return found
-
-
-def _prepare(quantizer: Quantizer, example: Any) -> None:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "nothing was quantized")  # an error here
-        quantizer.prepare_model(example)
 
 
 def _check_prepared(model: nn.Module, example: dict[str, Any] | tuple[Any, ...], allowed: bool) -> None:
@@ -238,37 +199,3 @@ def first_call(model: nn.Module, data: Iterable[Any], forward: Forward) -> dict[
     finally:
         hook.remove()
     return as_example(model, args, kwargs)
-
-
-def _number_of(data: Iterable[Any], limit: int | None) -> int | None:
-    """How many batches this process will see, if that can be told."""
-    if not isinstance(data, Sized):
-        return limit
-    number = len(data) if limit is None else min(len(data), limit)
-    return -(-number // rank_of_ranks()[1])
-
-
-@contextmanager
-def _progress(title: str, forward: Forward, total: int | None, verbose: bool) -> Iterator[Forward]:
-    """`forward` with a bar that moves at each batch; where tqdm is not installed, with a line at the end."""
-    update, close = _bar(title, total) if verbose else (lambda: None, lambda: None)
-
-    def shown(model: nn.Module, batch: Any) -> Any:
-        result = forward(model, batch)
-        update()
-        return result
-
-    try:
-        yield shown
-    finally:
-        close()
-
-
-def _bar(title: str, total: int | None) -> tuple[Callable[[], object], Callable[[], object]]:
-    try:
-        from tqdm.auto import tqdm  # type: ignore[import-untyped]
-    except ImportError:
-        done: list[None] = []
-        return lambda: done.append(None), lambda: print(f"{title}: {len(done)} batches", file=sys.stderr)
-    bar = tqdm(desc=title, total=total, unit="batch")
-    return bar.update, bar.close

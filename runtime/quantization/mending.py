@@ -1,8 +1,8 @@
-"""Leaves layers in floating point where what they compute does not fit on integers of 8 bits.
+"""Gives layers more bits where what they compute does not fit on integers of 8 bits.
 
-A quantized model that is far from the one in floating point is quantized again, with the layers in floating point in
-which most was lost, until it is near enough. Then as many go back on integers as that allows. Who names bits for a
-layer has these.
+A quantized model that is far from the one in floating point is quantized again, with those layers on 16 bits in which
+most was lost, until it is near enough; where 16 bits do not help, or there are none, a layer is left in floating point.
+Then as many go back on 8 bits as that allows. Who names bits for a layer has these.
 """
 
 from __future__ import annotations
@@ -10,22 +10,32 @@ from __future__ import annotations
 import copy
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
 
+from runtime.quantization.arithmetic import WideGrid
+from runtime.quantization.attribution import Noise, noise_shares
+from runtime.quantization.examples import as_call
+from runtime.quantization.quantized.sums import QuantizedSum
 from runtime.quantization.quantizer import Quantizer
 from runtime.quantization.result import Result, compared
 
-IN_FLOAT: dict[str, Any] = {"bits_activations": None, "bits_weights": None}
-GOAL = 30.0
-"""Decibels: a thousandth of the results' power is noise."""
-_ROUNDS = 8
-_AT_ONCE = 3
+Bits = Mapping[str, int | None]
+ON_16_BITS: Bits = {"bits_activations": WideGrid().bits}
+IN_FLOAT: Bits = {"bits_activations": None, "bits_weights": None}
+Left = Mapping[str, Bits]
+"""What holds for some layers in place of 8 bits."""
 _LEAST_GAIN = 0.5
-"""Decibels that leaving layers in floating point must bring, or they do not stay there."""
+"""Decibels that more bits for some layers must bring, or they do not get them."""
+_MOST = 1000.0
+"""How much less noise than enough is worth a try."""
+_HOPELESS = 4.0
+"""How much more noise than enough must not be left, or nothing is tried within a budget."""
+_TRIED_AGAIN = 8
+"""Layers that are tried on 8 bits again, of those that were changed last."""
 
 
 @dataclass
@@ -35,70 +45,107 @@ class Quantized:
     model: nn.Module
     quantizer: Quantizer
     result: Result
-    left: list[str] = field(default_factory=list)
-    """The layers that stay in floating point for its sake."""
+    left: Left = field(default_factory=dict)
+    """The layers that have more bits for its sake."""
     without: float = 0.0
-    """Decibels with these on integers."""
+    """Decibels with these on 8 bits."""
+
+    def __str__(self) -> str:
+        """What was done besides, for who reads the summary."""
+        given = [name for name, bits in self.left.items() if bits == ON_16_BITS]
+        return f"\ngiven 16 bits ({self.without:.1f} dB without): {', '.join(given)}" if given else ""
 
 
 class Mending:
-    """`prepare(model, left)` quantizes all layers but those that are left; `named` are those that nobody else decides
-    about."""
+    """`prepare(model, left)` quantizes a model with these bits for some layers; `named` are those that nobody else
+    decides about. `costs` are the shares of layers in all multiplications, of which no more than `budget` get more
+    bits."""
 
     def __init__(
         self,
         reference: nn.Module,
-        prepare: Callable[[nn.Module, Sequence[str]], Quantizer],
+        prepare: Callable[[nn.Module, Left], Quantizer],
         examples: Sequence[Any],
         named: Callable[[str], bool],
+        goal: float,
+        costs: Mapping[str, float] | None = None,
+        budget: float = 1.0,
     ) -> None:
         self.reference, self.prepare, self.examples, self.named = reference, prepare, examples, named
+        self.goal, self.costs, self.budget = goal, costs or {}, budget
 
     def of(self, found: Quantized) -> Quantized:
-        """The same, or one that is nearer, with as few layers in floating point as that takes."""
-        without = found.result.decibels
-        at_once = _AT_ONCE
-        for _ in range(_ROUNDS):
-            worst = self._worst(found)
-            if found.result.decibels >= GOAL or not worst:
+        """The same, or one that is nearer, with as few layers on more bits as that takes."""
+        without, more_than_enough = found.result.decibels, 1.0
+        while found.result.decibels < self.goal:
+            more = self._more(found, more_than_enough)
+            if not more:
                 break
-            nearer = self._with([*found.left, *worst[:at_once]])
+            nearer = self._with({**found.left, **more})
             if nearer.result.decibels >= found.result.decibels + _LEAST_GAIN:
                 found = nearer
-            elif at_once < len(worst):
-                at_once *= 2
-            else:
+            elif more_than_enough > _MOST:
                 break
-        if found.result.decibels >= GOAL and len(found.left) > 1:
+            more_than_enough *= 4
+        if found.result.decibels >= self.goal and len(found.left) > 1:
             found = self._with_fewer(found)
         found.without = without
         return found
 
-    def _worst(self, found: Quantized) -> list[str]:
-        return [name for name in found.result.losses if name not in found.left and not self.named(name)]
+    def _more(self, found: Quantized, more_than_enough: float) -> Left:
+        """More bits for layers that bring noise, until what is left of it is so much less than it may be."""
+        noises, enough = self._noises(found), 10 ** (-self.goal / 10)
+        noise = sum(of.now for of in noises.values())
+        spent = sum(self.costs.get(name, 0.0) for name in found.left)
+        more: dict[str, Bits] = {}
+        for gain, name, bits in sorted(self._gains(found, noises), key=lambda one: one[0], reverse=True):
+            cost = 0.0 if name in found.left else self.costs.get(name, 0.0)
+            if noise * more_than_enough <= enough and more:
+                break
+            if gain > 0 and spent + cost <= self.budget:
+                more[name] = bits
+                noise, spent = noise - gain, spent + cost
+        hopeless = self.budget < 1.0 and noise > _HOPELESS * enough
+        return {} if hopeless else more
+
+    def _gains(self, found: Quantized, noises: Mapping[str, Noise]) -> Iterator[tuple[float, str, Bits]]:
+        for name, noise in noises.items():
+            layer, before = found.model.get_submodule(name), found.left.get(name)
+            if self.named(name) or before == IN_FLOAT:
+                continue
+            if isinstance(layer, QuantizedSum) and before is None and noise.of_weights < noise.now / 2:
+                yield noise.now - noise.of_weights, name, ON_16_BITS
+            elif self.budget >= 1.0 or not isinstance(layer, QuantizedSum):
+                yield noise.now, name, IN_FLOAT
+
+    def _noises(self, found: Quantized) -> dict[str, Noise]:
+        """On the first example."""
+        args, kwargs = as_call(self.examples[0])
+        return noise_shares(self.reference, found.model, args, kwargs)
 
     def _with_fewer(self, found: Quantized) -> Quantized:
-        """Without those that turn out to do no harm on integers."""
-        for name in reversed(found.left):
-            fewer = self._with([other for other in found.left if other != name])
-            if fewer.result.decibels >= GOAL:
+        """Without those that turn out to do no harm on 8 bits."""
+        for name in list(found.left)[: -_TRIED_AGAIN - 1 : -1]:
+            fewer = self._with({other: bits for other, bits in found.left.items() if other != name})
+            if fewer.result.decibels >= self.goal:
                 found = fewer
         return found
 
-    def _with(self, left: list[str]) -> Quantized:
+    def _with(self, left: Left) -> Quantized:
         model = copy.deepcopy(self.reference)
         quantizer = self.prepare(model, left)
         return Quantized(model, quantizer, compared(self.reference, model, self.examples), left)
 
 
-def overrides_for(left: Sequence[str]) -> dict[str, dict[str, Any]]:
-    return {re.escape(name): dict(IN_FLOAT) for name in left}
+def overrides_for(left: Left) -> dict[str, dict[str, Any]]:
+    return {re.escape(name): dict(bits) for name, bits in left.items()}
 
 
 def warn_of_left(found: Quantized) -> None:
-    if found.left:
+    left = [name for name, bits in found.left.items() if bits == IN_FLOAT]
+    if left:
         warnings.warn(
-            f"{', '.join(found.left)}: left in floating point. With all on integers the model came within "
+            f"{', '.join(left)}: left in floating point. With all on integers the model came within "
             f"{found.without:.1f} dB of the one in floating point, now {found.result.decibels:.1f} dB",
             stacklevel=3,
         )

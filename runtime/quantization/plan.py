@@ -54,7 +54,8 @@ class Place:
 class Planner:
     """Goes over the modules in the order in which they ran.
 
-    `known` are the results and inputs that a range can be given to, `unbounded` those whose values reach infinity.
+    `known` are the results and inputs that a range can be given to, `unbounded` those whose values reach infinity,
+    `asked` the modules that somebody has named bits or a range for.
     """
 
     def __init__(
@@ -66,9 +67,10 @@ class Planner:
         bits: Mapping[str, int | None],
         known: Collection[str],
         unbounded: Collection[str],
+        asked: Collection[str] = (),
     ) -> None:
         self.modules, self.adjacency, self.absorbed, self.carriers = modules, adjacency, absorbed, carriers
-        self.bits, self.known, self.unbounded = bits, known, unbounded
+        self.bits, self.known, self.unbounded, self.asked = bits, known, unbounded, asked
         self._absorbed_by: dict[str, list[str]] = {}
         for name in absorbed:
             self._absorbed_by.setdefault(self.host(name), []).append(name)
@@ -101,21 +103,22 @@ class Planner:
             return Place(name, kind, "runtime.modules.convert makes it of modules" if compound else "no integer form")
         if self.bits[name] is None:
             return Place(name, Kind.FLOAT, "no bits for activations")
-        if kind in (Kind.CARRY, Kind.EMBEDDING) or self._may_be_real(name) or self.result_key(name) in self.known:
+        if kind in (Kind.CARRY, Kind.EMBEDDING) or self._sums(name) or self.result_key(name) in self.known:
             return Place(name, kind)
         unbounded = self.result_key(name) in self.unbounded
         return Place(name, Kind.FLOAT, "its values reach infinity" if unbounded else "calibration has not seen it")
 
-    def _may_be_real(self, name: str) -> bool:
-        """Linear layers may as well return floating point, if that is what is wanted of them, and so may convolutions
-        that have not absorbed an activation."""
-        if self._is_linear(name):
-            return True
-        behind = (self.modules[absorbed] for absorbed in self._absorbed_by.get(name, ()))
-        return is_sum(module_of(self.modules[name])) and all(isinstance(module, Absorbed) for module in behind)
+    def _is_asked(self, name: str) -> bool:
+        return name in self.asked or self.result_key(name) in self.asked
 
-    def _is_linear(self, name: str) -> bool:
-        return isinstance(module_of(self.modules[name]), nn.Linear)
+    def _ends_in_activation(self, name: str) -> bool:
+        behind = (self.modules[absorbed] for absorbed in self._absorbed_by.get(name, ()))
+        return any(not isinstance(module, Absorbed) for module in behind)
+
+    def _sums(self, name: str) -> bool:
+        """Convolutions and linear layers may as well return floating point, if that is what is wanted of them; an
+        activation behind them is a module by itself then."""
+        return is_sum(module_of(self.modules[name]))
 
     def _settle(self, place: Place) -> None:
         place.slots = list(self._slots(place.name))
@@ -156,15 +159,13 @@ class Planner:
         return place.slots[0].points if place.slots else []
 
     def gives_integers(self, name: str) -> bool:
-        if not self._may_be_real(name):
-            return True
-        wide = self.bits[name] == WideGrid().bits  # whoever needs so many takes real numbers
-        return self.result_key(name) in self.known and self.wanted(name) and not wide
+        if not self._sums(name) or (self._is_asked(name) and self._ends_in_activation(name)):
+            return not self.is_wide(name)
+        return self.result_key(name) in self.known and self.wanted(name) and not self.is_wide(name)
 
-    def takes_wide(self, place: Place) -> bool:
-        """Whether it is a linear layer between floating point and floating point, which is to be given 16 bits."""
-        plain = place.kind is Kind.SUM and self._is_linear(place.name) and not self.gives_integers(place.name)
-        return plain and self.bits[place.name] == WideGrid().bits
+    def is_wide(self, name: str) -> bool:
+        """Whether it sums products of 16 bits: such a layer stands between floating point and floating point."""
+        return self._sums(name) and self.bits[name] == WideGrid().bits
 
     def host(self, name: str) -> str:
         while name in self.absorbed:
@@ -192,7 +193,7 @@ class Planner:
         place = None if consumer is None else self.places.get(consumer)
         if place is None or place.kind is Kind.FLOAT:
             return False
-        return place.kind is Kind.SUM or self.wanted(place.name)
+        return not self.is_wide(place.name) if place.kind is Kind.SUM else self.wanted(place.name)
 
     def only_consumer(self, name: str) -> str | None:
         """The module that alone takes the result of `name`, if there is one."""
@@ -245,7 +246,7 @@ def _give_grid(
         key = _slot_key(planner, slot)
         number = bits[slot.points[0]] if slot.points else own_bits
         usable = key in ranges and (slot.points or place.kind is not Kind.INNER)
-        wide = not slot.points and planner.takes_wide(place)
+        wide = not slot.points and planner.is_wide(place.name)
         place.inputs.append(_on_grid(alignment.range_of(key), number, wide) if usable else None)
     if place.kind is Kind.CARRY:
         place.output = place.inputs[0] if place.inputs else None

@@ -38,7 +38,7 @@ from runtime.quantization.quantized.given import make_given, make_given_dynamic
 from runtime.quantization.quantized.make import make_quantized
 from runtime.quantization.quantized.others import Half, QuantizedEmbedding
 from runtime.quantization.quantized.sums import DynamicSum, QuantizedSum, is_sum
-from runtime.quantization.quantized.wide import WideLinear, is_wide
+from runtime.quantization.quantized.wide import WideSum, is_wide
 from runtime.quantization.quantizer import Quantizer
 from runtime.quantization.recurrent import WIDE_BITS, bits_of_input, directions, given_in_a_run, show_enough
 
@@ -86,6 +86,7 @@ class PostTrainLinearQuantizer(Quantizer):
         prefix = "" if unwrapped(model) is model else "module."
         self.statistics = {prefix + key.removeprefix(prefix): seen for key, seen in given.items()}
         self.ranges = {prefix + key.removeprefix(prefix): bounds for key, bounds in (ranges or {}).items()}
+        self._with_ranges = frozenset(self.ranges)
         self.plan: dict[str, Place] = {}
         self.absorbed: dict[str, str] = {}
         self.replacement_factory[nn.Module] = self._replace_any
@@ -120,7 +121,8 @@ class PostTrainLinearQuantizer(Quantizer):
         unbounded = {key for key, seen in self.statistics.items() if seen.infinite}
         known = {key for key, seen in self.statistics.items() if seen.count and not seen.infinite} | set(self.ranges)
         carriers = find_carriers(self.model, dummy_input)
-        planner = Planner(self._modules, adjacency, self.absorbed, carriers, bits, known, unbounded)
+        asked = self._with_ranges.union(filter(self._named, self._modules))
+        planner = Planner(self._modules, adjacency, self.absorbed, carriers, bits, known, unbounded, asked)
         self._choose_ranges(planner, bits)
         self.plan = give_grids(planner, self.ranges, bits)
 
@@ -250,13 +252,13 @@ class PostTrainLinearQuantizer(Quantizer):
         if given is not None and bits is not None:
             quantized: QuantizedModule = make_given(module, given, place.output, bits, self.per_channel_weights)
         elif is_wide(place.inputs) and qbits.wts is not None:
-            quantized = WideLinear(module, qbits.wts, self.per_channel_weights)
+            quantized = WideSum(module, qbits.wts, self.per_channel_weights)
         else:
             quantized = make_quantized(module, place.kind, place.output, qbits.wts, self.per_channel_weights)
         quantized.configure(place.inputs, place.output, place.float_output)
         rows = self._rows.get(place.name)
         shown = rows is not None and show_enough(module, rows)
-        if shown and self.per_channel_weights and type(quantized) in (QuantizedSum, WideLinear):
+        if shown and self.per_channel_weights and type(quantized) in (QuantizedSum, WideSum):
             assert isinstance(quantized, QuantizedSum) and isinstance(module.weight, torch.Tensor) and rows is not None
             made = compensated(module.weight.detach(), quantized.weight_params, rows)
             quantized.integers = made.to(quantized.integers.dtype)

@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from runtime.quantization.examples import as_call
 from runtime.quantization.summary import noise_and_results
 
-GOOD_ENOUGH = 20.0
-"""Decibels: a hundredth of the results' power is noise."""
+GOAL = 30.0
+"""Decibels: a thousandth of the results' power is noise."""
 _NAMED = 3
 
 
@@ -23,7 +24,8 @@ class Result:
     """On some batches."""
 
     decibels: float
-    """Signal to noise of all results together. A batch of small numbers counts as much as one of large ones."""
+    """Signal to noise of the results, of the worst where there are several. A batch of small numbers counts as much as
+    one of large ones."""
     cosine: float
     """The least of those between the results for each of the batch."""
     layers: Mapping[str, float]
@@ -54,37 +56,41 @@ def _range(before: float, after: float) -> str:
 def compared(exact: nn.Module, quantized: nn.Module, examples: Sequence[Any]) -> Result:
     """Runs both once on each."""
     cosines: list[float] = []
-    noises: dict[str | None, list[float]] = {}
+    noises: dict[str | int, list[float]] = {}
+    """By the name of a layer, or the place of a result."""
     for example in examples:
-        args, kwargs = ((), example) if isinstance(example, dict) else (example, {})
+        args, kwargs = as_call(example)
         layers, *both = noise_and_results(exact, quantized, args, kwargs)
         wanted, given = ([tensor.double() for tensor in tensors] for tensors in both)
-        signal = sum(float(x.square().sum()) for x in wanted)
-        error = sum(float((x - y).square().sum()) for x, y in zip(wanted, given, strict=True))
-        noises.setdefault(None, []).append(error / signal if error and signal else error)
+        for place, (x, y) in enumerate(zip(wanted, given, strict=True)):
+            signal, error = float(x.square().sum()), float((x - y).square().sum())
+            noises.setdefault(place, []).append(error / signal if error and signal else error)
         cosines += [_least_cosine(x, y) for x, y in zip(wanted, given, strict=True)]
         for name, decibels in layers.items():
             noises.setdefault(name, []).append(10 ** (-decibels / 10))
     levels = {name: _decibels(sum(each) / len(each)) for name, each in noises.items()}
-    whole = levels.pop(None)
-    return Result(whole, min(cosines, default=1.0), {str(name): level for name, level in levels.items()}, len(examples))
+    whole = min((level for place, level in levels.items() if isinstance(place, int)), default=float("inf"))
+    layers = {name: level for name, level in levels.items() if isinstance(name, str)}
+    return Result(whole, min(cosines, default=1.0), layers, len(examples))
 
 
 def _decibels(noise: float) -> float:
     return -10 * math.log10(noise) if noise else float("inf")
 
 
-def warn_of_loss(result: Result) -> None:
-    """Names the layers, and what would mend them."""
-    if not result.decibels < GOOD_ENOUGH:
+def warn_of_loss(result: Result, goal: float, mended: bool) -> None:
+    """Names the layers, and what mends them."""
+    if not result.decibels < goal:
         return
-    worst = list(result.losses)[:_NAMED]
-    overrides = "{" + ", ".join(f"{name!r}: {{'bits_activations': None, 'bits_weights': None}}" for name in worst) + "}"
+    remedy = (
+        "No layer that is left on integers can be given more bits: what it has is what the overrides ask for"
+        if mended
+        else "improve=['mend'] mends it: as many layers as it takes get 16 bits, or stay in floating point. "
+        "runtime.quantization.sensitivity and accuracy_control measure which layers need it for a metric of yours"
+    )
     warnings.warn(
-        f"the quantized model is not near the one in floating point: {result}. What may mend it: improve=['mend'], "
-        f"which leaves as many layers in floating point as it takes, or these, overrides={overrides}; "
-        "improve=['equalize', 'bias_correction']; activation_range='minmax'; "
-        "runtime.quantization.sensitivity and accuracy_control measure which layers need it",
+        f"the quantized model is {result.decibels:.1f} dB from the one in floating point, which is less than "
+        f"{goal:g}: {result}. {remedy}",
         stacklevel=3,
     )
 

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from runtime.quantization.attribution import compared_with
 from runtime.quantization.calibration import evaluating, float_tensors
 from runtime.quantization.fusion import Absorbed
 from runtime.quantization.quantized.base import QuantizedModule
-from runtime.quantization.quantized.others import Carried
 from runtime.quantization.quantized.sums import QuantizedSum
 from runtime.quantization.quantizer import Quantizer
 
@@ -100,15 +100,7 @@ def noise_and_results(
     exact: nn.Module, quantized: nn.Module, args: Any, kwargs: Any
 ) -> tuple[dict[str, float], list[Tensor], list[Tensor]]:
     """The same, and what both models returned."""
-    last = {}
-    for name, module in quantized.named_modules():
-        if isinstance(module, Absorbed) and (module.into not in last or "BatchNorm" not in module.kind):
-            last[module.into] = name  # an activation comes behind the normalization
-    wanted = {
-        name: last.get(name, name)
-        for name, module in quantized.named_modules()
-        if isinstance(module, QuantizedModule) and not isinstance(module, Carried)
-    }
+    wanted = compared_with(quantized)
     exact_results, exact_whole = _results(exact, set(wanted.values()), args, kwargs)
     results, whole = _results(quantized, set(wanted), args, kwargs)
     layers = {

@@ -19,7 +19,7 @@ from runtime.quantization.quantized.given import GivenWeight
 from runtime.quantization.quantized.others import Carried, QuantizedEmbedding, QuantizedInner, QuantizedPReLU
 from runtime.quantization.quantized.pointwise import QuantizedAdd, QuantizedJoin, QuantizedMatmul, QuantizedMul
 from runtime.quantization.quantized.sums import QuantizedSum, is_sum
-from runtime.quantization.quantized.wide import WideLinear
+from runtime.quantization.quantized.wide import WideSum
 
 _PLAIN = {
     QuantizedAdd: Add,
@@ -35,7 +35,7 @@ def counterpart(simulated: QuantizedModule) -> Int8Module:
     """The int8 module that computes what `simulated` simulates."""
     if isinstance(simulated, Carried):
         return _carried(simulated)
-    if isinstance(simulated, WideLinear) and simulated.weight_grid.bits <= 8:
+    if isinstance(simulated, WideSum) and simulated.weight_grid.bits <= 8:
         return int8_sum(simulated)
     reason = _obstacle(simulated)
     if reason:

@@ -15,7 +15,10 @@ from runtime.int8.codes import Codes
 from runtime.int8.counterparts.base import Int8Module, Int8Weights
 from runtime.quantization.arithmetic import multiplier
 from runtime.quantization.quantized.sums import QuantizedSum
-from runtime.quantization.quantized.wide import WideLinear as WideSimulated
+from runtime.quantization.quantized.wide import WideSum
+
+Geometry = tuple[list[int], list[int], list[int], int]
+TransposedGeometry = tuple[list[int], list[int], list[int], list[int]]
 
 
 class Sum(Int8Weights):
@@ -62,14 +65,14 @@ class Linear(Sum):
         return kernels.linear(codes, *of_weight, of.zero, self.made().zero, self.low, self.high, self.negative)
 
 
-class WideLinear(Int8Weights):
-    """A linear layer that is given 16 bits, between floating point and floating point. Buffers as those of `Sum`, but
-    that `bias` is float32."""
+class Wide(Int8Weights):
+    """A layer that is given 16 bits, between floating point and floating point. Buffers as those of `Sum`, but that
+    `bias` is float32."""
 
     bias: Tensor | None
     multiplier: Tensor
 
-    def __init__(self, simulated: WideSimulated) -> None:
+    def __init__(self, simulated: WideSum) -> None:
         super().__init__(simulated)
         given = simulated.input_params[0]
         assert given is not None
@@ -79,8 +82,41 @@ class WideLinear(Int8Weights):
         factor = multiplier([given.scale, simulated.weight_scale])
         self.register_buffer("multiplier", factor.expand(_columns(simulated)).contiguous())
 
+    @property
+    def _of_weight(self) -> tuple[Tensor, Tensor | None, Tensor, float]:
+        return self.integers, self.bias, self.multiplier, self.scale
+
+
+class WideLinear(Wide):
+    """A linear layer."""
+
     def forward(self, x: Tensor) -> Tensor:
-        return kernels.linear_wide(x, self.integers, self.bias, self.multiplier, self.scale)
+        return kernels.linear_wide(x, *self._of_weight)
+
+
+class WideConv(Wide):
+    """A convolution."""
+
+    def __init__(self, simulated: WideSum) -> None:
+        super().__init__(simulated)
+        inner = cast(_ConvNd, simulated.inner)
+        self.geometry, self.pad_before, self.pad_mode = _geometry(inner)
+
+    def forward(self, x: Tensor) -> Tensor:
+        images = _batched(x, len(self.geometry[0]))
+        if self.pad_before is not None:
+            images = F.pad(images, self.pad_before, mode=self.pad_mode)
+        return _as_given(kernels.conv_wide(images, *self._of_weight, *self.geometry), x).contiguous()
+
+
+class WideConvTranspose(Wide):
+    """A transposed convolution."""
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        inner = cast(_ConvTransposeNd, self.simulated.inner)
+        geometry = _transposed_geometry(inner, x, output_size)
+        images = _batched(x, len(inner.kernel_size))
+        return _as_given(kernels.conv_transpose_wide(images, *self._of_weight, *geometry, inner.groups), x).contiguous()
 
 
 def _batched(codes: Tensor, dims: int) -> Tensor:
@@ -97,13 +133,8 @@ class Conv(Sum):
 
     def __init__(self, simulated: QuantizedSum) -> None:
         super().__init__(simulated)
-        inner = cast(_ConvNd, simulated.inner)
-        self.stride, self.dilation, self.groups = list(inner.stride), list(inner.dilation), inner.groups
-        before = _padding(inner)
-        plain = inner.padding_mode == "zeros" and before[::2] == before[1::2]
-        self.padding = before[::2][::-1] if plain else [0] * len(self.stride)
-        self.pad_before = None if plain or not any(before) else before
-        self.pad_mode = "constant" if inner.padding_mode == "zeros" else inner.padding_mode
+        geometry, self.pad_before, self.pad_mode = _geometry(cast(_ConvNd, simulated.inner))
+        self.stride, self.padding, self.dilation, self.groups = geometry
 
     def on_codes(self, x: Tensor) -> Tensor:
         images, of = self._images(x)
@@ -134,42 +165,35 @@ class ConvTranspose(Sum):
     def __init__(self, simulated: QuantizedSum) -> None:
         super().__init__(simulated)
         inner = cast(_ConvTransposeNd, simulated.inner)
-        self.stride, self.dilation, self.groups = list(inner.stride), list(inner.dilation), inner.groups
-        self.padding = list(cast("tuple[int, ...]", inner.padding))
+        self.stride, self.groups = list(inner.stride), inner.groups
 
     def on_codes(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        images, of, more = self._images(x, output_size)
+        images, of, geometry = self._images(x, output_size)
         weights, zeros = (self.integers, self.bias, self.multiplier), (of.zero, self.made().zero)
-        geometry = (self.stride, self.padding, more, self.dilation)
         out = kernels.conv_transpose(
             images, *weights, *zeros, *geometry, self.groups, self.low, self.high, self.negative
         )
         return _as_given(out, x)
 
     def in_real_numbers(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        images, of, more = self._images(x, output_size)
-        weights, geometry = (
-            (self.integers, self.bias, self.multiplier),
-            (self.stride, self.padding, more, self.dilation),
-        )
-        out = kernels.conv_transpose_float(images, *weights, of.zero, *geometry, self.groups)
-        return _as_given(out, x).contiguous()
+        images, of, geometry = self._images(x, output_size)
+        weights = (self.integers, self.bias, self.multiplier)
+        return _as_given(
+            kernels.conv_transpose_float(images, *weights, of.zero, *geometry, self.groups), x
+        ).contiguous()
 
-    def _images(self, x: Tensor, output_size: list[int] | None) -> tuple[Tensor, Codes, list[int]]:
-        """A batch of codes, what they stand for, and the padding of the output."""
+    def _images(self, x: Tensor, output_size: list[int] | None) -> tuple[Tensor, Codes, TransposedGeometry]:
+        """A batch of codes, what they stand for, and how the weights meet them."""
         codes, of = self.given(0, x)
         inner = cast(_ConvTransposeNd, self.simulated.inner)
-        images = _batched(codes, len(self.stride))
-        more = inner._output_padding(
-            codes, output_size, self.stride, self.padding, list(inner.kernel_size), len(self.stride), self.dilation
-        )
-        return images, of, list(more)
+        return _batched(codes, len(self.stride)), of, _transposed_geometry(inner, codes, output_size)
 
 
 def int8_sum(simulated: QuantizedSum) -> Int8Module:
     inner = simulated.inner
-    if isinstance(simulated, WideSimulated):
-        return WideLinear(simulated)
+    if isinstance(simulated, WideSum):
+        wide = WideConvTranspose if isinstance(inner, _ConvTransposeNd) else WideConv
+        return (WideLinear if isinstance(inner, nn.Linear) else wide)(simulated)
     if isinstance(inner, nn.Linear):
         return Linear(simulated)
     return ConvTranspose(simulated) if isinstance(inner, _ConvTransposeNd) else Conv(simulated)
@@ -179,6 +203,24 @@ def _columns(simulated: QuantizedSum) -> int:
     if isinstance(simulated.inner, _ConvTransposeNd):
         return simulated.inner.out_channels
     return simulated.integers.shape[0]
+
+
+def _geometry(inner: _ConvNd) -> tuple[Geometry, list[int] | None, str]:
+    """Stride, padding, dilation and groups, and what has to be padded before that, how."""
+    before = _padding(inner)
+    plain = inner.padding_mode == "zeros" and before[::2] == before[1::2]
+    padding = before[::2][::-1] if plain else [0] * len(inner.stride)
+    mode = "constant" if inner.padding_mode == "zeros" else inner.padding_mode
+    geometry = (list(inner.stride), padding, list(inner.dilation), inner.groups)
+    return geometry, None if plain or not any(before) else before, mode
+
+
+def _transposed_geometry(inner: _ConvTransposeNd, x: Tensor, output_size: list[int] | None) -> TransposedGeometry:
+    """Stride, padding, padding of the output, dilation."""
+    stride, kernel, dilation = (list(sizes) for sizes in (inner.stride, inner.kernel_size, inner.dilation))
+    padding = list(cast("tuple[int, ...]", inner.padding))
+    more = inner._output_padding(x, output_size, stride, padding, kernel, len(stride), dilation)
+    return stride, padding, list(more), dilation
 
 
 def _padding(inner: _ConvNd) -> list[int]:

@@ -65,6 +65,11 @@ class QuantizedSum(HoldsIntegers, QuantizedModule):
         self._float_bias = self.bias
 
     @property
+    def float_bias(self) -> Tensor | None:
+        """In real numbers, whatever it is kept as."""
+        return self._float_bias
+
+    @property
     def weight_params(self) -> QParams:
         zero_point = torch.zeros_like(self.weight_scale, dtype=torch.int32)
         return QParams(self.weight_scale, zero_point, self.weight_grid, self.weight_granularity)

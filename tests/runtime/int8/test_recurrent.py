@@ -17,7 +17,7 @@ from runtime.kernels.native import library
 from runtime.quantization.calibration import calibrate
 from runtime.quantization.checkpoint import load_checkpoint, save_checkpoint
 from runtime.quantization.quantized.pointwise import QuantizedAdd
-from runtime.quantization.quantized.wide import WideLinear
+from runtime.quantization.quantized.wide import WideSum
 from tests.runtime.int8.small import quantized
 from tests.runtime.int8.test_loops import KINDS, Tagger
 
@@ -134,7 +134,7 @@ def test_bits_for_one_part_change_that_part_alone() -> None:
     x = torch.randn(3, 5, 6) * 2
     only = OrderedDict({r".*gates_l0\.add_cell": {"bits_activations": 8}})
     model = quantized(Tagger(wrappers.LSTM), x, overrides=only)
-    replaced = {name for name, module in model.named_modules() if isinstance(module, (QuantizedAdd, WideLinear))}
+    replaced = {name for name, module in model.named_modules() if isinstance(module, (QuantizedAdd, WideSum))}
     assert replaced == {"recurrent.hh_l0"}  # nothing gives an addition in floating point integers
     both = OrderedDict({r".*gates_l0\.(add_cell|mult_.*|cell_tanh)": {"bits_activations": 8}})
     model = quantized(Tagger(wrappers.LSTM), x, overrides=both)

@@ -91,7 +91,7 @@ def test_as_few_layers_stay_in_floating_point_as_are_needed(model: nn.Module, da
     assert type(controlled.model.second) is nn.Linear and isinstance(controlled.model.third, QuantizedSum)
     again = runtime.quantize(model, data, overrides=controlled.overrides, verbose=False)
     assert torch.equal(again(data[0]), controlled.model(data[0]))
-    with pytest.warns(UserWarning, match="not near the one in floating point"):
+    with pytest.warns(UserWarning, match="dB from the one in floating point, which is less than 30"):
         assert metric(runtime.quantize(model, data, verbose=False)) < 25  # type: ignore[operator]
 
 
@@ -101,9 +101,16 @@ def test_nothing_stays_in_floating_point_where_nothing_has_to(model: nn.Module, 
 
 
 def test_quantize_says_what_it_cost(model: nn.Module, data: list[Tensor], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.warns(UserWarning, match=r"most is lost in second .*overrides=\{'second': \{'bits_activations': None"):
+    with pytest.warns(UserWarning, match=r"most is lost in second .*improve=\['mend'\] mends it"):
         runtime.quantize(model, data)
     assert "against floating point, on the first batch: " in capsys.readouterr().out
+
+
+def test_what_quantize_recommends_mends_it(model: nn.Module, data: list[Tensor]) -> None:
+    with pytest.warns(UserWarning, match="^second: left in floating point. With all on integers") as warned:
+        mended = runtime.quantize(model, data, improve=["mend"], verbose=False)
+    assert len(warned) == 1 and type(mended.second) is nn.Linear
+    assert agreement(model, data)(mended) > 30  # type: ignore[operator]
 
 
 def test_searching_bits_is_resumed(model: nn.Module, data: list[Tensor], tmp_path: Path) -> None:

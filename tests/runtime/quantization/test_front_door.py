@@ -164,8 +164,9 @@ def test_weights_of_two_calls_are_shared_and_scales_are_not() -> None:
     first, second = q.encode[0], q.encode2[0]
     assert isinstance(first, QuantizedSum) and isinstance(second, QuantizedSum)
     assert first.integers is second.integers
-    assert first.output_params is not None and second.output_params is not None
-    assert 1.5 < second.output_params.scale / first.output_params.scale < 2.5
+    given, given2 = first.input_params[0], second.input_params[0]
+    assert given is not None and given2 is not None
+    assert 1.5 < given2.scale / given.scale < 2.5
 
 
 def test_what_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from itertools import pairwise
 
@@ -15,6 +16,7 @@ import runtime.modules as wrappers
 from runtime.int8 import compile, convert
 from runtime.quantization.examples import Examples
 from runtime.quantization.quantized.sums import QuantizedSum
+from runtime.quantization.quantized.wide import WideSum
 
 
 class Spectrum(nn.Module):
@@ -55,20 +57,35 @@ def decibels(exact: nn.Module, given: nn.Module, data: list[Tensor]) -> float:
     return 10 * math.log10(sum(float(a.square().sum()) for a, _ in pairs) / noise)
 
 
-def test_layers_that_lose_most_are_left_and_named(model: nn.Module, data: list[Tensor]) -> None:
-    with pytest.warns(UserWarning, match="project: left in floating point. With all on integers"):
-        quantized = runtime.quantize(model, data, improve=["mend"], batches=None, verbose=False)
-    assert type(quantized.project) is nn.Conv1d
-    assert isinstance(quantized.first, QuantizedSum) and isinstance(quantized.second, QuantizedSum)
-    assert decibels(model, quantized, data) > 30
+def test_layers_that_lose_most_get_16_bits(
+    model: nn.Module, data: list[Tensor], capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = decibels(model, runtime.quantize(model, data, batches=None, goal=0, verbose=False), data)
+    quantized = runtime.quantize(model, data, batches=None)
+    assert isinstance(quantized.project, WideSum)
+    assert type(quantized.first) is QuantizedSum and type(quantized.second) is QuantizedSum
+    assert plain < 20 and decibels(model, quantized, data) > 30
+    assert re.search(r"given 16 bits \(\d+.\d dB without\): project", capsys.readouterr().out)
     converted = convert(quantized)
     assert torch.equal(compile(converted, data[0])(data[0]), converted(data[0]))
 
 
-def test_nothing_is_left_unless_it_is_asked_for(model: nn.Module, data: list[Tensor]) -> None:
-    with pytest.warns(UserWarning, match=r"not near the one in floating point.* improve=\['mend'\]"):
+def test_what_too_much_of_the_model_would_need_is_left_to_the_user(
+    model: nn.Module, data: list[Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.quantization.calibrated.SMALL_PART", 0.01)
+    with pytest.warns(UserWarning, match=r"dB from the one in floating point, .* improve=\['mend'\] mends it"):
         quantized = runtime.quantize(model, data, verbose=False)
-    assert isinstance(quantized.project, QuantizedSum)
+    assert type(quantized.project) is QuantizedSum
+    mended = runtime.quantize(model, data, improve=["mend"], batches=None, verbose=False)
+    assert decibels(model, mended, data) > 30
+
+
+def test_a_goal_of_nothing_changes_nothing(model: nn.Module, data: list[Tensor]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        quantized = runtime.quantize(model, data, goal=0, verbose=False)
+    assert type(quantized.project) is QuantizedSum
 
 
 def test_copies_are_needed(model: nn.Module, data: list[Tensor]) -> None:
@@ -76,12 +93,20 @@ def test_copies_are_needed(model: nn.Module, data: list[Tensor]) -> None:
         runtime.quantize(model, data, improve=["mend"], inplace=True)
 
 
-def test_layer_that_an_override_names_is_not_left(model: nn.Module, data: list[Tensor]) -> None:
-    with pytest.warns(UserWarning, match="left in floating point") as warned:
-        own = {"project": {"bits_activations": 8}}
+def test_layer_that_an_override_names_is_not_changed(model: nn.Module, data: list[Tensor]) -> None:
+    own = {"project": {"bits_activations": 8}}
+    with pytest.warns(UserWarning) as warned:
         quantized = runtime.quantize(model, data, improve=["mend"], overrides=own, verbose=False)
-    assert isinstance(quantized.project, QuantizedSum)
-    assert "project" not in str(warned[0].message)
+    assert type(quantized.project) is QuantizedSum
+    left, far = (str(one.message) for one in warned)
+    assert re.match(r"(scale|pow|log|, )+: left in floating point\. With all on integers", left)
+    assert "what it has is what the overrides ask for" in far
+
+
+def test_a_model_in_place_keeps_its_layers_on_8_bits(model: nn.Module, data: list[Tensor]) -> None:
+    with pytest.warns(UserWarning, match="dB from the one in floating point"):
+        assert runtime.quantize(model, data, inplace=True, verbose=False) is model
+    assert type(model.project) is QuantizedSum
 
 
 def test_model_that_is_near_is_quantized_once(data: list[Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
