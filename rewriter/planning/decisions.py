@@ -18,6 +18,7 @@ from rewriter.python.code import Class
 from rewriter.python.inner_functions import inner_around, is_used_again
 from rewriter.python.trees import walk
 from rewriter.results import Refusal
+from rewriter.rules.asked_attributes import kept_away
 from rewriter.rules.context import Context
 from rewriter.rules.listing import RULES
 from rewriter.rules.operations import decide
@@ -73,6 +74,8 @@ class Decisions:
         decision = self._decision(site, context)
         if decision is None:
             return
+        if isinstance(decision, Change):
+            decision = kept_away(decision, context)
         if isinstance(decision, Refusal) or decision.each or decision.of_list:
             yield decision
             return

@@ -10,6 +10,7 @@ from functools import cached_property
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.construction import Construction
 from rewriter.facts.making.function_owners import Holder
+from rewriter.facts.walks.after_making import attributes_not_met
 from rewriter.facts.walks.picked_classes import picked_classes, picked_texts
 from rewriter.python.code import Class, Function
 from rewriter.rules.function_loops import FunctionLoops
@@ -56,6 +57,11 @@ class Context:
     def picked_texts(self) -> frozenset[str]:
         """What the code around the class looks for in the names of modules' classes."""
         return picked_texts(self.knowledge, self.cls) if self.cls is not None else frozenset()
+
+    @cached_property
+    def asked_attributes(self) -> frozenset[str]:
+        """What the code around the class asks whether modules have it, and must not find at new ones."""
+        return attributes_not_met(self.knowledge, self.cls)
 
     def receiver_at(self, site: Site) -> str:
         return self.receiver or site.self_name or ""

@@ -175,6 +175,7 @@ def _split(
         and (not spelling.inplace or "inplace" in names)
         and bool(follows) == row.follows_training
         and row.target not in context.picked_classes
+        and not context.asked_attributes & row.arguments
         and not _may_be_no_tensor(site, spelling, arguments, context)
     )
     if rigid or not row.flexible:

@@ -149,6 +149,11 @@ class Row:
     def constructor_parameters(self) -> tuple[Parameter, ...]:
         return parse_signature(self.constructor)
 
+    @cached_property
+    def arguments(self) -> frozenset[str]:
+        """What a module for it may be told, by whatever way it is written."""
+        return frozenset(self.parameters) | {p.name for p in self.constructor_parameters}
+
     @property
     def flexible_target(self) -> str:
         return self.flexible or self.target

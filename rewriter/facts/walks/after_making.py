@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.walks.by_name import goes_by_owner
 from rewriter.facts.walks.consists import named_from, named_in, put_into_others
-from rewriter.facts.walks.of_modules import CHILDREN, DESCENDANTS, handed_to_walkers, walks
+from rewriter.facts.walks.of_modules import CHILDREN, DESCENDANTS, attributes_asked, handed_to_walkers, walks
 from rewriter.python.answers import Question
 from rewriter.python.code import Class
 from rewriter.python.hierarchy import Hierarchy
@@ -30,11 +30,33 @@ def walker_over(knowledge: Knowledge, cls: Class, made_early: bool = False) -> C
     above = knowledge.hierarchy.lineage(cls).project
     if made_early and any(walks(knowledge.hierarchy, cls, by) for by in (CHILDREN, DESCENDANTS)):
         return cls
+    if made_early and attributes_not_met(knowledge, cls):
+        return cls
     for relative in knowledge.hierarchy.sharing(cls):
         for method, _ in walks(knowledge.hierarchy, relative, CHILDREN):
             if method is not relative.constructor or relative not in above:
                 return relative  # an __init__ that has been run when the modules are made meets none of them
     return deep_walker_over(knowledge, cls)
+
+
+_NOT_MET = Question[Class | None, frozenset[str]]("which attributes do walks ask for that some new modules would have?")
+
+
+def attributes_not_met(knowledge: Knowledge, cls: Class | None) -> frozenset[str]:
+    """What walks that come to objects of `cls` ask whether modules have it: no new module there may have it.
+
+    What functions are given may stand below any object: for None, those that any walk asks for.
+    """
+    answers = knowledge.project.answers.to(_NOT_MET)
+    if cls not in answers:
+        relatives = set(knowledge.hierarchy.sharing(cls)) if cls is not None else set[Class]()
+        walkers = {*relatives, *walking_classes(knowledge.project)}
+        asking = ((walker, attributes_asked(knowledge.hierarchy, walker)) for walker in walkers)
+        near = (
+            asked for w, asked in asking if asked and (cls is None or w in relatives or may_hold(knowledge, w, cls))
+        )
+        answers[cls] = frozenset(name for asked in near for name in asked)
+    return answers[cls]
 
 
 def last_walk(knowledge: Knowledge, cls: Class, body: list[ast.stmt]) -> int:

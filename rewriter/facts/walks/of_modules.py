@@ -69,9 +69,18 @@ def _told_earlier(hierarchy: Hierarchy, cls: Class, method: Function) -> Told | 
 
 def files_run(hierarchy: Hierarchy, cls: Class) -> frozenset[File]:
     """The files whose functions the walks of a class run with the modules that they meet."""
+    return frozenset(file for told in _told_of_all(hierarchy, cls) for file in told.files)
+
+
+def attributes_asked(hierarchy: Hierarchy, cls: Class) -> frozenset[str]:
+    """What the walks of a class ask whether modules have it, and must not find at new ones."""
+    return frozenset(name for told in _told_of_all(hierarchy, cls) for name in told.attributes)
+
+
+def _told_of_all(hierarchy: Hierarchy, cls: Class) -> Iterator[Told]:
     named = ((method, own_name(method)) for method in cls.methods.values() if method.words & _WALKING)
-    told = (_told(hierarchy, cls, method, own) for method, own in named if own is not None)
-    return frozenset(file for each in told for file in each.files)
+    yield from (_told(hierarchy, cls, method, own) for method, own in named if own is not None)
+    yield from (_told(hierarchy, cls, method, own_name(method) or "") for _, method in _inherited(hierarchy, cls))
 
 
 def handed_to_walkers(hierarchy: Hierarchy, cls: Class) -> Iterator[ast.Call]:
@@ -86,7 +95,8 @@ def handed_to_walkers(hierarchy: Hierarchy, cls: Class) -> Iterator[ast.Call]:
             taken = own_name(found) if isinstance(found, Function) and found.is_free else None
             if isinstance(found, Function) and taken is not None and found.words & _WALKING:
                 of_taken = [n for n in walk(found.node) if isinstance(n, ast.Attribute) and _is_own(n, taken, _WALKING)]
-                if told_by(hierarchy, cls, found, of_taken).telling:
+                told = told_by(hierarchy, cls, found, of_taken)
+                if told.telling or told.attributes:
                     yield call
 
 

@@ -6,9 +6,10 @@ import ast
 from collections.abc import Callable
 
 from rewriter.facts.walks.one_more.compared import is_in_new_class
-from rewriter.facts.walks.one_more.expressions import HAD_BY_NEW_ONES, OF_ANY_MODULE
+from rewriter.facts.walks.one_more.expressions import OF_ANY_MODULE
 from rewriter.facts.walks.one_more.frame import Frame, Runner
 from rewriter.facts.walks.one_more.functions import Given, applied, given_by, run_function
+from rewriter.facts.walks.one_more.new_ones import HAD_BY_NEW_ONES
 from rewriter.facts.walks.one_more.of_python import copied, of_python
 from rewriter.facts.walks.one_more.texts import joined_parts, method_of_name
 from rewriter.facts.walks.one_more.things import (

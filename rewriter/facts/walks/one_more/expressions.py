@@ -8,6 +8,7 @@ from collections.abc import Callable
 from rewriter.facts.walks.one_more.compared import compared
 from rewriter.facts.walks.one_more.frame import Frame, Runner
 from rewriter.facts.walks.one_more.gathered import gathered
+from rewriter.facts.walks.one_more.new_ones import HAD_BY_NEW_ONES
 from rewriter.facts.walks.one_more.texts import formatted, joined_texts
 from rewriter.facts.walks.one_more.things import (
     ANY,
@@ -38,10 +39,6 @@ from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 
 TABLES = {"_modules": Grown(NAME, MODULE, is_table=True)}
 OF_ANY_MODULE = MODULE_ATTRIBUTES - {"forward", "__call__"}
-HAD_BY_NEW_ONES = frozenset(
-    "inplace p dim alpha beta negative_slope min_val max_val kernel_size stride padding dilation ceil_mode size "
-    "scale_factor mode align_corners output_size threshold value lambd approximate function fixed takes".split()
-)
 
 
 def value(run: Runner, node: ast.expr, frame: Frame) -> Value:

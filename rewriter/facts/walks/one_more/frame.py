@@ -52,6 +52,8 @@ class Frame:
     """The walks that were come to."""
     files: set[File] = field(default_factory=set)
     """Where the functions stand that were run."""
+    attributes: set[str] = field(default_factory=set)
+    """What was asked whether the new module has it, and taken for absent, though some new modules have it."""
     running: tuple[tuple[Function, Variables], ...] = ()
     """The calls that are being run, with what they were given."""
     outer: set[str] = field(default_factory=set)
@@ -73,7 +75,8 @@ class Frame:
         knows = function.owner is not None and function.owner in self.hierarchy.sharing(self.cls)
         return Frame(
             self.hierarchy, self.cls, function, variables, self.walks, self.alone, self.asked, self.met_object, knows,
-            self.depth + 1, self.budget, self.seen, self.files, (*self.running, (function, dict(variables))),
+            self.depth + 1, self.budget, self.seen, self.files, self.attributes,
+            (*self.running, (function, dict(variables))),
         )  # fmt: skip
 
     def __post_init__(self) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 
 from rewriter.facts.walks.classes_asked_for import names_asked
 from rewriter.facts.walks.one_more.compared import are_never_made
-from rewriter.facts.walks.one_more.expressions import HAD_BY_NEW_ONES, stated
+from rewriter.facts.walks.one_more.expressions import stated
 from rewriter.facts.walks.one_more.frame import Frame, Runner
 from rewriter.facts.walks.one_more.functions import applied, given_by
+from rewriter.facts.walks.one_more.new_ones import HAD_BY_NEW_ONES
 from rewriter.facts.walks.one_more.texts import only_numbers
 from rewriter.facts.walks.one_more.things import (
     ANY,
@@ -137,8 +138,10 @@ def _attribute_asked(run: Runner, node: ast.Call, frame: Frame) -> Value:
         return stated(frame, attribute)
     if of is not MODULE:
         return SAME if is_settled(of) and all(map(is_settled, rest)) else ANY
-    if not isinstance(attribute, str) or attribute in MODULE_ATTRIBUTES | HAD_BY_NEW_ONES:
+    if not isinstance(attribute, str) or attribute in MODULE_ATTRIBUTES:
         return ANY
+    if attribute in HAD_BY_NEW_ONES:
+        frame.attributes.add(attribute)  # modules that have it are not made where it is asked for
     if ast.unparse(node.func) == "hasattr":
         return Const(False)
     if len(rest) == 1:

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Callable
 
 from rewriter.facts.walks.one_more.assigned import assign
-from rewriter.facts.walks.one_more.expressions import HAD_BY_NEW_ONES, reads_settled
+from rewriter.facts.walks.one_more.expressions import reads_settled
 from rewriter.facts.walks.one_more.frame import Frame, Runner, Variables, joined
+from rewriter.facts.walks.one_more.new_ones import HAD_BY_NEW_ONES
 from rewriter.facts.walks.one_more.things import (
     ANY,
     EMPTY,
