@@ -22,12 +22,14 @@ A conversion to real integers may rely on:
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
 
 from runtime.modules.base import works_in_place
 from runtime.quantization.arithmetic import PER_TENSOR, Grid, QParams, dequantize, to_grid
@@ -35,11 +37,34 @@ from runtime.quantization.arithmetic import fake_quantize as fake_quantized
 from runtime.quantization.standing import StandsFor
 
 
+def exactly(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """The same under torch.autocast as without: integers are held in float32, which 16 bits would not hold."""
+
+    @functools.wraps(forward)
+    def in_float32(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        if not torch.is_autocast_enabled("cpu"):
+            return forward(self, *args, **kwargs)
+        with torch.autocast("cpu", enabled=False):
+            args, kwargs = tree_map_only(Tensor, _widened, (args, kwargs))
+            return forward(self, *args, **kwargs)
+
+    return in_float32
+
+
+def _widened(x: Tensor) -> Tensor:
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
 class QuantizedModule(StandsFor):
     """Base of the modules that stand in a model after post-training quantization."""
 
     inner: nn.Module
     slope: Tensor | None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "forward" in vars(cls):
+            cls.forward = exactly(cls.forward)
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()

@@ -501,3 +501,25 @@ def test_tables_that_a_model_asks_for_are_real_numbers() -> None:
         assert table.state_dict()["weight"].dtype in (torch.uint8, torch.int8)
         torch.testing.assert_close(table.weight, model[0].weight.detach(), rtol=0, atol=0.03)
     assert torch.equal(converted[0].weight, q[0].weight)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_changes_nothing_on_integers(dtype: torch.dtype) -> None:
+    net, x = random_state(Heads(), 9), torch.randn(2, 3, 9, 9)
+    model = quantized(net, x)
+    converted = convert(model)
+    compiled = compile(converted, x)
+    with torch.no_grad():
+        expected = model(x)
+        for other in (model, converted, compiled):
+            with torch.autocast("cpu", dtype=dtype):
+                made = other(x)
+            assert all(torch.equal(*pair) for pair in zip(made, expected, strict=True))
+
+
+def test_a_layer_in_floating_point_follows_autocast_before_and_after_conversion() -> None:
+    net, x = random_state(Heads(), 9), torch.randn(2, 3, 9, 9)
+    model = quantized(net, x, overrides={"first": {"bits_activations": None, "bits_weights": None}})
+    converted = convert(model)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        assert all(torch.equal(*pair) for pair in zip(converted(x), model(x), strict=True))
