@@ -20,7 +20,7 @@ from runtime.quantization.quantized.base import QuantizedModule
 from runtime.quantization.quantized.others import Carried
 from runtime.quantization.quantized.sums import QuantizedSum, operate
 
-_SUMS = 4
+_SUMS = 2
 
 
 class Noise(NamedTuple):
@@ -121,7 +121,7 @@ def _slopes(results: Iterable[Tensor], of: Mapping[str, Tensor]) -> Iterable[dic
 
 def _power(slope: Tensor, error: Tensor) -> Tensor:
     """Of what reaches the results, sample by sample."""
-    return (slope.double() * error.double()).flatten(1 if error.dim() > 1 else 0).sum(-1).square().sum()
+    return (slope * error).flatten(1 if error.dim() > 1 else 0).sum(-1).double().square().sum()
 
 
 def _copied(value: Any) -> Any:
