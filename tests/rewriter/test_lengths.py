@@ -233,3 +233,36 @@ def test_one_module_for_all_turns(name: str) -> None:
     source = SHARED[name]
     assert "ModuleList(runtime" not in check(source, X)
     assert "RW902" in {r.code for r in rewritten(HEADER + source).refusals}
+
+
+WITHOUT_A_NUMBER = """
+
+def exists(value):
+    return value is not None
+
+
+class Net(nn.Module):
+    def __init__(self, depth=None):
+        super().__init__()
+        self.depth = depth
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        x = x * 2
+        if exists(self.depth):
+            for _ in range(self.depth - 1):
+                x = self.fc(x) + 1
+        return x
+"""
+
+
+@pytest.mark.parametrize("depth", [None, 1, 4])
+def test_a_number_that_is_none_unless_somebody_says_it_is_not_read_by_init(depth: int | None) -> None:
+    after = check(WITHOUT_A_NUMBER, X, arguments=(depth,))
+    assert "self.add = runtime.modules.ModuleList([runtime.modules.EltWiseAdd()])" in after
+    assert "range(self.depth - 1))" not in after
+
+
+def test_a_number_that_is_put_in_its_place_is_read_by_init() -> None:
+    source = WITHOUT_A_NUMBER.replace("self.depth = depth", "depth = depth or 3\n        self.depth = depth")
+    assert "runtime.modules.EltWiseAdd() for _ in range(self.depth - 1))" in check(source, X)

@@ -1,4 +1,7 @@
-"""Numbers that a function, or the constructor of its object, is given, and that have a default: `levels=4`."""
+"""Numbers that a function, or the constructor of its object, is given, and that have a default: `levels=4`.
+
+A constructor may be given none as well: `levels=None`.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +27,14 @@ def is_given_number(node: ast.AST, function: Function) -> bool:
     stores = [n for n in walk(owner.node) if isinstance(n, ast.Assign) and _sets(n, node.attr)]
     if len(stores) != 1 or not isinstance(stores[0].value, ast.Name):
         return False
-    return stores[0] in owner.constructor.node.body and _is_parameter(owner.constructor, stores[0].value.id)
+    name = stores[0].value.id
+    return stores[0] in owner.constructor.node.body and _is_parameter(owner.constructor, name, may_be_none=True)
 
 
-def _is_parameter(function: Function, name: str) -> bool:
+def _is_parameter(function: Function, name: str, may_be_none: bool = False) -> bool:
     default = function.defaults.get(name)
     is_number = isinstance(default, ast.Constant) and type(default.value) is int
+    is_number = is_number or (may_be_none and isinstance(default, ast.Constant) and default.value is None)
     stored = (n for n in walk(function.node) if isinstance(n, ast.Name) and n.id == name)
     return is_number and all(isinstance(n.ctx, ast.Load) for n in stored)
 

@@ -47,6 +47,7 @@ def settled(knowledge: Knowledge, cls: Class, attribute: str) -> Settled | None:
     certain = [m for m in helpers if _always_runs(upper, m, constructors)]
     sets = any(_sets(m.node.body, attribute) for m in (*(m for m in setters if m in constructors), *certain))
     may_be_none = knowledge.attribute(cls, attribute).may_be(Nothing)
+    may_be_none = may_be_none or any(_is_none_unless_given(m, v) for m in setters for v in _stored(m.node, attribute))
     stored = tuple(value for m in setters for value in _stored(m.node, attribute))
     filled = any(_fills(node, attribute) for m in setters for node in walk(m.node))
     filled = filled or any(_is_filled_by(knowledge, m, n, attribute) for m in setters for n in walk(m.node))
@@ -108,6 +109,16 @@ def _stored(function: FunctionNode, attribute: str) -> Iterator[ast.expr]:
         if isinstance(node, ast.Assign | ast.AnnAssign) and any(_is_it(t, attribute) for t in _targets(node)):
             assert node.value is not None
             yield node.value
+
+
+def _is_none_unless_given(function: Function, value: ast.expr) -> bool:
+    """A parameter `depth=None`, in whose place the function puts nothing else."""
+    if not isinstance(value, ast.Name):
+        return False
+    default = function.defaults.get(value.id)
+    put = (n for n in walk(function.node) if isinstance(n, ast.Name) and n.id == value.id)
+    is_none = isinstance(default, ast.Constant) and default.value is None
+    return is_none and all(isinstance(n.ctx, ast.Load) for n in put)
 
 
 def _registers(node: ast.AST, attribute: str) -> bool:
