@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, TypeGuard
 
 import torch
@@ -12,6 +11,7 @@ from torch.fx import Node
 from torch.utils._pytree import tree_leaves, tree_map
 
 from runtime.export.modules import for_export
+from runtime.user_line import warn
 
 _QUANTIZE = torch.ops.quantized_decomposed.quantize_per_tensor.default
 _DEQUANTIZE = torch.ops.quantized_decomposed.dequantize_per_tensor.default
@@ -134,4 +134,4 @@ def _warn_of_fixed_batch(exported: ExportedProgram, batch: int) -> None:
     sizes = [value.shape[batch] for value in values if _has(value, batch)]
     fixed = [size for size in sizes if isinstance(size, int) or size.node.expr.is_number]
     if fixed:
-        warnings.warn(f"the model fixes the batch size: the program takes {fixed[0]} alone", stacklevel=4)
+        warn(f"the model fixes the batch size: the program takes {fixed[0]} alone")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,6 +18,8 @@ from runtime.int8.plan import Plan, Timing
 from runtime.int8.program import Program, Step
 from runtime.int8.slices import BUDGET, cut, joined, separable
 from runtime.int8.trees import Tree, packed, unpacked
+from runtime.quantization.inputs import door, explained, lone
+from runtime.user_line import warn
 
 PLANS = 16
 """How many shapes a model keeps plans for; the one that was not used for longest goes first."""
@@ -97,15 +98,15 @@ class CompiledModel(nn.Module):
 
     def _run(self, arguments: tuple[Any, ...], timings: list[list[Timing]] | None) -> Any:
         if self.program is None:
-            assert self.model is not None
-            return results_of(self.model, arguments)
+            return self._by_modules(arguments, "what it is called with")
         tensors = self._tensors(arguments)
         mismatch = self.program.mismatch(tensors)
         if mismatch:
             if self.model is None:
                 raise ValueError(f"the program was compiled for other inputs: {mismatch}")
+            results = self._by_modules(arguments, f"this ({mismatch})")
             self._say_slow(mismatch)
-            return results_of(self.model, arguments)
+            return results
         if kernels.selected() == _REFERENCE:
             return self._in_its_types(self.program.interpret(tensors, self._around))
         made = [self._run_part(part, timings) for part in self._parts(tensors)]
@@ -113,6 +114,14 @@ class CompiledModel(nn.Module):
             return self._in_its_types(made[0])
         leaves = zip(*(tree_leaves(part) for part in made), strict=True)
         return self._in_its_types(tree_unflatten([joined(parts) for parts in leaves], tree_structure(made[0])))
+
+    def _by_modules(self, arguments: tuple[Any, ...], what: str) -> Any:
+        assert self.model is not None
+        with (
+            door("the compiled model"),
+            explained(self.model, lone(arguments), what),
+        ):
+            return results_of(self.model, arguments)
 
     def _say_slow(self, mismatch: str) -> None:
         """Once."""
@@ -127,10 +136,10 @@ class CompiledModel(nn.Module):
         args, named = unpacked(arguments)
         slow, fast = _seconds(lambda: results_of(model, arguments)), _seconds(lambda: self(*args, **named))
         why = f", as {self.fixed}" if self.fixed else ""
-        warnings.warn(
+        warn(
             f"these inputs do not run as a program but module by module, which takes {slow / fast:.1f} times as long: "
-            f"{mismatch}{why}; compile the model with an example of them as well",
-            stacklevel=2,
+            f"{mismatch}{why}. Make a second program for them, other = "
+            "runtime.int8.compile(converted, these), and call that"
         )
 
     def _in_its_types(self, result: Any) -> Any:

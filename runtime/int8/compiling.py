@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections import UserDict
 from collections.abc import Mapping
 from typing import Any
@@ -18,9 +17,12 @@ from runtime.int8.compiled import CompiledModel, results_of
 from runtime.int8.fusion import simplify
 from runtime.int8.trees import Tree, packed, unpacked
 from runtime.modules.kept_state import keeping_state
+from runtime.quantization.inputs import InputError, check_example, door, explained, lone, shown
 from runtime.quantization.metadata import quantizer_metadata
+from runtime.user_line import warn
 
 
+@door("compile")
 def compile(model: nn.Module, /, *given: Any, **named: Any) -> CompiledModel:
     """A converted model as a flat program: one native call, buffers planned once for each shape of inputs.
 
@@ -31,6 +33,7 @@ def compile(model: nn.Module, /, *given: Any, **named: Any) -> CompiledModel:
     if isinstance(model, CompiledModel):
         raise TypeError("the model is compiled already")
     check_converted(model)
+    check_example([given, named])
     model.eval()
     with keeping_state(model):
         return _compiled(model, _as_called(model, given, named))
@@ -38,7 +41,7 @@ def compile(model: nn.Module, /, *given: Any, **named: Any) -> CompiledModel:
 
 def _compiled(model: nn.Module, example: tuple[Any, ...]) -> CompiledModel:
     reasons: list[str] = []
-    expected = results_of(model, copy.deepcopy(example))
+    expected = _first_results(model, example)
     for dynamic in (True, False):
         try:
             _check_forgets(model, example, expected)
@@ -51,8 +54,21 @@ def _compiled(model: nn.Module, example: tuple[Any, ...]) -> CompiledModel:
             return compiled
         except CaptureError as error:
             reasons.append(str(error))
-    warnings.warn(f"the model was not compiled, and runs as it is: {reasons[-1]}", stacklevel=3)
+    warn(f"the model was not compiled, and runs as it is: {reasons[-1]}")
     return CompiledModel(None, model, reasons[-1])
+
+
+def _first_results(model: nn.Module, example: tuple[Any, ...]) -> Any:
+    """What the model returns for the example, or why it cannot take it, and what it was quantized with."""
+    seen = (quantizer_metadata(model) or {}).get("dummy_input")
+    try:
+        with explained(model, lone(example), "the example"):
+            return results_of(model, copy.deepcopy(example))
+    except InputError as error:
+        quantized_with = "" if seen is None else f"it was quantized with {shown(lone(seen))}; "
+        raise InputError(
+            f"{error}\n  {quantized_with}an example is the arguments of one call, and each shape takes a program"
+        ) from error.__cause__
 
 
 def _as_called(model: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:

@@ -1,11 +1,11 @@
 """Which implementation serves: the fastest that runs here, or the one that RUNTIME_KERNELS names."""
 
 import os
-import warnings
 from types import ModuleType
 
 from runtime.kernels import native, reference
 from runtime.kernels.native import library
+from runtime.user_line import warn
 
 VARIABLE = "RUNTIME_KERNELS"
 REFERENCE = "reference"
@@ -24,10 +24,9 @@ def selected() -> str:
         asked = os.environ.get(VARIABLE)
         select(asked or _default())
         if asked == REFERENCE:
-            warnings.warn(
+            warn(
                 f"{VARIABLE} chooses the int8 kernels' reference in torch, which is many times slower than floating "
-                "point: for anything but comparisons, unset it",
-                stacklevel=2,
+                "point: for anything but comparisons, unset it"
             )
     return _selected
 

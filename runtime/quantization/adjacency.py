@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_leaves
 
 from runtime.modules.places import is_leaf
 from runtime.quantization.calibration import evaluating
+from runtime.quantization.inputs import explained
 
 SHAPES_ONLY = frozenset(
     "view reshape view_as reshape_as flatten unflatten ravel transpose permute t movedim moveaxis swapaxes swapdims "
@@ -89,7 +90,7 @@ def find_adjacency(model: nn.Module, dummy_input: Any) -> Adjacency:
         hooks.append(module.register_forward_pre_hook(watch.entering(name), with_kwargs=True))
         hooks.append(module.register_forward_hook(watch.leaving(name), always_call=True))
     try:
-        with evaluating(model), torch.no_grad(), watch:
+        with evaluating(model), torch.no_grad(), watch, explained(model, dummy_input, "its example"):
             output = call(model, dummy_input)
     finally:
         for hook in hooks:

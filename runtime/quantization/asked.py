@@ -11,8 +11,10 @@ from torch.jit import ScriptModule
 from torch.nn.parameter import is_lazy
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from runtime.modules.places import is_leaf
+from runtime.quantization.inputs import InputError, check_batches
 from runtime.quantization.methods import Method
-from runtime.quantization.overrides import Overrides, QBits
+from runtime.quantization.overrides import Overrides, QBits, near
 
 
 def check_model(model: object) -> None:
@@ -42,15 +44,16 @@ def is_compiled(model: nn.Module) -> bool:
 
 def batches_of(data: Iterable[Any]) -> Iterable[Any]:
     """`data` as batches: a lone tensor or dictionary is one."""
+    check_batches(data)
     if isinstance(data, (Tensor, Mapping)):
         return [data]
     if isinstance(data, Dataset) and not isinstance(data, (DataLoader, IterableDataset)):
-        raise TypeError(
+        raise InputError(
             f"{type(data).__name__} is a Dataset, which yields single samples, and batches are needed: "
             "pass torch.utils.data.DataLoader(data, batch_size=32)"
         )
     if not isinstance(data, Iterable) and not hasattr(data, "__getitem__"):
-        raise TypeError(f"data must yield batches, as a list or a DataLoader does, not be {type(data).__name__}")
+        raise InputError(f"data must yield batches, as a list or a DataLoader does, not be {type(data).__name__}")
     return data
 
 
@@ -59,8 +62,16 @@ def check_settings(method: Method, settings: Mapping[str, Any]) -> None:
     known = _settings_of(method)
     unknown = sorted(set(settings) - known)
     if unknown:
-        raise TypeError(f"method {method.name!r} has no settings {unknown}; there are {sorted(known)}")
+        raise TypeError(
+            f"method {method.name!r} has no settings {unknown}; there are {sorted(known)}: {near(unknown[0], known)}"
+        )
     Overrides(settings.get("overrides"), QBits())
+
+
+def check_overrides(model: nn.Module, overrides: Mapping[str, Mapping[str, Any]] | None) -> None:
+    """Every pattern holds for a module that may become another."""
+    places = {name: is_leaf(module) for name, module in model.named_modules(remove_duplicate=False)}
+    Overrides(overrides, QBits()).check_names(places)
 
 
 def _settings_of(method: Method) -> set[str]:

@@ -17,9 +17,10 @@ from torch.utils._pytree import tree_leaves
 
 from runtime.modules.plain_weights import with_plain_weights
 from runtime.quantization.arithmetic import fake_quantize
-from runtime.quantization.asked import batches_of
+from runtime.quantization.asked import batches_of, check_model
 from runtime.quantization.aware import weight_granularity
 from runtime.quantization.calibration import evaluating, run_batch
+from runtime.quantization.inputs import InputError, door, explained
 from runtime.quantization.journal import Journal, Progress
 from runtime.quantization.quantized.weights import weight_qparams
 
@@ -39,6 +40,7 @@ class ChosenBits:
         return OrderedDict((re.escape(name), {"bits_weights": bits}) for name, bits in self.bits.items())
 
 
+@door("search_bits")
 def search_bits(
     model: nn.Module,
     data: Iterable[Any],
@@ -54,6 +56,7 @@ def search_bits(
     from the most bits on, the layer is narrowed next that costs the least error for each byte saved. The model stays as
     it is. With `path` each error is written to a CSV file at once, and what stands there is not measured again.
     """
+    check_model(model)
     model = with_plain_weights(model)
     layers: dict[str, nn.Module] = {
         name: module
@@ -75,10 +78,13 @@ def _errors(
 ) -> dict[str, dict[int, float]]:
     errors: dict[str, dict[int, float]] = {}
     with evaluating(model), torch.no_grad():
-        exact = [_results(model, batch) for batch in data]
+        exact = []
+        for number, batch in enumerate(data):
+            with explained(model, batch, f"batch {number} of data"):
+                exact.append(_results(model, batch))
         power = sum(result.square().sum().item() for results in exact for result in results)
         if not power:
-            raise ValueError("search_bits needs data on which the model returns something other than zero")
+            raise InputError("it needs data on which the model returns something other than zero")
         for name, layer in layers.items():
             errors[name] = {}
             for bits in steps:

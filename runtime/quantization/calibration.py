@@ -26,12 +26,14 @@ from torch.utils.data import DistributedSampler
 from runtime.modules.kept_state import keeping_state
 from runtime.modules.places import is_leaf
 from runtime.modules.plain_weights import with_plain_weights
+from runtime.quantization.inputs import InputError, door, explained
 from runtime.quantization.observers import Statistics
 
 Forward = Callable[[nn.Module, Any], Any]
 """Runs a model on one batch, whatever that is."""
 
 
+@door("calibrate")
 def calibrate(
     model: nn.Module,
     data: Iterable[Any],
@@ -53,7 +55,8 @@ def calibrate(
     with evaluating(model), collector.attached(model), torch.no_grad():
         for number, batch in _own_batches(data, batches):
             collector.begin(number)
-            forward(model, batch)
+            with explained(model, batch, f"batch {number} of data"):
+                forward(model, batch)
     statistics = _merged_over_ranks(collector.statistics)
     if not statistics:
         raise ValueError("calibration has seen nothing: the data are empty, or no module of the model was called")
@@ -155,7 +158,7 @@ class _Collector:
         try:
             self.statistics.setdefault(key, Statistics()).observe(tensor, self._batch)
         except ValueError as error:
-            raise ValueError(f"calibration of {key!r} in batch {self._batch}: {error}") from error
+            raise InputError(f"calibration of {key!r} in batch {self._batch}: {error}") from error
 
 
 def _own_batches(data: Iterable[Any], limit: int | None) -> Iterator[tuple[int, Any]]:

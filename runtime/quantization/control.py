@@ -15,15 +15,18 @@ import torch
 from torch import nn
 
 from runtime.modules.plain_weights import with_plain_weights
-from runtime.quantization.asked import batches_of, check_model
+from runtime.quantization.asked import batches_of, check_model, check_overrides, check_settings
 from runtime.quantization.calibration import calibrate, evaluating, float_tensors, run_batch
 from runtime.quantization.front_door import first_call
+from runtime.quantization.inputs import InputError, door
 from runtime.quantization.journal import Journal, Progress
 from runtime.quantization.mending import IN_FLOAT, overrides_for
+from runtime.quantization.methods import find_method
 from runtime.quantization.observers import Statistics
 from runtime.quantization.post_training import PostTrainLinearQuantizer
 from runtime.quantization.quantized.base import QuantizedModule
 from runtime.quantization.quantized.others import Carried
+from runtime.user_line import warn
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class LayerNoise:
     decibels: float
 
 
+@door("sensitivity")
 def sensitivity(
     model: nn.Module,
     data: Iterable[Any],
@@ -72,6 +76,7 @@ class Controlled:
         return overrides_for(dict.fromkeys(self.in_float, IN_FLOAT))
 
 
+@door("accuracy_control")
 def accuracy_control(
     model: nn.Module,
     data: Iterable[Any],
@@ -110,10 +115,9 @@ def accuracy_control(
             left = fewer
     reached = score(left)
     if reached < exact - drop:
-        warnings.warn(
+        warn(
             f"with every layer that was measured in floating point the model still loses {exact - reached:.3g}, "
-            f"more than {drop:g}",
-            stacklevel=2,
+            f"more than {drop:g}"
         )
     return Controlled(trial.quantized(left), reached, exact, tuple(left))
 
@@ -123,11 +127,13 @@ class _Trial:
 
     def __init__(self, model: nn.Module, data: Iterable[Any], batches: int, settings: Mapping[str, Any]) -> None:
         check_model(model)
+        check_settings(find_method("ptq"), settings)
         self.model, self.settings = with_plain_weights(model), dict(settings)
         model = self.model
+        check_overrides(model, settings.get("overrides"))
         self.batches = list(islice(batches_of(data), batches))
         if not self.batches:
-            raise ValueError("data has no batch")
+            raise InputError("data has no batch")
         self.example = first_call(model, self.batches, run_batch)
         self.statistics: Mapping[str, Statistics] = calibrate(model, self.batches)
         self.exact = self._results(model)

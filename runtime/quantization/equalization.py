@@ -17,6 +17,7 @@ from torch.nn.modules.conv import _ConvNd
 from rewriter.torch_api.traits import Trait
 from runtime.quantization.adjacency import Adjacency, find_adjacency
 from runtime.quantization.fusion import fold_batch_norms
+from runtime.quantization.inputs import door
 from runtime.quantization.known import has, is_a
 
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
@@ -27,6 +28,7 @@ class Pair(NamedTuple):
     second: str
 
 
+@door("equalize")
 def equalize(model: nn.Module, example: Any, rounds: int = 10) -> list[Pair]:
     """Equalizes `model` in place, for eval mode, and returns the pairs of layers that it found.
 

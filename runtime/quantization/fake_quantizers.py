@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import torch
 from torch import Tensor
 
@@ -104,8 +102,7 @@ class ActivationFakeQuantizer(RangeFakeQuantizer):
             return x
         if self.observed:
             return fake_quantize(x, self.qparams())
-        if not self.training:
-            warnings.warn("an activation has no range yet and is not quantized: train the model first", stacklevel=2)
+        self.skipped = not self.training
         return x
 
     def gathered(self) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,7 @@ from runtime.quantization.adjacency import call
 from runtime.quantization.arithmetic import SMALLEST_SCALE, QParams, per_channel, quantize
 from runtime.quantization.calibration import evaluating
 from runtime.quantization.fusion import affine_of
+from runtime.quantization.inputs import door, explained
 from runtime.quantization.metadata import quantizer_metadata, remove_quantizer_metadata
 from runtime.quantization.overrides import BITS_KEYS
 from runtime.quantization.post_training import PostTrainLinearQuantizer
@@ -29,6 +30,7 @@ class TrainedWeight(NamedTuple):
     includes_norm: bool
 
 
+@door("finish_training")
 def finish_training(model: nn.Module, dummy_input: Any) -> PostTrainLinearQuantizer:
     """Turns `model` into what `PostTrainLinearQuantizer` would have made of it, in place.
 
@@ -38,7 +40,7 @@ def finish_training(model: nn.Module, dummy_input: Any) -> PostTrainLinearQuanti
     metadata = quantizer_metadata(model)
     if metadata is None or not any(isinstance(m, (QuantizedOutput, QuantizedWeights)) for m in model.modules()):
         raise ValueError("finish_training needs a model that a quantizer for training has prepared")
-    with evaluating(model), torch.no_grad():
+    with evaluating(model), torch.no_grad(), explained(model, dummy_input, "dummy_input"):
         call(model, dummy_input)  # weights have changed since their ranges were taken
     ranges, weights = _trained_ranges(model), _trained_weights(model)
     _take_quantizers_out(model)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import sys
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -15,27 +14,31 @@ from torch import nn
 from runtime.inspect import Preparation, check_prepared
 from runtime.modules.plain_weights import copied, make_weights_plain
 from runtime.modules.torch_ao import from_torch_ao, uses_torch_ao
-from runtime.quantization.asked import batches_of, check_model, check_settings
+from runtime.quantization.asked import batches_of, check_model, check_overrides, check_settings
 from runtime.quantization.calibrated import Wanted, calibrated, prepare
 from runtime.quantization.calibration import Forward, evaluating, rank_of_ranks, run_batch
 from runtime.quantization.examples import as_example
 from runtime.quantization.improvements import MEND, check_names
+from runtime.quantization.inputs import InputError, door, explained
 from runtime.quantization.mending import warn_of_left
 from runtime.quantization.methods import Method, find_method
 from runtime.quantization.result import GOAL, warn_of_loss
 from runtime.quantization.summary import state_bytes, summarize
 from runtime.quantization.taken_apart import take_apart
+from runtime.user_line import warn
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 _SITES = 20
 _PATHS = 3
+_FIRST = "batch 0 of data"
 
 
 class NotPreparedError(ValueError):
     """Operations that no module stands for, or modules that are called again: a quantizer would miss them."""
 
 
+@door("quantize")
 def quantize(
     model: AnyModule,
     data: Iterable[Any] | None = None,
@@ -89,12 +92,13 @@ def quantize(
     take_apart(model)
     if uses_torch_ao(model):
         _read_torch_ao(model, example)
+    check_overrides(model, settings.get("overrides"))
     if example is not None:
         _check_prepared(model, example, allow_unprepared)
     verbose = verbose and rank_of_ranks()[0] == 0
     before = state_bytes(model)
     if chosen.no_integers:
-        warnings.warn(f"runtime.int8.convert cannot take what {method!r} trains: {chosen.no_integers}", stacklevel=2)
+        warn(f"runtime.int8.convert cannot take what {method!r} trains: {chosen.no_integers}")
     found = None
     if chosen.calibrates:
         assert data is not None
@@ -127,12 +131,12 @@ def _read_torch_ao(model: nn.Module, example: dict[str, Any] | tuple[Any, ...] |
     """Makes modules of what torch.ao's eager mode has in its place; one run shows from where each is called."""
     from_torch_ao(model)
     if example is not None:
-        with evaluating(model), torch.no_grad():
+        with evaluating(model), torch.no_grad(), explained(model, example, _FIRST):
             model(**example) if isinstance(example, dict) else model(*example)
 
 
 def _check_prepared(model: nn.Module, example: dict[str, Any] | tuple[Any, ...], allowed: bool) -> None:
-    with evaluating(model):
+    with evaluating(model), explained(model, example, _FIRST):
         found = check_prepared(model, **example) if isinstance(example, dict) else check_prepared(model, *example)
     if found.prepared:
         return
@@ -174,14 +178,14 @@ def _owner(model: nn.Module, name: str) -> tuple[str, str, int]:
         return kind.__name__, kind.__module__, 0
 
 
-class _CaughtError(Exception):
-    """Stops a forward whose arguments are all that is wanted."""
+class _CaughtError(BaseException):
+    """Stops a forward whose arguments are all that is wanted, whatever it handles itself."""
 
 
 def first_call(model: nn.Module, data: Iterable[Any], forward: Forward) -> dict[str, Any] | tuple[Any, ...]:
     """The arguments of the model's first call, by name if some are."""
     if iter(data) is data:
-        raise ValueError("data can be gone through only once, but has to be seen twice: pass a list or a DataLoader")
+        raise InputError("data can be gone through only once, but has to be seen twice: pass a list or a DataLoader")
     caught: list[tuple[Any, Any]] = []
 
     def catch(module: nn.Module, args: Any, kwargs: Any) -> None:
@@ -191,11 +195,13 @@ def first_call(model: nn.Module, data: Iterable[Any], forward: Forward) -> dict[
     hook = model.register_forward_pre_hook(catch, with_kwargs=True)
     try:
         for batch in data:
-            forward(model, batch)
-            raise ValueError("forward(model, batch) did not call the model")
-        raise ValueError("data has no batch")
+            with explained(model, batch, _FIRST):
+                forward(model, batch)
+            raise InputError("forward(model, batch) did not call the model")
+        raise InputError("data has no batch")
     except _CaughtError:
         args, kwargs = caught[0]
     finally:
         hook.remove()
-    return as_example(model, args, kwargs)
+    with explained(model, kwargs or args, _FIRST):
+        return as_example(model, args, kwargs)

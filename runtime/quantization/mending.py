@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import re
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +21,7 @@ from runtime.quantization.examples import as_call
 from runtime.quantization.quantized.sums import QuantizedSum
 from runtime.quantization.quantizer import Quantizer
 from runtime.quantization.result import Result, compared
+from runtime.user_line import warn
 
 Bits = Mapping[str, int | None]
 ON_16_BITS: Bits = {"bits_activations": WideGrid().bits}
@@ -144,8 +144,7 @@ def overrides_for(left: Left) -> dict[str, dict[str, Any]]:
 def warn_of_left(found: Quantized) -> None:
     left = [name for name, bits in found.left.items() if bits == IN_FLOAT]
     if left:
-        warnings.warn(
+        warn(
             f"{', '.join(left)}: left in floating point. With all on integers the model came within "
-            f"{found.without:.1f} dB of the one in floating point, now {found.result.decibels:.1f} dB",
-            stacklevel=3,
+            f"{found.without:.1f} dB of the one in floating point, now {found.result.decibels:.1f} dB"
         )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from runtime.quantization.inputs import InputError
+
 BITS_KEYS = ("bits_activations", "bits_weights", "bits_bias")
+_NAMED = 8
 _SHORT_KEYS = {"acts": "bits_activations", "wts": "bits_weights", "bias": "bits_bias"}
 
 
@@ -57,6 +61,21 @@ class Overrides:
         """The patterns that no name asked for so far has chosen."""
         return [pattern.pattern for pattern, _ in self._entries if pattern.pattern in self._unused]
 
+    def holds_for(self, pattern: str, names: Iterable[str]) -> bool:
+        """Whether a pattern, chosen or not, matches one of these names."""
+        return any(re.fullmatch(pattern, name) for name in names)
+
+    def check_names(self, names: Mapping[str, bool]) -> None:
+        """Raises for a pattern that holds for none of these modules; True are those that hold no others."""
+        for pattern in (pattern for pattern, _ in self._entries):
+            held = [name for name in names if pattern.fullmatch(name)]
+            said = f"overrides[{pattern.pattern!r}] holds for"
+            if not held:
+                raise InputError(f"{said} no module of the model: {near(pattern.pattern, names)}")
+            if not any(names[name] for name in held):
+                inside = re.escape(held[0]) + r"\..*"
+                raise InputError(f"{said} what only holds others, and decides nothing: for these write {inside!r}")
+
     def check_keys(self, functions: Iterable[Callable[..., Any]]) -> None:
         """Raises for a key that is neither a number of bits nor an argument of any of these replacement functions."""
         accepted = [accepted_keywords(function) for function in functions]
@@ -67,8 +86,19 @@ class Overrides:
             unknown = sorted(set(override.arguments) - known)
             if unknown:
                 raise TypeError(
-                    f"overrides[{pattern.pattern!r}] has unknown keys {unknown}; this quantizer takes {sorted(known)}"
+                    f"overrides[{pattern.pattern!r}] has unknown keys {unknown}; this quantizer takes {sorted(known)}: "
+                    f"{near(unknown[0], known)}"
                 )
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """What may have been meant, or what there is."""
+    known = sorted(filter(None, known))
+    close = difflib.get_close_matches(name, known, 1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    more = [f"and {len(known) - _NAMED} more"] if len(known) > _NAMED else []
+    return " ".join([f"there are {', '.join(map(repr, known[:_NAMED]))}", *more])
 
 
 def accepted_keywords(replacement: Callable[..., Any]) -> set[str] | None:

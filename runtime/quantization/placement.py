@@ -6,7 +6,6 @@ never rounded. Modules that only move or pick values leave them on the grid on w
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +21,7 @@ from runtime.quantization.fusion import absorbs, upper_clamp
 from runtime.quantization.known import OPERANDS, has, is_a
 from runtime.quantization.parameters import LOOKING_UP, WEIGHTED
 from runtime.quantization.quantized.sums import is_sum
+from runtime.user_line import warn
 
 COMPUTING = OPERANDS | Trait.CONTRACTION | Trait.JOIN
 """Operations on integers take integers, so what they are given has to be on a grid as well."""
@@ -37,10 +37,9 @@ class Placement:
         if dummy_input is not None:
             self.adjacency = find_adjacency(model, dummy_input)
         else:
-            warnings.warn(
+            warn(
                 "prepare_model was given no dummy_input: without seeing the model run, no normalization is folded, the "
-                "model's inputs stay in floating point, and what is between a layer and its ReLU is rounded as well",
-                stacklevel=4,
+                "model's inputs stay in floating point, and what is between a layer and its ReLU is rounded as well"
             )
 
     def quantizes_output(self, name: str) -> bool:

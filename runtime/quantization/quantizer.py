@@ -7,7 +7,6 @@ used for subclasses of the type as well, the nearest base wins, and None leaves 
 from __future__ import annotations
 
 import copy
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -25,8 +24,9 @@ from runtime.modules.handles import TiedHandle, settle
 from runtime.modules.places import is_whole, module_of, place_of, standing
 from runtime.modules.plain_weights import make_weights_plain
 from runtime.modules.twin import Twin
+from runtime.quantization.inputs import check_example, door
 from runtime.quantization.metadata import constructor_arguments, quantizer_metadata, set_quantizer_metadata, unwrapped
-from runtime.quantization.overrides import Override, Overrides, QBits, accepted_keywords
+from runtime.quantization.overrides import Override, Overrides, QBits, accepted_keywords, near
 from runtime.quantization.parameters import (
     ParameterToQuantize,
     bits_for,
@@ -34,6 +34,7 @@ from runtime.quantization.parameters import (
     parameters_to_quantize,
     requantize,
 )
+from runtime.user_line import warn
 
 __all__ = ["QBits", "Quantizer", "ReplacementFn", "quantizer_metadata"]
 
@@ -105,7 +106,10 @@ class Quantizer:
         settle(self.model)
         self._map_overrides()
         before = {id(parameter) for parameter in self.model.parameters()}
-        self._pre_prepare_model(dummy_input)
+        with door(f"{type(self).__name__}.prepare_model"):
+            if dummy_input is not None:
+                check_example(dummy_input)
+            self._pre_prepare_model(dummy_input)
         if not self._is_opaque(self.model, "", self.model):
             self._replace_below(self.model, "")
         self._replace_handles()
@@ -166,7 +170,11 @@ class Quantizer:
             self._module_overrides[name] = override
             self.module_qbits_map[name] = bits_for(module, override.qbits)
         for pattern in self.overrides.unused():
-            warnings.warn(f"overrides[{pattern!r}] holds for no module of the model", stacklevel=3)
+            names = [name[skip:] for name in self._module_overrides]
+            if self.overrides.holds_for(pattern, names):
+                warn(f"overrides[{pattern!r}] decides nothing: for all that it holds for, a pattern before it does")
+            else:
+                warn(f"overrides[{pattern!r}] holds for no module of the model: {near(pattern, names)}")
 
     def _replace_below(self, container: nn.Module, prefix: str) -> None:
         for attribute, module in list(container._modules.items()):
@@ -228,7 +236,7 @@ class Quantizer:
     def _share(self, container: nn.Module, attribute: str, name: str, module: nn.Module) -> None:
         first, replacement = self._visited[module]
         if self._module_overrides[name] != self._module_overrides[first]:
-            warnings.warn(f"{name!r} is the same module as {first!r}, whose overrides hold for both", stacklevel=2)
+            warn(f"{name!r} is the same module as {first!r}, whose overrides hold for both")
         if replacement is not module:
             setattr(container, attribute, replacement)
 
@@ -237,10 +245,9 @@ class Quantizer:
         if replacement is not module or isinstance(module, Twin) or not isinstance(module, tuple(TWINS)):
             return False
         what = f"{name!r} is" if name else "the model is"
-        warnings.warn(
+        warn(
             f"{what} a torch.nn.{type(module).__name__}: nothing inside it is quantized, because it does not call "
-            "its parts; runtime.modules.convert(model) or `rewriter fix` makes it of modules",
-            stacklevel=2,
+            "its parts; runtime.modules.convert(model) or `rewriter fix` makes it of modules"
         )
         return True
 
@@ -283,8 +290,7 @@ class Quantizer:
         asked = any(override.qbits != QBits() for override in self._module_overrides.values())
         if asked and not self.params_to_quantize and not any(True for _ in self.replaced_modules()):
             kinds = sorted(kind.__name__ for kind, fn in self.replacement_factory.items() if fn is not None)
-            warnings.warn(
+            warn(
                 f"nothing was quantized: {type(self).__name__} replaces {', '.join(kinds) or 'no type of module'}, "
-                "and none is in the model with bits to quantize to",
-                stacklevel=3,
+                "and none is in the model with bits to quantize to"
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from runtime.quantization.examples import as_call
 from runtime.quantization.summary import noise_and_results
+from runtime.user_line import warn
 
 GOAL = 30.0
 """Decibels: a thousandth of the results' power is noise."""
@@ -88,10 +88,9 @@ def warn_of_loss(result: Result, goal: float, mended: bool) -> None:
         else "improve=['mend'] mends it: as many layers as it takes get 16 bits, or stay in floating point. "
         "runtime.quantization.sensitivity and accuracy_control measure which layers need it for a metric of yours"
     )
-    warnings.warn(
+    warn(
         f"the quantized model is {result.decibels:.1f} dB from the one in floating point, which is less than "
-        f"{goal:g}: {result}. {remedy}",
-        stacklevel=3,
+        f"{goal:g}: {result}. {remedy}"
     )
 
 

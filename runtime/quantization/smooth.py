@@ -15,11 +15,13 @@ from torch.utils._pytree import tree_leaves
 
 from runtime.quantization.adjacency import Adjacency, call, find_adjacency
 from runtime.quantization.calibration import evaluating, run_batch
+from runtime.quantization.inputs import door
 from runtime.quantization.known import is_a
 
 NORMALIZATIONS = (nn.LayerNorm, nn.RMSNorm)
 
 
+@door("smooth")
 def smooth(model: nn.Module, data: Iterable[Any], example: Any, alpha: float = 0.5) -> dict[str, list[str]]:
     """Smooths `model` in place, and returns the linear layers that took over, by the normalization in front of them.
 

@@ -16,8 +16,12 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from runtime.quantization.metadata import unwrapped
+from runtime.user_line import warn
 
 COUNTER = "quantization_steps"
+OUTPUT, INPUTS = "output_quantizer", "input_quantizers"
+"""Under which names a module has its quantizers."""
+_NAMED = 3
 
 
 class Phases(NamedTuple):
@@ -38,6 +42,8 @@ class Observing(nn.Module):
         super().__init__()
         self.observing = True
         self.quantizing = True
+        self.skipped = False
+        """Whether it has let pass, in eval mode, what it has no grid for yet."""
 
     def gathered(self) -> tuple[Tensor, Tensor]:
         """What all processes take the least of, and what they add; neither has to hold anything."""
@@ -77,6 +83,7 @@ def _begin(phases: Phases, model: nn.Module, _args: Any) -> None:
 
 def _finish(model: nn.Module, _args: Any, _output: Any) -> None:
     if not model.training:
+        _warn_of_skipped(model)
         return
     getattr(unwrapped(model), COUNTER).add_(1)
     observers = {name: m for name, m in model.named_modules() if isinstance(m, Observing) and m.observing}
@@ -91,6 +98,17 @@ def _finish(model: nn.Module, _args: Any, _output: Any) -> None:
         except ValueError as error:
             raise ValueError(f"{name!r} {error}") from error
         least, total = least[len(own_least) :], total[len(own_total) :]
+
+
+def _warn_of_skipped(model: nn.Module) -> None:
+    names = []
+    for name, module in model.named_modules():
+        if isinstance(module, Observing) and module.skipped:
+            module.skipped = False
+            names.append(name.rpartition(f".{OUTPUT}")[0] or name.partition(f".{INPUTS}")[0])
+    if names:
+        shown = ", ".join(map(repr, names[:_NAMED])) + f" and {len(names) - _NAMED} more" * (len(names) > _NAMED)
+        warn(f"values of {shown} have no range yet and are not quantized: train the model first")
 
 
 def _over_all_processes(gathered: list[Tensor], operation: Any) -> Tensor:

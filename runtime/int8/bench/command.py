@@ -18,6 +18,7 @@ from torch import nn
 from runtime.int8.bench.rounds import Measured, measure
 from runtime.int8.bench.sides import COMPILED, EAGER, OURS, SIDES, Run, Task, Unavailable, compile_ours, prepare
 from runtime.int8.plan import Timing
+from runtime.quantization.inputs import explained
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,15 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     try:
-        shape = [int(size) for size in options.input.split("x")]
-        model = find_model(options.model)
+        shape, names = shape_of(options.input), sides_of(options.only)
+        task = Task(find_model(options.model).eval(), seeded(shape), options.threads)
+        _check_runs(task)
     except (ValueError, ImportError, AttributeError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
-    torch.manual_seed(0)
-    task = Task(model.eval(), torch.randn(shape), options.threads)
-    wanted = options.only.split(",") if options.only else list(SIDES)
-    names = [name for name in SIDES if name == EAGER or name in wanted]
     found = compare(task, names, options.rounds)
     print(table(found))
     if options.profile or options.trace:
@@ -49,6 +47,32 @@ def run(options: argparse.Namespace) -> int:
         if options.trace:
             options.trace.write_text(json.dumps(chrome_trace(timings)))
     return 0 if isinstance(found.get(OURS, ""), Measured) or OURS not in names else 1
+
+
+def shape_of(text: str) -> list[int]:
+    try:
+        return [int(size) for size in text.split("x")]
+    except ValueError:
+        raise ValueError(f"--input is sizes with x between them, as 8x3x32x32, not {text!r}") from None
+
+
+def seeded(shape: Sequence[int]) -> torch.Tensor:
+    torch.manual_seed(0)
+    return torch.randn(shape)
+
+
+def sides_of(text: str) -> list[str]:
+    """What is measured, in order; torch in floating point always."""
+    wanted = [name.strip() for name in text.split(",")] if text else list(SIDES)
+    unknown = [name for name in wanted if name not in SIDES]
+    if unknown:
+        raise ValueError(f"--only knows no {', '.join(map(repr, unknown))}; there are {', '.join(map(repr, SIDES))}")
+    return [name for name in SIDES if name == EAGER or name in wanted]
+
+
+def _check_runs(task: Task) -> None:
+    with torch.no_grad(), explained(task.model, task.example, "--input"):
+        task.model(task.example)
 
 
 def find_model(place: str) -> nn.Module:

@@ -4,13 +4,13 @@ import ctypes
 import functools
 import os
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from runtime.kernels.build import NAME, BuildError, built
 from runtime.kernels.native import abi
+from runtime.user_line import warn
 
 PATH_VARIABLE = "RUNTIME_KERNELS_LIBRARY"
 """Names a library to load in place of the one that was installed or built, for instance one built with sanitizers."""
@@ -23,7 +23,7 @@ def load() -> ctypes.CDLL | None:
         path = os.environ.get(PATH_VARIABLE) or _installed() or built()
     except BuildError as error:
         why = f"the int8 kernels' reference in torch serves, which is many times slower than floating point: {error}"
-        warnings.warn(why, stacklevel=2)
+        warn(why)
         return None
     library = ctypes.CDLL(str(path))
     try:

@@ -73,6 +73,7 @@ class LearnedStepQuantizer(Observing):
         if not self.started and self.training:
             self.sums += torch.stack([x.detach().abs().sum(dtype=torch.float64), self.sums.new_tensor(x.numel())])
         if not (self.quantizing and self.started):
+            self.skipped = self.quantizing and not self.training
             return x + 0.0 * self.scale.sum()  # a parameter that is not used would stop DistributedDataParallel
         # A step below zero has no meaning; it is held at the smallest number, and gradients can bring it back.
         step = self.scale + (self.scale.clamp(min=SMALLEST_SCALE) - self.scale).detach()

@@ -54,6 +54,7 @@ class LearnedGridQuantizer(Observing):
             ends = torch.stack([x.detach().amin(), -x.detach().amax()]).to(self.least.dtype)
             self.least = torch.minimum(self.least, ends)
         if not (self.quantizing and self.started):
+            self.skipped = self.quantizing and not self.training
             return x + 0.0 * (self.scale + self.zero_point)  # parameters without use stop DistributedDataParallel
         factor = self._gradient_factor(x)
         step = self.scale + (self.scale.clamp(min=SMALLEST_SCALE) - self.scale).detach()

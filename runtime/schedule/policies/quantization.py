@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import torch
@@ -11,6 +10,7 @@ from torch import nn
 from runtime.quantization.quantizer import Quantizer
 from runtime.schedule.masks import Masks
 from runtime.schedule.policy import Moment, ScheduledTrainingPolicy
+from runtime.user_line import warn
 
 
 class QuantizationPolicy(ScheduledTrainingPolicy):
@@ -32,10 +32,9 @@ class QuantizationPolicy(ScheduledTrainingPolicy):
             if function is None or id(getattr(found.module, found.float_name)) not in pruned:
                 continue
             if function(torch.tensor([0.0, 1.0]), found.bits)[0] != 0:
-                warnings.warn(
+                warn(
                     f"{type(self.quantizer).__name__} has no zero among its {found.bits}-bit weights, so what "
-                    f"is pruned in {found.module_name!r} is not zero when it is quantized; other quantizers keep zeros",
-                    stacklevel=2,
+                    f"is pruned in {found.module_name!r} is not zero when it is quantized; other quantizers keep zeros"
                 )
                 return
 

@@ -115,3 +115,19 @@ def test_profiles_add_up() -> None:
         ("b", 3, 1),
         ("move", 4, 4),
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--input", "1x4x16x16"], "the model cannot take --input, float32 of shape (1, 4, 16, 16)"),
+        (["--input", "1x4x16x16"], "it stopped in '0', Conv2d(3,"),
+        (["--input", "1,3,16,16"], "--input is sizes with x between them, as 8x3x32x32, not '1,3,16,16'"),
+        (["--only", "int8"], "--only knows no 'int8'; there are 'torch fp32 eager'"),
+    ],
+)
+def test_what_cannot_be_measured(
+    source: str, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", f"{source}:Net", *options]) == 2
+    assert message in capsys.readouterr().err

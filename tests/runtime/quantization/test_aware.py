@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+import warnings
 from collections import OrderedDict
 from typing import Any
 
@@ -79,8 +80,13 @@ def test_the_first_step_only_looks_and_every_later_one_quantizes() -> None:
 
 def test_evaluating_before_training_is_said() -> None:
     model = aware(ConvNet()).eval()
-    with pytest.warns(UserWarning, match="no range yet"):
+    with pytest.warns(UserWarning, match=r"values of 'conv', 'relu', .* and \d more have no range yet") as caught:
         model(X)
+    assert len(caught) == 1 and caught[0].filename == __file__
+    model.train()(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.eval()(X)
 
 
 def test_ranges_are_moving_averages_over_steps() -> None:
