@@ -1,10 +1,11 @@
-"""Changes how a program is written, not what it does: comments, tabs, line endings, brackets, docstrings."""
+"""Changes how a program is written, not what it does: comments, tabs, line endings, brackets, several on one line."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import takewhile
 
 from tests.bench.fuzz.draw import Draw
 from tests.bench.fuzz.program import Program
@@ -14,7 +15,7 @@ def dressed(program: Program, draw: Draw) -> Program:
     """The program as it is, or in one strange dress. What would not be valid any longer stays as it is."""
     if not draw.chance(0.25):
         return program
-    change = draw.pick(_comments, _tabs, _line_endings, _brackets, _documented, _unparsed)
+    change = draw.pick(_comments, _tabs, _line_endings, _brackets, _documented, _unparsed, _joined)
     for name, text in program.files.items():
         new = change(text, draw)
         if _same_meaning(text, new):
@@ -90,3 +91,34 @@ def _documented(text: str, draw: Draw) -> str:
 def _unparsed(text: str, draw: Draw) -> str:
     """As a tool prints it: no blank lines, other quotes."""
     return ast.unparse(ast.parse(text))
+
+
+def _joined(text: str, draw: Draw) -> str:
+    """Blocks on the line of their header, `if deep: self.a = A(); self.b = B()`, and statements that share a line."""
+    lines = text.split("\n")
+    blocks = [found for node in ast.walk(ast.parse(text)) for found in _blocks(node)]
+    for block, is_whole in sorted(blocks, key=lambda found: found[0][0].lineno, reverse=True):
+        first, last = block[0].lineno - 1, block[-1].lineno - 1
+        if not draw.chance(0.5) or last - first + 1 != len(block):
+            continue
+        joined = "; ".join(line.strip() for line in lines[first : last + 1])
+        if is_whole and lines[first - 1].endswith(":"):
+            lines[first - 1 : last + 1] = [f"{lines[first - 1]} {joined}"]
+        else:
+            indent = lines[first][: len(lines[first]) - len(lines[first].lstrip())]
+            lines[first : last + 1] = [indent + joined]
+    return "\n".join(lines)
+
+
+def _blocks(node: ast.AST) -> Iterator[tuple[list[ast.stmt], bool]]:
+    """The statements that a block begins with and that may share a line, and whether it has no others."""
+    for field in ("body", "orelse", "finalbody"):
+        block = getattr(node, field, None)
+        if isinstance(block, list) and not isinstance(node, ast.Module):
+            simple = list(takewhile(_is_simple, block))
+            if simple:
+                yield simple, len(simple) == len(block)
+
+
+def _is_simple(statement: ast.stmt) -> bool:
+    return statement.lineno == statement.end_lineno and not hasattr(statement, "body")
