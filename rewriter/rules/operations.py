@@ -7,7 +7,13 @@ from collections.abc import Iterator
 
 from rewriter.changes.change import Change, Given, as_given
 from rewriter.changes.made import Fixed, Make, Wrap
-from rewriter.facts.functions.own_methods import may_be_other, objects_having, telling_apart, tensors_having
+from rewriter.facts.functions.own_methods import (
+    may_be_other,
+    objects_having,
+    stand_ins_having,
+    telling_apart,
+    tensors_having,
+)
 from rewriter.python.code import Class
 from rewriter.python.patched import replaced
 from rewriter.python.ready_names import is_at_hand
@@ -37,6 +43,9 @@ def decide(site: Operation, context: Context) -> Change | Refusal:
     arguments = arguments_of(site, spelling)
     if arguments is None:
         return _verbatim(site, row, context)
+    if (other := _own_function(site, spelling, context)) is not None:
+        why = f"for objects of {other.node.name}, which take torch's functions, the method is one of their own"
+        return refuse("RW906", site, f"{site.written} may mean several operations: {why}")
     if (other := _own_operator(site, row, spelling, arguments, context)) is not None:
         why = f"for objects of {other.node.name} it is not what the operator is"
         return refuse("RW906", site, f"{site.written} may mean several operations: {why}")
@@ -192,6 +201,13 @@ def _may_be_no_tensor(site: Operation, spelling: Spelling, arguments: tuple[Argu
     if context.receiver and may_be_other(value):
         return True
     return any(True for _ in objects_having(context.knowledge, value, name))
+
+
+def _own_function(site: Operation, spelling: Spelling, context: Context) -> Class | None:
+    """A class for whose objects `x.relu()` is not `torch.relu(x)`, which it says by `__torch_function__`."""
+    if not isinstance(site.node, ast.Call) or not _receiver(site, site.node, spelling):
+        return None
+    return next(stand_ins_having(context.knowledge, spelling.name.rpartition(".")[2]), None)
 
 
 def _own_operator(

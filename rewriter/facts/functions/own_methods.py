@@ -29,6 +29,16 @@ def tensors_having(knowledge: Knowledge, method: str) -> Iterator[Class]:
     return (cls for cls in objects_having(knowledge, None, method) if _is_tensor(knowledge, cls))
 
 
+def stand_ins_having(knowledge: Knowledge, method: str) -> Iterator[Class]:
+    """The classes with such a method whose objects, which are no tensors, torch's functions take as if they were.
+
+    What those return may be such an object again, whatever it is taken for.
+    """
+    for cls in objects_having(knowledge, None, method):
+        if not _is_tensor(knowledge, cls) and knowledge.hierarchy.lineage(cls).method("__torch_function__") is not None:
+            yield cls
+
+
 def may_be_other(value: Value | None) -> bool:
     """Whether the value is not known for a tensor."""
     return value is None or value.assumed or not value.is_only(Tensor)
