@@ -186,6 +186,8 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     against = "compare with a revision of git or a folder, instead of with what fix would write"
     add("--against", metavar="REV|DIR", help=against)
     add("--seed", type=int, default=0, metavar="N", help="of all random numbers (default: 0)")
+    tolerance = "how far apart numbers may be (default: not a bit); for what --unsafe-fixes writes"
+    add("--tolerance", type=float, default=0, metavar="X", help=tolerance)
     add("-v", "--verbose", action="store_true", help="list what is equal, too")
     _add_settings(parser)
 

@@ -8,6 +8,7 @@ import importlib
 import io
 import pickle
 import random
+import re
 import runpy
 import sys
 import traceback
@@ -20,9 +21,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rewriter.importer.store import cache_folder
 from rewriter.settings import Settings
 from rewriter.verify.inputs import Input
-from rewriter.verify.sides import CASE
+from rewriter.verify.sides import CASE, OTHER_LAYER
 from rewriter.verify.values import Leaf, leaves, text
 
 Seen = dict[str, list[tuple[str, Leaf]]]
@@ -98,9 +100,11 @@ def _made(spec: Spec, observed: Observed) -> nn.Module:
             module = importlib.import_module(spec.module)
         observed.rewritten = sum(result.changed for result in library.results.values())
     _seed(spec.seed)
-    model = eval(spec.expression, vars(module))
+    made = eval(spec.expression, vars(module))
+    model = made() if isinstance(made, type) and issubclass(made, nn.Module) else made
     if not isinstance(model, nn.Module):
-        raise TypeError(f"{spec.expression} makes no module: {type(model).__name__}")
+        hint = f"; to call it, write {spec.expression}()" if callable(model) else ""
+        raise TypeError(f"{spec.expression} is a {type(model).__name__}, not a module{hint}")
     observed.seen["random numbers drawn by the constructor"] = list(leaves(_drawn()))
     return model
 
@@ -128,7 +132,7 @@ def _run_all(model: nn.Module, cases: list[Case], seed: int, seen: Seen) -> None
     _record(seen, "a deepcopy", lambda: _run(copy.deepcopy(model), first, seed))
     _record(seen, "a pickled copy", lambda: _run(pickle.loads(pickle.dumps(model)), first, seed))
     for name in _layers(model):
-        _record(seen, f"with another {name}", partial(_run_with_other_layer, model, name, first, seed))
+        _record(seen, f"{OTHER_LAYER}{name}", partial(_run_with_other_layer, model, name, first, seed))
 
 
 def _record(seen: Seen, name: str, run: Callable[[], dict[str, Any]]) -> None:
@@ -240,7 +244,8 @@ def _unprepared(model: nn.Module, case: Case, settings: Settings) -> str:
     """By whatever rewritten code is linked against."""
     try:
         inspect = importlib.import_module(f"{settings.runtime_import}.inspect")
-        return str(inspect.check_prepared(model.eval(), *case[0], **case[1]))
+        found = str(inspect.check_prepared(model.eval(), *case[0], **case[1]))
+        return re.sub(rf"{re.escape(str(cache_folder()))}/\w+/(\S+):(\d+):", r"\1, line \2 as rewritten:", found)
     except Exception as error:
         return f"whether the model is prepared could not be found out: {type(error).__name__}: {error}"
 

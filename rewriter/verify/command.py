@@ -15,7 +15,7 @@ from rewriter.console import FOUND, OK, complain, put_on_stdout
 from rewriter.settings import SettingsError
 from rewriter.verify.errors import VerifyError
 from rewriter.verify.inputs import InputError, parse
-from rewriter.verify.sides import NOTHING_COMPARED, both, raises_everywhere, target_of, verdict
+from rewriter.verify.sides import NOTHING_COMPARED, both, raised_everywhere, target_of, verdict
 
 
 def verify(arguments: argparse.Namespace) -> int:
@@ -67,11 +67,12 @@ def _judged(arguments: argparse.Namespace, sides: tuple[dict[str, Any], dict[str
     before, after = sides
     if arguments.against is None and not after["rewritten"]:
         print("rewriter: warning: nothing was rewritten in what was imported", file=sys.stderr)
-    lines, differing = verdict(before["seen"], after["seen"], arguments.verbose)
-    how = f"{differing} differ" if differing else "all equal, bit for bit"
+    lines, differing = verdict(before["seen"], after["seen"], arguments.verbose, arguments.tolerance)
+    if not differing and (raised := raised_everywhere(before["seen"])) is not None:
+        return complain(f"{NOTHING_COMPARED}; give it inputs that it takes: {raised}")
+    equal = f"all numbers within {arguments.tolerance:g}" if arguments.tolerance else "all equal, bit for bit"
+    how = f"{differing} differ" if differing else equal
     lines.append(f"{len(before['seen'])} observations compared: {how}.")
     lines += filter(None, [after["unprepared"]])
     put_on_stdout("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
-    if not differing and raises_everywhere(before["seen"]):
-        return complain(f"{NOTHING_COMPARED}; give it inputs that it takes")
     return FOUND if differing else OK

@@ -14,6 +14,7 @@ from rewriter.verify.errors import VerifyError
 _SHOWN = 5
 CASE = ", case "
 """In the name of an observation of the model, as it was built, with what a user gives."""
+OTHER_LAYER = "with another "
 NOTHING_COMPARED = "the model raises in every case, before as well: nothing that it computes was compared"
 
 
@@ -56,16 +57,18 @@ def _observed(spec: Any, folder: Path, side: str) -> dict[str, Any]:
         raise VerifyError(f"the process that ran the source {side} ended with {done.returncode}")
     observed: dict[str, Any] = torch.load(out, weights_only=True)
     if observed["error"]:
-        raise VerifyError(f"the model could not be built {side}:\n{observed['error']}")
+        raise VerifyError(f"the model could not be built {side} the change:\n{observed['error']}")
     return observed
 
 
-def verdict(before: dict[str, Any], after: dict[str, Any], verbose: bool) -> tuple[list[str], int]:
-    """What to print, and how many observations differ."""
+def verdict(
+    before: dict[str, Any], after: dict[str, Any], verbose: bool, tolerance: float = 0
+) -> tuple[list[str], int]:
+    """What to print, and how many observations differ; layers that only one side has were not put in on the other."""
     lines: list[str] = []
     differing = 0
-    for name in [*before, *(name for name in after if name not in before)]:
-        found = differences(dict(before.get(name, ())), dict(after.get(name, ())))
+    for name in [*before, *(name for name in after if name not in before and not name.startswith(OTHER_LAYER))]:
+        found = differences(dict(before.get(name, ())), dict(after.get(name, ())), tolerance)
         differing += bool(found)
         raised = dict(before.get(name, ())).get("raises")
         if found:
@@ -80,19 +83,19 @@ def verdict(before: dict[str, Any], after: dict[str, Any], verbose: bool) -> tup
     return lines, differing
 
 
-def raises_everywhere(seen: dict[str, Any]) -> bool:
-    """Whether no case came to a result."""
-    cases = [dict(found) for name, found in seen.items() if CASE in name]
-    return all("raises" in found for found in cases)
+def raised_everywhere(seen: dict[str, Any]) -> str | None:
+    """What the first case raises, where none comes to a result."""
+    raised = [dict(found).get("raises") for name, found in seen.items() if CASE in name]
+    return None if None in raised or not raised else str(raised[0])
 
 
-def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+def differences(before: dict[str, Any], after: dict[str, Any], tolerance: float = 0) -> list[str]:
     from rewriter.verify.values import difference
 
     found = []
     for name in [*before, *(name for name in after if name not in before)]:
         if name not in before or name not in after:
             found.append(f"{name}: only {'before' if name in before else 'after'}")
-        elif (what := difference(before[name], after[name])) is not None:
+        elif (what := difference(before[name], after[name], tolerance)) is not None:
             found.append(f"{name}: {what}" if name else what)
     return found

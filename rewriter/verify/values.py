@@ -44,8 +44,8 @@ def _plain(tensor: Tensor) -> Tensor:
     return tensor.detach().as_subclass(Tensor).cpu().clone().contiguous()
 
 
-def difference(one: Leaf, other: Leaf) -> str | None:
-    """What differs, in a few words; None where every bit is the same."""
+def difference(one: Leaf, other: Leaf, tolerance: float = 0) -> str | None:
+    """What differs, in a few words; None where every bit is the same, or no number is further apart than allowed."""
     if isinstance(one, str) or isinstance(other, str):
         return (
             None
@@ -57,8 +57,11 @@ def difference(one: Leaf, other: Leaf) -> str | None:
     if _bits(one) == _bits(other):
         return None
     if one.is_floating_point() or one.is_complex():
-        apart = (one.to(torch.complex128) - other.to(torch.complex128)).abs()
-        most = float(apart.nan_to_num().max())
+        same = (one == other) | (one.isnan() & other.isnan())
+        apart = (one.to(torch.complex128) - other.to(torch.complex128)).abs().masked_fill(same, 0)
+        most = float(apart.nan_to_num(float("inf")).max())
+        if tolerance > 0 and most <= tolerance:
+            return None
         return f"{int((apart != 0).sum())} of {one.numel()} numbers differ, by {most:.3g} at most"
     return f"{int((one != other).sum())} of {one.numel()} numbers differ"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rewriter.results import FileResult
 from rewriter.verify.errors import Differs, VerifyError
-from rewriter.verify.sides import NOTHING_COMPARED, both, raises_everywhere, target_of, verdict
+from rewriter.verify.sides import NOTHING_COMPARED, both, raised_everywhere, target_of, verdict
 
 MODELS = "MODELS"
 
@@ -69,8 +69,8 @@ def _compare(target: str, cases: Path, changed: dict[Path, bytes], folder: Path)
     lines, differing = verdict(first["seen"], second["seen"], verbose=False)
     if differing:
         raise Differs("\n".join([f"{target}: nothing was written, since it would not compute the same:", *lines]))
-    if raises_everywhere(first["seen"]):
-        raise VerifyError(f"{target}: nothing was written: {NOTHING_COMPARED}")
+    if (raised := raised_everywhere(first["seen"])) is not None:
+        raise VerifyError(f"{target}: nothing was written: {NOTHING_COMPARED}: {raised}")
 
 
 def _as_written(root: Path, changed: dict[Path, bytes], place: Path) -> Path:

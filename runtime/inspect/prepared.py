@@ -20,6 +20,7 @@ from torch.utils._pytree import tree_leaves
 from rewriter.torch_api.traits import Trait
 from rewriter.torch_api.wrappers import WRAPPERS
 from runtime.inspect.repeats import repeated_calls
+from runtime.modules.convert import TWINS
 from runtime.modules.operations import OPERATIONS
 from runtime.modules.plain_weights import with_plain_weights
 
@@ -52,6 +53,8 @@ class Preparation:
     """Modules called more than once, with their calls."""
     recurrent: dict[str, int]
     """Parts of recurrent modules, which run at each time step: sharing is what recurrence means."""
+    compound: tuple[str, ...] = ()
+    """Layers of torch that compute several operations in one; each is left as it is, and counts as prepared."""
 
     @property
     def prepared(self) -> bool:
@@ -62,13 +65,16 @@ class Preparation:
 
     def __str__(self) -> str:
         if self.prepared:
-            return "prepared: every operation is a module of its own"
+            inside = f", but for those inside of {', '.join(self.compound)} (RW301)" if self.compound else ""
+            return f"prepared: every operation is a module of its own{inside}"
         raw = f"{len(self.raw)} place{'s' if len(self.raw) != 1 else ''} with raw operations"
         again = f"{len(self.repeated)} module{'s' if len(self.repeated) != 1 else ''} called again"
         lines = [f"not prepared: {raw}, {again}"]
         lines += [f"  {raw}" for raw in self.raw]
         lines += [f"  {name} is called {count} times" for name, count in self.repeated.items()]
-        return "\n".join([*lines, "  mend them with `rewriter fix`; `rewriter check -v` says what it leaves, and why"])
+        return "\n".join(
+            [*lines, "  `rewriter fix` mends what no comment keeps; `rewriter check -v` says what it leaves, and why"]
+        )
 
 
 def check_prepared(model: nn.Module, *args: Any, **kwargs: Any) -> Preparation:
@@ -82,7 +88,9 @@ def check_prepared(model: nn.Module, *args: Any, **kwargs: Any) -> Preparation:
     )
     repeated = repeated_calls(model, *args, **kwargs)
     steps = {name: count for name, count in repeated.items() if _is_step(model, name)}
-    return Preparation(raw, {n: c for n, c in repeated.items() if n not in steps}, steps)
+    compound = [name for name, module in model.named_modules() if type(module) in TWINS]
+    whole = [name for name in compound if not any(name.startswith(f"{above}.") for above in compound)]
+    return Preparation(raw, {n: c for n, c in repeated.items() if n not in steps}, steps, tuple(whole))
 
 
 def _is_step(model: nn.Module, name: str) -> bool:
