@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import argparse
 import ast
+import posixpath
 import re
 import sys
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # the pages speak of this source, whatever is installed
 
 from rewriter.cli import parser  # noqa: E402
-from rewriter.rules.listing import ALL, RULES  # noqa: E402
+from rewriter.rules.listing import ALL, LEFT  # noqa: E402
 from rewriter.rules.rule import Rule  # noqa: E402
 
 API = {
@@ -57,6 +60,17 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Codes in the text link to their rules: a link in the file would lead nowhere, as the page is made here."""
+    here = page.file.src_uri
+    if here == "rules.md":
+        return markdown
+    rules = posixpath.relpath("rules.md", posixpath.dirname(here) or ".")
+    parts = re.split(r"(^```.*?^```$|`[^`\n]*`)", markdown, flags=re.MULTILINE | re.DOTALL)
+    linked = (re.sub(r"\bRW\d{3}\b", lambda m: f"[{m[0]}]({rules}#{m[0].lower()})", part) for part in parts[::2])
+    return "".join(text for pair in zip_longest(linked, parts[1::2], fillvalue="") for text in pair)
+
+
 def _present(nav: list[Any], is_there: Any) -> Iterator[Any]:
     for entry in nav:
         ((title, target),) = entry.items()
@@ -79,7 +93,7 @@ def _rules() -> str:
 
 
 def _rule(rule: Rule) -> str:
-    kind = "rule" if rule in RULES else "reason"
+    kind = "reason" if rule in LEFT else "rule"
     return f"## {rule.code}: {rule.name} {{ #{rule.code.lower()} .{kind} }}\n\n{rule.explanation}\n"
 
 

@@ -57,7 +57,7 @@ def process(arguments: argparse.Namespace) -> int:
             why = "it needs a finding that was not selected, or the paths and settings that the review was made with"
             warn(f"{path}:{span.line}:{span.column + 1}: {code} was selected and not applied: {why}")
     if settings.baseline is not None and (stale := settings.baseline.stale(results)):
-        warn(f"of what the baseline took note of, {stale} no longer exist; `rewriter baseline` writes it anew")
+        warn(f"{stale} of the baseline's entries found nothing; `rewriter baseline` writes it anew")
     if summary.failed:
         return ERROR
     if arguments.command == "fix":

@@ -39,7 +39,9 @@ def say_failures(results: Sequence[FileResult]) -> None:
     """For where stdout is not read by a person."""
     for result in results:
         if result.failure is not None:
-            complain(f"{result.path}: {result.failure.kind}: {result.failure.message}")
+            span = result.failure.span
+            place = f"{result.path}:{span.line}:{span.column + 1}" if span else f"{result.path}"
+            complain(f"{place}: {result.failure.kind}: {result.failure.message}")
 
 
 def put_on_stdout(content: bytes) -> None:

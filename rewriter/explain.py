@@ -6,7 +6,7 @@ import json
 
 from rewriter.console import OK, complain, put_on_stdout
 from rewriter.rule_codes import near
-from rewriter.rules.listing import ALL, RULES
+from rewriter.rules.listing import ALL, LEFT
 from rewriter.rules.rule import Rule
 from rewriter.torch_api.catalogue import ROWS
 from rewriter.torch_api.documentation import operations
@@ -37,4 +37,4 @@ def _whole(rule: Rule) -> str:
 
 
 def _line(rule: Rule) -> str:
-    return f"{rule.code}  {rule.name:26}  {'' if rule in RULES else 'left: '}{rule.summary}"
+    return f"{rule.code}  {rule.name:26}  {'left: ' if rule in LEFT else ''}{rule.summary}"

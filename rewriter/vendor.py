@@ -26,7 +26,12 @@ from rewriter.settings import SettingsError
 _DISTRIBUTION = Path(__file__).parents[1]
 _MODULES, _CATALOGUE = "runtime.modules", "rewriter.torch_api"
 _OPERATIONS = f"{_MODULES}.operations"
-_HEADER = f"# Copied from torch-rewriter {__version__}, under the Apache License 2.0.\n# rewriter: ignore-file\n"
+_HEADER = f"""\
+# Copied from torch-rewriter {__version__}, under the Apache License 2.0.
+# rewriter: ignore-file
+# flake8: noqa
+# fmt: off
+"""
 
 
 class VendorError(Exception):

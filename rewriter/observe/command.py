@@ -44,11 +44,12 @@ def observe(arguments: argparse.Namespace, program: Sequence[str]) -> int:
         return complain(str(error))
     files = _together(known, plan, seen)
     try:
-        put(arguments.output, written(files, arguments.output.parent))
+        if seen:
+            put(arguments.output, written(files, arguments.output.parent))
     except (FileError, OutputError) as error:
         return complain(f"the evidence is lost: {error}") if code == 0 else end_like(code)
     if not arguments.quiet:
-        _say(plan, files, arguments.output)
+        _say(plan, files, arguments.output if seen else None)
     return end_like(code)
 
 
@@ -104,7 +105,7 @@ def _together(known: Evidence, plan: Mapping[Path, FileResult], seen: Sequence[S
     return files
 
 
-def _say(plan: Mapping[Path, FileResult], files: Mapping[Path, Observed], output: Path) -> None:
+def _say(plan: Mapping[Path, FileResult], files: Mapping[Path, Observed], output: Path | None) -> None:
     """On stderr, behind all that the program has said."""
     total = sum(len(set(result.open)) for result in plan.values())
     reached = sum(len(files[path].places) for path in plan if path in files)
@@ -113,4 +114,5 @@ def _say(plan: Mapping[Path, FileResult], files: Mapping[Path, Observed], output
             "nothing was observed: no process of the program came to the places that the source leaves open, or all "
             "of them were started with -I, -E or -S, which keeps the recorder out"
         )
-    print(f"{reached} of {plural(total, 'open expression')} observed; evidence in {output}", file=sys.stderr)
+    written = f"; evidence in {output}" if output else ", and no evidence was written"
+    print(f"{reached} of {plural(total, 'open expression')} observed{written}", file=sys.stderr)

@@ -10,6 +10,11 @@ from rewriter.report.form import Form
 from rewriter.report.summary import Summary, is_applied, is_unused_suppression, plural
 from rewriter.results import FileResult, Finding, Refusal, Safety, Span
 
+_NEXT = (
+    "`git diff` shows what was written; `rewriter verify MODULE:EXPRESSION --input SHAPE --against HEAD` runs it "
+    "beside what was there."
+)
+
 
 @dataclass(frozen=True)
 class Style:
@@ -39,15 +44,18 @@ def shown_path(path: Path) -> str:
 def lines(results: Sequence[FileResult], form: Form) -> Iterator[str]:
     style = Style(form.color)
     for result in results:
-        if result.failure is not None:
-            yield f"{_place(result, result.failure.span, style)} {style.code('error')} {failure_text(result)}"
         for item in [] if form.quiet else result.items:
             yield f"{_place(result, item.span, style)} {_item(item, form, style)}"
             if form.verbose and isinstance(item, Refusal):
                 yield style.dim(f"    {item.advice}")
+    for result in results:  # where they are not overlooked
+        if result.failure is not None:
+            yield f"{_place(result, result.failure.span, style)} {style.code('error')} {failure_text(result)}"
     if not form.quiet:
         summary = Summary.of(results, form.unsafe_fixes)
         yield closing(summary, form.written)
+        if form.written and form.color and summary.changed:  # for a person; hooks and logs have seen it
+            yield style.dim(_NEXT)
         if form.statistics:
             yield from _statistics(summary, form.written)
 

@@ -80,4 +80,8 @@ FUSING = Rule(
     "it; a class that has a `fuse_model` keeps it.",
 )
 
-ALL: tuple[Rule, ...] = (*RULES, *REASONS, NOT_IN_TARGET, TAKEN_BACK, STUBS, RELU6, FUSING, UNUSED, NOTEBOOK)
+LEFT: tuple[Rule, ...] = (*REASONS, NOT_IN_TARGET)
+"""Why something stays as it is."""
+
+OTHERS = (TAKEN_BACK, STUBS, RELU6, FUSING, UNUSED, NOTEBOOK)
+ALL: tuple[Rule, ...] = tuple(sorted((*RULES, *LEFT, *OTHERS), key=lambda rule: rule.code))

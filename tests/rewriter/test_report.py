@@ -108,6 +108,11 @@ def test_quiet_text_holds_errors_alone() -> None:
     assert text(Form("text", quiet=True), RESULTS[:2]) == ""
 
 
+def test_a_person_is_told_what_comes_next() -> None:
+    assert "rewriter verify" in text(Form("text", written=True, color=True))
+    assert "rewriter verify" not in text(Form("text", written=True)) + text(Form("text", color=True))
+
+
 def test_color() -> None:
     plain, colored = text(Form("text")), text(Form("text", color=True))
     assert plain != colored and re.sub(r"\033\[[\d;]*m", "", colored) == plain
