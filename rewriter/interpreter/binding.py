@@ -11,14 +11,14 @@ from rewriter.python.type_comments import annotation_of
 from rewriter.torch_api import catalogue
 from rewriter.values.annotations import from_annotation, from_default, objects_annotated, or_nothing
 from rewriter.values.base import UNKNOWN, Call, Value
-from rewriter.values.dictionary import DICT
+from rewriter.values.dictionary import DICT, Dictionary
 from rewriter.values.functions import ANY_OPERATION, ProjectFunction, SomeFunction
 from rewriter.values.modules import ProjectModule
 from rewriter.values.objects import Instance
 from rewriter.values.one_of import join, join_all
 from rewriter.values.plain import NONE
 from rewriter.values.sequence import SEQUENCE, sequence
-from rewriter.values.tensor import ASSUMED, taken_for_tensor
+from rewriter.values.tensor import ASSUMED, MAPPING, taken_for_tensor
 
 
 def shared_class(project: Project, default: ast.expr, function: Function) -> Class | None:
@@ -91,7 +91,7 @@ def _described(project: Project, argument: ast.arg, function: Function, assume: 
     annotated = from_annotation(annotation_of(function, argument), function.full_name)
     default = function.defaults.get(argument.arg)
     if annotated is not None:
-        return or_nothing(annotated, default)
+        return or_nothing(_with_values(annotated) if assume else annotated, default)
     if default is not None and catalogue.is_function(function.full_name(default)):
         return ANY_OPERATION
     said = from_default(default)
@@ -105,6 +105,15 @@ def _described(project: Project, argument: ast.arg, function: Function, assume: 
         return objects_annotated(annotation_of(function, argument), function.full_name)
     assumed = taken_for_tensor(argument.arg)
     return join(assumed, NONE) if said == NONE else assumed
+
+
+def _with_values(annotated: Value) -> Value:
+    """`inputs: dict`, `batch: Dict[str, Any]`: its values are taken for tensors, as are those of an untyped one."""
+    return join_all(MAPPING if _says_no_values(part) else part for part in annotated.parts)
+
+
+def _says_no_values(annotated: Value) -> bool:
+    return isinstance(annotated, Dictionary) and annotated.member().says_nothing
 
 
 def given_to(function: Function, call: Call, skip_first: bool) -> dict[str, Value]:

@@ -29,7 +29,7 @@ _SIMPLE: dict[str, Value] = {
     **dict.fromkeys(["torch.dtype", "torch.device"], FACT),
     "torch.Generator": OTHER,
     **dict.fromkeys(["list", "tuple"], SEQUENCE),
-    "dict": DICT,
+    **dict.fromkeys(["dict", "Dict", "Mapping", "MutableMapping"], DICT),
     "torch.Size": SHAPE,
     "torch.nn.Module": MODULE,
     **_CONTAINERS,

@@ -94,13 +94,14 @@ class Tensor(Value):
 
 TENSOR = Tensor()
 ASSUMED = Tensor(assumed=True)
-_MAPPING = Dictionary(ASSUMED)
+MAPPING = Dictionary(ASSUMED)
+"""A dict of what is taken for tensors."""
 TENSORS = Sequence(TENSOR)
 
 
 def _needed_for(attribute: str) -> Value:
     """What has such an attribute or method, which no tensor has."""
-    return _MAPPING if attribute in _OF_MAPPINGS else UNKNOWN
+    return MAPPING if attribute in _OF_MAPPINGS else UNKNOWN
 
 
 _RESULTS: dict[str, Value] = {

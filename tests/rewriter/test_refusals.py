@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from rewriter.engine import rewrite
 from rewriter.python.project import Project
 from rewriter.settings import Settings
-from tests.rewriter.executed import HEADER, rewritten
+from tests.rewriter.executed import HEADER, load, rewritten
 
 NUMBERS = """
 class Net(nn.Module):
@@ -343,3 +344,31 @@ class Net(nn.Module):
 def test_what_a_bare_module_is_asked_for_is_a_child_of_it() -> None:
     result = rewritten(HEADER + BARE)
     assert not result.refusals and "self.add(self.heads.one(self.path.pad(x)), 1)" in result.after.decode()
+
+
+@pytest.mark.parametrize("annotation", ["dict", "Dict", "Mapping", "Dict[str, Any]", "Optional[dict]"])
+def test_values_of_a_dict_of_which_nothing_is_said_are_taken_for_tensors(annotation: str) -> None:
+    source = f"""from typing import Any, Dict, Mapping, Optional
+
+
+class Net(nn.Module):
+    def forward(self, inputs: {annotation}, scale: float = 2.0):
+        x, mask = inputs["x"], inputs["mask"]
+        return mask * x + (1 - mask) * scale, inputs["name"] + "b", inputs["sizes"] * 2
+"""
+    result = rewritten(HEADER + source)
+    assert b"self.add(self.mul(mask, x), self.mul2(self.sub(1, mask), scale))" in result.after and not result.refusals
+    given = {"x": torch.randn(2, 4), "mask": torch.ones(2, 4), "name": "a", "sizes": [3]}
+    before, after = (load(text)["Net"]()(given) for text in (result.before, result.after))
+    assert torch.equal(before[0], after[0]) and before[1:] == after[1:] == ("ab", [3, 3])
+
+
+def test_values_of_a_dict_of_numbers_are_numbers() -> None:
+    source = """from typing import Dict
+
+
+class Net(nn.Module):
+    def forward(self, x, sizes: Dict[str, int]):
+        return x[: sizes["a"] + sizes["b"]]
+"""
+    assert not rewritten(HEADER + source).changed
