@@ -17,10 +17,18 @@ def texts_stated(project: Project, attribute: str) -> frozenset[str] | None:
     """All that classes of the project list under the name; None where something else may be there."""
     answers = project.answers.to(_TEXTS)
     if attribute not in answers:
-        found = [_stated_in(file, attribute) for file in project.files_mentioning(attribute)]
-        known = [texts for texts in found if texts is not None]
-        answers[attribute] = frozenset().union(*known) if len(known) == len(found) and any(known) else None
+        answers[attribute] = _stated_everywhere(project, attribute)
     return answers[attribute]
+
+
+def _stated_everywhere(project: Project, attribute: str) -> frozenset[str] | None:
+    found = set[str]()
+    for file in project.files_mentioning(attribute):
+        texts = _stated_in(file, attribute)
+        if texts is None:
+            return None  # whatever the other files say, which need not be read for that
+        found |= texts
+    return frozenset(found) or None
 
 
 def attribute_read(node: ast.AST) -> str | None:
