@@ -298,3 +298,22 @@ def test_a_function_with_a_gradient_of_its_own_compiles_and_has_it() -> None:
     for other in found[1:]:
         assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
     assert repr(module.cut) == "Function(Cut.apply)"
+
+
+class Transforms(nn.Module):
+    """Functions that are called alike, and compute different things."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.there = m.Function(torch.fft.fft)
+        self.back = m.Function(torch.fft.ifft)
+        self.asinh = m.Function(torch.asinh)
+        self.acosh = m.Function(torch.acosh)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.back(self.there(x)).real, self.asinh(x), self.acosh(x.abs() + 1)
+
+
+def test_functions_of_one_signature_share_no_compiled_code() -> None:
+    model, x = Transforms(), torch.linspace(-2, 2, 8)
+    assert all(map(torch.equal, torch.jit.script(model)(x), model(x)))

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from runtime.modules.scripting.functions import find_announced
-from runtime.modules.scripting.methods import NOTHING, defined, source_of
+from runtime.modules.scripting.methods import NOTHING, defined, names_of, source_of
 
 _PREFIX = "_scripted_"
 _FOR_TORCH = ("__overloads__", "__constants__", "__jit_ignored_attributes__")
@@ -45,7 +45,7 @@ class Scriptable(nn.Module):
             for method in [*methods] or [defined(NOTHING, {})]:
                 overloads[name].append(f"{_PREFIX}{name}_{len(overloads[name])}")
                 state[overloads[name][-1]] = types.MethodType(torch.jit.export(method), self)
-                sources.append(source_of(method))
+                sources.append(source_of(method) + names_of(method))
         state[f"{_PREFIX}source"] = "".join(sources)
         # Modules of one class share their compiled code unless their constants differ.
         constants = [*getattr(type(self), "__constants__", ()), f"{_PREFIX}source"]

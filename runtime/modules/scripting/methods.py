@@ -16,6 +16,8 @@ from torch.jit.frontend import FrontendError
 
 from runtime.modules.scripting.signatures import Parameter, Signature, literal
 
+_OF_ALL = ("torch", "__name__", "__builtins__")
+"""The names that every method knows."""
 NOTHING = 'def forward(self):\n    raise NotImplementedError("TorchScript cannot call the function behind this")\n'
 _MOST_CHOICES = 128
 """Of optional arguments, small ones first: each costs the compiler a millisecond, and nobody passes ten of them."""
@@ -55,6 +57,12 @@ def source_of(function: Callable[..., Any]) -> str:
     if file in _sources:
         _make_readable(file)
     return "".join(linecache.getlines(file))
+
+
+def names_of(function: Callable[..., Any]) -> str:
+    """What the names in the source of a method stand for: functions of one signature are called by the same source."""
+    given = {name: value for name, value in function.__globals__.items() if name not in _OF_ALL}
+    return "".join(f"# {name} is {id(value)}\n" for name, value in given.items())
 
 
 def _make_readable(file: str) -> None:
