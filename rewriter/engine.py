@@ -24,6 +24,7 @@ from rewriter.python.source import Source, SourceError, decode
 from rewriter.results import Edit, Failure, FileResult, Finding, Refusal, Safety, Span
 from rewriter.rules.listing import ALL, UNUSED
 from rewriter.rules.refusals import refuse
+from rewriter.rules.run_by_others import run_by_others
 from rewriter.rules.unbound import unbound
 from rewriter.settings import Settings
 from rewriter.suppress import Suppressions
@@ -198,7 +199,8 @@ class _Rewrite:
                 self._refuse(owner.file, refusal)
             self.suppressed += plan.answered
             self.open += map(self.file.source.span, plan.open)
-        for refusal in unbound(self.file) if self.plans else ():
+        others = run_by_others(self.planner.knowledge, self.file) if self.plans else ()
+        for refusal in (*unbound(self.file), *others) if self.plans else ():
             self._refuse(self.file, refusal)
 
     def _put_aside(self, owner: Owner, change: Change | Substitution) -> None:

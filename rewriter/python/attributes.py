@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rewriter.python.answers import Question
@@ -58,7 +58,10 @@ def _changed(method: FunctionNode) -> Iterator[str]:
 
 def operations_in(node: ast.Lambda | FunctionNode, function: Function) -> int:
     """How many operations a lambda or nested function looks like having: what it is given is taken for a tensor."""
+    return operations_among(node.body if isinstance(node.body, list) else [node.body], function)
 
+
+def operations_among(code: Iterable[ast.AST], function: Function) -> int:
     def is_operation(part: ast.AST) -> bool:
         if isinstance(part, ast.Call):
             name = function.file.names.full_name(part.func, function.shadowed)
@@ -67,8 +70,7 @@ def operations_in(node: ast.Lambda | FunctionNode, function: Function) -> int:
         negates = isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.USub)
         return negates or isinstance(part, ast.BinOp | ast.AugAssign)
 
-    body = node.body if isinstance(node.body, list) else [node.body]
-    return sum(is_operation(part) for statement in body for part in walk(statement))
+    return sum(is_operation(part) for piece in code for part in walk(piece))
 
 
 def is_only_called(hierarchy: Hierarchy, cls: Class, attribute: str) -> bool:

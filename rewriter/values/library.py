@@ -69,6 +69,22 @@ class TorchFunction(SomeFunction):
 
 
 @dataclass(frozen=True, slots=True)
+class MethodOfTensor(Unknown):
+    """What a tensor has under a name that is a value: `getattr(loss, self.reduction)`."""
+
+    tensor: Value
+
+    rank: ClassVar[int] = 88
+
+    def joined(self, other: Value) -> Value:
+        return self if isinstance(other, MethodOfTensor) else UNKNOWN.joined(other)
+
+    def call(self, machine: Machine, call: Call) -> Value | None:
+        machine.note_unknown_call(call.node, [self.tensor, *call.arguments.values()])
+        return machine.taken_for_tensor(call.node)
+
+
+@dataclass(frozen=True, slots=True)
 class Named(Unknown):
     """Something outside of the project, or a variable of it: its full name is all that is known."""
 
@@ -226,9 +242,13 @@ def _attribute_by_name(machine: Machine, call: Call) -> Value:
     if holder in ("torch", "torch.nn.functional"):
         fixed = isinstance(name, ast.Constant) and isinstance(name.value, str)
         return TorchFunction(f"{holder}.{ast.literal_eval(name)}") if fixed else ANY_OPERATION
-    named = _attributes_named(machine, call.arguments[node.args[0]], call.arguments[name])
+    value = call.arguments[node.args[0]]
+    named = _attributes_named(machine, value, call.arguments[name])
+    computing = [each for each in named if catalogue.by_spelling(f"torch.Tensor.{each}")]
+    if value.is_only(Tensor) and (computing or not named):
+        return MethodOfTensor(value)
     read = (ast.copy_location(ast.Attribute(node.args[0], attribute, ast.Load()), node) for attribute in named)
-    found = [machine.attribute_of(call.arguments[node.args[0]], attribute) for attribute in read]
+    found = [machine.attribute_of(value, attribute) for attribute in read]
     return join_all([*found, *(call.arguments[default] for default in node.args[2:])]) if found else UNKNOWN
 
 

@@ -372,3 +372,100 @@ class Net(nn.Module):
         return x[: sizes["a"] + sizes["b"]]
 """
     assert not rewritten(HEADER + source).changed
+
+
+RUN_BY_OTHERS = {
+    "a hook of the file": ("def hook(module, args, out):\n    return out * 2\n", "self.fc.register_forward_hook(hook)"),
+    "a hook on what comes in": ("", "self.fc.register_forward_pre_hook(lambda module, args: (args[0] + 1,))"),
+    "a method of the object": ("", "self.fc.register_forward_hook(self.doubled)"),
+}
+LOOKING_ON = {
+    "a hook that keeps": (
+        "def hook(module, args, out):\n    SEEN.append(out.mean())\n",
+        "self.fc.register_forward_hook(hook)",
+    ),
+    "a hook that passes on": ("def hook(module, args, out):\n    return out\n", "self.fc.register_forward_hook(hook)"),
+}
+
+
+def _hooked(above: str, line: str) -> str:
+    return f"""
+SEEN = []
+
+
+{above}
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        {line}
+
+    @staticmethod
+    def doubled(module, args, out):
+        return out * 2
+
+    def forward(self, x):
+        return self.fc(x)
+"""
+
+
+@pytest.mark.parametrize("name", RUN_BY_OTHERS)
+def test_a_hook_that_changes_what_a_module_returns_is_said(name: str) -> None:
+    (reason,) = rewritten(HEADER + _hooked(*RUN_BY_OTHERS[name])).refusals
+    assert reason.code == "RW903" and "as a hook" in reason.message
+
+
+@pytest.mark.parametrize("name", LOOKING_ON)
+def test_a_hook_that_looks_on_is_no_matter(name: str) -> None:
+    assert not rewritten(HEADER + _hooked(*LOOKING_ON[name])).refusals
+
+
+@pytest.mark.parametrize(("returned", "said"), [("f(self, x) * 2", 1), ("f(self, x / 2)", 1), ("f(self, x)", 0)])
+def test_what_a_decorator_computes_around_a_method_is_said(returned: str, said: int) -> None:
+    source = f"""
+def around(f):
+    def run(self, x):
+        self.calls = self.calls + 1
+        return {returned}
+    return run
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc, self.calls = nn.Linear(4, 4), 0
+
+    @around
+    def forward(self, x):
+        return self.fc(x)
+"""
+    found = [r for r in rewritten(HEADER + source).refusals if "computes around forward" in r.message]
+    assert len(found) == said
+
+
+@pytest.mark.parametrize(
+    ("read", "said"),
+    [
+        ("getattr(y, self.kind)()", ["RW911"]),
+        ("[getattr(y, kind)(dim=0) for kind in KINDS]", ["RW911"]),
+        ("getattr(y, 'exp')()", ["RW911"]),
+        ("getattr(y, 'shape')[0]", []),
+        ("getattr(y, 'grad_fn', None)", []),
+    ],
+)
+def test_a_method_of_a_tensor_by_a_name_that_is_a_value_is_said(read: str, said: list[str]) -> None:
+    source = f"""
+KINDS = ("mean", "sum")
+
+
+class Net(nn.Module):
+    def __init__(self, kind="mean"):
+        super().__init__()
+        self.fc, self.kind = nn.Linear(4, 4), kind
+
+    def forward(self, x):
+        y = self.fc(x)
+        return {read}
+"""
+    assert [r.code for r in rewritten(HEADER + source).refusals] == said

@@ -1,0 +1,69 @@
+"""Functions that change what a forward computes though no code of the project calls them: torch or a decorator does."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from rewriter.facts.knowledge import Knowledge
+from rewriter.python.attributes import operations_among, operations_in
+from rewriter.python.code import File, Function
+from rewriter.python.trees import returns_in, walk
+from rewriter.results import Refusal
+from rewriter.rules.refusals import advice_for
+
+CODE = "RW903"
+_HOOKS = frozenset({"register_forward_hook", "register_forward_pre_hook"})
+
+
+def run_by_others(knowledge: Knowledge, file: File) -> Iterator[Refusal]:
+    """Hooks that return something that they compute, and decorators that compute around methods of modules."""
+    if file.words & _HOOKS:
+        yield from _hooks(file)
+    for cls in file.classes:
+        for method in cls.methods.values() if knowledge.may_be_module(cls) else ():
+            for decorator in method.node.decorator_list:
+                if _computes_around(knowledge, file, decorator):
+                    written = ast.unparse(decorator)
+                    message = f"what @{written} computes around {method.node.name} can be given no modules"
+                    yield Refusal(CODE, message, file.source.span(decorator), advice_for(CODE))
+
+
+def _hooks(file: File) -> Iterator[Refusal]:
+    for function in [*file.functions.values(), *(m for cls in file.classes for m in cls.methods.values())]:
+        for node in walk(function.node):
+            is_hooked = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _HOOKS
+            hook = _meant(function, node.args[0]) if isinstance(node, ast.Call) and is_hooked and node.args else None
+            if hook is not None and _returns_computed(hook, function):
+                message = "torch runs it as a hook of a module, where it can be given no modules"
+                yield Refusal(CODE, message, file.source.span(hook), advice_for(CODE))
+
+
+def _meant(function: Function, given: ast.expr) -> ast.Lambda | ast.FunctionDef | None:
+    """`hook`, a function of the file or one nested in the same function; `self.hook`; a lambda."""
+    if isinstance(given, ast.Lambda):
+        return given
+    if isinstance(given, ast.Attribute) and function.owner is not None:
+        method = function.owner.methods.get(given.attr)
+        return method.node if method is not None and isinstance(method.node, ast.FunctionDef) else None
+    name = given.id if isinstance(given, ast.Name) else ""
+    nested = (n for n in walk(function.node) if isinstance(n, ast.FunctionDef) and n.name == name)
+    free = function.file.functions.get(name)
+    found = next(nested, free.node if free is not None else None)
+    return found if isinstance(found, ast.FunctionDef) else None
+
+
+def _returns_computed(hook: ast.Lambda | ast.FunctionDef, function: Function) -> bool:
+    returned = hook.body if isinstance(hook, ast.Lambda) else None
+    values = [returned] if returned is not None else [r.value for r in returns_in(getattr(hook, "body", []))]
+    changes = any(v is not None and not (isinstance(v, ast.Constant) and v.value is None) for v in values)
+    return changes and operations_in(hook, function) > 0
+
+
+def _computes_around(knowledge: Knowledge, file: File, decorator: ast.expr) -> bool:
+    """Whether a function inside the decorator returns what it computes of what the method returns or is given."""
+    name = file.names.full_name(decorator.func if isinstance(decorator, ast.Call) else decorator)
+    found = knowledge.project.find(name) if name is not None else None
+    inner = [n for n in walk(found.node) if isinstance(n, ast.FunctionDef)] if isinstance(found, Function) else []
+    returned = (r.value for n in inner if n is not getattr(found, "node", None) for r in returns_in(n.body))
+    return isinstance(found, Function) and operations_among((v for v in returned if v is not None), found) > 0
