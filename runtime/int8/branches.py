@@ -13,6 +13,7 @@ from typing import Any
 from torch import nn
 
 from runtime.int8.counterparts.base import Int8Module
+from runtime.int8.rearranging import rearranges, source_of
 from runtime.quantization.adjacency import SHAPES_ONLY
 
 _LEAVES = (ast.Raise, ast.Return, ast.Continue, ast.Break)
@@ -129,6 +130,8 @@ def _conditional(node: ast.AST, owner: object) -> int:
         if isinstance(inner, ast.IfExp):
             holds = _holds(inner.test, owner)
             ways = [inner.body, inner.orelse] if holds is None else [inner.orelse if holds else inner.body]
+            if source_of(inner.body) == source_of(inner.orelse) is not None:
+                continue
             if any(not isinstance(way, ast.Constant) and not _harmless(way, owner) for way in ways):
                 return inner.lineno
         elif isinstance(inner, ast.BoolOp) and any(_computes(way, owner) for way in _in_doubt(inner)):
@@ -163,7 +166,7 @@ def _names(node: ast.AST) -> set[str]:
 
 
 def _takes_tensors(statement: ast.stmt, owner: object) -> bool:
-    if isinstance(statement, (*_NO_TENSORS, *_NO_NAMES)):
+    if isinstance(statement, (*_NO_TENSORS, *_NO_NAMES)) or rearranges(statement):
         return False
     blocks = _blocks(statement)
     if blocks:

@@ -41,7 +41,7 @@ def guard_unreached(model: nn.Module, example: Any) -> None:
     for function in watch.functions.values():
         way = function.left_out() if function.sources else ""
         for source in function.sources if way else ():
-            source.give_real_numbers(f"{way} is a way that the model's example did not take")
+            source.give_real_numbers(f"{way}, which the example did not take", way)
 
 
 def _watched_run(model: nn.Module, example: Any) -> Watch:

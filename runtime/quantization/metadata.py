@@ -12,14 +12,22 @@ _ATTRIBUTE = "quantizer_metadata"
 
 
 def quantizer_metadata(model: nn.Module) -> dict[str, Any] | None:
-    """The quantizer's type, its parameters and the dummy input, or None for a float model."""
+    """The quantizer's type, its parameters, the dummy input, and why modules stay in floating point; or None for a
+    float model."""
     return unwrapped(model).__dict__.get(_ATTRIBUTE)
 
 
-def set_quantizer_metadata(model: nn.Module, kind: type, params: Mapping[str, Any], dummy_input: Any) -> None:
+def set_quantizer_metadata(
+    model: nn.Module, kind: type, params: Mapping[str, Any], dummy_input: Any, reasons: Mapping[str, str]
+) -> None:
     """Sets it as a plain attribute, which is copied and pickled with the model."""
     name = f"{kind.__module__}.{kind.__qualname__}"
-    unwrapped(model).__dict__[_ATTRIBUTE] = {"type": name, "params": dict(params), "dummy_input": dummy_input}
+    unwrapped(model).__dict__[_ATTRIBUTE] = {
+        "type": name,
+        "params": dict(params),
+        "dummy_input": dummy_input,
+        "reasons": dict(reasons),
+    }
 
 
 def remove_quantizer_metadata(model: nn.Module) -> None:

@@ -22,6 +22,7 @@ from runtime.quantization.fusion import Absorbed
 from runtime.quantization.kinds import Kind, kind_of
 from runtime.quantization.known import has
 from runtime.quantization.quantized.sums import is_sum
+from runtime.quantization.reasons import NO_BITS, NO_FORM, NOBODY_BEHIND, NOT_MADE_OF_MODULES, NOTHING_BEFORE
 
 ALIGN_JOINS_WITHIN = 2.0
 """A join gives up no more than one bit of its narrowest operand to have all on one grid."""
@@ -100,9 +101,9 @@ class Planner:
             return Place(name, Kind.FLOAT, "several modules give to it, and would have one grid for all")
         if kind is Kind.FLOAT:
             compound = isinstance(module, tuple(TWINS))
-            return Place(name, kind, "runtime.modules.convert makes it of modules" if compound else "no integer form")
+            return Place(name, kind, NOT_MADE_OF_MODULES if compound else NO_FORM)
         if self.bits[name] is None:
-            return Place(name, Kind.FLOAT, "no bits for activations")
+            return Place(name, Kind.FLOAT, NO_BITS)
         if kind in (Kind.CARRY, Kind.EMBEDDING) or self._sums(name) or self.result_key(name) in self.known:
             return Place(name, kind)
         unbounded = self.result_key(name) in self.unbounded
@@ -126,9 +127,9 @@ class Planner:
             return
         given = any(slot.points for slot in place.slots) or place.kind is Kind.EMBEDDING
         if not self.wanted(place.name):
-            place.kind, place.reason = Kind.FLOAT, "nobody takes its result as integers"
+            place.kind, place.reason = Kind.FLOAT, NOBODY_BEHIND
         elif not given:
-            place.kind, place.reason = Kind.FLOAT, "nothing before it returns integers"
+            place.kind, place.reason = Kind.FLOAT, NOTHING_BEFORE
         elif place.kind is Kind.OPERANDS and any(s.own is not None and s.own not in self.known for s in place.slots):
             place.kind, place.reason = Kind.FLOAT, "an operand has no range"
 

@@ -40,6 +40,7 @@ from runtime.quantization.quantized.others import Half, QuantizedEmbedding
 from runtime.quantization.quantized.sums import DynamicSum, QuantizedSum, is_sum
 from runtime.quantization.quantized.wide import WideSum, is_wide
 from runtime.quantization.quantizer import Quantizer
+from runtime.quantization.reasons import IN_A_STEP, NO_BITS
 from runtime.quantization.recurrent import WIDE_BITS, bits_of_input, directions, given_in_a_run, show_enough
 
 Ranges = Mapping[str, tuple[float, float]]
@@ -92,6 +93,8 @@ class PostTrainLinearQuantizer(Quantizer):
         self.replacement_factory[nn.Module] = self._replace_any
         self._modules: dict[str, nn.Module] = {}
         self._given: dict[str, Given] = {}
+        self._steps: set[str] = set()
+        """The parts of recurrent layers that run at each step, besides products."""
         self._rows: dict[str, torch.Tensor] = {}
         self._chosen: OrderedDict[str, dict[str, Any]] = OrderedDict()
         """Overrides that were found to be needed, behind those of the user."""
@@ -99,7 +102,8 @@ class PostTrainLinearQuantizer(Quantizer):
     @property
     def reasons(self) -> dict[str, str]:
         """The modules that ran and stay in floating point, and why."""
-        return {place.name: place.reason for place in self.plan.values() if place.kind is Kind.FLOAT}
+        found = {place.name: place.reason for place in self.plan.values() if place.kind is Kind.FLOAT}
+        return {name: IN_A_STEP if why == NO_BITS and name in self._steps else why for name, why in found.items()}
 
     def _pre_prepare_model(self, dummy_input: Any) -> None:
         self.model.eval()
@@ -134,6 +138,7 @@ class PostTrainLinearQuantizer(Quantizer):
         for direction in found:
             for name in self._modules_inside(direction.gates):
                 self._choose_bits(name, None)
+            self._steps.update(self._modules_inside(direction.gates))
             for name in direction.weighted[1:]:
                 self._choose_bits(name, WIDE_BITS)
             if direction.bounded:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -124,7 +124,7 @@ class Quantizer:
         if self.train_with_fp_copy and self.optimizer is not None:
             self.optimizer.register_step_post_hook(lambda *_: self.quantize_params())
         self.prepared = True
-        set_quantizer_metadata(self.model, type(self), self._metadata_params(), dummy_input)
+        set_quantizer_metadata(self.model, type(self), self._metadata_params(), dummy_input, self.reasons)
 
     def quantize_params(self) -> None:
         """Quantizes every parameter in `params_to_quantize` with `param_quantization_fn`."""
@@ -139,6 +139,11 @@ class Quantizer:
         for module, (name, replacement) in self._visited.items():
             if replacement is not module:
                 yield name, module, replacement
+
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """For subclasses: the modules that ran and stay in floating point, and why."""
+        return {}
 
     def _pre_prepare_model(self, dummy_input: Any) -> None:
         """For subclasses: before anything is replaced."""

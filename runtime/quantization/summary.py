@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ from runtime.quantization.fusion import Absorbed
 from runtime.quantization.quantized.base import QuantizedModule
 from runtime.quantization.quantized.sums import QuantizedSum
 from runtime.quantization.quantizer import Quantizer
+from runtime.quantization.reasons import notes
 
 _LISTED = 12
 ABSORBED = "part of the module before"
@@ -52,6 +52,7 @@ class Summary:
         lines += _table(self.rows, "becomes")
         if self.left:
             lines += ["", *_table(self.left, "stays in floating point because")]
+            lines += ["", *notes(row.now for row in self.left)]
         if self.bytes_after < self.bytes_before:
             ratio = self.bytes_after / max(self.bytes_before, 1)
             before, after = self.bytes_before / 1e6, self.bytes_after / 1e6
@@ -71,7 +72,7 @@ def summarize(quantizer: Quantizer, bytes_before: int) -> Summary:
         for name, module in quantizer.model.named_modules()
         if isinstance(module, Absorbed)
     ]
-    reasons: Mapping[str, str] = getattr(quantizer, "reasons", {})
+    reasons = quantizer.reasons
     modules = dict(quantizer.model.named_modules())
     left = [(name, type(modules[name]).__name__, why) for name, why in reasons.items() if name in modules]
     return Summary(_rows(replaced + absorbed), _rows(left), bytes_before, state_bytes(quantizer.model))

@@ -32,6 +32,8 @@ class Int8Module(StandsFor):
         self.float_output = simulated.float_output or self.output is None
         self.real_because = ""
         """Why the result is given in floating point, where that was found out by running the model."""
+        self.open_way = ""
+        """File and line of a way that did not run, if that is why."""
         self.in_order = False
         """Whether codes are given in torch's usual order in memory, as the model's own code goes by it."""
         self.inplace = works_in_place(simulated.inner)
@@ -97,9 +99,11 @@ class Int8Module(StandsFor):
             return tree_map_only(Tensor, self._dequantized, result)
         return tree_map_only(Tensor, Tensor.contiguous, result) if self.in_order else result
 
-    def give_real_numbers(self, why: str) -> None:
-        """From now on, as somebody takes the result, or may, who knows nothing of codes."""
-        self.float_output, self.real_because = True, self.real_because or why
+    def give_real_numbers(self, why: str, way: str = "") -> None:
+        """From now on, as somebody takes the result who knows nothing of codes, or may by a `way` that did not run."""
+        if not self.real_because:
+            self.real_because, self.open_way = why, way
+        self.float_output = True
 
     def made(self) -> Codes:
         """What the codes of the result stand for."""

@@ -178,6 +178,89 @@ class Flagged(Net):
         return x
 
 
+class Unsqueezed(Net):
+    """Ways that only bring the input into the shape that is wanted, and back."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        lone = x.dim() == 3
+        if x.dim() == 3:
+            x = x.unsqueeze(0)
+        if x.ndim == 5:
+            batch, steps = x.shape[:2]
+            x = x.reshape(batch * steps, *x.shape[2:])
+            x = torch.transpose(x, -1, -2).contiguous()[:, :, : x.size(-2)]
+        x = self.second(self.first(x))
+        if lone:
+            x = x.squeeze(0)
+        return x
+
+
+class Folded(Net):
+    """The same by an expression, and by what did run."""
+
+    def between(self, x: Tensor) -> Tensor:
+        x = x.flip(-1) if x.shape[-1] > 8 else x
+        if x.shape[-1] <= 8:
+            x = x.permute(0, 1, 3, 2)
+        return x
+
+
+@pytest.mark.parametrize("kind", [Unsqueezed, Folded])
+def test_ways_that_only_move_cost_nothing(kind: type[Net]) -> None:
+    torch.manual_seed(0)
+    x, wide = torch.randn(2, 3, 6, 6), torch.randn(2, 3, 9, 9)
+    others = [wide[0], wide.unsqueeze(1)] if kind is Unsqueezed else [wide]
+    model = quantized(kind(), x)
+    converted = convert(model)
+    assert converted.first(x).dtype == torch.uint8  # type: ignore[operator]
+    assert not [line for line in report(converted).lines if line.way]
+    with torch.no_grad():
+        assert all(torch.equal(converted(given), model(given)) for given in (x, *others))
+
+
+class Viewed(Net):
+    """What views go by is how elements lie in memory, which is another for codes."""
+
+    def between(self, x: Tensor) -> Tensor:
+        if x.shape[-1] > 8:
+            x = x.view(len(x), 4, -1, 3)
+        return x
+
+
+class Replaced(Net):
+    """What is moved is another value than before, on another grid."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept = self.first(x)
+        other = self.other(kept)
+        if x.shape[-1] > 8:
+            other = kept.flip(-1)
+        out: Tensor = self.second(self.add(other, kept))
+        return out
+
+
+class Measured(Net):
+    """A size that is read out of a value."""
+
+    def between(self, x: Tensor) -> Tensor:
+        if x.shape[-1] > 8:
+            x = x[:, :, : int(x[0, 0, 0, 0])]
+        return x
+
+
+@pytest.mark.parametrize("kind", [Viewed, Replaced, Measured])
+def test_ways_that_do_more_than_move_get_real_numbers(kind: type[Net]) -> None:
+    x = torch.randn(2, 3, 6, 6)
+    converted = convert(quantized(kind(), x))
+    assert converted.first(x).dtype == torch.float32  # type: ignore[operator]
+
+
+def test_a_way_is_said_once_with_what_it_costs() -> None:
+    said = str(report(convert(quantized(Early(), torch.randn(2, 3, 6, 6)))))
+    assert said.count("did not run with the first batch") == 1
+    assert "so 1 module returns floating point" in said and "compiled program has no such cost" in said
+
+
 def test_modules_that_refuse_codes_end_a_way() -> None:
     x = torch.randn(2, 3, 6, 6)
     converted = convert(quantized(Residual(), x))
