@@ -23,8 +23,9 @@ def header_splices(
 ) -> list[Splice]:
     """For loops that are statements. One in a comprehension is part of a statement, and written with it.
 
-    `others` is what else is written: a header with something of it inside is not laid out anew.
+    `others` is what else is written: a header that is laid out anew takes in what stands inside of it.
     """
+    others = list(others)
     source = file.source
     turns = {id(turn.target): turn for turn in turns_of(changes) if turn.added}
     if not turns:
@@ -34,9 +35,8 @@ def header_splices(
     for key, turn in turns.items():
         if key in loops:
             pieces = _pieces(source, turn)
-            whole = _laid_out(source, loops[key], pieces, style)
-            is_free = whole and not any(o.start < whole.end and whole.start < o.end for o in others)
-            splices += [whole] if whole and is_free else pieces
+            whole = _laid_out(source, loops[key], pieces, others, style)
+            splices += pieces if whole is None else [whole]
     return splices
 
 
@@ -54,14 +54,15 @@ def _pieces(source: Source, turn: Turn) -> list[Splice]:
     ]
 
 
-def _laid_out(source: Source, loop: ast.For, pieces: list[Splice], style: Style) -> Splice | None:
+def _laid_out(source: Source, loop: ast.For, pieces: list[Splice], others: list[Splice], style: Style) -> Splice | None:
     """The header as a formatter lays it out, where the author wrote it so; None elsewhere."""
     start, colon = source.start(loop), _COLON.match(source.text, source.end(loop.iter))
     if colon is None:
         return None
     indent = source.lines[loop.lineno - 1][: loop.col_offset]
     old = source.text[start : colon.end()]
-    new = apply(old, [Splice(p.start - start, p.end - start, p.new) for p in pieces])
+    inside = [o for o in others if start < o.start and o.end < colon.end()]
+    new = apply(old, [Splice(p.start - start, p.end - start, p.new) for p in (*pieces, *inside)])
     before, after = (laid_out(text.replace(source.newline, "\n"), indent, style) for text in (old, new))
     if after is None or before is None or before.replace("\n", source.newline) != old:
         return None

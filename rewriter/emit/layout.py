@@ -70,10 +70,11 @@ class _Layout:
         """The last brackets that hold something are opened; what stands before and behind them stays on its line."""
         places = [i for i, n in enumerate(nodes) if isinstance(n, Group) and n.inside]
         for place in reversed(places):
-            head, tail = flat(nodes[:place]), flat(nodes[place + 1 :])
-            if head is None or tail is None or (len(indent) + len(head) >= self.style.width and place != places[0]):
+            head, behind = flat(nodes[:place]), nodes[place + 1 :]
+            if head is None or (len(indent) + len(head) >= self.style.width and place != places[0]):
                 continue
-            return self._by_group(nodes, place, indent)
+            if flat(behind) is not None or isinstance(behind[0], Group):
+                return self._by_group(nodes, place, indent)
         if (text := flat(nodes)) is not None:
             return [indent + text]
         raise NoLayout
@@ -85,8 +86,12 @@ class _Layout:
         first = group.inside[0]
         if isinstance(first, Comment) and not first.own_line:
             opening, group = f"{opening}  {first.text}", replace(group, inside=group.inside[1:])
-        inside = self._inside(group, indent + self.style.step)
-        return [opening, *inside, f"{indent}{group.closing}{_spaced(nodes, place)}"]
+        inside, behind = self._inside(group, indent + self.style.step), nodes[place + 1 :]
+        text = flat(behind)
+        if text is not None and (len(indent) + 1 + len(text) <= self.style.width or not isinstance(behind[0], Group)):
+            return [opening, *inside, f"{indent}{group.closing}{_spaced(nodes, place)}"]
+        called, *others = self._by_last_group(behind, indent)  # `f(x)(y)`: what the result is called with
+        return [opening, *inside, f"{indent}{group.closing}{called[len(indent) :]}", *others]
 
     def _inside(self, group: Group, indent: str) -> list[str]:
         """What stands in brackets. The arguments of a call may share a line; the elements of a list have one each."""

@@ -44,6 +44,16 @@ class Written:
     """What went since nothing reads it any more."""
     splices: list[Reasoned] = field(default_factory=list)
 
+    def take_in(self, new: Reasoned) -> None:
+        """Adds a splice, which has what stands inside of it written already."""
+        start, end = new.splice.start, new.splice.end
+        inside = [r for r in self.splices if start < r.splice.start and r.splice.end < end] if start < end else []
+        if inside:
+            reasons = {id(change): change for reasoned in (new, *inside) for change in reasoned.changes}
+            new = Reasoned(new.splice, tuple(reasons.values()))
+            self.splices = [r for r in self.splices if r not in inside]
+        self.splices.append(new)
+
 
 def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str, style: Style, project: Project) -> Written:
     importer = Importer(file, runtime, style.formatter)
@@ -72,7 +82,8 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str, style: 
             splices += header_splices(file, plan.changes, style, [reasoned.splice for reasoned in written.splices])
             splices += number_splices(file.source, plan.changes, style)
             needed_by = tuple(named.change for named in plan.changes)
-            written.splices += [Reasoned(splice, needed_by) for splice in splices]
+            for splice in splices:
+                written.take_in(Reasoned(splice, needed_by))
     written.splices += _added(file, added, style)
     others = [reasoned.splice for reasoned in written.splices]
     substituted = [s for _, plan in plans for s in plan.substitutions if s.number is None]
