@@ -18,9 +18,9 @@ _NOTES = {
     "inputs may be done where the data are made",
     NOBODY_BEHIND: "what follows is in floating point, or is the model's result; there is nothing to gain",
     NO_BITS: "overrides, or improve=['mend'], leave it so",
-    IN_A_STEP: "gates and states stay in floating point, as their errors would add up from step to step. Products are on "
-    "integers, and a compiled program runs all steps as one kernel, faster than torch's own layer; by modules it "
-    "is slower than that. Overrides that name these parts put them on integers as well",
+    IN_A_STEP: "gates and states stay in floating point, as their errors would add up from step to step. Products are "
+    "on integers, and a compiled program runs all steps as one kernel, faster than torch's own layer; module by module "
+    "it is slower than that. Overrides that name these parts put them on integers as well",
 }
 
 
