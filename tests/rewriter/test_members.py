@@ -255,3 +255,49 @@ def test_compiled_traced_and_exported() -> None:
     assert torch.equal(torch.compile(model, backend="eager", fullgraph=True)(X), expected)
     assert torch.equal(torch.export.export(model, (X,)).module()(X), expected)
     assert torch.equal(torch.jit.trace(model, (X,))(X), expected)
+
+
+NORMED = """
+from torch.nn import utils
+from torch.nn.utils import parametrizations
+
+
+class Part(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([{norm}(nn.Linear(4, 4)), nn.Linear(4, 4)])
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), 0.1)
+        return x
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.parts = nn.ModuleList([Part() for _ in range(2)])
+
+    def forward(self, x, y):
+        found = []
+        for part in self.parts:
+            found.append(part(x))
+            found.append(part(y))
+        return found
+"""
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("by", ["utils.{}", "parametrizations.{}"])
+@pytest.mark.parametrize("name", ["weight_norm", "spectral_norm"])
+def test_layers_whose_weight_is_computed_before_each_call(by: str, name: str) -> None:
+    source = NORMED.replace("{norm}", by.format(name))
+    after = check(source, X, X + 1)
+    assert "self.parts2 = runtime.modules.again(self.parts, parts=True)" in after
+    if by == "utils.{}" and name == "weight_norm":
+        before, new = (load(text.encode())["Net"]().eval() for text in (HEADER + source, after))
+        new.load_state_dict(before.state_dict())
+        for model in (before, new):
+            for part in model.parts:
+                torch.nn.utils.remove_weight_norm(part.layers[0])
+        assert_equal_models(before, new, X, X + 1)

@@ -24,6 +24,13 @@ FullName = Callable[[ast.expr], str | None]
 Seen = frozenset[Class | Function]
 
 _REGISTERING = frozenset({"add_module", "register_module"})
+# They return the layer that they are given: what computes its weight before each call is a hook of the layer.
+_RETURNING_IT = frozenset(
+    {
+        "torch.nn.utils.weight_norm", "torch.nn.utils.spectral_norm", "torch.nn.utils.parametrizations.weight_norm",
+        "torch.nn.utils.parametrizations.spectral_norm", "torch.nn.utils.parametrizations.orthogonal",
+    }
+)  # fmt: skip
 _GROWING = frozenset({"append", "extend", "insert", "update"})
 
 
@@ -118,6 +125,8 @@ def makes_memoryless(
     if parts is not None:
         return all(makes_memoryless(knowledge, part, full_name, seen, but_state) for part in parts)
     name = full_name(node.func) if isinstance(node, ast.Call) else None
+    if name in _RETURNING_IT and isinstance(node, ast.Call) and node.args:
+        return isinstance(made_class(knowledge, node.args[0], full_name), str)
     maker = knowledge.project.find(name) if name is not None else None
     if isinstance(maker, Function) and maker not in seen:
         results = [n.value for n in walk(maker.node) if isinstance(n, ast.Return)]
