@@ -219,3 +219,33 @@ def own_dict(draw: Draw) -> Piece:
         init=[f"self.{keep} = {name}(dict(a={draw.module()}, b={draw.module()}))"],
         body=[f"x = self.{keep}(x)"],
     )
+
+
+@construct
+def no_children(draw: Draw) -> Piece:
+    """Modules that are no children of the object, since a plain list or dict holds them."""
+    name, key = draw.name("acts"), draw.pick("a", "type", "a.b")
+    members = [draw.pick(draw.stateless(), draw.stateless(), "nn.Linear(4, 4)", "nn.Dropout(0.5)") for _ in range(2)]
+    displays = [f"[{', '.join(members)}]", f"({members[0]}, {members[1]})", f"[{members[0]}] * 2"]
+    displays += [f"[{members[0]} for _ in range(2)]", f"[{members[0]}]"]
+    loop = [f"for act in self.{name}:", "    x = act(x)"]
+    body = draw.pick(
+        loop,
+        [*loop, *loop],
+        ["for _ in range(2):", *(f"    {line}" for line in loop)],
+        [f"x = [act(y) for act, y in zip(self.{name}, [x, x])][0]"],
+        [f"x = self.{name}[-1](x)"],
+        [f"x = self.{name}[0](x)", f"x = self.{name}[0](x)"],
+        [f"for act in self.{name}[:1]:", "    x = act(x)"],
+        [*loop, f"x = x * len(self.{name})"],
+        [*loop, "x = x * len(list(self.modules()))"],
+        [f"for i, act in enumerate(reversed(self.{name})):", "    x = act(x) + i"],
+    )
+    more = draw.pick([], [], [f"self.{name} += [{draw.stateless()}]"], [f"self.all = nn.Sequential(*self.{name})"])
+    if draw.chance(0.3):
+        body, more = (
+            draw.pick([f"x = self.{name}[{key!r}](x)"], [f"for act in self.{name}.values():", "    x = act(x)"]),
+            [],
+        )
+        displays = [f"{{{key!r}: {members[0]}}}"]
+    return Piece(init=[f"self.{name} = {draw.pick(*displays)}", *more], body=body)
