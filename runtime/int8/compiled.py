@@ -24,6 +24,10 @@ from runtime.user_line import warn
 PLANS = 16
 """How many shapes a model keeps plans for; the one that was not used for longest goes first."""
 _REFERENCE = "reference"
+_NOT_FOR_OTHERS = (
+    "a compiled model has its own form: keep it with runtime.int8.save. torch.export and torch.jit.trace take what "
+    "runtime.int8.convert returns"
+)
 
 
 class CompiledModel(nn.Module):
@@ -61,7 +65,12 @@ class CompiledModel(nn.Module):
         self._at_once: dict[str, int | None] = {}
         """How many of a batch run together, with each set of kernels; None is all of them."""
 
+    def __prepare_scriptable__(self) -> nn.Module:
+        raise TypeError(_NOT_FOR_OTHERS)
+
     def forward(self, *args: Any, **named: Any) -> Any:
+        if torch.compiler.is_exporting() or torch._C._get_tracing_state() is not None:
+            raise TypeError(_NOT_FOR_OTHERS)
         return self._run(packed(args, named), None)
 
     def train(self, mode: bool = True) -> CompiledModel:

@@ -87,7 +87,7 @@ class PReLU(Int8Module):
         given, made = simulated.input_params[0], simulated.output_params
         assert given is not None and made is not None
         self.multiplier = multiplier([given.scale], made.scale).item()
-        self.register_buffer("negative", simulated.negative)
+        self.register_buffer("negative", simulated.negative())
 
     def on_codes(self, x: Tensor) -> Tensor | None:
         if x.dim() < 2:

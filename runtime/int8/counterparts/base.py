@@ -38,6 +38,12 @@ class Int8Module(StandsFor):
         """Whether codes are given in torch's usual order in memory, as the model's own code goes by it."""
         self.inplace = works_in_place(simulated.inner)
 
+    def __prepare_scriptable__(self) -> nn.Module:
+        raise TypeError(
+            "torch.jit.script takes no model on int8 kernels: use runtime.int8.compile and runtime.int8.save, or "
+            "torch.jit.trace"
+        )
+
     def stood_for(self) -> nn.Module | None:
         return self._simulated[0].inner if "_simulated" in self.__dict__ else None
 

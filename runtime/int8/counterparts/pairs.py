@@ -24,7 +24,7 @@ class Pair(Int8Module):
 
     def __init__(self, simulated: QuantizedModule) -> None:
         super().__init__(simulated)
-        self.low, self.high = simulated.code_bounds
+        self.low, self.high = simulated.code_bounds()
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != 2 or not all(isinstance(operand, Tensor) for operand in args):
@@ -79,7 +79,7 @@ class Join(Int8Module):
         super().__init__(simulated)
         made = simulated.output_params
         assert made is not None
-        low, high = simulated.code_bounds
+        low, high = simulated.code_bounds()
         self.multipliers: list[float] = []
         for position, params in enumerate(simulated.input_params):
             assert params is not None

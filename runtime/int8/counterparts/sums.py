@@ -38,9 +38,9 @@ class Sum(Int8Weights):
         self.register_buffer("bias", simulated.bias)
         self.register_buffer("multiplier", factor.expand(_columns(simulated)).contiguous())
         bent = simulated.slope is not None and made is not None
-        negative = simulated.negative.expand(_columns(simulated)).contiguous() if bent else None
+        negative = simulated.negative().expand(_columns(simulated)).contiguous() if bent else None
         self.register_buffer("negative", negative)
-        self.low, self.high = (0, 255) if made is None else simulated.code_bounds
+        self.low, self.high = (0, 255) if made is None else simulated.code_bounds()
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         if self.output is not None:

@@ -15,7 +15,7 @@ A conversion to real integers may rely on:
   floating point, a tensor operation outside of all modules), so it must be returned in floating point. Whoever else
   takes it quantizes it with the same parameters, which results in the same integers;
 - `fused`, where an activation was absorbed that makes zero of negative numbers: its upper bound, infinite for a ReLU.
-  `code_bounds` are the integers that the result is held between, which is the whole grid where nothing is fused;
+  `code_bounds()` are the integers that the result is held between, which is the whole grid where nothing is fused;
 - the buffer `slope`, where an activation was absorbed that multiplies negative numbers: one number, or one a channel.
 """
 
@@ -80,6 +80,12 @@ class QuantizedModule(StandsFor):
     def stood_for(self) -> nn.Module | None:
         return self._modules.get("inner")
 
+    def __prepare_scriptable__(self) -> nn.Module:
+        raise TypeError(
+            "torch.jit.script takes no quantized model: use runtime.int8.compile and runtime.int8.save, or "
+            "torch.jit.trace on what runtime.int8.convert(model) returns"
+        )
+
     def configure(self, inputs: Sequence[QParams | None], output: QParams | None, float_output: bool) -> None:
         """Gives the module its scales, which are per tensor and saved in the state_dict."""
         self._inputs = len(inputs)
@@ -97,7 +103,6 @@ class QuantizedModule(StandsFor):
     def output_params(self) -> QParams | None:
         return self._kept("output")
 
-    @property
     def code_bounds(self) -> tuple[int, int]:
         """The lowest and the highest integer of the result, or of the grid if that is narrower."""
         params = self.output_params
@@ -105,7 +110,7 @@ class QuantizedModule(StandsFor):
             raise ValueError("a result in floating point has no integers")
         if self.fused is None:
             return params.grid.low, params.grid.high
-        zero_point = int(params.zero_point.item())
+        zero_point = zero_of(params)
         reach = torch.round(torch.tensor(self.fused) * params.scale.cpu().reciprocal())
         return zero_point, int(min(params.grid.high, reach.item() + zero_point))
 
@@ -160,7 +165,7 @@ class QuantizedModule(StandsFor):
 
     def requantized(self, total: Tensor, factor: Tensor, params: QParams) -> Tensor:
         """From sums, times what `arithmetic.multiplier` returned, to real numbers on the grid of the result."""
-        low, high = self.code_bounds
+        low, high = self.code_bounds()
         return requantized(total, factor, params, low, high)
 
     def extra_repr(self) -> str:
@@ -196,6 +201,19 @@ def _shown(params: QParams | None) -> str:
         return "float"
     sign = "int" if params.grid.signed else "uint"
     return f"{sign}{params.grid.bits} x {params.scale.item():.3g} - {params.zero_point.item()}"
+
+
+def zero_of(params: QParams) -> int:
+    """The zero point of a tensor's grid."""
+    try:
+        return int(params.zero_point.item())
+    except RuntimeError as error:
+        if not torch.compiler.is_exporting():
+            raise
+        raise TypeError(
+            "torch.export takes no model that simulates integers: use runtime.export.program(model, example), or "
+            "export what runtime.int8.convert(model) returns"
+        ) from error
 
 
 def centred(x: Tensor, params: QParams) -> Tensor:

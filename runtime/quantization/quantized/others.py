@@ -41,11 +41,10 @@ class QuantizedPReLU(QuantizedModule):
         if given is None or made is None or x.dim() < 2:
             result: Tensor = self.in_float(x)
             return result
-        numbers, slopes = centred(x, given), self.negative.reshape(-1, *[1] * (x.dim() - 2))
+        numbers, slopes = centred(x, given), self.negative().reshape(-1, *[1] * (x.dim() - 2))
         total = numbers.clamp(min=0) * multiplier([given.scale], made.scale) + numbers.clamp(max=0) * slopes
         return self.requantized(total, torch.ones_like(made.scale), made).to(x.dtype)
 
-    @property
     def negative(self) -> Tensor:
         """What integers below zero are multiplied with."""
         given, made = self.input_params[0], self.output_params

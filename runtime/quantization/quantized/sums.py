@@ -24,7 +24,7 @@ from runtime.quantization.arithmetic import (
     quantize,
 )
 from runtime.quantization.known import is_a, layers_with
-from runtime.quantization.quantized.base import HoldsIntegers, QuantizedModule, centred
+from runtime.quantization.quantized.base import HoldsIntegers, QuantizedModule, centred, zero_of
 from runtime.quantization.quantized.weights import weight_qparams
 
 _TRANSPOSED: dict[int, Callable[..., Tensor]] = {
@@ -109,10 +109,9 @@ class QuantizedSum(HoldsIntegers, QuantizedModule):
         if self.output_params is None:
             return (total.to(torch.float32) * factor).to(x.dtype)
         if self.slope is not None:
-            factor = torch.where(total < 0, self._by_channel(self.negative), factor)
+            factor = torch.where(total < 0, self._by_channel(self.negative()), factor)
         return self.requantized(total, factor, self.output_params).to(x.dtype)
 
-    @property
     def negative(self) -> Tensor:
         """What sums below zero are multiplied with, where an activation was absorbed that has a slope for them."""
         given, made = self.input_params[0], self.output_params
@@ -121,7 +120,7 @@ class QuantizedSum(HoldsIntegers, QuantizedModule):
 
     def _total(self, integers: Tensor, given: QParams, bias: Tensor | None, *args: Any, **kwargs: Any) -> Tensor:
         """The int32 sums, in a floating-point format that holds every partial one exactly."""
-        zero_point = int(given.zero_point.item())
+        zero_point = zero_of(given)
         largest = max(zero_point - given.grid.low, given.grid.high - zero_point)
         bound = largest * self._rows(self.integers.to(torch.float32).abs()).sum(1).max().item()
         if bias is not None:

@@ -523,3 +523,25 @@ def test_a_layer_in_floating_point_follows_autocast_before_and_after_conversion(
     converted = convert(model)
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
         assert all(torch.equal(*pair) for pair in zip(converted(x), model(x), strict=True))
+
+
+def test_what_torch_exports_traces_and_scripts() -> None:
+    """Converted models but for scripts; what cannot be is refused with what to do."""
+    net, x = random_state(Heads(), 9), torch.randn(2, 3, 9, 9)
+    model = quantized(net, x)
+    converted = convert(model)
+    compiled = compile(converted, x)
+    with torch.no_grad():
+        expected = model(x)
+        traced = [torch.jit.trace(one, x)(x) for one in (model, converted)]
+        exported = torch.export.export(converted, (x,)).module()(x)
+        for made in (*traced, exported):
+            assert all(torch.equal(*pair) for pair in zip(made, expected, strict=True))
+    with pytest.raises(TypeError, match=r"^torch.export takes no model that simulates integers: use runtime.export"):
+        torch.export.export(model, (x,))
+    for one in (model, converted):
+        with pytest.raises(TypeError, match=r"^torch.jit.script takes no .*: use runtime.int8.compile"):
+            torch.jit.script(one)
+    for refused in (torch.jit.script, lambda m: torch.jit.trace(m, x), lambda m: torch.export.export(m, (x,))):
+        with pytest.raises(TypeError, match=r"^a compiled model has its own form: keep it with runtime\.int8\.save"):
+            refused(compiled)

@@ -106,7 +106,7 @@ def test_fused_clamps_are_codes(fused: float | None) -> None:
     inside, output = params((-6.0, 6.0)), params((-3.0, 5.0))
     made = quantized(layer, [inside], output)
     made.fused = fused
-    low, high = made.code_bounds
+    low, high = made.code_bounds()
     expected = {None: (0, 255), torch.inf: (96, 255), 1.0: (96, 96 + round(255 / 8))}
     assert (low, high) == expected[fused]
     assert isinstance(made, QuantizedSum)
@@ -126,7 +126,7 @@ def test_a_linear_layer_may_give_real_numbers() -> None:
     real = reference.linear_float(quantize(x, inside), made.integers, made.bias, factor, zero(inside))
     assert torch.equal(made(x), real)
     with pytest.raises(ValueError, match="has no integers"):
-        _ = made.code_bounds
+        _ = made.code_bounds()
 
 
 @pytest.mark.parametrize("groups", [1, 2])
