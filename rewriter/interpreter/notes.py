@@ -34,6 +34,7 @@ from rewriter.sites.site import (
     SiteNode,
     UnknownCall,
 )
+from rewriter.torch_api.modules import PARAMETER_FREE
 from rewriter.torch_api.row import Row, Spelling
 from rewriter.values.base import Call, Value
 from rewriter.values.functions import (
@@ -42,7 +43,7 @@ from rewriter.values.functions import (
     NestedFunction,
     SomeFunction,
 )
-from rewriter.values.modules import MODULE, Module, ProjectModule, WrappedFunction
+from rewriter.values.modules import MODULE, Module, ProjectModule, TorchModule, WrappedFunction
 
 
 @dataclass(frozen=True)
@@ -178,12 +179,20 @@ class Notes:
         """The modules that the object gives to another one, or to something unknown, which may call them."""
         site = self.context.met.sites.get(call.node)
         receiver = site.module if isinstance(site, ModuleCall) else callee
-        if isinstance(receiver, WrappedFunction) or not isinstance(site, ModuleCall | PartCall | UnknownCall):
-            return  # what a function does with them is seen
+        is_seen = isinstance(receiver, WrappedFunction) or isinstance(site, MappedModule)
+        if is_seen or not isinstance(site, ModuleCall | PartCall | UnknownCall):
+            return  # what a function, or `map`, does with them is known
         for node, value in call.arguments.items():
             if isinstance(node, ast.Attribute) and self.context.is_own(node.value) and value.may_be(Module):
-                before = self.context.count(f"{self.context.frame.holder}.{node.attr} handed on")
+                before = self.context.count(self._handing_of(node.attr, value))
                 self._note(HandedModule(node, *self._place(), node.attr, value, frozenset({before})))
+
+    def _handing_of(self, attribute: str, value: Value) -> str:
+        """What counts it. Who is given an activation calls it; a layer may be given for its weights."""
+        is_called = isinstance(value, TorchModule) and value.made in PARAMETER_FREE
+        return (
+            counted_as(self.context, attribute) if is_called else f"{self.context.frame.holder}.{attribute} handed on"
+        )
 
     def kept_function(self, node: ast.Call, attribute: str, value: Value, function: SomeFunction) -> None:
         before = self._calls_before(attribute)

@@ -79,6 +79,14 @@ def test_what_stays(name: str) -> None:
     assert "handed" not in check(source(STAYS[name]), X)
 
 
+def test_an_activation_that_is_given_away_counts_as_called() -> None:
+    act = source("x = self.layers[0](x, self.act)\nreturn self.act(x) + 1").replace(
+        "depth\n", "depth\n        self.act = nn.ReLU()\n", 1
+    )
+    after = check(act.replace("x + bias(x.shape[0])", "bias(x)"), X)
+    assert "self.layers[0](x, self.act)" in after and "self.act2(x)" in after, after
+
+
 def test_what_is_given_to_a_function_of_a_module_is_what_it_was_before_the_rewriting() -> None:
     """The function itself says that it calls one module more than once, in a second run as in the first."""
     run = "def run(layer, x):\n    return layer(x) + x\n\n\n"
