@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rewriter.python.answers import Question
@@ -58,13 +58,14 @@ def _changed(method: FunctionNode) -> Iterator[str]:
 
 def operations_in(node: ast.Lambda | FunctionNode, function: Function) -> int:
     """How many operations a lambda or nested function looks like having: what it is given is taken for a tensor."""
-    return operations_among(node.body if isinstance(node.body, list) else [node.body], function)
+    code = node.body if isinstance(node.body, list) else [node.body]
+    return operations_among(code, lambda named: function.file.names.full_name(named, function.shadowed))
 
 
-def operations_among(code: Iterable[ast.AST], function: Function) -> int:
+def operations_among(code: Iterable[ast.AST], full_name: Callable[[ast.expr], str | None]) -> int:
     def is_operation(part: ast.AST) -> bool:
         if isinstance(part, ast.Call):
-            name = function.file.names.full_name(part.func, function.shadowed)
+            name = full_name(part.func)
             method = part.func.attr if isinstance(part.func, ast.Attribute) and name is None else ""
             return catalogue.is_function(name) or bool(catalogue.by_spelling(f"torch.Tensor.{method}"))
         negates = isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.USub)

@@ -139,7 +139,10 @@ class Names:
         return next(iter(meanings)) or None if len(meanings) == 1 else None
 
     def _starred(self, name: str) -> str | None:
-        """The meaning that the last star import with the name gives it; None where it may be something else there."""
+        """The meaning that the last star import with the name gives it; None where it may be something else there.
+
+        What torch has under a name and torch.nn.functional does not have as an operation, it does not have at all.
+        """
         for star in reversed(self.stars):
             if self.beyond is not None and self.beyond.sees(star):
                 found = self.beyond.through_star(star, name)
@@ -150,7 +153,8 @@ class Names:
             is_class = full.startswith("torch.nn.") and name[:1].isupper() and not hasattr(builtins, name)
             if star.startswith("torch") and (is_class or by_spelling(full)):
                 return full
-            if star not in _STARRED or name[:1].isupper() != _STARRED[star] or name in _ALSO_IN_TORCH:
+            lacks = star in _STARRED and (name[:1].isupper() == _STARRED[star] or by_spelling(f"torch.{name}"))
+            if not lacks or name in _ALSO_IN_TORCH:
                 return None
         return None
 

@@ -20,6 +20,9 @@ def run_by_others(knowledge: Knowledge, file: File) -> Iterator[Refusal]:
     """Hooks that return something that they compute, and decorators that compute around methods of modules."""
     if file.words & _HOOKS:
         yield from _hooks(file)
+    if "MethodType" in file.words:
+        yield from _bound(file)
+    yield from _forwards_in_bodies(file)
     for cls in file.classes:
         for method in cls.methods.values() if knowledge.may_be_module(cls) else ():
             for decorator in method.node.decorator_list:
@@ -27,6 +30,28 @@ def run_by_others(knowledge: Knowledge, file: File) -> Iterator[Refusal]:
                     written = ast.unparse(decorator)
                     message = f"what @{written} computes around {method.node.name} can be given no modules"
                     yield Refusal(CODE, message, file.source.span(decorator), advice_for(CODE))
+
+
+def _bound(file: File) -> Iterator[Refusal]:
+    """`self.forward = types.MethodType(fast_forward, self)`, of a function of the file."""
+    for node in walk(file.source.tree):
+        binds = isinstance(node, ast.Call) and file.names.full_name(node.func) == "types.MethodType"
+        given = node.args[0] if isinstance(node, ast.Call) and binds and node.args else None
+        function = file.functions.get(given.id) if isinstance(given, ast.Name) else None
+        if function is not None and operations_in(function.node, function):
+            message = f"{function.node.name} is made a method of single objects, whose class makes no modules for it"
+            yield Refusal(CODE, message, file.source.span(function.node), advice_for(CODE))
+
+
+def _forwards_in_bodies(file: File) -> Iterator[Refusal]:
+    """`forward = lambda self, x: x * 2`, which is no method to read."""
+    for cls in file.classes:
+        for statement in cls.node.body:
+            is_forward = isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "forward"
+            for node in walk(statement) if is_forward else ():
+                if isinstance(node, ast.Lambda) and operations_among([node.body], file.names.full_name):
+                    message = f"the forward of {cls.node.name} is a lambda, which can be given no modules"
+                    yield Refusal(CODE, message, file.source.span(node), advice_for(CODE))
 
 
 def _hooks(file: File) -> Iterator[Refusal]:
@@ -66,4 +91,6 @@ def _computes_around(knowledge: Knowledge, file: File, decorator: ast.expr) -> b
     found = knowledge.project.find(name) if name is not None else None
     inner = [n for n in walk(found.node) if isinstance(n, ast.FunctionDef)] if isinstance(found, Function) else []
     returned = (r.value for n in inner if n is not getattr(found, "node", None) for r in returns_in(n.body))
-    return isinstance(found, Function) and operations_among((v for v in returned if v is not None), found) > 0
+    if not isinstance(found, Function):
+        return False
+    return operations_among((v for v in returned if v is not None), found.file.names.full_name) > 0

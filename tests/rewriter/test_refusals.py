@@ -416,6 +416,32 @@ def test_a_hook_that_changes_what_a_module_returns_is_said(name: str) -> None:
     assert reason.code == "RW903" and "as a hook" in reason.message
 
 
+GIVEN = """
+from types import MethodType
+
+
+def halved(self, x):
+    return self.fc(x) / 2
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.forward = MethodType(halved, self)
+"""
+WRITTEN_AS_LAMBDA = """
+class Net(nn.Module):
+    forward = lambda self, x: x * 2
+"""
+
+
+@pytest.mark.parametrize(("source", "said"), [(GIVEN, "of single objects"), (WRITTEN_AS_LAMBDA, "is a lambda")])
+def test_a_forward_that_is_no_method_is_said(source: str, said: str) -> None:
+    (reason,) = rewritten(HEADER + source).refusals
+    assert reason.code == "RW903" and said in reason.message
+
+
 @pytest.mark.parametrize("name", LOOKING_ON)
 def test_a_hook_that_looks_on_is_no_matter(name: str) -> None:
     assert not rewritten(HEADER + _hooked(*LOOKING_ON[name])).refusals

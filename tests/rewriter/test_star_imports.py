@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from rewriter.engine import rewrite
 from rewriter.python.project import Project
 from rewriter.results import FileResult
 from rewriter.settings import Settings
+from tests.rewriter.executed import check
 
 IMPORTS = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
 CORE = (
@@ -112,3 +114,25 @@ def test_whoever_looks_one_name_up_meets_no_new_class(tmp_path: Path, goes_throu
     core = tmp_path / "net" / "core.py"
     found = rewrite(core.read_bytes(), core, Settings(isolated=True), Project.for_paths([tmp_path / "net"]))
     assert (b"SwishOps" in found.after) is takes
+
+
+def test_torch_and_its_functional_in_one_file() -> None:
+    """torch's names hide Python's own `sum` and `max`, and those of torch.nn.functional hide torch's."""
+    source = """
+from torch import *
+from torch.nn.functional import *
+from torch.nn import Linear, Module
+
+
+class Net(Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = Linear(4, 4)
+
+    def forward(self, x):
+        y = relu(self.fc(x))
+        z = cat([y, softmax(x, -1)], 1)
+        return z * sigmoid(z) + tanh(z), exp(y) @ x.T, sum(z), max(y), abs(x), pow(y, 2), mean(z, 1), pad(x, (1, 1))
+"""
+    after = check(source, torch.randn(3, 4))
+    assert all(call in after for call in ("self.concat(y, self.softmax(x))", "self.sum(z)", "self.max(y)", "self.abs(x)"))
