@@ -135,4 +135,6 @@ class Net(Module):
         return z * sigmoid(z) + tanh(z), exp(y) @ x.T, sum(z), max(y), abs(x), pow(y, 2), mean(z, 1), pad(x, (1, 1))
 """
     after = check(source, torch.randn(3, 4))
-    assert all(call in after for call in ("self.concat(y, self.softmax(x))", "self.sum(z)", "self.max(y)", "self.abs(x)"))
+    assert all(
+        call in after for call in ("self.concat(y, self.softmax(x))", "self.sum(z)", "self.max(y)", "self.abs(x)")
+    )
