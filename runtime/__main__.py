@@ -25,8 +25,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Compiles the int8 kernels, if that has not been done yet, and prints where the library is.",
     )
     build.add_argument("-o", "--output", type=Path, metavar="FILE", help="put the library here (default: the cache)")
+    commands.add_parser(
+        "forms",
+        help="list the operations that have an integer form",
+        description="Prints what becomes of each operation when a model is quantized.",
+    )
     arguments = parser.parse_args(argv)
+    if arguments.command == "forms":
+        return _forms()
     return command.run(arguments) if arguments.command == "bench" else _build(arguments.output)
+
+
+def _forms() -> int:
+    from runtime.quantization.forms import page
+
+    print(page(), end="")
+    return 0
 
 
 def _build(output: Path | None) -> int:

@@ -6,6 +6,7 @@ import enum
 
 from torch import nn
 
+from rewriter.torch_api.row import Row
 from rewriter.torch_api.traits import Trait
 from runtime.quantization.contraction import contraction_of
 from runtime.quantization.known import OPERANDS, draws, is_a, row_of
@@ -50,15 +51,28 @@ def kind_of(module: nn.Module, tensors: int, settled: bool = True, dimensions: i
         return Kind.FLOAT
     if contraction_of(module) is not None and tensors == 2:
         return Kind.OPERANDS
+    kind = kind_of_row(row, tensors)
+    if kind is Kind.OPERANDS and getattr(module, "fixed", None):
+        return Kind.INNER
+    alike = is_a(module, nn.PReLU) or all(parameter.numel() == 1 for parameter in module.parameters())
+    table = kind is Kind.INNER and Trait.ROWS not in row.traits and not row.traits & OPERANDS
+    return Kind.FLOAT if table and not alike else kind
+
+
+def kind_of_row(row: Row, tensors: int) -> Kind:
+    """What becomes of an operation that has no weights, by what the catalogue says of it."""
     if row.traits & OPERANDS:
         # With a number for the other operand it is a function of one tensor.
-        plain = not getattr(module, "fixed", None)
-        return {1: Kind.INNER, 2: Kind.OPERANDS if plain else Kind.INNER}.get(tensors, Kind.FLOAT)
+        return {1: Kind.INNER, 2: Kind.OPERANDS}.get(tensors, Kind.FLOAT)
     for traits, kind in _BY_TRAIT.items():
         if row.traits & traits:
             return kind
-    alike = is_a(module, nn.PReLU) or all(parameter.numel() == 1 for parameter in module.parameters())
-    return Kind.INNER if Trait.TABLE in row.traits and tensors == 1 and alike else Kind.FLOAT
+    return Kind.INNER if Trait.TABLE in row.traits and tensors == 1 else Kind.FLOAT
+
+
+def is_norm(kind: type[nn.Module]) -> bool:
+    """Whether it is a class of batch normalizations of a shape that can be a convolution."""
+    return kind in (nn.BatchNorm1d, *_NORMS)
 
 
 def norm_has_length(norm: nn.Module, dimensions: int) -> bool:

@@ -50,7 +50,7 @@ class Result:
 
 
 def _range(before: float, after: float) -> str:
-    return f"{after:.1f} dB" if before == float("inf") else f"{before:.1f} to {after:.1f} dB"
+    return f"{after:.1f} dB" if before == float("inf") else f"from {before:.1f} to {after:.1f} dB"
 
 
 def compared(exact: nn.Module, quantized: nn.Module, examples: Sequence[Any]) -> Result:

@@ -13,11 +13,12 @@ from runtime.quantization.attribution import compared_with
 from runtime.quantization.calibration import evaluating, float_tensors
 from runtime.quantization.fusion import Absorbed
 from runtime.quantization.quantized.base import QuantizedModule
-from runtime.quantization.quantized.sums import QuantizedSum
+from runtime.quantization.quantized.others import Carried, Half
+from runtime.quantization.quantized.sums import DynamicSum, QuantizedSum
 from runtime.quantization.quantizer import Quantizer
 from runtime.quantization.reasons import notes
 
-_LISTED = 12
+_LISTED = 24
 ABSORBED = "part of the module before"
 
 
@@ -145,10 +146,16 @@ def _results(model: nn.Module, names: set[str], args: Any, kwargs: Any) -> tuple
 def _became(module: nn.Module) -> str:
     if not isinstance(module, QuantizedModule):
         return type(module).__name__
-    params = module.output_params
-    given = "float" if params is None else f"{params.grid.bits} bits"
-    weights = f", weights of {module.weight_grid.bits} bits" if isinstance(module, QuantizedSum) else ""
-    return f"{type(module).__name__} with {given}{weights}"
+    if isinstance(module, Half):
+        return "16-bit floating point"
+    words = [f"weights of {module.weight_grid.bits} bits"] if isinstance(module, QuantizedSum) else []
+    wide = [given.grid.bits for given in module.input_params if given is not None and given.grid.bits > 8]
+    words += [f"input of {max(wide)} bits"] if wide else []
+    words += ["scale of each input as it comes"] if isinstance(module, DynamicSum) else []
+    if isinstance(module, Carried):
+        return ", ".join([*words, "returns the integers that it is given"])
+    result = module.output_params
+    return ", ".join([*words, "result in floating point" if result is None else f"result of {result.grid.bits} bits"])
 
 
 def _rows(entries: list[tuple[str, str, str]]) -> tuple[Row, ...]:
@@ -165,5 +172,6 @@ def _table(rows: tuple[Row, ...], title: str) -> list[str]:
     lines += [f"{row.number:>6}  {row.was:<{width}}  {row.now:<{middle}}  {row.first}" for row in shown]
     if len(rows) > len(shown):
         rest = sum(row.number for row in rows[_LISTED:])
-        lines.append(f"{rest:>6}  of {len(rows) - len(shown)} more kinds")
+        kinds = ", ".join(dict.fromkeys(row.was for row in rows[_LISTED:]))
+        lines.append(f"{rest:>6}  others: {kinds}")
     return lines

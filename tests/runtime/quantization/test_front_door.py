@@ -59,7 +59,7 @@ def test_post_training_by_default(capsys: pytest.CaptureFixture[str]) -> None:
         "2 batches" in printed.err or "2/2" in printed.err
     )  # without and with tqdm
     assert "4 modules quantized, 1 in floating point" in printed.out
-    assert "QuantizedSum with 8 bits, weights of 8 bits" in printed.out
+    assert "weights of 8 bits, result of 8 bits" in printed.out
     assert "nobody takes its result as integers" in printed.out and "exp" in printed.out
     assert "BatchNorm2d  part of the module before" in printed.out
     assert "MB" in printed.out
