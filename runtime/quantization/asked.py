@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from runtime.modules.places import is_leaf
 from runtime.quantization.inputs import InputError, check_batches
+from runtime.quantization.metadata import unwrapped
 from runtime.quantization.methods import Method
 from runtime.quantization.overrides import Overrides, QBits, near
 
@@ -70,7 +71,7 @@ def check_settings(method: Method, settings: Mapping[str, Any]) -> None:
 
 def check_overrides(model: nn.Module, overrides: Mapping[str, Mapping[str, Any]] | None) -> None:
     """Every pattern holds for a module that may become another."""
-    places = {name: is_leaf(module) for name, module in model.named_modules(remove_duplicate=False)}
+    places = {name: is_leaf(module) for name, module in unwrapped(model).named_modules(remove_duplicate=False)}
     Overrides(overrides, QBits()).check_names(places)
 
 

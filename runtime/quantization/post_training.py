@@ -40,7 +40,7 @@ from runtime.quantization.quantized.others import Half, QuantizedEmbedding
 from runtime.quantization.quantized.sums import DynamicSum, QuantizedSum, is_sum
 from runtime.quantization.quantized.wide import WideSum, is_wide
 from runtime.quantization.quantizer import Quantizer
-from runtime.quantization.reasons import IN_A_STEP, NO_BITS
+from runtime.quantization.reasons import IN_A_STEP, NO_BITS, NOBODY_BEHIND
 from runtime.quantization.recurrent import WIDE_BITS, bits_of_input, directions, given_in_a_run, show_enough
 
 Ranges = Mapping[str, tuple[float, float]]
@@ -103,6 +103,10 @@ class PostTrainLinearQuantizer(Quantizer):
     def reasons(self) -> dict[str, str]:
         """The modules that ran and stay in floating point, and why."""
         found = {place.name: place.reason for place in self.plan.values() if place.kind is Kind.FLOAT}
+        for name, host in self.absorbed.items():  # as a module of its own, where nothing is made integers behind it
+            place = self.plan.get(host)
+            if not isinstance(self._modules[name], Absorbed) and (place is None or place.output is None):
+                found[name] = NOBODY_BEHIND if place is None or not place.reason else place.reason
         return {name: IN_A_STEP if why == NO_BITS and name in self._steps else why for name, why in found.items()}
 
     def _pre_prepare_model(self, dummy_input: Any) -> None:

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import runtime
 import runtime.modules
+from runtime import int8
 from runtime.quantization.front_door import NotPreparedError
 from runtime.quantization.quantized.base import QuantizedModule
 from runtime.quantization.quantized.sums import DynamicSum, QuantizedSum
@@ -218,3 +219,17 @@ def test_every_name_of_the_package_is_there() -> None:
         assert getattr(runtime.quantization, name).__name__ == name
     with pytest.raises(AttributeError, match="has no attribute 'Quantiser'"):
         _ = runtime.quantization.Quantiser
+
+
+def test_every_module_that_ran_is_in_the_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    """Also an activation whose layer returns floating point, as what takes it has no integer form."""
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.GroupNorm(2, 4), nn.Conv2d(4, 2, 3))
+    x = torch.randn(4, 1, 8, 8)
+    quantized = runtime.quantize(net.eval(), [x])
+    printed = capsys.readouterr().out
+    assert "2 modules quantized, 2 in floating point" in printed
+    assert "ReLU       nobody takes its result as integers" in printed
+    assert printed.count("nobody takes its result as integers: what follows") == 1
+    assert "no integer form: `python -m runtime forms` lists" in printed
+    lines = {line.name: line.reason for line in int8.report(int8.convert(quantized)).lines}
+    assert lines["2"] == "nobody takes its result as integers" and lines["3"] == "no integer form"

@@ -162,3 +162,28 @@ def test_overrides_that_name_nothing(pattern: str, message: str) -> None:
         with pytest.raises(InputError, match=message):
             door(net, [X], overrides={pattern: {"bits_weights": 4}})
     assert calls == []
+
+
+def test_overrides_name_what_a_data_parallel_holds() -> None:
+    overrides = {"head": {"bits_weights": 4}}
+    quantized = runtime.quantize(nn.DataParallel(Net()), [X], verbose=False, goal=0, overrides=overrides)
+    assert quantized.module.head.weight_grid.bits == 4
+
+
+class Either(Net):
+    """Takes one image as well as a batch of them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dim() == 3:
+            x = x.unsqueeze(1)
+        return super().forward(x)
+
+
+def test_data_and_examples_of_two_shapes() -> None:
+    small = X[:, 0]
+    quantized = runtime.quantize(Either(), [X, small], verbose=False)
+    model = int8.convert(quantized)
+    with torch.no_grad():
+        for given in (X, small):
+            program = int8.compile(model, given)
+            assert program.reason == "" and torch.equal(program(given), quantized(given))
