@@ -88,7 +88,8 @@ class _Layout:
             opening, group = f"{opening}  {first.text}", replace(group, inside=group.inside[1:])
         inside, behind = self._inside(group, indent + self.style.step), nodes[place + 1 :]
         text = flat(behind)
-        if text is not None and (len(indent) + 1 + len(text) <= self.style.width or not isinstance(behind[0], Group)):
+        fits = text is not None and len(indent) + 1 + len(text) <= self.style.width
+        if fits or not behind or not isinstance(behind[0], Group):
             return [opening, *inside, f"{indent}{group.closing}{_spaced(nodes, place)}"]
         called, *others = self._by_last_group(behind, indent)  # `f(x)(y)`: what the result is called with
         return [opening, *inside, f"{indent}{group.closing}{called[len(indent) :]}", *others]

@@ -81,12 +81,16 @@ class Importer:
 
     @cached_property
     def _bound(self) -> set[str]:
-        """The names bound anywhere in the file: a local `runtime` would hide the package."""
-        inner = set(self.file.names.bindings)
+        """The names bound anywhere in the file: a local `runtime` would hide the package.
+
+        Whatever the file reads may be bound by a star import that is out of sight, and keeps that meaning.
+        """
+        names = self.file.names
+        inner, has_all_in_sight = set(names.bindings), all(names.beyond and names.beyond.sees(s) for s in names.stars)
         for node in walk(self.file.source.tree):
             if isinstance(node, ast.arg):
                 inner.add(node.arg)
-            elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            elif isinstance(node, ast.Name) and not (has_all_in_sight and isinstance(node.ctx, ast.Load)):
                 inner.add(node.id)
         return inner
 

@@ -138,3 +138,13 @@ class Net(Module):
     assert all(
         call in after for call in ("self.concat(y, self.softmax(x))", "self.sum(z)", "self.max(y)", "self.abs(x)")
     )
+
+
+def test_no_import_hides_what_may_come_from_out_of_sight(tmp_path: Path) -> None:
+    """Another library's `nn` may be one that is not torch's."""
+    net = "class Net(nn.Module):\n    def forward(self, x):\n        return halved(x)\n"
+    model = (
+        f"from torch import Tensor\nfrom elsewhere import *\n\n\ndef halved(x: Tensor):\n    return x.div(2)\n\n\n{net}"
+    )
+    after = result(tmp_path, model=model).after.decode()
+    assert "import torch.nn as nn2\n" in after and "class HalvedOps(nn2.Module)" in after, after
