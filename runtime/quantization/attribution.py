@@ -32,10 +32,18 @@ class Noise(NamedTuple):
 
 
 def noise_shares(exact: nn.Module, quantized: nn.Module, args: Any, kwargs: Any) -> dict[str, Noise]:
-    """By name, for one call. Layers that no derivative reaches have none."""
+    """By name, for one call. Layers that no derivative reaches have none.
+
+    A model that has no derivatives raises what torch raises then.
+    """
+    with torch.enable_grad():
+        return _shares(exact, quantized, *tree_map(_copied, (args, kwargs)))
+
+
+def _shares(exact: nn.Module, quantized: nn.Module, args: Any, kwargs: Any) -> dict[str, Noise]:
     layers = compared_with(quantized)
     seen = _Seen()
-    with ExitStack() as stack, torch.enable_grad():
+    with ExitStack() as stack:
         stack.enter_context(evaluating(exact))
         for name, module in exact.named_modules():
             if name in layers:

@@ -1,7 +1,7 @@
 """Post-training quantization of a model from its data, as near to floating point as a goal asks.
 
 Where the result is not near enough, first the weights are rounded anew, which costs nothing when the model runs; then
-the layers that lose most are given 16 bits, as long as they are a small part of the whole.
+the layers that bring most noise are given 16 bits, as long as they are no more than half of the whole.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from runtime.quantization.quantizer import Quantizer
 from runtime.quantization.recurrent import unobserved
 from runtime.quantization.result import compared
 
-SMALL_PART = 0.25
+HALF = 0.5
 """Of all multiplications, which may have 16 bits without being asked for: they take about twice the time."""
 _BATCHES = 4
 """That weights are rounded for."""
@@ -77,7 +77,7 @@ def calibrated(
         trial.rounding = Compensation(reference, islice(data, _BATCHES), forward)
         _round_anew(found, reference, trial.rounding, examples.kept)
     if MEND in improve or (alone and wanted.on_8_bits and not wanted.inplace):
-        limit = 1.0 if MEND in improve else SMALL_PART
+        limit = 1.0 if MEND in improve else HALF
         costs = _shares(reference, examples.kept[0]) if found.result.decibels < wanted.goal else {}
         mending = Mending(reference, trial.prepare, examples.kept, overrides.names, wanted.goal, costs, limit)
         mended = mending.of(found)

@@ -70,10 +70,39 @@ def test_layers_that_lose_most_get_16_bits(
     assert torch.equal(compile(converted, data[0])(data[0]), converted(data[0]))
 
 
+def test_it_does_so_where_the_caller_wants_no_derivatives(model: nn.Module, data: list[Tensor]) -> None:
+    wanted = runtime.quantize(model, data, batches=None, verbose=False)
+    with torch.no_grad():
+        quantized = runtime.quantize(model, data, batches=None, verbose=False)
+    assert isinstance(quantized.project, WideSum)
+    assert torch.equal(quantized(data[0]), wanted(data[0]))
+
+
+class Without(nn.Module):
+    """A model in front of which something has no derivatives."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model, self.scale = model, nn.Parameter(torch.ones(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.scale.clamp_(0.5, 2.0)  # a parameter that is changed in place, which torch refuses with derivatives
+        result: Tensor = self.model(x)
+        return result
+
+
+def test_models_without_derivatives_get_16_bits_where_most_is_lost(model: nn.Module, data: list[Tensor]) -> None:
+    whole = Without(model)
+    with pytest.raises(RuntimeError):
+        whole(data[0])
+    quantized = runtime.quantize(whole, data, batches=None, verbose=False, allow_unprepared=True)
+    assert isinstance(quantized.model.project, WideSum)
+
+
 def test_what_too_much_of_the_model_would_need_is_left_to_the_user(
     model: nn.Module, data: list[Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runtime.quantization.calibrated.SMALL_PART", 0.01)
+    monkeypatch.setattr("runtime.quantization.calibrated.HALF", 0.01)
     with pytest.warns(UserWarning, match=r"dB from the one in floating point, .* improve=\['mend'\] mends it"):
         quantized = runtime.quantize(model, data, verbose=False)
     assert type(quantized.project) is QuantizedSum
