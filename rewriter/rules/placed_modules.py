@@ -200,9 +200,12 @@ class _Finder:
         for attribute, statement in attributes_made(statements, own):
             made.setdefault(attribute, []).append(statement)
         for attribute, makes in made.items():
-            if not all(self._may_part(statement.value) for statement in makes):
-                continue
             placements = self.reader.placements(Reads(attribute, own))
+            if not all(self._may_part(statement.value) for statement in makes):
+                again = [node for node in placements.placed if self.places.is_kept(node)]
+                named = self._made(makes[0].value)
+                yield from (self.places.stays(node, named) for node in again[:1] if named is not None)
+                continue
             if placements.placed and placements.clear and self._is_settled(attribute, len(makes)):
                 since = makes[0] if len(makes) == 1 else None
                 later = [(node, self.reader.repeats(node, since)) for node in placements.placed]

@@ -40,11 +40,20 @@ class Places:
 
     def is_held(self, node: ast.expr) -> bool:
         """Whether a module takes the object in: one that is made is given it, alone or in a list, or it is put in."""
+        if self.is_kept(node):
+            return True
         holder = self._holder(node)
         if holder is None:
             return False
         puts = isinstance(holder.func, ast.Attribute) and holder.func.attr in _PUTTING
         return puts or made_class(self.knowledge, holder, self.function.name_inside) is not None
+
+    def is_kept(self, node: ast.expr) -> bool:
+        """Whether it becomes an attribute of the object: `self.right = encoder`."""
+        parent, own = self.reader.parents[node], own_name(self.function)
+        targets = parent.targets if isinstance(parent, ast.Assign) and parent.value is node else []
+        held = [t.value for t in targets if isinstance(t, ast.Attribute)]
+        return any(isinstance(holder, ast.Name) and holder.id == own for holder in held)
 
     def is_contained(self, node: ast.expr) -> bool:
         """Whether one of torch's containers takes the object in, so that it is a module, whatever its class."""

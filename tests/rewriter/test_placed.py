@@ -323,3 +323,26 @@ def test_one_object_of_a_class_that_nobody_sees_in_several_places_is_said(name: 
         "one object that `build` makes is placed several times, and may hold what all of these places share"
     ] * said
     assert not found.changed
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("both = nn.Sequential(nn.Linear(4, 4), nn.ReLU())", "self.left = both", "self.right = both"),
+        ("self.left = nn.Linear(4, 4)", "self.right = self.left"),
+    ],
+)
+def test_a_module_with_weights_under_two_names_is_said(lines: tuple[str, ...]) -> None:
+    made = "\n        ".join(lines)
+    source = f"""
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        {made}
+
+    def forward(self, x):
+        return self.left(x), self.right(x)
+"""
+    assert [r.code for r in rewritten(HEADER + source).refusals] == ["RW905"]
+    once = source.replace("self.right(x)", "x").replace("self.right =", "kept =")
+    assert not rewritten(HEADER + once).refusals
