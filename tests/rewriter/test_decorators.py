@@ -249,11 +249,6 @@ def test_a_decorated_class_without_init_gets_one() -> None:
     assert "def __init__(self" in check(CLASS.format(decorator='@registered("net")', fields=""), X)
 
 
-def test_unless_the_decorator_may_write_one_from_fields() -> None:
-    result = rewritten(HEADER + CLASS.format(decorator='@registered("net")', fields="    width: int = 4\n\n"))
-    assert not result.changed and {r.code for r in result.refusals} == {"RW904"}
-
-
 @pytest.mark.parametrize("library, decorator", [("beartype", "beartype"), ("typeguard", "typechecked")])
 def test_a_function_whose_arguments_another_library_checks(
     library: str, decorator: str, monkeypatch: pytest.MonkeyPatch
@@ -263,3 +258,55 @@ def test_a_function_whose_arguments_another_library_checks(
     monkeypatch.setitem(sys.modules, library, module)
     after = check(f"from {library} import {decorator}\n" + NET.format(decorator=f"@{decorator}"), X)
     assert "ops=runtime.modules.shared[TwiceOps]" in after
+
+
+REGISTRY = """
+class Registry(dict):
+    def register(self, name):
+        def keep(cls):
+            cls.alias = name
+            self[name] = cls
+            return cls
+        return keep
+
+    def add(self, cls):
+        self[cls.__name__] = cls
+        return cls
+
+
+LAYERS = Registry()
+
+
+def listed(cls):
+    LAYERS[cls.__name__] = cls
+    return cls
+
+
+def with_init(cls):
+    def __init__(self):
+        nn.Module.__init__(self)
+        self.scale = 3
+    cls.__init__ = __init__
+    return cls
+
+
+def copied(cls):
+    class Copy(cls):
+        pass
+    return Copy
+
+
+"""
+FIELDS = "class Net(nn.Module):\n    scale: int = 2\n\n    def forward(self, x):\n        return x * self.scale\n"
+
+
+@pytest.mark.parametrize("decorator", ['@LAYERS.register("net")', "@LAYERS.add", "@listed"])
+def test_a_class_that_is_registered_has_the_init_that_it_had(decorator: str) -> None:
+    after = check(f"{REGISTRY}{decorator}\n{FIELDS}", torch.ones(2))
+    assert "self.mul = runtime.modules.EltWiseMult()" in after
+
+
+@pytest.mark.parametrize("decorator", ["@with_init", "@copied", "@LAYERS.other", "@dataclasses.dataclass"])
+def test_a_decorator_may_write_an_init(decorator: str) -> None:
+    found = rewritten(f"import dataclasses\n{HEADER}{REGISTRY}{decorator}\n{FIELDS}")
+    assert not found.changed and "a decorator that may write one" in found.refusals[-1].message

@@ -12,6 +12,7 @@ from rewriter.facts.making.helper_classes import why_no_module
 from rewriter.facts.making.scripted import is_scripted
 from rewriter.facts.walks.after_making import deep_walker_over, last_walk, walker_holding_plain, walker_over
 from rewriter.facts.walks.steps import goes_over_steps, step_walks
+from rewriter.python.class_decorators import may_write_init
 from rewriter.python.code import Class, Function
 from rewriter.python.decorators import runs_as_written
 from rewriter.python.given_methods import GivenMethods, classes_given
@@ -102,7 +103,7 @@ def _find(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
         if isinstance(made, NoPlace):
             return made
         return replace(made, walks=walked, beside=beside or (), missed_by=missed_by)
-    if cls.node.decorator_list and any(map(_has_fields, lineage.project)):
+    if may_write_init(knowledge.project, cls, lineage.project):
         return _cannot(cls, "it has no __init__ and a decorator that may write one")
     simple = len(lineage.project) == 1 and lineage.torch == {"torch.nn.Module"} and not lineage.unseen
     return Construction(cls, None, None, "self", passes_arguments=not simple, walks=walked)
@@ -210,11 +211,6 @@ def _mixed_in(knowledge: Knowledge, cls: Class) -> Iterator[Class]:
         behind = order[order.index(cls) + 1 :]
         if any(other.constructor is not None and other not in above for other in behind):
             yield below
-
-
-def _has_fields(cls: Class) -> bool:
-    """What decorators that write an `__init__` make it from."""
-    return any(isinstance(statement, ast.AnnAssign) for statement in cls.node.body)
 
 
 def _cannot(cls: Class, why: str) -> NoPlace:
