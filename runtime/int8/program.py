@@ -245,4 +245,5 @@ def _is_pure(function: torch._ops.OpOverload, namespace: str, packet: str) -> bo
         return True
     core = torch.Tag.core in function.tags or packet in _MORE
     random = torch.Tag.nondeterministic_seeded in function.tags
-    return core and not random and not function._schema.is_mutable and packet not in UNSAFE
+    of_training = "backward" in packet  # no forward has them, and some write wherever an index says
+    return core and not (random or of_training or function._schema.is_mutable or packet in UNSAFE)

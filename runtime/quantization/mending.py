@@ -32,6 +32,10 @@ _LEAST_GAIN = 0.5
 """Decibels that more bits for some layers must bring, or they do not get them."""
 _MOST = 1000.0
 """How much less noise than enough is worth a try."""
+_FEW = 5
+"""One of so many layers may get more bits within a budget: what is around it computes in floating point then."""
+_AT_LEAST = 4
+"""As many may, however few there are."""
 _HOPELESS = 4.0
 """How much more noise than enough must not be left, or nothing is tried within a budget."""
 _TRIED_AGAIN = 8
@@ -97,12 +101,14 @@ class Mending:
         noises, enough = self._noises(found), 10 ** (-self.goal / 10)
         noise = sum(of.now for of in noises.values())
         spent = sum(self.costs.get(name, 0.0) for name in found.left)
+        most = len(noises) if self.budget >= 1.0 else max(_AT_LEAST, len(noises) // _FEW)
         more: dict[str, Bits] = {}
         for gain, name, bits in sorted(self._gains(found, noises), key=lambda one: one[0], reverse=True):
             cost = 0.0 if name in found.left else self.costs.get(name, 0.0)
             if noise * more_than_enough <= enough and more:
                 break
-            if gain > 0 and spent + cost <= self.budget:
+            few = name in found.left or len(found.left.keys() | more.keys()) < most
+            if gain > 0 and few and spent + cost <= self.budget:
                 more[name] = bits
                 noise, spent = noise - gain, spent + cost
         hopeless = self.budget < 1.0 and noise > _HOPELESS * enough

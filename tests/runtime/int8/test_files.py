@@ -171,6 +171,7 @@ def test_programs_that_were_tampered_with_are_refused_or_fail_or_run(data: bytes
         "aten.__class__.default",
         "runtime_int8.__class__.default",
         "aten.rand.default",
+        "aten.embedding_dense_backward.default",
         "profiler._record_function_enter_new.default",
         "inductor.resize_storage_bytes_.default",
     ],
