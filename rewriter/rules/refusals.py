@@ -24,7 +24,8 @@ _TEXTS = {
         "The operation stands where no object can be given modules.",
         "A decorator may change what a function takes; generators, coroutines, recursive functions, properties and "
         "what TorchScript compiles cannot be given modules either. Nor can a function that is handed to `map`, "
-        "`reduce` or `checkpoint` to run. A module that stands at file level is nobody's child.",
+        "`reduce` or `checkpoint` to run, or that torch runs as a hook. A module that stands at file level is nobody's "
+        "child.",
         "move the operation into the forward that calls the function",
         "@cache\ndef gelu_new(x):\n    return 0.5 * x * (1 + torch.tanh(x))",
     ),
