@@ -12,6 +12,7 @@ from runtime.modules.fused import AddReLU
 from runtime.modules.missing import makes_missing
 from runtime.modules.operations import *  # noqa: F403  # one class for each operation of the catalogue
 from runtime.modules.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
+from runtime.modules.run_again import RunAgain
 from runtime.modules.tied import Tied, again, handed, own
 from runtime.modules.transformer import (
     Transformer,
@@ -37,6 +38,7 @@ __all__ = [
     "ModuleList",
     "MultiheadAttention",
     "RNNCell",
+    "RunAgain",
     "Tied",
     "Transformer",
     "TransformerDecoder",

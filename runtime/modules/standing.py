@@ -173,8 +173,9 @@ class Standing:
     # How it runs.
 
     def runs_here(self, module: nn.Module) -> bool:
-        """Whether the module's forward is that of the handle's class, called as usual."""
-        usual = not self.whole and type(module) is self.cls and self.cls.__call__ is nn.Module.__call__
+        """Whether the module's forward is that of the handle's class, called as usual, or by a method of the class's."""
+        called = self.cls.__call__ is nn.Module.__call__ or "__call__" in self.methods
+        usual = called and not self.whole and type(module) is self.cls
         if not usual or "forward" in module.__dict__ or module._compiled_call_impl is not None:
             return False
         # Somebody put something else in the place of a method: the handle has that of the class.

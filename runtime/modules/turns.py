@@ -11,6 +11,7 @@ from typing import Any
 from torch import nn
 
 from runtime.modules.handles import Handle, another, is_second_name
+from runtime.modules.run_again import RunAgain
 from runtime.modules.tracing import is_watched
 
 MOST = 256
@@ -51,6 +52,8 @@ def _one_more(last: nn.Module) -> nn.Module:
     """A module like the last one; handles, in lists for loops further in as well, stand for the same as theirs."""
     if isinstance(last, Handle):
         return another(last)
+    if isinstance(last, RunAgain):
+        return last.one_more()
     if not isinstance(last, nn.ModuleList):
         return copy.deepcopy(last)
     made = type(last)(map(_one_more, last))

@@ -674,3 +674,29 @@ def test_marks_on_all_modules_can_be_taken_off_again(apart: bool) -> None:
         assert not any(hasattr(module, "mark") for module in net.modules())
     with pytest.raises(AttributeError):
         del net.block2[1].mark
+
+
+class Checked(nn.Module):
+    """Looks at what it is given before it is called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lin = nn.Linear(8, 8)
+        self.relu = nn.ReLU()
+        self.checks = 0
+
+    def __call__(self, x: Tensor, scale: float = 2) -> Tensor:
+        self.checks += 1
+        return super().__call__(x * scale)  # type: ignore[no-any-return]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.relu(self.lin(x))  # type: ignore[no-any-return]
+
+
+def test_a_class_with_a_call_of_its_own_runs_on_the_handle() -> None:
+    module = Checked()
+    handle = again(module, parts=True)
+    ran: list[nn.Module] = []
+    handle.relu.register_forward_hook(lambda part, *_: ran.append(part))
+    assert torch.equal(handle(X, scale=3), module(X, scale=3))
+    assert module.checks == 2 and ran == [handle.relu]
