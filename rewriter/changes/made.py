@@ -220,6 +220,19 @@ class MakeEarlier(Made):
 
 
 @dataclass(frozen=True)
+class RunAgain(Made):
+    """`runtime.modules.RunAgain(self, "mix")`: runs a method of the object on modules of its own."""
+
+    called: str
+
+    def written(self, writer: Writer, own: str) -> str:
+        return f'{writer.spell("runtime.modules.RunAgain")}({own}, "{self.called}")'
+
+    def described(self, what: str, where: str) -> str:
+        return f"{what} runs on modules of its own, by {where}"
+
+
+@dataclass(frozen=True)
 class WrapMethod(Made):
     """`runtime.modules.Function(torch.Tensor.kron)`: a module that calls the method of what it is given first."""
 

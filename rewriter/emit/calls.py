@@ -225,8 +225,10 @@ def _member(named: NamedChange) -> cst.BaseExpression:
 
 
 def _handed(named: NamedChange, module: cst.Attribute) -> cst.Call:
-    """`runtime.modules.handed(self.bias, self.bias2[i])`"""
+    """`runtime.modules.handed(self.bias, self.bias2[i])`, or `self.again[i](self.mix)`."""
     bare = module.with_changes(lpar=[], rpar=[])
+    if not named.via:
+        return cst.Call(_member(named), [cst.Arg(bare)], lpar=module.lpar, rpar=module.rpar)
     given = [cst.Arg(bare, comma=COMMA), cst.Arg(_member(named))]
     return cst.Call(cst.parse_expression(named.via), given, lpar=module.lpar, rpar=module.rpar)
 

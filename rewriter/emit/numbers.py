@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeGuard
@@ -15,6 +14,7 @@ from rewriter.emit.splice import Splice
 from rewriter.emit.style import Style
 from rewriter.emit.units import Edit
 from rewriter.python.source import Source
+from rewriter.sites.site import HandedModule
 
 
 def spelled(edits: Iterable[Edit], importer: Importer) -> list[Edit]:
@@ -23,7 +23,7 @@ def spelled(edits: Iterable[Edit], importer: Importer) -> list[Edit]:
 
 
 def _spelled(edit: Edit, importer: Importer) -> Edit:
-    if isinstance(edit, NamedChange) and isinstance(edit.node, ast.Attribute):
+    if isinstance(edit, NamedChange) and isinstance(edit.change.site, HandedModule):
         function = edit.change.site.function
         return replace(edit, via=importer.spell("runtime.modules.handed", function.locals))
     return replace(edit, via=_nth(edit, importer)) if _is_handed_on(edit) else edit

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from rewriter.facts.functions.received import functions_received
+from rewriter.facts.functions.running_again import calls_again
 from rewriter.interpreter.run import Run, run_constructor, run_expression, run_forward
 from rewriter.interpreter.summaries import take_over
 from rewriter.python.answers import Question
@@ -242,7 +243,13 @@ class Knowledge:
         methods = dict.fromkeys(self.hierarchy.lineage(cls).method(name) for name in names)
         found = [m for m in methods if m is not None and not m.is_static and not m.is_property]
         around = dict(self._around(cls, found[0])) if found and isinstance(cls, GivenMethods) else {}
-        return run_forward(self, cls, found[0], found[1:], around) if found else None
+        if not found:
+            return None
+        again = more = frozenset[ast.AST]()
+        while True:
+            run = run_forward(self, cls, found[0], found[1:], around, again := again | more)
+            if not (more := calls_again(self, cls, run.met)):
+                return run
 
     def _around(self, given: GivenMethods, forward: Function) -> Iterator[tuple[str, Value]]:
         """What is known of the variables that a method sees of the function around it: by their defaults."""

@@ -61,14 +61,21 @@ class Activations:
             return unseen
         cls = target.cls or (self.context.cls if super_method(self.context, node) else None)
         own = own_name(target.function) if cls is not None else None
-        self._note_entry(target, node)
+        again = isinstance(node, ast.Call) and self.runs_again(target, node)
+        self._note_entry(target, node, again)
         frame = self._frame(target, node, cls, own)
+        if again:
+            frame.outer_loops = 0
         variables = self._variables(target, call, cls, own)
         if own is not None and target.own:
-            self._run_on_same_object(frame, variables)
+            self._run_on_same_object(frame, variables, again)
         else:
             self._run_apart(frame, variables)
         return _result(target.function, frame)
+
+    def runs_again(self, target: Target, node: ast.Call) -> bool:
+        """Whether the method runs on modules of its own."""
+        return (target.again or node in self.context.again) and target.own
 
     def _may_write(self, call: Call | None) -> None:
         """Whatever runs there may write anything into what it is given."""
@@ -94,23 +101,28 @@ class Activations:
         owner = function.owner if function.node.name == "forward" else None
         return UNKNOWN if owner is None else self.context.known.forward_result(owner)
 
-    def _note_entry(self, target: Target, node: ast.Call | ast.Attribute) -> None:
+    def _note_entry(self, target: Target, node: ast.Call | ast.Attribute, again: bool) -> None:
         context, function = self.context, target.function
         (context.met.entered_plain if target.is_plain else context.met.entered).add(function)
         if isinstance(node, ast.Call):
-            self._note_call(target, node)
+            self._note_call(target, node, again)
         for around in context.frames[context.trace.base :]:
             if around.statement is not None:
                 context.met.entered_at.setdefault((around.function, function), around.statement)
         context.known.consults(function.file)
 
-    def _note_call(self, target: Target, node: ast.Call) -> None:
+    def _note_call(self, target: Target, node: ast.Call, again: bool) -> None:
         context, met, function = self.context, self.context.met, target.function
         met.call(function, node, Caller(context.function, self._is_by_name(target, node)))
+        if again:
+            met.runs.setdefault(function, 1)
+            return
         runs = context.state.runs[function] = context.state.runs.get(function, 0) + 1
         met.runs[function] = max(met.runs.get(function, 0), runs)
         if context.frame.loops or context.frame.outer_loops:
             met.looped.add(function)
+        if runs > 1 or function in met.looped:
+            met.again.add(node)
 
     def _is_by_name(self, target: Target, node: ast.Call) -> bool:
         context, func = self.context, node.func
@@ -163,13 +175,16 @@ class Activations:
             variables[function.node.args.args[0].arg] = ProjectClass(cls) if cls is not None else SomeClass()
         return variables
 
-    def _run_on_same_object(self, frame: Frame, variables: dict[str, Value]) -> None:
-        """Runs the body among these variables; what it stores on the object, the caller sees."""
+    def _run_on_same_object(self, frame: Frame, variables: dict[str, Value], again: bool) -> None:
+        """Runs the body among these variables; what it stores on the object, the caller sees.
+
+        Where it runs again on modules of its own, nothing there has run before, nor does it count as run afterwards.
+        """
         context = self.context
         caller = context.state
-        context.state = State(variables, caller.runs)
+        context.state = State(variables, {} if again else caller.runs)
         self._run_inside(frame)
-        caller.runs = context.state.runs
+        caller.runs = caller.runs if again else context.state.runs
         stored = context.state.variables.items()
         caller.variables.update({name: value for name, value in stored if name.startswith("self.")})
         context.state = caller

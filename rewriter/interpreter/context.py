@@ -26,6 +26,8 @@ class Context:
     known: Known
     settled: dict[str, Value]
     """What earlier rounds have shown of values that were taken for tensors."""
+    again: frozenset[ast.AST] = frozenset()
+    """Calls of methods that are to run on modules of their own."""
     traces: list[Trace] = field(default_factory=lambda: [Trace(0)])
     """For each call whose effects are found out apart, what it has met; the run's own first."""
     state: State = field(default_factory=State)

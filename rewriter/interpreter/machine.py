@@ -143,6 +143,8 @@ class Machine:
         return UNKNOWN if found is None else found
 
     def run_function(self, target: Target, call: Call) -> Value:
+        if call.node in self.context.again and self.activations.runs_again(target, call.node):
+            self.notes.method_again(call.node, target.function)
         return self.activations.of_call(target, call)
 
     def read_property(self, target: Target, node: ast.Attribute) -> Value:

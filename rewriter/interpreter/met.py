@@ -43,6 +43,8 @@ class Met:
     """How often each runs in one forward, loops left out: the most over all paths."""
     looped: set[Function] = field(default_factory=set)
     """Those that a loop is around, in whichever function."""
+    again: set[ast.AST] = field(default_factory=set)
+    """The calls of methods that have run before, or that a loop is around."""
 
     unknown_methods: set[str] = field(default_factory=set)
     """The names of methods that are called on what is not known, with tensors."""
@@ -70,6 +72,7 @@ class Met:
         self.entered_plain |= inner.entered_plain
         self.recursive |= inner.recursive
         self.looped |= inner.looped
+        self.again |= inner.again
         self.unknown_methods |= inner.unknown_methods
 
     def _take_site(self, site: Site, runs: int) -> None:

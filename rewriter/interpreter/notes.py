@@ -23,6 +23,7 @@ from rewriter.sites.site import (
     KeptFunctionCall,
     MappedModule,
     MemberCall,
+    MethodAgain,
     ModuleCall,
     NewModuleCall,
     Operation,
@@ -167,6 +168,11 @@ class Notes:
         """The attribute of which the part is one, if what that holds has been called as a whole."""
         attribute = part.removeprefix(".").replace("[", ".").partition(".")[0]
         return attribute if self.context.counted(counted_as(self.context, attribute)) else ""
+
+    def method_again(self, node: ast.Call, method: Function) -> None:
+        assert isinstance(node.func, ast.Attribute)
+        self.context.state.runs[node.func] -= 1  # the call has counted it already
+        self._note(MethodAgain(node.func, *self._place(), method.node.name, MODULE, frozenset({1})))
 
     def member_call(self, node: ast.Call, attribute: str, value: Value, index: ast.expr) -> None:
         self._note(MemberCall(node, *self._place(), attribute, value, frozenset({0}), index))

@@ -36,18 +36,23 @@ class Run:
 
 
 def run_forward(
-    known: Known, cls: Class, forward: Function, others: Sequence[Function], around: Mapping[str, Value] | None = None
+    known: Known,
+    cls: Class,
+    forward: Function,
+    others: Sequence[Function],
+    around: Mapping[str, Value] | None = None,
+    again: frozenset[ast.AST] = frozenset(),
 ) -> Run:
     """Runs the forward, and the methods that somebody puts in its place, each from the same start.
 
     `around` is what is known of the variables around the forward. Untyped arguments are taken for tensors; all runs
-    again while a run shows that some is none after all.
+    again while a run shows that some is none after all. The calls in `again` run on modules of their own.
     """
     settled: dict[str, Value] = {}
     for _ in range(MAX_ROUNDS):
         entries = [(f, binding.of_entry(known.project, f, own_name(f), assume=True)) for f in (forward, *others)]
         described = [(f, {**(around or {}), **dict(variables)}) for f, variables in entries]
-        run = _run(known, cls, described, settled)
+        run = _run(known, cls, described, settled, again)
         if not run.met.demands.keys() - settled.keys():
             break
         settled |= run.met.demands
@@ -74,10 +79,15 @@ def run_expression(known: Known, file: File, node: ast.expr, shadowed: frozenset
 
 
 def _run(
-    known: Known, cls: Class, entries: Sequence[tuple[Function, dict[str, Value]]], settled: dict[str, Value]
+    known: Known,
+    cls: Class,
+    entries: Sequence[tuple[Function, dict[str, Value]]],
+    settled: dict[str, Value],
+    again: frozenset[ast.AST] = frozenset(),
 ) -> Run:
     machine = Machine(known, dict(settled), EXPRESSIONS, STATEMENTS)
     context = machine.context
+    context.again = again
     results: list[Value] = []
 
     def enter(function: Function, variables: dict[str, Value]) -> None:

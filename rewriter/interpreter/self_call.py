@@ -51,4 +51,4 @@ def _may_run_modules(callee: Value) -> bool:
     library = callee.name.partition(".")[0]
     if library == "torch":
         return callee.name.startswith(_RUNNING_MODULES)
-    return library not in sys.stdlib_module_names | {"builtins"}
+    return not callee.name.startswith("runtime.modules.") and library not in sys.stdlib_module_names | {"builtins"}

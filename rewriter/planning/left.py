@@ -12,6 +12,7 @@ from rewriter.sites.site import (
     ForeignOperation,
     FunctionCall,
     HandedFunction,
+    MethodAgain,
     NewModuleCall,
     Operation,
     OperationOfAnyKind,
@@ -29,7 +30,8 @@ def _is_said(site: Site) -> bool:
     if isinstance(site, Operation):
         return site.tensor
     return isinstance(
-        site, OperationOfAnyKind | ChosenCall | OutsideCall | NewModuleCall | FunctionCall | HandedFunction
+        site,
+        OperationOfAnyKind | ChosenCall | OutsideCall | NewModuleCall | FunctionCall | HandedFunction | MethodAgain,
     )
 
 

@@ -66,6 +66,11 @@ fills it. Where such a loop stands in another one, `for i in range(2):`, there i
 that: `self.layers2[i][j](x)`. Where it is not known that no member stores anything when it runs, one serves all calls,
 and RW902 says so.
 
+A method that cannot be told, since it passes on whatever it is given (`def mix(self, **given)`) or code asks what it
+takes, runs on modules of its own instead: `self.again(self.mix)(x=x)`, in a loop `self.again[i](self.mix)(x=x)`, where
+`self.again` is a `runtime.modules.RunAgain(self, "mix")`. It has a handle for each module that the method comes to, and
+the method finds these under the modules' names while it runs.
+
 A nested function that is called again is told so as well: `def stats(y, *, call=0)`, called as `stats(y, call=1)`.
 So is a lambda that `map` runs for each of several: `map(lambda t, i: self.mul[i](t, cos), (q, k), range(2))`. A module
 that `map` runs, `map(self.norm, (q, k))`, becomes `self.norm2.each((q, k))`, where `self.norm2` is a list with a handle
@@ -96,12 +101,14 @@ from rewriter.rules.context import Context
 from rewriter.rules.member_again import member_again
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
+from rewriter.rules.running_again import decide_method_again
 from rewriter.sites.site import (
     CallByAnotherName,
     HandedModule,
     KeptFunctionCall,
     MappedModule,
     MemberCall,
+    MethodAgain,
     ModuleCall,
     PartCall,
     PartMethodCall,
@@ -281,6 +288,7 @@ RULE = described(
         HandedModule: decide_handed,
         MappedModule: decide_map,
         MemberCall: decide_member,
+        MethodAgain: decide_method_again,
         PartCall: decide_part,
         CallByAnotherName: decide_by_another_name,
         PartMethodCall: decide_method,

@@ -152,6 +152,15 @@ class PartMethodCall(ModuleCall):
 
 
 @dataclass(eq=False)
+class MethodAgain(ModuleCall):
+    """What names a method where the forward calls it again, and it cannot be told which call that is: `self.mix`."""
+
+    @property
+    def written(self) -> str:
+        return f"`{ast.unparse(self.node)}()`"
+
+
+@dataclass(eq=False)
 class MemberCall(ModuleCall):
     """A call of a member of a list that such an attribute holds, by an index: `self.blocks[i // 2](x)`."""
 

@@ -20,6 +20,7 @@ from rewriter.values.modules import MODULE, ProjectModule, TorchModule, WrappedF
 from rewriter.values.objects import PlainObject, objects
 from rewriter.values.one_of import join_all
 from rewriter.values.plain import OTHER
+from rewriter.values.run_again import RunsAgain
 from rewriter.values.sequence import SHAPE
 from rewriter.values.tensor import TENSOR, holds_tensor
 
@@ -155,6 +156,8 @@ class TorchClass(SomeClass):
         if name.endswith(".modules.Function") and call.arguments:
             function = next(iter(call.arguments.values()))
             return WrappedFunction(function) if isinstance(function, SomeFunction) else MODULE
+        if name.endswith(".modules.RunAgain"):
+            return RunsAgain()
         return _module_of(name, machine, call) if modules.is_module_class(name) else OTHER
 
 

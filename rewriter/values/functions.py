@@ -100,6 +100,7 @@ class BoundMethod(SomeFunction):
     cls: Class
     own: bool
     """The object is the one whose method reads it."""
+    again: bool = False
 
     @property
     def members(self) -> frozenset[Member]:
@@ -115,7 +116,7 @@ class BoundMethod(SomeFunction):
 
     @property
     def target(self) -> Target:
-        return Target(self.function, self.cls, self.own)
+        return Target(self.function, self.cls, self.own, again=self.again)
 
     def call(self, machine: Machine, call: Call) -> Value | None:
         if self.function.is_static:

@@ -18,5 +18,7 @@ class Target:
     """The object is the one whose method makes the call."""
     is_plain: bool = False
     """The object is not a module."""
+    again: bool = False
+    """It runs on modules of its own: `self.again(self.mix)(x)`."""
     is_given: bool = False
     """The object is among the arguments, as in `Base.name(self, x)`."""

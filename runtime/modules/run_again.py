@@ -28,12 +28,13 @@ class RunAgain(nn.Module):
     the object is what it is. The handles follow: they stand for what the object has later.
 
     The method may be another one on the object than on its class, and nothing is added to what it takes. Where a graph
-    is made of what runs, and where the object runs a method on such handles already, it runs as it is.
+    is made of what runs it runs as it is.
     """
 
-    def __init__(self, owner: nn.Module, method: str) -> None:
+    def __init__(self, owner: nn.Module, method: str, *around: str) -> None:
+        """`around` are the methods that run this one on handles: what it would run of them again, it runs as it is."""
         super().__init__()
-        self.__dict__.update(_owner=owner, _method=method, _made_for=frozenset())
+        self.__dict__.update(_owner=owner, _method=method, _around=around, _made_for=frozenset())
         self.training = owner.training
         self.take_up_parts()
 
@@ -42,15 +43,16 @@ class RunAgain(nn.Module):
 
     def _run(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         own = getattr(method, "__self__", None)
-        modules = own.__dict__["_modules"] if isinstance(own, nn.Module) else None
-        if modules is None or isinstance(modules, _Others):
+        if not isinstance(own, nn.Module):
             return method(*args, **kwargs)
         self.take_up_parts()
+        before = own.__dict__["_modules"]
+        modules = before.own if isinstance(before, _Others) else before
         own.__dict__["_modules"] = _Others(modules, self.__dict__["_modules"])
         try:
             return method(*args, **kwargs)
         finally:
-            own.__dict__["_modules"] = modules
+            own.__dict__["_modules"] = before
 
     def take_up_parts(self) -> None:
         """Has a handle for each module that the method may come to now."""
@@ -62,12 +64,17 @@ class RunAgain(nn.Module):
         if getattr(self, "_is_replica", False) or self.__dict__["_made_for"] == modules.keys():
             return
         self.__dict__["_made_for"] = frozenset(modules)
-        named = _names_met(owner, self.__dict__["_method"])
+        method, around = self.__dict__["_method"], self.__dict__["_around"]
+        named, outer = _names_met(owner, method), {method, *around}
         for name, module in list(modules.items()):
-            if name not in parts and module is not None and name in named and not _runs_again(module):
+            if name not in parts and module is not None and name in named and outer.isdisjoint(_methods_again(module)):
                 parts[name] = self._part(name, module)
 
     def _part(self, name: str, module: nn.Module) -> nn.Module:
+        if isinstance(module, RunAgain):
+            return module.one_more(self.__dict__["_method"], *self.__dict__["_around"])
+        if isinstance(module, nn.ModuleList) and _methods_again(module):
+            return type(module)(self._part(name, one) for one in module)
         handle = handle_of(module, parts=True)
         if isinstance(handle, Handle):
             stands = standing(handle)
@@ -75,9 +82,9 @@ class RunAgain(nn.Module):
             stands.home = (self.__dict__["_owner"], name) if stands.home is None else stands.home
         return handle
 
-    def one_more(self) -> RunAgain:
+    def one_more(self, *around: str) -> RunAgain:
         """For a further run of the method."""
-        return RunAgain(self.__dict__["_owner"], self.__dict__["_method"])
+        return RunAgain(self.__dict__["_owner"], self.__dict__["_method"], *(around or self.__dict__["_around"]))
 
     def named_children(self) -> Iterator[tuple[str, nn.Module]]:
         """Without handles of modules that the owner has as children itself."""
@@ -92,9 +99,11 @@ class RunAgain(nn.Module):
         return repr(self.__dict__["_method"])
 
 
-def _runs_again(module: nn.Module) -> bool:
-    """Whether it is what runs a method again, or a list of such: the object has these for itself."""
-    return isinstance(module, RunAgain) or (isinstance(module, nn.ModuleList) and any(map(_runs_again, module)))
+def _methods_again(module: nn.Module) -> set[str]:
+    """The methods that it runs again, or that the members of a list do."""
+    if isinstance(module, RunAgain):
+        return {module.__dict__["_method"]}
+    return set().union(*map(_methods_again, module)) if isinstance(module, nn.ModuleList) else set()
 
 
 class _Others(dict[str, Any]):

@@ -126,20 +126,12 @@ def test_other_callers_go_on() -> None:
 
 
 SHARED = {
-    "overridden by one with a number of its own": net(
-        "return self._mix(self._mix(x, x), x)",
-        more="\n\nclass Sub(Net):\n    def _mix(self, x, y, *, call=0):\n        return x\n",
-    ),
-    "decorated": net("return self._mix(self._mix(x, x), x)", method="@torch.no_grad()\n    def _mix(self, x, y):"),
     "in a lambda": net("f = lambda t: self._mix(t, x)", "return f(self._mix(x, x))"),
     "in a loop that is not counted": net("while x.sum() > 1e9:", "    x = self._mix(x, x)", "return self._mix(x, x)"),
-    "handed on": net("return self._mix(self._mix(x, x), x)", more="\n    def mixer(self):\n        return self._mix\n"),
-    "takes any keyword": net("return self.mix(self.mix(x, x), x)", method="def mix(self, x, y, **kwargs):"),
-    "through a decorated one": net(
-        "return self._twice(self._twice(x))",
-        more="\n    @torch.no_grad()\n    def _twice(self, x):\n        return self._mix(x, x)\n",
+    "any keyword, in a loop that is not counted": net(
+        "while x.sum() > 1e9:", "    x = self.mix(x, x)", "return x", method="def mix(self, x, y, **kwargs):"
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", SHARED)
@@ -148,6 +140,130 @@ def test_one_module_for_all_calls_and_says_so(name: str) -> None:
     result = rewritten(HEADER + source)
     assert_equal_models(load(result.before)["Net"](), load(result.after)["Net"](), X)
     assert b"[call]" not in result.after and {r.code for r in result.refusals} == {"RW902"}
+
+
+AGAIN = {
+    "overridden by one with a number of its own": (
+        net(
+            "return self._mix(self._mix(x, x), x)",
+            more="\n\nclass Sub(Net):\n    def _mix(self, x, y, *, call=0):\n        return x\n",
+        ),
+        ["return self.again(self._mix)(self._mix(x, x), x)", 'self.again = runtime.modules.RunAgain(self, "_mix")'],
+    ),
+    "decorated": (
+        net("return self._mix(self._mix(x, x), x)", method="@torch.no_grad()\n    def _mix(self, x, y):"),
+        ["return self.again(self._mix)(self._mix(x, x), x)"],
+    ),
+    "handed on": (
+        net("return self._mix(self._mix(x, x), x)", more="\n    def mixer(self):\n        return self._mix\n"),
+        ["return self.again(self._mix)(self._mix(x, x), x)"],
+    ),
+    "takes any keyword": (
+        net("return self.mix(self.mix(x, x), x)", method="def mix(self, x, y, **kwargs):"),
+        ["return self.again(self.mix)(self.mix(x, x), x)"],
+    ),
+    "takes any keyword, in a loop": (
+        net("for _ in range(3):", "    x = self.mix(x, y=x)", "return x", method="def mix(self, x, y, **kwargs):"),
+        ["for i in range(3):", "x = self.again[i](self.mix)(x, y=x)"],
+    ),
+    "through a decorated one": (
+        net(
+            "return self._twice(self._twice(x))",
+            more="\n    @torch.no_grad()\n    def _twice(self, x):\n        return self._mix(x, x)\n",
+        ),
+        ["return self.again(self._twice)(self._twice(x))"],
+    ),
+    "in a method that is told its own number": (
+        net(
+            "return self._twice(self._twice(x))",
+            method="def mix(self, x, y, **kwargs):",
+            more="\n    def _twice(self, x):\n        return self.mix(x, x)\n",
+        ),
+        ["def _twice(self, x, *, call=0):\n        return self.again[call](self.mix)(x, x)"],
+    ),
+    "through what passes on whatever it is given": (
+        net(
+            "x = self.run(x=x, y=x)",
+            "return self.run(x=x, y=x) + self.mix(x, x)",
+            method="def mix(self, x, y):",
+            more="\n    def run(self, **given):\n        return self.mix(**given) * 2\n",
+        ),
+        ["self.again(self.run)(x=x, y=x)"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AGAIN)
+def test_a_method_that_takes_no_number_runs_on_modules_of_its_own(name: str) -> None:
+    source, expected = AGAIN[name]
+    after = check(source, X)
+    assert all(text in after for text in expected), after
+    result = rewritten(HEADER + source)
+    found = check_prepared(load(result.after)["Net"](), X)
+    assert not found.raw and not found.repeated and not result.refusals, found
+
+
+SIGNATURES = """
+from inspect import signature
+
+
+class Base(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.relu = nn.ReLU()
+        self.wanted = [*signature(self.message).parameters]
+
+    def propagate(self, **given):
+        return self.collect(self.message(**{name: given[name] for name in self.wanted}))
+
+    def message(self, x):
+        return x
+
+    def collect(self, x):
+        return self.relu(x) + 1
+
+
+class Net(Base):
+    def __init__(self, steps: int = 3):
+        super().__init__()
+        self.steps = steps
+
+    def forward(self, x):
+        for _ in range(self.steps):
+            x = self.propagate(x=x, w=x)
+        return x
+
+    def message(self, x: Tensor, w: Tensor):
+        return x * w
+"""
+
+
+def test_what_is_asked_what_it_takes_stays_as_it_is_and_has_modules_of_its_own() -> None:
+    after = check(SIGNATURES, X)
+    assert "x = self.again[i](self.propagate)(x=x, w=x)\n" in after
+    assert 'runtime.modules.RunAgain(self, "propagate") for _ in range(self.steps)' in after
+    assert "return self.mul(x, w)\n" in after and "return self.add(self.relu(x), 1)\n" in after
+    result = rewritten(HEADER + SIGNATURES)
+    model = load(result.after)["Net"]()
+    assert not check_prepared(model, X).repeated and not result.refusals
+    model.steps = 5
+    before = load(result.before)["Net"](5)
+    assert_equal_models(before, model, X)
+
+
+def test_what_runs_on_modules_of_its_own_may_run_others_on_modules_of_their_own() -> None:
+    source = net(
+        "for _ in range(2):",
+        "    x = self.twice(x=self.twice(x=x))",
+        "return x",
+        method="def mix(self, x, y, **kwargs):",
+        more="\n    def twice(self, **given):\n        x = given['x']\n        return self.mix(self.mix(x, x), x)\n",
+    )
+    after = check(source, X)
+    assert "x = self.again3[i](self.twice)(x=self.again[i](self.twice)(x=x))" in after
+    assert "return self.again2(self.mix)(self.mix(x, x), x)" in after
+    result = rewritten(HEADER + source)
+    assert not check_prepared(load(result.after)["Net"](), X).repeated and not result.refusals
 
 
 def test_a_private_method_that_a_subclass_overrides_is_told_as_a_public_one_is() -> None:

@@ -8,6 +8,7 @@ from rewriter.changes.change import NamedChange
 from rewriter.emit.proof.owners import Makers, Undone
 from rewriter.emit.proof.sites import common_form, new_arguments
 from rewriter.python.trees import Transformer
+from rewriter.sites.site import HandedModule
 
 
 def undo_calls(scope: ast.AST, changes: list[NamedChange], makers: Makers) -> None:
@@ -45,6 +46,8 @@ class _TurnBack(Transformer):
         if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Attribute | ast.Subscript):
             func = self._without_method(func)
         named = self._found(func, handed=False)
+        if named is not None and isinstance(named.node, ast.Attribute) and len(node.args) != 1:
+            raise Undone(f"{named.name} is not given one method")
         return node if named is None else common_form(named, new_arguments(named.change, node, self.makers[named.name]))
 
     def _handed(self, node: ast.Call) -> NamedChange | None:
@@ -62,7 +65,7 @@ class _TurnBack(Transformer):
             return None
         waiting, receiver = self.names[func.attr], func.value.id
         fitting = (n for n in waiting if n.change.receiver == receiver and n.change.indices == counters)
-        named = next((n for n in fitting if isinstance(n.node, ast.Attribute) is handed), None)
+        named = next((n for n in fitting if isinstance(n.change.site, HandedModule) is handed), None)
         if named is None:
             return None
         self.names[func.attr] = [other for other in waiting if other is not named]

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 
 from rewriter.changes.change import Change, NamedChange
-from rewriter.changes.made import Call, Make, MakeAgain, MakeEarlier, Tie, Wrap, WrapMethod
+from rewriter.changes.made import Call, Make, MakeAgain, MakeEarlier, RunAgain, Tie, Wrap, WrapMethod
 from rewriter.changes.turns import NumberedMap, Numbering, Turn
 from rewriter.facts.making.construction import Construction
 from rewriter.facts.making.function_owners import Holder
@@ -247,6 +247,9 @@ def _wrong_maker(change: Change, maker: ast.expr, own: str) -> str | None:
         name = ast.unparse(maker.func) if isinstance(maker, ast.Call) else ""
         made = written.removeprefix(f"{name.rpartition('.')[0]}.")
         return None if made == wanted else f"`{written}` does not make {wanted}"
+    if isinstance(make, RunAgain):
+        wanted = f"RunAgain({own}, {make.called!r})"
+        return None if written.endswith(f".{wanted}") or written == wanted else f"`{written}` is not {wanted}"
     if isinstance(make, MakeEarlier):
         return None if ast.dump(maker) == ast.dump(make.expression) else f"`{written}` is not what the call made"
     assert isinstance(make, Make | Wrap | WrapMethod)

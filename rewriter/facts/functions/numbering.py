@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.facts.knowledge import Knowledge
 from rewriter.python.code import Class, Function
 from rewriter.python.hierarchy import own_name
 from rewriter.python.trees import walk
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
+from rewriter.values.base import Known
 
 PARAMETERS = ("call", "nth", "call_index", "call_number")
 
 
-def may_take_number(knowledge: Knowledge, cls: Class, method: Function) -> bool:
+def may_take_number(knowledge: Known, cls: Class, method: Function) -> bool:
     """Whether a new parameter is in nobody's way: no override has one of that name, and no decorator sees it."""
     hierarchy, name = knowledge.hierarchy, method.node.name
     others = [*hierarchy.lineage(cls).project[1:], *hierarchy.subclasses(cls)]
@@ -32,7 +32,7 @@ def _handed_on(cls: Class) -> set[str]:
     return {n.attr for n in walk(cls.node) if isinstance(n, ast.Attribute) and id(n) not in called}
 
 
-def is_overridden(knowledge: Knowledge, cls: Class, method: Function) -> bool:
+def is_overridden(knowledge: Known, cls: Class, method: Function) -> bool:
     return any(method.node.name in other.methods for other in knowledge.hierarchy.subclasses(cls))
 
 
