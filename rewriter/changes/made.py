@@ -138,7 +138,7 @@ class Tie(Made):
     statement: ast.stmt | None
     """The assignment that made the attribute; None where a base class made it."""
     parts: bool = False
-    """Its parts can have instances of their own, since its forward keeps nothing on the object."""
+    """Its parts have handles of their own."""
     hidden: bool = False
     """Code picks modules of its class out of all, and is not to meet another one."""
     called: str = ""

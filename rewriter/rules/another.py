@@ -11,9 +11,7 @@ from rewriter.facts.instances.each_matters import handled_otherwise
 from rewriter.facts.instances.interchangeable import always_has_state, has_state, is_stateless
 from rewriter.facts.instances.memory import acts_as_module, stores_later
 from rewriter.facts.instances.storing_nothing import (
-    keeps_nothing,
     made_class,
-    makes_memoryless,
     part_that_acts,
     part_that_stores,
 )
@@ -26,8 +24,7 @@ from rewriter.rules.constants import is_repeatable
 from rewriter.rules.context import Context
 from rewriter.sites.site import ModuleCall
 from rewriter.torch_api import modules
-from rewriter.values.base import Value
-from rewriter.values.modules import Made, Module, ProjectModule, TorchModule
+from rewriter.values.modules import Made, Module
 from rewriter.values.plain import Nothing
 
 
@@ -75,7 +72,7 @@ def _handle(site: ModuleCall, context: Context, in_list: bool) -> MakeAgain | Ti
         maker = next((init for init in inits if init is not None and above[0] in init.node.body), None)
         if maker is None:
             return "a base class makes it in some cases only, or outside of __init__"
-        return Tie(site.attribute, None, _can_be_taken_apart(ref, above[0], maker, context))
+        return Tie(site.attribute, None, _one_can_be(ref, above[0].value, maker, context))
     if context.place.init is None or own[0] not in set(walk(context.place.init.node)):
         return "it is not assigned in __init__"
     statement, anchor = own[0], context.place.anchor
@@ -87,7 +84,7 @@ def _handle(site: ModuleCall, context: Context, in_list: bool) -> MakeAgain | Ti
     plain = ref in modules.PARAMETER_FREE and _makes_another(statement.value, context.place.init, context)
     if plain and not in_list and alone and _says_it_all(site.attribute, statement.value):
         return MakeAgain(site.attribute, statement.value, statement)
-    return Tie(site.attribute, statement, _can_be_taken_apart(ref, statement, context.place.init, context))
+    return Tie(site.attribute, statement, _one_can_be(ref, statement.value, context.place.init, context))
 
 
 def _acts_otherwise(cls: Class, context: Context) -> str | None:
@@ -122,14 +119,10 @@ def _made_in_several_places(site: ModuleCall, context: Context) -> Tie | str:
     reasons = (_acts_otherwise(made, context) for made in sorted(classes, key=lambda made: made.name))
     if (why := next(filter(None, reasons), None)) is not None:
         return why
-    return Tie(site.attribute, None, all(_keeps_nothing(part, context) for value in values for part in value.parts))
-
-
-def _keeps_nothing(held: Value, context: Context) -> bool:
-    """Whether what the attribute holds at one time is known, and stores nothing but statistics."""
-    if isinstance(held, ProjectModule):
-        return keeps_nothing(context.knowledge, held.cls, but_state=True)
-    return isinstance(held, Nothing) or (isinstance(held, TorchModule) and held.name not in CONTAINERS)
+    held = {part for value in values for part in value.parts if not isinstance(part, Nothing)}
+    known = all(isinstance(part, Module) and part.has_name for part in held)
+    apart = [_can_be_taken_apart(part.made, context) for part in held if isinstance(part, Module)]
+    return Tie(site.attribute, None, known and any(apart))
 
 
 def _says_it_all(attribute: str, made: ast.expr) -> bool:
@@ -153,13 +146,19 @@ def _makes_another(made: ast.expr, init: Function, context: Context) -> bool:
     return not isinstance(made.func, ast.Attribute) and init.name_inside(made.func) is None
 
 
-def _can_be_taken_apart(ref: Made, made: ast.Assign | ast.AnnAssign, maker: Function, context: Context) -> bool:
-    """Whether it is known what the module is made of, and that nothing in there stores more than statistics."""
-    if isinstance(ref, Class):
-        return keeps_nothing(context.knowledge, ref, but_state=True)
-    if made.value is None or not (ref == "torch.nn.Sequential" or isinstance(made.value, ast.IfExp)):
-        return False
-    return makes_memoryless(context.knowledge, made.value, maker.name_inside, but_state=True)
+def _can_be_taken_apart(made: Made, context: Context) -> bool:
+    """Whether it is made of parts, each of which may have a handle: what these store, they store on the part itself."""
+    if isinstance(made, Class):
+        return acts_as_module(context.knowledge, made) is None
+    return made in CONTAINERS
+
+
+def _one_can_be(ref: Made, made: ast.expr | None, maker: Function, context: Context) -> bool:
+    """Whether so can what `self.enc = Encoder() if deep else nn.Identity()` makes, where each of both is known."""
+    if not isinstance(made, ast.IfExp):
+        return _can_be_taken_apart(ref, context)
+    classes = [made_class(context.knowledge, part, maker.name_inside) for part in (made.body, made.orelse)]
+    return None not in classes and any(_can_be_taken_apart(cls, context) for cls in classes)
 
 
 def belongs_to_class(site: ModuleCall, context: Context) -> bool:

@@ -7,9 +7,8 @@ from dataclasses import replace
 
 from rewriter.changes.change import Change, as_given
 from rewriter.changes.made import TieMembers
-from rewriter.facts.instances.storing_nothing import makes_memoryless
 from rewriter.facts.making.construction import Construction
-from rewriter.facts.making.filled import added_to_list, touching
+from rewriter.facts.making.filled import touching
 from rewriter.python.attributes import assignments_of
 from rewriter.python.members import ListMember, loops_beside
 from rewriter.rules.context import Context
@@ -46,7 +45,7 @@ def member_again(site: PartCall, member: ListMember, context: Context) -> Change
 
 
 def _filled(member: ListMember, place: Construction, context: Context) -> ast.stmt | None:
-    """The last statement of `__init__` that names the list; None where its members may store something later."""
+    """The last statement of `__init__` that names the list; None where it is not known which that is."""
     cls, init, hierarchy, attribute = place.cls, place.init, context.knowledge.hierarchy, member.attribute
     family = [*hierarchy.lineage(cls).project, *hierarchy.subclasses(cls)]
     stores = [store for relative in family for store in assignments_of(relative, attribute)]
@@ -56,16 +55,4 @@ def _filled(member: ListMember, place: Construction, context: Context) -> ast.st
         return None
     if not context.knowledge.attribute(cls, attribute).is_only(Module, ModuleList):
         return None  # a plain list: there is no module for a handle to stand for
-    made = [stores[0].value, *added_to_list(attribute, init, place.self_name)]
-    called = [_called(part, member.inner, is_list=part is stores[0].value) for part in made]
-    if not all(makes_memoryless(context.knowledge, part, init.name_inside) for part in called):
-        return None
     return [*touching(attribute, init, place.self_name)][-1]
-
-
-def _called(made: ast.expr, inner: int | None, is_list: bool) -> ast.expr:
-    """The one of `nn.ModuleList([attention, mlp])` that is called; all of it where it is written otherwise."""
-    display = made.args[0] if isinstance(made, ast.Call) and len(made.args) == 1 else None
-    if inner is None or is_list or not isinstance(display, ast.List) or len(display.elts) <= inner:
-        return made
-    return made if any(isinstance(e, ast.Starred) for e in display.elts) else display.elts[inner]

@@ -36,9 +36,9 @@ So does a module that stands in the class's body, which all objects share and no
 parameters or has settings, or whose name does not say its class, gets `runtime.modules.again(self.norm)`: a handle,
 an instance of the same class with the same parameters, settings and children. The state_dict keeps its keys, and what
 somebody later puts in the place of `self.norm` is what the handle stands for then. With `parts=True` the operations
-inside a module of the project, or in an `nn.Sequential`, get handles of their own, too; that is done where all of its
-parts are known and no method of theirs stores anything on the object. With `hidden=True`, code that picks modules of
-the class out of all modules meets the first one only.
+inside a module of the project, or in an `nn.Sequential`, get handles of their own, too; what a part stores when it
+runs, it stores on the part that the module has. With `hidden=True`, code that picks modules of the class out of all
+modules meets the first one only.
 
 A module that the object gives to others, `block(x, bias=self.bias)`, may be called by each of them: all but the first
 get a handle, and in a loop each turn does: `block(x, bias=runtime.modules.handed(self.bias, self.bias2[i]))`. Where
@@ -63,8 +63,7 @@ turn has handles of all members.
 A member of a list that loops call again, `for layer in self.layers: x = layer(layer(x))` or a second loop over the
 list, becomes `self.layers2[i](x)`, where `self.layers2` is a handle of the list, made behind the last statement that
 fills it. Where such a loop stands in another one, `for i in range(2):`, there is a handle of the list for each turn of
-that: `self.layers2[i][j](x)`. Where it is not known that no member stores anything when it runs, one serves all calls,
-and RW902 says so.
+that: `self.layers2[i][j](x)`. Where it is not known which statement that is, one serves all calls, and RW902 says so.
 
 A method that cannot be told, since it passes on whatever it is given (`def mix(self, **given)`) or code asks what it
 takes, runs on modules of its own instead: `self.again(self.mix)(x=x)`, in a loop `self.again[i](self.mix)(x=x)`, where

@@ -18,7 +18,7 @@ _OF_A_HANDLE = (types.FunctionType, property, classmethod, staticmethod, functoo
 _KNOWN = ("torch.nn.", __name__.rpartition(".")[0])
 """Classes of torch's, and those here, do nothing when they run that only the module itself could do."""
 
-_READING_THE_OBJECT = frozenset({"vars", "__dict__", "__getattribute__"})
+_READING_THE_OBJECT = frozenset({"vars", "__dict__", "__getattribute__", "__setattr__"})
 _NEVER_RUN_ON_A_HANDLE = frozenset(
     """
     __new__ __init__ __getattr__ __setattr__ __delattr__ __dir__ __deepcopy__ __getstate__ __setstate__ extra_repr

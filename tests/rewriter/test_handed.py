@@ -100,9 +100,9 @@ def test_what_is_given_to_a_function_of_a_module_is_what_it_was_before_the_rewri
     assert "x = self.run[i](self.linear, x)" in after, after
 
 
-def test_a_part_that_stores_something_is_said() -> None:
+def test_a_part_that_stores_something_stores_it_on_what_the_object_has() -> None:
     keeps = source(LOOP).replace(
         "        return self.linear(torch.arange", "        self.kept = [n]\n        return self.linear(torch.arange"
     )
-    assert "again(self.bias)" in check(keeps, X)
-    assert "RW902" in {refusal.code for refusal in rewritten(HEADER + keeps).refusals}
+    assert "again(self.bias, parts=True)" in check(keeps, X)
+    assert not rewritten(HEADER + keeps).refusals

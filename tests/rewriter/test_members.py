@@ -76,6 +76,19 @@ AGAIN = {
         ).replace("class Net", "def build():\n    return getattr(nn, 'Identity')()\n\n\nclass Net"),
         "x = second(self.layers2[i][0](first(x)))\n",
     ),
+    "made by what nobody sees": (
+        net("for layer in self.layers:", "    x = layer(layer(x))", made="build(depth)").replace(
+            "class Net",
+            "def build(depth):\n    return nn.ModuleList(map(lambda _: Block(), range(depth)))\n\n\nclass Net",
+        ),
+        "x = self.layers2[i](layer(x))\n",
+    ),
+    "that store something": (
+        net("for layer in self.layers:", "    x = layer(layer(x))").replace(
+            "return torch.relu", "self.seen = x.shape\n        return torch.relu"
+        ),
+        "x = self.layers2[i](layer(x))\n",
+    ),
 }
 
 
@@ -181,14 +194,6 @@ SAID = {
     "by a method that a loop calls": net("for _ in range(3):", "    x = self.all(x)")
     + "\n    def all(self, x):\n        for layer in self.layers:\n            x = layer(x)\n        return x\n",
     "from the last on": net("for layer in reversed(self.layers):", "    x = layer(layer(x))"),
-    "made by what nobody sees": net(
-        "for layer in self.layers:", "    x = layer(layer(x))", made="build(depth)"
-    ).replace(
-        "class Net", "def build(depth):\n    return nn.ModuleList(map(lambda _: Block(), range(depth)))\n\n\nclass Net"
-    ),
-    "that store something": net("for layer in self.layers:", "    x = layer(layer(x))").replace(
-        "return torch.relu", "self.seen = x.shape\n        return torch.relu"
-    ),
 }
 
 

@@ -42,32 +42,27 @@ def acts_as_module(knowledge: Knowledge, cls: Class) -> str | None:
     return next((name for name in names if name in (MODULE_ATTRIBUTES - _USUAL) | _COMPARING), None)
 
 
-_STORES_LATER = Question[tuple[Class, bool], bool]("does a method store something on an object that is made already?")
+_STORES_LATER = Question[Class, bool]("does a method store something on an object that is made already?")
 
 
-def stores_later(knowledge: Knowledge, cls: Class, but_state: bool = False) -> bool:
-    """Whether a method of the class stores something on an object that is made already.
-
-    With `but_state` statistics do not count: tensors and numbers in the place of those that the constructor has set.
-    """
+def stores_later(knowledge: Knowledge, cls: Class) -> bool:
+    """Whether a method of the class stores something on an object that is made already."""
     answers = knowledge.project.answers.to(_STORES_LATER)
-    if (cls, but_state) not in answers:
+    if cls not in answers:
         classes = knowledge.hierarchy.lineage(cls).project
         methods = (m for base in classes for m in base.methods.values() if m is not base.constructor)
-        answers[cls, but_state] = any(changes_its_object(knowledge, cls, method, but_state) for method in methods)
-    return answers[cls, but_state]
+        answers[cls] = any(changes_its_object(knowledge, cls, method) for method in methods)
+    return answers[cls]
 
 
-_CHANGES_OBJECT = Question[tuple[Class, Function, bool], bool](
-    "does the method store something on an object of the class?"
-)
+_CHANGES_OBJECT = Question[tuple[Class, Function], bool]("does the method store something on an object of the class?")
 
 
-def changes_its_object(knowledge: Knowledge, cls: Class, method: Function, but_state: bool = False) -> bool:
-    answers, asked = knowledge.project.answers.to(_CHANGES_OBJECT), (cls, method, but_state)
+def changes_its_object(knowledge: Knowledge, cls: Class, method: Function) -> bool:
+    answers, asked = knowledge.project.answers.to(_CHANGES_OBJECT), (cls, method)
     if asked not in answers:
         answers[asked] = False  # holds where methods call each other in a circle
-        answers[asked] = _Method(knowledge, cls, method, but_state).changes_object()
+        answers[asked] = _Method(knowledge, cls, method).changes_object()
     return answers[asked]
 
 
@@ -78,7 +73,6 @@ class _Method:
     knowledge: Knowledge
     cls: Class
     function: Function
-    but_state: bool
     own: str | None = field(init=False)
     aliases: dict[str, ast.expr] = field(init=False)
     """Variables that may hold a part of the object, each with the expression that it was taken from."""
@@ -97,20 +91,12 @@ class _Method:
 
     def _changes(self, node: ast.AST) -> bool:
         if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
-            if self.but_state and self._sets_state(node):
-                return False
             return self._root(node.value) is not None or isinstance(node.value, ast.Attribute)
         if isinstance(node, ast.Attribute):
             return self._root(node.value) == "" and (node.attr == "__dict__" or self._runs_out(node.attr))
         if isinstance(node, ast.AugAssign):
             return isinstance(node.target, ast.Name) and self._is_changeable(node.target)
         return isinstance(node, ast.Call) and self._call_changes(node)
-
-    def _sets_state(self, node: ast.Attribute | ast.Subscript) -> bool:
-        """`self.running = ...`, where the constructor has made that a tensor or a number."""
-        if not isinstance(node, ast.Attribute) or isinstance(node.ctx, ast.Del) or not self._is_object(node.value):
-            return False
-        return self.knowledge.attribute(self.cls, node.attr).is_only(Tensor, Number)
 
     def _call_changes(self, node: ast.Call) -> bool:
         func = node.func
@@ -142,7 +128,7 @@ class _Method:
     def _method_changes(self, name: str, value: Value) -> bool:
         """Whether a method of something that the object has changes that."""
         if isinstance(value, ProjectModule) and (method := self._method_of(value.cls, name)) is not None:
-            return changes_its_object(self.knowledge, value.cls, method, self.but_state)
+            return changes_its_object(self.knowledge, value.cls, method)
         if name in _CHANGING and not value.is_only(Module):
             return True
         if value.may_be(Tensor):

@@ -46,31 +46,28 @@ def made_class(knowledge: Knowledge, node: ast.expr | None, full_name: FullName)
     return name if is_of_torch or name in modules.PARAMETER_FREE else None
 
 
-def keeps_nothing(knowledge: Knowledge, cls: Class, seen: Seen = frozenset(), but_state: bool = False) -> bool:
-    """Whether no object of the class, nor any part of it, stores something on itself once it is made.
-
-    With `but_state` statistics do not count, which a handle reads from the module and sets there.
-    """
+def keeps_nothing(knowledge: Knowledge, cls: Class, seen: Seen = frozenset()) -> bool:
+    """Whether no object of the class, nor any part of it, stores something on itself once it is made."""
     lineage = knowledge.hierarchy.lineage(cls)
     if cls in seen:
         return True
-    if lineage.unseen or stores_later(knowledge, cls, but_state) or acts_as_module(knowledge, cls) is not None:
+    if lineage.unseen or stores_later(knowledge, cls) or acts_as_module(knowledge, cls) is not None:
         return False
     seen |= {cls}
     is_container = bool(lineage.torch & CONTAINERS)
     registered = (pair for base in lineage.project for pair in _registered(base, is_container))
-    if not all(makes_memoryless(knowledge, part, name, seen, but_state) for part, name in registered):
+    if not all(makes_memoryless(knowledge, part, name, seen) for part, name in registered):
         return False
     used = {name for base in lineage.project for name in _names_used(base)}
     attributes = knowledge.attributes(cls).items()
     return all(
-        all(_is_memoryless(knowledge, held, name in used, seen, but_state) for held in _members(value))
-        or _is_filled_with_memoryless(knowledge, cls, name, seen, but_state)
+        all(_is_memoryless(knowledge, held, name in used, seen) for held in _members(value))
+        or _is_filled_with_memoryless(knowledge, cls, name, seen)
         for name, value in attributes
     )
 
 
-def _is_filled_with_memoryless(knowledge: Knowledge, cls: Class, name: str, seen: Seen, but_state: bool) -> bool:
+def _is_filled_with_memoryless(knowledge: Knowledge, cls: Class, name: str, seen: Seen) -> bool:
     """Whether the constructor that makes a list puts modules into it, of different kinds, that store nothing."""
     classes = knowledge.hierarchy.lineage(cls).project
     stores = [(store, base.constructor) for base in classes for store in assignments_of(base, name)]
@@ -81,7 +78,7 @@ def _is_filled_with_memoryless(knowledge: Knowledge, cls: Class, name: str, seen
     if init is None or own is None or store.value is None or store not in init.node.body:
         return False
     made = [store.value, *added_to_list(name, init, own)]
-    return all(makes_memoryless(knowledge, part, init.name_inside, seen, but_state) for part in made)
+    return all(makes_memoryless(knowledge, part, init.name_inside, seen) for part in made)
 
 
 def part_that_stores(knowledge: Knowledge, cls: Class) -> Class | None:
@@ -111,19 +108,18 @@ def makes_memoryless(
     node: ast.expr,
     full_name: FullName,
     seen: Seen = frozenset(),
-    but_state: bool = False,
 ) -> bool:
     """Whether an expression makes a module, or several, of which none stores anything on itself."""
     if isinstance(node, ast.Constant):
         return True
     made = made_class(knowledge, node, full_name)
     if isinstance(made, Class):
-        return keeps_nothing(knowledge, made, seen, but_state)
+        return keeps_nothing(knowledge, made, seen)
     if made is not None and made not in CONTAINERS:
         return True
     parts = _parts(node, made is not None or _is_ordered_dict(node, full_name))
     if parts is not None:
-        return all(makes_memoryless(knowledge, part, full_name, seen, but_state) for part in parts)
+        return all(makes_memoryless(knowledge, part, full_name, seen) for part in parts)
     name = full_name(node.func) if isinstance(node, ast.Call) else None
     if name in _RETURNING_IT and isinstance(node, ast.Call) and node.args:
         return isinstance(made_class(knowledge, node.args[0], full_name), str)
@@ -131,9 +127,7 @@ def makes_memoryless(
     if isinstance(maker, Function) and maker not in seen:
         results = [n.value for n in walk(maker.node) if isinstance(n, ast.Return)]
         named, seen = maker.name_inside, seen | {maker}
-        return bool(results) and all(
-            r is not None and makes_memoryless(knowledge, r, named, seen, but_state) for r in results
-        )
+        return bool(results) and all(r is not None and makes_memoryless(knowledge, r, named, seen) for r in results)
     return name is not None and name.startswith("runtime.modules.")
 
 
@@ -183,9 +177,9 @@ def _members(value: Value) -> tuple[Value, ...]:
     return (value.held or (UNKNOWN,)) if value.may_be(Sequence, Dictionary) else (value,)
 
 
-def _is_memoryless(knowledge: Knowledge, held: Value, is_used: bool, seen: Seen, but_state: bool) -> bool:
+def _is_memoryless(knowledge: Knowledge, held: Value, is_used: bool, seen: Seen) -> bool:
     if isinstance(held, ProjectModule | ProjectClass | PlainObject):
-        return keeps_nothing(knowledge, held.cls, seen, but_state)
+        return keeps_nothing(knowledge, held.cls, seen)
     is_some_module = held.is_some_module and not held.has_name
     return not (is_used and (is_some_module or not held.known))
 
