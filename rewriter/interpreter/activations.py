@@ -178,11 +178,14 @@ class Activations:
     def _run_on_same_object(self, frame: Frame, variables: dict[str, Value], again: bool) -> None:
         """Runs the body among these variables; what it stores on the object, the caller sees.
 
-        Where it runs again on modules of its own, nothing there has run before, nor does it count as run afterwards.
+        Where it runs again on modules of its own, as much has run before as when it was called first, nor does what it
+        runs count afterwards: those modules are handles of the ones that ran then.
         """
         context = self.context
         caller = context.state
-        context.state = State(variables, {} if again else caller.runs)
+        if frame.function not in context.begun_with:
+            context.begun_with[frame.function] = dict(caller.runs)
+        context.state = State(variables, dict(context.begun_with[frame.function]) if again else caller.runs)
         self._run_inside(frame)
         caller.runs = caller.runs if again else context.state.runs
         stored = context.state.variables.items()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from rewriter.interpreter.met import Met
-from rewriter.interpreter.state import Frame, State, merge, most
+from rewriter.interpreter.state import Frame, Runs, State, merge, most
 from rewriter.interpreter.trace import Trace
 from rewriter.python.code import Class, Function
 from rewriter.values.base import UNKNOWN, Known, Value
@@ -28,6 +28,8 @@ class Context:
     """What earlier rounds have shown of values that were taken for tensors."""
     again: frozenset[ast.AST] = frozenset()
     """Calls of methods that are to run on modules of their own."""
+    begun_with: dict[Function, Runs] = field(default_factory=dict)
+    """How often sites and modules had run when each method of the object was first called."""
     traces: list[Trace] = field(default_factory=lambda: [Trace(0)])
     """For each call whose effects are found out apart, what it has met; the run's own first."""
     state: State = field(default_factory=State)

@@ -86,7 +86,7 @@ class Decisions:
                     "RW902", site, f"{decision.what} runs more than once in a forward: one instance serves all"
                 )
             elif (whole := self._left_whole(site, decision)) is not None:
-                but = f"{whole.node.name} overrides a method of nn.Module, or it may be an object of another class"
+                but = f"it may be an object of another class than {whole.node.name}, of which nobody knows the parts"
                 yield refuse("RW902", site, f"the operations inside {site.written} serve both calls: {but}")
             return
         turns = context.loops.around(site)

@@ -121,7 +121,7 @@ def _made_in_several_places(site: ModuleCall, context: Context) -> Tie | str:
         return why
     held = {part for value in values for part in value.parts if not isinstance(part, Nothing)}
     known = all(isinstance(part, Module) and part.has_name for part in held)
-    apart = [_can_be_taken_apart(part.made, context) for part in held if isinstance(part, Module)]
+    apart = [_can_be_taken_apart(part.made) for part in held if isinstance(part, Module)]
     return Tie(site.attribute, None, known and any(apart))
 
 
@@ -146,19 +146,17 @@ def _makes_another(made: ast.expr, init: Function, context: Context) -> bool:
     return not isinstance(made.func, ast.Attribute) and init.name_inside(made.func) is None
 
 
-def _can_be_taken_apart(made: Made, context: Context) -> bool:
+def _can_be_taken_apart(made: Made) -> bool:
     """Whether it is made of parts, each of which may have a handle: what these store, they store on the part itself."""
-    if isinstance(made, Class):
-        return acts_as_module(context.knowledge, made) is None
-    return made in CONTAINERS
+    return isinstance(made, Class) or made in CONTAINERS
 
 
 def _one_can_be(ref: Made, made: ast.expr | None, maker: Function, context: Context) -> bool:
     """Whether so can what `self.enc = Encoder() if deep else nn.Identity()` makes, where each of both is known."""
     if not isinstance(made, ast.IfExp):
-        return _can_be_taken_apart(ref, context)
+        return _can_be_taken_apart(ref)
     classes = [made_class(context.knowledge, part, maker.name_inside) for part in (made.body, made.orelse)]
-    return None not in classes and any(_can_be_taken_apart(cls, context) for cls in classes)
+    return None not in classes and any(_can_be_taken_apart(cls) for cls in classes)
 
 
 def belongs_to_class(site: ModuleCall, context: Context) -> bool:

@@ -203,6 +203,54 @@ def test_a_method_that_takes_no_number_runs_on_modules_of_its_own(name: str) -> 
     assert not found.raw and not found.repeated and not result.refusals, found
 
 
+FROM_BELOW = """
+class Base(nn.Module):
+    def mix(self, x, y):
+        return torch.relu(x) + y
+
+
+class Net(Base):
+    def __init__(self, steps: int = 3):
+        super().__init__()
+        self.steps = steps
+
+    def forward(self, x):
+        for _ in range(self.steps):
+            x = self.mix(x, x)
+        return x
+
+
+class Twice(Base):
+    def forward(self, x):
+        return self.mix(self.mix(x, x), x)
+"""
+
+
+def test_a_loop_of_a_class_below_runs_the_method_on_modules_of_its_own() -> None:
+    after = check(FROM_BELOW, X)
+    assert "x = self.again[i](self.mix)(x, x)" in after
+    assert "return runtime.modules.nth(self.mix, 1)(self.mix(x, x), x)" in after
+    result = rewritten(HEADER + FROM_BELOW)
+    for name in ("Net", "Twice"):
+        model = load(result.after)[name]()
+        assert_equal_models(load(result.before)[name](), model, X)
+        assert not check_prepared(model, X).repeated
+
+
+def test_what_the_method_calls_beside_what_the_forward_calls_has_one_module_more() -> None:
+    source = net(
+        "x = self.relu(x)",
+        "for _ in range(2):",
+        "    x = self.mix(x, y=x)",
+        "return x",
+        method="def mix(self, x, y, **kwargs):",
+    )
+    after = check(source, X)
+    assert "return self.add(self.relu2(self.interpolate(x, size=y.shape[2:])), y)" in after
+    result = rewritten(HEADER + source)
+    assert not check_prepared(load(result.after)["Net"](), X).repeated and not result.refusals
+
+
 SIGNATURES = """
 from inspect import signature
 
