@@ -248,7 +248,7 @@ class Knowledge:
         again = more = frozenset[ast.AST]()
         while True:
             run = run_forward(self, cls, found[0], found[1:], around, again := again | more)
-            if not (more := calls_again(self, cls, run.met)):
+            if not (more := calls_again(self, cls, run.met) - again):
                 return run
 
     def _around(self, given: GivenMethods, forward: Function) -> Iterator[tuple[str, Value]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 
+from rewriter.python.answers import Question
 from rewriter.python.code import Class, Function
 from rewriter.python.hierarchy import own_name
 from rewriter.python.trees import walk
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
-from rewriter.values.base import UNKNOWN, Known
-from rewriter.values.run_again import RunsAgain
+from rewriter.values.base import Known
 
 PARAMETERS = ("call", "nth", "call_index", "call_number")
 
@@ -23,26 +23,36 @@ def may_take_number(knowledge: Known, cls: Class, method: Function) -> bool:
     plain = isinstance(method.node, ast.FunctionDef) and not method.node.decorator_list and own_name(method) is not None
     yields = any(isinstance(n, ast.Yield | ast.YieldFrom | ast.Await) for n in walk(method.node))
     hidden = not is_private(method) and method.node.args.kwarg is not None  # there it would hide what others pass
-    kept = [name for relative in [cls, *others] for name in _handed_on(knowledge, relative)]
+    kept = [name for relative in [cls, *others] for name in _handed_on(relative)]
     return plain and name not in {*MODULE_ATTRIBUTES, *kept} and not yields and not taken and not hidden
 
 
-def _handed_on(knowledge: Known, cls: Class) -> set[str]:
+_HANDED_ON = Question[Class, frozenset[str]]("which attributes does the class do more with than call?")
+
+
+def _handed_on(cls: Class) -> frozenset[str]:
     """The attributes that a class does more with than call: who is given a method may ask what it takes."""
-    calls = [n for n in walk(cls.node) if isinstance(n, ast.Call)]
-    called = {id(n.func) for n in calls}
-    called |= {id(n.args[0]) for n in calls if len(n.args) in (1, 2) and _only_calls(knowledge, cls, n.func)}
-    return {n.attr for n in walk(cls.node) if isinstance(n, ast.Attribute) and id(n) not in called}
+    answers = cls.file.answers.to(_HANDED_ON)
+    if cls not in answers:
+        nodes = list(walk(cls.node))
+        calls = [n for n in nodes if isinstance(n, ast.Call)]
+        running = _running_again(nodes)
+        called = {id(n.func) for n in calls} | {id(n.args[0]) for n in calls if n.args and _only_calls(n.func, running)}
+        answers[cls] = frozenset(n.attr for n in nodes if isinstance(n, ast.Attribute) and id(n) not in called)
+    return answers[cls]
 
 
-def _only_calls(knowledge: Known, cls: Class, func: ast.expr) -> bool:
+def _running_again(nodes: list[ast.AST]) -> set[str]:
+    """The attributes that hold what runs a method again: `self.again = runtime.modules.RunAgain(self, "mix")`."""
+    stores = [n for n in nodes if isinstance(n, ast.Assign) and "modules.RunAgain(" in ast.unparse(n.value)]
+    return {target.attr for store in stores for target in store.targets if isinstance(target, ast.Attribute)}
+
+
+def _only_calls(func: ast.expr, running: set[str]) -> bool:
     """`runtime.modules.nth(self.mix, 1)` or `self.again[i](self.mix)`"""
     held = func.value if isinstance(func, ast.Subscript) else func
-    if not isinstance(held, ast.Attribute):
-        return False
-    value = knowledge.attribute(cls, held.attr) if isinstance(held.value, ast.Name) else UNKNOWN
-    is_again = any(isinstance(part, RunsAgain) for part in (*value.parts, *value.held))
-    return is_again or ast.unparse(func).endswith("modules.nth")
+    is_again = isinstance(held, ast.Attribute) and held.attr in running
+    return is_again or (isinstance(func, ast.Attribute) and ast.unparse(func).endswith("modules.nth"))
 
 
 def is_overridden(knowledge: Known, cls: Class, method: Function) -> bool:

@@ -29,7 +29,7 @@ def calls_again(known: Known, cls: Class, met: Met) -> frozenset[ast.AST]:
             node
             for node, caller in calls.items()
             if node in met.again and caller.by_name and caller.function.owner in family
-            if not may_take_number(known, method.owner or cls, method) or _is_from_below(known, method, caller, met)
+            if _is_from_below(known, method, caller, met) or not may_take_number(known, method.owner or cls, method)
         ]
         for method, calls in met.calls.items()
         if not met.again.isdisjoint(calls) and _runs_on_object(method, met) and _comes_to_sites(method, met)
