@@ -74,6 +74,11 @@ class Tensor(Value):
             machine.demand(self, _needed_for(node.attr))
         return replace(self, sources=frozenset()) if kind == "tensor" else catalogued(kind)
 
+    def call(self, machine: Machine, call: Call) -> Value | None:
+        """An argument that was taken for a tensor, and is called, is none."""
+        machine.demand(self, UNKNOWN)
+        return UNKNOWN.call(machine, call)
+
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
         name = func.attr
         if tensors.takes_numbers(name):

@@ -495,3 +495,12 @@ class Net(nn.Module):
         return {read}
 """
     assert [r.code for r in rewritten(HEADER + source).refusals] == said
+
+
+@pytest.mark.parametrize(
+    "call, given",
+    [("fn(x)", "fn"), ("fns[0](x)", "fns"), ("options['act'](x)", "options: dict"), ("[f(x) for f in fns]", "fns")],
+)
+def test_an_argument_that_is_called_is_no_tensor(call: str, given: str) -> None:
+    found = rewritten(f"{HEADER}\n\nclass Net(nn.Module):\n    def forward(self, x, {given}):\n        return {call}\n")
+    assert [refusal.code for refusal in found.refusals] == ["RW911"]
