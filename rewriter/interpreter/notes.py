@@ -185,9 +185,10 @@ class Notes:
         """The modules that the object gives to another one, or to something unknown, which may call them."""
         site = self.context.met.sites.get(call.node)
         receiver = site.module if isinstance(site, ModuleCall) else callee
-        is_seen = isinstance(receiver, WrappedFunction) or isinstance(site, MappedModule)
+        is_operation = isinstance(receiver, TorchModule) and not receiver.name.endswith(".modules.Call")
+        is_seen = isinstance(receiver, WrappedFunction) or isinstance(site, MappedModule) or is_operation
         if is_seen or not isinstance(site, ModuleCall | PartCall | UnknownCall):
-            return  # what a function, or `map`, does with them is known
+            return  # what a function, `map` or an operation does with them is known
         for node, value in call.arguments.items():
             if isinstance(node, ast.Attribute) and self.context.is_own(node.value) and value.may_be(Module):
                 before = self.context.count(self._handing_of(node.attr, value))

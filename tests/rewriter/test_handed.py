@@ -106,3 +106,15 @@ def test_a_part_that_stores_something_stores_it_on_what_the_object_has() -> None
     )
     assert "again(self.bias, parts=True)" in check(keeps, X)
     assert not rewritten(HEADER + keeps).refusals
+
+
+def test_an_operation_calls_nothing_that_it_is_given() -> None:
+    """A second run meets the module of the product, and a parameter that it takes for what a class of torch.nn makes."""
+    made = "nn.Parameter(torch.eye(4)) if ready else nn.parameter.UninitializedParameter()"
+    init = f"        self.weight = {made}\n"
+    loop = "class Net(nn.Module):\n    def __init__(self, ready=True):\n        super().__init__()\n" + init
+    check(
+        loop
+        + "\n    def forward(self, x):\n        for _ in range(2):\n            x = x @ self.weight\n        return x\n",
+        X,
+    )
