@@ -29,6 +29,7 @@ def calls_again(known: Known, cls: Class, met: Met) -> frozenset[ast.AST]:
             node
             for node, caller in calls.items()
             if node in met.again and caller.by_name and caller.function.owner in family
+            if any(written is node for written in walk(caller.function.node))  # not one that stands for another
             if _is_from_below(known, method, caller, met) or not may_take_number(known, method.owner or cls, method)
         ]
         for method, calls in met.calls.items()
