@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rewriter.python.answers import Question
-from rewriter.python.code import File, Function
+from rewriter.python.code import File, Function, FunctionNode
+from rewriter.python.names import last_name, local_names
 from rewriter.python.project import Project
 from rewriter.python.trees import children, walk
 
 _ANY = ""
 """Any function that code hands on: the one that is asked is a variable."""
 _ASKED = Question[None, frozenset[str]]("of which functions are the parameters counted?")
-_HANDED = Question[Function, bool]("does code do more with the function than call it?")
+_HANDED = Question[Function, bool]("does code give the function to somebody?")
+_ABOVE = Question[None, Mapping[ast.AST, ast.AST]]("what holds each node of the file?")
+_TAKING = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Starred, ast.keyword, ast.arguments, ast.Return, ast.Yield)
 _ASKS = re.compile(rb"\bsignature\(")
 _COLLECTING = frozenset({"list", "set", "tuple", "dict", "frozenset", "sorted"})
 
@@ -32,21 +35,53 @@ def are_counted(project: Project, function: Function) -> bool:
 def _is_handed_on(project: Project, function: Function) -> bool:
     answers = project.answers.to(_HANDED)
     if function not in answers:
-        answers[function] = any(_hands_on(file, function) for file in project.files_meaning(function))
+        answers[function] = any(_hands_on(project, file, function) for file in project.files_meaning(function))
     return answers[function]
 
 
-def _hands_on(file: File, function: Function) -> bool:
-    nodes, name = walk(file.source.tree), function.node.name
-    called = {id(n.func) for n in nodes if isinstance(n, ast.Call)}
-    named = (n for n in nodes if getattr(n, "id", getattr(n, "attr", None)) == name)
-    return any(isinstance(n, ast.Name | ast.Attribute) and id(n) not in called for n in named)
+def _hands_on(project: Project, file: File, function: Function) -> bool:
+    name, above = function.node.name, _above(file)
+    nodes = (n for n in above if isinstance(n, ast.Name | ast.Attribute) and last_name(n) == name)
+    return any(_is_given(n, above, file) and _means(project, file, n, function, above) for n in nodes)
+
+
+def _is_given(node: ast.AST, above: Mapping[ast.AST, ast.AST], file: File) -> bool:
+    """Whether the value may come to somebody else: an argument, a default, a member, what is returned or stored."""
+    user = above.get(node)
+    if isinstance(user, ast.Call):
+        return user.func is not node
+    if isinstance(user, ast.IfExp | ast.BoolOp | ast.NamedExpr):
+        return _is_given(user, above, file)
+    if isinstance(user, ast.Assign | ast.AnnAssign):
+        targets = user.targets if isinstance(user, ast.Assign) else [user.target]
+        asks = _ASKS.search(file.source.text.encode()) is not None
+        return user.value is node and (asks or not all(isinstance(target, ast.Name) for target in targets))
+    return isinstance(user, _TAKING)
+
+
+def _means(
+    project: Project, file: File, node: ast.Name | ast.Attribute, function: Function, above: Mapping[ast.AST, ast.AST]
+) -> bool:
+    around = above.get(node)
+    while isinstance(node, ast.Name) and around is not None:
+        if isinstance(around, FunctionNode | ast.Lambda) and node.id in local_names(around):
+            return False  # a variable, which a call of the function may have set
+        around = above.get(around)
+    full = file.names.full_name(node)
+    found = project.find(full) if full is not None else None
+    return found is function or (found is None and isinstance(node, ast.Name))
+
+
+def _above(file: File) -> Mapping[ast.AST, ast.AST]:
+    answers = file.answers.to(_ABOVE)
+    if None not in answers:
+        answers[None] = {child: node for node in walk(file.source.tree) for child in children(node)}
+    return answers[None]
 
 
 def _asked_in(file: File) -> Iterator[str]:
-    tree = file.source.tree
-    above = {child: node for node in walk(tree) for child in children(node)}
-    for node in walk(tree):
+    above = _above(file)
+    for node in walk(file.source.tree):
         asks = isinstance(node, ast.Call) and file.names.full_name(node.func) == "inspect.signature"
         if isinstance(node, ast.Call) and asks and node.args and _counts(node, above):
             yield _name_of(node.args[0], file)
@@ -59,7 +94,7 @@ def _name_of(asked: ast.expr, file: File) -> str:
     return asked.id if is_global and isinstance(asked, ast.Name) else _ANY
 
 
-def _counts(found: ast.AST, above: dict[ast.AST, ast.AST]) -> bool:
+def _counts(found: ast.AST, above: Mapping[ast.AST, ast.AST]) -> bool:
     """Whether the code does more with a signature, or with its parameters, than look for some by their names."""
     user = above.get(found)
     if isinstance(user, ast.Attribute):
