@@ -75,8 +75,7 @@ class Tensor(Value):
         return replace(self, sources=frozenset()) if kind == "tensor" else catalogued(kind)
 
     def call(self, machine: Machine, call: Call) -> Value | None:
-        """An argument that was taken for a tensor, and is called, is none."""
-        machine.demand(self, UNKNOWN)
+        """What was taken for a tensor, and is called, is none; what it has come from may have held tensors as well."""
         return UNKNOWN.call(machine, call)
 
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
