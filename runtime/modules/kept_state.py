@@ -56,14 +56,16 @@ def _state_of(module: nn.Module) -> Iterator[_Kept]:
     for values, found in ((module._buffers, module._buffers), (vars(module), attributes)):
         for name, value in found.items():
             if isinstance(value, Tensor):
-                yield _Kept(values, name, value, (value._version, value.detach().clone()))
+                yield _Kept(values, name, value, (value._version, value.detach().clone(), value.is_leaf))
             elif type(value) in (list, dict):
                 yield _Kept(values, name, value, copy.copy(value))
             elif isinstance(value, _PLAIN):
                 yield _Kept(values, name, value, None)
 
 
-def _restore(tensor: Tensor, version: int, content: Tensor) -> None:
+def _restore(tensor: Tensor, version: int, content: Tensor, is_leaf: bool) -> None:
     if tensor._version != version:
         with torch.no_grad():
             tensor.copy_(content)
+    if is_leaf and not tensor.is_leaf:
+        tensor.detach_()  # what was written into it had a history, with which torch copies no model
