@@ -76,7 +76,7 @@ from rewriter.python.placements import Placements, Reader, Reads
 from rewriter.python.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.constants import is_repeatable
-from rewriter.rules.places import Places
+from rewriter.rules.places import Places, written_out
 from rewriter.rules.rule import described
 from rewriter.torch_api import modules
 
@@ -138,9 +138,9 @@ class _Finder:
                 and (member := member_of_product(node)) is not None
             ):
                 made = made_class(self.knowledge, member, self._name)
-                counts = not {"range"} & (self.function.file.names.bindings.keys() | self.function.locals)
-                if counts and is_stateless(self.knowledge, made) and is_repeatable(member, self.function.node):
-                    yield self.places.repeated(node, member)
+                code = written_out(node, self.function) if is_stateless(self.knowledge, made) else None
+                if code is not None:
+                    yield self.places.repeated(node, code)
                 elif made is not None:
                     yield self.places.stays(node, made)
 

@@ -8,18 +8,29 @@ from dataclasses import dataclass
 from rewriter.changes.change import Substitution
 from rewriter.facts.instances.storing_nothing import made_class
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.making.written import attributes_made
+from rewriter.facts.making.written import attributes_made, member_of_product
 from rewriter.python.code import Class, Function
 from rewriter.python.hierarchy import CONTAINERS, own_name
 from rewriter.python.placements import Reader
 from rewriter.python.trees import Comprehension, walk
 from rewriter.results import Refusal
+from rewriter.rules.constants import is_repeatable
 from rewriter.rules.refusals import advice_for
 
 _OWN = "runtime.modules.own"
 _PUTTING = frozenset({"add_module", "register_module", "append", "insert"})
 """Methods of modules that hold others."""
 _HOLDING = ast.List | ast.Tuple | ast.Starred | ast.keyword | ast.IfExp | ast.BinOp | Comprehension
+
+
+def written_out(product: ast.BinOp, function: Function) -> str | None:
+    """`[nn.ReLU() for _ in range(3)]` for `[nn.ReLU()] * 3`; None where that would be something else."""
+    member, is_hidden = member_of_product(product), "range" in function.file.names.bindings.keys() | function.locals
+    if member is None or is_hidden or not is_repeatable(member, function.node):
+        return None
+    times = product.right if isinstance(product.left, ast.List) else product.left
+    source = function.file.source
+    return f"[{source.segment(member)} for _ in range({source.segment(times)})]"
 
 
 @dataclass(frozen=True)
@@ -84,9 +95,7 @@ class Places:
         message = f"`{ast.unparse(node)}`, which is placed several times, is made again as `{code}`"
         return Substitution(self.code, self.function, node, code, message, is_code=True)
 
-    def repeated(self, node: ast.BinOp, member: ast.expr) -> Substitution:
-        times = node.right if isinstance(node.left, ast.List) else node.left
-        code = f"[{self._text(member)} for _ in range({self._text(times)})]"
+    def repeated(self, node: ast.BinOp, code: str) -> Substitution:
         message = f"`{ast.unparse(node)}`, one instance many times, becomes `{code}`"
         return Substitution(self.code, self.function, node, code, message, is_code=True)
 

@@ -46,14 +46,13 @@ from rewriter.facts.instances.interchangeable import is_stateless
 from rewriter.facts.instances.storing_nothing import made_class
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.filled import added_to_list
-from rewriter.facts.making.written import member_of_product
 from rewriter.facts.walks.after_making import walker_over
 from rewriter.python.attributes import Store, assignments_of, handled_from_outside, stores_of
 from rewriter.python.code import Class, Function
 from rewriter.python.hierarchy import own_name
 from rewriter.python.trees import path_to, walk
 from rewriter.results import Refusal
-from rewriter.rules.constants import is_repeatable
+from rewriter.rules.places import written_out
 from rewriter.rules.refusals import advice_for
 from rewriter.rules.reuse import repeats_part
 from rewriter.rules.rule import TakesModules, described
@@ -128,11 +127,8 @@ def _as_list(made: ast.expr, init: Function) -> ast.expr:
     """`[nn.ReLU() for _ in range(3)]` for `[nn.ReLU()] * 3`, and anything else as it is."""
     if not isinstance(made, ast.BinOp) or not isinstance(made.op, ast.Mult):
         return made
-    member, is_hidden = member_of_product(made), "range" in init.file.names.bindings.keys() | init.locals
-    if member is None or is_hidden or not is_repeatable(member, init.node):
-        return made
-    times = made.right if isinstance(made.left, ast.List) else made.left
-    return ast.parse(f"[{ast.unparse(member)} for _ in range({ast.unparse(times)})]", mode="eval").body
+    code = written_out(made, init)
+    return made if code is None else ast.parse(code, mode="eval").body
 
 
 def _parts(display: ast.expr, any_keys: bool = False) -> list[ast.expr]:
