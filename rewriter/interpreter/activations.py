@@ -226,10 +226,10 @@ class Activations:
         self.run_body(frame.function.node.body)
         self.context.frames.pop()
 
-    def of_nested(self, node: ast.Lambda | FunctionNode, around: Function, call: Call) -> Value:
+    def of_nested(self, node: ast.Lambda | FunctionNode, call: Call) -> Value:
         """Runs a lambda or nested function where it is called, among the variables that it sees."""
         context = self.context
-        if around is not context.function or node in context.running:
+        if node in context.running:
             return UNKNOWN
         outer = context.state
         context.state = outer.copy()

@@ -151,7 +151,10 @@ class Machine:
         return self.activations.of_property(target, node)
 
     def run_nested(self, node: ast.Lambda | FunctionNode, around: Function, call: Call) -> Value:
-        return self.activations.of_nested(node, around, call)
+        if around is self.context.function:
+            return self.activations.of_nested(node, call)
+        self.note_unknown_call(call.node, call.arguments.values())  # among variables of a run that is over
+        return UNKNOWN
 
     def run_handed_out(self, call: Call) -> None:
         self.activations.of_handed_out(call)

@@ -52,14 +52,33 @@ def is_another_each_turn(receiver: ast.expr, function: FunctionNode) -> bool:
 
 
 def may_repeat(index: ast.expr, function: FunctionNode) -> bool:
-    """Whether several turns of a loop may share an index, for what it says: `i // 2`, `i % n`, `int(i / per_group)`."""
+    """Whether several turns of a loop may share an index, for what it says: `i // 2`, `i % n`, `int(i / per_group)`.
+
+    So may those of a loop over a list that names one twice, and where the loop chooses: `k = "b" if k == "a" else "a"`.
+    """
     if isinstance(index, ast.Name):
-        inside = (node for loop in loops_around(function, index) for inner in loop.inside for node in walk(inner))
+        around = loops_around(function, index)
+        if any(names_one_twice(loop, index.id) for loop in around):
+            return True
+        inside = (node for loop in around for inner in loop.inside for node in walk(inner))
         stores = [n for n in inside if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == index.id]
         index = stores[0].value if len({id(store) for store in stores}) == 1 else index
+    chooses = isinstance(index, ast.IfExp | ast.BoolOp)
     rounds = (n for n in walk(index) if isinstance(n, ast.Call) and ast.unparse(n.func) in _ROUNDING)
     divides = (n for n in walk(index) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.FloorDiv | ast.Mod))
-    return any(rounds) or any(divides)
+    return chooses or any(rounds) or any(divides)
+
+
+def names_one_twice(loop: Loop, target: str) -> bool:
+    """`for key in ("a", "b", "a"):`"""
+    if (
+        not isinstance(loop.target, ast.Name)
+        or loop.target.id != target
+        or not isinstance(loop.iter, ast.Tuple | ast.List)
+    ):
+        return False
+    written = [ast.unparse(member) for member in loop.iter.elts]
+    return len(set(written)) < len(written)
 
 
 def is_settled(index: ast.expr, function: FunctionNode) -> bool:

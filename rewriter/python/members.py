@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from rewriter.python.code import FunctionNode
-from rewriter.python.loops import is_another_each_turn, loops_around
+from rewriter.python.loops import is_another_each_turn, loops_around, names_one_twice
 from rewriter.python.trees import walk
 
 IsOwn = Callable[[ast.expr], bool]
@@ -41,7 +41,7 @@ def member_of(node: ast.expr, function: FunctionNode, is_own: IsOwn) -> ListMemb
         loops = [
             loop for loop in loops_around(function, node) if loop.target is not None and _binds(loop.target, index)
         ]
-        if member is None or not loops:
+        if member is None or not loops or names_one_twice(loops[-1], index):
             return None
         over = ast.unparse(loops[-1].iter) if loops[-1].iter is not None else ""
         return replace(member, index=index, part="" if loops[-1].counter == index and "," not in over else over)

@@ -14,6 +14,7 @@ from rewriter.torch_api import modules, whole
 from rewriter.values import named_tuple
 from rewriter.values.base import Call, Machine, Value
 from rewriter.values.dictionary import Dictionary
+from rewriter.values.distribution import OF_DISTRIBUTIONS, distribution_of
 from rewriter.values.functions import Choice, SomeFunction, one_of_methods
 from rewriter.values.module_list import module_list
 from rewriter.values.modules import MODULE, ProjectModule, TorchModule, WrappedFunction, call_method
@@ -158,6 +159,8 @@ class TorchClass(SomeClass):
             return WrappedFunction(function) if isinstance(function, SomeFunction) else MODULE
         if name.endswith(".modules.RunAgain"):
             return RunsAgain()
+        if name.startswith(OF_DISTRIBUTIONS):
+            return distribution_of(call.arguments.values())
         return _module_of(name, machine, call) if modules.is_module_class(name) else OTHER
 
 

@@ -15,6 +15,7 @@ from rewriter.torch_api.computing import computes, runs_what_is_not_seen
 from rewriter.values.base import UNKNOWN, Call, Machine, Unknown, Value
 from rewriter.values.classes import ProjectClass, SomeClass
 from rewriter.values.computed import is_idle
+from rewriter.values.distribution import OF_DISTRIBUTIONS, of_function
 from rewriter.values.elsewhere import call_elsewhere, call_unseen, note_as_one
 from rewriter.values.fixed import Fixed, all_fixed, origins_of
 from rewriter.values.functions import (
@@ -165,6 +166,8 @@ def _library(name: str, machine: Machine, call: Call) -> Value:
 
 def _of_torch(name: str, machine: Machine, call: Call, values: list[Value]) -> Value:
     """What a function of torch returns of which the catalogue has no row."""
+    if name.startswith(OF_DISTRIBUTIONS):
+        return of_function(machine, call)
     kind, given = tensors.function(name), any(value.may_be(Tensor) for value in values)
     if runs_what_is_not_seen(name) and not is_idle(values):
         machine.note_unknown_call(call.node, values)

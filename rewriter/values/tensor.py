@@ -75,8 +75,15 @@ class Tensor(Value):
         return replace(self, sources=frozenset()) if kind == "tensor" else catalogued(kind)
 
     def call(self, machine: Machine, call: Call) -> Value | None:
-        """What was taken for a tensor, and is called, is none; what it has come from may have held tensors as well."""
-        return UNKNOWN.call(machine, call)
+        """What was taken for a tensor, and is called, is none; what it has come from may have held tensors as well.
+
+        What an attribute of a tensor is, as in `f = x.sigmoid`, is a method of it where it is called.
+        """
+        if self.sources:
+            return UNKNOWN.call(machine, call)
+        machine.run_handed_out(call)
+        machine.note_unknown_call(call.node, [self, *call.arguments.values()])
+        return machine.taken_for_tensor(call.node)
 
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:
         name = func.attr

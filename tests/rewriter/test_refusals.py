@@ -504,3 +504,68 @@ class Net(nn.Module):
 def test_an_argument_that_is_called_is_no_tensor(call: str, given: str) -> None:
     found = rewritten(f"{HEADER}\n\nclass Net(nn.Module):\n    def forward(self, x, {given}):\n        return {call}\n")
     assert [refusal.code for refusal in found.refusals] == ["RW911"]
+
+
+COMPOSED = """
+def compose(*functions):
+    def run(x):
+        for function in functions:
+            x = function(x)
+        return x
+    return run
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("f = x.sigmoid\n        return f()", ["RW911"]),
+        ("f = self.fc(x).exp\n        return f()", ["RW911"]),
+        ("return compose(self.fc, torch.tanh, self.fc)(x)", ["RW911"]),
+        ("d = Normal(self.fc(x), 1.0)\n        return d.mean, d.sample(), d.scale", []),
+        ("return Normal(self.fc(x), 1.0).rsample()", ["RW911"]),
+        ("return Independent(Normal(self.fc(x), 1.0), 1).entropy()", ["RW911"]),
+        ("return kl_divergence(Normal(self.fc(x), 1.0), Normal(0.0, 1.0))", ["RW911"]),
+        ("return Normal(0.0, 1.0).sample(x.shape)", []),
+    ],
+)
+def test_what_computes_out_of_sight_is_said(body: str, said: list[str]) -> None:
+    source = f"""from torch.distributions import Independent, Normal, kl_divergence
+{COMPOSED}
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        {body}
+"""
+    assert [r.code for r in rewritten(HEADER + source).refusals] == said
+
+
+@pytest.mark.parametrize(
+    ("loop", "said"),
+    [
+        ('for k in ("a", "b"):\n            x = self.acts[k](x)', 0),
+        ('for k in ("a", "b", "a"):\n            x = self.acts[k](x)', 1),
+        (
+            'k = "a"\n        for _ in range(4):\n            x = self.acts[k](x)\n            k = "b" if k == "a" else "a"',
+            1,
+        ),
+    ],
+)
+def test_a_loop_that_comes_to_one_member_twice_is_said(loop: str, said: int) -> None:
+    source = f"""
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.acts = nn.ModuleDict({{"a": nn.ReLU(), "b": nn.Tanh()}})
+
+    def forward(self, x):
+        {loop}
+        return x
+"""
+    found = rewritten(HEADER + source)
+    assert len([r for r in found.refusals if r.code == "RW902"]) == said
