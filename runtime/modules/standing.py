@@ -6,6 +6,7 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from inspect import isfunction
 
 import torch
 from torch import nn
@@ -20,6 +21,9 @@ HOOKS = {
 """Each kind of hook, and what else is kept about it."""
 
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+
+_OF_ANY = frozenset(name for name, value in vars(nn.Module).items() if isfunction(value))
+"""Methods that every module has."""
 
 
 def _standing(part: nn.Module | None) -> Standing | None:
@@ -179,7 +183,7 @@ class Standing:
         if not usual or "forward" in module.__dict__ or module._compiled_call_impl is not None:
             return False
         # Somebody put something else in the place of a method: the handle has that of the class.
-        return not any(name in module.__dict__ for name in self.methods)
+        return _OF_ANY.isdisjoint(module.__dict__) and not any(name in module.__dict__ for name in self.methods)
 
     @contextlib.contextmanager
     def handing_back(self) -> Iterator[None]:

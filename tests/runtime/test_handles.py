@@ -448,6 +448,22 @@ def test_what_a_class_says_of_an_attribute_does_not_hide_what_the_module_has(par
     assert module.scale == 5.0 and torch.equal(handle(x), module(x))
 
 
+class UnderATorchName(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.half = torch.tanh
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.half(self.fc(x))
+
+
+@pytest.mark.parametrize("parts", [False, True])
+def test_a_function_under_the_name_of_a_method_of_every_module_is_found(parts: bool) -> None:
+    module, x = UnderATorchName(), torch.randn(2, 4)
+    assert torch.equal(again(module, parts=parts)(x), module(x))
+
+
 def test_a_hook_is_told_of_the_module_that_it_was_put_on() -> None:
     """Code that goes through `named_modules()` knows each module by its identity, and so do its hooks."""
 
