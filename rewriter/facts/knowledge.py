@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from rewriter.facts.expressions.kept_locals import kept_locals
 from rewriter.facts.functions.received import functions_received
 from rewriter.facts.functions.running_again import calls_again
 from rewriter.interpreter.run import Run, run_constructor, run_expression, run_forward
@@ -156,7 +157,8 @@ class Knowledge:
         found: dict[str, Value] = {}
         for name, value in (pair for user in users for pair in self.attributes(user).items()):
             found[name] = join(found[name], value) if name in found else value
-        return found | self._stated(cls) | self.construction(cls).attributes
+        by_name = kept_locals(self.project, self.hierarchy.lineage(cls).constructor)
+        return found | by_name | self._stated(cls) | self.construction(cls).attributes
 
     def _stated(self, cls: Class) -> dict[str, Value]:
         """What the bodies of the class and of those above it say, the nearest last."""

@@ -181,6 +181,13 @@ def _assigns_always(statement: ast.stmt, attribute: str) -> bool:
     return any(isinstance(n, ast.Attribute) and n.attr == attribute for t in targets for n in walk(t))
 
 
+def sets_locals(statement: ast.stmt, own: str) -> bool:
+    """`set_attributes(self, locals())`: a call that may set each variable under its name on the object."""
+    calls = [n for n in walk(statement) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
+    names = any(isinstance(n, ast.Name) and n.id == own for n in walk(statement))
+    return isinstance(statement, ast.Expr) and names and any(ast.unparse(c) in ("locals()", "vars()") for c in calls)
+
+
 def stored_in(init: Function | None, attribute: str) -> Iterator[ast.expr]:
     """What a constructor stores under the name of an attribute, alone or with others."""
     for node in _assignments(init) if init is not None and attribute in init.words else ():

@@ -6,6 +6,7 @@ import ast
 from dataclasses import replace
 
 from rewriter.changes.made import MakeAgain, Tie
+from rewriter.facts.expressions.kept_locals import keeps_locals
 from rewriter.facts.functions.kept import stored_in_family
 from rewriter.facts.instances.each_matters import handled_otherwise
 from rewriter.facts.instances.interchangeable import always_has_state, has_state, is_stateless
@@ -108,7 +109,7 @@ def _made_in_several_places(site: ModuleCall, context: Context) -> Tie | str:
     cls, hierarchy, init = context.place.cls, context.knowledge.hierarchy, context.place.init
     upper = hierarchy.lineage(cls).project
     inits = [base.constructor for base in upper if base.constructor is not None]
-    if not any(assigns_always(maker.node.body, site.attribute) for maker in inits):
+    if not any(assigns_always(maker.node.body, site.attribute) or _keeps(maker, site.attribute) for maker in inits):
         return "__init__ makes it in some cases only"
     inside = {id(node) for node in walk(init.node)} if init is not None else set()
     own = [store for store in assignments_of(cls, site.attribute) if id(store) in inside]
@@ -123,6 +124,12 @@ def _made_in_several_places(site: ModuleCall, context: Context) -> Tie | str:
     known = all(isinstance(part, Module) and part.has_name for part in held)
     apart = [_can_be_taken_apart(part.made) for part in held if isinstance(part, Module)]
     return Tie(site.attribute, None, known and any(apart))
+
+
+def _keeps(init: Function, attribute: str) -> bool:
+    """Whether it sets a parameter of that name, by `set_attributes(self, locals())`."""
+    spec = init.node.args
+    return any(a.arg == attribute for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)) and keeps_locals(init)
 
 
 def _says_it_all(attribute: str, made: ast.expr) -> bool:

@@ -12,6 +12,7 @@ from rewriter.facts.making.helper_classes import why_no_module
 from rewriter.facts.making.scripted import is_scripted
 from rewriter.facts.walks.after_making import deep_walker_over, last_walk, walker_holding_plain, walker_over
 from rewriter.facts.walks.steps import goes_over_steps, step_walks
+from rewriter.python.attributes import sets_locals
 from rewriter.python.class_decorators import may_write_init
 from rewriter.python.code import Class, Function
 from rewriter.python.decorators import runs_as_written
@@ -281,12 +282,12 @@ def _in_plain_class(knowledge: Knowledge, cls: Class) -> Construction | NoPlace:
 
 
 def _last_store(body: list[ast.stmt], name: str, start: int) -> ast.stmt | None:
-    """The last statement that sets an attribute, of those that are run in any case."""
+    """The last statement that sets attributes, of those that are run in any case."""
     found = None
     for statement in body[start:]:
         if isinstance(statement, ast.Raise) or any(returns_in([statement])):
             break  # who raises further in makes no object
-        if _stores_attribute(statement, name):
+        if _stores_attribute(statement, name) or sets_locals(statement, name):
             found = statement
     return found
 

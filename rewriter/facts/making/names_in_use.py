@@ -72,7 +72,7 @@ def _given_in(hierarchy: Hierarchy, file: File) -> frozenset[str]:
 
 
 def _said(cls: Class) -> set[str]:
-    """Every attribute name that the class defines, or uses on its own object."""
+    """Every attribute name that the class defines, or uses on its own object, and what `locals()` may set there."""
     found = {s.name for s in cls.node.body if isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
     for statement in cls.node.body:
         targets = statement.targets if isinstance(statement, ast.Assign) else []
@@ -83,7 +83,7 @@ def _said(cls: Class) -> set[str]:
     for node in walk(cls.node):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in own:
             found.add(node.attr)
-    return found
+    return found.union(*(method.locals for method in cls.methods.values() if "locals" in method.words))
 
 
 def _compared(cls: Class) -> set[str]:
