@@ -156,3 +156,18 @@ def test_the_model_of_python_asks_nothing_above_it() -> None:
     graph = _graph("rewriter")
     asked = {module: sorted(o for o in graph[module] if not o.startswith(below)) for module in graph}
     assert {m: others for m, others in asked.items() if m.startswith("rewriter.python") and others} == {}
+
+
+READING = "torch_api python values sites interpreter facts changes rules planning emit".split()
+"""What reads and rewrites code, each asking only those before it: docs/how-it-reads-code.md."""
+
+
+def test_no_folder_asks_one_above_it() -> None:
+    height = {folder: place for place, folder in enumerate(READING)}
+    upward = {
+        (module, other)
+        for module, others in _graph("rewriter").items()
+        for other in others
+        if height.get(other.split(".")[1], -1) > height.get(module.split(".")[1] if "." in module else "", 99)
+    }
+    assert upward == set()

@@ -6,8 +6,6 @@ import ast
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from rewriter.facts.functions.plain_objects import Method, is_plain, methods_below, methods_meant
-from rewriter.facts.making.helper_classes import helper_with
 from rewriter.interpreter.activations import Activations
 from rewriter.interpreter.context import Context
 from rewriter.interpreter.notes import Notes
@@ -25,6 +23,7 @@ from rewriter.values.functions import BoundMethod, Choice, SomeFunction, one_of_
 from rewriter.values.modules import Module
 from rewriter.values.one_of import join_all
 from rewriter.values.output import OUTPUT
+from rewriter.values.plain_objects import Method, helper_with, is_plain, methods_below, methods_meant
 from rewriter.values.target import Target
 from rewriter.values.tensor import holds_tensor, of_operation, taken_for_tensor
 

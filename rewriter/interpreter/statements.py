@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from rewriter.facts.functions.plain_objects import is_plain
 from rewriter.interpreter.assignment import assign
 from rewriter.interpreter.binding import names_of
 from rewriter.interpreter.machine import Machine
@@ -19,6 +18,7 @@ from rewriter.values.annotations import from_annotation, objects_annotated
 from rewriter.values.base import UNKNOWN
 from rewriter.values.functions import NestedFunction
 from rewriter.values.plain import NONE, OTHER, Nothing
+from rewriter.values.plain_objects import is_plain
 
 
 def _other(machine: Machine, node: ast.stmt) -> None:

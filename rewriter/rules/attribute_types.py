@@ -58,7 +58,6 @@ from collections.abc import Iterator
 
 from rewriter.changes.change import Substitution
 from rewriter.facts.functions.callers import runs_of_users
-from rewriter.facts.functions.plain_objects import is_plain
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.attribute_types import attribute_types, may_lose_type
 from rewriter.facts.making.construction import Construction, find_construction
@@ -67,6 +66,7 @@ from rewriter.python.trees import walk
 from rewriter.results import Refusal
 from rewriter.rules.rule import TakesModules, described
 from rewriter.sites.site import Operation
+from rewriter.values.plain_objects import is_plain
 
 CODE = "RW207"
 KEEPS = (

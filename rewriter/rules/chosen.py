@@ -63,7 +63,7 @@ from collections.abc import Iterator
 
 from rewriter.changes.change import Change, Given, as_given
 from rewriter.changes.made import Call
-from rewriter.facts.functions.plain_objects import Method, class_name
+from rewriter.facts.functions.scripted_objects import class_name
 from rewriter.facts.making.construction import Construction
 from rewriter.facts.making.kept_objects import statement_setting
 from rewriter.python.code import Function
@@ -76,6 +76,7 @@ from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
 from rewriter.sites.site import ChosenCall, OperationOfAnyKind, Site
 from rewriter.values.functions import Choice, Member
+from rewriter.values.plain_objects import Method
 
 CODE = "RW205"
 _MOST_NAMED = 3

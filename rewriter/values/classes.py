@@ -6,8 +6,6 @@ import ast
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rewriter.facts.functions.plain_objects import Method, is_plain
-from rewriter.facts.making.helper_classes import has_plain_form
 from rewriter.python.code import Class
 from rewriter.python.hierarchy import Lineage
 from rewriter.torch_api import modules, whole
@@ -21,6 +19,7 @@ from rewriter.values.modules import MODULE, ProjectModule, TorchModule, WrappedF
 from rewriter.values.objects import PlainObject, objects
 from rewriter.values.one_of import join_all
 from rewriter.values.plain import OTHER
+from rewriter.values.plain_objects import Method, has_plain_form, is_plain
 from rewriter.values.run_again import RunsAgain
 from rewriter.values.sequence import SHAPE
 from rewriter.values.tensor import TENSOR, holds_tensor

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from rewriter.facts.functions.plain_objects import Method
 from rewriter.python.attributes import operations_in
 from rewriter.python.code import Class, Function, FunctionNode
 from rewriter.python.function_tables import Table
 from rewriter.values.base import UNKNOWN, Call, Machine, Value
 from rewriter.values.one_of import join_all
+from rewriter.values.plain_objects import Method
 from rewriter.values.target import Target
 from rewriter.values.tensor import ASSUMED, Tensor
 

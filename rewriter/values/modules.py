@@ -6,7 +6,6 @@ import ast
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from rewriter.facts.functions.plain_objects import methods_below, methods_meant
 from rewriter.python.code import Class, Function
 from rewriter.python.given_methods import functions_given
 from rewriter.python.hierarchy import REGISTERING
@@ -19,6 +18,7 @@ from rewriter.values.functions import BoundMethod, NestedFunction, ProjectFuncti
 from rewriter.values.one_of import join, join_all
 from rewriter.values.parts import note_method_of_part
 from rewriter.values.plain import NONE, NUMBER, STRING, Nothing
+from rewriter.values.plain_objects import methods_below, methods_meant
 from rewriter.values.sequence import children
 from rewriter.values.setting import as_setting
 from rewriter.values.stored import register

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Sequence as Names
 from dataclasses import dataclass
 
-from rewriter.facts.functions.plain_objects import methods_meant
 from rewriter.python.code import Class
 from rewriter.values.base import UNKNOWN, Call, Machine, Value
 from rewriter.values.functions import one_of_methods
+from rewriter.values.plain_objects import methods_meant
 from rewriter.values.sequence import Sequence
 
 _BASE = "typing.NamedTuple"

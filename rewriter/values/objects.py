@@ -6,13 +6,13 @@ import ast
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rewriter.facts.functions.plain_objects import is_plain, methods_meant, properties_meant
 from rewriter.python.code import Class
 from rewriter.values.base import UNKNOWN, Call, Known, Machine, Unknown, Value
 from rewriter.values.functions import ANY_OPERATION, Choice, SomeFunction, one_of_methods
 from rewriter.values.modules import call_method
 from rewriter.values.one_of import join_all
 from rewriter.values.plain import OTHER, Other
+from rewriter.values.plain_objects import is_plain, methods_meant, properties_meant
 from rewriter.values.target import Target
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from rewriter.facts.functions.plain_objects import is_plain, methods_below
 from rewriter.python.code import Class, Function
 from rewriter.values.base import Call, Machine
 from rewriter.values.functions import Choice
+from rewriter.values.plain_objects import is_plain, methods_below
 
 
 def note_method_of_part(cls: Class, method: Function, machine: Machine, call: Call) -> None:

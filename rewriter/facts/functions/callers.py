@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from rewriter.facts.functions.candidates import candidates, said_by_forward
-from rewriter.facts.functions.plain_objects import RUN_BY_CLASS, is_plain
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.construction import NoPlace, find_construction
-from rewriter.facts.making.helper_classes import helper_with, may_help
 from rewriter.interpreter.run import Run
 from rewriter.python.answers import Question
 from rewriter.python.code import Class, Function
@@ -19,6 +17,7 @@ from rewriter.python.trees import walk
 from rewriter.sites.site import Operation
 from rewriter.torch_api import catalogue
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
+from rewriter.values.plain_objects import RUN_BY_CLASS, helper_with, is_plain, may_help
 
 ENOUGH = 4  # a run takes every branch, so that a few say what a function's arguments are
 IN_VAIN = 32  # how many runs in a row may not come through a function whose name they say

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from rewriter.facts.functions.plain_objects import RUN_BY_CLASS
 from rewriter.facts.functions.uses import Named, files_using, methods_saying, says, word_of
 from rewriter.facts.knowledge import Knowledge
 from rewriter.python.answers import Question
@@ -16,6 +15,7 @@ from rewriter.python.patched import ENTRIES, put_in_place_of_forward
 from rewriter.python.trees import walk
 from rewriter.values.base import Value
 from rewriter.values.functions import Choice, SomeFunction
+from rewriter.values.plain_objects import RUN_BY_CLASS
 
 _DEEPEST = 3  # how often a function may be handed on from one constructor to another
 _RUN = frozenset({"forward", "__init__"})

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from rewriter.facts.functions.plain_objects import is_plain
 from rewriter.interpreter.run import run_expression
 from rewriter.python.answers import Question
 from rewriter.python.code import Class, File, Function
@@ -17,6 +16,7 @@ from rewriter.python.trees import walk
 from rewriter.values.base import UNKNOWN, Known, Value
 from rewriter.values.functions import SomeFunction
 from rewriter.values.one_of import join_all
+from rewriter.values.plain_objects import is_plain
 
 _Call = tuple[Function, ast.Call]
 _CALLS = Question[None, dict[str, list[_Call]]]("which calls does the file make, by the last part of what is called?")

@@ -6,12 +6,11 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rewriter.facts.functions.plain_objects import is_plain
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.making.helper_classes import helper_with, may_help
 from rewriter.python.answers import Question
 from rewriter.python.code import Class, File, Function
 from rewriter.python.trees import walk
+from rewriter.values.plain_objects import helper_with, is_plain, may_help
 
 Method = tuple[str, Class]
 """A method by its name, and the class whose objects have it."""

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from rewriter.facts.functions.asked_about import only_asked
 from rewriter.facts.functions.asked_for_parameters import are_counted
-from rewriter.facts.functions.plain_objects import RUN_BY_CLASS, may_be_scripted
+from rewriter.facts.functions.scripted_objects import may_be_scripted
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.construction import Construction, NoPlace, find_construction
 from rewriter.facts.making.namespaces import meets_new_names
@@ -18,6 +18,7 @@ from rewriter.python.code import Class, Function
 from rewriter.python.decorators import keeps_parameters
 from rewriter.python.names import bound_names
 from rewriter.python.trees import walk
+from rewriter.values.plain_objects import RUN_BY_CLASS
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Classes whose objects compute for a module that keeps them: other modules, and plain classes."""
+"""Plain classes whose objects compute for a module that keeps them: whether they can become modules."""
 
 from __future__ import annotations
 
@@ -10,26 +10,7 @@ from rewriter.python.code import Class
 from rewriter.python.trees import walk
 from rewriter.torch_api.reserved import MODULE_ATTRIBUTES
 from rewriter.values.base import Known, Value
-
-_HARMLESS_DUNDERS = frozenset({"__init__", "__repr__", "__str__"})
-
-
-def helper_with(knowledge: Known, method: str) -> Class | None:
-    """The one class of the project that has a method of that name, if its objects may compute for a module."""
-    files = knowledge.project.files_defining(method)
-    found = [cls for file in files for cls in file.classes if method in cls.methods]
-    return found[0] if len(found) == 1 and may_help(knowledge, found[0]) else None
-
-
-def may_help(knowledge: Known, cls: Class) -> bool:
-    return knowledge.may_be_module(cls) or has_plain_form(cls)
-
-
-def has_plain_form(cls: Class) -> bool:
-    """No bases, decorators or special methods, and an `__init__` of its own."""
-    bare = all(isinstance(base, ast.Name) and base.id == "object" for base in cls.node.bases)
-    special = {name for name in cls.methods if name.startswith("__")} - _HARMLESS_DUNDERS
-    return bare and not cls.node.keywords and not cls.node.decorator_list and not special and "__init__" in cls.methods
+from rewriter.values.plain_objects import has_plain_form
 
 
 def why_no_module(knowledge: Known, cls: Class) -> str | None:
