@@ -162,12 +162,13 @@ READING = "torch_api python values sites interpreter facts changes rules plannin
 """What reads and rewrites code, each asking only those before it: docs/how-it-reads-code.md."""
 
 
+def _height(module: str) -> int | None:
+    folder = module.split(".")[1] if "." in module else ""
+    return READING.index(folder) if folder in READING else None
+
+
 def test_no_folder_asks_one_above_it() -> None:
-    height = {folder: place for place, folder in enumerate(READING)}
-    upward = {
-        (module, other)
-        for module, others in _graph("rewriter").items()
-        for other in others
-        if height.get(other.split(".")[1], -1) > height.get(module.split(".")[1] if "." in module else "", 99)
-    }
-    assert upward == set()
+    arrows = [(module, other) for module, others in _graph("rewriter").items() for other in others]
+    heights = {arrow: (_height(arrow[0]), _height(arrow[1])) for arrow in arrows}
+    assert len([pair for pair in heights.values() if None not in pair]) > 500
+    assert not [arrow for arrow, (low, high) in heights.items() if low is not None and high is not None and low < high]
