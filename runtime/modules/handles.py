@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, partial, wraps
 from itertools import chain
-from types import new_class
 from typing import Any
 
 import torch
@@ -32,6 +31,7 @@ from runtime.modules.passing import Passing, forget_missing
 from runtime.modules.places import Observed, Tied, place_of, standing
 from runtime.modules.standing import CONTAINERS, Standing
 
+_MAKING_CLASSES = ("abc", "builtins")
 _ASKED_FOR_MEMBERS = ("__getitem__", "__len__", "__iter__")
 
 
@@ -318,4 +318,11 @@ def handle_class(cls: Any, tied: bool) -> type[Handle]:
         },
     }
     bases = (TiedHandle if tied else Handle, cls)
-    return new_class(cls.__name__, bases, {}, lambda body: body.update(names, _class=cls, forward=forward))
+    return _class_of(type(cls), cls.__name__, bases, {**names, "_class": cls, "forward": forward})
+
+
+def _class_of(metaclass: Any, *described: Any) -> type[Handle]:
+    """A class whose metaclass is the given one: what the author's own do when a class is made is not meant for handles."""
+    makes = next(base for base in metaclass.__mro__ if base.__module__ in _MAKING_CLASSES)
+    made: type[Handle] = makes.__new__(metaclass, *described)
+    return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import copy
 import functools
 import gc
@@ -384,6 +385,40 @@ def test_classes_with_their_own_names_and_subclass_hooks() -> None:
     module = Registering()
     handle = again(module, parts=True)
     assert torch.equal(handle(X), module(X)) and not Registering.known and not is_whole(handle)
+
+
+class Wrapping(type):
+    """Puts a count around each forward."""
+
+    def __new__(cls, name: str, bases: Any, names: dict[str, Any]) -> Any:
+        forward = names["forward"]
+
+        def counted(self: Any, *args: Any) -> Any:
+            self.calls = getattr(self, "calls", 0) + 1
+            return forward(self, *args)
+
+        return super().__new__(cls, name, bases, {**names, "forward": counted})
+
+
+class AbstractWrapping(Wrapping, abc.ABCMeta):
+    pass
+
+
+@pytest.mark.parametrize("metaclass", [Wrapping, AbstractWrapping])
+def test_what_a_metaclass_does_to_the_class_is_not_done_to_handles(metaclass: Any) -> None:
+    class Counted(nn.Module, metaclass=metaclass):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lin = nn.Linear(8, 8)
+
+        def forward(self, x: Tensor) -> Any:
+            return self.lin(x)
+
+    module: Any = Counted()
+    handle = again(module, parts=True)
+    assert torch.equal(handle(X), module(X)) and module.calls == 2
+    assert isinstance(handle, Counted) and isinstance(type(handle), metaclass)
+    assert not isinstance(module, type(handle)) and isinstance(module, Counted)
 
 
 def test_nothing_keeps_a_model_alive() -> None:
