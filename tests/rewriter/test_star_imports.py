@@ -148,3 +148,25 @@ def test_no_import_hides_what_may_come_from_out_of_sight(tmp_path: Path) -> None
     )
     after = result(tmp_path, model=model).after.decode()
     assert "import torch.nn as nn2\n" in after and "class HalvedOps(nn2.Module)" in after, after
+
+
+@pytest.mark.parametrize(
+    ("imported", "called"),
+    [
+        ("from ops.gates import swish", "swish(x)"),
+        ("from .gates import swish", "swish(x)"),
+        ("from ops import gates", "gates.swish(x)"),
+        ("import ops.gates", "ops.gates.swish(x)"),
+    ],
+)
+def test_a_folder_without_an_init_is_of_the_project(tmp_path: Path, imported: str, called: str) -> None:
+    folder = tmp_path / "ops"
+    folder.mkdir()
+    (folder / "gates.py").write_text("import torch\n\n\ndef swish(x):\n    return x * torch.sigmoid(x)\n")
+    model = f"import torch.nn as nn\n{imported}\n\n\nclass Net(nn.Module):\n    def forward(self, x):\n"
+    path = (folder if imported.startswith("from .") else tmp_path) / "model.py"
+    path.write_text(f"{model}        return {called}\n")
+    project = Project.for_paths([tmp_path])
+    results = [rewrite(p.read_bytes(), p, Settings(isolated=True), project) for p in (folder / "gates.py", path)]
+    assert "return ops.mul(x, ops.sigmoid(x))" in results[0].after.decode()
+    assert "return self.swish(x)" in results[1].after.decode()

@@ -69,12 +69,18 @@ def _said(knowledge: Knowledge, code: Class | Function) -> _Said:
             if not isinstance(node, ast.Name | ast.Attribute) or id(node) in decorators:
                 continue  # what decorates a function is called when that is defined
             full = full_name(node)
-            if full is not None and module(full.partition(".")[0]) is None:
+            if full is not None and not _is_of_project(knowledge, full):
                 continue
             said.anywhere.add(node.id if isinstance(node, ast.Name) else node.attr)
             if isinstance(node, ast.Attribute) and (full is None or module(full.rpartition(".")[0]) is None):
                 said.of_objects.add(node.attr)
     return answers[code]
+
+
+def _is_of_project(knowledge: Knowledge, full_name: str) -> bool:
+    """Whether the name is that of a file, or of what one has; a folder of files need not be a file itself."""
+    parts = full_name.split(".")
+    return any(knowledge.project.module(".".join(parts[:end])) is not None for end in range(1, len(parts) + 1))
 
 
 def says(knowledge: Knowledge, user: Class | Function, named: Named) -> bool:
