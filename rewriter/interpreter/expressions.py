@@ -130,12 +130,17 @@ def _boolean(machine: Machine, node: ast.BoolOp) -> Value:
 def _comparison(machine: Machine, node: ast.Compare) -> Value:
     operands = [machine.evaluate(node.left), *(machine.evaluate(c) for c in node.comparators)]
     if any(o.is_only(String) for o in operands):
-        for operand in operands:
+        for operand in operands if not _asks_for_key(node, operands) else ():
             machine.demand(operand, STRING)
     identity = all(isinstance(o, ast.Is | ast.IsNot | ast.In | ast.NotIn) for o in node.ops)
     if identity or not any(o.may_be(Tensor) for o in operands):
         return WHOLE
     return Tensor(is_whole=True, origins=origins_of(operands) if all_fixed(operands) else frozenset())
+
+
+def _asks_for_key(node: ast.Compare, operands: list[Value]) -> bool:
+    """`"mask" in batch`, which may hold anything: as a string, it would hold no tensor."""
+    return isinstance(node.ops[0], ast.In | ast.NotIn) and operands[0].is_only(String)
 
 
 # Operators

@@ -648,6 +648,7 @@ def test_attributes_that_are_none_together_do_not_hold_one_module() -> None:
         (['y = x.get("b", None)', 'return x["a"] * 2 if y is None else y * 2'], 'self.mul(x["a"], 2)'),
         (["return [value + 1 for name, value in x.items()]"], "self.add[i](value, 1)"),
         (["return [x[name].mean() for name in x.keys()]"], "self.mean[i](x[name])"),
+        (['return x["a"] * 2 if "c" in x else x["b"] + 1'], 'self.add(x["b"], 1)'),
     ],
 )
 def test_the_values_of_a_dict_that_forward_is_given_are_taken_for_tensors(body: list[str], written: str) -> None:
