@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from rewriter.python.code import Class
 from rewriter.values.base import UNKNOWN, Call, Machine, Value
 from rewriter.values.functions import one_of_methods
-from rewriter.values.plain_objects import methods_meant
+from rewriter.values.plain_objects import methods_meant, properties_meant
 from rewriter.values.sequence import Sequence
+from rewriter.values.target import Target
 
 _BASE = "typing.NamedTuple"
 
@@ -39,6 +40,9 @@ class NamedTuple(Sequence):
     def attribute(self, machine: Machine, node: ast.Attribute) -> Value | None:
         if self.items is not None and node.attr in self.names:
             return self.items[self.names.index(node.attr)]
+        read = list(properties_meant(machine.known, self.class_names, node.attr))
+        if len(read) == 1:
+            return machine.read_property(Target(read[0].function, read[0].cls, own=False, is_plain=True), node)
         return one_of_methods(methods_meant(machine.known, self.class_names, node.attr))
 
     def method(self, machine: Machine, call: Call, func: ast.Attribute) -> Value | None:

@@ -82,3 +82,12 @@ class Net(nn.Module):
 """
     after = check(source, torch.randn(2, 3))
     assert " + " not in after and " * " not in after
+
+
+def test_what_a_property_computes_is_said_and_used_as_what_it_is() -> None:
+    with_property = PAIR.replace(
+        "    def twice", "    @property\n    def joined(self):\n        return torch.cat(self[:2])\n\n    def twice"
+    )
+    result = rewritten(HEADER + with_property.format("return pair.joined + 1"))
+    assert "return self.add(pair.joined, 1)" in result.after.decode()
+    assert [(refusal.code, "joined" in refusal.message) for refusal in result.refusals] == [("RW903", True)]
