@@ -89,8 +89,27 @@ def _computes_around(knowledge: Knowledge, file: File, decorator: ast.expr) -> b
     """Whether a function inside the decorator returns what it computes of what the method returns or is given."""
     name = file.names.full_name(decorator.func if isinstance(decorator, ast.Call) else decorator)
     found = knowledge.project.find(name) if name is not None else None
-    inner = [n for n in walk(found.node) if isinstance(n, ast.FunctionDef)] if isinstance(found, Function) else []
-    returned = (r.value for n in inner if n is not getattr(found, "node", None) for r in returns_in(n.body))
     if not isinstance(found, Function):
         return False
-    return operations_among((v for v in returned if v is not None), found.file.names.full_name) > 0
+    inner = (n for n in walk(found.node) if isinstance(n, ast.FunctionDef) and n is not found.node)
+    flowing = (code for function in inner for code in _flowing_out(function))
+    return operations_among(flowing, found.file.names.full_name) > 0
+
+
+def _flowing_out(function: ast.FunctionDef) -> Iterator[ast.AST]:
+    """What it returns, and what it assigns to the variables that this comes from."""
+    assigned = [n for n in walk(function) if isinstance(n, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.NamedExpr)]
+    pending: list[ast.AST] = [r.value for r in returns_in(function.body) if r.value is not None]
+    done = set[str]()
+    while pending:
+        code = pending.pop()
+        yield code
+        places = {id(n) for s in walk(code) if isinstance(s, ast.Subscript) for n in walk(s.slice)}
+        read = {n.id for n in walk(code) if isinstance(n, ast.Name) and id(n) not in places} - done
+        done |= read
+        pending += [node for node in assigned if read & set(_targets(node))]
+
+
+def _targets(node: ast.Assign | ast.AugAssign | ast.AnnAssign | ast.NamedExpr) -> Iterator[str]:
+    for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+        yield from (n.id for n in walk(target) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))

@@ -471,6 +471,38 @@ class Net(nn.Module):
 
 
 @pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (["y = f(self, x)", "y = x + y", "return y"], 1),
+        (["y = f(self, x)", "y *= 2", "z = y", "return z if scale else x"], 1),
+        (["began = self.calls - 1", "y = f(self, x)", "self.took = began - self.calls", "return y"], 0),
+        (["n = len(x) - 1", "return f(self, x[:n])"], 0),
+    ],
+)
+def test_what_a_decorator_computes_before_it_returns_is_said(body: list[str], said: int) -> None:
+    lines = "".join(f"            {line}\n" for line in body)
+    source = f"""
+def around(scale=1.0):
+    def decorated(f):
+        def run(self, x):
+{lines}        return run
+    return decorated
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc, self.calls = nn.Linear(4, 4), 0
+
+    @around(0.5)
+    def forward(self, x):
+        return self.fc(x)
+"""
+    found = [r for r in rewritten(HEADER + source).refusals if "computes around forward" in r.message]
+    assert len(found) == said
+
+
+@pytest.mark.parametrize(
     ("read", "said"),
     [
         ("getattr(y, self.kind)()", ["RW911"]),
