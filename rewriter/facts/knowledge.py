@@ -183,6 +183,8 @@ class Knowledge:
         """A function that a class's body keeps: as it is in objects of the class, who need not be given it."""
         if not isinstance(node, ast.Call | ast.Attribute):
             return None
+        if isinstance(node, ast.Call) and cls.file.names.full_name(node.func) == "functools.partialmethod":
+            return join(SomeFunction(), UNKNOWN)
         value = run_expression(self, cls.file, node, cls.shadowed)
         return join(value, UNKNOWN) if value.may_be(SomeFunction) else None
 

@@ -104,7 +104,7 @@ def _named_in(call: ast.Call) -> set[str]:
 
 @dataclass(frozen=True)
 class Store:
-    """`self.name = value` in an `__init__`, the one target of its statement."""
+    """`self.name = value` in an `__init__`, by a statement that stores each of its values once."""
 
     target: ast.Attribute
     value: ast.expr
@@ -114,14 +114,24 @@ def stores_of(cls: Class) -> Iterator[Store]:
     init = cls.constructor
     own = own_name(init) if init is not None else None
     for node in walk(init.node) if init is not None else ():
-        targets = (
-            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        )
-        for target in targets if len(targets) == 1 else ():
+        for target, value in _assigned(node):
             if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == own:
-                assert isinstance(node, ast.Assign | ast.AnnAssign)
-                if node.value is not None:
-                    yield Store(target, node.value)
+                yield Store(target, value)
+
+
+def _assigned(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Each target with its value, also of `a, b = x, y`."""
+    if isinstance(node, ast.AnnAssign) and node.value is not None:
+        yield node.target, node.value
+    elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+        target, value = node.targets[0], node.value
+        if isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
+            if len(target.elts) == len(value.elts) and not any(
+                isinstance(e, ast.Starred) for e in (*target.elts, *value.elts)
+            ):
+                yield from zip(target.elts, value.elts, strict=True)
+        else:
+            yield target, value
 
 
 _HANDLED = Question[str, bool]("does other code do more with an attribute of that name than call it?")

@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from rewriter.facts.knowledge import Knowledge
 from rewriter.python.attributes import operations_among, operations_in
 from rewriter.python.code import File, Function
+from rewriter.python.names import dotted
 from rewriter.python.trees import returns_in, walk
 from rewriter.results import Refusal
 from rewriter.rules.refusals import advice_for
 
 CODE = "RW903"
+_DISPATCHING = frozenset({"singledispatch", "singledispatchmethod"})
+_DISPATCHED = frozenset(f"functools.{name}" for name in _DISPATCHING)
 _HOOKS = frozenset({"register_forward_hook", "register_forward_pre_hook"})
 
 
@@ -22,6 +25,8 @@ def run_by_others(knowledge: Knowledge, file: File) -> Iterator[Refusal]:
         yield from _hooks(file)
     if "MethodType" in file.words:
         yield from _bound(file)
+    if file.words & _DISPATCHING:
+        yield from _dispatched(file)
     yield from _forwards_in_bodies(file)
     for cls in file.classes:
         for method in cls.methods.values() if knowledge.may_be_module(cls) else ():
@@ -30,6 +35,21 @@ def run_by_others(knowledge: Knowledge, file: File) -> Iterator[Refusal]:
                     written = ast.unparse(decorator)
                     message = f"what @{written} computes around {method.node.name} can be given no modules"
                     yield Refusal(CODE, message, file.source.span(decorator), advice_for(CODE))
+
+
+def _dispatched(file: File) -> Iterator[Refusal]:
+    """`@fuse.register`: what functools calls in place of another function, for arguments of some class."""
+    full_name = file.names.full_name
+    defined = [n for n in walk(file.source.tree) if isinstance(n, ast.FunctionDef)]
+    generic = {f.name for f in defined if any(full_name(d) in _DISPATCHED for d in f.decorator_list)}
+    for function in defined:
+        for decorator in function.decorator_list:
+            named = decorator.func if isinstance(decorator, ast.Call) else decorator
+            held = named.value if isinstance(named, ast.Attribute) and named.attr == "register" else None
+            path = dotted(held) if held is not None else None
+            if path and path[-1] in generic and operations_among(function.body, full_name):
+                message = f"functools calls it in place of {path[-1]}, and gives it no modules"
+                yield Refusal(CODE, message, file.source.span(function), advice_for(CODE))
 
 
 def _bound(file: File) -> Iterator[Refusal]:

@@ -291,10 +291,10 @@ def _call_attribute(receiver: Value, cls: Class, machine: Machine, call: Call, f
 
 
 def _returned(value: Value, machine: Machine, call: Call) -> Value:
-    """What a module, or something unknown, returns."""
+    """What a module, or something unknown, returns; a function of the constructor's own is refused where it stands."""
     for part in value.parts:
         if isinstance(part, Module):
             return part.result(machine, call)
-    if not value.may_be(NestedFunction):  # that one is known, and refused where it is stored
+    if not any(isinstance(part, NestedFunction) and part.around.is_constructor for part in value.parts):
         machine.note_unknown_call(call.node, call.arguments.values())
     return of_unknown(machine, call)

@@ -601,3 +601,69 @@ class Net(nn.Module):
 """
     found = rewritten(HEADER + source)
     assert len([r for r in found.refusals if r.code == "RW902"]) == said
+
+
+DISPATCHED = """
+import functools
+
+
+class Net(nn.Module):
+    @functools.singledispatchmethod
+    def enc(self, x):
+        return x + 1
+
+    @enc.register
+    def _(self, x: list):
+        return torch.stack(x) * 2
+
+    @enc.register(int)
+    def _(self, x):
+        return x
+
+    def forward(self, x):
+        return self.enc([x, x])
+"""
+PARTIAL_METHOD = """
+from functools import partialmethod
+
+
+class Net(nn.Module):
+    def _act(self, x, kind, gain=1.0):
+        return getattr(torch, kind)(x) * gain
+
+    relu = partialmethod(_act, kind="relu")
+
+    def forward(self, x):
+        return self.relu(x)
+"""
+CLOSURE = """
+def compose(*fs):
+    def run(x):
+        for f in fs:
+            x = f(x)
+        return x
+
+    return run
+
+
+class Net(nn.Module):
+    def __init__(self, gate=lambda t: t.exp() * 2):
+        super().__init__()
+        self.gate, self.run = gate, compose(torch.sin, torch.cos)
+
+    def forward(self, x):
+        x = self.gate(x)
+        return self.run(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (DISPATCHED, ["RW903: functools calls it in place of enc, and gives it no modules"]),
+        (PARTIAL_METHOD, ["RW911: it is not known what `self.relu()` computes"]),
+        (CLOSURE, [f"RW911: it is not known what `self.{name}()` computes" for name in ("gate", "run")]),
+    ],
+)
+def test_functions_that_nobody_follows_are_said(source: str, said: list[str]) -> None:
+    assert [f"{r.code}: {r.message}" for r in rewritten(HEADER + source).refusals] == said

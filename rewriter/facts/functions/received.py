@@ -96,7 +96,7 @@ def _given(known: Known, maker: _Call, init: Function, parameter: str) -> Iterat
 
 
 def _functions_in(value: Value) -> Iterator[Value]:
-    yield from (p for p in value.parts if p.class_names or (isinstance(p, SomeFunction) and p.may_be_stored))
+    yield from (p for p in value.parts if p.class_names or isinstance(p, SomeFunction))
 
 
 def _argument(call: ast.Call, init: Function, parameter: str) -> ast.expr | None:
