@@ -513,3 +513,28 @@ def test_a_file_need_not_name_the_class_whose_methods_call_each_other(tmp_path: 
     results = in_project(tmp_path, files, list(files))
     assert "def part(self, x, *rest, ops=runtime" in results["losses.py"].after.decode()
     assert not any(result.changed for result in in_project(tmp_path, {}, list(files)).values())
+
+
+@pytest.mark.parametrize("kept", ["self.final = self.part.up", "self.steps = [self.part.up]"])
+def test_a_method_of_a_part_that_the_constructor_keeps_is_followed(kept: str) -> None:
+    called = "self.final(x)" if "final" in kept else "self.steps[0](x)"
+    source = f"""
+class Part(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.ones(4))
+
+    def up(self, x):
+        return torch.exp(x * self.w)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.part = Part()
+        {kept}
+
+    def forward(self, x):
+        return {called}
+"""
+    assert "return self.exp(self.mul(x, self.w))" in check(source, torch.randn(2, 4))

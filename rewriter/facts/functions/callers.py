@@ -167,8 +167,13 @@ def _users(knowledge: Knowledge, cls: Class, name: str) -> Iterator[Class]:
     for file in knowledge.project.files_mentioning(name, "" if is_unique else cls.node.name):
         if is_unique or cls.node.name in file.words or cls.node.name in file.names.bindings:
             named_in = (user for user in file.users.get(name, ()) if isinstance(user, Class))
-            users = (user for user in named_in if name in said_by_forward(knowledge, user))
+            users = (user for user in named_in if name in said_by_forward(knowledge, user) or _stores(user, name))
             yield from (user for user in users if _of_others(knowledge, user, name))
+
+
+def _stores(user: Class, name: str) -> bool:
+    """Whether the constructor may keep the method of a part: `self.decode = self.coder.decode`."""
+    return user.constructor is not None and name in user.constructor.words
 
 
 def _of_others(knowledge: Knowledge, user: Class, name: str) -> bool:
