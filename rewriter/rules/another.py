@@ -10,12 +10,8 @@ from rewriter.facts.expressions.kept_locals import keeps_locals
 from rewriter.facts.functions.kept import stored_in_family
 from rewriter.facts.instances.each_matters import handled_otherwise
 from rewriter.facts.instances.interchangeable import always_has_state, has_state, is_stateless
-from rewriter.facts.instances.memory import acts_as_module, stores_later
-from rewriter.facts.instances.storing_nothing import (
-    made_class,
-    part_that_acts,
-    part_that_stores,
-)
+from rewriter.facts.instances.memory import acts_as_module, says_what_is_equal, stores_later
+from rewriter.facts.instances.storing_nothing import classes_of_parts, made_class
 from rewriter.facts.making.construction import Construction
 from rewriter.python.attributes import assignments_of, assigns_always, handled_from_outside
 from rewriter.python.code import Class, Function
@@ -39,12 +35,15 @@ def maker_of(site: ModuleCall, context: Context, in_list: bool) -> MakeAgain | T
         return "the class has something else under that name, which hides the module"
     made = ref.node.name if isinstance(ref, Class | Function) else (ref or "").rpartition(".")[2]
     is_picked = _is_picked(ref, context) or any(text in made for text in context.picked_texts)
-    if not is_picked or ref in modules.WITH_PARAMETERS:  # walks meet a handle of what has some under no class's name
-        return _handle(site, context, in_list)
-    if not isinstance(ref, Class):
+    is_picked = is_picked and ref not in modules.WITH_PARAMETERS  # walks meet a handle of these under no class's name
+    if is_picked and not isinstance(ref, Class):
         return "code picks modules of its class out of all, and would meet another one"
     make = _handle(site, context, in_list)
-    is_hidden = isinstance(make, Tie) and not always_has_state(context.knowledge, ref)
+    is_hidden = isinstance(make, Tie) and any(
+        is_picked or _has_its_say(cls, context)
+        for cls in _classes_held(site, context)
+        if not always_has_state(context.knowledge, cls)
+    )
     return replace(make, hidden=True) if isinstance(make, Tie) and is_hidden else make
 
 
@@ -88,17 +87,30 @@ def _handle(site: ModuleCall, context: Context, in_list: bool) -> MakeAgain | Ti
     return Tie(site.attribute, statement, _one_can_be(ref, statement.value, context.place.init, context))
 
 
+def _classes_held(site: ModuleCall, context: Context) -> set[Class]:
+    """The classes of the project that what the attribute holds is known to be of."""
+    assert isinstance(context.place, Construction)
+    stored = stored_in_family(context.knowledge, context.place.cls, site.attribute)
+    held = [site.made, *(part.made for _, _, value in stored for part in value.parts if isinstance(part, Module))]
+    return {made for made in held if isinstance(made, Class)}
+
+
+def _has_its_say(cls: Class, context: Context) -> bool:
+    """Whether a walk that comes to a second instance as well would do something twice: count, store, or run a method
+    of nn.Module's own."""
+    return stores_later(context.knowledge, cls) or acts_as_module(context.knowledge, cls) is not None
+
+
 def _acts_otherwise(cls: Class, context: Context) -> str | None:
     """Why a second instance of the class would be no stand-in for the first."""
     if has_state(context.knowledge, cls):
         return None
-    if stores_later(context.knowledge, cls):
-        return f"{cls.node.name} keeps something between calls"
-    if (part := part_that_stores(context.knowledge, cls)) is not None:
+    if (name := says_what_is_equal(context.knowledge, cls)) is not None:
+        return f"{cls.node.name} has its own {name}, which says whether a second instance is another one"
+    parts = [part for part in classes_of_parts(context.knowledge, cls) if not has_state(context.knowledge, part)]
+    if (part := next((part for part in parts if stores_later(context.knowledge, part)), None)) is not None:
         return f"its part {part.node.name} keeps something between calls"
-    if (name := acts_as_module(context.knowledge, cls)) is not None:
-        return f"{cls.node.name} has its own {name}, which would run for the second instance as well"
-    if (part := part_that_acts(context.knowledge, cls)) is not None:
+    if (part := next((part for part in parts if acts_as_module(context.knowledge, part)), None)) is not None:
         return f"its part {part.node.name} has methods of nn.Module's own, which would run for the second one as well"
     return None
 

@@ -384,3 +384,37 @@ class Net(nn.Module):
         return x + 1
 """
     assert "return self.add(x, 1)" in rewritten(HEADER + source).after.decode()
+
+
+TURNED = """
+class Linear(nn.Linear):
+    def forward(self, x):
+        return F.linear(x, self.weight * 2)
+
+
+class Positive(Linear):
+    def forward(self, x):
+        return F.linear(x, self.weight.abs(), self.bias)
+
+
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(Linear(6, 6), nn.ReLU(), Linear(6, 6))
+        for layer in self:
+            if isinstance(layer, Linear):
+                {turns}
+"""
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        "layer.__class__ = Positive",
+        "object.__setattr__(layer, '__class__', Positive)",
+        "cls = Positive if layer.bias is not None else Linear\n                layer.__class__ = cls",
+    ],
+)
+def test_a_class_that_objects_of_another_one_become_makes_no_modules(turns: str) -> None:
+    after = check(TURNED.format(turns=turns), torch.randn(2, 6))
+    assert "return F.linear(x, self.weight.abs(), self.bias)" in after
+    assert "return self.linear(x, self.weight * 2)" in after

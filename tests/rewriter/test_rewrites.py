@@ -425,12 +425,45 @@ def test_what_else_is_done_with_a_module_holds_for_each_call(more: str, later: s
     assert_equal_models(*models, X)
 
 
-def test_modules_without_parameters_that_keep_something_stay_one() -> None:
-    source = net("x = self.seen(self.seen(x) + 1)\nreturn x, self.seen.last", "self.seen = Seen()")
-    source = (
-        "\n\nclass Seen(nn.Module):\n    def forward(self, x):\n        self.last = x.detach()\n        return x\n"
-        + source
-    )
+SEEN = """
+
+class Seen(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.last, self.marks, self.turned = None, 0, 0
+
+    def mark(self):
+        self.marks += 1
+
+    def train(self, mode=True):
+        self.turned += 1
+        return super().train(mode)
+
+    def forward(self, x):
+        self.last = x.detach() if self.last is None else self.last + x.detach()
+        return F.relu(x)
+
+"""
+
+
+def test_a_module_without_parameters_that_keeps_something_has_a_handle_that_walks_do_not_meet() -> None:
+    source = SEEN + net("x = self.seen(self.seen(x) + 1)\nreturn x, self.seen.last", "self.seen = Seen()")
+    after = check(source, X)
+    assert "self.seen2 = runtime.modules.again(self.seen, parts=True, hidden=True)" in after
+    assert "self.seen2(self.add(self.seen(x), 1))" in after
+    marked = []
+    for text in (HEADER + source, after):
+        model = load(text.encode())["Net"]().eval()
+        for module in model.modules():
+            if hasattr(module, "mark"):
+                module.mark()
+        marked.append((model.seen.marks, model.seen.turned, sum("Seen" in type(m).__name__ for m in model.modules())))
+    assert marked == [(1, 1, 1)] * 2
+
+
+def test_a_module_that_says_what_it_is_equal_to_stays_one() -> None:
+    equal = "    def __eq__(self, other):\n        return True\n    def __hash__(self):\n        return 0\n"
+    source = SEEN.rstrip() + "\n" + equal + net("return self.seen(self.seen(x) + 1)", "self.seen = Seen()")
     assert "self.seen(self.add(self.seen(x), 1))" in check(source, X)
 
 

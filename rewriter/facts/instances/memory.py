@@ -34,12 +34,15 @@ _CHANGED_BY_READING = frozenset({"next", "setattr", "delattr", "vars"})
 
 
 def acts_as_module(knowledge: Knowledge, cls: Class) -> str | None:
-    """A method of nn.Module's own that the class overrides: it would run once more for a second instance.
-
-    One that says which objects are equal may take the second for the first, which whoever names modules meets once.
-    """
+    """A method of nn.Module's own that the class overrides: it would run once more for a second instance."""
     names = (name for base in knowledge.hierarchy.lineage(cls).project for name in base.methods)
     return next((name for name in names if name in (MODULE_ATTRIBUTES - _USUAL) | _COMPARING), None)
+
+
+def says_what_is_equal(knowledge: Knowledge, cls: Class) -> str | None:
+    """A method by which the second may be taken for the first, or not: whoever names modules meets equal ones once."""
+    names = (name for base in knowledge.hierarchy.lineage(cls).project for name in base.methods)
+    return next((name for name in names if name in _COMPARING), None)
 
 
 _STORES_LATER = Question[Class, bool]("does a method store something on an object that is made already?")

@@ -81,16 +81,6 @@ def _is_filled_with_memoryless(knowledge: Knowledge, cls: Class, name: str, seen
     return all(makes_memoryless(knowledge, part, init.name_inside, seen) for part in made)
 
 
-def part_that_stores(knowledge: Knowledge, cls: Class) -> Class | None:
-    """A class of which an object of the class is known to have a module that stores something on itself later."""
-    return next((part for part in classes_of_parts(knowledge, cls) if stores_later(knowledge, part)), None)
-
-
-def part_that_acts(knowledge: Knowledge, cls: Class) -> Class | None:
-    """One of which it is known to have a module with a method of nn.Module's own."""
-    return next((part for part in classes_of_parts(knowledge, cls) if acts_as_module(knowledge, part)), None)
-
-
 def classes_of_parts(knowledge: Knowledge, cls: Class) -> list[Class]:
     """The classes of the modules that an object of the class is known to have, however far down."""
     found, waiting = list[Class](), [cls]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.guarded_classes import binds_guarded, is_guarded
+from rewriter.facts.making.reclassed import turned_into
 from rewriter.python.answers import Question
 from rewriter.python.code import Class, File, Function
 from rewriter.python.trees import children, walk
@@ -25,7 +26,8 @@ def bypass_of(knowledge: Knowledge, cls: Class) -> str | None:
     for relative in family:
         if (restored := _partly_restored(relative)) is not None:
             return f"{relative.node.name}.{restored} sets objects up without this __init__"
-    return _made_bare(knowledge, cls, family) or _init_replaced(knowledge, family) or _borrowed(knowledge, cls)
+    made = _made_bare(knowledge, cls, family) or _init_replaced(knowledge, family)
+    return made or turned_into(knowledge, cls) or _borrowed(knowledge, cls)
 
 
 def _partly_restored(cls: Class) -> str | None:
