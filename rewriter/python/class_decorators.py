@@ -11,16 +11,29 @@ from rewriter.python.project import Project
 from rewriter.python.trees import returns_in, walk
 
 _WRITING = frozenset({"__init__", "__new__", "attrs", "dataclass", "dataclasses", "define", "exec", "make_dataclass"})
+_AROUND_WRITTEN = frozenset({"__post_init__", "__attrs_pre_init__", "__attrs_post_init__"})
+"""What an `__init__` that a decorator writes runs."""
 
 
 def may_write_init(project: Project, cls: Class, lineage: Iterable[Class]) -> bool:
-    """Where the class has fields to make one from, and a decorator that is not known for returning it as it is."""
+    """Where the class has fields to make one from, and a decorator that is not known for returning it as it is.
+
+    Those of a class above count if that is decorated as well: else they are fields of no one.
+    """
     decorators = cls.node.decorator_list
-    return any(map(_has_fields, lineage)) and not all(_returns_it(project, cls, d) for d in decorators)
+    has_fields = any(_has_fields(one) for one in lineage if one is cls or one.node.decorator_list)
+    return has_fields and not all(_returns_it(project, cls, d) for d in decorators)
 
 
 def _has_fields(cls: Class) -> bool:
-    return any(isinstance(statement, ast.AnnAssign) for statement in cls.node.body)
+    stated = (s.annotation for s in cls.node.body if isinstance(s, ast.AnnAssign))
+    return bool(cls.methods.keys() & _AROUND_WRITTEN) or not all(map(_is_of_class, stated))
+
+
+def _is_of_class(annotation: ast.expr) -> bool:
+    """`ClassVar[int]`, which is a field of no object."""
+    said = annotation.value if isinstance(annotation, ast.Constant) else ast.unparse(annotation)
+    return isinstance(said, str) and said.partition("[")[0].rpartition(".")[2] == "ClassVar"
 
 
 def _returns_it(project: Project, cls: Class, decorator: ast.expr) -> bool:

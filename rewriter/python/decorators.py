@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from dataclasses import dataclass
 
 from rewriter.python.code import Function, FunctionNode
@@ -61,9 +62,21 @@ def _tells_scripting(decorator: Function) -> bool:
     return decorator.words >= _TELLING_SCRIPTING
 
 
-def runs_as_written(project: Project, function: Function) -> bool:
-    """Whether each of its decorators has the function run, whatever it does before and behind: by its source."""
-    return all(_has_it_run(project, function, decorator) for decorator in function.node.decorator_list)
+def runs_as_constructor(project: Project, init: Function) -> bool:
+    """Whether each of its decorators has an `__init__` run that sets nn.Module up: also those that stand out of sight.
+
+    Without what it decorates, there would be no module.
+    """
+    decorators = init.node.decorator_list
+    return all(_has_it_run(project, init, d) or _is_out_of_sight(project, init, d) for d in decorators)
+
+
+def _is_out_of_sight(project: Project, function: Function, decorator: ast.expr) -> bool:
+    """Of a library that is none of Python's own, nor torch."""
+    name = function.full_name(decorator.func if isinstance(decorator, ast.Call) else decorator) or ""
+    library, _, inside = name.partition(".")
+    known = library in sys.stdlib_module_names or library == "torch"
+    return bool(inside) and not known and project.module(library) is None
 
 
 def _has_it_run(project: Project, function: Function, decorator: ast.expr) -> bool:

@@ -171,7 +171,9 @@ def imported(path: Path, source: bytes) -> torch.nn.Module:
         ("import typeguard as tg", "@tg.typechecked(forward_refs_policy=None)", True),
         ("from jaxtyping import jaxtyped", "@jaxtyped(typechecker=None)", True),
         ("import pydantic", "@pydantic.validate_call(config={})", True),
-        ("from elsewhere import cached", "@cached", False),
+        ("from elsewhere import documented", "@documented('scale')", True),
+        ("from functools import lru_cache", "@lru_cache", False),
+        ("import torch", "@torch.jit.export", False),
     ],
 )
 def test_a_constructor_behind_a_decorator_of_another_library(imports: str, decorator: str, changes: bool) -> None:
@@ -306,7 +308,37 @@ def test_a_class_that_is_registered_has_the_init_that_it_had(decorator: str) -> 
     assert "self.mul = runtime.modules.EltWiseMult()" in after
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "",
+        "    scales: ClassVar[int] = 2\n    said: 'typing.ClassVar[str]' = ''\n\n",
+    ],
+)
+def test_a_class_without_fields_has_the_init_that_it_had(fields: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("elsewhere")
+    setattr(module, "documented", lambda cls: cls)  # noqa: B010
+    monkeypatch.setitem(sys.modules, "elsewhere", module)
+    base = "class Base(nn.Module):\n    shape: tuple = (1,)\n\n\n"
+    net = f"@documented\nclass Net(Base):\n{fields}    def forward(self, x):\n        return x * 2\n"
+    after = check(f"from typing import ClassVar\nfrom elsewhere import documented\n\n\n{base}{net}", torch.ones(2))
+    assert "self.mul = runtime.modules.EltWiseMult()" in after
+
+
 @pytest.mark.parametrize("decorator", ["@with_init", "@copied", "@LAYERS.other", "@dataclasses.dataclass"])
 def test_a_decorator_may_write_an_init(decorator: str) -> None:
     found = rewritten(f"import dataclasses\n{HEADER}{REGISTRY}{decorator}\n{FIELDS}")
+    assert not found.changed and "a decorator that may write one" in found.refusals[-1].message
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        "@keyed\nclass Base(nn.Module):\n    scale: int = 2\n\n\n@keyed\nclass Net(Base):\n",
+        "@keyed\nclass Net(nn.Module):\n    def __post_init__(self):\n        super().__init__()\n\n",
+    ],
+)
+def test_a_written_init_may_come_from_above_or_run_a_method(net: str) -> None:
+    forward = "    def forward(self, x):\n        return x * 2\n"
+    found = rewritten(f"{HEADER}from elsewhere import keyed\n\n\n{net}{forward}")
     assert not found.changed and "a decorator that may write one" in found.refusals[-1].message

@@ -15,7 +15,7 @@ from rewriter.facts.walks.steps import goes_over_steps, step_walks
 from rewriter.python.attributes import sets_locals
 from rewriter.python.class_decorators import may_write_init
 from rewriter.python.code import Class, Function
-from rewriter.python.decorators import runs_as_written
+from rewriter.python.decorators import runs_as_constructor
 from rewriter.python.given_methods import GivenMethods, classes_given
 from rewriter.python.hierarchy import CONTAINERS, own_name
 from rewriter.python.initialization import every_way, runs_init_of
@@ -225,7 +225,7 @@ def _cannot(cls: Class, why: str) -> NoPlace:
 def _in_own_init(knowledge: Knowledge, cls: Class, init: Function) -> Construction | NoPlace:
     name = own_name(init)
     given = isinstance(cls, GivenMethods)
-    as_written = not init.decorators - {"functools.wraps"} if given else runs_as_written(knowledge.project, init)
+    as_written = not init.decorators - {"functools.wraps"} if given else runs_as_constructor(knowledge.project, init)
     if name is None or not as_written:
         return _cannot(cls, "its __init__ is decorated or takes no object")
     body = init.node.body
