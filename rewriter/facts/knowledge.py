@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Generic, TypeVar
 
 from rewriter.facts.expressions.kept_locals import kept_locals
@@ -21,7 +20,8 @@ from rewriter.python.hierarchy import Hierarchy
 from rewriter.python.patched import ENTRIES, put_in_place_of_forward
 from rewriter.python.project import Project
 from rewriter.python.trees import walk
-from rewriter.values.annotations import FullName, from_annotation, from_default, objects_annotated
+from rewriter.python.type_names import TypeNames
+from rewriter.values.annotations import from_annotation, from_default, objects_annotated
 from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.dictionary import Dictionary
 from rewriter.values.functions import ANY_OPERATION, SomeFunction
@@ -166,12 +166,13 @@ class Knowledge:
         return {name: value for base in order for name, value in self._class_level(base)}
 
     def _class_level(self, cls: Class) -> Iterator[tuple[str, Value]]:
-        full_name = partial(cls.file.names.full_name, shadowed=cls.shadowed)
+        names = TypeNames(self.project, cls.file, cls.shadowed)
+        full_name = names.full_name
         for statement in cls.node.body:
             if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-                found = from_annotation(statement.annotation, full_name) or from_default(statement.value)
+                found = from_annotation(statement.annotation, names) or from_default(statement.value)
                 found = found or self._function_stated(cls, statement.value)
-                yield statement.target.id, found or objects_annotated(statement.annotation, full_name)
+                yield statement.target.id, found or objects_annotated(statement.annotation, names)
             elif isinstance(statement, ast.Assign):
                 value = from_default(statement.value) or self._module_made(statement.value, full_name)
                 value = value or self._function_stated(cls, statement.value) or self._class_stated(cls, statement.value)
@@ -197,7 +198,7 @@ class Knowledge:
         """What the body of a class, or of one above it, says of an attribute of its objects."""
         return self._stated(cls).get(name, UNKNOWN)
 
-    def _module_made(self, node: ast.expr, full_name: FullName) -> Module | None:
+    def _module_made(self, node: ast.expr, full_name: Callable[[ast.expr], str | None]) -> Module | None:
         """`act = nn.SiLU()` in a class body."""
         name = full_name(node.func) if isinstance(node, ast.Call) else None
         if name is not None and name.startswith("torch.nn.") and name.rpartition(".")[2][:1].isupper():

@@ -17,8 +17,10 @@ from rewriter.interpreter.supers import super_method
 from rewriter.python.code import Class, Function, FunctionNode
 from rewriter.python.hierarchy import own_name
 from rewriter.python.loops import is_another_each_turn
+from rewriter.python.project import Project
 from rewriter.python.trees import walk
 from rewriter.python.type_comments import returns_of
+from rewriter.python.type_names import TypeNames
 from rewriter.values.annotations import from_annotation, objects_annotated
 from rewriter.values.base import UNKNOWN, Call, Value
 from rewriter.values.classes import ProjectClass, SomeClass
@@ -71,7 +73,7 @@ class Activations:
             self._run_on_same_object(frame, variables, again)
         else:
             self._run_apart(frame, variables)
-        return _result(target.function, frame)
+        return _result(self.context.known.project, target.function, frame)
 
     def runs_again(self, target: Target, node: ast.Call) -> bool:
         """Whether the method runs on modules of its own."""
@@ -166,7 +168,7 @@ class Activations:
         function, stored = target.function, self.context.state.variables
         of_class = "classmethod" in function.decorators
         skips_first = (own is not None and not target.is_given) or of_class
-        given = binding.given_to(function, call, skips_first) if call is not None else {}
+        given = binding.given_to(self.context.known.project, function, call, skips_first) if call is not None else {}
         variables = dict(binding.of_call(self.context.known.project, function, given, own))
         if own is not None and cls is not None:
             variables[own] = ProjectModule(cls)
@@ -275,14 +277,15 @@ class Activations:
         self.context.frame.deferred -= 1
 
 
-def _result(function: Function, frame: Frame) -> Value:
+def _result(project: Project, function: Function, frame: Frame) -> Value:
     """What the function returned, or what it promises where that is in doubt."""
     if frame.yields:
         return sequence(join_all(frame.yields))
     found = join_all(frame.returns) if frame.returns else NONE
-    promised = from_annotation(returns_of(function), function.full_name)
+    names = TypeNames.of(project, function)
+    promised = from_annotation(returns_of(function), names)
     if promised is None and found.says_nothing:
-        return objects_annotated(returns_of(function), function.full_name, found)
+        return objects_annotated(returns_of(function), names, found)
     return promised if promised is not None and found.is_in_doubt else found
 
 

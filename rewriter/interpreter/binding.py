@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from rewriter.python.code import Class, Function, FunctionNode
 from rewriter.python.project import Project
 from rewriter.python.type_comments import annotation_of
+from rewriter.python.type_names import TypeNames
 from rewriter.torch_api import catalogue
 from rewriter.values.annotations import from_annotation, from_default, objects_annotated, or_nothing
 from rewriter.values.base import UNKNOWN, Call, Value
@@ -39,17 +40,17 @@ def of_call(
     project: Project, function: Function, given: dict[str, Value], own: str | None
 ) -> Iterator[tuple[str, Value]]:
     """Each parameter's value, but for the object's: what was given, else what its annotation or default says."""
-    spec = function.node.args
+    spec, names = function.node.args, TypeNames.of(project, function)
     for argument in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]:
         if argument.arg == own:
             continue
-        annotated = from_annotation(annotation_of(function, argument), function.full_name)
+        annotated = from_annotation(annotation_of(function, argument), names)
         found = given.get(argument.arg)
         if found is None:
             default = function.defaults.get(argument.arg)
             found = annotated or from_default(default) or _made_by(default, project, function)
         if found.says_nothing:
-            found = objects_annotated(annotation_of(function, argument), function.full_name, found)
+            found = objects_annotated(annotation_of(function, argument), names, found)
         if _is_torch_operation(found):
             found = ANY_OPERATION  # another caller may give another one
         is_object = any(isinstance(part, Instance) for part in found.parts)
@@ -88,7 +89,8 @@ def of_entry(project: Project, function: Function, own: str | None, assume: bool
 
 
 def _described(project: Project, argument: ast.arg, function: Function, assume: bool) -> Value:
-    annotated = from_annotation(annotation_of(function, argument), function.full_name)
+    names = TypeNames.of(project, function)
+    annotated = from_annotation(annotation_of(function, argument), names)
     default = function.defaults.get(argument.arg)
     if annotated is not None:
         return or_nothing(_with_values(annotated) if assume else annotated, default)
@@ -102,7 +104,7 @@ def _described(project: Project, argument: ast.arg, function: Function, assume: 
     if (named := _function_named(default, project, function)).may_be(SomeFunction):
         return named
     if not assume or not untyped:
-        return objects_annotated(annotation_of(function, argument), function.full_name)
+        return objects_annotated(annotation, names)
     assumed = taken_for_tensor(argument.arg)
     return join(assumed, NONE) if said == NONE else assumed
 
@@ -116,11 +118,13 @@ def _says_no_values(annotated: Value) -> bool:
     return isinstance(annotated, Dictionary) and annotated.member().says_nothing
 
 
-def given_to(function: Function, call: Call, skip_first: bool) -> dict[str, Value]:
+def given_to(project: Project, function: Function, call: Call, skip_first: bool) -> dict[str, Value]:
     """What a call gives a function of the project."""
 
+    names = TypeNames.of(project, function)
+
     def promised(parameter: ast.arg) -> bool:
-        return from_annotation(annotation_of(function, parameter), function.full_name) is not None
+        return from_annotation(annotation_of(function, parameter), names) is not None
 
     return dict(bound(function.node, call, skip_first, promised))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from rewriter.interpreter.machine import Machine
+from rewriter.python.type_names import TypeNames
 from rewriter.values.annotations import from_annotation
 from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.functions import SomeFunction
@@ -57,7 +58,8 @@ def _narrow_to_others(machine: Machine, name: str) -> None:
 
 def _narrow_type(machine: Machine, name: str, types: ast.expr, holds: bool) -> None:
     classes = types.elts if isinstance(types, ast.Tuple) else [types]
-    found = [from_annotation(c, machine.function.full_name) for c in classes]
+    names = TypeNames.of(machine.known.project, machine.function)
+    found = [from_annotation(c, names) for c in classes]
     known = [f for f in found if f is not None]
     if len(known) == len(found):
         _narrow_to(machine, name, known, holds)

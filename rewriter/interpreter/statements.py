@@ -14,6 +14,7 @@ from rewriter.interpreter.narrowing import narrow
 from rewriter.interpreter.state import merge
 from rewriter.python.names import bound_names
 from rewriter.python.trees import children
+from rewriter.python.type_names import TypeNames
 from rewriter.values.annotations import from_annotation, objects_annotated
 from rewriter.values.base import UNKNOWN
 from rewriter.values.functions import NestedFunction
@@ -43,12 +44,13 @@ def _annotated(machine: Machine, node: ast.AnnAssign) -> None:
         return
     context = machine.context
     value = machine.evaluate(node.value)
-    annotated = from_annotation(node.annotation, context.function.full_name)
+    names = TypeNames.of(context.known.project, context.function)
+    annotated = from_annotation(node.annotation, names)
     of_plain = context.cls is not None and is_plain(context.known, context.cls)
     if value.is_only(Nothing) and isinstance(node.target, ast.Attribute) and of_plain:
         value = UNKNOWN  # an object's state, which its methods fill
     if annotated is None and value.says_nothing:
-        annotated = objects_annotated(node.annotation, context.function.full_name, value)
+        annotated = objects_annotated(node.annotation, names, value)
     assign(machine, node.target, value if value.known or annotated is None else annotated)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from rewriter.python.type_names import TypeNames
 from rewriter.values.base import UNKNOWN, Unknown, Value
 from rewriter.values.dictionary import DICT, Dictionary
 from rewriter.values.modules import MODULE, TorchModule
@@ -14,8 +14,6 @@ from rewriter.values.one_of import OneOf, join, join_all
 from rewriter.values.plain import FACT, NONE, NUMBER, OTHER, STRING, WHOLE, Nothing
 from rewriter.values.sequence import SEQUENCE, SHAPE, Sequence, sequence
 from rewriter.values.tensor import TENSOR, Tensor
-
-FullName = Callable[[ast.expr], str | None]
 
 _CONTAINERS: dict[str, Value] = {
     "torch.nn.Sequential": TorchModule("torch.nn.Sequential"),
@@ -41,9 +39,11 @@ _WHOLE = frozenset({"LongTensor", "IntTensor", "ShortTensor", "ByteTensor", "Cha
 
 @dataclass(frozen=True)
 class _Annotations:
-    """Reads type annotations; `full_name` resolves names as the annotated file does."""
+    """Reads type annotations; `names` resolves names as the annotated file does."""
 
-    full_name: FullName
+    names: TypeNames
+    behind: frozenset[str] = frozenset()
+    """The names for types by way of which it is read."""
 
     def read(self, node: ast.expr) -> Value:
         if isinstance(node, ast.Constant):
@@ -57,11 +57,18 @@ class _Annotations:
             return Tensor(is_whole=name.rpartition(".")[2] in _WHOLE)
         if name in ("torch.nn.Parameter", "torch.nn.parameter.Parameter", "torch.nn.Buffer"):
             return TENSOR
-        known = _SIMPLE.get(name)
-        return known or (objects(name) if "." in name and not name.startswith("torch.") else UNKNOWN)
+        if (known := _SIMPLE.get(name)) is not None:
+            return known
+        is_elsewhere = "." in name and not name.startswith("torch.")
+        return (self._aliased(name) or objects(name)) if is_elsewhere else UNKNOWN
+
+    def _aliased(self, name: str) -> Value | None:
+        """What a name that the project has for a type stands for."""
+        found = self.names.alias(name) if name not in self.behind else None
+        return None if found is None else _Annotations(found[1], self.behind | {name}).read(found[0])
 
     def _name(self, node: ast.expr) -> str:
-        name = self.full_name(node) or ast.unparse(node)
+        name = self.names.full_name(node) or ast.unparse(node)
         return name.removeprefix("typing.").removeprefix("typing_extensions.").removeprefix("builtins.")
 
     def _constant(self, node: ast.Constant) -> Value:
@@ -96,14 +103,14 @@ class _Annotations:
         return first if first == TENSOR else UNKNOWN
 
 
-def from_annotation(node: ast.expr | None, full_name: FullName) -> Value | None:
+def from_annotation(node: ast.expr | None, names: TypeNames) -> Value | None:
     """The value that an annotation promises; None where it promises nothing.
 
     A sequence is only assumed: libraries annotate tensors as tuples of tensors.
     """
     if node is None:
         return None
-    value = _Annotations(full_name).read(node)
+    value = _Annotations(names).read(node)
     if value.is_only(Sequence, Nothing) and value.member().may_be(Tensor):
         return _assumed(value)
     return None if value.is_only(Unknown) else value
@@ -121,9 +128,9 @@ def _assumed(value: Value) -> Value:
     return replace(value, assumed=True) if isinstance(value, Sequence) else value
 
 
-def objects_annotated(node: ast.expr | None, full_name: FullName, otherwise: Value = UNKNOWN) -> Value:
+def objects_annotated(node: ast.expr | None, names: TypeNames, otherwise: Value = UNKNOWN) -> Value:
     """What an annotation says of something that is of no kind known here: at most its class."""
-    value = _Annotations(full_name).read(node) if node is not None else UNKNOWN
+    value = _Annotations(names).read(node) if node is not None else UNKNOWN
     return value if value.is_only(Unknown) and not value.says_nothing else otherwise
 
 
