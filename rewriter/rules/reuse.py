@@ -37,8 +37,8 @@ parameters or has settings, or whose name does not say its class, gets `runtime.
 an instance of the same class with the same parameters, settings and children. The state_dict keeps its keys, and what
 somebody later puts in the place of `self.norm` is what the handle stands for then. With `parts=True` the operations
 inside a module of the project, or in an `nn.Sequential`, get handles of their own, too; what a part stores when it
-runs, it stores on the part that the module has. With `hidden=True`, code that picks modules of the class out of all
-modules meets the first one only.
+runs, it stores on the part that the module has. With `hidden=True`, code that goes through all modules meets the
+first one only: where it picks those of the class, or the module keeps something and has no parameters.
 
 A module that the object gives to others, `block(x, bias=self.bias)`, may be called by each of them: all but the first
 get a handle, and in a loop each turn does: `block(x, bias=runtime.modules.handed(self.bias, self.bias2[i]))`. Where
