@@ -40,8 +40,10 @@ classes are known, and one that a name chose, `act = getattr(nn, kind)()`. `act 
 `own` copies a module without parameters and buffers, and returns anything else as it is: others may be chosen later.
 
 **Safety.** Done for classes that keep nothing, and where nothing in the function, or in the class for an attribute,
-could tell one instance from another. Modules with parameters stay shared, since the state_dict names them once for each
-place; RW905 says so. Names of children stay what they were.
+could tell one instance from another. Where other code builds something of the children of what holds them, as
+`nn.Sequential(*backbone.children())` does, it leaves out what it has met before: there it is not safe. Modules with
+parameters stay shared, since the state_dict names them once for each place; RW905 says so. Names of children stay what
+they were.
 """
 
 from __future__ import annotations
@@ -100,12 +102,7 @@ Found = Iterator[Substitution | Refusal]
 def find_placed(knowledge: Knowledge, function: Function, cls: Class | None) -> Found:
     """Modules that the function, which runs when objects are made, puts into several places."""
     finder = _Finder(knowledge, function, cls)
-    yield from finder.multiplied()
-    yield from finder.variables()
-    yield from finder.stood_in_for()
-    yield from finder.handed_in()
-    yield from finder.shared_by_objects()
-    yield from finder.attributes()
+    yield from finder.places.gated(finder.parted(), cls)
     yield from finder.unknown()
 
 
@@ -128,6 +125,14 @@ class _Finder:
 
     def _name(self, node: ast.expr) -> str | None:
         return self.function.name_inside(node)
+
+    def parted(self) -> Found:
+        yield from self.multiplied()
+        yield from self.variables()
+        yield from self.stood_in_for()
+        yield from self.handed_in()
+        yield from self.shared_by_objects()
+        yield from self.attributes()
 
     def multiplied(self) -> Found:
         """`[nn.ReLU()] * 3`."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from rewriter.changes.change import Substitution
+from rewriter.facts.instances.met_once import who_meets_once
 from rewriter.facts.instances.storing_nothing import made_class
 from rewriter.facts.knowledge import Knowledge
-from rewriter.facts.making.written import attributes_made, member_of_product
+from rewriter.facts.making.written import alternatives, attributes_made, member_of_product
 from rewriter.python.code import Class, Function
-from rewriter.python.hierarchy import CONTAINERS, own_name
+from rewriter.python.hierarchy import CONTAINERS, is_init_call, own_name
 from rewriter.python.placements import Reader
 from rewriter.python.trees import Comprehension, walk
-from rewriter.results import Refusal
+from rewriter.results import Refusal, Safety
 from rewriter.rules.constants import is_repeatable
 from rewriter.rules.refusals import advice_for
 
@@ -85,6 +87,57 @@ class Places:
         while isinstance(parent, _HOLDING):
             parent = self.reader.parents[parent]
         return parent if isinstance(parent, ast.Call) else None
+
+    def gated(self, found: Iterable[Substitution | Refusal], cls: Class | None) -> Iterator[Substitution | Refusal]:
+        """What was found; where other code takes several places for one, it is not safe to part them."""
+        for one in found:
+            walker = self._who_meets_once(one.node, cls) if isinstance(one, Substitution) else None
+            if walker is None or isinstance(one, Refusal):
+                yield one
+            else:
+                why = f"{walker} may go over the children of what holds it, and meets one instance once"
+                yield replace(one, safety=Safety.UNSAFE, why_unsafe=why)
+
+    def _who_meets_once(self, node: ast.expr, cls: Class | None) -> str | None:
+        if not self._may_stand_beside(node):
+            return None
+        return who_meets_once(self.knowledge, self.function, cls, self._becomes_attribute(node))
+
+    def _may_stand_beside(self, node: ast.expr) -> bool:
+        """Whether the object that takes the module in may have it as another of its children as well."""
+        said, holder = ast.unparse(node), self._holder(node)
+        if isinstance(node, ast.BinOp):  # `[act] * 3`
+            return True
+        if holder is not None and self._makes_module(holder):
+            return self._times(said, holder) > 1 or self.reader.repeats(node, holder)
+        init = self.function if self.function.is_constructor else None
+        kept = [(ast.unparse(target), value) for target, value in self._attributes()]
+        if said in {target for target, _ in kept}:
+            return True
+        once = [ast.unparse(value) for _, value in kept].count(said) == 1 if self._becomes_attribute(node) else False
+        once = once or (init is not None and self._times(said, init.node) == 1)
+        return not once or self.reader.repeats(node, None)
+
+    def _becomes_attribute(self, node: ast.expr) -> bool:
+        """Whether it, or one of what it chooses from, becomes an attribute of the object."""
+        return any(value is node for _, value in self._attributes())
+
+    def _makes_module(self, call: ast.Call) -> bool:
+        return is_init_call(call) or made_class(self.knowledge, call, self.function.name_inside) is not None
+
+    @staticmethod
+    def _times(said: str, inside: ast.AST) -> int:
+        reads = (n for n in walk(inside) if isinstance(n, ast.Name | ast.Attribute) and isinstance(n.ctx, ast.Load))
+        return sum(ast.unparse(n) == said for n in reads)
+
+    def _attributes(self) -> Iterator[tuple[ast.Attribute, ast.expr]]:
+        """The attributes that the function sets, with what they may be."""
+        own = own_name(self.function)
+        statements = (node for node in walk(self.function.node) if isinstance(node, ast.Assign))
+        for node in statements:
+            for target in node.targets:
+                if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == own:
+                    yield from ((target, value) for value in alternatives(node.value))
 
     def own(self, node: ast.expr) -> Substitution:
         message = f"`{ast.unparse(node)}`, which is placed several times, is given an instance for this place"
