@@ -6,46 +6,14 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from rewriter.python.chosen_bases import chosen_bases
 from rewriter.python.code import Class, File, Function
 from rewriter.python.given_methods import GivenMethods, classes_given, given_to_class
+from rewriter.python.lineage import HARMLESS_BASES, Above, Lineage, is_known_base, is_torch_module
 from rewriter.python.project import Project
 from rewriter.torch_api.bases import names_of_base
 
 CONTAINERS = frozenset({"torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict"})
-
-_HARMLESS_BASES = frozenset({"abc.ABC", "typing.Generic", "typing.Protocol", "builtins.object", "object"})
-
-
-# Where torch keeps module classes; torch.autograd.Function has a forward as well, and is none.
-_MODULES = ("torch.nn.", "torch.ao.", "torch.jit.", "torch.fx.", "torch.distributed.")
-
-
-@dataclass(frozen=True)
-class Lineage:
-    """A class with everything it inherits from, nearest first."""
-
-    project: tuple[Class, ...]
-    """The class itself and its bases that the project defines."""
-    torch: frozenset[str]
-    """Bases that torch defines, by full name."""
-    unseen: frozenset[str]
-    """Bases whose source is not at hand, as written."""
-    holds_operations: bool = False
-    """A base is `runtime.modules.WithOperations`."""
-    reserved: frozenset[str] = frozenset()
-    """Names that bases of other libraries use."""
-
-    @property
-    def is_module(self) -> bool:
-        return any(is_torch_module(name) for name in self.torch)
-
-    @property
-    def constructor(self) -> Function | None:
-        """What runs first of the project's code when an object is set up."""
-        return next((c.constructor for c in self.project if c.constructor is not None or c.is_dataclass), None)
-
-    def method(self, name: str) -> Function | None:
-        return next((c.methods[name] for c in self.project if name in c.methods), None)
 
 
 @dataclass(eq=False)
@@ -84,34 +52,33 @@ class Hierarchy:
 
     def _linearize(self, cls: Class) -> Lineage:
         order: list[Class] = []
-        torch: set[str] = set()
-        unseen: set[str] = set()
-        holds_operations = False
-        reserved: set[str] = set()
+        above = Above()
         for node, name in zip(cls.node.bases, cls.base_names, strict=True):
-            if name and name.startswith("torch."):
-                torch.add(name)
-                continue
-            if name and name.endswith(".modules.WithOperations"):
-                holds_operations = True
-                continue
-            if name and (names := names_of_base(name)) is not None:
-                torch.add("torch.nn.Module")
-                reserved |= names
-                continue
-            base = self._base(cls, node, name)
-            if isinstance(base, Class):
-                above = self.lineage(base)
-                reserved |= above.reserved
-                order += above.project
-                torch |= above.torch
-                unseen |= above.unseen
-                holds_operations |= above.holds_operations
-            elif (name or ast.unparse(node)) not in _HARMLESS_BASES:
-                unseen.add(name or ast.unparse(node))
+            for meant in self._meant(cls, node, name):
+                if isinstance(meant, Class):
+                    lineage = self.lineage(meant)
+                    order += lineage.project
+                    above.join(lineage)
+                else:
+                    above.add(meant)
         # A base reached twice counts where it comes last, as in Python's own order.
         last = [c for i, c in enumerate(order) if c not in order[i + 1 :]]
-        return Lineage((cls, *last), frozenset(torch), frozenset(unseen), holds_operations, frozenset(reserved))
+        return above.lineage((cls, *last))
+
+    def _meant(self, cls: Class, node: ast.expr, name: str | None) -> list[Class | str]:
+        """One class, or each that a variable may stand for, where all of them are known and none sets objects up."""
+        base = self._base(cls, node, name)
+        if isinstance(base, Class):
+            return [base]
+        written = name or ast.unparse(node)
+        if is_known_base(written) or written in cls.shadowed:
+            return [written]
+        chosen = chosen_bases(self.project, cls.file, node)
+        for one in chosen:
+            sets_up = isinstance(one, Class) and (one is cls or self.lineage(one).constructor is not None)
+            if sets_up or (isinstance(one, str) and not is_known_base(one)):
+                return [written]
+        return chosen or [written]
 
     def _base(self, cls: Class, node: ast.expr, name: str | None) -> Class | Function | None:
         """What a base's name means above the class: in `class Block(Block)`, the one before."""
@@ -130,7 +97,7 @@ class Hierarchy:
             found = [self._base(cls, node, name) for node, name in zip(cls.node.bases, cls.base_names, strict=True)]
             written = [name or ast.unparse(node) for node, name in zip(cls.node.bases, cls.base_names, strict=True)]
             bases = [b if isinstance(b, Class) else name for b, name in zip(found, written, strict=True)]
-            bases = [base for base in bases if base not in _HARMLESS_BASES]
+            bases = [base for base in bases if base not in HARMLESS_BASES]
             above = [self.lookup_order(b) if isinstance(b, Class) else _outside(b) for b in bases]
             self._orders[cls] = (cls, *_merged([*map(list, above), bases]))
         return self._orders[cls]
@@ -186,10 +153,6 @@ def _outside(name: str) -> tuple[str, ...]:
     """A class outside of the project, and what is known to be above it."""
     is_module = is_torch_module(name) or names_of_base(name) is not None
     return (name, "torch.nn.Module") if is_module and name != "torch.nn.Module" else (name,)
-
-
-def is_torch_module(name: str) -> bool:
-    return name.startswith(_MODULES) and not name.endswith("Parameter")
 
 
 def _merged(orders: list[list[Class | str]]) -> Iterator[Class | str]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from rewriter.python.code import Class, Function
-from rewriter.python.hierarchy import Hierarchy, is_init_call, is_torch_module
+from rewriter.python.hierarchy import Hierarchy, is_init_call
+from rewriter.python.lineage import is_torch_module
 
 
 def every_way(statement: ast.stmt, calls: Callable[[ast.Call], bool]) -> bool:

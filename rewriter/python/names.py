@@ -82,7 +82,7 @@ class Names:
     @classmethod
     def of(cls, tree: ast.Module, module: str, is_package: bool = False, beyond: StarImports | None = None) -> Names:
         names = cls(module, beyond=beyond)
-        for statement in _module_level(tree.body):
+        for statement in module_level(tree.body):
             if not _is_overload(statement):
                 names._bind(statement, is_package)
         for name in {name for n in walk(tree) if isinstance(n, ast.Global) for name in n.names}:
@@ -236,15 +236,15 @@ def local_names(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -
     return names - declared
 
 
-def _module_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+def module_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """The statements that run at import, through if, try, with and loops."""
     for statement in body:
         blocks = [getattr(statement, name, None) for name in ("body", "orelse", "finalbody")]
         if isinstance(statement, ast.If | ast.Try | ast.With | ast.For | ast.While):
             for block in blocks:
-                yield from _module_level(block or [])
+                yield from module_level(block or [])
             for handler in getattr(statement, "handlers", []):
-                yield from _module_level(handler.body)
+                yield from module_level(handler.body)
             for header in _headers(statement):
                 yield from header
         else:

@@ -24,7 +24,10 @@ _TAKING_ALL = frozenset({"Sequential", "ModuleList", "ModuleDict", "len"})
 
 
 def doubt(knowledge: Knowledge, cls: Class) -> str | None:
-    if unseen := knowledge.hierarchy.lineage(cls).unseen:
+    lineage = knowledge.hierarchy.lineage(cls)
+    if lineage.notes_arguments and cls.constructor is None:
+        return "a base class notes what __init__ is given, and this class would get one of its own"
+    if unseen := lineage.unseen:
         return f"the base class {sorted(unseen)[0]} is out of sight and may use the attribute's name"
     for file in knowledge.project.files_matching(_GOES_OVER):
         named = cls.file is file or cls.node.name in file.words or cls.node.name in file.names.bindings

@@ -30,7 +30,19 @@ _NAMES = {
     for place in ("", ".base_module")
 }
 
+_HUB = frozenset({"from_pretrained", "save_pretrained", "push_to_hub", "generate_model_card"})
+_MIXED_IN = {
+    f"huggingface_hub{place}.{name}": _HUB
+    for place in ("", ".hub_mixin")
+    for name in ("ModelHubMixin", "PyTorchModelHubMixin")
+}
+
 
 def names_of_base(full_name: str) -> frozenset[str] | None:
     """The attributes of a class that is an nn.Module and nothing else that a new module could disturb."""
     return _NAMES.get(full_name)
+
+
+def names_mixed_in(full_name: str) -> frozenset[str] | None:
+    """The attributes of a class that is mixed in beside nn.Module, and that notes what an `__init__` is given."""
+    return _MIXED_IN.get(full_name)

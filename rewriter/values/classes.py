@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rewriter.python.code import Class
-from rewriter.python.hierarchy import Lineage
+from rewriter.python.lineage import Lineage
 from rewriter.torch_api import modules, whole
 from rewriter.values import named_tuple
 from rewriter.values.base import Call, Machine, Value
