@@ -13,6 +13,7 @@ from rewriter.facts.functions.scripted_objects import may_be_scripted
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.construction import Construction, NoPlace, find_construction
 from rewriter.facts.making.namespaces import meets_new_names
+from rewriter.facts.making.scripted import is_compiled_alone
 from rewriter.interpreter.binding import shared_class
 from rewriter.python.code import Class, Function
 from rewriter.python.decorators import keeps_parameters
@@ -107,7 +108,7 @@ def _rigid(knowledge: Knowledge, function: Function) -> str | None:
     asked = set(map(id, only_asked(knowledge.project, function)))
     if any(_names_it(n, function) and id(n) not in asked for statement in node.body for n in walk(statement)):
         return "it refers to itself"
-    if any(function.full_name(call.func) == "torch.jit.script" for call in _calls_with(function)):
+    if is_compiled_alone(knowledge.hierarchy, function):
         return "it is compiled by torch.jit.script, where a function cannot take modules"
     return None
 
@@ -141,14 +142,6 @@ def _names_it(node: ast.AST, function: Function) -> bool:
     if function.owner is not None:
         return False  # others have methods of that name, too; that it comes back to itself is seen when it is run
     return isinstance(node, ast.Name) and node.id == function.node.name
-
-
-def _calls_with(function: Function) -> Iterator[ast.Call]:
-    """The calls in the function's file that are given the function."""
-    tree = function.file.source.tree if "jit" in function.file.words else ast.Module([], [])
-    for node in walk(tree):
-        if isinstance(node, ast.Call) and any(_names_it(argument, function) for argument in node.args):
-            yield node
 
 
 def _class_name(function: str) -> str:

@@ -21,6 +21,9 @@ _GIVEN = Question[None, tuple[ast.expr, ...]]("what does the file give to the co
 _COMPILED_WITH = Question[None, frozenset[Class | Function]]("what makes the modules that TorchScript compiles?")
 
 
+_COMPILED_ALONE = Question[None, frozenset[Class | Function]]("which functions does TorchScript compile by themselves?")
+
+
 def is_scripted(hierarchy: Hierarchy, cls: Class) -> bool:
     """Whether a method of the family is marked for TorchScript, or code of the project compiles an object of it.
 
@@ -40,6 +43,18 @@ def is_compiled(hierarchy: Hierarchy, function: Function) -> bool:
     if function.owner is not None:
         return is_scripted(hierarchy, function.owner)
     return function in _compiled(hierarchy) or _compiles_something(function.file, hierarchy.project)
+
+
+def is_compiled_alone(hierarchy: Hierarchy, function: Function) -> bool:
+    """Whether TorchScript compiles the function with no module around it: it is given it, or another that calls it."""
+    answers = hierarchy.project.answers.to(_COMPILED_ALONE)
+    if None not in answers:
+        project, files = hierarchy.project, list(hierarchy.project.files_mentioning("script"))
+        given = (_maker(file, project, node) for file in files for node in _given_to_compiler(file))
+        found = [maker for maker in given if isinstance(maker, Function)]
+        found += [f for file in files for f in file.functions.values() if f.decorators & _COMPILES]
+        answers[None] = named_from(hierarchy, found)
+    return function in answers[None]
 
 
 def is_compiled_function(hierarchy: Hierarchy, function: Function) -> bool:
@@ -92,10 +107,12 @@ def _compiled_in(file: File) -> Iterator[ast.expr]:
 
 
 def _maker(file: File, project: Project, given: ast.expr) -> Class | Function | None:
-    """`Block` in `Block(4)` and in `Block(4).eval()`."""
-    while isinstance(given, ast.Call):
-        name = file.names.searched_name(given.func)
+    """`Block` in `Block(4)` and in `Block(4).eval()`, and `loss_fn` itself."""
+    while True:
+        named = given.func if isinstance(given, ast.Call) else given
+        name = file.names.searched_name(named)
         if name is not None and isinstance(found := project.find(name), Class | Function):
             return found
-        given = given.func.value if isinstance(given.func, ast.Attribute) else given.func
-    return None
+        if not isinstance(given, ast.Call):
+            return None
+        given = named.value if isinstance(named, ast.Attribute) else named
