@@ -29,7 +29,7 @@ from rewriter.planning.decisions import Decisions
 from rewriter.planning.left import all_refused, of_other_quantizers
 from rewriter.planning.observed import known
 from rewriter.planning.plan import Owner, Plan, Wanted, free_name
-from rewriter.planning.together import in_source_order, joined_values, sites_in
+from rewriter.planning.together import awake, in_source_order, joined_values, sites_in
 from rewriter.python.code import Class, Function
 from rewriter.results import Refusal, Safety
 from rewriter.rules.context import Context
@@ -105,8 +105,7 @@ class Planner:
         self._substitute(cls, plan, told)
         plan.refusals += upper_run_again(cls, run)
         own = {method for method in cls.methods.values() if not method.is_static}
-        sites = [s for s in run.met.sites.values() if s.function in own] if run else []
-        sites.sort(key=lambda site: site.order)
+        met = sorted(run.met.sites.values(), key=lambda site: site.order) if run else []
         unseen = own - run.met.entered if run else own
         unseen = {m for m in unseen if m is not cls.constructor and (run is None or m.node.name != "forward")}
         below = runs_below(self.knowledge, cls, unseen) or runs_of_users(self.knowledge, cls, unseen)
@@ -115,6 +114,7 @@ class Planner:
         ):
             below += runs_alone(self.knowledge, cls, unseen.difference(*(run.met.entered for run in below)))
         below += runs_handing_out(self.knowledge, cls, unseen.difference(*(run.met.entered for run in below)))
+        sites = awake((s for s in met if s.function in own), below)
         for method in sorted(unseen, key=lambda m: m.node.lineno):
             sites += in_source_order(sites_in(method, below))
         settled = list(self._settled(sites, cls))

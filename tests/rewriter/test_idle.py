@@ -94,3 +94,33 @@ class Net(nn.Module):
         return (x * n).sum() + t.sum()
 """
     assert "2 * n" in check(source, X)
+
+
+def test_what_forward_does_with_a_grid_and_another_method_with_what_it_is_given() -> None:
+    source = """
+class Code(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("matrix", torch.randn(2, 3))
+
+    def _code(self, at):
+        at = 2 * at - 1
+        return at @ self.matrix
+
+    def forward(self, size: int):
+        return self._code(torch.ones((size, 2)))
+
+    def at(self, x):
+        return self._code(x.clone())
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.code = Code()
+
+    def forward(self, x):
+        return self.code.at(x), self.code(3)
+"""
+    after = check(source, torch.randn(4, 2))
+    assert "self.sub(self.mul(2, at), 1)" in after
