@@ -1,8 +1,9 @@
 """A function that an object keeps, to call it later, becomes a module where it is stored.
 
 A parameter `act=F.relu`, `getattr(F, name)`, `partial(F.interpolate, scale_factor=2)`, `partial` of the project's own
-functions, tables of functions, functions that return one, lambdas with one operation, and what other classes of the
-project give a constructor (`Gate(F.gelu)`) hide operations in an attribute: a quantizer finds no module.
+functions, tables of functions, functions that return one, lambdas with one operation, and what other classes and
+functions of the project give a constructor (`Gate(F.gelu)`, `Gate(lambda x, y: x + y)`) hide operations in an
+attribute: a quantizer finds no module.
 
 ```python
 class Block(nn.Module):
@@ -83,18 +84,15 @@ def find_stored(knowledge: Knowledge, cls: Class, takes_modules: TakesModules) -
     finder = _Finder(knowledge, cls, init, takes_modules)
     for store in stores_of(cls):
         attribute, node = store.target.attr, store.value
-        operations = finder.operations_of_local(node)
-        if operations > 1 and is_only_called(knowledge.hierarchy, cls, attribute):
+        operations = finder.operations_of_lambda(node)
+        only_called = is_only_called(knowledge.hierarchy, cls, attribute)  # first, since it costs little
+        if operations > 1 and only_called:
             message = f"`self.{attribute}` keeps a function with {operations} operations"
             yield Refusal("RW903", message, init.file.source.span(node), _NAME_IT)
-        elif (
-            is_only_called(knowledge.hierarchy, cls, attribute)  # first, since it costs little
-            and finder.is_to_be_kept(attribute, node)
-            and may_be_kept(knowledge, cls, attribute)
-        ):
+        if only_called and finder.is_to_be_kept(attribute, node) and may_be_kept(knowledge, cls, attribute):
             message = f"`{ast.unparse(node)}`, which may be a function, is stored as a module"
             yield Substitution(CODE, init, node, "runtime.modules.as_module", message, wraps=True)
-        elif operations and _is_called(cls, attribute):
+        elif operations and not (operations > 1 and only_called) and _is_called(cls, attribute):
             message = f"`self.{attribute}` keeps a function with operations, and more is done with it than to call it"
             yield Refusal("RW903", message, init.file.source.span(node), _NAME_IT)
 
@@ -111,10 +109,11 @@ class _Finder:
     init: Function
     takes_modules: TakesModules
 
-    def operations_of_local(self, node: ast.expr) -> int:
-        """How many operations a lambda has, or a function that `__init__` defines once; 0 for anything else."""
-        value = value_of(self.knowledge, self.cls, node)
-        return operations_in(value.node, value.around) if isinstance(value, NestedFunction) else 0
+    def operations_of_lambda(self, node: ast.expr) -> int:
+        """How many operations a lambda that it may be has, or a function defined inside; 0 for anything else."""
+        functions = (p for p in value_of(self.knowledge, self.cls, node).parts if isinstance(p, SomeFunction))
+        inside = (member for function in functions for member in function.members if isinstance(member, NestedFunction))
+        return max((operations_in(member.node, member.around) for member in inside), default=0)
 
     def is_to_be_kept(self, attribute: str, node: ast.expr) -> bool:
         """Whether it may be a function, or is not known and stands where another class or branch may put a function."""

@@ -214,3 +214,38 @@ def test_a_stored_function_survives_copies() -> None:
     wrapped = as_module(torch.relu)
     for other in (copy.deepcopy(wrapped), pickle.loads(pickle.dumps(wrapped))):
         assert torch.equal(other(X), torch.relu(X)) and "relu" in repr(other)
+
+
+GIVEN = """
+class Gate(nn.Module):
+    def __init__(self, fusion=None):
+        super().__init__()
+        self.fusion = fusion
+
+    def forward(self, x):
+        return self.fusion(x, x)
+
+
+def make(scale):
+    return nn.Sequential({gates})
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gates = make(3.0)
+
+    def forward(self, x):
+        return self.gates(x)
+"""
+
+
+def test_a_lambda_that_somebody_gives_a_constructor() -> None:
+    source = GIVEN.format(gates="Gate(lambda x, y: x + y), Gate(fusion=lambda x, y: x * scale)")
+    assert "self.fusion = runtime.modules.as_module(fusion)" in check(source, X)
+
+
+def test_of_a_lambda_that_somebody_gives_it_is_said_that_it_has_several_operations() -> None:
+    result = rewritten(HEADER + GIVEN.format(gates="Gate(lambda x, y: x + y * scale)"))
+    assert not result.changed
+    assert "`self.fusion` keeps a function with 2 operations" in [r.message for r in result.refusals]

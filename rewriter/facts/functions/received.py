@@ -118,7 +118,11 @@ def _values(known: Known, function: Function, node: ast.expr) -> Iterator[Value]
             yield from _values(known, function, part)
     elif isinstance(node, ast.Name) and node.id in function.locals:
         yield from _variable(known, function, node.id)
-    elif isinstance(node, ast.Name | ast.Attribute) or _is_partial(function, node) or _is_made(known, function, node):
+    elif (
+        isinstance(node, ast.Name | ast.Attribute | ast.Lambda)
+        or _is_partial(function, node)
+        or _is_made(known, function, node)
+    ):
         yield run_expression(known, function.file, node, function.shadowed | function.locals)
 
 

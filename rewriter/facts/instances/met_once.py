@@ -149,22 +149,29 @@ def _is_unseen(knowledge: Knowledge, name: str) -> bool:
 
 def _may_be_module(knowledge: Knowledge, function: Function, value: ast.expr, untyped: bool) -> bool:
     """Whether an argument is a module as far as the function says; one that nobody typed is, where it comes first."""
-    if isinstance(value, ast.Name) and value.id in function.locals:
-        made = assigned_once(function.node, value.id)
-        if made is not None:
-            return _may_be_module(knowledge, function, made, untyped)
-        return value.id in _annotations(function) and _names_module(_annotations(function)[value.id], untyped)
-    if isinstance(value, ast.Attribute):
-        if function.owner is None or ast.unparse(value.value) != own_name(function):
-            return _may_be_module(knowledge, function, value.value, untyped=False)
-        return knowledge.attribute(function.owner, value.attr).may_be(Module)
-    if not isinstance(value, ast.Call):
-        return False
-    if isinstance(value.func, ast.Name) and value.func.id in _annotations(function):
-        return _names_module(_annotations(function)[value.func.id], untyped)
-    if made_class(knowledge, value, function.name_inside) is not None:
+    of_own = own_name(function) if function.owner is not None else None
+    seen = set[str]()
+    while not isinstance(value, ast.Call):
+        if isinstance(value, ast.Attribute) and ast.unparse(value.value) == of_own and function.owner is not None:
+            return knowledge.attribute(function.owner, value.attr).may_be(Module)
+        if isinstance(value, ast.Attribute):
+            value, untyped = value.value, False
+            continue
+        made = assigned_once(function.node, value.id) if isinstance(value, ast.Name) and value.id not in seen else None
+        if made is None or not isinstance(value, ast.Name):
+            name = value.id if isinstance(value, ast.Name) else ""
+            return name in _annotations(function) and _names_module(_annotations(function)[name], untyped)
+        seen.add(value.id)
+        value = made
+    return _makes_module(knowledge, function, value, untyped)
+
+
+def _makes_module(knowledge: Knowledge, function: Function, call: ast.Call, untyped: bool) -> bool:
+    if isinstance(call.func, ast.Name) and call.func.id in _annotations(function):
+        return _names_module(_annotations(function)[call.func.id], untyped)
+    if made_class(knowledge, call, function.name_inside) is not None:
         return True
-    found = knowledge.project.find(function.name_inside(value.func) or "")
+    found = knowledge.project.find(function.name_inside(call.func) or "")
     return isinstance(found, Function) and _makes_modules(knowledge, found)
 
 
