@@ -56,15 +56,20 @@ def _state_of(module: nn.Module) -> Iterator[_Kept]:
     for values, found in ((module._buffers, module._buffers), (vars(module), attributes)):
         for name, value in found.items():
             if isinstance(value, Tensor):
-                yield _Kept(values, name, value, (value._version, value.detach().clone(), value.is_leaf))
+                yield _Kept(values, name, value, (version_of(value), value.detach().clone(), value.is_leaf))
             elif type(value) in (list, dict):
                 yield _Kept(values, name, value, copy.copy(value))
             elif isinstance(value, _PLAIN):
                 yield _Kept(values, name, value, None)
 
 
+def version_of(tensor: Tensor) -> int:
+    """How often it was written into. Tensors of torch.inference_mode do not count that; outside none may be changed."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
 def _restore(tensor: Tensor, version: int, content: Tensor, is_leaf: bool) -> None:
-    if tensor._version != version:
+    if version_of(tensor) != version:
         with torch.no_grad():
             tensor.copy_(content)
     if is_leaf and not tensor.is_leaf:

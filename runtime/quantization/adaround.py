@@ -69,6 +69,7 @@ def _round_layer(quantized: QuantizedSum, layer: nn.Module, weight: Tensor, mome
     return Rounded(errors[0], min(errors))
 
 
+@torch.enable_grad()
 def _search(
     target: Tensor, spacing: Tensor, nearest: Tensor, moments: Moments, bounds: tuple[int, int], steps: int
 ) -> Tensor:

@@ -216,7 +216,7 @@ def multiplier(inputs: Sequence[Tensor], output: Tensor | None = None) -> Tensor
     product = _product(inputs, torch.float32)
     held = (product.abs() >= SMALLEST_SCALE) & torch.isfinite(product)
     single = product if output is None else product / output.to(torch.float32)
-    if held.all():
+    if not torch.compiler.is_exporting() and held.all():  # a graph goes by no numbers that are computed
         return single
     exact = _product(inputs, torch.float64)
     double = exact if output is None else exact / output.to(torch.float64)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from runtime.modules.kept_state import version_of
 from runtime.quantization.adjacency import SHAPES_ONLY, call
 from runtime.quantization.calibration import evaluating, float_tensors, leaf_modules
 from runtime.quantization.picking import gives_what_is_there
@@ -27,12 +28,12 @@ def find_carriers(model: nn.Module, example: Any) -> set[str]:
     for name, module in leaf_modules(model).items():
 
         def enter(module: nn.Module, args: Any, kwargs: Any, name: str = name) -> None:
-            versions[name] = sum(tensor._version for tensor in float_tensors((args, kwargs)))
+            versions[name] = sum(map(version_of, float_tensors((args, kwargs))))
             watch.begin(float_tensors((args, kwargs)))
 
         def leave(module: nn.Module, args: Any, kwargs: Any, output: Any, name: str = name) -> None:
             given, made = float_tensors((args, kwargs)), float_tensors(output)
-            unchanged = versions[name] == sum(tensor._version for tensor in given)
+            unchanged = versions[name] == sum(map(version_of, given))
             places = {_memory(tensor) for tensor in (*given, *made)}
             moves = len(places) == 1 or watch.moved_alone or gives_what_is_there(module, args[1:], kwargs)
             (carriers if len(given) == 1 and made and unchanged and moves else others).add(name)

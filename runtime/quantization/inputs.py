@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -37,9 +37,16 @@ class InputError(ValueError):
 
 @contextmanager
 def door(name: str) -> Iterator[None]:
-    """Errors about what is given name what the user has called; of several, the outermost."""
+    """Errors about what is given name what the user has called; of several, the outermost.
+
+    What is made behind it may be computed with everywhere, as no tensor may that torch.inference_mode has made.
+    """
     try:
-        yield
+        with ExitStack() as stack:
+            if torch.is_inference_mode_enabled():
+                stack.enter_context(torch.inference_mode(False))
+                stack.enter_context(torch.no_grad())
+            yield
     except InputError as error:
         error.door = name
         raise

@@ -15,10 +15,11 @@ from typing import Any
 
 from torch import nn
 
+from runtime.modules.places import module_of
 from runtime.quantization.arithmetic import WideGrid
 from runtime.quantization.attribution import Noise, noise_shares
 from runtime.quantization.examples import as_call
-from runtime.quantization.quantized.sums import QuantizedSum
+from runtime.quantization.quantized.sums import is_sum
 from runtime.quantization.quantizer import Quantizer
 from runtime.quantization.result import Result, compared
 from runtime.user_line import warn
@@ -116,12 +117,13 @@ class Mending:
 
     def _gains(self, found: Quantized, noises: Mapping[str, Noise]) -> Iterator[tuple[float, str, Bits]]:
         for name, noise in noises.items():
-            layer, before = found.model.get_submodule(name), found.left.get(name)
+            before = found.left.get(name)
             if self.named(name) or before == IN_FLOAT:
                 continue
-            if isinstance(layer, QuantizedSum) and before is None and noise.of_weights < noise.now / 2:
+            sums = is_sum(module_of(self.reference.get_submodule(name)))
+            if sums and before is None and noise.of_weights < noise.now / 2:
                 yield noise.now - noise.of_weights, name, ON_16_BITS
-            elif self.budget >= 1.0 or not isinstance(layer, QuantizedSum):
+            elif self.budget >= 1.0 or not sums:
                 yield noise.now, name, IN_FLOAT
 
     def _noises(self, found: Quantized) -> dict[str, Noise]:

@@ -120,14 +120,20 @@ class QuantizedSum(HoldsIntegers, QuantizedModule):
 
     def _total(self, integers: Tensor, given: QParams, bias: Tensor | None, *args: Any, **kwargs: Any) -> Tensor:
         """The int32 sums, in a floating-point format that holds every partial one exactly."""
+        dtype = self._exact_for(given, bias)
+        total = self._operate(integers.to(dtype), self.integers.to(dtype), None, *args, **kwargs)
+        return total if bias is None else total + self._by_channel(bias.to(dtype))
+
+    def _exact_for(self, given: QParams, bias: Tensor | None) -> torch.dtype:
+        """The narrowest format that holds every partial sum; a graph goes by no numbers that are computed."""
         zero_point = zero_of(given)
+        if torch.compiler.is_exporting():
+            return torch.float64
         largest = max(zero_point - given.grid.low, given.grid.high - zero_point)
         bound = largest * self._rows(self.integers.to(torch.float32).abs()).sum(1).max().item()
         if bias is not None:
             bound += bias.double().abs().max().item()
-        dtype = torch.float32 if bound < _EXACT_IN_FLOAT32 else torch.float64
-        total = self._operate(integers.to(dtype), self.integers.to(dtype), None, *args, **kwargs)
-        return total if bias is None else total + self._by_channel(bias.to(dtype))
+        return torch.float32 if bound < _EXACT_IN_FLOAT32 else torch.float64
 
     def _operate(self, x: Tensor, weight: Tensor, bias: Tensor | None, *args: Any, **kwargs: Any) -> Tensor:
         return operate(self.inner, x, weight, bias, *args, **kwargs)

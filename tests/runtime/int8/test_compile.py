@@ -20,6 +20,7 @@ import runtime.modules as wrappers
 from runtime import kernels
 from runtime.int8 import compile, convert, load, save
 from runtime.int8.compiled import PLANS, CompiledModel
+from runtime.int8.program import function_of
 from runtime.kernels.native import library
 from tests.runtime.int8.small import quantized, small_net
 
@@ -499,3 +500,43 @@ def test_results_of_a_class_of_the_models_own(tmp_path: Path) -> None:
         assert torch.equal(given.scores[1], model(x).scores[1])
     save(compiled, tmp_path / "model.int8")
     assert torch.equal(load(tmp_path / "model.int8")(x)["boxes"], model(x).boxes)
+
+
+class Peaks(nn.Module):
+    """A maximum of real numbers, between a layer that returns some and one that takes them."""
+
+    def __init__(self, pool: nn.Module) -> None:
+        super().__init__()
+        self.first, self.act, self.pool = nn.Conv2d(3, 8, 3), nn.LogSigmoid(), pool
+        self.second = nn.Conv2d(8, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.second(self.pool(self.act(self.first(x))))
+        return result
+
+
+@pytest.mark.parametrize("pool", [nn.MaxPool2d(2), nn.MaxPool2d(3, 2, 1, ceil_mode=True), nn.MaxPool2d(2, dilation=2)])
+def test_maxima_in_floating_point(pool: nn.Module, tmp_path: Path) -> None:
+    left = {"first": None, "act": None, "pool": None}
+    x = torch.randn(2, 3, 15, 15)
+    overrides = {name: {"bits_activations": None} for name in left}
+    model = convert(quantized(Peaks(pool), x, overrides=overrides))
+    compiled = compile(model, x)
+    save(compiled, tmp_path / "peaks.int8")
+    given = [x, x.to(memory_format=torch.channels_last), torch.cat([x, x.round()]), torch.zeros(1, 3, 15, 15)]
+    for each in given:
+        assert same(model, compiled, each)
+        assert torch.equal(load(tmp_path / "peaks.int8")(each), compiled(each))
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 9, 11), (2, 40, 8, 8), (3, 9, 9)])
+@pytest.mark.parametrize("laid_out", [torch.contiguous_format, torch.channels_last])
+def test_maxima_are_torchs_own(shape: tuple[int, ...], laid_out: torch.memory_format) -> None:
+    x = torch.randn(shape).round()  # the same number in many places
+    x = x.to(memory_format=laid_out) if x.dim() == 4 else x
+    x[..., 3, 4], x[..., 5, 5] = float("nan"), -0.0
+    pool, ours = torch.ops.aten.max_pool2d_with_indices.default, function_of("aten.max_pool2d_with_indices.default")
+    for how in ([2, 2], [3, 3], [1, 1], [1, 1]), ([3, 3], [2, 2], [1, 1], [1, 1], True), ([3, 2], [2, 2]):
+        for wanted, given in zip(pool(x, *how), ours(x, *how), strict=True):
+            assert torch.equal(wanted.nan_to_num(9.0), given.nan_to_num(9.0)) and wanted.stride() == given.stride()
+            assert torch.equal(wanted.float().signbit(), given.float().signbit())

@@ -233,3 +233,19 @@ def test_every_module_that_ran_is_in_the_tables(capsys: pytest.CaptureFixture[st
     assert "no integer form: `python -m runtime forms` lists" in printed
     lines = {line.name: line.reason for line in int8.report(int8.convert(quantized)).lines}
     assert lines["2"] == "nobody takes its result as integers" and lines["3"] == "no integer form"
+
+
+@pytest.mark.parametrize("improve", [[], ["equalize", "bias_correction"], ["adaround"], ["mend"]])
+def test_inference_mode_changes_nothing(improve: list[str]) -> None:
+    model, data = Net().eval(), [torch.randn(2, 3, 8, 8) for _ in range(3)]
+    wanted = runtime.quantize(model, data, improve=improve, verbose=False)
+    with torch.inference_mode():
+        quantized = runtime.quantize(model, data, improve=improve, verbose=False)
+        compiled = int8.compile(int8.convert(quantized), data[0])
+        made = [x.clone() for x in data]
+        assert torch.equal(compiled(data[0]), int8.convert(wanted)(data[0]))
+    assert quantized(data[0]).requires_grad == wanted(data[0]).requires_grad
+    assert torch.equal(quantized(data[0]), wanted(data[0]))
+    assert not any(tensor.is_inference() for tensor in quantized.state_dict().values())
+    again = runtime.quantize(model, made, improve=improve, verbose=False)  # with data that inference_mode has made
+    assert torch.equal(again(data[0]), wanted(data[0]))

@@ -158,3 +158,42 @@ def test_examples_reach_over_all_calls(batch: int, calls: int, expected: int) ->
     steps = {later - earlier for earlier, later in pairwise(seen)}
     assert seen[0] == 0 and len(steps) <= 1
     assert len(seen) == expected and (expected == 1 or seen[-1] >= calls / 2)
+
+
+class Normalized(nn.Module):
+    """A normalization by itself, one of whose channels is large, and does not count."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.relu, self.norm = nn.Conv2d(3, 16, 3), nn.ReLU(), nn.BatchNorm2d(16)
+        self.pool, self.second = nn.MaxPool2d(2), nn.Conv2d(16, 8, 3)
+        with torch.no_grad():
+            self.norm.weight[0] = 100.0
+            self.second.weight[:, 0] = 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.second(self.pool(self.norm(self.relu(self.first(x)))))
+        return result
+
+
+def test_no_layer_gets_16_bits_that_no_kernel_takes() -> None:
+    model = Normalized().eval()
+    images = [torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(seed)) for seed in range(3)]
+    plain = decibels(model, runtime.quantize(model, images, goal=0, verbose=False), images)
+    quantized = runtime.quantize(model, images, verbose=False)
+    assert plain < 25 and decibels(model, quantized, images) > 30
+    assert isinstance(quantized.second, WideSum) and isinstance(quantized.norm, nn.BatchNorm2d)
+    converted = convert(quantized)
+    compiled = compile(converted, images[0])
+    assert compiled.program is not None
+    assert torch.equal(compiled(images[1]), converted(images[1]))
+
+
+def test_bits_that_no_kernel_takes_are_simulated_in_a_program() -> None:
+    model, x = Normalized().eval(), torch.randn(4, 3, 16, 16)
+    quantized = runtime.quantize(model, [x], goal=0, verbose=False, overrides={"norm": {"bits_activations": 16}})
+    converted = convert(quantized)
+    compiled = compile(converted, x)
+    assert compiled.program is not None
+    assert torch.equal(converted(x), quantized(x)) and torch.equal(compiled(x), converted(x))
