@@ -12,6 +12,7 @@ from rewriter.emit.constructors import constructor_splices
 from rewriter.emit.headers import header_splices
 from rewriter.emit.naming import Importer
 from rewriter.emit.numbers import number_splices, spelled
+from rewriter.emit.private import with_short_names
 from rewriter.emit.removal import Unused, removal_splices
 from rewriter.emit.splice import Splice, apply
 from rewriter.emit.style import Style
@@ -92,6 +93,7 @@ def write(file: File, plans: Iterable[tuple[Owner, Plan]], runtime: str, style: 
     written.splices[:0] = [Reasoned(splice, reason) for splice, reason in found]
     written.imports = importer.needed
     written.splices[:0] = [Reasoned(splice) for splice in importer.splices()]
+    written.splices = [Reasoned(with_short_names(file.source, r.splice), r.changes) for r in written.splices]
     written.text = apply(file.source.text, [reasoned.splice for reasoned in written.splices])
     if written.text != file.source.text:
         _remove(file, written, unused_names(file, written.text))

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from rewriter.python.private_names import spellings
+
 # Looking for a word in all texts is quick, but not for thousands of words: then all words are noted once.
 MANY_WORDS = 200
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -57,7 +59,10 @@ class Texts:
     def holding(self, word: str) -> list[Path]:
         """The files in whose text the identifier, or the sign, stands by itself."""
         if word not in self._holding:
-            if len(self._holding) < MANY_WORDS or not word.isidentifier():
+            if len(spelled := spellings(word)) > 1:
+                found = {path for other in spelled[1:] for path in self.holding(other)}
+                self._holding[word] = [path for path in self.paths if path in found or self._holds(path, word)]
+            elif len(self._holding) < MANY_WORDS or not word.isidentifier():
                 self._holding[word] = [path for path in self.paths if self._holds(path, word)]
             else:
                 self._holding[word] = self._all_words.get(word, [])
@@ -73,7 +78,7 @@ class Texts:
 
     def defining(self, name: str) -> list[Path]:
         """The files that have a function or method of that name."""
-        return self._all_functions.get(name, [])
+        return [path for spelled in spellings(name) for path in self._all_functions.get(spelled, [])]
 
     @cached_property
     def _all_functions(self) -> dict[str, list[Path]]:

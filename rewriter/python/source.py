@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
+from rewriter.python.private_names import with_full_names
 from rewriter.results import Failure, Span
 
 # The line ends of Python's own tokenizer; str.splitlines knows more (form feed, U+2028).
@@ -125,7 +126,7 @@ def _parse(text: str) -> ast.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # invalid escapes are the author's business
-            return ast.parse(text)
+            return with_full_names(ast.parse(text), text)
     except SyntaxError as error:
         line, column = error.lineno or 1, max((error.offset or 1) - 1, 0)
         raise SourceError(Failure("syntax", error.msg, Span(line, column, line, column))) from error

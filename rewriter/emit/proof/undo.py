@@ -26,6 +26,7 @@ from rewriter.facts.making.function_owners import Holder
 from rewriter.planning.plan import Owner, Plan
 from rewriter.python.code import Class
 from rewriter.python.given_methods import GivenMethods
+from rewriter.python.private_names import with_full_names
 from rewriter.python.trees import Transformer, children, walk_anew
 
 Node = TypeVar("Node", ast.ClassDef, ast.FunctionDef)
@@ -35,7 +36,7 @@ def undoes(
     old_text: str, new_text: str, plans: Iterable[tuple[Owner, Plan]], imports: list[str], unused: list[Unused]
 ) -> str | None:
     """None where the proof holds, else what does not."""
-    old, new = ast.parse(old_text), ast.parse(new_text)
+    old, new = (with_full_names(ast.parse(text), text) for text in (old_text, new_text))
     if name := still_read(old, new, unused):
         return f"`{name}` is still read, and what bound it is gone"
     if not remove(old, unused):
