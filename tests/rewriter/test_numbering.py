@@ -386,3 +386,27 @@ def test_a_call_with_a_comment_inside_is_not_told() -> None:
 def test_calls_that_exclude_each_other_need_no_number() -> None:
     after = check(net("if x.shape[0] > 1:", "    return self._mix(x, x)", "return self._mix(x, -x)"), X)
     assert "call" not in after
+
+
+def test_an_override_that_others_call_as_well_is_not_told_later_either() -> None:
+    source = """
+class Root(nn.Module):
+    def pre(self, x):
+        return x * 2
+
+    def post(self, x):
+        return torch.relu(x)
+
+    def forward(self, x):
+        return self.post(self.pre(x)) + self.pre(x)
+
+
+class Net(Root):
+    def pre(self, x):
+        return super().pre(x) - 1
+
+    def post(self, x):
+        return self.pre(super().post(x))
+"""
+    after = check(source, torch.randn(2, 4))
+    assert "def pre(self, x, *, call=0):" in after and "return self.sub(super().pre(x), 1)" in after

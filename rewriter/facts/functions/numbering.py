@@ -17,14 +17,28 @@ PARAMETERS = ("call", "nth", "call_index", "call_number")
 def may_take_number(knowledge: Known, cls: Class, method: Function) -> bool:
     """Whether a new parameter is in nobody's way: no override has one of that name, and no decorator sees it."""
     hierarchy, name = knowledge.hierarchy, method.node.name
-    others = [*hierarchy.lineage(cls).project[1:], *hierarchy.subclasses(cls)]
+    above, below = hierarchy.lineage(cls).project[1:], hierarchy.subclasses(cls)
+    others = [*above, *below]
     overrides = [other.methods[name] for other in others if name in other.methods]
-    taken = any(a.arg in PARAMETERS for other in overrides for a in other.node.args.kwonlyargs)
+    numbered = {base.methods[name] for base in above if name in base.methods and _is_told(base.methods[name])}
+    taken = any(a.arg in PARAMETERS for o in overrides if o not in numbered for a in o.node.args.kwonlyargs)
     plain = isinstance(method.node, ast.FunctionDef) and not method.node.decorator_list and own_name(method) is not None
     yields = any(isinstance(n, ast.Yield | ast.YieldFrom | ast.Await) for n in walk(method.node))
     hidden = not is_private(method) and method.node.args.kwarg is not None  # there it would hide what others pass
     kept = [name for relative in [cls, *others] for name in _handed_on(relative)]
     return plain and name not in {*MODULE_ATTRIBUTES, *kept} and not yields and not taken and not hidden
+
+
+def _is_told(method: Function) -> bool:
+    """Whether the method is told a number already: `call=0`, which it takes modules by and passes on."""
+    spec = method.node.args
+    told = [a.arg for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d and ast.unparse(d) == "0"]
+    names = {name for name in told if name in PARAMETERS}
+    nodes = list(walk(method.node))
+    places = [n.slice for n in nodes if isinstance(n, ast.Subscript)]
+    places += [a for n in nodes if isinstance(n, ast.Call) for a in (*n.args, *(k.value for k in n.keywords))]
+    inside = {id(name) for place in places for name in walk(place)}
+    return bool(names) and all(id(n) in inside for n in nodes if isinstance(n, ast.Name) and n.id in names)
 
 
 _HANDED_ON = Question[Class, frozenset[str]]("which attributes does the class do more with than call?")
