@@ -138,6 +138,8 @@ class Context:
             self.state.variables[holder.id] = current.widened(value)
         elif isinstance(holder, ast.Attribute) and (kept := self.stored(holder)) is not None:
             self.store(holder.attr, kept.widened(value))
+        elif isinstance(holder, ast.Subscript) and (member := self.met.values.get(holder)) is not None:
+            self.widen(holder.value, member.widened(value))  # `grid[i][j] = value`
 
     def demand(self, value: Value, needed: Value) -> None:
         for name in value.sources:

@@ -17,12 +17,14 @@ from rewriter.python.code import Class, Function, FunctionNode
 from rewriter.python.loops import is_settled, may_repeat
 from rewriter.python.members import loops_beside, member_of
 from rewriter.python.names import part_of
+from rewriter.python.trees import is_left_to_others
 from rewriter.values.base import UNKNOWN, Call, Known, Value
 from rewriter.values.computed import is_idle
 from rewriter.values.functions import BoundMethod, Choice, SomeFunction, one_of_methods
 from rewriter.values.modules import Module
 from rewriter.values.one_of import join_all
 from rewriter.values.output import OUTPUT
+from rewriter.values.plain import NONE
 from rewriter.values.plain_objects import Method, helper_with, is_plain, methods_below, methods_meant
 from rewriter.values.target import Target
 from rewriter.values.tensor import holds_tensor, of_operation, taken_for_tensor
@@ -144,7 +146,9 @@ class Machine:
     def run_function(self, target: Target, call: Call) -> Value:
         if call.node in self.context.again and self.activations.runs_again(target, call.node):
             self.notes.method_again(call.node, target.function)
-        return self.activations.of_call(target, call)
+        found = self.activations.of_call(target, call)
+        left_open = target.cls is not None and is_left_to_others(target.function.node.body)
+        return self.taken_for_tensor(call.node) if left_open and found == NONE else found
 
     def read_property(self, target: Target, node: ast.Attribute) -> Value:
         return self.activations.of_property(target, node)

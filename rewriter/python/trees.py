@@ -120,3 +120,12 @@ def texts_in(display: ast.List | ast.Tuple | ast.Set) -> list[str] | None:
     """The members, where all of them are texts."""
     texts = [e.value for e in display.elts if isinstance(e, ast.Constant) and isinstance(e.value, str)]
     return texts if len(texts) == len(display.elts) else None
+
+
+def is_left_to_others(body: list[ast.stmt]) -> bool:
+    """Whether a function says nothing, or raises at once: one of that name in another class says what it does."""
+    return all(
+        isinstance(statement, ast.Pass | ast.Raise)
+        or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+        for statement in body
+    )

@@ -396,3 +396,20 @@ def test_a_method_of_the_part_that_a_loop_takes_runs_once_for_each(loop: str, is
     said = {refusal.code for refusal in rewritten(source).refusals}
     assert said == (set() if is_another else {"RW902"})
     check(_PARTS.format("        " + loop), X)
+
+
+def test_what_is_put_into_a_list_inside_of_a_list_is_in_it() -> None:
+    source = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cells = nn.ModuleList(nn.Linear(4, 4) for _ in range(4))
+
+    def forward(self, x):
+        grid = [[None] * 2 for _ in range(2)]
+        for i in range(2):
+            for j in range(2):
+                grid[i][j] = self.cells[i * 2 + j](x)
+        return torch.stack([cell for row in grid for cell in row]).sum(0) - grid[-1][-1]
+"""
+    assert "return self.sub(self.sum(self.stack([" in check(source, torch.randn(2, 4))

@@ -538,3 +538,25 @@ class Net(nn.Module):
         return {called}
 """
     assert "return self.exp(self.mul(x, self.w))" in check(source, torch.randn(2, 4))
+
+
+@pytest.mark.parametrize("body", ["raise NotImplementedError", "pass", '"""To be written."""', "..."])
+def test_what_a_class_leaves_to_those_below_returns_what_they_say(body: str) -> None:
+    source = f"""
+class Base(nn.Module):
+    def score(self, x):
+        {body}
+
+    def forward(self, x):
+        return torch.softmax(self.score(x) * 0.5, -1)
+
+
+class Net(Base):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def score(self, x):
+        return self.fc(x)
+"""
+    assert "self.softmax(self.mul(self.score(x), 0.5))" in check(source, torch.randn(2, 4))
