@@ -64,14 +64,28 @@ def _bound(file: File) -> Iterator[Refusal]:
 
 
 def _forwards_in_bodies(file: File) -> Iterator[Refusal]:
-    """`forward = lambda self, x: x * 2`, which is no method to read."""
-    for cls in file.classes:
-        for statement in cls.node.body:
-            is_forward = isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "forward"
-            for node in walk(statement) if is_forward else ():
-                if isinstance(node, ast.Lambda) and operations_among([node.body], file.names.full_name):
-                    message = f"the forward of {cls.node.name} is a lambda, which can be given no modules"
-                    yield Refusal(CODE, message, file.source.span(node), advice_for(CODE))
+    """`forward = lambda self, x: x * 2`, which is no method to read, also of `type("Net", (nn.Module,), {...})`."""
+    stated = [
+        (cls.node.name, statement)
+        for cls in file.classes
+        for statement in cls.node.body
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "forward"
+    ]
+    for name, code in [*stated, *(_forwards_of_types(file) if "type" in file.words else ())]:
+        for node in walk(code):
+            if isinstance(node, ast.Lambda) and operations_among([node.body], file.names.full_name):
+                message = f"the forward of {name} is a lambda, which can be given no modules"
+                yield Refusal(CODE, message, file.source.span(node), advice_for(CODE))
+
+
+def _forwards_of_types(file: File) -> Iterator[tuple[str, ast.expr]]:
+    """What calls of `type` say of the forward, with the names of the classes."""
+    for node in walk(file.source.tree):
+        is_made = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "type"
+        body = node.args[2] if isinstance(node, ast.Call) and is_made and len(node.args) == 3 else None
+        for key, value in zip(body.keys, body.values, strict=True) if isinstance(body, ast.Dict) else ():
+            if isinstance(node, ast.Call) and isinstance(key, ast.Constant) and key.value == "forward":
+                yield ast.unparse(node.args[0]), value
 
 
 def _hooks(file: File) -> Iterator[Refusal]:

@@ -16,7 +16,7 @@ from rewriter.values.dictionary import Dictionary
 from rewriter.values.fixed import Fixed
 from rewriter.values.functions import BoundMethod, NestedFunction, ProjectFunction, SomeFunction, one_of_methods
 from rewriter.values.one_of import join, join_all
-from rewriter.values.parts import note_method_of_part
+from rewriter.values.parts import is_said_where_stored, note_method_of_part
 from rewriter.values.plain import NONE, NUMBER, STRING, Nothing
 from rewriter.values.plain_objects import methods_below, methods_meant
 from rewriter.values.sequence import children
@@ -291,10 +291,10 @@ def _call_attribute(receiver: Value, cls: Class, machine: Machine, call: Call, f
 
 
 def _returned(value: Value, machine: Machine, call: Call) -> Value:
-    """What a module, or something unknown, returns; a function of the constructor's own is refused where it stands."""
+    """What a module, or something unknown, returns."""
     for part in value.parts:
         if isinstance(part, Module):
             return part.result(machine, call)
-    if not any(isinstance(part, NestedFunction) and part.around.is_constructor for part in value.parts):
+    if not is_said_where_stored(value):
         machine.note_unknown_call(call.node, call.arguments.values())
     return of_unknown(machine, call)

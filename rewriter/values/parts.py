@@ -1,12 +1,13 @@
-"""Methods of what an object's attributes hold."""
+"""What an object's attributes hold: its methods, and what is said of it elsewhere."""
 
 from __future__ import annotations
 
 import ast
 
+from rewriter.python.attributes import operations_in
 from rewriter.python.code import Class, Function
-from rewriter.values.base import Call, Machine
-from rewriter.values.functions import Choice
+from rewriter.values.base import Call, Machine, Value
+from rewriter.values.functions import Choice, NestedFunction
 from rewriter.values.plain_objects import is_plain, methods_below
 
 
@@ -23,3 +24,9 @@ def note_method_of_part(cls: Class, method: Function, machine: Machine, call: Ca
         machine.note_part_method(call.node, holder.attr, cls, method, choice)
     elif choice is not None:
         machine.note_choice(call.node, choice)
+
+
+def is_said_where_stored(value: Value) -> bool:
+    """A constructor's own function, and any that has operations; of others, nobody reads what they call."""
+    nested = [part for part in value.parts if isinstance(part, NestedFunction)]
+    return any(part.around.is_constructor or operations_in(part.node, part.around) for part in nested)

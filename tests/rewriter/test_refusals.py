@@ -436,7 +436,24 @@ class Net(nn.Module):
 """
 
 
-@pytest.mark.parametrize(("source", "said"), [(GIVEN, "of single objects"), (WRITTEN_AS_LAMBDA, "is a lambda")])
+MADE_BY_TYPE = """
+Swish = type("Swish", (nn.Module,), {"forward": lambda self, x: x * torch.sigmoid(x)})
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.act = Swish()
+
+    def forward(self, x):
+        return self.act(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [(GIVEN, "of single objects"), (WRITTEN_AS_LAMBDA, "is a lambda"), (MADE_BY_TYPE, "'Swish' is a lambda")],
+)
 def test_a_forward_that_is_no_method_is_said(source: str, said: str) -> None:
     (reason,) = rewritten(HEADER + source).refusals
     assert reason.code == "RW903" and said in reason.message
