@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -18,7 +18,8 @@ from rewriter.python.hierarchy import own_name
 from rewriter.values.base import UNKNOWN, Known, Value
 from rewriter.values.modules import ProjectModule
 from rewriter.values.one_of import join, join_all
-from rewriter.values.plain import NONE
+from rewriter.values.plain import NONE, Nothing
+from rewriter.values.tensor import TENSOR, Tensor
 
 # An argument found to be no tensor changes what others may be; more rounds have not been seen to add anything.
 MAX_ROUNDS = 4
@@ -49,15 +50,25 @@ def run_forward(
     again while a run shows that some is none after all. The calls in `again` run on modules of their own.
     """
     settled: dict[str, Value] = {}
+    kept: dict[str, Value] = {}
     for _ in range(MAX_ROUNDS):
         entries = [(f, binding.of_entry(known.project, f, own_name(f), assume=True)) for f in (forward, *others)]
-        described = [(f, {**(around or {}), **dict(variables)}) for f, variables in entries]
+        described = [(f, {**(around or {}), **kept, **dict(variables)}) for f, variables in entries]
         run = _run(known, cls, described, settled, again)
-        if not run.met.demands.keys() - settled.keys():
+        left = dict(_left_for_the_next(known, run))
+        if not (run.met.demands.keys() - settled.keys() or left.keys() - kept.keys()):
             break
         settled |= run.met.demands
+        kept |= left
     run.met.entered.add(forward)
     return run
+
+
+def _left_for_the_next(known: Known, run: Run) -> Iterator[tuple[str, Value]]:
+    """The tensors that it leaves where the constructor has put None: the next forward finds them there."""
+    for name, value in run.attributes.items():
+        if value.may_be(Tensor) and known.attribute(run.cls, name).is_only(Nothing):
+            yield f"self.{name}", join(NONE, TENSOR)
 
 
 def run_constructor(

@@ -105,10 +105,10 @@ class ProjectModule(Module):
         if machine.known.hierarchy.holds_children(self.cls, node.attr):
             return Dictionary(MODULE)
         if method is None:
-            value = machine.known.attribute(self.cls, node.attr)
-            to_be_filled = machine.of_plain and value.is_only(Nothing)
-            value = as_setting(value) if machine.is_setting(self.cls, node.attr) else value.as_given
-            return UNKNOWN if to_be_filled else value
+            value, is_setting = machine.known.attribute(self.cls, node.attr), machine.is_setting(self.cls, node.attr)
+            if value.is_only(Nothing) and not is_setting:
+                return UNKNOWN if machine.of_plain else join(value, UNKNOWN)  # others fill it
+            return as_setting(value) if is_setting else value.as_given
         if own and machine.of_plain:
             return one_of_methods(methods_below(machine.known, self.cls, node.attr, own=True)) or UNKNOWN
         return BoundMethod(method, self.cls, own)

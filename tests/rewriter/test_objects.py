@@ -560,3 +560,31 @@ class Net(Base):
         return self.fc(x)
 """
     assert "self.softmax(self.mul(self.score(x), 0.5))" in check(source, torch.randn(2, 4))
+
+
+KEEPING = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc, self.context = nn.Linear(4, 4), None
+
+    def give(self, context):
+        self.context = context
+
+    def forward(self, x):
+        y = self.fc(x)
+        if self.context is not None:
+            y = y + self.context * 0.5
+        {then}
+        return y
+"""
+
+
+def test_what_a_forward_leaves_where_the_constructor_put_none_is_there_in_the_next() -> None:
+    after = check(KEEPING.format(then="self.context = y.detach()"), torch.randn(2, 4))
+    assert "y = self.add(y, self.mul(self.context, 0.5))" in after
+
+
+def test_what_others_put_there_is_not_known() -> None:
+    result = rewritten(HEADER + KEEPING.format(then="pass"))
+    assert [(refusal.code, "`*`" in refusal.message) for refusal in result.refusals] == [("RW901", True)]
