@@ -285,7 +285,7 @@ def _call_attribute(receiver: Value, cls: Class, machine: Machine, call: Call, f
         machine.note_module_call(call.node, func.attr, value)
     else:
         machine.note_part_call(call.node, value)
-    if value.may_be(SomeFunction) and not isinstance(value, NestedFunction):
+    if value.may_be(SomeFunction) and not isinstance(value, NestedFunction) and not is_said_where_stored(value):
         return machine.call_value(value, call)
     return _returned(value, machine, call)
 

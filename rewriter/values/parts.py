@@ -7,7 +7,7 @@ import ast
 from rewriter.python.attributes import operations_in
 from rewriter.python.code import Class, Function
 from rewriter.values.base import Call, Machine, Value
-from rewriter.values.functions import Choice, NestedFunction
+from rewriter.values.functions import Choice, NestedFunction, SomeFunction
 from rewriter.values.plain_objects import is_plain, methods_below
 
 
@@ -28,5 +28,8 @@ def note_method_of_part(cls: Class, method: Function, machine: Machine, call: Ca
 
 def is_said_where_stored(value: Value) -> bool:
     """A constructor's own function, and any that has operations; of others, nobody reads what they call."""
-    nested = [part for part in value.parts if isinstance(part, NestedFunction)]
-    return any(part.around.is_constructor or operations_in(part.node, part.around) for part in nested)
+    functions = [part for part in value.parts if isinstance(part, SomeFunction)]
+    members = [member for function in functions for member in function.members]
+    nested = [member for member in members if isinstance(member, NestedFunction)]
+    is_said = any(one.around.is_constructor or operations_in(one.node, one.around) for one in nested)
+    return is_said and len(nested) == len(members)
