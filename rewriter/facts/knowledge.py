@@ -157,7 +157,7 @@ class Knowledge:
         found: dict[str, Value] = {}
         for name, value in (pair for user in users for pair in self.attributes(user).items()):
             found[name] = join(found[name], value) if name in found else value
-        by_name = kept_locals(self.project, self.hierarchy.lineage(cls).constructor)
+        by_name = kept_locals(self, cls, self.hierarchy.lineage(cls).constructor)
         return found | by_name | self._stated(cls) | self.construction(cls).attributes
 
     def _stated(self, cls: Class) -> dict[str, Value]:

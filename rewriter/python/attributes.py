@@ -192,10 +192,20 @@ def _assigns_always(statement: ast.stmt, attribute: str) -> bool:
 
 
 def sets_locals(statement: ast.stmt, own: str) -> bool:
-    """`set_attributes(self, locals())`: a call that may set each variable under its name on the object."""
+    """`set_attributes(self, locals())`: it may set each variable under its name on the object, as a loop may."""
     calls = [n for n in walk(statement) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
     names = any(isinstance(n, ast.Name) and n.id == own for n in walk(statement))
-    return isinstance(statement, ast.Expr) and names and any(ast.unparse(c) in ("locals()", "vars()") for c in calls)
+    return (
+        isinstance(statement, ast.Expr | ast.For)
+        and names
+        and any(ast.unparse(c) in ("locals()", "vars()") for c in calls)
+    )
+
+
+def keeps_locals(init: Function) -> bool:
+    """Whether it hands its variables and the object on; who reads an attribute that is not set gets an error."""
+    own = own_name(init)
+    return "locals" in init.words and own is not None and any(sets_locals(s, own) for s in init.node.body)
 
 
 def stored_in(init: Function | None, attribute: str) -> Iterator[ast.expr]:

@@ -6,14 +6,13 @@ import ast
 from dataclasses import replace
 
 from rewriter.changes.made import MakeAgain, Tie
-from rewriter.facts.expressions.kept_locals import keeps_locals
 from rewriter.facts.functions.kept import stored_in_family
 from rewriter.facts.instances.each_matters import handled_otherwise
 from rewriter.facts.instances.interchangeable import always_has_state, has_state, is_stateless
 from rewriter.facts.instances.memory import acts_as_module, says_what_is_equal, stores_later
 from rewriter.facts.instances.storing_nothing import classes_of_parts, made_class
 from rewriter.facts.making.construction import Construction
-from rewriter.python.attributes import assignments_of, assigns_always, handled_from_outside
+from rewriter.python.attributes import assignments_of, assigns_always, handled_from_outside, keeps_locals
 from rewriter.python.code import Class, Function
 from rewriter.python.hierarchy import CONTAINERS
 from rewriter.python.trees import begin_of, end_of, walk

@@ -115,11 +115,13 @@ def call_chosen(site: ChosenCall | OperationOfAnyKind, context: Context) -> Chan
 def _kept_by_itself(site: Site, context: Context, named: int) -> Call | None:
     """`Call(self.processor)`, where the object keeps what is called and names of all that it may be are not at hand."""
     func, place = site.node.func if isinstance(site.node, ast.Call) else None, context.place
-    if not isinstance(site, ChosenCall) or not isinstance(place, Construction) or not site.choice.methods:
+    if not isinstance(site, ChosenCall) or not isinstance(place, Construction):
+        return None
+    if not site.choice.methods and (named or not any(map(context.takes_modules, site.choice.functions))):
         return None
     if not isinstance(func, ast.Attribute) or ast.unparse(func.value) != site.self_name:
         return None
-    if named == len(site.choice.methods) <= _MOST_NAMED:
+    if named == len(site.choice.methods) <= _MOST_NAMED and named:
         return None
     statement = statement_setting(context.knowledge, place, func.attr)
     return None if statement is None else Call(kept=func.attr, stored=statement)

@@ -57,6 +57,7 @@ from rewriter.sites.site import ModuleCall
 from rewriter.values.base import Value
 from rewriter.values.functions import Choice, NestedFunction, SomeFunction
 from rewriter.values.modules import Module, WrappedFunction
+from rewriter.values.one_operation import is_handed_in
 from rewriter.values.plain import Nothing
 
 CODE = "RW203"
@@ -84,7 +85,8 @@ def find_stored(knowledge: Knowledge, cls: Class, takes_modules: TakesModules) -
     finder = _Finder(knowledge, cls, init, takes_modules)
     for store in stores_of(cls):
         attribute, node = store.target.attr, store.value
-        operations = finder.operations_of_lambda(node)
+        lambdas = finder.lambdas(node)
+        operations = max((operations_in(one.node, one.around) for one in lambdas), default=0)
         only_called = is_only_called(knowledge.hierarchy, cls, attribute)  # first, since it costs little
         if operations > 1 and only_called:
             message = f"`self.{attribute}` keeps a function with {operations} operations"
@@ -92,7 +94,11 @@ def find_stored(knowledge: Knowledge, cls: Class, takes_modules: TakesModules) -
         if only_called and finder.is_to_be_kept(attribute, node) and may_be_kept(knowledge, cls, attribute):
             message = f"`{ast.unparse(node)}`, which may be a function, is stored as a module"
             yield Substitution(CODE, init, node, "runtime.modules.as_module", message, wraps=True)
-        elif operations and not (operations > 1 and only_called) and _is_called(cls, attribute):
+        elif (
+            any(not is_handed_in(one) for one in lambdas if operations)
+            and not (operations > 1 and only_called)
+            and _is_called(cls, attribute)
+        ):
             message = f"`self.{attribute}` keeps a function with operations, and more is done with it than to call it"
             yield Refusal("RW903", message, init.file.source.span(node), _NAME_IT)
 
@@ -109,11 +115,10 @@ class _Finder:
     init: Function
     takes_modules: TakesModules
 
-    def operations_of_lambda(self, node: ast.expr) -> int:
-        """How many operations a lambda that it may be has, or a function defined inside; 0 for anything else."""
+    def lambdas(self, node: ast.expr) -> list[NestedFunction]:
+        """Those, and functions defined inside of others, that an expression may be."""
         functions = (p for p in value_of(self.knowledge, self.cls, node).parts if isinstance(p, SomeFunction))
-        inside = (member for function in functions for member in function.members if isinstance(member, NestedFunction))
-        return max((operations_in(member.node, member.around) for member in inside), default=0)
+        return [member for function in functions for member in function.members if isinstance(member, NestedFunction)]
 
     def is_to_be_kept(self, attribute: str, node: ast.expr) -> bool:
         """Whether it may be a function, or is not known and stands where another class or branch may put a function."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field, fields, replace
 
+from rewriter.python.attributes import keeps_locals
 from rewriter.python.code import Class, Function
 from rewriter.python.members import ListMember
 from rewriter.torch_api.row import Row, Spelling
 from rewriter.values.base import Value
 from rewriter.values.functions import Choice, SomeFunction
 from rewriter.values.modules import Made, Module
+from rewriter.values.one_operation import is_handed_in
 
 SiteNode = ast.Call | ast.BinOp | ast.UnaryOp | ast.AugAssign | ast.Attribute
 
@@ -220,17 +222,16 @@ class KeptFunctionCall(ModuleCall):
         Where it is not known to be a function and nothing nearby names one, the call is taken for that of a module.
         """
         common = {f.name: getattr(self, f.name) for f in fields(Site)}
-        members = self.function_kept.members
-        if not members:
-            return OperationOfAnyKind(**common)
-        choice = Choice(members)
+        choice = Choice(self.function_kept.members)
+        if all(map(is_handed_in, choice.of)):
+            return OperationOfAnyKind(**common)  # one of torch's, or a lambda that somebody gave the constructor
         return ChosenCall(**common, choice=choice) if self.module.known or self._is_named(choice) else self
 
     def _is_named(self, choice: Choice) -> bool:
         owner = self.function.owner
-        near = [self.function, *([owner.constructor] if owner is not None and owner.constructor is not None else [])]
-        said = frozenset().union(*(function.words for function in near), owner.stated if owner is not None else ())
-        return any(function.node.name in said for function in choice.functions)
+        init = owner.constructor if owner is not None else None
+        said = self.function.words.union(init.words if init is not None else (), owner.stated if owner else ())
+        return (init is not None and keeps_locals(init)) or any(f.node.name in said for f in choice.functions)
 
 
 @dataclass(eq=False)

@@ -10,6 +10,9 @@ import pytest
 import torch
 from torch import nn
 
+from rewriter.engine import rewrite
+from rewriter.python.project import Project
+from rewriter.settings import Settings
 from runtime.inspect import check_prepared
 from runtime.modules import as_module
 from tests.rewriter.executed import HEADER, check, load, rewritten
@@ -249,3 +252,52 @@ def test_of_a_lambda_that_somebody_gives_it_is_said_that_it_has_several_operatio
     result = rewritten(HEADER + GIVEN.format(gates="Gate(lambda x, y: x + y * scale)"))
     assert not result.changed
     assert "`self.fusion` keeps a function with 2 operations" in [r.message for r in result.refusals]
+
+
+SETTING = {
+    "a helper": "set_attributes(self, locals())",
+    "a loop": "for k, v in locals().items():\n            if k not in ('self', '__class__'):\n                setattr(self, k, v)",
+    "read besides": "self.fusion = fusion\n        self.kind = str(self.fusion)",
+}
+
+
+@pytest.mark.parametrize("name", SETTING)
+def test_a_lambda_that_is_not_stored_by_an_assignment_is_called_by_a_module(name: str) -> None:
+    helper = """
+def set_attributes(self, values):
+    for k, v in values.items():
+        if k not in ("self", "__class__"):
+            setattr(self, k, v)
+
+"""
+    source = helper + GIVEN.format(gates="Gate(lambda x, y: x + y), Gate(fusion=lambda x, y: x * scale)")
+    after = check(source.replace("self.fusion = fusion", SETTING[name], 1), X)
+    assert "return self.call(self.fusion, x, x)" in after and "self.call = runtime.modules.Call()" in after
+
+
+SUM = """
+def add(x, y):
+    return x + y
+
+"""
+
+
+@pytest.mark.parametrize("name", ["an assignment", "a loop"])
+def test_a_function_that_a_factory_gives_a_constructor_takes_modules(name: str) -> None:
+    source = SUM + GIVEN.format(gates="Gate(add), Gate(fusion=add)")
+    after = check(source.replace("self.fusion = fusion", SETTING.get(name, "self.fusion = fusion"), 1), X)
+    assert "return ops.add(x, y)" in after
+    stored = "self.fusion = runtime.modules.as_module(fusion)"
+    assert (stored if name == "an assignment" else "self.call = runtime.modules.Call(add)") in after
+
+
+def test_a_function_of_another_file_is_told_by_the_object_that_keeps_it(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    gate, net = GIVEN.format(gates="Gate(add)").split("def make")
+    gate = gate.replace("self.fusion = fusion", SETTING["a loop"])
+    files = {"gate.py": HEADER + gate, "net.py": f"{HEADER}from gate import Gate\n{SUM}\n\ndef make{net}"}
+    for file, text in files.items():
+        (tmp_path / file).write_text(text)
+    project = Project.for_paths([tmp_path])
+    after = {f: rewrite((tmp_path / f).read_bytes(), tmp_path / f, Settings(), project).after.decode() for f in files}
+    assert "self.call = runtime.modules.Call(self.fusion)" in after["gate.py"]
+    assert "return ops.add(x, y)" in after["net.py"]

@@ -17,6 +17,7 @@ from rewriter.values.base import Value
 from rewriter.values.functions import Choice, SomeFunction
 from rewriter.values.plain_objects import RUN_BY_CLASS
 
+Maker = Class | Function
 _DEEPEST = 3  # how often a function may be handed on from one constructor to another
 _RUN = frozenset({"forward", "__init__"})
 _SAID_BY_FORWARD = Question[Class, set[str]]("which names does the forward come to?")
@@ -28,7 +29,7 @@ def candidates(knowledge: Knowledge, function: Function, said: dict[Class, set[s
     `said` is told which of these names each class says.
     """
     done, pending, methods = set[Named](), _names_of(knowledge, function), list[Named]()
-    project, seen = knowledge.project, set[Class]()
+    project, seen, makers = knowledge.project, set[Class](), list[Function]()
     while pending or methods:
         named = pending.pop(0) if pending else methods.pop(0)
         if named in done:
@@ -42,6 +43,7 @@ def candidates(knowledge: Knowledge, function: Function, said: dict[Class, set[s
                     continue
                 if isinstance(user, Function):
                     pending.append(user)
+                    makers.append(user)
                     yield from given_by(user)
                     continue
                 all_saying = methods_saying(knowledge, user, named)
@@ -57,7 +59,7 @@ def candidates(knowledge: Knowledge, function: Function, said: dict[Class, set[s
                 if caller not in seen and _may_run(knowledge, caller, {word}):
                     seen.add(caller)
                     yield caller
-    yield from _given_it(knowledge, function, list(said), seen)
+    yield from _given_it(knowledge, function, [*said, *makers], seen)
     for user, words in said.items():
         below = [cls for cls in knowledge.hierarchy.subclasses(user) if cls not in seen]
         found = [cls for cls in below if _may_run(knowledge, cls, words)]
@@ -71,17 +73,23 @@ def _calling(knowledge: Knowledge, user: Class, named: Named) -> Class:
     return named[1] if isinstance(named, tuple) and is_above else user
 
 
-def _given_it(knowledge: Knowledge, function: Function, makers: list[Class], seen: set[Class]) -> Iterator[Class]:
-    """Classes to whose constructors those of others hand the function, or its object: they keep it or hand it on."""
+def _given_it(knowledge: Knowledge, function: Function, makers: list[Maker], seen: set[Class]) -> Iterator[Class]:
+    """Classes whose constructors are handed the function, or its object, by others: they keep it or hand it on."""
     pending = [(maker, 0) for maker in makers]
     while pending:
         maker, depth = pending.pop(0)
         for cls in _made_by(knowledge, maker) if depth < _DEEPEST else ():
-            kept = knowledge.construction(cls).met.values.values() if cls not in seen else ()
+            kept = _kept_by(knowledge, cls) if cls not in seen else ()
             if any(_is_of(part, function) for value in kept for part in value.parts):
                 seen.add(cls)
                 pending.append((cls, depth + 1))
                 yield cls
+
+
+def _kept_by(knowledge: Knowledge, cls: Class) -> Iterator[Value]:
+    """What its constructor comes to, and what it keeps of what it is given."""
+    yield from knowledge.construction(cls).met.values.values()
+    yield from knowledge.attributes(cls).values()
 
 
 def _is_of(value: Value, function: Function) -> bool:
@@ -91,9 +99,9 @@ def _is_of(value: Value, function: Function) -> bool:
     return function.owner is not None and function.owner.name in value.class_names
 
 
-def _made_by(knowledge: Knowledge, maker: Class) -> Iterator[Class]:
-    """The classes of modules of which a constructor makes objects."""
-    init = maker.constructor
+def _made_by(knowledge: Knowledge, maker: Maker) -> Iterator[Class]:
+    """The classes of modules of which a constructor, or a function, makes objects."""
+    init = maker.constructor if isinstance(maker, Class) else maker
     for node in walk(init.node) if init is not None else ():
         name = init.name_inside(node.func) if isinstance(node, ast.Call) and init is not None else None
         found = knowledge.project.find(name) if name is not None else None

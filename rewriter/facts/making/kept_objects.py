@@ -6,7 +6,7 @@ import ast
 
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.construction import Construction
-from rewriter.python.attributes import assigns_always
+from rewriter.python.attributes import assigns_always, sets_locals
 from rewriter.python.trees import begin_of, returns_in
 
 
@@ -25,6 +25,10 @@ def statement_setting(knowledge: Knowledge, place: Construction, attribute: str)
 
 
 def _sets(knowledge: Knowledge, place: Construction, statement: ast.stmt, attribute: str) -> bool:
+    init = place.init
+    if init is not None and sets_locals(statement, place.self_name):
+        spec = init.node.args
+        return any(a.arg == attribute for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs))
     call = statement.value if isinstance(statement, ast.Expr) else None
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
         return assigns_always([statement], attribute) and not isinstance(statement, ast.Return | ast.Raise)
