@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from rewriter.facts.knowledge import Knowledge
 from rewriter.python.attributes import operations_among, operations_in
-from rewriter.python.code import File, Function
+from rewriter.python.code import Class, File, Function
+from rewriter.python.given_methods import functions_given
 from rewriter.python.names import dotted
 from rewriter.python.trees import returns_in, walk
 from rewriter.results import Refusal
@@ -28,6 +29,7 @@ def run_by_others(knowledge: Knowledge, file: File) -> Iterator[Refusal]:
     if file.words & _DISPATCHING:
         yield from _dispatched(file)
     yield from _forwards_in_bodies(file)
+    yield from _put_into_classes(knowledge, file)
     for cls in file.classes:
         for method in cls.methods.values() if knowledge.may_be_module(cls) else ():
             for decorator in method.node.decorator_list:
@@ -61,6 +63,27 @@ def _bound(file: File) -> Iterator[Refusal]:
         if function is not None and operations_in(function.node, function):
             message = f"{function.node.name} is made a method of single objects, whose class makes no modules for it"
             yield Refusal(CODE, message, file.source.span(function.node), advice_for(CODE))
+
+
+def _put_into_classes(knowledge: Knowledge, file: File) -> Iterator[Refusal]:
+    """`Block.mix = mix`, behind the class: a function of the file, or a lambda, that is no method to read."""
+    for node in file.source.tree.body:
+        target = node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
+        name = file.names.full_name(target.value) if isinstance(target, ast.Attribute) else None
+        cls = knowledge.project.find(name) if name is not None else None
+        if not isinstance(cls, Class) or not knowledge.may_be_module(cls) or not isinstance(target, ast.Attribute):
+            continue
+        put = node.value if isinstance(node, ast.Assign) else None
+        free = file.functions.get(put.id) if isinstance(put, ast.Name) else None
+        code = free.node if free is not None else put
+        is_given = target.attr in functions_given(knowledge.project, cls)
+        if isinstance(code, ast.Lambda | ast.FunctionDef) and not is_given:
+            called = {n.func.id for n in walk(code) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+            codes = [code, *(file.functions[called_by].node for called_by in sorted(called & file.functions.keys()))]
+            bodies = [part for c in codes for part in ([c.body] if isinstance(c, ast.Lambda) else c.body)]
+            if operations_among(bodies, file.names.full_name):
+                message = f"it is put into {cls.node.name}, whose constructor makes no modules for it"
+                yield Refusal(CODE, message, file.source.span(code), advice_for(CODE))
 
 
 def _forwards_in_bodies(file: File) -> Iterator[Refusal]:

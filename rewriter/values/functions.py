@@ -252,7 +252,8 @@ class Choice(SomeFunction):
         return sorted(found, key=lambda m: (*_place(m.function), m.cls.name, m.called_on.name, m.own))
 
     def call(self, machine: Machine, call: Call) -> Value | None:
-        if all(isinstance(m, NestedFunction) and m.around is not machine.function for m in self.of):  # has no name here
+        unseen = [m for m in self.of if isinstance(m, NestedFunction) and m.around is not machine.function]
+        if unseen and all(isinstance(m, BoundMethod) or m in unseen for m in self.of):  # they have no names here
             machine.note_unknown_call(call.node, call.arguments.values())
         else:
             machine.note_choice(call.node, self)

@@ -690,3 +690,19 @@ class Net(nn.Module):
 )
 def test_functions_that_nobody_follows_are_said(source: str, said: list[str]) -> None:
     assert [f"{r.code}: {r.message}" for r in rewritten(HEADER + source).refusals] == said
+
+
+@pytest.mark.parametrize(
+    ("put", "said"),
+    [
+        ("Net.mix = lambda self, x: x * 2", 1),
+        ("def better(self, x):\n    return torch.sigmoid(x) + 1\n\n\nNet.mix = better", 1),
+        ("def gate(x):\n    return x + 1\n\n\nNet.mix = lambda self, x: gate(x)", 1),
+        ("Net.mix = lambda self, x: x", 0),
+        ("Net.size = 3 * 2", 0),
+    ],
+)
+def test_what_is_put_into_a_class_behind_it_is_said(put: str, said: int) -> None:
+    source = "class Net(nn.Module):\n    def forward(self, x):\n        return self.mix(x)\n\n\n"
+    found = rewritten(f"{HEADER}{source}{put}\n").refusals
+    assert sum("is put into Net" in refusal.message for refusal in found) == said
