@@ -1,7 +1,7 @@
 """Post-training quantization of a model from its data, as near to floating point as a goal asks.
 
 Where the result is not near enough, first the weights are rounded anew, which costs nothing when the model runs; then
-the layers that bring most noise are given 16 bits, as long as they are no more than half of the whole.
+the layers that bring most noise are given 16 bits, as long as the model does not take much longer for it.
 """
 
 from __future__ import annotations
@@ -15,25 +15,24 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from runtime.quantization.adjacency import call
-from runtime.quantization.calibration import Forward, calibrate, evaluating, rank_of_ranks
+from runtime.quantization.calibration import Forward, calibrate, rank_of_ranks
 from runtime.quantization.compensation import Compensation
+from runtime.quantization.costs import costs_of_more_bits
 from runtime.quantization.examples import Examples
 from runtime.quantization.improvements import MEND, improve_after, improve_before
 from runtime.quantization.mending import Left, Mending, Quantized, overrides_for
 from runtime.quantization.methods import Method
 from runtime.quantization.observers import Statistics
 from runtime.quantization.overrides import Overrides, QBits
-from runtime.quantization.quantized.sums import QuantizedSum, is_sum
+from runtime.quantization.quantized.sums import QuantizedSum
 from runtime.quantization.quantizer import Quantizer
 from runtime.quantization.recurrent import unobserved
 from runtime.quantization.result import compared
 
 HALF = 0.5
-"""Of all multiplications, which may have 16 bits without being asked for: they take about twice the time."""
+"""Of a model's time on 8 bits, which 16 bits may add without being asked for."""
 _BATCHES = 4
 """That weights are rounded for."""
 
@@ -77,8 +76,8 @@ def calibrated(
         trial.rounding = Compensation(reference, islice(data, _BATCHES), forward)
         _round_anew(found, reference, trial.rounding, examples.kept)
     if MEND in improve or (alone and wanted.on_8_bits and not wanted.inplace):
-        limit = 1.0 if MEND in improve else HALF
-        costs = _shares(reference, examples.kept[0]) if found.result.decibels < wanted.goal else {}
+        limit = None if MEND in improve else HALF
+        costs = costs_of_more_bits(reference, examples.kept[0]) if found.result.decibels < wanted.goal else {}
         mending = Mending(reference, trial.prepare, examples.kept, overrides.names, wanted.goal, costs, limit)
         mended = mending.of(found)
         if MEND in improve or mended.result.decibels >= wanted.goal:
@@ -123,31 +122,6 @@ def _round_anew(found: Quantized, reference: nn.Module, rounding: Compensation, 
         return
     for layer, integers in zip(layers, before, strict=True):
         layer.integers.copy_(integers)
-
-
-def _shares(model: nn.Module, example: Any) -> dict[str, float]:
-    """Which part of all multiplications with weights each layer has."""
-    numbers: dict[str, float] = {}
-
-    def count(name: str) -> Callable[[nn.Module, Any, Any], None]:
-        def hook(layer: nn.Module, args: Any, output: Any) -> None:
-            weight = layer.weight
-            assert isinstance(weight, Tensor)
-            places = output.numel() * weight.numel() / max(getattr(layer, "out_channels", weight.shape[0]), 1)
-            numbers[name] = numbers.get(name, 0.0) + places
-
-        return hook
-
-    layers = {name: layer for name, layer in model.named_modules() if is_sum(layer)}
-    hooks = [layer.register_forward_hook(count(name)) for name, layer in layers.items()]
-    try:
-        with evaluating(model), torch.no_grad():
-            call(model, example)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    whole = sum(numbers.values())
-    return {name: number / whole for name, number in numbers.items()} if whole else {}
 
 
 def _number_of(data: Iterable[Any], limit: int | None) -> int | None:

@@ -65,7 +65,7 @@ def quantize(
 
     "ptq" compares its result with the model in floating point. Where it is further away than the `goal`, in decibels,
     weights are rounded anew so that their errors make up for each other, and the layers that lose most get 16 bits, as
-    long as they are few and have no more than half of all multiplications; a warning says what is missing then. With
+    long as they are few and the model takes no more than half as long again; a warning says what is missing then. With
     `goal=0` nothing of that is done. `improve` names what else "ptq" shall do for accuracy: "equalize" and "smooth"
     before, "mend", which gives 16 bits to all layers that need them and leaves in floating point what these cannot hold
     either, "adaround" (which pays below 8 bits) and "bias_correction" afterwards.

@@ -63,8 +63,8 @@ class Quantized:
 
 class Mending:
     """`prepare(model, left)` quantizes a model with these bits for some layers; `named` are those that nobody else
-    decides about. `costs` are the shares of layers in all multiplications, of which no more than `budget` get more
-    bits."""
+    decides about. `costs` are what more bits for a layer add to the model's time, which may grow by the `budget`, or
+    by whatever it takes."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Mending:
         named: Callable[[str], bool],
         goal: float,
         costs: Mapping[str, float] | None = None,
-        budget: float = 1.0,
+        budget: float | None = None,
     ) -> None:
         self.reference, self.prepare, self.examples, self.named = reference, prepare, examples, named
         self.goal, self.costs, self.budget = goal, costs or {}, budget
@@ -102,17 +102,17 @@ class Mending:
         noises, enough = self._noises(found), 10 ** (-self.goal / 10)
         noise = sum(of.now for of in noises.values())
         spent = sum(self.costs.get(name, 0.0) for name in found.left)
-        most = len(noises) if self.budget >= 1.0 else max(_AT_LEAST, len(noises) // _FEW)
+        most = len(noises) if self.budget is None else max(_AT_LEAST, len(noises) // _FEW)
         more: dict[str, Bits] = {}
         for gain, name, bits in sorted(self._gains(found, noises), key=lambda one: one[0], reverse=True):
             cost = 0.0 if name in found.left else self.costs.get(name, 0.0)
             if noise * more_than_enough <= enough and more:
                 break
             few = name in found.left or len(found.left.keys() | more.keys()) < most
-            if gain > 0 and few and spent + cost <= self.budget:
+            if gain > 0 and few and (self.budget is None or spent + cost <= self.budget):
                 more[name] = bits
                 noise, spent = noise - gain, spent + cost
-        hopeless = self.budget < 1.0 and noise > _HOPELESS * enough
+        hopeless = self.budget is not None and noise > _HOPELESS * enough
         return {} if hopeless else more
 
     def _gains(self, found: Quantized, noises: Mapping[str, Noise]) -> Iterator[tuple[float, str, Bits]]:
@@ -123,7 +123,7 @@ class Mending:
             sums = is_sum(module_of(self.reference.get_submodule(name)))
             if sums and before is None and noise.of_weights < noise.now / 2:
                 yield noise.now - noise.of_weights, name, ON_16_BITS
-            elif self.budget >= 1.0 or not sums:
+            elif self.budget is None or not sums:
                 yield noise.now, name, IN_FLOAT
 
     def _noises(self, found: Quantized) -> dict[str, Noise]:

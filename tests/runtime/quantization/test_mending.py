@@ -110,6 +110,33 @@ def test_what_too_much_of_the_model_would_need_is_left_to_the_user(
     assert decibels(model, mended, data) > 30
 
 
+class Small(nn.Module):
+    """Few channels, of whose many places real numbers take much longer than products."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.relu, self.second = nn.Conv2d(1, 4, 1), nn.ReLU(), nn.Conv2d(4, 4, 1)
+        with torch.no_grad():
+            self.first.weight[0] = 200.0
+            self.second.weight[:, 0] = 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.second(self.relu(self.first(x)))
+        return result
+
+
+@pytest.mark.parametrize(("size", "given"), [(4, True), (256, False)])
+def test_layers_get_16_bits_where_that_takes_little_time(size: int, given: bool) -> None:
+    model, images = Small().eval(), [torch.randn(2, 1, size, size)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore" if not given else "error")
+        quantized = runtime.quantize(model, images, verbose=False)
+    assert isinstance(quantized.second, WideSum) == given
+    mended = runtime.quantize(model, images, improve=["mend"], verbose=False)
+    assert isinstance(mended.second, WideSum)
+
+
 def test_a_goal_of_nothing_changes_nothing(model: nn.Module, data: list[Tensor]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -179,7 +206,7 @@ class Normalized(nn.Module):
 
 def test_no_layer_gets_16_bits_that_no_kernel_takes() -> None:
     model = Normalized().eval()
-    images = [torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(seed)) for seed in range(3)]
+    images = [torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(seed)) for seed in range(8)]
     plain = decibels(model, runtime.quantize(model, images, goal=0, verbose=False), images)
     quantized = runtime.quantize(model, images, verbose=False)
     assert plain < 25 and decibels(model, quantized, images) > 30
