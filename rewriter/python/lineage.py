@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rewriter.python.code import Class, Function
-from rewriter.torch_api.bases import names_mixed_in, names_of_base
+from rewriter.torch_api.bases import names_mixed_in, names_of_base, notes_arguments
 
 HARMLESS_BASES = frozenset({"abc.ABC", "typing.Generic", "typing.Protocol", "builtins.object", "object"})
 
@@ -72,7 +72,7 @@ class Above:
             self.reserved |= names
         elif (names := names_mixed_in(name)) is not None:
             self.reserved |= names
-            self.notes_arguments = True
+            self.notes_arguments |= notes_arguments(name)
         elif name not in HARMLESS_BASES:
             self.unseen.add(name)
 

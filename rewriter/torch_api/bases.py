@@ -31,10 +31,17 @@ _NAMES = {
 }
 
 _HUB = frozenset({"from_pretrained", "save_pretrained", "push_to_hub", "generate_model_card"})
-_MIXED_IN = {
+_NOTING = {
     f"huggingface_hub{place}.{name}": _HUB
     for place in ("", ".hub_mixin")
     for name in ("ModelHubMixin", "PyTorchModelHubMixin")
+}
+# What it saves it finds in the frames of all constructors that are running, by the names that they have there.
+_HYPERPARAMETERS = frozenset({"hparams", "hparams_initial", "save_hyperparameters", "remove_ignored_hparams"})
+_MIXED_IN = _NOTING | {
+    f"{home}.core.mixins{place}.HyperparametersMixin": _HYPERPARAMETERS
+    for home in ("lightning.pytorch", "pytorch_lightning")
+    for place in ("", ".hparams_mixin")
 }
 
 
@@ -44,5 +51,10 @@ def names_of_base(full_name: str) -> frozenset[str] | None:
 
 
 def names_mixed_in(full_name: str) -> frozenset[str] | None:
-    """The attributes of a class that is mixed in beside nn.Module, and that notes what an `__init__` is given."""
+    """The attributes of a class that is mixed in beside nn.Module."""
     return _MIXED_IN.get(full_name)
+
+
+def notes_arguments(full_name: str) -> bool:
+    """Whether such a class notes what an `__init__` is given, by the names of its parameters."""
+    return full_name in _NOTING

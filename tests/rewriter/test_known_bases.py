@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import types
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.rewriter.executed import HEADER, check, rewritten
+from tests.rewriter.executed import HEADER, assert_equal_models, check, load, rewritten
 
 NET = """
 import {module} as pl
@@ -120,3 +121,55 @@ def test_a_base_that_initializes_weights(place: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys.modules[place], "BaseModule", BaseModule, raising=False)
     after = check(INITIALIZED.format(place=place), torch.randn(2, 3, 4, 4))
     assert "self.relu2 = nn.ReLU()" in after and "self.add(" in after
+
+
+SAVED = """
+from {place} import HyperparametersMixin
+
+
+class Base(nn.Module, HyperparametersMixin):
+    def __init__(self, width, scale=2.0):
+        super().__init__()
+        self.save_hyperparameters()
+        self.hparams["cls"] = self.__class__
+        self.fc = nn.Linear(width, width)
+
+    def forward(self, x):
+        return F.softplus(self.fc(x)) * self.hparams["scale"]
+
+
+class Net(Base):
+    def forward(self, x):
+        return torch.cat([super().forward(x), x])
+
+
+def build():
+    return Net(4, scale=3.0)
+"""
+
+
+class HyperparametersMixin:
+    """What matters of the library's: it looks for arguments in the frames of the constructors that are running."""
+
+    def save_hyperparameters(self) -> None:
+        frame, self.hparams = sys._getframe(1), dict[str, object]()
+        while "__class__" in frame.f_locals and frame.f_back is not None:
+            named = inspect.signature(frame.f_locals["__class__"].__init__).parameters
+            found = {name: frame.f_locals[name] for name in named}
+            self.hparams |= found.pop("kwargs", {})  # type: ignore[arg-type, operator]
+            self.hparams |= {name: value for name, value in found.items() if name not in ("self", "args")}
+            frame = frame.f_back
+
+
+@pytest.mark.parametrize("place", ["lightning.pytorch.core.mixins", "pytorch_lightning.core.mixins.hparams_mixin"])
+def test_a_class_mixed_in_that_saves_what_constructors_are_given(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = place.split(".")
+    for end in range(1, len(parts) + 1):
+        monkeypatch.setitem(sys.modules, ".".join(parts[:end]), types.ModuleType(parts[end - 1]))
+    monkeypatch.setattr(sys.modules[place], "HyperparametersMixin", HyperparametersMixin, raising=False)
+    result = rewritten(HEADER + SAVED.format(place=place))
+    assert b"self.concat(super().forward(x), x)" in result.after and not result.refusals
+    before, after = (load(text)["build"]() for text in (result.before, result.after))
+    assert_equal_models(before, after, torch.randn(2, 4))
+    assert {**before.hparams, "cls": None} == {**after.hparams, "cls": None}
+    assert list(before.hparams) == list(after.hparams)
