@@ -111,7 +111,7 @@ def _run(
         context.state.variables.update(variables)
         machine.run_body(function.node.body)
         context.frames.pop()
-        results.append(join_all(frame.returns) if frame.returns else NONE)
+        results.append(frame.returned)
 
     if len(entries) == 1:
         enter(*entries[0])

@@ -720,3 +720,35 @@ class Net(nn.Module):
     after = check(source, torch.randn(2, 4))
     assert "self.concat(*found)" in after or "self.concat(found)" in after
     assert not rewritten(HEADER + source).refusals
+
+
+LEFT_TO_OTHERS = """
+class Mixing(nn.Module):
+    def forward(self, x):
+        {body}
+
+    def scaled(self, x):
+        {body}
+
+
+class Steps(nn.Sequential, Mixing):
+    def scaled(self, x):
+        return x * 2
+
+
+class Net(nn.Module):
+    def __init__(self, mixing: Mixing = None):
+        super().__init__()
+        self.mixing = Steps(nn.Linear(6, 6), nn.Tanh()) if mixing is None else mixing
+        self.steps = Steps(nn.Linear(6, 6), nn.Tanh())
+
+    def forward(self, x):
+        y = F.softplus(self.mixing(x))
+        return F.softplus(self.steps(y)).sum() + F.softplus(self.mixing.scaled(x))
+"""
+
+
+@pytest.mark.parametrize("body", ["pass", "...", '"""For classes below."""', "raise NotImplementedError"])
+def test_what_a_method_for_classes_below_returns_is_not_none(body: str) -> None:
+    after = check(LEFT_TO_OTHERS.format(body=body), X)
+    assert "F.softplus" not in after and "self.sum(" in after
