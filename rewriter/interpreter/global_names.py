@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from rewriter.python.code import Class, Function
+from rewriter.python.fallbacks import imported_or_none
 from rewriter.python.function_tables import find_table
 from rewriter.python.patched import is_set_from_outside
 from rewriter.python.trees import walk
@@ -17,7 +18,8 @@ from rewriter.values.function_table import FunctionTable
 from rewriter.values.functions import ANY_OPERATION, BoundMethod, ProjectFunction, SomeFunction
 from rewriter.values.library import Named, TorchFunction
 from rewriter.values.named_tuple_class import NamedTupleClass
-from rewriter.values.plain import FACT, NUMBER, OTHER
+from rewriter.values.one_of import join
+from rewriter.values.plain import FACT, NONE, NUMBER, OTHER
 
 _NUMBERS = frozenset({"math.pi", "math.e", "math.tau", "math.inf", "math.nan", "numpy.pi"})
 
@@ -29,7 +31,11 @@ def meaning(known: Known, function: Function, node: ast.expr) -> Value:
 
 
 def _in_dispute(known: Known, function: Function, node: ast.expr) -> Value:
-    """A function that one branch of the file defines, and another one imports."""
+    """A function that one branch of the file defines, and another one imports; or what is None where there is none."""
+    if isinstance(node, ast.Name) and node.id not in function.shadowed | function.locals:
+        imported = imported_or_none(function.file, node.id)
+        if imported is not None:
+            return join(_named(known, imported), NONE)
     if not isinstance(node, ast.Name) or node.id not in function.file.alternatives:
         return UNKNOWN
     name = f"{function.file.module}.{node.id}"

@@ -137,3 +137,31 @@ def test_operators_that_are_handed_to_reduce_are_said() -> None:
     source = "import functools, operator\n\n\nclass Net(nn.Module):\n    def forward(self, x, y):\n        "
     source += "return functools.reduce(operator.add, [x, y, x])\n"
     assert [r.code for r in rewritten(HEADER + source).refusals] == ["RW911"]
+
+
+GUARDED = """
+try:
+    from torch.nn.functional import {name} as made
+except ImportError:
+    made = None
+{more}
+
+class Net(nn.Module):
+    def forward(self, x):
+        if made is not None:
+            x = made(x) + 1
+        else:
+            x = F.relu(x) * 2
+        return x
+"""
+
+
+@pytest.mark.parametrize(("name", "called"), [("softplus", "self.call(made, x)"), ("nowhere", "made(x)")])
+def test_what_is_imported_or_none_is_called_where_it_is_there(name: str, called: str) -> None:
+    after = check(GUARDED.format(name=name, more=""), torch.randn(2, 3))
+    assert called in after and "self.mul(self.relu(x), 2)" in after
+
+
+def test_what_is_bound_to_anything_else_as_well_is_not_known() -> None:
+    result = rewritten(HEADER + GUARDED.format(name="softplus", more="\nif len(__name__) > 40:\n    made = len\n"))
+    assert b"x = made(x) + 1" in result.after and len(result.refusals) == 1
