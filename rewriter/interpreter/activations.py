@@ -281,7 +281,7 @@ def _result(project: Project, function: Function, frame: Frame) -> Value:
     """What the function returned, or what it promises where that is in doubt."""
     if frame.yields:
         return sequence(join_all(frame.yields))
-    found = frame.returned
+    found = join_all(frame.returns) if frame.returns else NONE
     names = TypeNames.of(project, function)
     promised = from_annotation(returns_of(function), names)
     if promised is None and found.says_nothing:

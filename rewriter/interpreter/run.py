@@ -15,6 +15,7 @@ from rewriter.interpreter.state import Frame
 from rewriter.interpreter.statements import STATEMENTS
 from rewriter.python.code import Class, File, Function
 from rewriter.python.hierarchy import own_name
+from rewriter.python.trees import is_left_to_others
 from rewriter.values.base import UNKNOWN, Known, Value
 from rewriter.values.modules import ProjectModule
 from rewriter.values.one_of import join, join_all
@@ -111,7 +112,8 @@ def _run(
         context.state.variables.update(variables)
         machine.run_body(function.node.body)
         context.frames.pop()
-        results.append(frame.returned)
+        left_open = is_left_to_others(function.node.body)
+        results.append(join_all(frame.returns) if frame.returns else UNKNOWN if left_open else NONE)
 
     if len(entries) == 1:
         enter(*entries[0])

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rewriter.python.code import Class, Function
-from rewriter.values.base import UNKNOWN, Value
-from rewriter.values.one_of import join, join_all
-from rewriter.values.plain import NONE
+from rewriter.values.base import Value
+from rewriter.values.one_of import join
 
 OfPart = tuple[str, Any]
 """A site by the part whose methods come to it, as the caller knows that."""
@@ -72,9 +71,3 @@ class Frame:
     yields: list[Value] = field(default_factory=list)
     statement: ast.stmt | None = None
     """The one that is being run."""
-
-    @property
-    def returned(self) -> Value:
-        """What one without a `return` returns is None, where classes below do not override it."""
-        nothing = UNKNOWN if self.function.is_left_to_others else NONE
-        return join_all(self.returns) if self.returns else nothing

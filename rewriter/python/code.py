@@ -44,16 +44,6 @@ class Function:
         """The full name of what is meant within the function, whose own variables hide what is outside."""
         return self.full_name(expression, self.locals)
 
-    @property
-    def is_left_to_others(self) -> bool:
-        """A method that computes nothing, for classes below to override: `pass`, `...`, `raise NotImplementedError`."""
-        kinds = (ast.Pass, ast.Raise)
-        nothing = (
-            isinstance(s, kinds) or (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))
-            for s in self.node.body
-        )
-        return self.owner is not None and all(nothing)
-
     @cached_property
     def locals(self) -> set[str]:
         return local_names(self.node)

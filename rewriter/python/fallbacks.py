@@ -28,9 +28,12 @@ def _is_only_none(file: File, name: str) -> bool:
     """Whether all that the file itself binds to the name is None."""
     nodes = list(walk(file.source.tree))
     stored = {n for n in nodes if isinstance(n, ast.Name) and n.id == name and not isinstance(n.ctx, ast.Load)}
-    assigned = (n for n in nodes if isinstance(n, ast.Assign) and isinstance(n.value, ast.Constant))
-    targets = {target for n in assigned if n.value.value is None for target in n.targets}
+    targets = {target for n in nodes if isinstance(n, ast.Assign) and _is_none(n.value) for target in n.targets}
     defined = any(
         isinstance(n, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and n.name == name for n in nodes
     )
     return bool(stored) and stored <= targets and not defined
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
