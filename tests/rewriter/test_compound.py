@@ -57,3 +57,26 @@ def test_what_cannot_be_replaced_in_the_source() -> None:
     inherited = HEADER + "\n\nclass Own(nn.LSTM):\n    pass\n"
     (refusal,) = rewritten(inherited).refusals
     assert refusal.code == "RW909" and "Own inherits from nn.LSTM" in refusal.message and "convert" in refusal.advice
+
+
+def test_beside_a_method_that_is_told_which_of_its_calls_is_running() -> None:
+    source = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.left, self.right = nn.GRUCell(4, 4), nn.GRUCell(4, 4)
+
+    def scan(self, cell, x):
+        return cell(x, torch.zeros_like(x)) * 2
+
+    def forward(self, x):
+        return self.scan(self.left, x) + self.scan(self.right, x)
+"""
+    result = rewritten(HEADER + source, unsafe_fixes=True)
+    after = result.after.decode()
+    assert "runtime.modules.GRUCell(4, 4), runtime.modules.GRUCell(4, 4)" in after
+    assert "runtime.modules.nth(self.scan, 1)(self.right, x)" in after
+    before, new = load(result.before)["Net"](), load(result.after)["Net"]()
+    new.load_state_dict(before.state_dict(), strict=True)
+    x = torch.randn(3, 4)
+    assert torch.allclose(before(x), new(x), atol=1e-6)

@@ -26,6 +26,7 @@ from rewriter.facts.making.function_owners import Holder
 from rewriter.planning.plan import Owner, Plan
 from rewriter.python.code import Class
 from rewriter.python.given_methods import GivenMethods
+from rewriter.python.names import dotted
 from rewriter.python.private_names import with_full_names
 from rewriter.python.trees import Transformer, children, walk_anew
 
@@ -232,10 +233,10 @@ def _name_twins(tree: ast.Module, substituted: dict[Key, str]) -> None:
     for node in walk_anew(tree):
         if isinstance(node, ast.Call):
             target = substituted.get(key_of(node.func), "")
-            written = ast.unparse(node.func)
-            if target or "modules." in written:
-                name = ast.Name((target or written).rpartition(".")[2], ast.Load())
-                node.func = ast.copy_location(name, node.func)
+            written = ".".join(dotted(node.func) or ())
+            name = (target or written).rpartition(".")[2]
+            if target or ("modules." in written and name[:1].isupper()):  # `runtime.modules.nth` makes nothing
+                node.func = ast.copy_location(ast.Name(name, ast.Load()), node.func)
 
 
 Loop = ast.For | ast.comprehension
