@@ -21,8 +21,8 @@ _KNOWN = ("torch.nn.", __name__.rpartition(".")[0])
 _READING_THE_OBJECT = frozenset({"vars", "__dict__", "__getattribute__", "__setattr__"})
 _NEVER_RUN_ON_A_HANDLE = frozenset(
     """
-    __new__ __init__ __getattr__ __setattr__ __delattr__ __dir__ __deepcopy__ __getstate__ __setstate__ extra_repr
-    state_dict load_state_dict
+    __new__ __init__ __init_subclass__ __getattr__ __setattr__ __delattr__ __dir__ __deepcopy__ __getstate__
+    __setstate__ __reduce_ex__ __prepare_scriptable__ _replicate_for_data_parallel extra_repr state_dict load_state_dict
     """.split()
 )
 _SAYING_NOTHING = frozenset({"PRECALL", "CACHE", "PUSH_NULL", "NOP", "EXTENDED_ARG", "RESUME"})
@@ -36,11 +36,11 @@ def methods(cls: Any) -> tuple[str, ...]:
 
 
 def of_the_module(cls: Any) -> dict[str, OfTheModule]:
-    """What would hide, or make anew, what the module itself has under that name.
+    """What would hide, or make anew, what the module itself has under that name, and methods that only it can run.
 
     A class's values for attributes, what it computes once for each object, and descriptors that keep something there.
     """
-    found: dict[str, OfTheModule] = {}
+    found = {name: OfTheModule(cls, name) for name in _needing_itself(cls) if not hasattr(nn.Module, name)}
     for body in _bodies(cls):
         for name, value in body.items():
             is_data = (
@@ -69,10 +69,40 @@ class OfTheModule:
 
 @cache
 def needs_itself(cls: Any) -> bool:
-    """Whether a method looks into the dict of its object, or asks which class that is of: a handle has others."""
+    """Whether only the module itself can run, since a handle has a dict and a class of its own.
+
+    So it is where a method looks at these that nn.Module has as well, `forward` among them. Any other such method the
+    module is asked for, unless code comes to it by another way than `self.method`.
+    """
+    needing = _needing_itself(cls)
+    if any(hasattr(nn.Module, name) for name in needing):
+        return True
+    return bool(needing) and any(needing & set(_met_elsewhere(code)) for _, code in _written(cls))
+
+
+@cache
+def _needing_itself(cls: Any) -> frozenset[str]:
+    """The methods that look into the dict of their object, or ask which class that is of."""
+    return frozenset(name for name, code in _written(cls) if _needs_itself(code, name in _of_classes(cls)))
+
+
+def _of_classes(cls: Any) -> set[str]:
+    return {name for body in _bodies(cls) for name, value in body.items() if isinstance(value, classmethod)}
+
+
+def _written(cls: Any) -> Iterator[tuple[str, types.CodeType]]:
+    """What the classes say that may run on a handle, by name."""
     bodies = (body for body in _bodies(cls) if not body.get("__module__", "").startswith(_KNOWN))
-    values = (value for body in bodies for name, value in body.items() if name not in _NEVER_RUN_ON_A_HANDLE)
-    return any(_needs_itself(code, isinstance(value, classmethod)) for value in values for code in _codes(value))
+    values = ((name, value) for body in bodies for name, value in body.items() if name not in _NEVER_RUN_ON_A_HANDLE)
+    return ((name, code) for name, value in values for code in _codes(value))
+
+
+def _met_elsewhere(code: types.CodeType) -> Iterator[str]:
+    """The names that code reads of anything but its own object, as `super().method` does."""
+    own = code.co_varnames[0] if code.co_argcount else ""
+    for inside in _with_nested(code):
+        steps = [step for step in dis.get_instructions(inside) if step.opname not in _SAYING_NOTHING]
+        yield from (s.argval for at, s in enumerate(steps) if at and not _is_own(steps[at - 1 : at], own))
 
 
 def _bodies(cls: Any) -> Iterator[Any]:
@@ -80,10 +110,10 @@ def _bodies(cls: Any) -> Iterator[Any]:
 
 
 def _codes(value: Any) -> Iterator[types.CodeType]:
-    found = (value.fget, value.fset) if isinstance(value, property) else (getattr(value, "__func__", value),)
-    for function in found:
-        if isinstance(function, types.FunctionType):
-            yield from {function.__code__, getattr(inspect.unwrap(function), "__code__", function.__code__)}
+    """What runs where an attribute of a handle is read or called; what sets a property, the module itself runs."""
+    function = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
+    if isinstance(function, types.FunctionType):
+        yield from {function.__code__, getattr(inspect.unwrap(function), "__code__", function.__code__)}
 
 
 def _needs_itself(code: types.CodeType, of_class: bool) -> bool:

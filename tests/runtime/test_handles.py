@@ -604,6 +604,54 @@ def test_what_an_object_computes_once_or_keeps_in_its_dict_it_has_once(kind: Any
     assert all(torch.equal(torch.as_tensor(a), torch.as_tensor(b)) for a, b in zip(seen, wanted, strict=True))
 
 
+class Counting(nn.Module):
+    """One method looks at the class of its object and at its dict, and the forward does not."""
+
+    count = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.act = nn.Tanh()
+
+    @property
+    def counted(self) -> bool:
+        return type(self) is Counting
+
+    @counted.setter
+    def counted(self, on: bool) -> None:
+        self.__class__.count = int(on)
+
+    def scale(self) -> float:
+        self.__class__.count += 1
+        return self.__dict__.setdefault("first", float(self.__class__.count))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(x) * self.scale() + self.counted
+
+
+class ComesToItBySuper(Counting):
+    def doubled(self) -> float:
+        return 2 * super().scale()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(x) * self.doubled()
+
+
+@pytest.mark.parametrize(("kind", "apart"), [(Counting, True), (ComesToItBySuper, False)])
+def test_a_method_that_needs_the_module_itself_is_run_by_it(kind: Any, apart: bool) -> None:
+    kind.count = 0
+    module = kind()
+    handle = again(module, parts=True)
+    seen = [module(X), handle(X), module(X), handle(X)]
+    kind.count = 0
+    plain = kind()
+    assert all(torch.equal(a, b) for a, b in zip(seen, [plain(X) for _ in range(4)], strict=True))
+    assert module.first == handle.first == plain.first and "first" not in handle.__dict__
+    handle.counted = False
+    assert kind.count == 0 and type(handle).count == 0
+    assert (handle.act is not module.act) is apart
+
+
 def sets(self: Any, x: Tensor) -> Tensor:
     x = self.act(x)
     self.act = nn.Tanh()
