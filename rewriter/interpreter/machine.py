@@ -10,6 +10,7 @@ from rewriter.interpreter.activations import Activations
 from rewriter.interpreter.context import Context
 from rewriter.interpreter.notes import Notes
 from rewriter.interpreter.operations import Operations
+from rewriter.interpreter.own_by_name import always_had
 from rewriter.interpreter.self_call import runs_itself
 from rewriter.interpreter.supers import super_method, torch_base
 from rewriter.python.attributes import changed_later
@@ -201,6 +202,9 @@ class Machine:
 
     def note_part_call(self, node: ast.Call, value: Value) -> None:
         func = node.func
+        if (attribute := always_had(self.context, func)) is not None:
+            self.notes.module_call(node, attribute, value)
+            return
         if not value.may_be(Module):
             return
         if (part := part_of(func, self.context.is_own)) is not None:
