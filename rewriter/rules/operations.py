@@ -94,9 +94,10 @@ def module_for(name: str, operands: int) -> Make | None:
 
 
 def _reads_alike(target: ast.expr) -> bool:
-    """Evaluating the target a second time does nothing and returns the same: names, attributes, plain indices."""
-    plain = ast.Name | ast.Attribute | ast.Subscript | ast.Slice | ast.Tuple | ast.Constant | ast.UnaryOp | ast.BinOp
-    return all(isinstance(node, plain) for node in walk(target))
+    """Evaluating the target a second time does nothing and returns the same: names, attributes, indices, masks."""
+    plain = ast.Name | ast.Attribute | ast.Subscript | ast.Slice | ast.Tuple | ast.Constant
+    computed = ast.UnaryOp | ast.BinOp | ast.Compare | ast.cmpop
+    return all(isinstance(node, plain | computed) for node in walk(target))
 
 
 def arguments_of(site: Site, spelling: Spelling) -> tuple[Argument, ...] | None:

@@ -467,6 +467,19 @@ def test_a_module_that_says_what_it_is_equal_to_stays_one() -> None:
     assert "self.seen(self.add(self.seen(x), 1))" in check(source, X)
 
 
+def test_a_mask_may_be_computed_twice() -> None:
+    source = """
+class Net(nn.Module):
+    def forward(self, x):
+        y = x * 2
+        y[x > 0] += x.sum()
+        y[y == 0] -= 1
+        return y
+"""
+    after = check(source, X)
+    assert "y[x > 0] = self.add(y[x > 0], self.sum(x))" in after and "y[y == 0] = self.sub(y[y == 0], 1)" in after
+
+
 def test_branches_share_an_instance() -> None:
     body = "if x.sum() > 0:\n    x = self.act(x)\nelse:\n    x = self.act(x)\nreturn self.act(x)"
     after = check(net(body, "self.act = nn.ReLU()"), X)
