@@ -255,6 +255,8 @@ class Call(Made):
     """The attribute that keeps what is called, where that is told by itself."""
     stored: ast.stmt | None = None
     """The statement of the constructor that sets this attribute."""
+    again: bool = False
+    """What is called is a module: `runtime.modules.CallAgain()`, which runs a handle of it."""
 
     @property
     def behind(self) -> ast.stmt | None:
@@ -266,7 +268,12 @@ class Call(Made):
 
     def written(self, writer: Writer, own: str) -> str:
         told = [f"{own}.{self.kept}"] if self.kept else map(writer.text, self.functions)
-        return f"{writer.spell('runtime.modules.Call')}({', '.join(told)})"
+        return f"{writer.spell(f'runtime.modules.{self.name}')}({', '.join(told)})"
+
+    @property
+    def name(self) -> str:
+        return "CallAgain" if self.again else "Call"
 
     def described(self, what: str, where: str) -> str:
-        return f"{what} is called by {where}, a module for whichever function it is"
+        whichever = "an instance of its own" if self.again else "a module for whichever function it is"
+        return f"{what} is called by {where}, {whichever}"

@@ -10,7 +10,7 @@ import ast
 from dataclasses import dataclass, field
 
 from rewriter.changes.turns import Turn
-from rewriter.facts.expressions.lists import runs_over_list
+from rewriter.facts.expressions.lists import runs_over_list, takes_members
 from rewriter.facts.expressions.scopes import Scope
 from rewriter.facts.expressions.written import count_of, times
 from rewriter.facts.knowledge import Knowledge
@@ -66,7 +66,7 @@ class FunctionLoops:
     def _decide(self, loop: Loop, target: ast.expr, over: ast.expr, outer: list[Turn]) -> Turn | None:
         scope = Scope(self.knowledge, self.function, None, None, None, self.values)
         number = _written_count(over, self.function)
-        is_open = number is None and runs_over_list(over, scope)
+        is_open = number is None and (runs_over_list(over, scope) or takes_members(loop, scope))
         index = index_for(loop, self.function, outer)
         if index is None or not (is_open or (number is not None and number <= _MOST_TURNS)):
             return None

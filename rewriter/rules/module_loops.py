@@ -17,7 +17,7 @@ from math import prod
 
 from rewriter.changes.turns import Numbering, Turn
 from rewriter.facts.expressions.lengths import Lengths
-from rewriter.facts.expressions.lists import runs_over_list
+from rewriter.facts.expressions.lists import runs_over_list, takes_members
 from rewriter.facts.expressions.scopes import Scope
 from rewriter.facts.expressions.written import count_of, times
 from rewriter.facts.knowledge import Knowledge
@@ -149,7 +149,7 @@ class Turns:
         over = lengths.over(loop.iter, scope)
         if over is None and loop.counter is not None:
             over = lengths.indexed(loop.counter, loop.inside, scope)
-        is_open = over is None and runs_over_list(loop.iter, scope)
+        is_open = over is None and (runs_over_list(loop.iter, scope) or takes_members(loop, scope))
         over = times(1) if is_open else over
         if over is None:
             return None

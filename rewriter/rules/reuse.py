@@ -65,6 +65,9 @@ list, becomes `self.layers2[i](x)`, where `self.layers2` is a handle of the list
 fills it. Where such a loop stands in another one, `for i in range(2):`, there is a handle of the list for each turn of
 that: `self.layers2[i][j](x)`. Where it is not known which statement that is, one serves all calls, and RW902 says so.
 
+A module that a method is given, `def forward(self, x, place: nn.Module)`, and calls in a loop, `place(x)`, becomes
+`self.call[i](place, x)`: each `runtime.modules.CallAgain()` runs a handle of what it is given.
+
 A method that cannot be told, since it passes on whatever it is given (`def mix(self, **given)`) or code asks what it
 takes, runs on modules of its own instead: `self.again(self.mix)(x=x)`, in a loop `self.again[i](self.mix)(x=x)`, where
 `self.again` is a `runtime.modules.RunAgain(self, "mix")`. It has a handle for each module that the method comes to, and
@@ -97,6 +100,7 @@ from rewriter.python.trees import begin_of, end_of, walk
 from rewriter.results import Refusal
 from rewriter.rules.another import belongs_to_class, maker_of
 from rewriter.rules.context import Context
+from rewriter.rules.given_again import given_again
 from rewriter.rules.member_again import member_again
 from rewriter.rules.refusals import refuse
 from rewriter.rules.rule import described
@@ -193,7 +197,8 @@ def decide_part(site: PartCall, context: Context) -> Change | Refusal | None:
             return None
         why = f"`self.{site.whole}()` has run it already: one module serves both"
         return refuse("RW902", site, f"{site.written} is called again, and {why}")
-    if site.member is not None and (again := member_again(site, site.member, context)) is not None:
+    again = given_again(site, context) if site.member is None else member_again(site, site.member, context)
+    if again is not None:
         return again
     called = ast.unparse(site.node.func)
     what = "`self.again = nn.ModuleList(runtime.modules.again(part) for part in self.parts)`"

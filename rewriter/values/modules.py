@@ -138,9 +138,8 @@ class TorchModule(Module):
         return _MEMBERS.get(self.name, UNKNOWN)
 
     def item(self, index: ast.expr) -> Value | None:
-        if self.name not in _MEMBERS:
-            return None
-        return self if isinstance(index, ast.Slice) else _MEMBERS[self.name]
+        member = _MEMBERS.get(self.name)
+        return self if member is not None and isinstance(index, ast.Slice) else member
 
     def joined(self, other: Value) -> Value:
         is_alike = isinstance(other, TorchModule) and other.name == self.name
@@ -151,7 +150,7 @@ class TorchModule(Module):
         return TENSOR if node.attr in ("weight", "bias") else held
 
     def result(self, machine: Machine, call: Call) -> Value:
-        if self.name.endswith(".modules.Call") and call.node.args:
+        if self.name.endswith((".modules.Call", ".modules.CallAgain")) and call.node.args:
             return _passed_on(machine, call)
         given = self.fixed | {keyword.arg for keyword in call.node.keywords if keyword.arg is not None}
         if (kind := modules.result(self.name, given)) == "unknown":
@@ -236,6 +235,8 @@ def _passed_on(machine: Machine, call: Call) -> Value:
         return UNKNOWN  # no more than the call itself would say
     if isinstance(call.first, NestedFunction):
         return call.first.call(machine, rest) or UNKNOWN
+    if call.first is not None and call.first.may_be(Module):
+        return _returned(call.first, machine, rest)
     found = call.first.run(machine, rest) if call.first is not None else None
     return of_unknown(machine, call) if found is None else found
 
@@ -292,9 +293,8 @@ def _call_attribute(receiver: Value, cls: Class, machine: Machine, call: Call, f
 
 def _returned(value: Value, machine: Machine, call: Call) -> Value:
     """What a module, or something unknown, returns."""
-    for part in value.parts:
-        if isinstance(part, Module):
-            return part.result(machine, call)
+    if (module := next((part for part in value.parts if isinstance(part, Module)), None)) is not None:
+        return module.result(machine, call)
     if not is_said_where_stored(value):
         machine.note_unknown_call(call.node, call.arguments.values())
     return of_unknown(machine, call)

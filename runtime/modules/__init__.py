@@ -4,6 +4,7 @@ import sys
 
 from runtime.modules import operations
 from runtime.modules.attention import MultiheadAttention
+from runtime.modules.call_again import CallAgain
 from runtime.modules.container import WithOperations
 from runtime.modules.convert import convert, revert
 from runtime.modules.distiller import DistillerLSTM, DistillerLSTMCell, convert_model_to_distiller_lstm
@@ -30,6 +31,7 @@ __all__ = [
     "RNN",
     "AddReLU",
     "Call",
+    "CallAgain",
     "DistillerLSTM",
     "DistillerLSTMCell",
     "Function",

@@ -243,7 +243,7 @@ def _wrong_maker(change: Change, maker: ast.expr, own: str) -> str | None:
         return None if same else f"`{written}` is not what made self.{make.attribute}"
     if isinstance(make, Call):
         told = [f"{own}.{make.kept}"] if make.kept else map(ast.unparse, make.functions)
-        wanted = f"Call({', '.join(told)})"
+        wanted = f"{make.name}({', '.join(told)})"
         name = ast.unparse(maker.func) if isinstance(maker, ast.Call) else ""
         made = written.removeprefix(f"{name.rpartition('.')[0]}.")
         return None if made == wanted else f"`{written}` does not make {wanted}"

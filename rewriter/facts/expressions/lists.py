@@ -7,7 +7,7 @@ import ast
 from rewriter.facts.expressions.given_numbers import is_given_number
 from rewriter.facts.expressions.lengths import added_to
 from rewriter.facts.expressions.scopes import Scope, position_of
-from rewriter.python.loops import loops_around
+from rewriter.python.loops import Loop, loops_around, turns_before
 from rewriter.python.trees import walk
 from rewriter.torch_api import catalogue
 from rewriter.torch_api.row import Row
@@ -48,6 +48,16 @@ def runs_over_list(node: ast.expr, scope: Scope, depth: int = 0) -> bool:
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
         return runs_over_list(node.value, scope, depth + 1)
     return _is_list(scope.value(node))
+
+
+def takes_members(loop: Loop, scope: Scope) -> bool:
+    """Whether each turn takes another member of a list by what counts the turns: `values[level]`."""
+    counter = loop.counter
+    if counter is None:
+        return False
+    taken = (n for inner in loop.inside for n in walk(inner) if isinstance(n, ast.Subscript))
+    by_counter = (n.value for n in taken if isinstance(n.ctx, ast.Load) and turns_before(n.slice, counter) is not None)
+    return any(isinstance(held, ast.Name) and runs_over_list(held, scope) for held in by_counter)
 
 
 def _is_filled_from_lists(name: ast.Name, scope: Scope, depth: int) -> bool:
