@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rewriter.python.private_names import spellings, with_full_names
-from tests.rewriter.executed import check
+from tests.rewriter.executed import HEADER, check, rewritten
 
 AGAIN = """
 class Net(nn.Module):
@@ -82,6 +82,21 @@ class Net(Base):
 def test_private_attributes_and_methods(source: str, written: list[str]) -> None:
     after = check(source, torch.randn(3, 4))
     assert all(text in after for text in written), after
+
+
+def test_private_static_methods_stay_since_pickle_does_not_find_them() -> None:
+    source = """
+class Net(nn.Module):
+    @staticmethod
+    def __square(x):
+        return x * x
+
+    def forward(self, x):
+        return self.__square(x) + 1
+"""
+    result = rewritten(HEADER + source)
+    assert "self.add(self.__square(x), 1)" in result.after.decode()
+    assert [(refusal.code, "pickle" in refusal.message) for refusal in result.refusals] == [("RW903", True)]
 
 
 def test_they_are_spelled_out_as_python_does() -> None:

@@ -18,6 +18,7 @@ from rewriter.interpreter.binding import shared_class
 from rewriter.python.code import Class, Function
 from rewriter.python.decorators import keeps_parameters
 from rewriter.python.names import bound_names
+from rewriter.python.private_names import spellings
 from rewriter.python.trees import walk
 from rewriter.values.plain_objects import RUN_BY_CLASS
 
@@ -90,6 +91,8 @@ def _rigid(knowledge: Knowledge, function: Function) -> str | None:
     node, name = function.node, function.node.name
     if function.is_property or (name.startswith("__") and name not in RUN_BY_CLASS and function.owner is not None):
         return "Python itself calls it, and gives it none"
+    if function.is_static and len(spellings(name)) > 1:
+        return "no pickle of a module that keeps it finds a private method by its name"
     if not function.is_free and function.owner is not None and may_be_scripted(knowledge, function.owner):
         return f"TorchScript may compile {function.owner.node.name}, whose methods cannot take modules there"
     opaque = (d for d in node.decorator_list if not keeps_parameters(knowledge.project, function, d))
