@@ -67,10 +67,11 @@ class Hierarchy:
 
     def _meant(self, cls: Class, node: ast.expr, name: str | None) -> list[Class | str]:
         """One class, or each that a variable may stand for, where all of them are known and none sets objects up."""
-        base = self._base(cls, node, name)
+        if name is not None and is_known_base(name):
+            return [name]  # even where its source is at hand
+        base, written = self._base(cls, node, name), name or ast.unparse(node)
         if isinstance(base, Class):
             return [base]
-        written = name or ast.unparse(node)
         if is_known_base(written) or written in cls.shadowed:
             return [written]
         chosen = chosen_bases(self.project, cls.file, node)

@@ -301,3 +301,24 @@ def test_a_function_of_another_file_is_told_by_the_object_that_keeps_it(tmp_path
     after = {f: rewrite((tmp_path / f).read_bytes(), tmp_path / f, Settings(), project).after.decode() for f in files}
     assert "self.call = runtime.modules.Call(self.fusion)" in after["gate.py"]
     assert "return ops.add(x, y)" in after["net.py"]
+
+
+WALKS = """
+class Net(nn.Module):
+    def __init__(self, act=F.relu):
+        super().__init__()
+        self.act = act
+        self.conv = nn.Conv2d(3, 3, 3)
+        for part in self.modules():
+            if hasattr(part, "{name}"):
+                part.seen = True
+
+    def forward(self, x):
+        return self.act(self.conv(x))
+"""
+
+
+def test_walks_that_ask_for_what_wrappers_do_not_have() -> None:
+    after = check(WALKS.format(name="stride"), X)
+    assert "self.act = runtime.modules.as_module(act)" in after
+    assert "as_module" not in rewritten(HEADER + WALKS.format(name="function")).after.decode()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.construction import Construction, find_construction
 from rewriter.facts.walks.after_making import walker_over
+from rewriter.facts.walks.one_more.new_ones import HAD_BY_WRAPPERS
 from rewriter.python.answers import Question
 from rewriter.python.attributes import Store, is_only_called, stores_of
 from rewriter.python.code import Class
@@ -45,7 +46,7 @@ def _may_be_kept(knowledge: Knowledge, cls: Class, attribute: str) -> bool:
     place = find_construction(knowledge, cls)
     if not isinstance(place, Construction) or place.apart or place.begin is None:
         return False
-    if walker_over(knowledge, cls, made_early=True) is not None:
+    if walker_over(knowledge, cls, made_early=True, having=HAD_BY_WRAPPERS) is not None:
         return False  # it stands where the author stored it, perhaps before a walk
     if any(_is_bound_in_body(relative, attribute) for relative in knowledge.hierarchy.sharing(cls)):
         return False  # what the class has under the name hides a child

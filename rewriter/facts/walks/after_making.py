@@ -10,6 +10,7 @@ from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.walks.by_name import goes_by_owner
 from rewriter.facts.walks.consists import named_from, named_in, put_into_others
 from rewriter.facts.walks.of_modules import CHILDREN, DESCENDANTS, attributes_asked, handed_to_walkers, walks
+from rewriter.facts.walks.one_more.new_ones import HAD_BY_NEW_ONES
 from rewriter.python.answers import Question
 from rewriter.python.code import Class
 from rewriter.python.hierarchy import Hierarchy
@@ -22,15 +23,18 @@ _DEEP = DESCENDANTS | {"apply"}
 _GOES_DEEP = re.compile(rb"\.(?:modules|named_modules|apply)\(")
 
 
-def walker_over(knowledge: Knowledge, cls: Class, made_early: bool = False) -> Class | None:
+def walker_over(
+    knowledge: Knowledge, cls: Class, made_early: bool = False, having: frozenset[str] = HAD_BY_NEW_ONES
+) -> Class | None:
     """A class whose code would meet a new module of an object of `cls`, and may do otherwise for it.
 
-    New modules are made behind the walks of their own `__init__`; `made_early` asks for those that are not.
+    New modules are made behind the walks of their own `__init__`; `made_early` asks for those that are not, of which
+    nobody must ask for an attribute that they have.
     """
     above = knowledge.hierarchy.lineage(cls).project
     if made_early and any(walks(knowledge.hierarchy, cls, by) for by in (CHILDREN, DESCENDANTS)):
         return cls
-    if made_early and attributes_not_met(knowledge, cls):
+    if made_early and attributes_not_met(knowledge, cls) & having:
         return cls
     for relative in knowledge.hierarchy.sharing(cls):
         for method, _ in walks(knowledge.hierarchy, relative, CHILDREN):
