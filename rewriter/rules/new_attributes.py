@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TypeGuard
 
 from rewriter.facts.knowledge import Knowledge
+from rewriter.facts.making.asked_constructors import asks_for_constructor
 from rewriter.facts.making.dealings import deals_with
 from rewriter.python.answers import Question
 from rewriter.python.code import Class, File, Function
@@ -27,6 +28,8 @@ def doubt(knowledge: Knowledge, cls: Class) -> str | None:
     lineage = knowledge.hierarchy.lineage(cls)
     if lineage.notes_arguments and cls.constructor is None:
         return "a base class notes what __init__ is given, and this class would get one of its own"
+    if cls.constructor is None and (asking := asks_for_constructor(lineage.project)) is not None:
+        return f"{asking} asks which parameters __init__ has, and this class would get one of its own"
     if unseen := lineage.unseen:
         return f"the base class {sorted(unseen)[0]} is out of sight and may use the attribute's name"
     for file in knowledge.project.files_matching(_GOES_OVER):

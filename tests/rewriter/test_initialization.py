@@ -14,7 +14,7 @@ from torch import nn
 from rewriter.engine import rewrite
 from rewriter.settings import Settings
 from runtime.modules import Exp, makes_missing
-from tests.rewriter.executed import HEADER, assert_equal_models, check, rewritten
+from tests.rewriter.executed import HEADER, assert_equal_models, check, load, rewritten
 
 X = torch.randn(2, 4)
 
@@ -418,3 +418,53 @@ def test_a_class_that_objects_of_another_one_become_makes_no_modules(turns: str)
     after = check(TURNED.format(turns=turns), torch.randn(2, 6))
     assert "return F.linear(x, self.weight.abs(), self.bias)" in after
     assert "return self.linear(x, self.weight * 2)" in after
+
+
+ASKING = """
+import inspect
+
+
+class Base(nn.Module):
+    def __init__(self, *args, **kwargs):
+        super().__init__()
+        for name, value in zip({asks}, args):
+            setattr(self, name, value)
+
+    @classmethod
+    def taken(cls):
+        return inspect.signature(cls)
+
+
+class Named(Base):
+    def __init__(self, scale=2.0):
+        super().__init__(scale)
+
+    def forward(self, x):
+        return x * self.scale
+
+
+class Net(Named):
+    def forward(self, x):
+        return torch.exp(x * self.scale)
+
+
+def build():
+    return Net(3.0)
+"""
+
+
+@pytest.mark.parametrize(
+    "asks",
+    [
+        "inspect.signature(self.__init__).parameters",
+        "inspect.signature(type(self)).parameters",
+        "inspect.getfullargspec(self.__class__.__init__).args[1:]",
+        "cls_parameters(self)",
+    ],
+)
+def test_a_class_whose_code_asks_what_its_constructor_takes_gets_none(asks: str) -> None:
+    helper = "\n\ndef cls_parameters(net):\n    return net.taken().parameters\n"
+    result = rewritten(HEADER + ASKING.format(asks=asks) + helper)
+    assert b"return torch.exp(x * self.scale)" in result.after and b"return self.mul(x, self.scale)" in result.after
+    before, after = (load(text)["build"]() for text in (result.before, result.after))
+    assert torch.equal(before(torch.ones(2)), after(torch.ones(2)))
