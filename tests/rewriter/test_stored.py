@@ -94,6 +94,7 @@ STORED = {
     "given by a subclass": block(", act", "act", more="\n\nclass Base(Net):\n    pass\n\n\n").replace("class Net(", "class Root(").replace(
         "class Base(Net):\n    pass", "class Net(Root):\n    def __init__(self):\n        super().__init__(F.gelu)"
     ),
+    "beside a lambda that somebody gives": block(", act=F.softplus", "act", more="\n\nclass Other(Net):\n    def __init__(self):\n        super().__init__(lambda t: F.relu(t) ** 2)\n"),
     "beside another value": block(", act=torch.tanh", "act").replace("self.act = act", "self.count, self.act = 3, act"),
     "compared to None": block(", act=F.relu", "act", body="return x if self.act is None else self.act(x)"),
 }  # fmt: skip

@@ -44,6 +44,7 @@ def _received(known: Known, cls: Class, init: Function, parameter: str) -> Value
     def find() -> Value:
         found = [function for maker in _makers(known, cls, init) for function in _given(known, maker, init, parameter)]
         found += _default(known, init, parameter)
+        found = list(filter(_can_be_kept, found)) or found
         return join_all([*found, UNKNOWN]) if found else UNKNOWN
 
     return known.project.answers.found_out(_RECEIVED, (cls, parameter), UNKNOWN, find, known.guessed)
@@ -93,6 +94,11 @@ def _given(known: Known, maker: _Call, init: Function, parameter: str) -> Iterat
     if (node := _argument(call, init, parameter)) is not None:
         for value in _values(known, function, node):
             yield from _functions_in(value)
+
+
+def _can_be_kept(value: Value) -> bool:
+    """Whether a module could keep it; beside one of these, a lambda with several operations would hide what it is."""
+    return bool(value.class_names) or (isinstance(value, SomeFunction) and value.may_be_stored)
 
 
 def _functions_in(value: Value) -> Iterator[Value]:
