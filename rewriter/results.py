@@ -6,6 +6,8 @@ import enum
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rewriter.python.grounds import Noted
+
 
 @dataclass(frozen=True, order=True)
 class Span:
@@ -85,8 +87,8 @@ class FileResult:
     edits: tuple[Edit, ...] = field(default=(), compare=False)
     """All of them together, in the order of the source, turn `before` into `after`."""
     failure: Failure | None = None
-    asked: tuple[Path, ...] = field(default=(), compare=False)
-    """Files beyond the project's folders that this process has looked for since its last result."""
+    noted: Noted | None = field(default=None, compare=False, repr=False)
+    """What the result hangs on besides the file; not kept with it."""
     open: tuple[Span, ...] = field(default=(), compare=False)
     """Expressions whose values would decide what the source leaves open; not kept between runs."""
     unwritten: bool = False

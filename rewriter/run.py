@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rewriter.results import Failure, FileResult
-from rewriter.work import COLLECT_AFTER, Job, Task, Work, all_results_of, forget, results_of
+from rewriter.work import COLLECT_AFTER, Job, Task, Work, all_results_of, let_go, results_of
 
 # Below this a pool costs more than it saves.
 POOL_FROM = 40
@@ -56,9 +56,11 @@ def _in_order(files: Sequence[Path], results: Iterator[FileResult]) -> Iterator[
 
 def _here(work: Work, files: Sequence[Path]) -> Iterator[FileResult]:
     with _collecting_seldom():
-        for task in work.tasks(files):
-            yield from results_of(work, task)
-        forget()
+        try:
+            for task in work.tasks(files):
+                yield from results_of(work, task)
+        finally:
+            let_go()
 
 
 @contextlib.contextmanager

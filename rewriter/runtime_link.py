@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from rewriter.python.project import import_root
+from rewriter.python.import_roots import import_root
 from rewriter.settings import Settings, SettingsError
 
 NAME = Settings.runtime_import

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from rewriter.changes.change import Change, Substitution
 from rewriter.facts.knowledge import Knowledge
-from rewriter.planning.plan import Owner, Plan
-from rewriter.planning.planner import Planner, Target
+from rewriter.planning.plan import Owner
+from rewriter.planning.planner import Planner
+from rewriter.planning.target import Target
 from rewriter.python.answers import Question
 from rewriter.python.code import File
 from rewriter.python.project import Project
@@ -26,25 +29,22 @@ _PLANNER = Question[str, Planner]("what is planned under these settings?")
 def planner_for(project: Project, settings: Settings) -> Planner:
     """The project's plans by these settings. What was planned for files that have not been replaced stays."""
     key = repr(settings)  # settings hold a mapping, and so have no hash
-    planners = project.answers.to(_PLANNER)
-    if key not in planners:
 
+    def find() -> Planner:
         def wanted(owner: Owner, change: Change | Substitution) -> bool:
             return _is_wanted(settings, owner.file, change)
 
-        earlier, everything = _earlier_plans(project, key), settings.all_operations
+        target, everything = target_of(settings), settings.all_operations
         known = Knowledge.of(project)
-        planners[key] = Planner(
-            known, wanted, settings.source, target_of(settings), everything, earlier, settings.evidence
-        )
-    return planners[key]
+        plans = project.answers.beside(hashlib.blake2b(key.encode(), digest_size=8).hexdigest())
+        planner = Planner(known, wanted, plans, settings.source, target, everything, settings.evidence)
+        replaced = project.replaced
+        earlier = replaced.project.answers.known(_PLANNER, key) if replaced else None
+        if replaced is not None and earlier is not None:
+            planner.keep(earlier, replaced.file)
+        return planner
 
-
-def _earlier_plans(project: Project, key: str) -> dict[Owner, Plan]:
-    replaced = project.replaced
-    earlier = replaced.project.answers.to(_PLANNER).get(key) if replaced else None
-    known = earlier.plans.items() if earlier else ()
-    return {owner: plan for owner, plan in known if replaced and owner.file is not replaced.file}
+    return project.answers.found(_PLANNER, key, find)
 
 
 def _is_wanted(settings: Settings, file: File, change: Change | Substitution) -> bool:
@@ -68,7 +68,4 @@ def silenced(settings: Settings, file: File, code: str, span: Span) -> bool:
 
 def suppressions_of(file: File) -> Suppressions:
     """The file's suppression comments, which remember for the whole run which of them were of use."""
-    answers = file.answers.to(_SUPPRESSIONS)
-    if None not in answers:
-        answers[None] = Suppressions.parse(file.source.text)
-    return answers[None]
+    return file.answers.found(_SUPPRESSIONS, None, lambda: Suppressions.parse(file.source.text))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gc
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 
 from rewriter.files import NOTEBOOK, FileError, read
 from rewriter.python.file_texts import Texts
+from rewriter.python.grounds import Basis, Noted
 from rewriter.python.project import Project
 from rewriter.python.separate_parts import parts_of
 from rewriter.results import Failure, FileResult
@@ -114,7 +117,7 @@ class _Worker:
     is_part: bool
 
     def __post_init__(self) -> None:
-        self.told: set[Path] = set()
+        self.by, self.told = secrets.token_hex(8), len(self.texts.grounds.places)
         self.most_needed = 0
         """Bytes of source that were parsed for one file, at most: the next one is likely to need them as well."""
         self._begin()
@@ -127,10 +130,24 @@ class _Worker:
             content = read(path)
         except FileError as error:
             return FileResult(path, failure=Failure("unreadable", str(error)))
+        position = self.texts.grounds.begin()
         try:
-            return self._judged(path, content)
+            result = self._judged(path, content)
         except Exception as error:
-            return FileResult(path, content, content, failure=Failure("internal", f"{type(error).__name__}: {error}"))
+            failure = Failure("internal", f"{type(error).__name__}: {error}")
+            result = FileResult(path, content, content, failure=failure)
+        return replace(result, noted=self._noted(self.texts.grounds.end(position)))
+
+    def _noted(self, basis: Basis) -> Noted:
+        first, places = self.told, self.texts.grounds.places
+        self.told = len(places)
+        return Noted(
+            self.texts.grounds.origin,
+            self.by,
+            basis.bits,
+            first,
+            tuple(map(self.texts.answered, islice(places, first, None))),
+        )
 
     def _judged(self, path: Path, content: bytes) -> FileResult:
         if self.project.parsed > max(_MOST_PARSED, 2 * self.most_needed):
@@ -144,9 +161,7 @@ class _Worker:
         before = self.project.parsed
         result = self.engine(content, path, self.settings, self.project)
         self.most_needed = max(self.most_needed, self.project.parsed - before)
-        asked = tuple(sorted(self.project.asked - self.told))
-        self.told.update(asked)
-        return replace(result, asked=asked) if asked else result
+        return result
 
 
 def results_of(work: Work, task: Task) -> Iterator[FileResult]:
@@ -176,11 +191,16 @@ def _worker_for(work: Work, number: int) -> _Worker:
 
 
 def forget() -> None:
-    """Lets go of what was found out of a part."""
+    """Lets go of what was found out of a part, and makes room."""
+    let_go()
+    _collect()
+
+
+def let_go() -> None:
+    """Whoever comes next reads the files anew."""
     if _mind.worker is not None:
         _mind.left += _mind.worker.project.parsed
         _mind.key = _mind.worker = None
-        _collect()
 
 
 def _collect() -> None:

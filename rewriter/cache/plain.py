@@ -48,15 +48,15 @@ def _span(span: Span) -> list[int]:
 def _item(item: Finding | Refusal) -> list[Any]:
     if isinstance(item, Finding):
         return ["finding", item.code, item.message, _span(item.span), item.safety.value, item.why_unsafe]
-    return ["refusal", item.code, item.message, _span(item.span), item.advice]
+    return ["refusal", item.code, item.message, _span(item.span), item.advice, item.is_remark]
 
 
 def _read_finding(code: str, message: str, span: list[int], safety: str, why_unsafe: str) -> Finding:
     return Finding(code, message, Span(*span), Safety(safety), why_unsafe)
 
 
-def _read_refusal(code: str, message: str, span: list[int], advice: str) -> Refusal:
-    return Refusal(code, message, Span(*span), advice)
+def _read_refusal(code: str, message: str, span: list[int], advice: str, is_remark: bool) -> Refusal:
+    return Refusal(code, message, Span(*span), advice, is_remark)
 
 
 _READING: dict[str, Any] = {"finding": _read_finding, "refusal": _read_refusal}

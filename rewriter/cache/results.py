@@ -1,8 +1,8 @@
 """Runs that know what earlier ones have found.
 
-An entry is one file: the results for one state of a part of a project, and the state of the files beyond it that were
-looked for. It counts only when its digest is right and those files are as they were; anything else is as good as none.
-It is put in its place whole, so that several processes may use the cache at once, and all of it may go at any time.
+An entry is one file: the results for a part of a project, with all that they hang on. It counts only when its digest is
+right; anything else is as good as none. It is put in its place whole, so that several processes may use the cache at
+once, and all of it may go at any time.
 """
 
 from __future__ import annotations
@@ -12,21 +12,20 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rewriter.cache import plain
-from rewriter.cache.state import State, digest, digest_of, names_in
+from rewriter.cache.entry import Entry, Kept
+from rewriter.cache.state import State, digest, names_in
 from rewriter.emit.style import formatter_of
-from rewriter.files import FileError, put, read
+from rewriter.files import FileError, read
 from rewriter.importer.store import cache_folder, close_to_others
-from rewriter.python.file_texts import Texts
-from rewriter.python.project import import_root
+from rewriter.python.import_roots import import_root
 from rewriter.results import FileResult
 from rewriter.run import Workers, run
-from rewriter.settings import PLAIN, Settings
+from rewriter.settings import PLAIN
 from rewriter.work import Job, Work
 
 _MOST_BYTES = 200_000_000
@@ -41,11 +40,8 @@ def run_remembering(files: Sequence[Path], job: Job, workers: Workers) -> Iterat
     since = time.time_ns()
     work = Work.of(job)
     state = State.take(work, since)
-    entries: dict[Path, Entry] = {}
-    for task in work.tasks(files):
-        entry = Entry.of(state, work.parts[task.part])
-        entries.update(dict.fromkeys(task.files, entry))
-    known = {path: result for path in files if (result := entries[path].result(path)) is not None}
+    keeping = Keeping(state)
+    known = keeping.known(files, work)
     new: dict[Path, FileResult] = {}
     found = run([path for path in files if path not in known], job, workers, work)
     for path in files:
@@ -53,8 +49,7 @@ def run_remembering(files: Sequence[Path], job: Job, workers: Workers) -> Iterat
             new[path] = next(found)
         yield known[path] if path in known else new[path]
     if new and state.still_holds():
-        for entry in {id(entries[path]): entries[path] for path in new}.values():
-            entry.add([result for path, result in new.items() if entries[path] is entry])
+        keeping.keep(list(new.values()))
         _forget_oldest()
 
 
@@ -68,48 +63,40 @@ def _may_remember(job: Job) -> bool:
         return False
 
 
-@dataclass
-class Entry:
-    """What is known of one state of a part, under one command and its settings."""
+@dataclass(eq=False)
+class Keeping:
+    """The entries of one run."""
 
-    file: Path
     state: State
-    settings: Settings
-    asked: dict[str, str | None] = field(default_factory=dict)
-    """Files beyond the project, with their digests."""
-    files: dict[str, list[Any]] = field(default_factory=dict)
+    _entries: dict[Path, Entry] = field(default_factory=dict)
     _importable: dict[Path, tuple[str, ...]] = field(default_factory=dict)
     """By the folder that imports start from."""
 
-    @classmethod
-    def of(cls, state: State, part: Texts) -> Entry:
-        entry = cls(_folder() / f"{state.key(part)}.json", state, state.work.job.settings)
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            entry._load()
-        return entry
+    def known(self, files: Sequence[Path], work: Work) -> dict[Path, FileResult]:
+        for task in work.tasks(files):
+            part = work.parts[task.part]
+            entry = Entry.of(_folder() / f"{self.state.key(part)}.lines", part, work.imports)
+            entry.hand_over()
+            self._entries.update(dict.fromkeys(task.files, entry))
+        return {path: result for path in files if (result := self._result(path)) is not None}
 
-    def _load(self) -> None:
-        right, _, body = self.file.read_bytes().partition(b"\n")
-        if digest(body).encode() != right:
-            return
-        document = json.loads(body)
-        if _states(document["asked"]) == document["asked"]:
-            self.asked, self.files = document["asked"], document["files"]
-
-    def result(self, path: Path) -> FileResult | None:
-        known = self.files.get(str(path))
-        if known is None:
+    def _result(self, path: Path) -> FileResult | None:
+        kept = self._entries[path].results.get(str(path))
+        if kept is None:
             return None
         try:
             before = read(path)
-            return plain.read(path, before, known[1]) if known[0] == self._hangs_on(path, before) else None
+            if kept.own == self._own(path, before):
+                return plain.read(path, before, json.loads(kept.content))
         except (FileError, ValueError, KeyError, TypeError):
-            return None
+            pass
+        return None
 
-    def _hangs_on(self, path: Path, content: bytes) -> str:
-        """Besides what holds for all files: its text, how it is laid out, its imports, the patterns it falls under."""
-        layout = "" if self.settings.isolated else repr(formatter_of(path))
-        named = self.settings.per_file_ignores or self.settings.baseline
+    def _own(self, path: Path, content: bytes) -> str:
+        """Of what a result hangs on besides other files' texts: its own, how it is laid out, its imports, patterns."""
+        settings = self.state.work.job.settings
+        layout = "" if settings.isolated else repr(formatter_of(path))
+        named = settings.per_file_ignores or settings.baseline
         real = str(path.resolve()) if named else ""
         root = import_root(path.absolute())
         if root not in self._importable:
@@ -117,17 +104,18 @@ class Entry:
         around = repr((layout, real, self._importable[root]))
         return digest(around.encode("utf-8", "surrogateescape") + content)
 
-    def add(self, results: Sequence[FileResult]) -> None:
-        """Keeps what was found, unless what it hangs on has changed; where there is no room, it is found again."""
-        kept = [result for result in results if plain.may_be_kept(result)]
-        beyond = sorted({path for result in results for path in result.asked})
-        if not kept or any(map(self._is_new, beyond)):
-            return
-        self.asked |= {str(path): digest_of(path) for path in beyond}
-        self.files |= {str(r.path): [self._hangs_on(r.path, r.before), plain.plain(r)] for r in kept}
-        body = json.dumps({"asked": self.asked, "files": self.files}).encode()
-        with contextlib.suppress(FileError, OSError):
-            put(self.file, digest(body).encode() + b"\n" + body)
+    def keep(self, results: Sequence[FileResult]) -> None:
+        """Keeps what was found, unless what it hangs on beyond the project has changed since."""
+        for entry in {id(entry): entry for entry in self._entries.values()}.values():
+            mine = [result for result in results if self._entries[result.path] is entry]
+            entry.take(result.noted for result in mine if result.noted is not None)
+            for result in mine:
+                bits = entry.bits_of(result.noted) if result.noted is not None else None
+                if bits is not None and plain.may_be_kept(result):
+                    content = json.dumps(plain.plain(result)).encode()
+                    entry.results[str(result.path)] = Kept(bits, self._own(result.path, result.before), content)
+            if mine and not any(map(self._is_new, entry.beyond())):
+                entry.save()
 
     def _is_new(self, path: Path) -> bool:
         with contextlib.suppress(OSError):
@@ -137,10 +125,6 @@ class Entry:
 
 def _folder() -> Path:
     return cache_folder() / "results"
-
-
-def _states(asked: Mapping[str, str | None]) -> dict[str, str | None]:
-    return {name: digest_of(Path(name)) for name in asked}
 
 
 def _forget_oldest() -> None:

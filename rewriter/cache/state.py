@@ -32,17 +32,15 @@ class State:
         return cls(work, list(_stamps(work.parts[-1].scopes)), now)
 
     def key(self, part: Texts) -> str:
-        """Of a part as it was, with all that holds for every file."""
+        """Of a part, whichever files it has now besides the first, with all that holds for every file."""
         whole = hashlib.blake2b(self._around, digest_size=16)
-        for path in part.paths:
-            whole.update(b"%b:" % os.fsencode(path))
-            whole.update(part.digest(path))
+        whole.update(b"%b" % b"".join(os.fsencode(path) for path in part.paths[:1]))
         return whole.hexdigest()
 
     @cached_property
     def _around(self) -> bytes:
         whole = hashlib.blake2b(_program().encode(), digest_size=16)
-        for part in (*_circumstances(self.work.job), repr(self.work.imports).encode()):
+        for part in (*_circumstances(self.work.job), repr((self.work.imports, self.work.is_divided)).encode()):
             whole.update(b"%d:%b" % (len(part), part))
         return whole.digest()
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from rewriter.emit.splice import Splice
 from rewriter.emit.style import Formatter
 from rewriter.python.code import File
-from rewriter.python.project import holds_installed, import_root
+from rewriter.python.import_roots import holds_installed, import_root
 
 Import = ast.Import | ast.ImportFrom
 Key = tuple[object, ...]

@@ -16,6 +16,7 @@ from rewriter.python.answers import Question
 from rewriter.python.code import Class, File, Function, is_table
 from rewriter.python.function_tables import find_variable
 from rewriter.python.given_methods import GivenMethods, classes_given
+from rewriter.python.grounds import Basis
 from rewriter.python.hierarchy import Hierarchy
 from rewriter.python.patched import ENTRIES, put_in_place_of_forward
 from rewriter.python.project import Project
@@ -40,7 +41,7 @@ class _Facts(Generic[Answer]):
     find: Callable[[Class], Answer]
     meanwhile: Callable[[Class], Answer]
     """What whoever asks on the way to the answer is told."""
-    known: dict[Class, tuple[Answer, frozenset[File]]] = field(default_factory=dict)
+    known: dict[Class, tuple[Answer, frozenset[File], Basis]] = field(default_factory=dict)
 
 
 _Key = tuple[_Facts[Any], Class]
@@ -56,12 +57,10 @@ class Knowledge:
 
     project: Project
     hierarchy: Hierarchy = field(init=False)
-    through: dict[Function, list[Run]] = field(default_factory=dict)
-    """The runs that come through a function, for those that were asked about."""
     _consulted: list[set[File]] = field(default_factory=list)
     """For each fact that is being found out: the files read so far."""
-    _asked: list[_Key] = field(default_factory=list)
-    """The facts that are being found out, each for the one before it."""
+    _asked: dict[_Key, int] = field(default_factory=dict)
+    """The facts that are being found out, each for the one before it, with their positions in the grounds."""
     _asked_back: int = 0
     """The first of these that was asked for again since the last of them was begun."""
     _provisional: dict[_Key, int] = field(default_factory=dict)
@@ -69,6 +68,7 @@ class Knowledge:
 
     def __post_init__(self) -> None:
         self.hierarchy = Hierarchy(self.project)
+        self._grounds = self.project.answers.grounds
         self._attributes = _Facts[dict[str, Value]](self._find_attributes, lambda _: {})
         self._constructions = _Facts[Run](self._construct, Run)
         self._forwards = _Facts["Run | None"](self._run_forward, lambda _: None)
@@ -76,12 +76,15 @@ class Knowledge:
     @classmethod
     def of(cls, project: Project) -> Knowledge:
         """The knowledge of a project, one for all who ask. Facts that hang on no replaced file stay."""
-        answers = project.answers.to(_KNOWLEDGE)
-        if None not in answers:
-            answers[None] = cls(project)
-            if project.replaced is not None and (earlier := project.replaced.project.answers.to(_KNOWLEDGE)):
-                answers[None]._keep(earlier[None], project.replaced.file)
-        return answers[None]
+
+        def find() -> Knowledge:
+            knowledge = cls(project)
+            earlier = project.replaced.project.answers.known(_KNOWLEDGE, None) if project.replaced else None
+            if project.replaced is not None and earlier is not None:
+                knowledge._keep(earlier, project.replaced.file)
+            return knowledge
+
+        return project.answers.found(_KNOWLEDGE, None, find)
 
     def _keep(self, earlier: Knowledge, changed: File) -> None:
         _take_over(self._attributes, earlier._attributes, changed)
@@ -98,16 +101,17 @@ class Knowledge:
         """Whatever is being found out hangs on an answer that is itself still being found out."""
         self._asked_back = _GUESSED
 
-    def watched(self, run: Callable[[], None]) -> frozenset[File] | None:
+    def watched(self, run: Callable[[], None]) -> tuple[frozenset[File] | None, Basis]:
         """The files that what is found out hangs on; None where it hangs on what is itself still being found out."""
         around, self._asked_back = self._asked_back, len(self._asked)
         self._consulted.append(set())
+        position = self._grounds.begin()
         run()
-        files = self._consulted.pop()
+        basis, files = self._grounds.end(position), self._consulted.pop()
         hangs, self._asked_back = self._asked_back < len(self._asked), min(around, self._asked_back)
         if self._consulted:
             self._consulted[-1] |= files
-        return None if hangs else frozenset(files)
+        return None if hangs else frozenset(files), basis
 
     def _fact(self, facts: _Facts[Answer], cls: Class) -> Answer:
         """What is to be said of the class, found out once; whoever asks on the way there is told something meanwhile.
@@ -117,20 +121,22 @@ class Knowledge:
         """
         key = (facts, cls)
         if key in self._asked:
-            self._asked_back = min(self._asked_back, self._asked.index(key))
+            self._asked_back = min(self._asked_back, list(self._asked).index(key))
+            self._grounds.wait_for(self._asked[key])
             return facts.meanwhile(cls)
         if cls not in facts.known:
             around, self._asked_back = self._asked_back, len(self._asked)
-            self._asked.append(key)
+            self._asked[key] = position = self._grounds.begin()
             self._consulted.append({base.file for base in self.hierarchy.lineage(cls).project})
             value = facts.find(cls)
-            facts.known[cls] = value, frozenset(self._consulted.pop())
-            self._asked.pop()
+            facts.known[cls] = value, frozenset(self._consulted.pop()), self._grounds.end(position)
+            del self._asked[key]
             self._settle(key)
             self._asked_back = min(around, self._asked_back)
         elif key in self._provisional:
             self._asked_back = min(self._asked_back, self._provisional[key])
-        answer, files = facts.known[cls]
+        answer, files, basis = facts.known[cls]
+        self._grounds.follow(basis)
         if self._consulted:
             self._consulted[-1] |= files
         return answer
@@ -215,7 +221,7 @@ class Knowledge:
             found = find_variable(self.project, name)
             return nothing if found is None else (found[0], run_expression(self, *found))
 
-        file, value = self.project.answers.found_out(_VARIABLES, name, nothing, find, self.guessed)
+        file, value = self.project.answers.found(_VARIABLES, name, find, nothing, self.guessed)
         if file is not None:
             self.consults(file)
         return value

@@ -19,7 +19,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from rewriter.files import temporary_folder
-from rewriter.python.project import Project, import_root
+from rewriter.python.import_roots import import_root
+from rewriter.python.project import Project
 from rewriter.results import FileResult
 from rewriter.settings import Settings
 

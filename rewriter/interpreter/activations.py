@@ -212,11 +212,17 @@ class Activations:
         context, before = self.context, self.followed
         absent, context.absent = context.absent, set()
         caller = begin(context, variables)
-        files = context.known.watched(partial(self._run_inside, frame))
+        files, basis = context.known.watched(partial(self._run_inside, frame))
         trace, runs = end(context, caller)
         context.absent = absent
         found = Summary(
-            trace, runs, tuple(frame.returns), tuple(frame.yields), self.followed - before, files or frozenset()
+            trace,
+            runs,
+            tuple(frame.returns),
+            tuple(frame.yields),
+            self.followed - before,
+            files or frozenset(),
+            basis,
         )
         if trace.stands_alone and files is not None:
             remember(context, key, found)

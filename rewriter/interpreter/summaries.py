@@ -12,6 +12,7 @@ from rewriter.interpreter.state import Frame, Runs, State
 from rewriter.interpreter.trace import Trace
 from rewriter.python.answers import Answers, Question
 from rewriter.python.code import Class, File, Function
+from rewriter.python.grounds import Basis
 from rewriter.values.base import Value
 
 MOST_OF_A_CALL = 4
@@ -58,6 +59,7 @@ class Summary:
     followed: int
     """How many calls were followed."""
     files: frozenset[File]
+    basis: Basis
 
     def holds(self, context: Context) -> bool:
         """Whether running the call would find out the same once more."""
@@ -73,28 +75,29 @@ class Summary:
         )
 
 
-SUMMARIES = Question[Key, list[Summary]]("what has the call of the function done?")
+SUMMARIES = Question[None, dict[Key, list[Summary]]]("what have calls of functions done?")
 
 
 def take_over(answers: Answers, earlier: Answers, changed: File) -> None:
     """What hangs on no changed file."""
-    known = answers.to(SUMMARIES)
-    for key, summaries in earlier.to(SUMMARIES).items():
+    known = answers.found(SUMMARIES, None, dict)
+    for key, summaries in (earlier.known(SUMMARIES, None) or {}).items():
         if kept := [summary for summary in summaries if changed not in summary.files]:
             known[key] = kept
 
 
 def recalled(context: Context, key: Key, room: int, followed: int) -> Summary | None:
     """A summary of the call that holds here; `room` is how deep calls may still go, `followed` how many may be."""
-    for summary in context.known.project.answers.to(SUMMARIES).get(key, ()):
+    for summary in context.known.project.answers.found(SUMMARIES, None, dict).get(key, ()):
         depth = summary.trace.deepest - summary.trace.base
         if depth <= room and summary.followed <= followed and summary.holds(context):
+            context.known.project.answers.grounds.follow(summary.basis)
             return summary
     return None
 
 
 def remember(context: Context, key: Key, summary: Summary) -> None:
-    answers = context.known.project.answers.to(SUMMARIES)
+    answers = context.known.project.answers.found(SUMMARIES, None, dict)
     if len(answers) >= MOST:
         answers.pop(next(iter(answers)))
     known = answers.setdefault(key, [])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from rewriter.changes.change import Change, NamedChange, Substitution
+from rewriter.python.answers import Lasting, Question
 from rewriter.python.code import Class, Function
 from rewriter.results import Refusal
 
@@ -40,3 +41,7 @@ def free_name(wanted: str, taken: Container[str]) -> str:
         if (free := next((candidate for candidate in candidates if candidate not in taken), None)) is not None:
             return free
     raise ValueError(f"no name like {wanted!r} is free")
+
+
+TAKES = Lasting[Owner, bool]("does the function take modules?")
+PLAN = Question[Owner, Plan]("what becomes of the class or function?")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 from rewriter.changes.change import Change, NamedChange, Substitution, numberings
 from rewriter.evidence import Evidence
@@ -28,9 +27,12 @@ from rewriter.interpreter.run import Run
 from rewriter.planning.decisions import Decisions
 from rewriter.planning.left import all_refused, of_other_quantizers
 from rewriter.planning.observed import known
-from rewriter.planning.plan import Owner, Plan, Wanted, free_name
+from rewriter.planning.plan import PLAN, TAKES, Owner, Plan, Wanted, free_name
+from rewriter.planning.target import Target
 from rewriter.planning.together import awake, in_source_order, joined_values, sites_in
-from rewriter.python.code import Class, Function
+from rewriter.python.answers import Answers
+from rewriter.python.code import Class, File, Function
+from rewriter.python.lasting import said_of_code
 from rewriter.results import Refusal, Safety
 from rewriter.rules.context import Context
 from rewriter.rules.foreign import incomplete
@@ -57,18 +59,6 @@ from rewriter.sites.site import (
 from rewriter.sites.together import COMPUTING
 
 
-class Target(Protocol):
-    """A library whose modules take the place of ours."""
-
-    def change(self, change: Change, context: Context) -> Change | Refusal | None:
-        """The change as the library has it; None where it needs none."""
-
-    def needs(self, site: Site) -> bool:
-        """Whether a module has to stand for it."""
-
-    def substitution(self, found: Substitution) -> Substitution | Refusal: ...
-
-
 @dataclass(eq=False)
 class Planner:
     """Plans the classes and functions of a project.
@@ -79,24 +69,31 @@ class Planner:
 
     knowledge: Knowledge
     wanted: Wanted
+    plans: Answers
     source: str = ""
     """The library whose modules are to become ours."""
     target: Target | None = None
     """The library whose modules are to be used; None for runtime."""
     all_operations: bool = False
     """Those on integers, masks and constants become modules as well."""
-    plans: dict[Owner, Plan] = field(default_factory=dict)
     evidence: Evidence | None = None
     """What observed executions have shown."""
 
+    def keep(self, earlier: Planner, replaced: File) -> None:
+        """Takes over what was planned for files that have not been replaced."""
+        self.plans.keep(PLAN, earlier.plans, lambda owner, _: owner.file is not replaced)
+
     def plan(self, owner: Owner) -> Plan:
-        if owner not in self.plans:
-            self.plans[owner] = Plan()
+        plan = Plan()
+
+        def find() -> Plan:
             if isinstance(owner, Class):
-                self._plan_class(owner, self.plans[owner])
+                self._plan_class(owner, plan)
             else:
-                self._plan_function(owner, self.plans[owner])
-        return self.plans[owner]
+                self._plan_function(owner, plan)
+            return plan
+
+        return self.plans.found(PLAN, owner, find, meanwhile=plan)
 
     def _plan_class(self, cls: Class, plan: Plan) -> None:
         self._substitute_in_class(cls, plan)
@@ -211,9 +208,12 @@ class Planner:
         return any(map(self._takes_modules, called))
 
     def _takes_modules(self, function: Function) -> bool:
-        is_free = function.is_static or function.file.functions.get(function.node.name) is function
-        may_take = is_free or (not function.is_free and is_of_plain(self.knowledge, function))
-        return may_take and (bool(self.plan(function).changes) or holder_of(self.knowledge, function) is not None)
+        def find() -> bool:
+            is_free = function.is_static or function.file.functions.get(function.node.name) is function
+            may_take = is_free or (not function.is_free and is_of_plain(self.knowledge, function))
+            return may_take and (bool(self.plan(function).changes) or holder_of(self.knowledge, function) is not None)
+
+        return said_of_code(self.knowledge.project, TAKES, function, find, self.plans)
 
     def _substitute_in_class(self, cls: Class, plan: Plan) -> None:
         for rule in reversed(RULES):  # what replaces a part comes before what wraps the whole

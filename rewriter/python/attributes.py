@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rewriter.python.answers import Question
 from rewriter.python.code import Class, File, Function, FunctionNode
 from rewriter.python.hierarchy import Hierarchy, own_name
 from rewriter.python.names import dotted
+from rewriter.python.of_file import OfFile
 from rewriter.python.plain_receivers import class_of_receiver, is_plain
 from rewriter.python.trees import walk
 from rewriter.torch_api import catalogue
@@ -37,12 +38,13 @@ _CHANGING = frozenset("add append appendleft clear extend insert pop popitem rem
 
 def changed_later(hierarchy: Hierarchy, cls: Class) -> frozenset[str]:
     """The attributes that a method of the family sets, or changes what they hold, besides the constructors."""
-    answers = hierarchy.project.answers.to(_CHANGED)
-    if cls not in answers:
+
+    def find() -> frozenset[str]:
         family = [*hierarchy.lineage(cls).project, *hierarchy.subclasses(cls)]
         methods = (m for relative in family for m in relative.methods.values() if m is not relative.constructor)
-        answers[cls] = frozenset(name for method in methods for name in _changed(method.node))
-    return answers[cls]
+        return frozenset(name for method in methods for name in _changed(method.node))
+
+    return hierarchy.project.answers.found(_CHANGED, cls, find)
 
 
 def _changed(method: FunctionNode) -> Iterator[str]:
@@ -139,40 +141,42 @@ _HANDLED = Question[str, bool]("does other code do more with an attribute of tha
 
 def handled_from_outside(hierarchy: Hierarchy, attribute: str) -> bool:
     """Whether code sets, reads or changes `model.act` on objects that it holds, or `model.act.p` on what is there."""
-    answers = hierarchy.project.answers.to(_HANDLED)
-    if attribute not in answers:
-        files = hierarchy.project.files_mentioning(attribute)
-        receivers = (name for file in files for name in _handled(file).get(attribute, ()))
-        answers[attribute] = any(name is None or not is_plain(hierarchy, name) for name in receivers)
-    return answers[attribute]
+
+    def find() -> bool:
+        project = hierarchy.project
+        handled = (project.said_by(_HANDLED_IN, path) for path in project.paths_mentioning(attribute))
+        receivers = (name for names in handled for name in names.get(attribute, ()))
+        return any(name is None or not is_plain(hierarchy, name) for name in receivers)
+
+    return hierarchy.project.answers.found(_HANDLED, attribute, find)
 
 
-_HANDLED_IN = Question[None, Mapping[str, frozenset[str | None]]](
-    "which attributes of other objects does the file do more with than call, and of which classes are these objects?"
-)
-
-
-def _handled(file: File) -> Mapping[str, frozenset[str | None]]:
+def _handled(file: File) -> Mapping[str, Sequence[str | None]]:
     """A call of it is what everybody does with a module or a function."""
-    answers = file.answers.to(_HANDLED_IN)
-    if None not in answers:
-        used = {id(n.func) for n in walk(file.source.tree) if isinstance(n, ast.Call)}
-        own = {own_name(method) for cls in file.classes for method in cls.methods.values()}
-        receivers = class_of_receiver(file)
-        found: dict[str, set[str | None]] = {}
-        for node in walk(file.source.tree):
-            if isinstance(node, ast.Call):
-                for name in _named_in(node):
-                    found.setdefault(name, set()).add(None)
-            if not isinstance(node, ast.Attribute) or None in found.get(node.attr, ()):
-                continue
-            path = dotted(node)
-            on_other = path is None or len(path) > 2 or path[0] not in own
-            is_named = file.names.full_name(node) is not None
-            if on_other and not is_named and (isinstance(node.ctx, ast.Store) or id(node) not in used):
-                found.setdefault(node.attr, set()).add(receivers.get(node))
-        answers[None] = {name: frozenset(classes) for name, classes in found.items()}
-    return answers[None]
+    used = {id(n.func) for n in walk(file.source.tree) if isinstance(n, ast.Call)}
+    own = {own_name(method) for cls in file.classes for method in cls.methods.values()}
+    receivers = class_of_receiver(file)
+    found: dict[str, set[str | None]] = {}
+    for node in walk(file.source.tree):
+        if isinstance(node, ast.Call):
+            for name in _named_in(node):
+                found.setdefault(name, set()).add(None)
+        if not isinstance(node, ast.Attribute) or None in found.get(node.attr, ()):
+            continue
+        path = dotted(node)
+        on_other = path is None or len(path) > 2 or path[0] not in own
+        is_named = file.names.full_name(node) is not None
+        if on_other and not is_named and (isinstance(node.ctx, ast.Store) or id(node) not in used):
+            found.setdefault(node.attr, set()).add(receivers.get(node))
+    return {name: sorted(classes, key=str) for name, classes in found.items()}
+
+
+_HANDLED_IN = OfFile[Mapping[str, Sequence[str | None]]](
+    "which attributes of other objects does the file do more with than call, and of which classes are these objects?",
+    find=_handled,
+    absent={},
+    asks_names=True,
+)
 
 
 def assigns_always(body: list[ast.stmt], attribute: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,11 +11,12 @@ from functools import cached_property
 from pathlib import Path
 
 from rewriter.python.answers import Answers
-from rewriter.python.names import Names, StarImports, local_names
+from rewriter.python.names import Names, StarImports, absolute_module, local_names
 from rewriter.python.source import Source
-from rewriter.python.trees import children, walk
+from rewriter.python.trees import adds_to_property, children, walk
 from rewriter.torch_api import catalogue
 
+STAR = re.compile(rb"\bimport[ \t]*\(?[ \t]*\*")
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 # Functions that run their first argument with the rest, once and there and then.
@@ -147,7 +149,7 @@ class Class:
         """The methods by name; of several with one name the last, which is the one that stays. A setter adds to one."""
         found = {}
         for statement in self.node.body:
-            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and not _adds_to_property(statement):
+            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and not adds_to_property(statement):
                 found[statement.name] = Function(statement, self.file, self.shadowed)
         return found
 
@@ -191,6 +193,14 @@ class File:
     @cached_property
     def names(self) -> Names:
         return Names.of(self.source.tree, self.module, self.path.name == "__init__.py", self.beyond)
+
+    @cached_property
+    def stars(self) -> list[str]:
+        """The modules that it imports all names of."""
+        if not STAR.search(self.source.text.encode()):
+            return []
+        imports = [n for n in walk(self.source.tree) if isinstance(n, ast.ImportFrom) and n.names[0].name == "*"]
+        return [absolute_module(n, self.module, self.path.name == "__init__.py") for n in imports]
 
     @cached_property
     def classes(self) -> list[Class]:
@@ -258,14 +268,6 @@ def is_table(node: ast.expr, full_name: Callable[[ast.expr], str | None]) -> boo
         isinstance(node, ast.Dict)
         and bool(node.values)
         and all(catalogue.is_function(full_name(value)) for value in node.values)
-    )
-
-
-def _adds_to_property(node: FunctionNode) -> bool:
-    """`@weight.setter`."""
-    return any(
-        isinstance(d, ast.Attribute) and d.attr in ("setter", "deleter") and ast.unparse(d.value) == node.name
-        for d in node.decorator_list
     )
 
 

@@ -17,11 +17,12 @@ def imported_or_none(file: File, name: str) -> str | None:
     bindings, own = file.names.bindings.get(name, set()), file.names.own(name)
     if own not in bindings or len(bindings) != 2:
         return None
-    answers = file.answers.to(_IMPORTED)
-    if name not in answers:
+
+    def find() -> str | None:
         (imported,) = bindings - {own}
-        answers[name] = canonical(imported) if imported and _is_only_none(file, name) else None
-    return answers[name]
+        return canonical(imported) if imported and _is_only_none(file, name) else None
+
+    return file.answers.found(_IMPORTED, name, find)
 
 
 def _is_only_none(file: File, name: str) -> bool:

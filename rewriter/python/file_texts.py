@@ -5,22 +5,27 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+from rewriter.python.grounds import Ground, Grounds
 from rewriter.python.private_names import spellings
+from rewriter.python.text_questions import (
+    ASSIGNING,
+    AT_MARGIN,
+    DEFINING,
+    DERIVING,
+    HOLDING,
+    MATCHING,
+    WORDS_OF,
+    says,
+)
 
 # Looking for a word in all texts is quick, but not for thousands of words: then all words are noted once.
 MANY_WORDS = 200
-_WORD = re.compile(r"[^\W\d]\w*")
-_FUNCTION = re.compile(r"\bdef[ \t]+(\w+)")
-_DEFINED = re.compile(r"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
-_BASE = re.compile(r"\b[^\W\d]\w*\b(?![ \t]*=)")
-_CLASS = re.compile(r"^[ \t]*class[ \t]+\w+[ \t]*\((.*?)\)[ \t]*:", re.MULTILINE | re.DOTALL)
-# `Base as B` and `B = module.Base`: the other name of a class.
-_ALIAS = re.compile(r"\b(\w+)[ \t]+as[ \t]+(\w+)|^[ \t]*(\w+)[ \t]*=[ \t]*([\w.]+)[ \t]*(?:#.*)?$", re.MULTILINE)
 _COMMENT_LINE = re.compile(rb"^[ \t]*#.*$", re.MULTILINE)
 _SKIPPED = frozenset({"node_modules", "site-packages", "build", "dist", "venv", "__pycache__"})
 
@@ -32,15 +37,18 @@ class Texts:
     scopes: Sequence[Path]
     listed: Sequence[Path] | None = None
     """The files, where they are not all that the scopes hold."""
+    grounds: Grounds = field(default_factory=Grounds)
+    """What answers about the files hang on: whatever is asked of these is noted."""
     _texts: dict[Path, bytes] = field(default_factory=dict)
     _digests: dict[Path, bytes] = field(default_factory=dict)
-    _holding: dict[str, list[Path]] = field(default_factory=dict)
-    _matching: dict[re.Pattern[bytes], list[Path]] = field(default_factory=dict)
-    _defined: dict[Path, frozenset[str]] = field(default_factory=dict)
+    said: dict[Ground, list[Path]] = field(default_factory=dict)
+    """The files of which a question has yes for an answer."""
+    _scans: int = 0
+    _indices: dict[str, dict[str, list[Path]]] = field(default_factory=dict)
 
     def only(self, paths: Sequence[Path]) -> Texts:
         """Some of the files; what has been read of them is shared."""
-        return Texts(self.scopes, sorted(paths, key=lambda path: path.parts), self._texts, self._digests)
+        return Texts(self.scopes, sorted(paths, key=lambda path: path.parts), Grounds(), self._texts, self._digests)
 
     @cached_property
     def paths(self) -> Sequence[Path]:
@@ -58,65 +66,65 @@ class Texts:
 
     def holding(self, word: str) -> list[Path]:
         """The files in whose text the identifier, or the sign, stands by itself."""
-        if word not in self._holding:
-            if len(spelled := spellings(word)) > 1:
-                found = {path for other in spelled[1:] for path in self.holding(other)}
-                self._holding[word] = [path for path in self.paths if path in found or self._holds(path, word)]
-            elif len(self._holding) < MANY_WORDS or not word.isidentifier():
-                self._holding[word] = [path for path in self.paths if self._holds(path, word)]
-            else:
-                self._holding[word] = self._all_words.get(word, [])
-        return self._holding[word]
-
-    def _holds(self, path: Path, word: str) -> bool:
-        needle, text = word.encode(), self.text(path)
-        return needle in text and re.search(rb"(?<!\w)%b(?!\w)" % re.escape(needle), text) is not None
-
-    @cached_property
-    def _all_words(self) -> dict[str, list[Path]]:
-        return self._index(_WORD.findall)
+        also = [path for other in spellings(word)[1:] for path in self.holding(other)]
+        said = self.saying(HOLDING, word)
+        found = {*also, *said}
+        return [path for path in self.paths if path in found] if also else said
 
     def defining(self, name: str) -> list[Path]:
         """The files that have a function or method of that name."""
-        return [path for spelled in spellings(name) for path in self._all_functions.get(spelled, [])]
-
-    @cached_property
-    def _all_functions(self) -> dict[str, list[Path]]:
-        return self._index(_FUNCTION.findall)
+        return [path for spelled in spellings(name) for path in self.saying(DEFINING, spelled)]
 
     def deriving(self, word: str) -> list[Path]:
         """The files that may have a class with a base of that name."""
-        return self._all_bases.get(word, [])
+        return self.saying(DERIVING, word)
+
+    def matching(self, pattern: str) -> list[Path]:
+        """The files in whose text the pattern is found."""
+        return self.saying(MATCHING, pattern)
+
+    def having_at_margin(self, name: str) -> list[Path]:
+        """The files with a function or class of that name at the left margin."""
+        return self.saying(AT_MARGIN, name)
+
+    def assigning(self, name: str) -> list[Path]:
+        """The files that may assign the name at the left margin, or import something by that name."""
+        return self.saying(ASSIGNING, name)
+
+    def saying(self, kind: str, about: str) -> list[Path]:
+        """The files of which the question has yes for an answer."""
+        self.grounds.note(kind, about)
+        asked = (kind, about)
+        if asked not in self.said:
+            self.said[asked] = self._saying(kind, about)
+        return self.said[asked]
+
+    def answered(self, ground: Ground) -> tuple[Ground, Any]:
+        """A ground, with the numbers of the files that say yes, or with the answer and what it hangs on."""
+        if ground in self.grounds.lasting:
+            return ground, self.grounds.lasting[ground]
+        return ground, tuple(self._numbers[path] for path in self.said.get(ground, ()))
 
     @cached_property
-    def _all_bases(self) -> dict[str, list[Path]]:
-        return self._index(_bases)
+    def _numbers(self) -> dict[Path, int]:
+        return {path: number for number, path in enumerate(self.paths)}
 
-    def matching(self, pattern: re.Pattern[bytes]) -> list[Path]:
-        """The files in whose text the pattern is found."""
-        if pattern not in self._matching:
-            self._matching[pattern] = [path for path in self.paths if pattern.search(self.text(path))]
-        return self._matching[pattern]
+    def _saying(self, kind: str, about: str) -> list[Path]:
+        self._scans += kind == HOLDING
+        if kind in WORDS_OF and (kind != HOLDING or (self._scans > MANY_WORDS and about.isidentifier())):
+            return self._index(kind).get(about, [])
+        among = self.holding(about) if kind in (AT_MARGIN, ASSIGNING) else self.paths
+        return [path for path in among if says(self.text(path), kind, about)]
 
-    def defines(self, path: Path, name: str) -> bool:
-        """Whether a function or class of that name stands at the left margin."""
-        if path not in self._defined:
-            self._defined[path] = frozenset(_DEFINED.findall(self.text(path).decode(errors="replace")))
-        return name in self._defined[path]
-
-    def assigns(self, name: str) -> bool:
-        """Whether some file may assign the name at its left margin, or import something by that name."""
-        word = re.escape(name.encode())
-        pattern = re.compile(rb"^%b[ \t]*[:=,]|\bas[ \t]+%b\b" % (word, word), re.MULTILINE)
-        return any(pattern.search(self.text(path)) for path in self.holding(name))
-
-    def _index(self, names_in: Callable[[str], Iterable[str]]) -> dict[str, list[Path]]:
-        """The files by the names that each one's text holds."""
-        found: dict[str, list[Path]] = {}
-        for path in self.paths:
-            for name in set(names_in(self.text(path).decode(errors="replace"))):
-                found.setdefault(name, []).append(path)
-        return found
+    def _index(self, kind: str) -> dict[str, list[Path]]:
+        """The files by the names that each one's text has in that role."""
+        if kind not in self._indices:
+            found: dict[str, list[Path]] = {}
+            for path in self.paths:
+                for name in WORDS_OF[kind](self.text(path).decode(errors="replace")):
+                    found.setdefault(name, []).append(path)
+            self._indices[kind] = found
+        return self._indices[kind]
 
     def text(self, path: Path) -> bytes:
         """The text without lines that are nothing but a comment: names in those mean nothing."""
@@ -139,17 +147,6 @@ def content_of(path: str | Path) -> bytes | None:
             return file.read()
     except OSError:
         return None
-
-
-def _bases(text: str) -> set[str]:
-    """The words in the bases of the text's classes, and what else these may stand for."""
-    words = {word for bases in _CLASS.findall(text) for word in _BASE.findall(bases)}
-    new = words
-    while any(f" as {word}" in text or f"{word} =" in text or f"{word}=" in text for word in new):
-        aliases = [(name or other, imported or path) for imported, name, other, path in _ALIAS.findall(text)]
-        new = {word for alias, path in aliases if alias in new for word in path.split(".")} - words
-        words |= new  # an alias may be of an alias
-    return words
 
 
 def _python_files(scope: Path) -> Iterator[Path]:

@@ -31,11 +31,8 @@ _HOLDING = Question[None, dict[str, set[str]]]("which of the file's dicts and li
 
 def find_table(hierarchy: Hierarchy, name: str) -> Table | None:
     """The table of that full name, through re-exports."""
-    answers = hierarchy.project.answers.to(_TABLE)
-    if name not in answers:
-        answers[name] = None  # holds against imports that go in circles
-        answers[name] = _find(hierarchy, name)
-    return answers[name]
+    # The answer meanwhile holds against imports that go in circles.
+    return hierarchy.project.answers.found(_TABLE, name, lambda: _find(hierarchy, name), meanwhile=None)
 
 
 def find_instance(hierarchy: Hierarchy, name: str) -> str | Class | None:
@@ -69,10 +66,11 @@ def find_variable(project: Project, name: str) -> tuple[File, ast.expr] | None:
 
 def tables_with(project: Project, file: File, function: str) -> Iterator[str]:
     """The variables of a file, and of those that name its classes, whose tables hold the function."""
-    answers = file.answers.to(_HOLDING)
-    if None not in answers:
-        answers[None] = dict(_holding(file))
-    for name in sorted(answers[None].get(function, ())):
+
+    def find() -> dict[str, set[str]]:
+        return dict(_holding(file))
+
+    for name in sorted(file.answers.found(_HOLDING, None, find).get(function, ())):
         if not name.startswith("class "):
             yield name
             continue
@@ -123,7 +121,7 @@ def _find(hierarchy: Hierarchy, name: str) -> Table | None:
         functions = tuple(dict.fromkeys(_functions(hierarchy, file, value)))
         return Table(name, functions) if functions else None
     meaning = file.names.meaning(variable)
-    if meaning is None and not (file.names.stars and hierarchy.project.texts.assigns(variable)):
+    if meaning is None and not (file.names.stars and hierarchy.project.texts.assigning(variable)):
         return None
     others = [meaning] if meaning else [f"{star}.{variable}" for star in hierarchy.project.stars_with(file, variable)]
     return next(filter(None, (find_table(hierarchy, other) for other in others if other != name)), None)

@@ -80,11 +80,11 @@ _DECORATED = Question[GivenMethods, list[Class]]("which classes are given these 
 
 
 def given_in(file: File) -> list[GivenMethods]:
-    answers = file.answers.to(_GIVEN)
-    if None not in answers:
+    def find() -> list[GivenMethods]:
         functions = file.functions.values() if ".forward = " in file.source.text else ()
-        answers[None] = [given for function in functions for given in _given_by(file, function.node, ())]
-    return answers[None]
+        return [given for function in functions for given in _given_by(file, function.node, ())]
+
+    return file.answers.found(_GIVEN, None, find)
 
 
 def given_by(function: Function) -> list[GivenMethods]:
@@ -132,12 +132,13 @@ def given_to_class(project: Project, cls: Class) -> Iterator[GivenMethods]:
 
 def classes_given(project: Project, given: GivenMethods) -> list[Class]:
     """The classes that such a decorator stands above, in the order of the project's files."""
-    answers = project.answers.to(_DECORATED)
-    if given not in answers:
+
+    def find() -> list[Class]:
         files = project.files_mentioning(given.known_as)
         classes = (cls for file in files for cls in file.classes if cls.node.decorator_list)
-        answers[given] = [cls for cls in classes if given in given_to_class(project, cls)]
-    return answers[given]
+        return [cls for cls in classes if given in given_to_class(project, cls)]
+
+    return project.answers.found(_DECORATED, given, find)
 
 
 def functions_given(project: Project, cls: Class) -> dict[str, Function]:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from rewriter.python.answers import Answers, Question
 from rewriter.python.chosen_bases import chosen_bases
 from rewriter.python.code import Class, File, Function
 from rewriter.python.given_methods import GivenMethods, classes_given, given_to_class
@@ -16,21 +17,27 @@ from rewriter.torch_api.bases import names_of_base
 CONTAINERS = frozenset({"torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict"})
 
 
+_LINEAGE = Question[Class, Lineage]("what does the class inherit from?")
+_ORDER = Question[Class, tuple[Class | str, ...]]("where does Python look the class's attributes up?")
+_SUBCLASSES = Question[Class, list[Class]]("which classes are below the class?")
+_SHARING = Question[Class, tuple[Class, ...]]("whose methods may run on objects of the class?")
+
+
 @dataclass(eq=False)
 class Hierarchy:
     """Answers about classes of one project, remembered."""
 
     project: Project
-    _lineages: dict[Class, Lineage] = field(default_factory=dict)
-    _orders: dict[Class, tuple[Class | str, ...]] = field(default_factory=dict)
-    _subclasses: dict[Class, list[Class]] = field(default_factory=dict)
-    _sharing: dict[Class, tuple[Class, ...]] = field(default_factory=dict)
+    _answers: Answers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._answers = Answers(self.project.answers.grounds)
 
     def lineage(self, cls: Class) -> Lineage:
-        if cls not in self._lineages:
-            self._lineages[cls] = Lineage((cls,), frozenset(), frozenset())  # holds against cycles
-            self._lineages[cls] = self._linearize(cls)
-        return self._lineages[cls]
+        if (known := self._answers.known(_LINEAGE, cls)) is not None:
+            return known
+        against_cycles = Lineage((cls,), frozenset(), frozenset())
+        return self._answers.found(_LINEAGE, cls, lambda: self._linearize(cls), against_cycles)
 
     def holds_children(self, cls: Class | None, attribute: str) -> bool:
         """Whether an attribute of such an object holds its children, or those that are steps of its forward."""
@@ -93,37 +100,35 @@ class Hierarchy:
 
     def lookup_order(self, cls: Class) -> tuple[Class | str, ...]:
         """Where Python looks attributes up, the project's classes and others by name; by C3, as Python has it."""
-        if cls not in self._orders:
-            self._orders[cls] = (cls,)  # holds against cycles
-            found = [self._base(cls, node, name) for node, name in zip(cls.node.bases, cls.base_names, strict=True)]
-            written = [name or ast.unparse(node) for node, name in zip(cls.node.bases, cls.base_names, strict=True)]
-            bases = [b if isinstance(b, Class) else name for b, name in zip(found, written, strict=True)]
-            bases = [base for base in bases if base not in HARMLESS_BASES]
-            above = [self.lookup_order(b) if isinstance(b, Class) else _outside(b) for b in bases]
-            self._orders[cls] = (cls, *_merged([*map(list, above), bases]))
-        return self._orders[cls]
+        return self._answers.found(_ORDER, cls, lambda: self._lookup_order(cls), meanwhile=(cls,))  # against cycles
+
+    def _lookup_order(self, cls: Class) -> tuple[Class | str, ...]:
+        found = [self._base(cls, node, name) for node, name in zip(cls.node.bases, cls.base_names, strict=True)]
+        written = [name or ast.unparse(node) for node, name in zip(cls.node.bases, cls.base_names, strict=True)]
+        bases = [b if isinstance(b, Class) else name for b, name in zip(found, written, strict=True)]
+        bases = [base for base in bases if base not in HARMLESS_BASES]
+        above = [self.lookup_order(b) if isinstance(b, Class) else _outside(b) for b in bases]
+        return (cls, *_merged([*map(list, above), bases]))
 
     def subclasses(self, cls: Class) -> list[Class]:
         """All classes of the project below `cls`."""
-        if cls not in self._subclasses:
-            self._subclasses[cls] = []
-            self._subclasses[cls] = list(self.below(cls))
-        return self._subclasses[cls]
+        return self._answers.found(_SUBCLASSES, cls, lambda: list(self.below(cls)), meanwhile=[])
 
     def sharing(self, cls: Class) -> tuple[Class, ...]:
         """The classes, itself among them, whose methods may run on one object with its own: a mixin and its user, too.
 
         Bases come before what derives from them, and the order is the same for whichever class is asked.
         """
-        if cls not in self._sharing:
-            family = [*self.lineage(cls).project, *self.subclasses(cls)]
-            joining = [member for member in family if len(member.base_names) > 1]  # others bring in nobody new
-            found = {*family, *(relative for member in joining for relative in self.lineage(member).project)}
-            found |= {given for member in found for given in given_to_class(self.project, member)}
-            if isinstance(cls, GivenMethods):
-                found |= {relative for user in classes_given(self.project, cls) for relative in self.sharing(user)}
-            self._sharing[cls] = tuple(sorted(found, key=self._depth))
-        return self._sharing[cls]
+        return self._answers.found(_SHARING, cls, lambda: self._family(cls))
+
+    def _family(self, cls: Class) -> tuple[Class, ...]:
+        family = [*self.lineage(cls).project, *self.subclasses(cls)]
+        joining = [member for member in family if len(member.base_names) > 1]  # others bring in nobody new
+        found = {*family, *(relative for member in joining for relative in self.lineage(member).project)}
+        found |= {given for member in found for given in given_to_class(self.project, member)}
+        if isinstance(cls, GivenMethods):
+            found |= {relative for user in classes_given(self.project, cls) for relative in self.sharing(user)}
+        return tuple(sorted(found, key=self._depth))
 
     def _depth(self, cls: Class) -> tuple[int, str, int]:
         return len(self.lineage(cls).project), cls.file.module, cls.node.lineno

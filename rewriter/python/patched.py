@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from rewriter.python.answers import Question
 from rewriter.python.code import File
 from rewriter.python.names import canonical
+from rewriter.python.of_file import OfFile
 from rewriter.python.project import Project
 from rewriter.python.trees import walk
 from rewriter.torch_api import catalogue
@@ -18,20 +19,19 @@ _SET = Question[str, bool]("does code that is not the module's own set the varia
 ENTRIES = ("forward", "__call__")
 """The methods by which a module is run."""
 _PATCHED = Question[None, frozenset[str]]("which methods are put in the place of a forward?")
-_PUTS = re.compile(rb"\.forward[ \t]*=[^=]")
+_PUTS = r"\.forward[ \t]*=[^=]"
 _REPLACED = Question[None, frozenset[str]]("which functions and classes of torch are others put in the place of?")
 _WORDS = sorted(
     {*filter(str.isidentifier, catalogue.NAMES), *(t.rpartition(".")[2] for r in catalogue.ROWS for t in r.targets)}
 )
-_REPLACES = re.compile(rb"(?<!self)\.(?:%s)[ \t]*=[^=]|setattr\(|\bpatch\b" % "|".join(_WORDS).encode())
+_REPLACES = rf"(?<!self)\.(?:{'|'.join(sorted(_WORDS))})[ \t]*=[^=]|setattr\(|\bpatch\b"
 
 
 def put_in_place_of_forward(project: Project) -> frozenset[str]:
     """Their names: whichever class has such a method may be the one that is meant."""
-    answers = project.answers.to(_PATCHED)
-    if None not in answers:
-        answers[None] = frozenset(name for file in project.files_matching(_PUTS) for name in _put_by(file))
-    return answers[None]
+    return project.answers.found(
+        _PATCHED, None, lambda: frozenset(name for file in project.files_matching(_PUTS) for name in _put_by(file))
+    )
 
 
 def _put_by(file: File) -> Iterator[str]:
@@ -47,21 +47,25 @@ def replaced(project: Project, row: Row) -> str | None:
 
     Which of a row's functions a module calls is torch's affair, so any of them counts.
     """
-    answers = project.answers.to(_REPLACED)
-    if None not in answers:
-        answers[None] = frozenset(name for file in project.files_matching(_REPLACES) for name in _replaced_by(file))
+
+    def find() -> frozenset[str]:
+        names = (project.said_by(_REPLACED_IN, path) for path in project.paths_matching(_REPLACES))
+        return frozenset[str]().union(*names)
+
+    known = project.answers.found(_REPLACED, None, find)
     names = (*(spelling.name for spelling in row.spellings), *row.targets)
-    return next((name for name in names if name in answers[None]), None) if answers[None] else None
+    return next((name for name in names if name in known), None) if known else None
 
 
 def is_set_from_outside(project: Project, name: str) -> bool:
     """Whether code gives a variable of a module another value: `acts.ACT = torch.tanh` in another file."""
-    answers = project.answers.to(_SET)
-    if name not in answers:
-        bare = re.escape(name.rpartition(".")[2].encode())
-        pattern = re.compile(rb"\.%b[ \t]*=[^=]|[\"']%b[\"']" % (bare, bare))
-        answers[name] = any(name in _replaced_by(file) for file in project.files_matching(pattern))
-    return answers[name]
+
+    def find() -> bool:
+        bare = re.escape(name.rpartition(".")[2])
+        pattern = rf"\.{bare}[ \t]*=[^=]|[\"']{bare}[\"']"
+        return any(name in project.said_by(_REPLACED_IN, path) for path in project.paths_matching(pattern))
+
+    return project.answers.found(_SET, name, find)
 
 
 def _replaced_by(file: File) -> Iterator[str]:
@@ -85,3 +89,13 @@ def _set_by(arguments: list[ast.expr], file: File) -> Iterator[str]:
         yield canonical(texts[0])
     elif len(texts) > 1 and texts[1] and (home := file.names.full_name(arguments[0])):
         yield canonical(f"{home}.{texts[1]}")
+
+
+_REPLACED_IN = OfFile[frozenset[str]](
+    "what does the file put others in the place of?",
+    sorted,
+    frozenset,
+    find=lambda file: frozenset(_replaced_by(file)),
+    absent=frozenset(),
+    asks_names=True,
+)

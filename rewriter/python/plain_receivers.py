@@ -17,12 +17,13 @@ _ANNOTATED = Question[None, Mapping[ast.AST, str]]("which attributes does the fi
 
 def class_of_receiver(file: File) -> Mapping[ast.AST, str]:
     """The full name of the class that `cfg` is annotated with, by each `cfg.act` of the file that reads something."""
-    answers = file.answers.to(_ANNOTATED)
-    if None not in answers:
+
+    def find() -> Mapping[ast.AST, str]:
         methods = (method for cls in file.classes for method in cls.methods.values())
         functions = [*file.functions.values(), *file.static_methods, *methods]
-        answers[None] = {node: name for function in functions for node, name in _reads(function)}
-    return answers[None]
+        return {node: name for function in functions for node, name in _reads(function)}
+
+    return file.answers.found(_ANNOTATED, None, find)
 
 
 def _reads(function: Function) -> Iterator[tuple[ast.AST, str]]:

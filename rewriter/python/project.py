@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from rewriter.python.answers import Answers
-from rewriter.python.code import Class, File, Function
+from rewriter.python.answers import Answer, Answers, Question
+from rewriter.python.code import STAR, Class, File, Function
 from rewriter.python.file_texts import Texts
+from rewriter.python.grounds import MODULE, TEXT
+from rewriter.python.import_roots import holds_installed, import_root, scope_of
+from rewriter.python.of_file import OfFile
+from rewriter.python.searched import Searched
 from rewriter.python.source import Source, SourceError
-from rewriter.python.star_imports import HandedOn
+from rewriter.python.star_imports import HandedOn, handed_on
+
+_MODULE = Question[str, File | None]("which file would the import of that module run?")
+_HANDED_ON = OfFile[Mapping[str, str] | None](
+    "what does the file hand on to star imports?", find=handed_on, absent=None
+)
+_STARS = Question[File, None]("which files does the file take all names of?")
+_MEANT = Question[str, Class | Function | None]("which class or function has that full name?")
 
 
 @dataclass(eq=False)
-class Project:
+class Project(Searched):
     """All files under some import roots. Files are parsed at most once, and only on demand."""
 
     roots: tuple[Path, ...] = ()
@@ -28,25 +38,26 @@ class Project:
     _outside: dict[Path, File] = field(default_factory=dict)
     """Files that are not among the texts."""
     _named: dict[str, File] = field(default_factory=dict)
-    _modules: dict[str, File | None] = field(default_factory=dict)
-    _found: dict[str, Class | Function | None] = field(default_factory=dict)
     replaced: Replaced | None = None
     """Which file of which other project this one sees with other content."""
-    answers: Answers = field(default_factory=Answers)
+    answers: Answers = field(init=False)
     """What has been found out of the project."""
+    _located: Answers = field(init=False)
+    """The modules and what full names mean: what does not hang on a file is the same where that is another one."""
     parsed: int = 0
     """Bytes of source that have been parsed."""
     is_part: bool = False
     """There are other files in the tree, and some of all use torch."""
-    asked: set[Path] = field(default_factory=set)
-    """Files that are not among the texts, and that were looked for: what was found hangs on whether they are there."""
+
+    def __post_init__(self) -> None:
+        self.answers, self._located = Answers(self.texts.grounds), Answers(self.texts.grounds)
 
     @classmethod
     def for_paths(cls, paths: Sequence[Path]) -> Project:
         """Whatever settings exclude is still read: what it says stays true."""
         absolute = [p.absolute() for p in paths]
         roots = tuple(sorted({import_root(p) for p in absolute}))
-        return cls(roots, Texts(sorted({_scope(p) for p in absolute})))
+        return cls(roots, Texts(sorted({scope_of(p) for p in absolute})))
 
     @classmethod
     def reading(cls, source: Source, path: Path, project: Project | None) -> tuple[Project, File]:
@@ -71,21 +82,22 @@ class Project:
         if old is not None and old.source.text == source.text:
             return self
         name = self._module_name(path.absolute()) or "__main__"
-        kept = {
-            full: found
-            for full, found in self._found.items()
-            if (found.file is not old if found else not full.startswith(f"{name}."))
-        }
-        modules = {full: file for full, file in self._modules.items() if full != name and file is not old}
         files, outside, named = dict(self._files), dict(self._outside), dict(self._named)
-        other = Project(self.roots, self.texts, files, outside, named, modules, kept, asked=self.asked)
+        other = Project(self.roots, self.texts, files, outside, named)
+        other._located.keep(_MODULE, self._located, lambda full, file: full != name and file is not old)
+        other._located.keep(
+            _MEANT,
+            self._located,
+            lambda full, found: found.file is not old if found else not full.startswith(f"{name}."),
+        )
         other.replaced = None if old is None else Replaced(self, old)
+        other.answers.apart = self.texts.grounds.place(TEXT, str(path.absolute()))
         other.add(path, source)
         return other
 
     def forget(self) -> None:
         """Drops what has been found out; where that was broken off, things that were not yet known may be among it."""
-        self._found.clear()
+        self._located.forget()
         self.answers.forget()
 
     def _module_name(self, path: Path) -> str:
@@ -97,9 +109,15 @@ class Project:
 
     @cached_property
     def _stars(self) -> HandedOn:
-        return HandedOn(self.module)
+        return HandedOn(self.module, self.handed_on)
 
     def file(self, path: Path) -> File | None:
+        file = self.file_alone(path)
+        return None if file is None else self._consulted(file)
+
+    def file_alone(self, path: Path) -> File | None:
+        """The file for those who ask for no name in it."""
+        self.texts.grounds.note(TEXT, str(path))
         if path not in self._files:
             self._files[path] = None
             with contextlib.suppress(OSError, SourceError):  # whoever rewrites that file reports it
@@ -108,25 +126,51 @@ class Project:
                 self.add(path, Source.parse(content))
         return self._files[path]
 
+    def said_by(self, question: OfFile[Answer], path: Path) -> Answer:
+        """What a file says by itself; it need not be parsed where that is known already."""
+
+        def look() -> Answer:
+            file = self.file(path) if question.asks_names else self.file_alone(path)
+            return question.absent if file is None else question.find(file)
+
+        return self.answers.lasting(question, path, str(path), look)
+
+    def _consulted(self, file: File) -> File:
+        self.texts.grounds.note(TEXT, str(file.path))
+        if file.stars:  # what its names mean hangs on these modules as well
+            self._located.found(_STARS, file, lambda: self._see_stars(file), meanwhile=None)
+        return file
+
+    def _see_stars(self, file: File) -> None:
+        for star in file.stars:
+            if self.handed_on(star) is None:
+                self.module(star)
+
+    def handed_on(self, module: str) -> Mapping[str, str] | None:
+        """What a module hands on to star imports, where it has none itself."""
+        self.texts.grounds.note(MODULE, module)
+        path = self.path_of(module)
+        if path is None or (module in self._named and self._named[module].path != path):
+            return None
+        return None if STAR.search(self.texts.text(path)) else self.said_by(_HANDED_ON, path)
+
     def module(self, name: str) -> File | None:
         """The project's file that `import name` would run."""
-        if name not in self._modules:
-            self._modules[name] = self._locate(name)
-        return self._modules[name]
+        return self._located.found(_MODULE, name, lambda: self._locate(name))
 
     def _locate(self, name: str) -> File | None:
+        self.texts.grounds.note(MODULE, name)
         if name in self._named:
-            return self._named[name]
-        path = self._path(name)
+            return self._consulted(self._named[name])
+        path = self.path_of(name)
         return self.file(path) if path is not None else None
 
-    def _path(self, module: str) -> Path | None:
+    def path_of(self, module: str) -> Path | None:
+        """Where an import of the module would find it."""
         parts = module.split(".")
         stems = (root.joinpath(*parts) for root in self.roots if module and self._may_import(root, parts[0]))
         paths = (path for stem in stems for path in (stem.with_suffix(".py"), stem / "__init__.py"))
         for path in paths:
-            if path not in self.texts:
-                self.asked.add(path)
             if path.is_file():
                 return path
         return None
@@ -137,10 +181,8 @@ class Project:
 
     def find(self, full_name: str) -> Class | Function | None:
         """The class or function of that full name, through re-exports."""
-        if full_name not in self._found:
-            self._found[full_name] = None  # holds against imports that go in circles
-            self._found[full_name] = self._search(full_name)
-        return self._found[full_name]
+        # The answer meanwhile holds against imports that go in circles.
+        return self._located.found(_MEANT, full_name, lambda: self._search(full_name), meanwhile=None)
 
     def _search(self, full_name: str) -> Class | Function | None:
         if full_name.startswith(("torch.", "builtins.")):
@@ -184,67 +226,12 @@ class Project:
         around = {*holding, *(folder for path in holding for folder in path.parents)}
         found = []
         for star in file.names.stars:
-            path = self._named[star].path if star in self._named else self._path(star)
+            self.texts.grounds.note(MODULE, star)
+            path = self._named[star].path if star in self._named else self.path_of(star)
             if path is not None:
                 inside = path.parent if path.name == "__init__.py" else path
                 found += [star] if inside in around or path not in self.texts else []
         return found
-
-    def files_meaning(self, function: Function) -> Iterator[File]:
-        """The files in which the function's name may mean it: its own, and those where it means nothing else.
-
-        Its own comes first, then those that say the name of its module, as whoever imports it does.
-        """
-        name, own = function.node.name, function.file
-        near = set(self.texts.holding(own.module.rpartition(".")[2]))
-        for path in sorted(self.texts.holding(name), key=lambda path: (path != own.path, path not in near)):
-            if path != function.file.path and self.texts.defines(path, name):
-                continue
-            file = self.file(path)
-            if file is not None and (file is function.file or self._may_mean(file, function)):
-                yield file
-        if function.file.path not in self.texts:
-            yield function.file
-
-    def _may_mean(self, file: File, function: Function) -> bool:
-        name = function.node.name
-        meaning = file.names.meaning(name) if name in file.names.bindings else None
-        found = self.find(meaning) if meaning else None
-        return found is None or found is function
-
-    def files_mentioning(self, word: str, other: str = "") -> Iterator[File]:
-        """Every file that has the words in its text; the others are not even parsed."""
-        wanted = set(self.texts.holding(other)) if other else set()
-        yield from self._parsed([path for path in self.texts.holding(word) if not other or path in wanted])
-        yield from [file for file in self._outside.values() if word in file.source.text and other in file.source.text]
-
-    def may_use(self, word: str) -> bool:
-        """Whether any file has the word in its text; none is parsed."""
-        return bool(self.texts.holding(word)) or any(word in file.source.text for file in self._outside.values())
-
-    def files_matching(self, pattern: re.Pattern[bytes]) -> Iterator[File]:
-        """Every file in whose text the pattern is found."""
-        yield from self._parsed(self.texts.matching(pattern))
-        yield from [file for file in self._outside.values() if pattern.search(file.source.text.encode())]
-
-    def files_defining(self, name: str) -> Iterator[File]:
-        """Every file that may have a function or method of that name."""
-        yield from self._parsed(self.texts.defining(name))
-        yield from [file for file in self._outside.values() if name in file.source.text]
-
-    def may_define(self, name: str) -> bool:
-        """Whether any file may have a function or method of that name; none is parsed."""
-        return bool(self.texts.defining(name)) or any(f"def {name}" in f.source.text for f in self._outside.values())
-
-    def files_deriving(self, word: str) -> Iterator[File]:
-        """Every file that may have a class with a base of that name."""
-        yield from self._parsed(self.texts.deriving(word))
-        yield from [file for file in self._outside.values() if word in file.source.text]
-
-    def _parsed(self, paths: Sequence[Path]) -> Iterator[File]:
-        for path in paths:
-            if file := self.file(path):
-                yield file
 
 
 @dataclass(frozen=True)
@@ -253,28 +240,8 @@ class Replaced:
     file: File
 
 
-def _scope(path: Path) -> Path:
-    """The whole package that a path belongs to; a path in no package stands for itself."""
-    root = import_root(path)
-    folder = path if path.is_dir() else path.parent
-    return folder if folder == root and path.is_dir() else root / path.relative_to(root).parts[0]
-
-
 def _splits(full_name: str) -> Iterator[tuple[str, str]]:
     """`a.b.c` -> (a.b, c), (a, b.c)."""
     parts = full_name.split(".")
     for cut in range(len(parts) - 1, 0, -1):
         yield ".".join(parts[:cut]), ".".join(parts[cut:])
-
-
-def import_root(path: Path) -> Path:
-    """The folder that the file's imports start from: the first one above that is not a package."""
-    folder = path if path.is_dir() else path.parent
-    while (folder / "__init__.py").is_file() and folder.parent != folder:
-        folder = folder.parent
-    return folder
-
-
-def holds_installed(root: Path) -> bool:
-    """Whether a folder holds packages that have nothing to do with each other."""
-    return root.name in ("site-packages", "dist-packages")

@@ -52,11 +52,12 @@ def _is_imported(file: File, name: str) -> bool:
 
 def _is_asked_for(file: File, chain: list[str]) -> bool:
     """`hasattr(library, "f")` where `library.f` is read, and `library.__version__`, which may decide about anything."""
-    asked = file.answers.to(_ASKED_FOR)
-    if None not in asked:
+
+    def find() -> list[list[str]]:
         nodes = walk(file.source.tree) if file.words & {*_ASKING, "__version__"} else ()
-        asked[None] = [path for node in nodes if (path := _asked(node))]
-    return any(chain[: len(path)] == path for path in asked[None])
+        return [path for node in nodes if (path := _asked(node))]
+
+    return any(chain[: len(path)] == path for path in file.answers.found(_ASKED_FOR, None, find))
 
 
 def _asked(node: ast.AST) -> list[str]:

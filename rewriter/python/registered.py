@@ -24,10 +24,7 @@ def registered_under(project: Project, name: str) -> frozenset[Named]:
     if found is None or not _is_container(project, *found):
         return frozenset()
     file, variable = found[0], _variable_of(*found)
-    answers = project.answers.to(_REGISTERED)
-    if (file, variable) not in answers:
-        answers[file, variable] = frozenset(_registered(project, file, variable))
-    return answers[file, variable]
+    return project.answers.found(_REGISTERED, (file, variable), lambda: frozenset(_registered(project, file, variable)))
 
 
 def _is_container(project: Project, file: File, value: ast.expr) -> bool:

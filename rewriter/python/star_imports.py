@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from rewriter.python.code import File
@@ -15,18 +15,27 @@ class HandedOn:
     """The names that modules of one project hand on. What is written to a file leaves them what they were."""
 
     module: Callable[[str], File | None]
+    said: Callable[[str], Mapping[str, str] | None]
+    """What a module hands on, where it has all of that by itself."""
     _meanings: dict[tuple[str, str], str | None] = field(default_factory=dict)
 
     def sees(self, module: str) -> bool:
-        return self.module(module) is not None
+        return self.said(module) is not None or self.module(module) is not None
 
     def through_star(self, module: str, name: str) -> str | None:
+        if (said := self.said(module)) is not None:
+            return said.get(name)
         if (module, name) not in self._meanings:
             self._meanings[module, name] = None  # imports that go in circles bind nothing by themselves
             file = self.module(module)
             handed_on = file is not None and _hands_on(file, name)
             self._meanings[module, name] = _bound(file, name) if file is not None and handed_on else None
         return self._meanings[module, name]
+
+
+def handed_on(file: File) -> Mapping[str, str]:
+    """What a file without star imports hands on, by the name: the full name, or nothing where that is not known."""
+    return {name: file.names.meaning(name) or "" for name in file.names.bindings if _hands_on(file, name)}
 
 
 def _bound(file: File, name: str) -> str | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator, Mapping, Sequence
 
 from rewriter.python.answers import Question
-from rewriter.python.attributes import stores
 from rewriter.python.code import File
+from rewriter.python.of_file import OfFile
 from rewriter.python.project import Project
 from rewriter.python.trees import texts_in, walk
 
@@ -15,19 +16,16 @@ _TEXTS = Question[str, frozenset[str] | None]("which texts do class bodies put i
 
 def texts_stated(project: Project, attribute: str) -> frozenset[str] | None:
     """All that classes of the project list under the name; None where something else may be there."""
-    answers = project.answers.to(_TEXTS)
-    if attribute not in answers:
-        answers[attribute] = _stated_everywhere(project, attribute)
-    return answers[attribute]
+    return project.answers.found(_TEXTS, attribute, lambda: _stated_everywhere(project, attribute))
 
 
 def _stated_everywhere(project: Project, attribute: str) -> frozenset[str] | None:
     found = set[str]()
-    for file in project.files_mentioning(attribute):
-        texts = _stated_in(file, attribute)
+    for path in project.paths_mentioning(attribute):
+        texts = project.said_by(_STATED_IN, path).get(attribute, ())
         if texts is None:
             return None  # whatever the other files say, which need not be read for that
-        found |= texts
+        found.update(texts)
     return frozenset(found) or None
 
 
@@ -41,23 +39,32 @@ def attribute_read(node: ast.AST) -> str | None:
     return name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else None
 
 
-def _stated_in(file: File, attribute: str) -> frozenset[str] | None:
-    if stores(file.source.tree, attribute) or any(_sets_by_name(n, attribute) for n in walk(file.source.tree)):
-        return None
-    found = set[str]()
-    for cls in (n for n in walk(file.source.tree) if isinstance(n, ast.ClassDef)):
-        for statement in cls.body:
-            if isinstance(statement, ast.Assign | ast.AnnAssign) and _binds(statement, attribute):
+def _stated_in(file: File) -> Mapping[str, Sequence[str] | None]:
+    """The texts by the attribute; None where it is set otherwise."""
+    found: dict[str, set[str] | None] = {}
+    for node in walk(file.source.tree):
+        for statement in node.body if isinstance(node, ast.ClassDef) else ():
+            if isinstance(statement, ast.Assign | ast.AnnAssign):
                 texts = _texts(statement.value)
-                if texts is None:
-                    return None
-                found |= texts
-    return frozenset(found)
+                for name in _bound(statement):
+                    known = found.get(name, set())
+                    found[name] = None if texts is None or known is None else known | texts
+    for node in walk(file.source.tree):
+        found.update(dict.fromkeys(_set_elsewhere(node)))
+    return {name: None if texts is None else sorted(texts) for name, texts in found.items()}
 
 
-def _binds(statement: ast.Assign | ast.AnnAssign, name: str) -> bool:
+def _bound(statement: ast.Assign | ast.AnnAssign) -> Iterator[str]:
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-    return any(isinstance(target, ast.Name) and target.id == name for target in targets)
+    return (target.id for target in targets if isinstance(target, ast.Name))
+
+
+def _set_elsewhere(node: ast.AST) -> Iterator[str]:
+    """`self.blocks = names`, `setattr(model, "blocks", names)`"""
+    if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+        yield node.attr
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr":
+        yield from (n.value for n in walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str))
 
 
 def _texts(value: ast.expr | None) -> set[str] | None:
@@ -70,7 +77,6 @@ def _texts(value: ast.expr | None) -> set[str] | None:
     return None if texts is None else set(texts)
 
 
-def _sets_by_name(node: ast.AST, attribute: str) -> bool:
-    """`setattr(model, "blocks", names)`"""
-    is_setting = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr"
-    return is_setting and any(isinstance(n, ast.Constant) and n.value == attribute for n in walk(node))
+_STATED_IN = OfFile[Mapping[str, Sequence[str] | None]](
+    "which texts do the file's classes put into lists?", find=_stated_in, absent={}
+)

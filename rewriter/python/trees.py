@@ -129,3 +129,11 @@ def is_left_to_others(body: list[ast.stmt]) -> bool:
         or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
         for statement in body
     )
+
+
+def adds_to_property(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """`@weight.setter`."""
+    return any(
+        isinstance(d, ast.Attribute) and d.attr in ("setter", "deleter") and ast.unparse(d.value) == node.name
+        for d in node.decorator_list
+    )

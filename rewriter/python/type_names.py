@@ -33,13 +33,14 @@ class TypeNames:
 
     def alias(self, full_name: str) -> tuple[ast.expr, TypeNames] | None:
         """What `OptTensor` stands for, of `OptTensor = Optional[Tensor]`, and how its own names are read."""
-        answers = self.project.answers.to(_ALIAS)
-        if full_name not in answers:
+
+        def find() -> tuple[ast.expr, TypeNames] | None:
             found = find_variable(self.project, full_name)
             names = TypeNames(self.project, found[0]) if found is not None else None
             meant = names._meant(found[1]) if found is not None and names is not None else None
-            answers[full_name] = None if meant is None or names is None else (meant, names)
-        return answers[full_name]
+            return None if meant is None or names is None else (meant, names)
+
+        return self.project.answers.found(_ALIAS, full_name, find)
 
     def _meant(self, value: ast.expr) -> ast.expr | None:
         """The type that an assignment says: of a type variable, the one that it is bound to."""

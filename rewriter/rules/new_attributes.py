@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from typing import TypeGuard
 
@@ -14,13 +13,14 @@ from rewriter.python.answers import Question
 from rewriter.python.code import Class, File, Function
 from rewriter.python.hierarchy import own_name
 from rewriter.python.names import dotted
+from rewriter.python.of_file import OfFile
 from rewriter.python.project import Project
 from rewriter.python.trees import assigned_once, walk
 from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.modules import ProjectModule
 
 _WALKS = frozenset({"children", "named_children"})
-_GOES_OVER = re.compile(rb"\.(?:named_)?children\(")
+_GOES_OVER = r"\.(?:named_)?children\("
 _TAKING_ALL = frozenset({"Sequential", "ModuleList", "ModuleDict", "len"})
 
 
@@ -32,7 +32,9 @@ def doubt(knowledge: Knowledge, cls: Class) -> str | None:
         return f"{asking} asks which parameters __init__ has, and this class would get one of its own"
     if unseen := lineage.unseen:
         return f"the base class {sorted(unseen)[0]} is out of sight and may use the attribute's name"
-    for file in knowledge.project.files_matching(_GOES_OVER):
+    project = knowledge.project
+    picking = (path for path in project.paths_matching(_GOES_OVER) if project.said_by(_PICKS_IN, path))
+    for file in filter(None, map(project.file, picking)):
         named = cls.file is file or cls.node.name in file.words or cls.node.name in file.names.bindings
         if named and (line := _picks_children(knowledge, file, cls)):
             return f"{file.path.name}:{line} picks children by position, and may count the new module"
@@ -109,15 +111,25 @@ _SETS_TRAINING = Question[None, bool]("does anything set `training` on another o
 
 def _sets_training_of_others(project: Project) -> bool:
     """`model.training = True`, which reaches no child, wherever it stands."""
-    answers = project.answers.to(_SETS_TRAINING)
-    if None not in answers:
-        stores = (n for file in project.files_mentioning("training") for n in walk(file.source.tree) if _is_set(n))
-        answers[None] = any(ast.unparse(node.value) != "self" for node in stores)
-    return answers[None]
+
+    def find() -> bool:
+        return any(project.said_by(_SETS_IN, path) for path in project.paths_mentioning("training"))
+
+    return project.answers.found(_SETS_TRAINING, None, find)
 
 
 def _is_set(node: ast.AST) -> TypeGuard[ast.Attribute]:
     return isinstance(node, ast.Attribute) and node.attr == "training" and isinstance(node.ctx, ast.Store)
+
+
+_SETS_IN = OfFile[bool](
+    "does the file set `training` on another object than its own?",
+    find=lambda file: any(_is_set(n) and ast.unparse(n.value) != "self" for n in walk(file.source.tree)),
+    absent=False,
+)
+_PICKS_IN = OfFile[bool](
+    "does the file pick children by position?", find=lambda file: any(_picked(file.source.tree)), absent=False
+)
 
 
 def _sets_training(cls: Class) -> bool:

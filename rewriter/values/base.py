@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from rewriter.python.code import Class, File, Function, FunctionNode
+from rewriter.python.grounds import Basis
 from rewriter.python.hierarchy import Hierarchy
 from rewriter.python.project import Project
 from rewriter.values.noting import Noting
@@ -226,7 +227,7 @@ class Known(Protocol):
         """Whatever is being found out hangs on that file."""
 
     def guessed(self) -> None: ...
-    def watched(self, run: Callable[[], None]) -> frozenset[File] | None: ...
+    def watched(self, run: Callable[[], None]) -> tuple[frozenset[File] | None, Basis]: ...
     def may_be_module(self, cls: Class) -> bool: ...
     def variable(self, name: str) -> Value:
         """The value of a variable at module level, by its full name."""
@@ -236,8 +237,7 @@ class Known(Protocol):
 
     def attributes(self, cls: Class) -> Mapping[str, Value]: ...
     def stated(self, cls: Class, name: str) -> Value: ...
-    def forward_result(self, cls: Class) -> Value:
-        """What calling an object of the class returns."""
+    def forward_result(self, cls: Class) -> Value: ...
 
 
 class Machine(Noting["Value"], Protocol):

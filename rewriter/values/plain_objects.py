@@ -33,10 +33,7 @@ class Method:
 
 def is_plain(knowledge: Known, cls: Class) -> bool:
     """Whether no object of the class is a module, nor anything else that torch has made a class for."""
-    answers = knowledge.project.answers.to(_PLAIN)
-    if cls not in answers:
-        answers[cls] = _is_plain(knowledge, cls)
-    return answers[cls]
+    return knowledge.project.answers.found(_PLAIN, cls, lambda: _is_plain(knowledge, cls))
 
 
 def _is_plain(knowledge: Known, cls: Class) -> bool:

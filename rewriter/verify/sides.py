@@ -29,7 +29,7 @@ def target_of(text: str) -> tuple[str, str, list[Path]]:
     file = here / place
     if not file.is_file() or not file.is_relative_to(here):
         raise VerifyError(f"{place}: there is no such file below {here}")
-    from rewriter.python.project import import_root
+    from rewriter.python.import_roots import import_root
 
     root = import_root(file)
     return ".".join(file.relative_to(root).with_suffix("").parts), expression, [root]

@@ -18,25 +18,26 @@ _ASKED = Question[None, frozenset[str]]("of which functions are the parameters c
 _HANDED = Question[Function, bool]("does code give the function to somebody?")
 _ABOVE = Question[None, Mapping[ast.AST, ast.AST]]("what holds each node of the file?")
 _TAKING = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Starred, ast.keyword, ast.arguments, ast.Return, ast.Yield)
-_ASKS = re.compile(rb"\bsignature\(")
+_ASKS = r"\bsignature\("
 _COLLECTING = frozenset({"list", "set", "tuple", "dict", "frozenset", "sorted"})
 
 
 def are_counted(project: Project, function: Function) -> bool:
     """Whether one more parameter may be met where code asks for those of the function."""
-    answers = project.answers.to(_ASKED)
-    if None not in answers:
-        answers[None] = frozenset(name for file in project.files_matching(_ASKS) for name in _asked_in(file))
-    if function.node.name in answers[None]:
+
+    def find() -> frozenset[str]:
+        return frozenset(name for file in project.files_matching(_ASKS) for name in _asked_in(file))
+
+    known = project.answers.found(_ASKED, None, find)
+    if function.node.name in known:
         return True
-    return _ANY in answers[None] and _is_handed_on(project, function)
+    return _ANY in known and _is_handed_on(project, function)
 
 
 def _is_handed_on(project: Project, function: Function) -> bool:
-    answers = project.answers.to(_HANDED)
-    if function not in answers:
-        answers[function] = any(_hands_on(project, file, function) for file in project.files_meaning(function))
-    return answers[function]
+    return project.answers.found(
+        _HANDED, function, lambda: any(_hands_on(project, file, function) for file in project.files_meaning(function))
+    )
 
 
 def _hands_on(project: Project, file: File, function: Function) -> bool:
@@ -54,7 +55,7 @@ def _is_given(node: ast.AST, above: Mapping[ast.AST, ast.AST], file: File) -> bo
         return _is_given(user, above, file)
     if isinstance(user, ast.Assign | ast.AnnAssign):
         targets = user.targets if isinstance(user, ast.Assign) else [user.target]
-        asks = _ASKS.search(file.source.text.encode()) is not None
+        asks = re.search(_ASKS, file.source.text) is not None
         return user.value is node and (asks or not all(isinstance(target, ast.Name) for target in targets))
     return isinstance(user, _TAKING)
 
@@ -73,10 +74,9 @@ def _means(
 
 
 def _above(file: File) -> Mapping[ast.AST, ast.AST]:
-    answers = file.answers.to(_ABOVE)
-    if None not in answers:
-        answers[None] = {child: node for node in walk(file.source.tree) for child in children(node)}
-    return answers[None]
+    return file.answers.found(
+        _ABOVE, None, lambda: {child: node for node in walk(file.source.tree) for child in children(node)}
+    )
 
 
 def _asked_in(file: File) -> Iterator[str]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from rewriter.facts.functions.candidates import candidates, said_by_forward
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.construction import NoPlace, find_construction
 from rewriter.interpreter.run import Run
-from rewriter.python.answers import Question
-from rewriter.python.code import Class, Function
+from rewriter.python.answers import Lasting, Question
+from rewriter.python.code import Class, File, Function
 from rewriter.python.inner_functions import inner_around
+from rewriter.python.lasting import said_through_file
 from rewriter.python.trees import walk
 from rewriter.sites.site import Operation
 from rewriter.torch_api import catalogue
@@ -23,6 +25,7 @@ ENOUGH = 4  # a run takes every branch, so that a few say what a function's argu
 IN_VAIN = 32  # how many runs in a row may not come through a function whose name they say
 _RUNNING_AT_ONCE = frozenset({"apply", "map", "filter", "sorted", "sort", "min", "max", "reduce", "named_apply"})
 _DIFFERENTIATED = "apply"  # what code calls of a torch.autograd.Function
+_THROUGH = Question[Function, list[Run]]("which runs come through the function?")
 _KEPT = Question[Class, bool]("do modules keep objects of the class?")
 _CALLED_ON_UNKNOWN = Question[str, bool]("does a forward call a method of that name on what it does not know?")
 
@@ -32,14 +35,16 @@ def runs_through(knowledge: Knowledge, function: Function) -> list[Run]:
 
     Where no forward is seen to come through it: runs of methods that code calls on objects of which no more is known.
     """
-    if function not in knowledge.through:
+
+    def find() -> list[Run]:
         said = dict[Class, set[str]]()
         found = candidates(knowledge, function, said) if may_compute(knowledge, function) else iter(())
         runs = (knowledge.run(cls) if knowledge.may_be_module(cls) else None for cls in found)
         through = list(_through(runs, lambda run: is_entered(run, function)))
         apart = _runs_apart(knowledge, said) if not through else iter(())
-        knowledge.through[function] = through or list(_through(apart, lambda run: is_entered(run, function)))
-    return knowledge.through[function]
+        return through or list(_through(apart, lambda run: is_entered(run, function)))
+
+    return knowledge.project.answers.found(_THROUGH, function, find)
 
 
 def _runs_apart(knowledge: Knowledge, said: dict[Class, set[str]]) -> Iterator[Run]:
@@ -61,12 +66,14 @@ def is_of_plain(knowledge: Knowledge, method: Function) -> bool:
 
 def is_kept(knowledge: Knowledge, method: Function) -> bool:
     """Whether modules keep objects of the method's class, and compute with them."""
-    assert method.owner is not None
-    answers = knowledge.project.answers.to(_KEPT)
-    if method.owner not in answers:
-        methods = {m for m in method.owner.methods.values() if not m.is_static and m is not method.owner.constructor}
-        answers[method.owner] = bool(runs_of_users(knowledge, method.owner, methods))
-    return answers[method.owner]
+    cls = method.owner
+    assert cls is not None
+
+    def find() -> bool:
+        methods = {m for m in cls.methods.values() if not m.is_static and m is not cls.constructor}
+        return bool(runs_of_users(knowledge, cls, methods))
+
+    return knowledge.project.answers.found(_KEPT, cls, find)
 
 
 def is_entered(run: Run, function: Function) -> bool:
@@ -123,13 +130,18 @@ def _is_for_others(cls: Class, method: str) -> bool:
 
 
 def _is_called_on_unknown(knowledge: Knowledge, name: str) -> bool:
-    answers = knowledge.project.answers.to(_CALLED_ON_UNKNOWN)
-    if name not in answers:
-        files = knowledge.project.files_mentioning(name)
-        users = (user for file in files for user in file.users.get(name, ()) if isinstance(user, Class))
+    project = knowledge.project
+
+    def calls(file: File) -> bool:
+        users = (user for user in file.users.get(name, ()) if isinstance(user, Class))
         runs = (knowledge.run(user) for user in users if name in said_by_forward(knowledge, user))
-        answers[name] = any(run is not None and name in run.met.unknown_methods for run in runs)
-    return answers[name]
+        return any(run is not None and name in run.met.unknown_methods for run in runs)
+
+    def find() -> bool:
+        asked = Lasting[Path, bool](f"{_CALLED_ON_UNKNOWN.text} {name}")
+        return any(said_through_file(project, asked, path, calls, False) for path in project.paths_mentioning(name))
+
+    return project.answers.found(_CALLED_ON_UNKNOWN, name, find)
 
 
 def _computing(knowledge: Knowledge, cls: Class, methods: set[Function]) -> list[Function]:

@@ -142,8 +142,8 @@ def _may_mean(knowledge: Knowledge, user: Class, named: Named) -> bool:
 
 def said_by_forward(knowledge: Knowledge, cls: Class) -> set[str]:
     """Every name in a class's forward, and in its methods and the functions beside it that forward comes to by name."""
-    answers = knowledge.project.answers.to(_SAID_BY_FORWARD)
-    if cls not in answers:
+
+    def find() -> set[str]:
         lineage = knowledge.hierarchy.lineage(cls)
         said, done, pending = set[str](), set[str](), {*ENTRIES, *put_in_place_of_forward(knowledge.project)}
         while pending:
@@ -153,5 +153,6 @@ def said_by_forward(knowledge: Knowledge, cls: Class) -> set[str]:
             if function is not None:
                 said |= function.words
                 pending |= function.words - done
-        answers[cls] = said
-    return answers[cls]
+        return said
+
+    return knowledge.project.answers.found(_SAID_BY_FORWARD, cls, find)

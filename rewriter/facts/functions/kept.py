@@ -32,10 +32,7 @@ def is_kept_in_module(knowledge: Knowledge, cls: Class, attribute: str) -> bool:
 
 def may_be_kept(knowledge: Knowledge, cls: Class, attribute: str) -> bool:
     """Whether what the class's own constructor stores under the name may be put into a module there."""
-    answers = knowledge.project.answers.to(_KEPT)
-    if (cls, attribute) not in answers:
-        answers[cls, attribute] = _may_be_kept(knowledge, cls, attribute)
-    return answers[cls, attribute]
+    return knowledge.project.answers.found(_KEPT, (cls, attribute), lambda: _may_be_kept(knowledge, cls, attribute))
 
 
 def _may_be_kept(knowledge: Knowledge, cls: Class, attribute: str) -> bool:

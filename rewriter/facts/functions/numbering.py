@@ -46,14 +46,15 @@ _HANDED_ON = Question[Class, frozenset[str]]("which attributes does the class do
 
 def _handed_on(cls: Class) -> frozenset[str]:
     """The attributes that a class does more with than call: who is given a method may ask what it takes."""
-    answers = cls.file.answers.to(_HANDED_ON)
-    if cls not in answers:
+
+    def find() -> frozenset[str]:
         nodes = list(walk(cls.node))
         calls = [n for n in nodes if isinstance(n, ast.Call)]
         running = _running_again(nodes)
         called = {id(n.func) for n in calls} | {id(n.args[0]) for n in calls if n.args and _only_calls(n.func, running)}
-        answers[cls] = frozenset(n.attr for n in nodes if isinstance(n, ast.Attribute) and id(n) not in called)
-    return answers[cls]
+        return frozenset(n.attr for n in nodes if isinstance(n, ast.Attribute) and id(n) not in called)
+
+    return cls.file.answers.found(_HANDED_ON, cls, find)
 
 
 def _running_again(nodes: list[ast.AST]) -> set[str]:

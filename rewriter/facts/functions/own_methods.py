@@ -16,10 +16,11 @@ _HAVING = Question[str, list[Class]]("which classes that are not modules have a 
 
 def objects_having(knowledge: Knowledge, value: Value | None, method: str) -> Iterator[Class]:
     """The classes with such a method of their own that the value may be an object of."""
-    answers = knowledge.project.answers.to(_HAVING)
-    if method not in answers:
-        answers[method] = list(_having(knowledge, method)) if knowledge.project.may_define(method) else []
-    for cls in answers[method]:
+
+    def find() -> list[Class]:
+        return list(_having(knowledge, method)) if knowledge.project.may_define(method) else []
+
+    for cls in knowledge.project.answers.found(_HAVING, method, find):
         if may_be_other(value) or _is_tensor(knowledge, cls):
             yield cls
 

@@ -12,6 +12,7 @@ from rewriter.interpreter.run import run_expression
 from rewriter.python.answers import Question
 from rewriter.python.code import Class, File, Function
 from rewriter.python.hierarchy import is_init_call
+from rewriter.python.of_file import OfFile
 from rewriter.python.trees import walk
 from rewriter.values.base import UNKNOWN, Known, Value
 from rewriter.values.functions import SomeFunction
@@ -47,7 +48,7 @@ def _received(known: Known, cls: Class, init: Function, parameter: str) -> Value
         found = list(filter(_can_be_kept, found)) or found
         return join_all([*found, UNKNOWN]) if found else UNKNOWN
 
-    return known.project.answers.found_out(_RECEIVED, (cls, parameter), UNKNOWN, find, known.guessed)
+    return known.project.answers.found(_RECEIVED, (cls, parameter), find, UNKNOWN, known.guessed)
 
 
 def _makers(known: Known, cls: Class, init: Function) -> Iterator[_Call]:
@@ -62,18 +63,22 @@ def _makers(known: Known, cls: Class, init: Function) -> Iterator[_Call]:
 
 
 def _calls_of(known: Known, cls: Class) -> Iterator[_Call]:
-    for file in known.project.files_mentioning(cls.node.name):
+    name = cls.node.name
+    for path in known.project.paths_mentioning(name):
+        calls = known.project.said_by(_CALLED_IN, path)
+        file = known.project.file(path) if name in calls else None
+        if file is None:
+            continue
         known.consults(file)
-        for function, call in _calls_in(file).get(cls.node.name, ()):
-            name = function.name_inside(call.func)
-            if name is not None and known.project.find(name) is cls:
+        for function, call in _calls_in(file).get(name, ()):
+            full = function.name_inside(call.func)
+            if full is not None and known.project.find(full) is cls:
                 yield function, call
 
 
 def _calls_in(file: File) -> dict[str, list[_Call]]:
-    answers = file.answers.to(_CALLS)
-    if None not in answers:
-        answers[None] = found = dict[str, list[_Call]]()
+    def find() -> dict[str, list[_Call]]:
+        found = dict[str, list[_Call]]()
         methods = (method for cls in file.classes for method in cls.methods.values())
         for function in [*file.functions.values(), *methods]:
             for node in walk(function.node):
@@ -81,7 +86,18 @@ def _calls_in(file: File) -> dict[str, list[_Call]]:
                 name = func.id if isinstance(func, ast.Name) else func.attr if isinstance(func, ast.Attribute) else ""
                 if isinstance(node, ast.Call) and name[:1].isupper():
                     found.setdefault(name, []).append((function, node))
-    return answers[None]
+        return found
+
+    return file.answers.found(_CALLS, None, find)
+
+
+_CALLED_IN = OfFile[frozenset[str]](
+    "what do functions of the file call by a name with a capital?",
+    sorted,
+    frozenset,
+    find=lambda file: frozenset(_calls_in(file)),
+    absent=frozenset(),
+)
 
 
 def _default(known: Known, init: Function, parameter: str) -> Iterator[Value]:
@@ -136,7 +152,7 @@ def _variable(known: Known, function: Function, name: str) -> tuple[Value, ...]:
     def find() -> tuple[Value, ...]:  # asks back where variables are exchanged
         return tuple(_values_of_variable(known, function, name))
 
-    return known.project.answers.found_out(_VARIABLE, (function, name), (), find, known.guessed)
+    return known.project.answers.found(_VARIABLE, (function, name), find, (), known.guessed)
 
 
 def _values_of_variable(known: Known, function: Function, name: str) -> Iterator[Value]:

@@ -59,9 +59,8 @@ _SAID = Question[Class | Function, _Said]("which names does the code read?")
 
 
 def _said(knowledge: Knowledge, code: Class | Function) -> _Said:
-    answers = knowledge.project.answers.to(_SAID)
-    if code not in answers:
-        answers[code] = said = _Said()
+    def find() -> _Said:
+        said = _Said()
         module, full_name = knowledge.project.module, code.file.names.full_name
         functions = (node for node in walk(code.node) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
         decorators = {id(n) for function in functions for d in function.decorator_list for n in walk(d)}
@@ -74,7 +73,9 @@ def _said(knowledge: Knowledge, code: Class | Function) -> _Said:
             said.anywhere.add(node.id if isinstance(node, ast.Name) else node.attr)
             if isinstance(node, ast.Attribute) and (full is None or module(full.rpartition(".")[0]) is None):
                 said.of_objects.add(node.attr)
-    return answers[code]
+        return said
+
+    return knowledge.project.answers.found(_SAID, code, find)
 
 
 def _is_of_project(knowledge: Knowledge, full_name: str) -> bool:

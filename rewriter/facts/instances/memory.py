@@ -50,23 +50,24 @@ _STORES_LATER = Question[Class, bool]("does a method store something on an objec
 
 def stores_later(knowledge: Knowledge, cls: Class) -> bool:
     """Whether a method of the class stores something on an object that is made already."""
-    answers = knowledge.project.answers.to(_STORES_LATER)
-    if cls not in answers:
+
+    def find() -> bool:
         classes = knowledge.hierarchy.lineage(cls).project
         methods = (m for base in classes for m in base.methods.values() if m is not base.constructor)
-        answers[cls] = any(changes_its_object(knowledge, cls, method) for method in methods)
-    return answers[cls]
+        return any(changes_its_object(knowledge, cls, method) for method in methods)
+
+    return knowledge.project.answers.found(_STORES_LATER, cls, find)
 
 
 _CHANGES_OBJECT = Question[tuple[Class, Function], bool]("does the method store something on an object of the class?")
 
 
 def changes_its_object(knowledge: Knowledge, cls: Class, method: Function) -> bool:
-    answers, asked = knowledge.project.answers.to(_CHANGES_OBJECT), (cls, method)
-    if asked not in answers:
-        answers[asked] = False  # holds where methods call each other in a circle
-        answers[asked] = _Method(knowledge, cls, method).changes_object()
-    return answers[asked]
+    def find() -> bool:
+        return _Method(knowledge, cls, method).changes_object()
+
+    # The answer meanwhile holds where methods call each other in a circle.
+    return knowledge.project.answers.found(_CHANGES_OBJECT, (cls, method), find, meanwhile=False)
 
 
 @dataclass(frozen=True)

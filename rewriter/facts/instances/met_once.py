@@ -8,7 +8,6 @@ that is an instance of its own.
 from __future__ import annotations
 
 import ast
-import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,13 +18,20 @@ from rewriter.facts.walks.consists import Maker, named_from
 from rewriter.python.answers import Question
 from rewriter.python.code import Class, File, Function
 from rewriter.python.hierarchy import own_name
+from rewriter.python.of_file import OfFile
 from rewriter.python.trees import Comprehension, assigned_once, children, walk
 from rewriter.torch_api.elsewhere import OF_THEIR_OWN
 from rewriter.values.modules import Module
 
 _WALKS = frozenset({"children", "named_children"})
-_WALKING = re.compile(rb"\.(?:named_)?children\(")
-_IMPORTING = re.compile(rb"\bimport\b")
+_WALKING = r"\.(?:named_)?children\("
+_IMPORTING = r"\bimport\b"
+_BOUND_IN = OfFile[list[str]](
+    "what may the names of the file stand for?",
+    find=lambda file: sorted(set().union(*file.names.bindings.values())),
+    absent=[],
+    asks_names=True,
+)
 _PLACING = frozenset({"append", "extend", "insert", "add", "add_module", "register_module", "setattr"})
 _QUIET = frozenset({"torch", "runtime", "builtins", *OF_THEIR_OWN, *sys.stdlib_module_names})
 """What code of these roots does with modules is known, or it has nothing to do with them."""
@@ -45,10 +51,7 @@ def who_meets_once(knowledge: Knowledge, function: Function, cls: Class | None, 
     Objects that have them for attributes have a forward of their own as a rule: nobody but their own code runs their
     children one behind the other.
     """
-    answers = knowledge.project.answers.to(_WALKERS)
-    if None not in answers:
-        answers[None] = tuple(_walkers(knowledge))
-    for walker in answers[None]:
+    for walker in knowledge.project.answers.found(_WALKERS, None, lambda: tuple(_walkers(knowledge))):
         near = named_from(knowledge.hierarchy, walker.near) if walker.near is not None else ()
         if function in near or cls in near or (walker.near is None and not as_attribute):
             return walker.said
@@ -60,10 +63,11 @@ def _walkers(knowledge: Knowledge) -> Iterator[_Walker]:
         for function in _functions(file):
             if function.words & _WALKS:
                 yield from _in_sight(knowledge, function)
-    for file in knowledge.project.files_matching(_IMPORTING):
-        bound = {name for meanings in file.names.bindings.values() for name in meanings}
-        if any(_is_unseen(knowledge, name) for name in bound):
-            yield from (walker for function in _functions(file) for walker in _out_of_sight(knowledge, function))
+    for path in knowledge.project.paths_matching(_IMPORTING):
+        bound = knowledge.project.said_by(_BOUND_IN, path)
+        importing = knowledge.project.file(path) if any(_is_unseen(knowledge, name) for name in bound) else None
+        if importing is not None:
+            yield from (walker for function in _functions(importing) for walker in _out_of_sight(knowledge, function))
 
 
 def _functions(file: File) -> list[Function]:

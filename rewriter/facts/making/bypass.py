@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ from rewriter.python.trees import children, walk
 
 # What restores an object may take over all that the other one had: then the new modules are among it.
 _WHOLE_STATE = frozenset({"__dict__", "__setstate__", "__getstate__", "state_dict"})
-_REPLACED_INIT = re.compile(rb"\.__init__[ \t]*=[^=]")
+_REPLACED_INIT = r"\.__init__[ \t]*=[^=]"
 _BINDING = frozenset({"MethodType", "partial", "partialmethod", "setattr", "__get__"})
 
 
@@ -57,12 +56,12 @@ _BARE_MAKERS = Question[None, list[Function]]("which functions make objects with
 
 
 def _bare_makers(knowledge: Knowledge) -> list[Function]:
-    answers = knowledge.project.answers.to(_BARE_MAKERS)
-    if None not in answers:
+    def find() -> list[Function]:
         functions = (f for file in knowledge.project.files_mentioning("__new__") for f in _functions(file))
         named = (f for f in functions if "__new__" in f.words and f.node.name != "__new__")
-        answers[None] = [function for function in named if not function.words & _WHOLE_STATE]
-    return answers[None]
+        return [function for function in named if not function.words & _WHOLE_STATE]
+
+    return knowledge.project.answers.found(_BARE_MAKERS, None, find)
 
 
 def _init_replaced(knowledge: Knowledge, family: list[Class]) -> str | None:
@@ -77,16 +76,16 @@ _REPLACED_INITS = Question[None, list[tuple[str, str]]]("whose __init__ is repla
 
 
 def _replaced_inits(knowledge: Knowledge) -> list[tuple[str, str]]:
-    answers = knowledge.project.answers.to(_REPLACED_INITS)
-    if None not in answers:
-        answers[None] = [
+    def find() -> list[tuple[str, str]]:
+        return [
             (name, f"{file.path.name}:{node.lineno}")
             for file in knowledge.project.files_matching(_REPLACED_INIT)
             for node in walk(file.source.tree)
             if isinstance(node, ast.Attribute) and node.attr == "__init__" and isinstance(node.ctx, ast.Store)
             if (name := file.names.searched_name(node.value)) is not None
         ]
-    return answers[None]
+
+    return knowledge.project.answers.found(_REPLACED_INITS, None, find)
 
 
 def _names_one(knowledge: Knowledge, function: Function, family: list[Class]) -> bool:
@@ -146,9 +145,9 @@ _LOANS = Question[None, dict[str, list[_Loan]]]("which methods does the file tak
 
 def _loans(file: File) -> dict[str, list[_Loan]]:
     """Those of a file, by the last part of the owner's name."""
-    answers = file.answers.to(_LOANS)
-    if None not in answers:
-        answers[None] = found = dict[str, list[_Loan]]()
+
+    def find() -> dict[str, list[_Loan]]:
+        found = dict[str, list[_Loan]]()
         users: list[tuple[Class | None, ast.AST]] = [(cls, cls.node) for cls in file.classes]
         for user, tree in [*users, (None, file.source.tree)]:
             for node in _own_nodes(tree):
@@ -157,7 +156,9 @@ def _loans(file: File) -> dict[str, list[_Loan]]:
                     call = node if isinstance(node, ast.Call) and node.func is given else None
                     if owner is not None:
                         found.setdefault(owner.rpartition(".")[2], []).append(_Loan(owner, given.attr, user, call))
-    return answers[None]
+        return found
+
+    return file.answers.found(_LOANS, None, find)
 
 
 def _taken_from_classes(node: ast.AST) -> Iterator[ast.Attribute]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from rewriter.facts.walks.of_modules import CHILDREN, DESCENDANTS
 from rewriter.python.answers import Question
@@ -55,13 +56,9 @@ _GIVEN = Question[File, frozenset[str]]("which names does code in the file set o
 
 def _given_from_outside(hierarchy: Hierarchy, cls: Class) -> set[str]:
     """The names that code around a class sets on objects of any kind, and those of classes with an unknown base."""
-    found: set[str] = set()
-    answers = hierarchy.project.answers.to(_GIVEN)
-    for file in hierarchy.project.files_mentioning(cls.node.name):
-        if file not in answers:
-            answers[file] = _given_in(hierarchy, file)
-        found |= answers[file]
-    return found
+    answers, files = hierarchy.project.answers, hierarchy.project.files_mentioning(cls.node.name)
+    given = (answers.found(_GIVEN, file, partial(_given_in, hierarchy, file)) for file in files)
+    return set().union(*given)
 
 
 def _given_in(hierarchy: Hierarchy, file: File) -> frozenset[str]:

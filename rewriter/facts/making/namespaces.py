@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 
 from rewriter.python.answers import Question
 from rewriter.python.code import File
@@ -13,16 +12,17 @@ from rewriter.python.trees import walk
 # What returns the names of a file as a dict or list.
 _NAMESPACES = frozenset({"globals", "vars", "dir", "locals"})
 _MEETS = Question[File, bool]("does code go through all names that the file has?")
-_STAR = re.compile(rb"import[ \t]*\(?[ \t]*\*")
+_STAR = r"import[ \t]*\(?[ \t]*\*"
 
 
 def meets_new_names(project: Project, file: File) -> bool:
     """Whether the file goes through its names, or another one that takes all of them by a star import."""
-    answers = project.answers.to(_MEETS)
-    if file not in answers:
+
+    def find() -> bool:
         others = (other for other in project.files_matching(_STAR) if goes_through_names(other))
-        answers[file] = goes_through_names(file) or any(_takes_all(project, o, file, frozenset()) for o in others)
-    return answers[file]
+        return goes_through_names(file) or any(_takes_all(project, o, file, frozenset()) for o in others)
+
+    return project.answers.found(_MEETS, file, find)
 
 
 def _takes_all(project: Project, taker: File, file: File, seen: frozenset[str]) -> bool:

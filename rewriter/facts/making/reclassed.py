@@ -38,16 +38,16 @@ def turned_into(knowledge: Knowledge, cls: Class) -> str | None:
 
 
 def _all_turned(knowledge: Knowledge) -> list[_Turned]:
-    answers = knowledge.project.answers.to(_TURNED)
-    if None not in answers:
-        answers[None] = [
+    def find() -> list[_Turned]:
+        return [
             _Turned(file, node, given, found)
             for file in knowledge.project.files_mentioning("__class__")
             for node, given, value in _set_classes(file.source.tree)
             for named in _classes_said(file, value)
             if isinstance(found := knowledge.project.find(named), Class)
         ]
-    return answers[None]
+
+    return knowledge.project.answers.found(_TURNED, None, find)
 
 
 def _set_classes(tree: ast.AST) -> Iterator[tuple[ast.AST, ast.expr, ast.expr]]:

@@ -10,6 +10,7 @@ from rewriter.python.answers import Question
 from rewriter.python.code import Class, File, Function
 from rewriter.python.decorators import scripts_in_traces
 from rewriter.python.hierarchy import Hierarchy
+from rewriter.python.of_file import OfFile
 from rewriter.python.project import Project
 from rewriter.python.trees import walk
 
@@ -29,13 +30,14 @@ def is_scripted(hierarchy: Hierarchy, cls: Class) -> bool:
 
     What an object consists of is compiled with it.
     """
-    answers = hierarchy.project.answers.to(_SCRIPTED)
-    if cls not in answers:
+
+    def find() -> bool:
         family = hierarchy.sharing(cls)
         marked = any(method.decorators & _COMPILED for relative in family for method in relative.methods.values())
         beside = any(_compiles_something(file, hierarchy.project) for file in {c.file for c in family})
-        answers[cls] = marked or beside or not _compiled(hierarchy).isdisjoint(family)
-    return answers[cls]
+        return marked or beside or not _compiled(hierarchy).isdisjoint(family)
+
+    return hierarchy.project.answers.found(_SCRIPTED, cls, find)
 
 
 def is_compiled(hierarchy: Hierarchy, function: Function) -> bool:
@@ -47,14 +49,15 @@ def is_compiled(hierarchy: Hierarchy, function: Function) -> bool:
 
 def is_compiled_alone(hierarchy: Hierarchy, function: Function) -> bool:
     """Whether TorchScript compiles the function with no module around it: it is given it, or another that calls it."""
-    answers = hierarchy.project.answers.to(_COMPILED_ALONE)
-    if None not in answers:
+
+    def find() -> frozenset[Class | Function]:
         project, files = hierarchy.project, list(hierarchy.project.files_mentioning("script"))
         given = (_maker(file, project, node) for file in files for node in _given_to_compiler(file))
         found = [maker for maker in given if isinstance(maker, Function)]
         found += [f for file in files for f in file.functions.values() if f.decorators & _COMPILES]
-        answers[None] = named_from(hierarchy, found)
-    return function in answers[None]
+        return named_from(hierarchy, found)
+
+    return function in hierarchy.project.answers.found(_COMPILED_ALONE, None, find)
 
 
 def is_compiled_function(hierarchy: Hierarchy, function: Function) -> bool:
@@ -74,20 +77,28 @@ def _compiles_something(file: File, project: Project) -> bool:
 
 def _compiled(hierarchy: Hierarchy) -> frozenset[Class | Function]:
     """What is compiled by its name, and all classes and functions that are named inside of it."""
-    answers = hierarchy.project.answers.to(_COMPILED_WITH)
-    if None not in answers:
-        files = hierarchy.project.files_mentioning("script")
+
+    def find() -> frozenset[Class | Function]:
+        project = hierarchy.project
+        paths = (path for path in project.paths_mentioning("script") if project.said_by(_GIVES, path))
+        files = filter(None, map(project.file, paths))
         given = ((file, node) for file in files for node in _given_to_compiler(file))
         makers = [_maker(file, hierarchy.project, node) for file, node in given]
-        answers[None] = named_from(hierarchy, (maker for maker in makers if maker is not None))
-    return answers[None]
+        return named_from(hierarchy, (maker for maker in makers if maker is not None))
+
+    return hierarchy.project.answers.found(_COMPILED_WITH, None, find)
 
 
 def _given_to_compiler(file: File) -> tuple[ast.expr, ...]:
-    answers = file.answers.to(_GIVEN)
-    if None not in answers:
-        answers[None] = tuple(_compiled_in(file))
-    return answers[None]
+    return file.answers.found(_GIVEN, None, lambda: tuple(_compiled_in(file)))
+
+
+_GIVES = OfFile[bool](
+    "does the file give something to the compiler?",
+    find=lambda file: bool(_given_to_compiler(file)),
+    absent=False,
+    asks_names=True,
+)
 
 
 def _compiled_in(file: File) -> Iterator[ast.expr]:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.walks.by_name import goes_by_owner
 from rewriter.facts.walks.consists import named_from, named_in, put_into_others
 from rewriter.facts.walks.of_modules import CHILDREN, DESCENDANTS, attributes_asked, handed_to_walkers, walks
 from rewriter.facts.walks.one_more.new_ones import HAD_BY_NEW_ONES
-from rewriter.python.answers import Question
-from rewriter.python.code import Class
+from rewriter.python.answers import Lasting, Question
+from rewriter.python.code import Class, File
 from rewriter.python.hierarchy import Hierarchy
+from rewriter.python.lasting import class_at, place_of, said_at, said_through_file
+from rewriter.python.of_file import OfFile
 from rewriter.python.project import Project
 from rewriter.python.trees import walk
 from rewriter.values.base import Value
 from rewriter.values.modules import ProjectModule
 
 _DEEP = DESCENDANTS | {"apply"}
-_GOES_DEEP = re.compile(rb"\.(?:modules|named_modules|apply)\(")
+_GOES_DEEP = r"\.(?:modules|named_modules|apply)\("
 
 
 def walker_over(
@@ -51,16 +54,18 @@ def attributes_not_met(knowledge: Knowledge, cls: Class | None) -> frozenset[str
 
     What functions are given may stand below any object: for None, those that any walk asks for.
     """
-    answers = knowledge.project.answers.to(_NOT_MET)
-    if cls not in answers:
-        relatives = set(knowledge.hierarchy.sharing(cls)) if cls is not None else set[Class]()
-        walkers = {*relatives, *walking_classes(knowledge.project)}
-        asking = ((walker, attributes_asked(knowledge.hierarchy, walker)) for walker in walkers)
-        near = (
-            asked for w, asked in asking if asked and (cls is None or w in relatives or may_hold(knowledge, w, cls))
-        )
-        answers[cls] = frozenset(name for asked in near for name in asked)
-    return answers[cls]
+
+    def find() -> frozenset[str]:
+        hierarchy, project = knowledge.hierarchy, knowledge.project
+        relatives = hierarchy.sharing(cls) if cls is not None else ()
+        near = [attributes_asked(hierarchy, relative) for relative in relatives]
+        for place in walking_classes(project):
+            asked = said_at(project, _ASKED, place, partial(attributes_asked, hierarchy))
+            if asked and (cls is None or may_hold(knowledge, place, cls)):
+                near.append(asked)
+        return frozenset[str]().union(*near)
+
+    return knowledge.project.answers.found(_NOT_MET, cls, find)
 
 
 def last_walk(knowledge: Knowledge, cls: Class, body: list[ast.stmt]) -> int:
@@ -70,22 +75,31 @@ def last_walk(knowledge: Knowledge, cls: Class, body: list[ast.stmt]) -> int:
     return max((i + 1 for i, statement in enumerate(body) if any(id(n) in nodes for n in walk(statement))), default=0)
 
 
-_MET = Question[None, dict[Class, frozenset[Class]]]("whose new modules does each walker meet?")
+_ASKED = Lasting[str, frozenset[str]]("what do the walks of a class ask whether modules have it?", sorted, frozenset)
+_MET = Lasting[Path, Mapping[str, Sequence[str]]]("whose new modules does each walker of the file, or below it, meet?")
 
 
 def deep_walker_over(knowledge: Knowledge, cls: Class) -> Class | None:
     """A class above, or one that holds such objects, which goes through all modules below it."""
-    answers = knowledge.project.answers.to(_MET)
-    if None not in answers:
-        answers[None] = {walker: frozenset(_met(knowledge, walker)) for walker in _deep_walkers(knowledge)}
-    walkers = (walker for walker, below in answers[None].items() if cls in below)
-    return next((walker for walker in walkers if not goes_by_owner(knowledge, walker, cls)), None)
+    return next(_deep_walkers_over(knowledge, cls), None)
 
 
-def _deep_walkers(knowledge: Knowledge) -> Iterator[Class]:
+def _deep_walkers_over(knowledge: Knowledge, cls: Class) -> Iterator[Class]:
+    project, place = knowledge.project, place_of(cls)
+
+    def meeting(file: File) -> Mapping[str, Sequence[str]]:
+        met = ((walker, _met(knowledge, walker)) for walker in _deep_walkers(knowledge, file))
+        return {place_of(walker): sorted({place_of(c) for c in classes}) for walker, classes in met}
+
+    for path in project.paths_matching(_GOES_DEEP):
+        met = said_through_file(project, _MET, path, meeting, {})
+        walkers = (class_at(project, walker) for walker, below in met.items() if place in below)
+        yield from (walker for walker in walkers if not goes_by_owner(knowledge, walker, cls))
+
+
+def _deep_walkers(knowledge: Knowledge, file: File) -> Iterator[Class]:
     hierarchy = knowledge.hierarchy
-    walking = (cls for file in knowledge.project.files_matching(_GOES_DEEP) for cls in file.classes)
-    for cls in dict.fromkeys(c for above in walking for c in (above, *hierarchy.subclasses(above))):
+    for cls in dict.fromkeys(c for above in file.classes for c in (above, *hierarchy.subclasses(above))):
         if walks(hierarchy, cls, DESCENDANTS):
             yield cls
 
@@ -111,25 +125,38 @@ def _names(hierarchy: Hierarchy, cls: Class, other: Class) -> bool:
     return any(other in named_in(hierarchy, above) for above in hierarchy.lineage(cls).project)
 
 
-_HOLDING = Question[Class, frozenset[Class] | None]("which classes does each that walks hold objects of?")
+_HOLDING = Lasting[str, frozenset[str] | None](
+    "which classes does each that walks hold objects of?",
+    lambda held: None if held is None else sorted(held),
+    lambda held: None if held is None else frozenset(held),
+)
 _MANY = 300
 """A class that may hold objects of so many others is taken for one that holds them all."""
 
 
-def walking_classes(project: Project) -> Iterator[Class]:
-    """The classes that go through their modules in whatever way."""
-    for file in project.files_matching(_GOES_DEEP):
-        yield from (cls for cls in file.classes if any(method.words & _DEEP for method in cls.methods.values()))
+def _walking_in(file: File) -> list[str]:
+    walking = (cls for cls in file.classes if any(method.words & _DEEP for method in cls.methods.values()))
+    return [place_of(cls) for cls in walking]
 
 
-def may_hold(knowledge: Knowledge, walker: Class, cls: Class) -> bool:
-    """Whether objects of `cls` may stand below one of a class that walks."""
-    answers = knowledge.project.answers.to(_HOLDING)
-    if walker not in answers:
-        named = named_from(knowledge.hierarchy, [walker, *knowledge.hierarchy.subclasses(walker)])
-        answers[walker] = frozenset(_held(knowledge, walker)) if len(named) < _MANY else None
-    held = answers[walker]
-    return held is None or cls in held
+_WALKING_IN = OfFile[list[str]]("which classes of the file go through their modules?", find=_walking_in, absent=[])
+
+
+def walking_classes(project: Project) -> Iterator[str]:
+    """The places of the classes that go through their modules in whatever way."""
+    for path in project.paths_matching(_GOES_DEEP):
+        yield from project.said_by(_WALKING_IN, path)
+
+
+def may_hold(knowledge: Knowledge, walker: str, cls: Class) -> bool:
+    """Whether objects of `cls` may stand below one of the class at a place, which walks."""
+
+    def holding(found: Class) -> frozenset[str] | None:
+        named = named_from(knowledge.hierarchy, [found, *knowledge.hierarchy.subclasses(found)])
+        return frozenset(map(place_of, _held(knowledge, found))) if len(named) < _MANY else None
+
+    held = said_at(knowledge.project, _HOLDING, walker, holding)
+    return held is None or place_of(cls) in held
 
 
 def _held(knowledge: Knowledge, walker: Class) -> Iterator[Class]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 from rewriter.python.answers import Question
 from rewriter.python.code import Class, File, Function
 from rewriter.python.hierarchy import Hierarchy, own_name
 from rewriter.python.names import dotted
+from rewriter.python.of_file import OfFile
 from rewriter.python.registered import registered_under
 from rewriter.python.trees import walk
 
@@ -30,10 +31,7 @@ def named_from(hierarchy: Hierarchy, makers: Iterable[Maker]) -> frozenset[Maker
 
 
 def named_in(hierarchy: Hierarchy, maker: Maker) -> tuple[Maker, ...]:
-    answers = hierarchy.project.answers.to(_NAMED)
-    if maker not in answers:
-        answers[maker] = tuple(_names_in(hierarchy, maker))
-    return answers[maker]
+    return hierarchy.project.answers.found(_NAMED, maker, lambda: tuple(_names_in(hierarchy, maker)))
 
 
 _CALLED = Question[None, dict[str, list[Class]]]("which classes does the file define under each name?")
@@ -41,12 +39,14 @@ _CALLED = Question[None, dict[str, list[Class]]]("which classes does the file de
 
 def _classes_of(file: File, name: str) -> Sequence[Class]:
     """A class may be defined in several branches of the file."""
-    answers = file.answers.to(_CALLED)
-    if None not in answers:
-        answers[None] = {}
+
+    def find() -> dict[str, list[Class]]:
+        called: dict[str, list[Class]] = {}
         for cls in file.classes:
-            answers[None].setdefault(cls.node.name, []).append(cls)
-    return answers[None].get(name, ())
+            called.setdefault(cls.node.name, []).append(cls)
+        return called
+
+    return file.answers.found(_CALLED, None, find).get(name, ())
 
 
 def _names_in(hierarchy: Hierarchy, maker: Maker) -> Iterator[Maker]:
@@ -74,22 +74,30 @@ def _meant(hierarchy: Hierarchy, file: File, path: str, named: ast.expr) -> Iter
         yield from registered_under(hierarchy.project, name)
 
 
-_PUT = Question[None, dict[str, frozenset[Maker]]]("what does code put into objects that it holds, by attribute?")
-_PUTS = re.compile(rb"(?<!self)\.\w+ *= *[\w.]*[A-Z]\w*\(|\bsetattr\(")
+_PUT = Question[File, dict[str, set[Maker]]]("what does code put into objects that it holds, by attribute?")
+_PUTS = r"(?<!self)\.\w+ *= *[\w.]*[A-Z]\w*\(|\bsetattr\("
 
 
 def put_into_others(hierarchy: Hierarchy, attributes: Iterable[str]) -> frozenset[Maker]:
     """What `model.fc = Lora(model.fc)` and `setattr(model, "fc", Lora())` name, for attributes of these names."""
-    answers = hierarchy.project.answers.to(_PUT)
-    if None not in answers:
-        found: dict[str, frozenset[Maker]] = {}
-        for file in hierarchy.project.files_matching(_PUTS):
-            for attribute, value in _put_by(file):
-                parts = ((dotted(n), n) for n in walk(value) if isinstance(n, ast.Name | ast.Attribute))
-                made = (m for at, n in parts if at is not None for m in _meant(hierarchy, file, ".".join(at), n))
-                found[attribute] = found.get(attribute, frozenset()).union(made)
-        answers[None] = found
-    return frozenset().union(*(answers[None].get(attribute, ()) for attribute in attributes))
+    project, asked = hierarchy.project, set(attributes)
+    found = set[Maker]()
+    for path in project.paths_matching(_PUTS):
+        names = project.said_by(_PUT_IN, path)
+        file = None if asked.isdisjoint(names) else project.file(path)
+        if file is not None:
+            put = project.answers.found(_PUT, file, partial(_put_in, hierarchy, file))
+            found.update(maker for attribute in asked for maker in put.get(attribute, ()))
+    return frozenset(found)
+
+
+def _put_in(hierarchy: Hierarchy, file: File) -> dict[str, set[Maker]]:
+    found: dict[str, set[Maker]] = {}
+    for attribute, value in _put_by(file):
+        parts = ((dotted(n), n) for n in walk(value) if isinstance(n, ast.Name | ast.Attribute))
+        made = (m for at, n in parts if at is not None for m in _meant(hierarchy, file, ".".join(at), n))
+        found.setdefault(attribute, set()).update(made)
+    return found
 
 
 def _put_by(file: File) -> Iterator[tuple[str, ast.expr]]:
@@ -102,3 +110,10 @@ def _put_by(file: File) -> Iterator[tuple[str, ast.expr]]:
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "setattr" and len(node.args) == 3:
             name = node.args[1]
             yield str(name.value) if isinstance(name, ast.Constant) else "", node.args[2]
+
+
+_PUT_IN = OfFile[list[str]](
+    "under which attributes does the file put something into objects that it holds?",
+    find=lambda file: sorted({attribute for attribute, _ in _put_by(file)}),
+    absent=[],
+)

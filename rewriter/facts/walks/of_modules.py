@@ -23,10 +23,7 @@ _IN_METHOD = Question[tuple[Class, Function], Told]("which walks of a method mig
 
 def walks(hierarchy: Hierarchy, cls: Class, by: frozenset[str]) -> tuple[Walk, ...]:
     """What goes through an object's own modules by these names, and might do otherwise with one more without state."""
-    answers = hierarchy.project.answers.to(_TELLING)
-    if (cls, by) not in answers:
-        answers[cls, by] = tuple(_found(hierarchy, cls, by))
-    return answers[cls, by]
+    return hierarchy.project.answers.found(_TELLING, (cls, by), lambda: tuple(_found(hierarchy, cls, by)))
 
 
 def _found(hierarchy: Hierarchy, cls: Class, by: frozenset[str]) -> Iterator[Walk]:
@@ -47,10 +44,11 @@ def _telling(hierarchy: Hierarchy, cls: Class, method: Function, by: frozenset[s
 
 
 def _told(hierarchy: Hierarchy, cls: Class, method: Function, own: str) -> Told:
-    answers = hierarchy.project.answers.to(_IN_METHOD)
-    if (cls, method) not in answers:
-        answers[cls, method] = _told_earlier(hierarchy, cls, method) or _told_anew(hierarchy, cls, method, own)
-    return answers[cls, method]
+    return hierarchy.project.answers.found(
+        _IN_METHOD,
+        (cls, method),
+        lambda: _told_earlier(hierarchy, cls, method) or _told_anew(hierarchy, cls, method, own),
+    )
 
 
 def _told_anew(hierarchy: Hierarchy, cls: Class, method: Function, own: str) -> Told:
@@ -61,7 +59,7 @@ def _told_anew(hierarchy: Hierarchy, cls: Class, method: Function, own: str) -> 
 def _told_earlier(hierarchy: Hierarchy, cls: Class, method: Function) -> Told | None:
     """What was told before the project got another text of one file, unless it may hang on that file."""
     replaced = hierarchy.project.replaced
-    told = replaced.project.answers.to(_IN_METHOD).get((cls, method)) if replaced is not None else None
+    told = replaced.project.answers.known(_IN_METHOD, (cls, method)) if replaced is not None else None
     if replaced is None or told is None or replaced.file in told.files:
         return None
     return None if any(relative.file is replaced.file for relative in hierarchy.sharing(cls)) else told

@@ -5,38 +5,37 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.walks.after_making import may_hold, walking_classes
 from rewriter.facts.walks.class_texts import attributes_compared, texts_compared
 from rewriter.facts.walks.classes_asked_for import members_of, names_behind
 from rewriter.facts.walks.of_modules import CHILDREN, DESCENDANTS, files_run
-from rewriter.python.answers import Question
+from rewriter.python.answers import Lasting, Question
 from rewriter.python.code import Class, File
+from rewriter.python.lasting import place_of, said_at
 from rewriter.python.stated_names import texts_stated
 from rewriter.python.trees import Comprehension, walk
 
 _WALKS = CHILDREN | DESCENDANTS | {"apply"}
 _TEXTS = Question[Class, frozenset[str]]("which texts are looked for in the names of the modules' classes?")
-_PICKS = Question[Class, "_Picks"]("what does each class that walks ask for?")
 _PICKS_IN_FILE = Question[bool, "_Picks"]("what does the file ask for, in its walks or anywhere?")
 _PICKED = Question[Class, frozenset[str]]("which classes of torch are picked out of its modules?")
 
 
 def picked_classes(knowledge: Knowledge, cls: Class) -> frozenset[str]:
     """`for m in model.modules(): if isinstance(m, nn.Dropout): m.train()` would meet a new nn.Dropout as well."""
-    answers = knowledge.project.answers.to(_PICKED)
-    if cls not in answers:
-        answers[cls] = frozenset(name for picks in _picks_around(knowledge, cls) for name in picks.classes)
-    return answers[cls]
+    return knowledge.project.answers.found(
+        _PICKED, cls, lambda: frozenset(name for picks in _picks_around(knowledge, cls) for name in picks.classes)
+    )
 
 
 def picked_texts(knowledge: Knowledge, cls: Class) -> frozenset[str]:
     """`if m.__class__.__name__.find("Conv") != -1` would meet whatever is called so."""
-    answers = knowledge.project.answers.to(_TEXTS)
-    if cls not in answers:
-        answers[cls] = frozenset(text for picks in _picks_around(knowledge, cls) for text in picks.texts)
-    return answers[cls]
+    return knowledge.project.answers.found(
+        _TEXTS, cls, lambda: frozenset(text for picks in _picks_around(knowledge, cls) for text in picks.texts)
+    )
 
 
 @dataclass(frozen=True)
@@ -53,15 +52,24 @@ def _picks_around(knowledge: Knowledge, cls: Class) -> Iterator[_Picks]:
     """Those of the class, and of classes that share or hold its objects: elsewhere it is meant for other models."""
     relatives = {relative for relative in knowledge.hierarchy.sharing(cls) if relative.file.words & _WALKS}
     yield from (_picks(knowledge, relative) for relative in relatives)
+    near = set(map(place_of, relatives))
     for walker in walking_classes(knowledge.project):
-        picks = _picks(knowledge, walker) if walker not in relatives else None
-        if picks is not None and (picks.classes or picks.texts) and may_hold(knowledge, walker, cls):
-            yield picks
+        if walker not in near:
+            picks = said_at(knowledge.project, _PICKS, walker, partial(_picks, knowledge))
+            if (picks.classes or picks.texts) and may_hold(knowledge, walker, cls):
+                yield picks
+
+
+_PICKS = Lasting[str, _Picks](
+    "what does each class that walks ask for?",
+    lambda picks: [sorted(picks.classes), sorted(picks.texts)],
+    lambda picks: _Picks(frozenset(picks[0]), frozenset(picks[1])),
+)
+_PICKS_OF = Question[Class, _Picks]("what does a class ask for?")
 
 
 def _picks(knowledge: Knowledge, walker: Class) -> _Picks:
-    answers = knowledge.project.answers.to(_PICKS)
-    if walker not in answers:
+    def find() -> _Picks:
         beyond = files_run(knowledge.hierarchy, walker) - {walker.file}
         found = [_picks_in(walker.file, whole=False), *(_picks_in(file, whole=True) for file in beyond)]
         named = {name for picks in found for name in picks.classes}
@@ -69,19 +77,20 @@ def _picks(knowledge: Knowledge, walker: Class) -> _Picks:
         classes = frozenset(meant for name in named for meant in names_behind(project, name) if meant is not None)
         stated = [texts_stated(project, name) or () for picks in found for name in picks.attributes]
         texts = [*(picks.texts for picks in found), *stated]
-        answers[walker] = _Picks(classes, frozenset(text for each in texts for text in each))
-    return answers[walker]
+        return _Picks(classes, frozenset(text for each in texts for text in each))
+
+    return knowledge.project.answers.found(_PICKS_OF, walker, find)
 
 
 def _picks_in(file: File, whole: bool) -> _Picks:
-    answers = file.answers.to(_PICKS_IN_FILE)
-    if whole not in answers:
+    def find() -> _Picks:
         parts = [file.source.tree] if whole else _parts(file)
         asked = [kind for part in parts for node in walk(part) for kind in _classes_compared(node)]
         compared = [kind for each in asked for kind in (members_of(each) or _members_named(file, each) or [each])]
         classes = frozenset(filter(None, map(file.names.full_name, compared)))
-        answers[whole] = _Picks(classes, frozenset(texts_compared(file)), frozenset(attributes_compared(file)))
-    return answers[whole]
+        return _Picks(classes, frozenset(texts_compared(file)), frozenset(attributes_compared(file)))
+
+    return file.answers.found(_PICKS_IN_FILE, whole, find)
 
 
 def _parts(file: File) -> Iterator[ast.AST]:

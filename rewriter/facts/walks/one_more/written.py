@@ -25,12 +25,12 @@ def written(frame: Frame, node: ast.Name) -> Value:
 
 
 def _constants(file: File) -> dict[str, Value]:
-    answers = file.answers.to(_WRITTEN)
-    if None not in answers:
+    def find() -> dict[str, Value]:
         changed = {name for n in walk(file.source.tree) if isinstance(n, ast.Global) for name in n.names}
         once = assigned_once(file).items()
-        answers[None] = {name: _told(value) for name, value in once if name not in changed}
-    return answers[None]
+        return {name: _told(value) for name, value in once if name not in changed}
+
+    return file.answers.found(_WRITTEN, None, find)
 
 
 def _told(value: ast.expr) -> Value:
