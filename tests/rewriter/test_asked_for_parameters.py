@@ -37,12 +37,22 @@ MAY_BE_ASKED = (
     "def get():\n    return halved",
     "def use(f=halved):\n    return count(f)",
     "f = halved\nN = count(f)",
+    "def use(f):\n    return count(f)\n\n\nN = use(halved)",
+    "def get():\n    return [halved]\n\n\nN = [count(f) for f in get()]",
+    "class Asks:\n    def __init__(self, f):\n        self.n = count(f)\n\n\nclass Below(Asks):\n    pass\n\n\nN = Below(halved)",
+    "def use(**given):\n    return count(**given)\n\n\nN = use(function=halved)",
+    "ask = count\nN = ask(halved)",
+    "def asks():\n    def inner(f):\n        return count(f)\n    return inner\n\n\nN = asks()(halved)",
+    "def use(*given):\n    return count(*given)\n\n\nN = use(halved)",
 )
 IS_NOT_ASKED = (
     "def other(halved):\n    return count(halved)",
     "KINDS = [Kind.halved]",
     "def use(x):\n    return halved(x) + halved(x)",
     "def ask(self):\n    return [self.halved]",
+    "def use(f):\n    return count(f)\n\n\nALL = [halved]\nN = use(len)",
+    "TABLE = dict(a=halved)\nN = count(sum)",
+    "ALL = [halved]\nN = count(getattr(Kind, 'other', len))",
 )
 
 
