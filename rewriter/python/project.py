@@ -22,6 +22,7 @@ _MODULE = Question[str, File | None]("which file would the import of that module
 _HANDED_ON = OfFile[Mapping[str, str] | None](
     "what does the file hand on to star imports?", find=handed_on, absent=None
 )
+_TAKEN_OF = Question[str, Mapping[str, str] | None]("which names does a star import of the module take of it alone?")
 _STARS = Question[File, None]("which files does the file take all names of?")
 _MEANT = Question[str, Class | Function | None]("which class or function has that full name?")
 
@@ -148,6 +149,9 @@ class Project(Searched):
 
     def handed_on(self, module: str) -> Mapping[str, str] | None:
         """What a module hands on to star imports, where it has none itself."""
+        return self._located.found(_TAKEN_OF, module, lambda: self._taken_of(module))
+
+    def _taken_of(self, module: str) -> Mapping[str, str] | None:
         self.texts.grounds.note(MODULE, module)
         path = self.path_of(module)
         if path is None or (module in self._named and self._named[module].path != path):
