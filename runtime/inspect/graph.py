@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-import torch
 from torch import nn
 
 from runtime.inspect.summaries import summary
 from runtime.inspect.tables import shown
 from runtime.quantization.adjacency import call, find_adjacency
-from runtime.quantization.calibration import evaluating, float_tensors
+from runtime.quantization.calibration import evaluating, float_tensors, observing
 from runtime.quantization.quantized.base import QuantizedModule
 
 WIDTH, HEIGHT = 190, 46
@@ -149,10 +148,6 @@ def _shapes(model: nn.Module, dummy_input: Any) -> dict[str, tuple[int, ...]]:
                 found[name] = tuple(tensor.shape)
 
         hooks.append(module.register_forward_hook(see))
-    try:
-        with evaluating(model), torch.no_grad():
-            call(model, dummy_input)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with observing(model, hooks):
+        call(model, dummy_input)
     return found

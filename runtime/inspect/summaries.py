@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from runtime.inspect.tables import Table
 from runtime.quantization.adjacency import call
-from runtime.quantization.calibration import evaluating, float_tensors, leaf_modules
+from runtime.quantization.calibration import float_tensors, leaf_modules, observing
 from runtime.quantization.fusion import Absorbed
 from runtime.quantization.quantized.base import HoldsIntegers, QuantizedModule
 from runtime.quantization.trained import FoldedNormalization, QuantizedOutput, QuantizedWeights
@@ -90,12 +89,8 @@ def _compute(model: nn.Module, dummy_input: Any) -> Table:
             shapes[name] = tuple(given[0].shape) if given else None, tuple(made[0].shape) if made else None
 
         hooks.append(module.register_forward_hook(see))
-    try:
-        with evaluating(model), torch.no_grad(), FlopCounterMode(display=False) as counter:
-            call(model, dummy_input)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with observing(model, hooks), FlopCounterMode(display=False) as counter:
+        call(model, dummy_input)
     flops = {key: sum(by.values()) for key, by in counter.get_flop_counts().items()}
     modules, top = dict(model.named_modules()), type(model).__name__
     rows = []

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from runtime.modules.places import is_leaf
-from runtime.quantization.calibration import evaluating
+from runtime.quantization.calibration import observing
 from runtime.quantization.inputs import explained
 
 SHAPES_ONLY = frozenset(
@@ -89,12 +88,8 @@ def find_adjacency(model: nn.Module, dummy_input: Any) -> Adjacency:
     for name, module in leaves.items():
         hooks.append(module.register_forward_pre_hook(watch.entering(name), with_kwargs=True))
         hooks.append(module.register_forward_hook(watch.leaving(name), always_call=True))
-    try:
-        with evaluating(model), torch.no_grad(), watch, explained(model, dummy_input, "its example"):
-            output = call(model, dummy_input)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with observing(model, hooks), watch, explained(model, dummy_input, "its example"):
+        output = call(model, dummy_input)
     watch.consumed(output, None)
     for name in watch.places.keys() & hooked.keys():
         watch.places[name].hooked = True

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.export import register_dataclass
 from torch.utils._pytree import SUPPORTED_NODES, tree_leaves
 from torch.utils.data import DistributedSampler
+from torch.utils.hooks import RemovableHandle
 
 from runtime.modules.kept_state import keeping_state
 from runtime.modules.places import is_leaf
@@ -83,6 +84,17 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
+
+
+@contextmanager
+def observing(model: nn.Module, hooks: Iterable[RemovableHandle]) -> Iterator[None]:
+    """Eval mode without derivatives, for runs in which these hooks look on; they are taken off afterwards."""
+    try:
+        with evaluating(model), torch.no_grad():
+            yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def leaf_modules(model: nn.Module) -> dict[str, nn.Module]:

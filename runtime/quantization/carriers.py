@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from runtime.modules.kept_state import version_of
 from runtime.quantization.adjacency import SHAPES_ONLY, call
-from runtime.quantization.calibration import evaluating, float_tensors, leaf_modules
+from runtime.quantization.calibration import float_tensors, leaf_modules, observing
 from runtime.quantization.picking import gives_what_is_there
 
 _MOVING = SHAPES_ONLY - {"to", "type_as"}
@@ -40,12 +40,8 @@ def find_carriers(model: nn.Module, example: Any) -> set[str]:
 
         hooks.append(module.register_forward_pre_hook(enter, with_kwargs=True))
         hooks.append(module.register_forward_hook(leave, with_kwargs=True))
-    try:
-        with evaluating(model), torch.no_grad(), watch:
-            call(model, example)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with observing(model, hooks), watch:
+        call(model, example)
     return carriers - others
 
 

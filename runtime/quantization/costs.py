@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from runtime.quantization.adjacency import call
-from runtime.quantization.calibration import evaluating, float_tensors, leaf_modules
+from runtime.quantization.calibration import float_tensors, leaf_modules, observing
 from runtime.quantization.quantized.sums import is_sum
 
 # In multiplications of integers, of which a processor does 100 and more in the time of one real number.
@@ -40,12 +39,8 @@ def costs_of_more_bits(model: nn.Module, example: Any) -> dict[str, float]:
         return hook
 
     hooks = [layer.register_forward_hook(count(name)) for name, layer in leaf_modules(model).items()]
-    try:
-        with evaluating(model), torch.no_grad():
-            call(model, example)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with observing(model, hooks):
+        call(model, example)
     return {name: number / whole for name, number in more.items()}
 
 

@@ -17,7 +17,7 @@ from rewriter.torch_api.row import Row
 from rewriter.torch_api.traits import Trait
 from runtime.modules.base import Operation
 from runtime.quantization.adjacency import Adjacency, call
-from runtime.quantization.calibration import evaluating, leaf_modules
+from runtime.quantization.calibration import leaf_modules, observing
 from runtime.quantization.known import bound, has, row_of
 
 _GEOMETRY = ("stride", "padding", "output_padding", "dilation", "groups")
@@ -59,12 +59,8 @@ def find_given(model: nn.Module, example: Any) -> dict[str, Given]:
                 told.setdefault(name, []).append({**bound(module, args, kwargs), "input": None})
 
         hooks.append(module.register_forward_pre_hook(enter, with_kwargs=True))
-    try:
-        with evaluating(model), torch.no_grad():
-            call(model, example)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with observing(model, hooks):
+        call(model, example)
     found = {name: _given(leaves[name], calls) for name, calls in told.items()}
     return {name: given for name, given in found.items() if given is not None and id(given.weight) not in owned}
 

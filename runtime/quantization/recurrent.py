@@ -21,7 +21,7 @@ from runtime.modules.recurrent.cells import CellTwin
 from runtime.modules.recurrent.layers import RecurrentTwin
 from runtime.quantization.adjacency import call
 from runtime.quantization.arithmetic import Grid, WideGrid, fake_quantize, per_channel, qparams_of
-from runtime.quantization.calibration import evaluating
+from runtime.quantization.calibration import evaluating, observing
 from runtime.quantization.compensated import compensated
 from runtime.quantization.quantized.weights import weight_qparams
 
@@ -94,12 +94,8 @@ def given_in_a_run(model: nn.Module, found: Sequence[Direction], dummy_input: An
     for start in {direction.layer for direction in found}:
         layer = model.get_submodule(start.removesuffix("."))
         hooks.append(layer.register_forward_pre_hook(keep_call(start), with_kwargs=True))
-    try:
-        with evaluating(model), torch.no_grad():
-            call(model, dummy_input)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with observing(model, hooks):
+        call(model, dummy_input)
     return Given({name: _some(torch.cat(parts)) for name, parts in rows.items() if parts}, calls)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from runtime.quantization.adjacency import Adjacency, call, find_adjacency
-from runtime.quantization.calibration import evaluating, run_batch
+from runtime.quantization.calibration import evaluating, observing, run_batch
 from runtime.quantization.inputs import door
 from runtime.quantization.known import is_a
 
@@ -69,13 +69,9 @@ def _largest_by_feature(model: nn.Module, norms: Iterable[str], data: Iterable[A
         return hook
 
     hooks = [model.get_submodule(name).register_forward_hook(note(name)) for name in norms]
-    try:
-        with evaluating(model), torch.no_grad():
-            for batch in data:
-                run_batch(model, batch)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with observing(model, hooks):
+        for batch in data:
+            run_batch(model, batch)
     if hooks and not largest:
         raise ValueError("smooth has seen no activation: the data are empty")
     return largest

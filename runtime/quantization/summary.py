@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from runtime.quantization.attribution import compared_with
-from runtime.quantization.calibration import evaluating, float_tensors
+from runtime.quantization.calibration import float_tensors, observing
 from runtime.quantization.fusion import Absorbed
 from runtime.quantization.quantized.base import QuantizedModule
 from runtime.quantization.quantized.others import Carried, Half
@@ -134,12 +134,8 @@ def _results(model: nn.Module, names: set[str], args: Any, kwargs: Any) -> tuple
                     found.setdefault(name, tensor.detach().clone())
 
             hooks.append(module.register_forward_hook(keep))
-    try:
-        with evaluating(model), torch.no_grad():
-            whole = float_tensors(model(*args, **kwargs))
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with observing(model, hooks):
+        whole = float_tensors(model(*args, **kwargs))
     return found, whole
 
 
