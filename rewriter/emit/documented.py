@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from rewriter.emit.splice import Splice
 from rewriter.python.code import FunctionNode
 from rewriter.python.source import Source
+from rewriter.python.trees import named_parameters
 
 _HEADER = {True: re.compile("Parameters"), False: re.compile("(?:Args|Arguments|Parameters):")}
 _ENTRY = {
@@ -53,7 +54,7 @@ def document_splices(source: Source, node: FunctionNode, name: str, annotation: 
     if section is None:
         return
     spec = node.args
-    parameters = [a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
+    parameters = [a.arg for a in named_parameters(spec)]
     wanted = {parameter for parameter in parameters if not parameter.startswith("_")} - {"self", "cls"}
     if wanted and wanted <= section.names:
         offset = source.line_end(section.place)

@@ -12,6 +12,7 @@ from rewriter.emit.splice import Splice
 from rewriter.emit.style import Style
 from rewriter.python.code import FunctionNode
 from rewriter.python.source import LINE_BREAK, Source
+from rewriter.python.trees import named_parameters
 
 _BETWEEN = (tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT)
 
@@ -27,7 +28,7 @@ def parameter_splices(
 def _parameter(source: Source, node: FunctionNode, name: str, annotation: str, default: str, style: Style) -> Splice:
     """The keyword-only parameter, as the last one before `**kwargs`, in the style of the others."""
     spec = node.args
-    typed = any(a.annotation for a in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs])
+    typed = any(a.annotation for a in named_parameters(spec))
     new = f"{name}: {annotation} = {default}" if typed else f"{name}={default}"
     parts = [new] if spec.vararg or spec.kwonlyargs else ["*", new]
     if spec.kwarg:

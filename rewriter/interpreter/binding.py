@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from rewriter.python.code import Class, Function, FunctionNode
 from rewriter.python.project import Project
+from rewriter.python.trees import named_parameters
 from rewriter.python.type_comments import annotation_of
 from rewriter.python.type_names import TypeNames
 from rewriter.torch_api import catalogue
@@ -33,7 +34,7 @@ def shared_class(project: Project, default: ast.expr, function: Function) -> Cla
 
 def names_of(function: FunctionNode | ast.Lambda) -> list[str]:
     spec = function.args
-    return [a.arg for a in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]]
+    return [a.arg for a in named_parameters(spec)]
 
 
 def of_call(
@@ -41,7 +42,7 @@ def of_call(
 ) -> Iterator[tuple[str, Value]]:
     """Each parameter's value, but for the object's: what was given, else what its annotation or default says."""
     spec, names = function.node.args, TypeNames.of(project, function)
-    for argument in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]:
+    for argument in named_parameters(spec):
         if argument.arg == own:
             continue
         annotated = from_annotation(annotation_of(function, argument), names)
@@ -79,7 +80,7 @@ def _function_named(default: ast.expr | None, project: Project, function: Functi
 def of_entry(project: Project, function: Function, own: str | None, assume: bool) -> Iterator[tuple[str, Value]]:
     """Each parameter's value as the signature alone describes it; `assume` takes untyped ones for tensors."""
     spec = function.node.args
-    for argument in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]:
+    for argument in named_parameters(spec):
         if argument.arg != own:
             yield argument.arg, _described(project, argument, function, assume)
     if spec.vararg:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 
-from rewriter.python.trees import children, walk
+from rewriter.python.trees import children, named_parameters, walk
 from rewriter.torch_api.catalogue import by_spelling
 from rewriter.torch_api.elsewhere import at_home
 
@@ -226,7 +226,7 @@ def bound_names(node: ast.AST) -> set[str]:
 def local_names(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> set[str]:
     """The names local to a function: its parameters and whatever its body binds and does not declare global."""
     spec = function.args
-    names = {a.arg for a in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]}
+    names = {a.arg for a in named_parameters(spec)}
     names.update(a.arg for a in (spec.vararg, spec.kwarg) if a)
     body = function.body if isinstance(function.body, list) else [function.body]
     declared: set[str] = set()

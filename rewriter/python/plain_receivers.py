@@ -10,7 +10,7 @@ from rewriter.python.answers import Question
 from rewriter.python.code import Class, File, Function
 from rewriter.python.hierarchy import Hierarchy
 from rewriter.python.names import dotted
-from rewriter.python.trees import walk
+from rewriter.python.trees import named_parameters, walk
 
 _ANNOTATED = Question[None, Mapping[ast.AST, str]]("which attributes does the file take of annotated parameters?")
 
@@ -28,7 +28,7 @@ def class_of_receiver(file: File) -> Mapping[ast.AST, str]:
 
 def _reads(function: Function) -> Iterator[tuple[ast.AST, str]]:
     spec = function.node.args
-    parameters = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]
+    parameters = named_parameters(spec)
     classes = {parameter.arg: _class_named(function, parameter.annotation) for parameter in parameters}
     if not any(classes.values()):
         return

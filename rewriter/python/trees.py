@@ -92,6 +92,11 @@ def end_of(node: ast.expr | ast.stmt) -> tuple[int, int]:
     return node.end_lineno or node.lineno, node.end_col_offset or 0
 
 
+def named_parameters(spec: ast.arguments) -> list[ast.arg]:
+    """All but those that take whatever is left."""
+    return [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]
+
+
 def returns_in(statements: Iterable[ast.AST]) -> Iterator[ast.Return]:
     """Where the function returns whose statements these are; the functions inside it return to whoever calls them."""
     for node in statements:

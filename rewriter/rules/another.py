@@ -15,7 +15,7 @@ from rewriter.facts.making.construction import Construction
 from rewriter.python.attributes import assignments_of, assigns_always, handled_from_outside, keeps_locals
 from rewriter.python.code import Class, Function
 from rewriter.python.hierarchy import CONTAINERS
-from rewriter.python.trees import begin_of, end_of, walk
+from rewriter.python.trees import begin_of, end_of, named_parameters, walk
 from rewriter.rules.constants import is_repeatable
 from rewriter.rules.context import Context
 from rewriter.sites.site import ModuleCall
@@ -140,7 +140,7 @@ def _made_in_several_places(site: ModuleCall, context: Context) -> Tie | str:
 def _keeps(init: Function, attribute: str) -> bool:
     """Whether it sets a parameter of that name, by `set_attributes(self, locals())`."""
     spec = init.node.args
-    return any(a.arg == attribute for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)) and keeps_locals(init)
+    return any(a.arg == attribute for a in named_parameters(spec)) and keeps_locals(init)
 
 
 def _says_it_all(attribute: str, made: ast.expr) -> bool:

@@ -6,7 +6,7 @@ import ast
 
 from rewriter.python.code import Function, FunctionNode
 from rewriter.python.names import bound_names
-from rewriter.python.trees import walk
+from rewriter.python.trees import named_parameters, walk
 from rewriter.torch_api import tensors
 
 _PURE = frozenset({"int", "float", "bool", "len", "min", "max", "round", "tuple", "list", "str"})
@@ -44,7 +44,7 @@ def is_repeatable(expression: ast.expr, function: FunctionNode) -> bool:
     rebound = [
         name for statement in walk(function) if isinstance(statement, ast.stmt) for name in _bound_here(statement)
     ]
-    parameters = {a.arg for a in [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]}
+    parameters = {a.arg for a in named_parameters(function.args)}
     return all(rebound.count(name) <= (0 if name in parameters else 1) for name in reads_names(expression))
 
 

@@ -7,6 +7,7 @@ import ast
 from rewriter.changes.change import Change, Given, as_given
 from rewriter.changes.made import Call
 from rewriter.facts.making.construction import Construction
+from rewriter.python.trees import named_parameters
 from rewriter.rules.context import Context
 from rewriter.sites.site import PartCall
 
@@ -29,4 +30,4 @@ def given_again(site: PartCall, context: Context) -> Change | None:
 
 def _parameters(site: PartCall) -> set[str]:
     spec = site.function.node.args
-    return {a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)}
+    return {a.arg for a in named_parameters(spec)}

@@ -50,7 +50,7 @@ from rewriter.facts.functions.kept import may_be_kept, stored_in_family, value_o
 from rewriter.facts.knowledge import Knowledge
 from rewriter.python.attributes import is_only_called, operations_in, stores_of
 from rewriter.python.code import Class, Function
-from rewriter.python.trees import walk
+from rewriter.python.trees import named_parameters, walk
 from rewriter.results import Refusal
 from rewriter.rules.rule import TakesModules, described
 from rewriter.sites.site import ModuleCall
@@ -156,7 +156,7 @@ def _is_kept_already(node: ast.expr, init: Function) -> bool:
 def _annotation_of_parameter(node: ast.expr, init: Function) -> str:
     """What a parameter that the constructor does not set is annotated as."""
     spec = init.node.args
-    annotated = {a.arg: a.annotation for a in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]}
+    annotated = {a.arg: a.annotation for a in named_parameters(spec)}
     annotation = annotated.get(node.id) if isinstance(node, ast.Name) else None
     if annotation is None:
         return ""

@@ -10,7 +10,7 @@ from functools import cached_property
 from rewriter.facts.knowledge import Knowledge
 from rewriter.python.code import Class, Function
 from rewriter.python.hierarchy import own_name
-from rewriter.python.trees import returns_in, walk
+from rewriter.python.trees import named_parameters, returns_in, walk
 from rewriter.values.base import UNKNOWN, Value
 from rewriter.values.modules import ProjectModule
 
@@ -98,7 +98,7 @@ class Scope:
     def store_before(self, name: ast.Name) -> ast.Name | None:
         """The one that holds at a place: the only one, or the last before it where all stand in a row."""
         spec, stores = self.function.node.args, self.stores(name.id)
-        parameters = {a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)}
+        parameters = {a.arg for a in named_parameters(spec)}
         if not self._in_a_row(stores) and (len(stores) > 1 or name.id in parameters):
             return None
         before = self._before(name, stores)

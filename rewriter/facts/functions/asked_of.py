@@ -10,7 +10,7 @@ from rewriter.python.answers import Question
 from rewriter.python.code import File, Function, FunctionNode
 from rewriter.python.names import last_name, local_names
 from rewriter.python.project import Project
-from rewriter.python.trees import children, returns_in, walk
+from rewriter.python.trees import children, named_parameters, returns_in, walk
 
 ANY = ""
 """Any function that code hands on."""
@@ -247,7 +247,7 @@ def home_of(name: ast.expr, file: File) -> _Home | ast.Lambda | None:
 
 def is_parameter(home: _Home, name: str) -> bool:
     spec = home.args
-    return any(argument.arg == name for argument in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs))
+    return any(argument.arg == name for argument in named_parameters(spec))
 
 
 def _default(home: _Home, parameter: str) -> ast.expr | None:

@@ -13,7 +13,7 @@ from rewriter.python.answers import Question
 from rewriter.python.code import Class, File, Function
 from rewriter.python.hierarchy import is_init_call
 from rewriter.python.of_file import OfFile
-from rewriter.python.trees import walk
+from rewriter.python.trees import named_parameters, walk
 from rewriter.values.base import UNKNOWN, Known, Value
 from rewriter.values.functions import SomeFunction
 from rewriter.values.one_of import join_all
@@ -28,7 +28,7 @@ _RECEIVED = Question[tuple[Class, str], Value]("which functions and objects may 
 def functions_received(known: Known, cls: Class, init: Function) -> Iterator[tuple[str, Value]]:
     """The parameters of a constructor that somebody in the project gives such, or that have one as default."""
     spec = init.node.args
-    for argument in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs][1:]:
+    for argument in named_parameters(spec)[1:]:
         value = _received(known, cls, init, argument.arg)
         if value.may_be(SomeFunction) or value.class_names:
             yield argument.arg, value

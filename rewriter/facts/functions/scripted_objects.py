@@ -8,7 +8,7 @@ from rewriter.facts.making.helper_classes import is_attribute_type
 from rewriter.python.code import Class, File, Function
 from rewriter.python.names import bound_names
 from rewriter.python.project import Project
-from rewriter.python.trees import walk
+from rewriter.python.trees import named_parameters, walk
 from rewriter.python.type_comments import annotation_of
 from rewriter.values.base import Known
 
@@ -47,7 +47,7 @@ def _is_meant_to_be(knowledge: Known, cls: Class) -> bool:
 def _is_too_much(method: Function) -> bool:
     """Whether TorchScript cannot compile it: a parameter without a type is a tensor there, and has no other default."""
     spec = method.node.args
-    parameters = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]
+    parameters = named_parameters(spec)
     untyped = {parameter.arg for parameter in parameters if annotation_of(method, parameter) is None}
     if spec.vararg or spec.kwarg or untyped & method.defaults.keys():
         return True

@@ -19,7 +19,7 @@ from rewriter.python.answers import Question
 from rewriter.python.code import Class, File, Function
 from rewriter.python.hierarchy import own_name
 from rewriter.python.of_file import OfFile
-from rewriter.python.trees import Comprehension, assigned_once, children, walk
+from rewriter.python.trees import Comprehension, assigned_once, children, named_parameters, walk
 from rewriter.torch_api.elsewhere import OF_THEIR_OWN
 from rewriter.values.modules import Module
 
@@ -181,7 +181,7 @@ def _makes_module(knowledge: Knowledge, function: Function, call: ast.Call, unty
 
 def _annotations(function: Function) -> dict[str, ast.expr | None]:
     spec = function.node.args
-    return {a.arg: a.annotation for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)}
+    return {a.arg: a.annotation for a in named_parameters(spec)}
 
 
 def _names_module(annotation: ast.expr | None, untyped: bool) -> bool:

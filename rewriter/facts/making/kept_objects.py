@@ -7,7 +7,7 @@ import ast
 from rewriter.facts.knowledge import Knowledge
 from rewriter.facts.making.construction import Construction
 from rewriter.python.attributes import assigns_always, sets_locals
-from rewriter.python.trees import begin_of, returns_in
+from rewriter.python.trees import begin_of, named_parameters, returns_in
 
 
 def statement_setting(knowledge: Knowledge, place: Construction, attribute: str) -> ast.stmt | None:
@@ -28,7 +28,7 @@ def _sets(knowledge: Knowledge, place: Construction, statement: ast.stmt, attrib
     init = place.init
     if init is not None and sets_locals(statement, place.self_name):
         spec = init.node.args
-        return any(a.arg == attribute for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs))
+        return any(a.arg == attribute for a in named_parameters(spec))
     call = statement.value if isinstance(statement, ast.Expr) else None
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
         return assigns_always([statement], attribute) and not isinstance(statement, ast.Return | ast.Raise)

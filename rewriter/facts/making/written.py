@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterable, Iterator
 
 from rewriter.python.code import Function
-from rewriter.python.trees import walk
+from rewriter.python.trees import named_parameters, walk
 
 
 def is_stored(node: ast.Name) -> bool:
@@ -27,7 +27,7 @@ def bound_once(function: Function, name: str) -> bool:
     """Whether a variable is set in one place, and is no parameter."""
     stored = [n for n in walk(function.node) if isinstance(n, ast.Name) and n.id == name and is_stored(n)]
     spec = function.node.args
-    given = {a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)}
+    given = {a.arg for a in named_parameters(spec)}
     return len(stored) == 1 and name not in given and name in function.locals
 
 
